@@ -1,0 +1,28 @@
+export type { PeerConnection, Verdict } from './authorize.ts';
+export { authorize, policyKey, policyMatches, stringMatches } from './authorize.ts';
+export type { Identity } from './identity.ts';
+export { formatIdentity, parseIdentity, principal } from './identity.ts';
+export type { Cidr } from './ip-address.ts';
+export { canonicalIpAddress, cidrContains, formatIpAddress, parseIpAddress } from './ip-address.ts';
+export type { Result } from './result.ts';
+export { err, ok } from './result.ts';
+export type {
+  ApplicationTunnel,
+  AppProtocol,
+  Authorization,
+  AuthorizationMatch,
+  GatewayAddress,
+  LoadBalancing,
+  Locality,
+  NamespacedHostname,
+  NetworkAddress,
+  RoutingScope,
+  Service,
+  ServiceAccountMatch,
+  ServiceAddress,
+  ServicePort,
+  StringMatch,
+  WeightedWaypoint,
+  Workload,
+} from './workload.ts';
+export { serviceKey } from './workload.ts';

@@ -1,2 +1,15 @@
-export type { Result } from './result.ts';
-export { err, ok } from './result.ts';
+export type { ConfigKey, ConfigOf, ConfigProblem, ConfigSchema, EnvSource } from './config.ts';
+export {
+  booleanKey,
+  choiceKey,
+  describeProblems,
+  durationKey,
+  EXIT_BAD_CONFIG,
+  integerKey,
+  optionalStringKey,
+  parseEnv,
+  redactConfig,
+  stringKey,
+} from './config.ts';
+export type { LogFields, Logger, LogLevel, LogOptions } from './logger.ts';
+export { bare, bufferedStdout, createLogger } from './logger.ts';

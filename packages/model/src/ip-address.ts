@@ -1,0 +1,115 @@
+/**
+ * IP addresses as text and bytes, without `node:net`, so that the model runs anywhere.
+ * Text is canonical: dotted quad for IPv4, RFC 5952 for IPv6.
+ */
+
+/** Canonical text of a 4 or 16 byte address in network order; null for any other length. */
+export function formatIpAddress(bytes: Uint8Array): string | null {
+  if (bytes.length === 4) return `${bytes[0]}.${bytes[1]}.${bytes[2]}.${bytes[3]}`;
+  if (bytes.length !== 16) return null;
+  const groups: number[] = [];
+  for (let i = 0; i < 16; i += 2) groups.push((bytes[i]! << 8) | bytes[i + 1]!);
+  return compressGroups(groups);
+}
+
+/** Bytes in network order (4 or 16 of them), or null if the text is not an IP address. Zones are refused. */
+export function parseIpAddress(text: string): Uint8Array | null {
+  return text.includes(':') ? parseIpv6(text) : parseIpv4(text);
+}
+
+/** The same address in canonical text, IPv4-mapped IPv6 reduced to IPv4; null if it is not an IP address. */
+export function canonicalIpAddress(text: string): string | null {
+  const bytes = parseIpAddress(text);
+  if (bytes === null) return null;
+  if (bytes.length === 16 && isV4Mapped(bytes)) return formatIpAddress(bytes.subarray(12));
+  return formatIpAddress(bytes);
+}
+
+/** A range of addresses: every address whose first `prefixLength` bits equal those of `address`. */
+export interface Cidr {
+  readonly address: string;
+  readonly prefixLength: number;
+}
+
+/** Whether the address lies in the range. IPv4 and IPv6 never match each other. */
+export function cidrContains(cidr: Cidr, address: string): boolean {
+  const range = parseIpAddress(cidr.address);
+  const candidate = parseIpAddress(address);
+  if (range === null || candidate === null || range.length !== candidate.length) return false;
+  const wholeBytes = cidr.prefixLength >> 3;
+  for (let i = 0; i < wholeBytes; i++) if (range[i] !== candidate[i]) return false;
+  const restBits = cidr.prefixLength & 7;
+  if (restBits === 0) return true;
+  const mask = (0xff << (8 - restBits)) & 0xff;
+  return (range[wholeBytes]! & mask) === (candidate[wholeBytes]! & mask);
+}
+
+function isV4Mapped(bytes: Uint8Array): boolean {
+  for (let i = 0; i < 10; i++) if (bytes[i] !== 0) return false;
+  return bytes[10] === 0xff && bytes[11] === 0xff;
+}
+
+function parseIpv4(text: string): Uint8Array | null {
+  const parts = text.split('.');
+  if (parts.length !== 4) return null;
+  const bytes = new Uint8Array(4);
+  for (let i = 0; i < 4; i++) {
+    const part = parts[i]!;
+    if (!/^(0|[1-9]\d{0,2})$/.test(part)) return null;
+    const value = Number(part);
+    if (value > 255) return null;
+    bytes[i] = value;
+  }
+  return bytes;
+}
+
+function parseIpv6(text: string): Uint8Array | null {
+  const halves = text.split('::');
+  if (halves.length > 2) return null;
+  const head = parseGroups(halves[0]!, halves.length === 1);
+  const tail = halves.length === 2 ? parseGroups(halves[1]!, true) : [];
+  if (head === null || tail === null) return null;
+  const missing = 8 - head.length - tail.length;
+  if (halves.length === 2 ? missing < 1 : missing !== 0) return null;
+  const groups = [...head, ...new Array<number>(missing).fill(0), ...tail];
+  const bytes = new Uint8Array(16);
+  groups.forEach((group, i) => {
+    bytes[2 * i] = group >> 8;
+    bytes[2 * i + 1] = group & 0xff;
+  });
+  return bytes;
+}
+
+/** An embedded dotted quad is allowed only at the very end of the address. */
+function parseGroups(text: string, atEnd: boolean): number[] | null {
+  if (text === '') return [];
+  const groups: number[] = [];
+  const parts = text.split(':');
+  for (const [i, part] of parts.entries()) {
+    if (part.includes('.')) {
+      const quad = atEnd && i === parts.length - 1 ? parseIpv4(part) : null;
+      if (quad === null) return null;
+      groups.push((quad[0]! << 8) | quad[1]!, (quad[2]! << 8) | quad[3]!);
+    } else if (/^[0-9a-fA-F]{1,4}$/.test(part)) {
+      groups.push(Number.parseInt(part, 16));
+    } else {
+      return null;
+    }
+  }
+  return groups;
+}
+
+function compressGroups(groups: readonly number[]): string {
+  let best = { start: -1, length: 1 };
+  for (let i = 0; i < groups.length; i++) {
+    let end = i;
+    while (end < groups.length && groups[end] === 0) end++;
+    if (end - i > best.length) best = { start: i, length: end - i };
+    if (end > i) i = end;
+  }
+  const hex = groups.map((group) => group.toString(16));
+  if (best.start < 0) return hex.join(':');
+  const head = hex.slice(0, best.start).join(':');
+  const tail = hex.slice(best.start + best.length).join(':');
+  return `${head}::${tail}`;
+}

@@ -1,0 +1,41 @@
+import { expect, test } from 'vitest';
+import { bare, createLogger, type LogOptions } from './logger.ts';
+
+function linesOf(options: Pick<LogOptions, 'format' | 'levels'>): {
+  lines: string[];
+  log: ReturnType<typeof createLogger>;
+} {
+  const lines: string[] = [];
+  const now = () => new Date('2026-01-02T03:04:05.678Z');
+  return {
+    lines,
+    log: createLogger('xds', { ...options, now, write: (text) => lines.push(text) }),
+  };
+}
+
+test('a plain line has tab-separated time, level, scope, message and fields', () => {
+  const { lines, log } = linesOf({ format: 'plain' });
+  log.info('stream opened', { url: bare('istiod:15012'), attempt: 2, why: 'first', none: null });
+  expect(lines).toEqual([
+    '2026-01-02T03:04:05.678000Z\tinfo\txds\tstream opened\turl=istiod:15012 attempt=2 why="first"\n',
+  ]);
+});
+
+test('a JSON line keeps dotted field names', () => {
+  const { lines, log } = linesOf({ format: 'json' });
+  log.scope('access').warn('connection failed', { 'src.addr': bare('10.0.0.5:1') });
+  expect(JSON.parse(lines[0]!)).toEqual({
+    level: 'warn',
+    time: '2026-01-02T03:04:05.678000Z',
+    scope: 'access',
+    message: 'connection failed',
+    'src.addr': '10.0.0.5:1',
+  });
+});
+
+test('levels are chosen per scope', () => {
+  const { lines, log } = linesOf({ format: 'plain', levels: 'warn,access=debug' });
+  log.info('left out');
+  log.scope('access').debug('kept');
+  expect(lines).toHaveLength(1);
+});

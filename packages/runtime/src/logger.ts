@@ -1,0 +1,199 @@
+import { writeSync } from 'node:fs';
+
+export type LogLevel = 'error' | 'warn' | 'info' | 'debug' | 'trace';
+
+const RANK: Readonly<Record<LogLevel | 'off', number>> = {
+  off: 0,
+  error: 1,
+  warn: 2,
+  info: 3,
+  debug: 4,
+  trace: 5,
+};
+
+/** Numbers print bare, strings quoted; `bare()` prints a string without quotes; null and undefined are left out. */
+export type LogFields = Readonly<
+  Record<string, string | number | boolean | Bare | null | undefined>
+>;
+
+/** Text that the plain format prints without quotes, such as an address. */
+export class Bare {
+  readonly text: string;
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
+export function bare(text: string): Bare {
+  return new Bare(text);
+}
+
+/**
+ * Writes lines in the two formats of Istio's ztunnel (spec ztunnel 9.2): tab-separated text, or one JSON object a
+ * line. Levels are per scope and can change while the process runs.
+ */
+export interface Logger {
+  isEnabled(level: LogLevel): boolean;
+  error(message: string, fields?: LogFields): void;
+  warn(message: string, fields?: LogFields): void;
+  info(message: string, fields?: LogFields): void;
+  debug(message: string, fields?: LogFields): void;
+  log(level: LogLevel, message: string, fields?: LogFields): void;
+  /** The same sink and levels under another scope. */
+  scope(name: string): Logger;
+}
+
+export interface LogOptions {
+  readonly format: 'plain' | 'json';
+  /** Receives whole lines, each ending in a newline. Default: standard output. */
+  readonly write?: (text: string) => void;
+  /** Comma list of `level` or `scope=level`, as RUST_LOG. Default `info`. */
+  readonly levels?: string;
+  readonly now?: () => Date;
+}
+
+const FLUSH_AFTER_MS = 20;
+const FLUSH_AT_CHARS = 16_384;
+
+/** Collects lines for a moment and writes them with one system call; what is pending at exit is written then. */
+export function bufferedStdout(): (text: string) => void {
+  let pending = '';
+  let timer: NodeJS.Timeout | null = null;
+  const flush = (): void => {
+    timer = null;
+    const text = pending;
+    pending = '';
+    if (text !== '') writeAll(Buffer.from(text));
+  };
+  process.on('exit', flush);
+  return (text) => {
+    pending += text;
+    if (pending.length >= FLUSH_AT_CHARS) flush();
+    else timer ??= setTimeout(flush, FLUSH_AFTER_MS).unref();
+  };
+}
+
+/** A pipe whose reader is slow answers EAGAIN; lines are never dropped, so wait and go on. */
+function writeAll(bytes: Buffer): void {
+  let offset = 0;
+  while (offset < bytes.length) {
+    try {
+      offset += writeSync(1, bytes, offset);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') return;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+    }
+  }
+}
+
+export class LogLevels {
+  #fallback: number = RANK.info;
+  #byScope: ReadonlyMap<string, number> = new Map();
+
+  constructor(spec = 'info') {
+    this.apply(spec);
+  }
+
+  /** Null when applied, else the part that is not understood; nothing changes then. */
+  apply(spec: string): string | null {
+    let fallback = this.#fallback;
+    const byScope = new Map(this.#byScope);
+    for (const part of spec.split(',').map((text) => text.trim())) {
+      if (part === '') continue;
+      const [scope, level] = part.includes('=') ? part.split('=', 2) : [null, part];
+      const rank = RANK[level as LogLevel];
+      if (rank === undefined) return part;
+      if (scope === null || scope === undefined) fallback = rank;
+      else byScope.set(scope, rank);
+    }
+    this.#fallback = fallback;
+    this.#byScope = byScope;
+    return null;
+  }
+
+  isEnabled(scope: string, level: LogLevel): boolean {
+    return RANK[level] <= (this.#byScope.get(scope) ?? this.#fallback);
+  }
+}
+
+export function createLogger(scope: string, options: LogOptions): Logger {
+  const sink = {
+    format: options.format === 'json' ? formatJson : formatPlain,
+    write: options.write ?? bufferedStdout(),
+    levels: new LogLevels(options.levels),
+    now: options.now ?? (() => new Date()),
+  };
+  return new ScopedLogger(scope, sink);
+}
+
+interface Line {
+  readonly time: string;
+  readonly level: LogLevel;
+  readonly scope: string;
+  readonly message: string;
+  readonly fields: LogFields;
+}
+
+interface Sink {
+  readonly format: (line: Line) => string;
+  readonly write: (text: string) => void;
+  readonly levels: LogLevels;
+  readonly now: () => Date;
+}
+
+class ScopedLogger implements Logger {
+  readonly #scope: string;
+  readonly #sink: Sink;
+
+  constructor(scope: string, sink: Sink) {
+    this.#scope = scope;
+    this.#sink = sink;
+  }
+
+  isEnabled(level: LogLevel): boolean {
+    return this.#sink.levels.isEnabled(this.#scope, level);
+  }
+  error(message: string, fields?: LogFields): void {
+    this.log('error', message, fields);
+  }
+  warn(message: string, fields?: LogFields): void {
+    this.log('warn', message, fields);
+  }
+  info(message: string, fields?: LogFields): void {
+    this.log('info', message, fields);
+  }
+  debug(message: string, fields?: LogFields): void {
+    this.log('debug', message, fields);
+  }
+  log(level: LogLevel, message: string, fields: LogFields = {}): void {
+    if (!this.isEnabled(level)) return;
+    const { format, write, now } = this.#sink;
+    // ISO 8601 has milliseconds; ztunnel prints microseconds.
+    const time = now().toISOString().replace('Z', '000Z');
+    write(format({ time, level, scope: this.#scope, message, fields }));
+  }
+  scope(name: string): Logger {
+    return new ScopedLogger(name, this.#sink);
+  }
+}
+
+function formatPlain({ time, level, scope, message, fields }: Line): string {
+  let text = `${time}\t${level}\t${scope}\t${message}\t`;
+  let separator = '';
+  for (const [key, value] of Object.entries(fields)) {
+    if (value === null || value === undefined) continue;
+    const shown = value instanceof Bare ? value.text : JSON.stringify(value);
+    text += `${separator}${key}=${shown}`;
+    separator = ' ';
+  }
+  return `${text}\n`;
+}
+
+function formatJson({ time, level, scope, message, fields }: Line): string {
+  const object: Record<string, unknown> = { level, time, scope, message };
+  for (const [key, value] of Object.entries(fields)) {
+    if (value === null || value === undefined) continue;
+    object[key] = value instanceof Bare ? value.text : value;
+  }
+  return `${JSON.stringify(object)}\n`;
+}

@@ -1,0 +1,14 @@
+export type { GrpcMethod } from './grpc-methods.ts';
+export { grpcMethods } from './grpc-methods.ts';
+export {
+  ADDRESS_TYPE,
+  AUTHORIZATION_TYPE,
+  CLUSTER_TYPE,
+  ENDPOINT_TYPE,
+  ENROLLED_POD_TYPE,
+  LISTENER_TYPE,
+  ROUTE_TYPE,
+} from './type-urls.ts';
+export { decodeAuthorization, encodeAuthorization } from './wds/authorization.ts';
+export { decodeService, encodeService } from './wds/service.ts';
+export { decodeWorkload, encodeWorkload } from './wds/workload.ts';
