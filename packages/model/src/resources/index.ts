@@ -1,4 +1,94 @@
+export type { Gateway, GatewayClass, ReferenceGrant } from './gateway-api/gateway.ts';
+export { gateway, gatewayClass, referenceGrant } from './gateway-api/gateway.ts';
+export type { HTTPRouteFilter } from './gateway-api/http-filters.ts';
+export type { HTTPRoute, HTTPRouteMatch, HTTPRouteRule } from './gateway-api/http-route.ts';
+export { httpRoute } from './gateway-api/http-route.ts';
+export type { GRPCRoute, TCPRoute, TLSRoute } from './gateway-api/other-routes.ts';
+export { grpcRoute, tcpRoute, tlsRoute } from './gateway-api/other-routes.ts';
+export type { ParentReference, RouteParentStatus } from './gateway-api/references.ts';
+export type {
+  DestinationRule,
+  IstioGateway,
+  ServiceEntry,
+  Sidecar,
+  Telemetry,
+  VirtualService,
+  WorkloadEntry,
+  WorkloadGroup,
+} from './istio/networking.ts';
+export {
+  destinationRule,
+  istioGateway,
+  serviceEntry,
+  sidecar,
+  telemetry,
+  virtualService,
+  workloadEntry,
+  workloadGroup,
+} from './istio/networking.ts';
+export type {
+  AuthorizationPolicy,
+  AuthorizationRule,
+  PeerAuthentication,
+  RequestAuthentication,
+} from './istio/security.ts';
+export {
+  authorizationPolicy,
+  peerAuthentication,
+  requestAuthentication,
+} from './istio/security.ts';
+export type {
+  AdmissionWebhook,
+  MutatingWebhookConfiguration,
+  ValidatingWebhookConfiguration,
+} from './kubernetes/admission.ts';
+export {
+  mutatingWebhookConfiguration,
+  validatingWebhookConfiguration,
+} from './kubernetes/admission.ts';
+export type { CronJob, Job } from './kubernetes/batch.ts';
+export { cronJob, job } from './kubernetes/batch.ts';
+export type { Container, Probe } from './kubernetes/container.ts';
+export type {
+  ConfigMap,
+  Event,
+  Namespace,
+  Node,
+  Secret,
+  ServiceAccount,
+} from './kubernetes/core.ts';
+export { configMap, event, namespace, node, secret, serviceAccount } from './kubernetes/core.ts';
+export type { CustomResourceDefinition } from './kubernetes/custom-resource-definition.ts';
+export { customResourceDefinition } from './kubernetes/custom-resource-definition.ts';
+export type { EndpointSlice, Endpoints, Lease, Service } from './kubernetes/network.ts';
+export { endpointSlice, endpoints, lease, service } from './kubernetes/network.ts';
+export type {
+  ContainerStatus,
+  Pod,
+  PodSpec,
+  PodStatus,
+  PodTemplateSpec,
+} from './kubernetes/pod.ts';
+export { pod } from './kubernetes/pod.ts';
+export type {
+  ClusterRole,
+  ClusterRoleBinding,
+  PolicyRule,
+  Role,
+  RoleBinding,
+} from './kubernetes/rbac.ts';
+export { clusterRole, clusterRoleBinding, role, roleBinding } from './kubernetes/rbac.ts';
+export type { SubjectAccessReview, TokenRequest, TokenReview } from './kubernetes/reviews.ts';
+export { subjectAccessReview, tokenRequestSchema, tokenReview } from './kubernetes/reviews.ts';
+export type { DaemonSet, Deployment, ReplicaSet, StatefulSet } from './kubernetes/workloads.ts';
+export { daemonSet, deployment, replicaSet, statefulSet } from './kubernetes/workloads.ts';
 export type { Condition, ObjectMeta, OwnerReference } from './meta.ts';
 export { condition, objectMeta, ownerReference } from './meta.ts';
 export type { PrinterColumn, ResourceDefinition, ResourceObject } from './resource.ts';
 export { defineResource } from './resource.ts';
+export {
+  gatewayApiResources,
+  istioResources,
+  kubernetesResources,
+  reviewResources,
+} from './resource-sets.ts';

@@ -1,0 +1,235 @@
+import { z } from 'zod';
+import {
+  anyObject,
+  keyedList,
+  labelSelector,
+  objectOf,
+  portNumber,
+  stringMap,
+} from '../field-types.ts';
+import { condition } from '../meta.ts';
+import { defineResource } from '../resource.ts';
+import {
+  group,
+  hostname,
+  kind,
+  localObjectReference,
+  namespaceName,
+  objectName,
+  sectionName,
+} from './references.ts';
+
+const conditions = keyedList(condition, 'type').max(8);
+const age = { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' } as const;
+/** What a status says before any controller has looked (Gateway API `kubebuilder:default`). */
+const pending = (type: string) => ({
+  type,
+  status: 'Unknown' as const,
+  reason: 'Pending',
+  message: 'Waiting for controller',
+  lastTransitionTime: '1970-01-01T00:00:00Z',
+});
+
+const routeGroupKind = z.object({
+  group: group.default('gateway.networking.k8s.io').optional(),
+  kind,
+});
+
+const secretReference = z.object({
+  group: group.default('').optional(),
+  kind: kind.default('Secret').optional(),
+  name: objectName,
+  namespace: namespaceName.optional(),
+});
+
+const listener = z.object({
+  name: sectionName.describe('Name of the listener, unique within the Gateway.'),
+  hostname: hostname.optional(),
+  port: portNumber,
+  protocol: z
+    .string()
+    .min(1)
+    .max(255)
+    .describe('HTTP, HTTPS, TLS, TCP, UDP, or HBONE for a waypoint.'),
+  tls: z
+    .object({
+      mode: z.enum(['Terminate', 'Passthrough']).default('Terminate').optional(),
+      certificateRefs: z.array(secretReference).max(64).optional(),
+      options: stringMap.optional(),
+    })
+    .optional(),
+  allowedRoutes: z
+    .object({
+      namespaces: z
+        .object({
+          from: z.enum(['All', 'Selector', 'Same', 'None']).default('Same').optional(),
+          selector: labelSelector.optional(),
+        })
+        .default({ from: 'Same' })
+        .optional(),
+      kinds: z.array(routeGroupKind).max(8).optional(),
+    })
+    .default({ namespaces: { from: 'Same' } })
+    .optional(),
+});
+
+const address = z.object({
+  type: z.string().min(1).max(253).default('IPAddress').optional(),
+  value: z.string().max(253).optional(),
+});
+
+const gatewayStatus = z.object({
+  addresses: z.array(address).max(16).optional(),
+  conditions: conditions.optional(),
+  attachedListenerSets: z.int32().optional(),
+  listeners: keyedList(
+    z.object({
+      name: sectionName,
+      supportedKinds: z.array(routeGroupKind).max(8).optional(),
+      attachedRoutes: z.int32(),
+      conditions: conditions.optional(),
+    }),
+    'name',
+  )
+    .max(64)
+    .optional(),
+});
+
+export const gateway = defineResource({
+  group: 'gateway.networking.k8s.io',
+  versions: ['v1', 'v1beta1'],
+  kind: 'Gateway',
+  plural: 'gateways',
+  singular: 'gateway',
+  shortNames: ['gtw'],
+  categories: ['gateway-api'],
+  namespaced: true,
+  subresources: { status: true },
+  columns: [
+    { name: 'Class', type: 'string', jsonPath: '.spec.gatewayClassName' },
+    { name: 'Address', type: 'string', jsonPath: '.status.addresses[*].value' },
+    {
+      name: 'Programmed',
+      type: 'string',
+      jsonPath: '.status.conditions[?(@.type=="Programmed")].status',
+    },
+    age,
+  ],
+  schema: objectOf({
+    spec: z.object({
+      gatewayClassName: objectName.describe('Name of the GatewayClass that this Gateway uses.'),
+      listeners: keyedList(listener, 'name').min(1).max(64),
+      addresses: z.array(address).max(16).optional(),
+      infrastructure: z
+        .object({
+          labels: stringMap.optional(),
+          annotations: stringMap.optional(),
+          parametersRef: localObjectReference.optional(),
+        })
+        .optional(),
+      allowedListeners: anyObject.optional(),
+      defaultScope: z.enum(['All', 'None']).optional(),
+      tls: anyObject.optional(),
+    }),
+    status: gatewayStatus
+      .default({ conditions: [pending('Accepted'), pending('Programmed')] })
+      .optional(),
+  }),
+});
+
+export const gatewayClass = defineResource({
+  group: 'gateway.networking.k8s.io',
+  versions: ['v1', 'v1beta1'],
+  kind: 'GatewayClass',
+  plural: 'gatewayclasses',
+  singular: 'gatewayclass',
+  shortNames: ['gc'],
+  categories: ['gateway-api'],
+  namespaced: false,
+  subresources: { status: true },
+  columns: [
+    { name: 'Controller', type: 'string', jsonPath: '.spec.controllerName' },
+    {
+      name: 'Accepted',
+      type: 'string',
+      jsonPath: '.status.conditions[?(@.type=="Accepted")].status',
+    },
+    age,
+    { name: 'Description', type: 'string', jsonPath: '.spec.description', priority: 1 },
+  ],
+  schema: objectOf({
+    spec: z.object({
+      controllerName: z.string().min(1).max(253),
+      parametersRef: z
+        .object({ group, kind, name: objectName, namespace: namespaceName.optional() })
+        .optional(),
+      description: z.string().max(64).optional(),
+    }),
+    status: z
+      .object({
+        conditions: conditions.optional(),
+        supportedFeatures: keyedList(z.object({ name: z.string() }), 'name')
+          .max(64)
+          .optional(),
+      })
+      .default({ conditions: [pending('Accepted')] })
+      .optional(),
+  }),
+});
+
+export const referenceGrant = defineResource({
+  group: 'gateway.networking.k8s.io',
+  versions: ['v1', 'v1beta1'],
+  kind: 'ReferenceGrant',
+  plural: 'referencegrants',
+  singular: 'referencegrant',
+  shortNames: ['refgrant'],
+  categories: ['gateway-api'],
+  namespaced: true,
+  columns: [age],
+  schema: objectOf({
+    spec: z
+      .object({
+        from: z
+          .array(z.object({ group, kind, namespace: namespaceName }))
+          .min(1)
+          .max(16),
+        to: z
+          .array(z.object({ group, kind, name: objectName.optional() }))
+          .min(1)
+          .max(16),
+      })
+      .optional(),
+  }),
+});
+
+/** Described by name; its fields are stored as given until the mesh acts on them. */
+const storedGatewayKind = {
+  group: 'gateway.networking.k8s.io',
+  versions: ['v1'],
+  categories: ['gateway-api'],
+  namespaced: true,
+  subresources: { status: true },
+  columns: [age],
+  schema: objectOf({ spec: anyObject, status: anyObject.optional() }),
+} as const;
+
+export const backendTlsPolicy = defineResource({
+  ...storedGatewayKind,
+  kind: 'BackendTLSPolicy',
+  plural: 'backendtlspolicies',
+  singular: 'backendtlspolicy',
+  shortNames: ['btlspolicy'],
+});
+
+export const listenerSet = defineResource({
+  ...storedGatewayKind,
+  kind: 'ListenerSet',
+  plural: 'listenersets',
+  singular: 'listenerset',
+  shortNames: ['lset'],
+});
+
+export type Gateway = z.infer<typeof gateway.schema>;
+export type GatewayClass = z.infer<typeof gatewayClass.schema>;
+export type ReferenceGrant = z.infer<typeof referenceGrant.schema>;

@@ -1,0 +1,87 @@
+import { z } from 'zod';
+import { keyedList, portNumber } from '../field-types.ts';
+import { backendObjectReference, hostname, localObjectReference } from './references.ts';
+
+const header = z.object({ name: z.string().min(1).max(256), value: z.string().min(1).max(4096) });
+
+/** Headers to set, add or remove, on requests or responses. */
+export const headerModifier = z.object({
+  set: keyedList(header, 'name').max(16).optional(),
+  add: keyedList(header, 'name').max(16).optional(),
+  remove: z.array(z.string()).max(16).meta({ 'x-kubernetes-list-type': 'set' }).optional(),
+});
+
+const pathModifier = z.object({
+  type: z.enum(['ReplaceFullPath', 'ReplacePrefixMatch']),
+  replaceFullPath: z.string().max(1024).optional(),
+  replacePrefixMatch: z.string().max(1024).optional(),
+});
+
+/** Sends a copy of the request elsewhere and ignores the response. */
+export const requestMirror = z.object({
+  backendRef: backendObjectReference,
+  percent: z.int32().min(0).max(100).optional(),
+  fraction: z
+    .object({
+      numerator: z.int32().min(0),
+      denominator: z.int32().min(1).default(100).optional(),
+    })
+    .optional(),
+});
+
+const cors = z.object({
+  allowOrigins: z.array(z.string()).max(64).optional(),
+  allowCredentials: z.boolean().optional(),
+  allowMethods: z.array(z.string()).max(9).optional(),
+  allowHeaders: z.array(z.string()).max(64).optional(),
+  exposeHeaders: z.array(z.string()).max(64).optional(),
+  maxAge: z.int32().min(1).default(5).optional().describe('Seconds.'),
+});
+
+export const httpRouteFilter = z.object({
+  type: z.enum([
+    'RequestHeaderModifier',
+    'ResponseHeaderModifier',
+    'RequestMirror',
+    'RequestRedirect',
+    'URLRewrite',
+    'ExtensionRef',
+    'CORS',
+    'ExternalAuth',
+  ]),
+  requestHeaderModifier: headerModifier.optional(),
+  responseHeaderModifier: headerModifier.optional(),
+  requestMirror: requestMirror.optional(),
+  requestRedirect: z
+    .object({
+      scheme: z.enum(['http', 'https']).optional(),
+      hostname: hostname.optional(),
+      path: pathModifier.optional(),
+      port: portNumber.optional(),
+      statusCode: z
+        .union([z.literal(301), z.literal(302), z.literal(303), z.literal(307), z.literal(308)])
+        .default(302)
+        .optional(),
+    })
+    .optional(),
+  urlRewrite: z.object({ hostname: hostname.optional(), path: pathModifier.optional() }).optional(),
+  extensionRef: localObjectReference.optional(),
+  cors: cors.optional(),
+  externalAuth: z
+    .object({
+      protocol: z.enum(['HTTP', 'GRPC']),
+      backendRef: backendObjectReference,
+      grpc: z.object({ allowedHeaders: z.array(z.string()).optional() }).optional(),
+      http: z
+        .object({
+          path: z.string().optional(),
+          allowedHeaders: z.array(z.string()).optional(),
+          allowedResponseHeaders: z.array(z.string()).optional(),
+        })
+        .optional(),
+      forwardBody: z.object({ maxSize: z.int32().optional() }).optional(),
+    })
+    .optional(),
+});
+
+export type HTTPRouteFilter = z.infer<typeof httpRouteFilter>;

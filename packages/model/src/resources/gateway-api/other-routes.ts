@@ -1,0 +1,140 @@
+import { z } from 'zod';
+import { keyedList, objectOf } from '../field-types.ts';
+import { defineResource } from '../resource.ts';
+import { headerModifier, requestMirror } from './http-filters.ts';
+import { sessionPersistence, valueMatch } from './http-route.ts';
+import {
+  backendRefFields,
+  hostname,
+  localObjectReference,
+  parentRefs,
+  routeColumns,
+  routeStatus,
+  sectionName,
+} from './references.ts';
+
+const grpcFilter = z.object({
+  type: z.enum([
+    'ResponseHeaderModifier',
+    'RequestHeaderModifier',
+    'RequestMirror',
+    'ExtensionRef',
+  ]),
+  requestHeaderModifier: headerModifier.optional(),
+  responseHeaderModifier: headerModifier.optional(),
+  requestMirror: requestMirror.optional(),
+  extensionRef: localObjectReference.optional(),
+});
+
+const grpcMethodMatch = z.object({
+  type: z.enum(['Exact', 'RegularExpression']).default('Exact').optional(),
+  service: z.string().max(1024).optional(),
+  method: z.string().max(1024).optional(),
+});
+
+export const grpcRoute = defineResource({
+  group: 'gateway.networking.k8s.io',
+  versions: ['v1'],
+  kind: 'GRPCRoute',
+  plural: 'grpcroutes',
+  singular: 'grpcroute',
+  categories: ['gateway-api'],
+  namespaced: true,
+  subresources: { status: true },
+  columns: [routeColumns.hostnames, routeColumns.age],
+  schema: objectOf({
+    spec: z
+      .object({
+        parentRefs,
+        useDefaultGateways: z.enum(['All', 'None']).optional(),
+        hostnames: z.array(hostname).max(16).optional(),
+        rules: z
+          .array(
+            z.object({
+              name: sectionName.optional(),
+              matches: z
+                .array(
+                  z.object({
+                    method: grpcMethodMatch.optional(),
+                    headers: keyedList(valueMatch, 'name').max(16).optional(),
+                  }),
+                )
+                .max(64)
+                .optional(),
+              filters: z.array(grpcFilter).max(16).optional(),
+              backendRefs: z
+                .array(
+                  z.object({
+                    ...backendRefFields,
+                    filters: z.array(grpcFilter).max(16).optional(),
+                  }),
+                )
+                .max(16)
+                .optional(),
+              sessionPersistence: sessionPersistence.optional(),
+            }),
+          )
+          .max(16)
+          .optional(),
+      })
+      .optional(),
+    status: routeStatus.optional(),
+  }),
+});
+
+const rawRule = z.object({
+  name: sectionName.optional(),
+  backendRefs: z.array(z.object(backendRefFields)).min(1).max(16),
+});
+
+export const tcpRoute = defineResource({
+  group: 'gateway.networking.k8s.io',
+  versions: ['v1', 'v1alpha2'],
+  kind: 'TCPRoute',
+  plural: 'tcproutes',
+  singular: 'tcproute',
+  categories: ['gateway-api'],
+  namespaced: true,
+  subresources: { status: true },
+  columns: [routeColumns.age],
+  schema: objectOf({
+    spec: z.object({
+      parentRefs,
+      useDefaultGateways: z.enum(['All', 'None']).optional(),
+      rules: z.array(rawRule).min(1).max(16),
+    }),
+    status: routeStatus.optional(),
+  }),
+});
+
+export const udpRoute = defineResource({
+  ...tcpRoute,
+  kind: 'UDPRoute',
+  plural: 'udproutes',
+  singular: 'udproute',
+});
+
+export const tlsRoute = defineResource({
+  group: 'gateway.networking.k8s.io',
+  versions: ['v1', 'v1alpha3', 'v1alpha2'],
+  kind: 'TLSRoute',
+  plural: 'tlsroutes',
+  singular: 'tlsroute',
+  categories: ['gateway-api'],
+  namespaced: true,
+  subresources: { status: true },
+  columns: [routeColumns.age],
+  schema: objectOf({
+    spec: z.object({
+      parentRefs,
+      useDefaultGateways: z.enum(['All', 'None']).optional(),
+      hostnames: z.array(hostname).max(16).optional(),
+      rules: z.array(rawRule).min(1).max(16),
+    }),
+    status: routeStatus.optional(),
+  }),
+});
+
+export type GRPCRoute = z.infer<typeof grpcRoute.schema>;
+export type TCPRoute = z.infer<typeof tcpRoute.schema>;
+export type TLSRoute = z.infer<typeof tlsRoute.schema>;

@@ -1,0 +1,73 @@
+import { z } from 'zod';
+import { keyedList, stringMap, timestamp } from '../field-types.ts';
+
+/** Workloads that a policy applies to, by label; absent selects the whole namespace. */
+export const workloadSelector = z.object({
+  matchLabels: stringMap
+    .optional()
+    .describe(
+      'One or more labels that indicate a specific set of pods/VMs on which a policy should be applied.',
+    ),
+});
+
+/** The resource that a policy attaches to: a Service, Gateway, GatewayClass or ServiceEntry. */
+export const policyTargetReference = z.object({
+  group: z.string().max(253).optional().describe('group is the group of the target resource.'),
+  kind: z.string().min(1).max(63).describe('kind is kind of the target resource.'),
+  name: z.string().min(1).max(253).describe('name is the name of the target resource.'),
+  namespace: z.string().optional().describe('namespace is the namespace of the referent.'),
+});
+
+/** istio.meta.v1alpha1.IstioStatus, which every Istio kind carries. */
+export const istioStatus = z.looseObject({
+  conditions: keyedList(
+    z.object({
+      type: z.string(),
+      status: z.string(),
+      reason: z.string().optional(),
+      message: z.string().optional(),
+      lastProbeTime: timestamp.optional(),
+      lastTransitionTime: timestamp.optional(),
+      observedGeneration: z
+        .union([z.int(), z.string()])
+        .meta({ 'x-kubernetes-int-or-string': true })
+        .optional(),
+    }),
+    'type',
+  ).optional(),
+  validationMessages: z.array(z.record(z.string(), z.unknown())).optional(),
+  observedGeneration: z
+    .union([z.int(), z.string()])
+    .meta({ 'x-kubernetes-int-or-string': true })
+    .optional(),
+});
+
+export const ageColumn = {
+  name: 'Age',
+  type: 'date',
+  jsonPath: '.metadata.creationTimestamp',
+  description:
+    'CreationTimestamp is a timestamp representing the server time when this object was created.',
+} as const;
+
+/** Protobuf durations as Istio writes them: `10s`, `1.5s`, `2m`. */
+export const istioDuration = z.string().meta({
+  'x-kubernetes-validations': [
+    {
+      message: 'must be a valid duration greater than 1ms',
+      rule: "duration(self) >= duration('1ms')",
+    },
+  ],
+});
+
+/** Exactly one of the fields (or none) may be set. */
+export function atMostOneOf(first: string, second: string) {
+  return {
+    'x-kubernetes-validations': [
+      {
+        message: `only one of ${first} or ${second} can be set`,
+        rule: `(has(self.${first}) ? 1 : 0) + (has(self.${second}) ? 1 : 0) <= 1`,
+      },
+    ],
+  };
+}

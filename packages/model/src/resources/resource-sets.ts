@@ -1,0 +1,121 @@
+/** The resources by who defines them: what a cluster brings, and what the mesh's CRDs add. */
+import {
+  backendTlsPolicy,
+  gateway,
+  gatewayClass,
+  listenerSet,
+  referenceGrant,
+} from './gateway-api/gateway.ts';
+import { httpRoute } from './gateway-api/http-route.ts';
+import { grpcRoute, tcpRoute, tlsRoute, udpRoute } from './gateway-api/other-routes.ts';
+import {
+  destinationRule,
+  envoyFilter,
+  istioGateway,
+  proxyConfig,
+  serviceEntry,
+  sidecar,
+  telemetry,
+  trafficExtension,
+  virtualService,
+  wasmPlugin,
+  workloadEntry,
+  workloadGroup,
+} from './istio/networking.ts';
+import {
+  authorizationPolicy,
+  peerAuthentication,
+  requestAuthentication,
+} from './istio/security.ts';
+import {
+  mutatingWebhookConfiguration,
+  validatingWebhookConfiguration,
+} from './kubernetes/admission.ts';
+import { cronJob, job } from './kubernetes/batch.ts';
+import { configMap, event, namespace, node, secret, serviceAccount } from './kubernetes/core.ts';
+import { customResourceDefinition } from './kubernetes/custom-resource-definition.ts';
+import { endpointSlice, endpoints, lease, service } from './kubernetes/network.ts';
+import { pod } from './kubernetes/pod.ts';
+import { clusterRole, clusterRoleBinding, role, roleBinding } from './kubernetes/rbac.ts';
+import {
+  localSubjectAccessReview,
+  selfSubjectAccessReview,
+  selfSubjectReview,
+  selfSubjectRulesReview,
+  subjectAccessReview,
+  tokenReview,
+} from './kubernetes/reviews.ts';
+import { storedOnlyResources } from './kubernetes/stored-only.ts';
+import { daemonSet, deployment, replicaSet, statefulSet } from './kubernetes/workloads.ts';
+import type { ResourceDefinition } from './resource.ts';
+
+/** Kinds that every Kubernetes API serves by itself. */
+export const kubernetesResources: readonly ResourceDefinition[] = [
+  configMap,
+  endpoints,
+  event,
+  namespace,
+  node,
+  pod,
+  secret,
+  serviceAccount,
+  service,
+  mutatingWebhookConfiguration,
+  validatingWebhookConfiguration,
+  customResourceDefinition,
+  daemonSet,
+  deployment,
+  replicaSet,
+  statefulSet,
+  cronJob,
+  job,
+  lease,
+  endpointSlice,
+  clusterRole,
+  clusterRoleBinding,
+  role,
+  roleBinding,
+  ...storedOnlyResources,
+];
+
+/** Kinds that are posted and answered, never stored. */
+export const reviewResources: readonly ResourceDefinition[] = [
+  tokenReview,
+  selfSubjectReview,
+  selfSubjectAccessReview,
+  subjectAccessReview,
+  localSubjectAccessReview,
+  selfSubjectRulesReview,
+];
+
+/** Gateway API, experimental channel. */
+export const gatewayApiResources: readonly ResourceDefinition[] = [
+  gatewayClass,
+  gateway,
+  httpRoute,
+  grpcRoute,
+  tcpRoute,
+  tlsRoute,
+  udpRoute,
+  referenceGrant,
+  backendTlsPolicy,
+  listenerSet,
+];
+
+export const istioResources: readonly ResourceDefinition[] = [
+  authorizationPolicy,
+  peerAuthentication,
+  requestAuthentication,
+  virtualService,
+  destinationRule,
+  serviceEntry,
+  workloadEntry,
+  workloadGroup,
+  sidecar,
+  istioGateway,
+  envoyFilter,
+  proxyConfig,
+  wasmPlugin,
+  trafficExtension,
+  telemetry,
+];
