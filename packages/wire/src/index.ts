@@ -1,5 +1,11 @@
 export type { GrpcMethod } from './grpc-methods.ts';
 export { grpcMethods } from './grpc-methods.ts';
+export type { Baggage } from './http/baggage.ts';
+export { decodeBaggage, encodeBaggage } from './http/baggage.ts';
+export type { Forwarded } from './http/forwarded.ts';
+export { decodeForwarded, encodeForwarded } from './http/forwarded.ts';
+export type { Authority, SocketAddress } from './http/socket-address.ts';
+export { formatSocketAddress, parseAuthority } from './http/socket-address.ts';
 export {
   ADDRESS_TYPE,
   AUTHORIZATION_TYPE,

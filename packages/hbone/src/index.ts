@@ -1,0 +1,12 @@
+export type { ConnectedStream, DialOptions } from './connect-dialer.ts';
+export { openTunnel, Tunnel } from './connect-dialer.ts';
+export type { ConnectListenerOptions, ConnectRequest, TunnelPeer } from './connect-listener.ts';
+export { ConnectListener } from './connect-listener.ts';
+export type { HboneErrorCode } from './errors.ts';
+export { HboneError } from './errors.ts';
+export type { SpliceCounters } from './splice.ts';
+export { splice } from './splice.ts';
+export type { WorkloadCertificate } from './tls.ts';
+export { hboneSecureContext } from './tls.ts';
+export type { TunnelPoolOptions } from './tunnel-pool.ts';
+export { TunnelPool } from './tunnel-pool.ts';

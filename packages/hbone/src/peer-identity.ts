@@ -1,0 +1,40 @@
+import type { X509Certificate } from 'node:crypto';
+import type { TLSSocket } from 'node:tls';
+import { formatIdentity, type Identity, parseIdentity } from '@aquifer/model';
+
+/** The first SPIFFE URI in the leaf certificate that the peer proved to own; null if it has none. */
+export function peerIdentity(socket: TLSSocket): Identity | null {
+  const certificate = socket.getPeerX509Certificate();
+  return certificate === undefined ? null : (spiffeIdentities(certificate)[0] ?? null);
+}
+
+/** SPIFFE identities among the certificate's URI subject alternative names; other names are skipped. */
+export function spiffeIdentities(certificate: X509Certificate): Identity[] {
+  return uriNames(certificate.subjectAltName ?? '')
+    .map(parseIdentity)
+    .filter((identity) => identity !== null);
+}
+
+/**
+ * Splits Node's text form, `DNS:a, URI:"b, c"`: a name that could be confused with the separator comes as a JSON
+ * string, so a comma inside a name cannot forge a second one.
+ */
+function uriNames(text: string): string[] {
+  const names: string[] = [];
+  const pattern = /(?:^|, )([A-Za-z ]+):("(?:[^"\\]|\\.)*"|[^,"]*)/gy;
+  for (const [, type, value] of text.matchAll(pattern)) {
+    if (type !== 'URI' || value === undefined) continue;
+    names.push(value.startsWith('"') ? (JSON.parse(value) as string) : value);
+  }
+  return names;
+}
+
+/** Null if one of the identities is expected, else the text of the mismatch (spec ztunnel 2.1). */
+export function identityMismatch(
+  presented: readonly Identity[],
+  expected: readonly string[],
+): string | null {
+  const got = presented.map(formatIdentity);
+  if (got.some((san) => expected.includes(san))) return null;
+  return `identity verification error: peer did not present the expected SAN (${expected.join(',')}), got ${got.join(',')}`;
+}

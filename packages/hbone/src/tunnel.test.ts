@@ -1,0 +1,230 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Server } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { TestAuthority } from '../../../test/fixtures/certificates.ts';
+import { openTunnel, type Tunnel } from './connect-dialer.ts';
+import { ConnectListener, type ConnectRequest } from './connect-listener.ts';
+import { splice } from './splice.ts';
+import { hboneSecureContext, type WorkloadCertificate } from './tls.ts';
+import { TunnelPool } from './tunnel-pool.ts';
+
+const SERVER = 'spiffe://cluster.local/ns/shop/sa/server';
+const CLIENT = 'spiffe://cluster.local/ns/shop/sa/client';
+const NO_COUNT = { received: () => undefined, sent: () => undefined };
+
+let authority: TestAuthority;
+let certificates: {
+  server: WorkloadCertificate;
+  client: WorkloadCertificate;
+  stranger: WorkloadCertificate;
+};
+beforeAll(() => {
+  authority = new TestAuthority();
+  certificates = {
+    server: authority.issue(SERVER),
+    client: authority.issue(CLIENT),
+    stranger: authority.issue('spiffe://elsewhere.org/ns/shop/sa/client'),
+  };
+});
+afterAll(() => {
+  authority[Symbol.dispose]();
+});
+
+async function listen(
+  onConnect: (request: ConnectRequest) => void,
+  failures: string[] = [],
+): Promise<{ port: number; listener: ConnectListener }> {
+  const listener = new ConnectListener({
+    certificate: certificates.server,
+    trustDomain: 'cluster.local',
+    onConnect,
+    onHandshakeFailed: (_peer, error) => failures.push(error.message),
+  });
+  listener.server.listen(0, '127.0.0.1');
+  await once(listener.server, 'listening');
+  onTestFinished(() => {
+    listener.abort();
+  });
+  return { port: (listener.server.address() as AddressInfo).port, listener };
+}
+
+function dial(
+  port: number,
+  options: { as?: WorkloadCertificate; expect?: string[] } = {},
+): Promise<Tunnel> {
+  const { as = certificates.client, expect: expectedSans = [SERVER] } = options;
+  const socket = connect({ host: '127.0.0.1', port, noDelay: true });
+  return openTunnel(socket, { secureContext: hboneSecureContext(as), expectedSans });
+}
+
+async function echoServer(): Promise<{ port: number; server: Server }> {
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    socket.pipe(socket);
+    socket.on('error', () => undefined);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => {
+    server.close();
+  });
+  return { port: (server.address() as AddressInfo).port, server };
+}
+
+/** Connects accepted streams to an echo server over TCP, as an inbound proxy does. */
+async function proxyToEcho(): Promise<number> {
+  const echo = await echoServer();
+  const { port } = await listen((request) => {
+    const upstream = connect({ port: echo.port, host: '127.0.0.1', allowHalfOpen: true });
+    upstream.once('connect', () => {
+      void splice(request.accept(), upstream, NO_COUNT);
+    });
+  });
+  return port;
+}
+
+describe('a tunnel', () => {
+  test('carries bytes both ways and keeps a half-closed connection open for the answer', async () => {
+    const tunnel = await dial(await proxyToEcho());
+    onTestFinished(() => {
+      tunnel.abort();
+    });
+    const { stream, peerIdentity } = await tunnel.connect('127.0.0.1:80', {});
+    expect(peerIdentity.serviceAccount).toBe('server');
+    const payload = Buffer.alloc(3_000_000, 'abcdefg');
+    stream.end(payload);
+    expect((await buffer(stream)).equals(payload)).toBe(true);
+  });
+
+  test('tells the server who the client is', async () => {
+    const seen: string[] = [];
+    const { port } = await listen((request) => {
+      seen.push(
+        request.peer.identity.serviceAccount,
+        request.method,
+        request.authority,
+        String(request.header('baggage')),
+      );
+      request.refuse(401);
+    });
+    const tunnel = await dial(port);
+    await expect(
+      tunnel.connect('10.0.0.3:8080', { baggage: 'k8s.namespace.name=shop' }),
+    ).rejects.toThrow('http status: 401');
+    expect(seen).toEqual(['client', 'CONNECT', '10.0.0.3:8080', 'k8s.namespace.name=shop']);
+    tunnel.abort();
+  });
+
+  test('is not opened to a peer with another identity', async () => {
+    const { port } = await listen((request) => {
+      request.refuse(503);
+    });
+    const other = 'spiffe://cluster.local/ns/shop/sa/other';
+    await expect(dial(port, { expect: [other] })).rejects.toThrow(
+      `peer did not present the expected SAN (${other}), got ${SERVER}`,
+    );
+    await expect(dial(port, { expect: [] })).rejects.toThrow('expected SAN');
+  });
+
+  test('is refused to a client of another trust domain', async () => {
+    const failures: string[] = [];
+    const { port } = await listen(() => expect.unreachable(), failures);
+    const attempt = dial(port, { as: certificates.stranger }).then((tunnel) =>
+      tunnel.connect('a:1', {}),
+    );
+    await expect(attempt).rejects.toThrow(/tls|http2/);
+    expect(failures.join()).toContain('expected trustdomain (cluster.local), got elsewhere.org');
+  });
+
+  test('is refused to a client whose certificate another authority signed', async () => {
+    using foreign = new TestAuthority();
+    const forged = { ...foreign.issue(CLIENT), roots: authority.rootPem };
+    const failures: string[] = [];
+    const { port } = await listen(() => expect.unreachable(), failures);
+    const attempt = dial(port, { as: forged }).then((tunnel) => tunnel.connect('a:1', {}));
+    await expect(attempt).rejects.toThrow(/tls|http2/);
+    expect(failures).toHaveLength(1);
+  });
+
+  test('garbage on the port ends that connection only', async () => {
+    const failures: string[] = [];
+    const { port } = await listen((request) => void request.accept(), failures);
+    const tunnel = await dial(port);
+    const garbage = connect(port, '127.0.0.1');
+    garbage.write('GET / HTTP/1.1\r\n\r\n');
+    garbage.resume();
+    await once(garbage, 'close');
+    expect(failures).toHaveLength(1);
+    await tunnel.connect('127.0.0.1:80', {});
+    tunnel.abort();
+  });
+
+  test('an upstream that resets ends the stream with an error, not a clean end', async () => {
+    const rude = createServer((socket) => {
+      socket.once('data', () => {
+        socket.write('partial', () => socket.resetAndDestroy());
+      });
+    });
+    rude.listen(0, '127.0.0.1');
+    await once(rude, 'listening');
+    onTestFinished(() => {
+      rude.close();
+    });
+    const { port } = await listen((request) => {
+      const upstream = connect((rude.address() as AddressInfo).port, '127.0.0.1');
+      upstream.once('connect', () => void splice(request.accept(), upstream, NO_COUNT));
+    });
+    const tunnel = await dial(port);
+    const { stream } = await tunnel.connect('127.0.0.1:80', {});
+    stream.write('hello');
+    expect(await readEnd(stream)).toBe('cut');
+    tunnel.abort();
+  });
+});
+
+function readEnd(stream: Duplex): Promise<'end' | 'cut'> {
+  return new Promise((resolve) => {
+    stream.resume();
+    stream.once('end', () => resolve('end'));
+    stream.once('close', () => resolve('cut'));
+  });
+}
+
+describe('the pool', () => {
+  test('shares one tunnel between connections and opens another when it is full', async () => {
+    const port = await proxyToEcho();
+    const pool = new TunnelPool({ maxStreams: 2 });
+    onTestFinished(() => {
+      pool.abort();
+    });
+    const open = () => pool.connect('k', () => dial(port), { authority: 'a:1', headers: {} });
+    await Promise.all([open(), open()]);
+    expect(pool.size).toBe(1);
+    await open();
+    expect(pool.size).toBe(2);
+  });
+
+  test('a failed dial fails its callers and is forgotten', async () => {
+    const pool = new TunnelPool();
+    const request = { authority: 'a:1', headers: {} };
+    const failing = () => Promise.reject(new Error('no route'));
+    const attempts = await Promise.allSettled([
+      pool.connect('k', failing, request),
+      pool.connect('k', failing, request),
+    ]);
+    expect(attempts.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    const port = await proxyToEcho();
+    await pool.connect('k', () => dial(port), request);
+    pool.abort();
+  });
+
+  test('a tunnel that the peer closed is not used again', async () => {
+    const { port, listener } = await listen((request) => void request.accept());
+    const pool = new TunnelPool();
+    await pool.connect('k', () => dial(port), { authority: 'a:1', headers: {} });
+    listener.abort();
+    await expect.poll(() => pool.size).toBe(0);
+    pool.abort();
+  });
+});

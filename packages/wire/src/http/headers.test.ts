@@ -1,0 +1,48 @@
+import { expect, test } from 'vitest';
+import { decodeBaggage } from './baggage.ts';
+import { decodeForwarded, encodeForwarded } from './forwarded.ts';
+import { formatSocketAddress, parseAuthority } from './socket-address.ts';
+
+test.for([
+  ['10.0.0.3:8080', { kind: 'address', ip: '10.0.0.3', port: 8080 }],
+  ['[::1]:80', { kind: 'address', ip: '::1', port: 80 }],
+  [
+    'server.shop.svc.cluster.local:80',
+    { kind: 'hostname', hostname: 'server.shop.svc.cluster.local', port: 80 },
+  ],
+  ['10.0.0.3', null],
+  ['10.0.0.3:99999', null],
+  ['::1:80', null],
+  [':80', null],
+  ['a b:80', null],
+  ['host/path:80', null],
+] as const)('authority %s is read as %j', ([text, expected]) => {
+  expect(parseAuthority(text)).toEqual(expected);
+});
+
+test('an IPv6 socket address is bracketed', () => {
+  expect(formatSocketAddress({ ip: 'fd00::1', port: 80 })).toBe('[fd00::1]:80');
+});
+
+test('forwarded carries the client and the service it called', () => {
+  const header = encodeForwarded('10.0.0.2:41000', 'server.shop.svc.cluster.local');
+  expect(header).toBe('for="10.0.0.2:41000";host=server.shop.svc.cluster.local');
+  expect(decodeForwarded(header)).toEqual({
+    client: '10.0.0.2:41000',
+    hostname: 'server.shop.svc.cluster.local',
+  });
+  expect(decodeForwarded('by=x; host="" ')).toEqual({ client: null, hostname: null });
+});
+
+test('baggage keeps values that contain an equals sign and ignores strangers', () => {
+  const read = decodeBaggage(
+    'k8s.namespace.name=shop,k8s.deployment.name=web,service.version=a=b,x,y=',
+  );
+  expect(read).toMatchObject({
+    namespace: 'shop',
+    workloadType: 'deployment',
+    workloadName: 'web',
+    revision: 'a=b',
+    clusterId: null,
+  });
+});
