@@ -1,0 +1,62 @@
+import { createLogger } from '@aquifer/runtime';
+import { expect, onTestFinished, test } from 'vitest';
+import { CertificateManager, type CertificateState } from './certificate-manager.ts';
+import type { IssuedCertificate } from './csr-client.ts';
+import { refreshAtMs } from './rotation.ts';
+
+const ID = 'spiffe://cluster.local/ns/shop/sa/web';
+const silent = createLogger('ca', { format: 'plain', write: () => undefined });
+
+function issued(lifetimeMs: number): IssuedCertificate {
+  const nowMs = Date.now();
+  return { key: 'k', chain: 'c', roots: 'r', notBeforeMs: nowMs, notAfterMs: nowMs + lifetimeMs };
+}
+
+function keep(sign: () => Promise<IssuedCertificate>): {
+  kinds: string[];
+  manager: CertificateManager;
+} {
+  const kinds: string[] = [];
+  const onChange = (_id: string, state: CertificateState) => kinds.push(state.kind);
+  const manager = new CertificateManager({ sign, log: silent, onChange });
+  onTestFinished(() => {
+    manager.stop();
+  });
+  return { kinds, manager };
+}
+
+test('a certificate is renewed at half of its life', async () => {
+  const { kinds, manager } = keep(() => Promise.resolve(issued(200)));
+  manager.want(ID);
+  manager.want(ID);
+  await expect.poll(() => kinds.length, { timeout: 2000 }).toBeGreaterThanOrEqual(4);
+  expect(kinds.slice(0, 3)).toEqual(['initializing', 'available', 'available']);
+});
+
+test('a refused request is tried again while the identity is wanted', async () => {
+  let attempts = 0;
+  const { kinds, manager } = keep(() => {
+    attempts += 1;
+    return attempts === 1 ? Promise.reject(new Error('denied')) : Promise.resolve(issued(60_000));
+  });
+  manager.want(ID);
+  await expect
+    .poll(() => kinds, { timeout: 3000 })
+    .toEqual(['initializing', 'unavailable', 'available']);
+});
+
+test('a valid certificate stays in use while its renewal fails', async () => {
+  let attempts = 0;
+  const { kinds, manager } = keep(() => {
+    attempts += 1;
+    return attempts === 1 ? Promise.resolve(issued(2_000)) : Promise.reject(new Error('away'));
+  });
+  manager.want(ID);
+  await expect.poll(() => attempts, { timeout: 3000 }).toBe(2);
+  expect(kinds).toEqual(['initializing', 'available']);
+});
+
+test('a certificate whose times make no sense is renewed at once', () => {
+  expect(refreshAtMs({ notBeforeMs: 1000, notAfterMs: 500 })).toBe(500);
+  expect(refreshAtMs({ notBeforeMs: 1000, notAfterMs: 2000 })).toBe(1500);
+});

@@ -1,0 +1,134 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Logger } from '@aquifer/runtime';
+import { Backoff } from './backoff.ts';
+import type { IssuedCertificate } from './csr-client.ts';
+import { refreshAtMs } from './rotation.ts';
+
+/**
+ * ```
+ * Initializing ──signed──► Available ──half of its life──► (renewing, still Available)
+ *      └──refused──► Unavailable ──backoff──► Initializing …   an expired Available becomes Unavailable
+ * ```
+ */
+export type CertificateState =
+  | { readonly kind: 'initializing' }
+  | { readonly kind: 'available'; readonly certificate: IssuedCertificate }
+  | { readonly kind: 'unavailable'; readonly error: string };
+
+export interface CertificateManagerOptions {
+  readonly sign: (spiffeUri: string) => Promise<IssuedCertificate>;
+  readonly log: Logger;
+  readonly onChange: (spiffeUri: string, state: CertificateState) => void;
+  /** Requests under way at once. Default 8 (spec ztunnel 6.3). */
+  readonly concurrency?: number;
+}
+
+const BACKOFF = { initialMs: 1_000, maxMs: 150_000, jitter: true };
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+interface Entry {
+  state: CertificateState;
+  readonly abort: AbortController;
+}
+
+/** Keeps a certificate for each identity that is wanted, renewing it until it is forgotten. */
+export class CertificateManager {
+  readonly #options: CertificateManagerOptions;
+  readonly #entries = new Map<string, Entry>();
+  readonly #waiting: (() => void)[] = [];
+  #free: number;
+
+  constructor(options: CertificateManagerOptions) {
+    this.#options = options;
+    this.#free = options.concurrency ?? 8;
+  }
+
+  /** Starts keeping a certificate; nothing happens if it is kept already. */
+  want(spiffeUri: string): void {
+    if (this.#entries.has(spiffeUri)) return;
+    const entry: Entry = { state: { kind: 'initializing' }, abort: new AbortController() };
+    this.#entries.set(spiffeUri, entry);
+    this.#options.onChange(spiffeUri, entry.state);
+    void this.#keep(spiffeUri, entry);
+  }
+
+  /** Drops the certificate and its key. */
+  forget(spiffeUri: string): void {
+    this.#entries.get(spiffeUri)?.abort.abort();
+    this.#entries.delete(spiffeUri);
+  }
+
+  /** Every identity kept, for the config dump. */
+  states(): ReadonlyMap<string, CertificateState> {
+    return new Map([...this.#entries].map(([identity, { state }]) => [identity, state]));
+  }
+
+  stop(): void {
+    for (const identity of [...this.#entries.keys()]) this.forget(identity);
+  }
+
+  async #keep(spiffeUri: string, entry: Entry): Promise<void> {
+    const { signal } = entry.abort;
+    const backoff = new Backoff(BACKOFF);
+    while (!signal.aborted) {
+      const waitMs = await this.#renew(spiffeUri, entry, backoff);
+      const boundedMs = Math.min(Math.max(waitMs, 0), MAX_TIMER_MS);
+      await delay(boundedMs, undefined, { signal, ref: false }).catch(() => undefined);
+    }
+  }
+
+  /** Returns how long to wait before the next attempt. */
+  async #renew(spiffeUri: string, entry: Entry, backoff: Backoff): Promise<number> {
+    await this.#takeSlot();
+    try {
+      const certificate = await this.#options.sign(spiffeUri);
+      backoff.reset();
+      this.#enter(spiffeUri, entry, { kind: 'available', certificate });
+      return refreshAtMs(certificate) - Date.now();
+    } catch (error) {
+      return this.#afterFailure(spiffeUri, entry, {
+        error: error as Error,
+        delayMs: backoff.next(),
+      });
+    } finally {
+      this.#releaseSlot();
+    }
+  }
+
+  #afterFailure(
+    spiffeUri: string,
+    entry: Entry,
+    { error, delayMs }: { error: Error; delayMs: number },
+  ): number {
+    this.#options.log.warn('certificate request failed', {
+      identity: spiffeUri,
+      error: error.message,
+    });
+    const { state } = entry;
+    if (state.kind === 'available' && state.certificate.notAfterMs > Date.now()) {
+      return Math.min(delayMs, state.certificate.notAfterMs - Date.now());
+    }
+    this.#enter(spiffeUri, entry, { kind: 'unavailable', error: error.message });
+    return delayMs;
+  }
+
+  #enter(spiffeUri: string, entry: Entry, state: CertificateState): void {
+    if (entry.abort.signal.aborted) return;
+    entry.state = state;
+    this.#options.onChange(spiffeUri, state);
+  }
+
+  async #takeSlot(): Promise<void> {
+    if (this.#free > 0) {
+      this.#free -= 1;
+      return;
+    }
+    await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  }
+
+  #releaseSlot(): void {
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#free += 1;
+    else next();
+  }
+}

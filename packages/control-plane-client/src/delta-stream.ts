@@ -1,0 +1,221 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Logger } from '@aquifer/runtime';
+import { grpcMethods } from '@aquifer/wire';
+import {
+  AggregatedDiscoveryService,
+  type DeltaDiscoveryRequest,
+  DeltaDiscoveryRequestSchema,
+  type DeltaDiscoveryResponse,
+} from '@aquifer/wire/gen/envoy/service/discovery/v3_pb';
+import { create, type JsonObject } from '@bufbuild/protobuf';
+import { Client, type ClientDuplexStream, status } from '@grpc/grpc-js';
+import { Backoff } from './backoff.ts';
+import {
+  type ControlPlaneEndpoint,
+  callMetadata,
+  channelCredentials,
+  channelOptions,
+} from './credentials.ts';
+import { type Subscription, SubscriptionState } from './subscription.ts';
+
+/** Who is asking (spec ztunnel 5.2): `ztunnel~ip~pod.ns~ns.svc.cluster.local` and free-form metadata. */
+export interface NodeDescription {
+  readonly id: string;
+  readonly metadata: JsonObject;
+}
+
+export interface DeltaStreamOptions {
+  readonly endpoint: ControlPlaneEndpoint;
+  readonly node: NodeDescription;
+  /** In the order in which they are asked for. */
+  readonly subscriptions: readonly Subscription[];
+  readonly log: Logger;
+  /** Called once, when every subscription has had an accepted response. */
+  readonly onSynced: () => void;
+  readonly onTermination?: (reason: TerminationReason) => void;
+  readonly onMessage?: (typeUrl: string, bytes: number) => void;
+}
+
+/** Why a stream ended, as counted by istio_xds_connection_terminations_total (spec ztunnel 5.5). */
+export type TerminationReason = 'ConnectionError' | 'Error' | 'Reconnect' | 'Complete';
+
+type Stream = ClientDuplexStream<DeltaDiscoveryRequest, DeltaDiscoveryResponse>;
+
+const METHOD = grpcMethods(AggregatedDiscoveryService).deltaAggregatedResources;
+const RECONNECT_SOON_MS = 10;
+const BACKOFF = { initialMs: 20, maxMs: 15_000 };
+
+/**
+ * Follows the control plane over one delta ADS stream, for ever: `connecting` opens it, `streaming` serves it, then
+ * it waits and connects again. What was learned stays in force while the control plane is away.
+ */
+export class DeltaStream {
+  readonly #options: DeltaStreamOptions;
+  readonly #states: readonly SubscriptionState[];
+  readonly #backoff = new Backoff(BACKOFF);
+  readonly #abort = new AbortController();
+  #stream: Stream | null = null;
+  #announced = false;
+
+  constructor(options: DeltaStreamOptions) {
+    this.#options = options;
+    this.#states = options.subscriptions.map((subscription) => new SubscriptionState(subscription));
+  }
+
+  /** Runs until `stop`; never throws. */
+  async run(): Promise<void> {
+    while (!this.#abort.signal.aborted) {
+      const { reason, delayMs } = await this.#connectOnce();
+      if (this.#abort.signal.aborted) return;
+      this.#options.onTermination?.(reason);
+      await delay(delayMs, undefined, { signal: this.#abort.signal }).catch(() => undefined);
+    }
+  }
+
+  stop(): void {
+    this.#abort.abort();
+    this.#stream?.cancel();
+  }
+
+  /** Sends what changed in the wanted names; call it when a change did not come from a response. */
+  refreshNames(): void {
+    for (const state of this.#states) {
+      const changed = state.namesChanged();
+      if (changed === null || this.#stream === null) continue;
+      this.#stream.write(
+        create(DeltaDiscoveryRequestSchema, {
+          typeUrl: state.subscription.typeUrl,
+          resourceNamesSubscribe: changed.subscribe,
+          resourceNamesUnsubscribe: changed.unsubscribe,
+        }),
+      );
+    }
+  }
+
+  async #connectOnce(): Promise<{ reason: TerminationReason; delayMs: number }> {
+    const { endpoint, log } = this.#options;
+    let client: Client | null = null;
+    try {
+      client = new Client(endpoint.address, channelCredentials(endpoint), channelOptions(endpoint));
+      const stream = client.makeBidiStreamRequest(
+        METHOD.path,
+        METHOD.requestSerialize,
+        METHOD.responseDeserialize,
+        callMetadata(endpoint),
+      );
+      return await this.#serve(stream);
+    } catch (error) {
+      log.warn('control plane is not reachable', {
+        address: endpoint.address,
+        error: (error as Error).message,
+      });
+      return { reason: 'ConnectionError', delayMs: this.#backoff.next() };
+    } finally {
+      this.#stream = null;
+      client?.close();
+    }
+  }
+
+  #serve(stream: Stream): Promise<{ reason: TerminationReason; delayMs: number }> {
+    this.#stream = stream;
+    let heard = false;
+    return new Promise((resolve) => {
+      stream.on('data', (response: DeltaDiscoveryResponse) => {
+        if (!heard)
+          this.#options.log.info('stream established', { address: this.#options.endpoint.address });
+        heard = true;
+        this.#receive(stream, response);
+      });
+      stream.on('error', (error) => {
+        resolve(this.#afterError(error as Error & { code?: number }, heard));
+      });
+      stream.on('end', () => {
+        this.#backoff.reset();
+        resolve({ reason: 'Complete', delayMs: RECONNECT_SOON_MS });
+      });
+      for (const state of this.#states) this.#sendInitial(stream, state);
+    });
+  }
+
+  #sendInitial(stream: Stream, state: SubscriptionState): void {
+    const { subscribe, initialVersions } = state.initialRequest();
+    const { id, metadata } = this.#options.node;
+    stream.write(
+      create(DeltaDiscoveryRequestSchema, {
+        node: { id, metadata },
+        typeUrl: state.subscription.typeUrl,
+        resourceNamesSubscribe: subscribe,
+        initialResourceVersions: initialVersions,
+      }),
+    );
+  }
+
+  #receive(stream: Stream, response: DeltaDiscoveryResponse): void {
+    const { typeUrl, nonce } = response;
+    const state = this.#states.find(({ subscription }) => subscription.typeUrl === typeUrl);
+    if (state === undefined) {
+      this.#options.log.warn('response of a type that was not asked for', { typeUrl });
+      stream.write(create(DeltaDiscoveryRequestSchema, { typeUrl, responseNonce: nonce }));
+      return;
+    }
+    const resources = [];
+    const versions = new Map<string, string>();
+    let bytes = 0;
+    for (const { name, version, resource } of response.resources) {
+      const body = resource?.value ?? new Uint8Array();
+      bytes += body.length;
+      resources.push({ name, body });
+      versions.set(name, version);
+    }
+    this.#options.onMessage?.(typeUrl, bytes);
+    const rejected = state.receive({ resources, removed: response.removedResources }, versions);
+    this.#reply(stream, response, rejected);
+    this.refreshNames();
+    this.#announceSync();
+    this.#backoff.reset();
+  }
+
+  #reply(
+    stream: Stream,
+    { typeUrl, nonce }: DeltaDiscoveryResponse,
+    rejected: readonly { name: string; reason: string }[],
+  ): void {
+    if (rejected.length === 0) {
+      stream.write(create(DeltaDiscoveryRequestSchema, { typeUrl, responseNonce: nonce }));
+      return;
+    }
+    const message = rejected.map(({ name, reason }) => `${name}: ${reason}`).join('; ');
+    this.#options.log.error('resources rejected', { typeUrl, error: message });
+    stream.write(
+      create(DeltaDiscoveryRequestSchema, {
+        typeUrl,
+        responseNonce: nonce,
+        errorDetail: { code: 0, message },
+      }),
+    );
+  }
+
+  #announceSync(): void {
+    if (this.#announced || !this.#states.every(({ synced }) => synced)) return;
+    this.#announced = true;
+    this.#options.onSynced();
+  }
+
+  #afterError(
+    error: Error & { code?: number },
+    heard: boolean,
+  ): { reason: TerminationReason; delayMs: number } {
+    const { log, endpoint } = this.#options;
+    const isOrdinary =
+      heard &&
+      (error.code === status.UNKNOWN ||
+        error.code === status.CANCELLED ||
+        error.code === status.DEADLINE_EXCEEDED);
+    if (isOrdinary) {
+      log.debug('stream ended, reconnecting', { error: error.message });
+      return { reason: 'Reconnect', delayMs: RECONNECT_SOON_MS };
+    }
+    log.warn('stream failed', { address: endpoint.address, error: error.message });
+    return { reason: heard ? 'Error' : 'ConnectionError', delayMs: this.#backoff.next() };
+  }
+}

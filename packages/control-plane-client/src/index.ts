@@ -1,0 +1,17 @@
+export type { CaptureReport } from './capture-report.ts';
+export { reportCapture } from './capture-report.ts';
+export type { CertificateManagerOptions, CertificateState } from './certificate-manager.ts';
+export { CertificateManager } from './certificate-manager.ts';
+export type { ControlPlaneEndpoint } from './credentials.ts';
+export type { CsrClientOptions, IssuedCertificate } from './csr-client.ts';
+export { CsrClient } from './csr-client.ts';
+export type { DeltaStreamOptions, NodeDescription, TerminationReason } from './delta-stream.ts';
+export { DeltaStream } from './delta-stream.ts';
+export type {
+  ReceivedResource,
+  RejectedResource,
+  ResourceBatch,
+  Subscription,
+} from './subscription.ts';
+export type { Endpoint, StoreChange, WorkloadView } from './workload-store.ts';
+export { WorkloadStore } from './workload-store.ts';
