@@ -1,0 +1,26 @@
+/** Labels and annotations of the mesh's API (spec control-plane 1.1, 1.2). */
+export const DATAPLANE_MODE_LABEL = 'istio.io/dataplane-mode';
+export const USE_WAYPOINT_LABEL = 'istio.io/use-waypoint';
+export const USE_WAYPOINT_NAMESPACE_LABEL = 'istio.io/use-waypoint-namespace';
+export const USE_WAYPOINT_CANARY_LABEL = 'istio.io/use-waypoint-canary';
+export const USE_WAYPOINT_CANARY_NAMESPACE_LABEL = 'istio.io/use-waypoint-canary-namespace';
+export const CANARY_WEIGHT_ANNOTATION = 'istio.io/use-waypoint-canary-weight';
+export const INGRESS_USE_WAYPOINT_LABEL = 'istio.io/ingress-use-waypoint';
+export const WAYPOINT_FOR_LABEL = 'istio.io/waypoint-for';
+export const INBOUND_BINDING_ANNOTATION = 'ambient.istio.io/waypoint-inbound-binding';
+export const GATEWAY_NAME_LABEL = 'gateway.networking.k8s.io/gateway-name';
+export const GATEWAY_CLASS_LABEL = 'gateway.networking.k8s.io/gateway-class-name';
+export const NETWORK_LABEL = 'topology.istio.io/network';
+export const REDIRECTION_ANNOTATION = 'ambient.istio.io/redirection';
+export const BYPASS_INBOUND_ANNOTATION = 'ambient.istio.io/bypass-inbound-capture';
+export const DNS_CAPTURE_ANNOTATION = 'ambient.istio.io/dns-capture';
+export const SIDECAR_STATUS_ANNOTATION = 'sidecar.istio.io/status';
+export const TUNNEL_LABEL = 'networking.istio.io/tunnel';
+export const TRAFFIC_DISTRIBUTION_ANNOTATION = 'networking.istio.io/traffic-distribution';
+export const DRY_RUN_ANNOTATION = 'istio.io/dry-run';
+/** Values of the managed label (`MANAGED_LABEL`) whose Services never get a waypoint of their own. */
+export const WAYPOINT_CONTROLLER = 'istio.io/mesh-controller';
+export const MANAGED_WAYPOINTS: readonly string[] = [
+  'istio.io-mesh-controller',
+  'istio.io-eastwest-controller',
+];

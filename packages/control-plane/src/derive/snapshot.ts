@@ -1,0 +1,337 @@
+/** From the cluster's state to everything that is served; recomputed only where an input changed. */
+import type { Authorization, Service as MeshService, Workload } from '@aquifer/model';
+import { parseIpAddress } from '@aquifer/model';
+import type {
+  AuthorizationPolicy,
+  EndpointSlice,
+  PeerAuthentication,
+  Pod,
+  Service,
+} from '@aquifer/model/resources';
+import { type EnrolledPod, EnrolledPodSchema } from '@aquifer/wire/gen/aquifer/node_pb';
+import { create } from '@bufbuild/protobuf';
+import type { ClusterState } from '../ingest/cluster-state.ts';
+import type { ObjectRef } from '../ingest/kinds.ts';
+import {
+  deriveEndpointWorkloads,
+  hasPodSelector,
+  SERVICE_NAME_LABEL,
+  servicesByPodUid,
+} from './endpoints.ts';
+import { type EnrolmentSettings, isEnrolled } from './enrolled-pods.ts';
+import { BYPASS_INBOUND_ANNOTATION, DNS_CAPTURE_ANNOTATION, NETWORK_LABEL } from './labels.ts';
+import { Memo, type ProblemListener, StableList } from './memo.ts';
+import type { MeshSettings } from './mesh.ts';
+import { annotationsOf, labelsOf, nameOf, namespaceOf, parseGoBool, refTo } from './object.ts';
+import {
+  convertPeerAuthentication,
+  hasSelector,
+  inheritedPeerAuthentication,
+  staticStrictPolicy,
+} from './peer-authentication.ts';
+import { type ConvertedPolicy, convertPolicy, type PolicyVerdict } from './policies.ts';
+import {
+  authorizationResource,
+  enrolledPodResource,
+  type Resource,
+  type ResourceMap,
+  serviceResource,
+  workloadResource,
+} from './resource.ts';
+import { type BoundCondition, deriveService } from './services.ts';
+import { deriveWaypoints, type Waypoints } from './waypoints.ts';
+import { deriveWorkload, type NamespacePolicies, podAddresses } from './workloads.ts';
+
+/** Everything derived from one state. Maps keep their identity while their content does. */
+export interface Snapshot {
+  readonly state: ClusterState;
+  readonly waypoints: Waypoints;
+  /** Workloads and Services, as WDS Addresses. */
+  readonly addresses: ResourceMap<Workload | MeshService>;
+  readonly authorizations: ResourceMap<Authorization>;
+  /** Pods to capture, by node name, then by pod uid. */
+  readonly enrolledPods: ReadonlyMap<string, ResourceMap<EnrolledPod>>;
+  readonly conditions: DerivedConditions;
+}
+
+/** What the status writer has to say, by `namespace/name`; null prunes the condition. */
+export interface DerivedConditions {
+  readonly services: ReadonlyMap<string, BoundCondition | null>;
+  readonly policies: ReadonlyMap<string, PolicyVerdict | null>;
+}
+
+type PolicyEntry = ConvertedPolicy & { readonly resource: Resource<Authorization> | null };
+
+const NO_POLICY: PolicyEntry = { authorization: null, verdict: null, resource: null };
+
+interface ServiceEntry {
+  readonly resource: Resource<MeshService> | null;
+  readonly condition: BoundCondition | null;
+}
+
+/** Derives snapshots one after the other; what a change cannot have touched is taken from the one before. */
+export class Deriver {
+  readonly #mesh: MeshSettings;
+  readonly #enrolment: EnrolmentSettings;
+  readonly #pods: Memo<Resource<Workload> | null>;
+  readonly #slices: Memo<readonly Resource<Workload>[]>;
+  readonly #services: Memo<ServiceEntry>;
+  readonly #policies: Memo<PolicyEntry>;
+  readonly #peers: Memo<Resource<Authorization> | null>;
+  readonly #enrolled: Memo<Resource<EnrolledPod> | null>;
+  readonly #parts: Memo<unknown>;
+  readonly #lists = new StableList<unknown>();
+  readonly #maps = new Map<string, ResourceMap>();
+
+  constructor(settings: MeshSettings & EnrolmentSettings, onProblem: ProblemListener) {
+    this.#mesh = settings;
+    this.#enrolment = settings;
+    this.#pods = new Memo(onProblem, () => null);
+    this.#slices = new Memo(onProblem, () => []);
+    this.#services = new Memo(
+      onProblem,
+      () => ({ resource: null, condition: null }) as ServiceEntry,
+    );
+    this.#policies = new Memo(onProblem, () => NO_POLICY);
+    this.#peers = new Memo(onProblem, () => null);
+    this.#enrolled = new Memo(onProblem, () => null);
+    this.#parts = new Memo(onProblem, () => {
+      throw new Error('the cluster state cannot be read');
+    });
+  }
+
+  derive(state: ClusterState): Snapshot {
+    const system = state.Namespace.get('', this.#mesh.rootNamespace);
+    const network = labelsOf(system)[NETWORK_LABEL] ?? '';
+    const waypoints = this.#part('waypoints', [state.Gateway, state.GatewayClass, network], () =>
+      deriveWaypoints(state.Gateway, state.GatewayClass, network),
+    );
+    const inputs = { state, network, waypoints };
+    const services = this.#deriveServices(inputs);
+    const policies = this.#derivePolicies(state);
+    const addresses: Resource<Workload | MeshService>[] = [...services.resources];
+    addresses.push(...this.#derivePods(inputs), ...this.#deriveSlices(inputs));
+    const snapshot: Snapshot = {
+      state,
+      waypoints,
+      addresses: this.#keep('addresses', addresses),
+      authorizations: this.#keep('authorizations', policies.resources),
+      enrolledPods: this.#deriveEnrolled(state),
+      conditions: { services: services.conditions, policies: policies.verdicts },
+    };
+    for (const memo of [this.#pods, this.#slices, this.#services, this.#policies, this.#peers]) {
+      memo.sweep();
+    }
+    this.#enrolled.sweep();
+    this.#parts.sweep();
+    return snapshot;
+  }
+
+  #deriveServices({ state, network, waypoints }: Inputs) {
+    const resources: Resource<MeshService>[] = [];
+    const conditions = new Map<string, BoundCondition | null>();
+    for (const service of state.Service) {
+      const namespace = state.Namespace.get('', namespaceOf(service));
+      const key = `${namespaceOf(service)}/${nameOf(service)}`;
+      const entry = this.#services.get(key, [service, namespace, waypoints, network], () => {
+        const context = { mesh: this.#mesh, network, namespace, waypoints };
+        const derived = deriveService(service, context);
+        if (derived === null) return { resource: null, condition: null };
+        const sources = [refTo(service), ...(derived.waypoint ? [derived.waypoint.source] : [])];
+        return {
+          resource: serviceResource(derived.service, sources),
+          condition: derived.condition,
+        };
+      });
+      conditions.set(key, entry.condition);
+      if (entry.resource !== null) resources.push(entry.resource);
+    }
+    return { resources, conditions };
+  }
+
+  *#derivePods({ state, network, waypoints }: Inputs): Iterable<Resource<Workload>> {
+    for (const pod of state.Pod) {
+      const namespaceName = namespaceOf(pod);
+      const namespace = state.Namespace.get('', namespaceName);
+      const node = state.Node.get('', pod.spec?.nodeName ?? '');
+      const services = state.Service.inNamespace(namespaceName);
+      const policies = this.#policiesOf(state, namespaceName);
+      const sliceServices = this.#sliceServices(state, pod);
+      const inputs = [pod, namespace, node, services, policies, sliceServices, waypoints, network];
+      const resource = this.#pods.get(`${namespaceName}/${nameOf(pod)}`, inputs, () => {
+        const mesh = this.#mesh;
+        const context = {
+          mesh,
+          network,
+          namespace,
+          node,
+          waypoints,
+          services,
+          sliceServices,
+          policies,
+        };
+        const derived = deriveWorkload(pod, context);
+        if (derived === null) return null;
+        const sources = [refTo(pod), ...derived.services.map(refTo)];
+        if (derived.waypoint !== null) sources.push(derived.waypoint.source);
+        return workloadResource(derived.workload, sources);
+      });
+      if (resource !== null) yield resource;
+    }
+  }
+
+  *#deriveSlices({ state, network }: Inputs): Iterable<Resource<Workload>> {
+    for (const slice of state.EndpointSlice) {
+      const namespace = namespaceOf(slice);
+      const service = state.Service.get(namespace, labelsOf(slice)[SERVICE_NAME_LABEL] ?? '');
+      const key = `${namespace}/${nameOf(slice)}`;
+      yield* this.#slices.get(key, [slice, service, network], () =>
+        deriveEndpointWorkloads(slice, service, this.#mesh, network).map((workload) =>
+          workloadResource(workload, [refTo(slice), ...(service ? [refTo(service)] : [])]),
+        ),
+      );
+    }
+  }
+
+  /** Only slices of selector-less Services matter to pods; the others change with every pod. */
+  #sliceServices(state: ClusterState, pod: Pod): readonly Service[] {
+    const namespace = namespaceOf(pod);
+    const services = state.Service.inNamespace(namespace);
+    const slices = state.EndpointSlice.inNamespace(namespace);
+    const byUid = this.#part(`slices/${namespace}`, [services, slices], () => {
+      const manual = services.filter((service) => !hasPodSelector(service));
+      const names = new Set(manual.map(nameOf));
+      const relevant = slices.filter((slice) =>
+        names.has(labelsOf(slice)[SERVICE_NAME_LABEL] ?? ''),
+      );
+      return servicesByPodUid(relevant as readonly EndpointSlice[], manual);
+    });
+    const found = byUid.get(pod.metadata.uid ?? '') ?? NO_SERVICES;
+    if (found.length === 0) return NO_SERVICES;
+    return this.#lists.keep(`slices/${namespace}/${nameOf(pod)}`, found) as readonly Service[];
+  }
+
+  #policiesOf(state: ClusterState, namespace: string): NamespacePolicies {
+    const root = this.#mesh.rootNamespace;
+    const own = state.AuthorizationPolicy.inNamespace(namespace);
+    const mesh = state.AuthorizationPolicy.inNamespace(root);
+    const ownPeer = state.PeerAuthentication.inNamespace(namespace);
+    const meshPeer = state.PeerAuthentication.inNamespace(root);
+    return this.#part(`policies/${namespace}`, [own, mesh, ownPeer, meshPeer], () => ({
+      authorization: (namespace === root ? own : [...own, ...mesh]).filter((policy) =>
+        this.#isSent(policy),
+      ),
+      peer: namespace === root ? [] : ownPeer,
+      inheritedPeer: inheritedPeerAuthentication(meshPeer, ownPeer),
+    }));
+  }
+
+  #isSent(policy: AuthorizationPolicy): boolean {
+    return convertPolicy(policy, this.#mesh.rootNamespace).authorization !== null;
+  }
+
+  #derivePolicies(state: ClusterState) {
+    const root = this.#mesh.rootNamespace;
+    const resources: Resource<Authorization>[] = [];
+    const verdicts = new Map<string, PolicyVerdict | null>();
+    for (const policy of state.AuthorizationPolicy) {
+      const key = `${namespaceOf(policy)}/${nameOf(policy)}`;
+      const { resource, verdict } = this.#policies.get(key, [policy], () => {
+        const converted = convertPolicy(policy, root);
+        const { authorization } = converted;
+        const resource = authorization && authorizationResource(authorization, [refTo(policy)]);
+        return { ...converted, resource };
+      });
+      verdicts.set(key, verdict);
+      if (resource !== null) resources.push(resource);
+    }
+    const peers = state.PeerAuthentication;
+    if (peers.size > 0) resources.push(this.#staticStrict(peers));
+    for (const peer of peers) {
+      const converted =
+        namespaceOf(peer) === root || !hasSelector(peer) ? null : this.#convertPeer(state, peer);
+      if (converted !== null) resources.push(converted);
+    }
+    return { resources, verdicts };
+  }
+
+  #staticStrict(peers: Iterable<PeerAuthentication>): Resource<Authorization> {
+    const sources = (): ObjectRef[] =>
+      [...peers].filter((peer) => peer.spec?.mtls?.mode === 'STRICT').map(refTo);
+    return this.#part('static-strict', [peers], () =>
+      authorizationResource(staticStrictPolicy(this.#mesh.rootNamespace), sources()),
+    );
+  }
+
+  #convertPeer(state: ClusterState, peer: PeerAuthentication): Resource<Authorization> | null {
+    const inherited = this.#policiesOf(state, namespaceOf(peer)).inheritedPeer;
+    const key = `${namespaceOf(peer)}/${nameOf(peer)}`;
+    return this.#peers.get(key, [peer, inherited], () => {
+      const authorization = convertPeerAuthentication(peer, inherited);
+      return authorization && authorizationResource(authorization, [refTo(peer)]);
+    });
+  }
+
+  #deriveEnrolled(state: ClusterState): ReadonlyMap<string, ResourceMap<EnrolledPod>> {
+    const byNode = new Map<string, Resource<EnrolledPod>[]>();
+    for (const pod of state.Pod) {
+      const nodeName = pod.spec?.nodeName ?? '';
+      if (nodeName === '') continue;
+      const namespace = state.Namespace.get('', namespaceOf(pod));
+      const key = `${namespaceOf(pod)}/${nameOf(pod)}`;
+      const resource = this.#enrolled.get(key, [pod, namespace], () =>
+        isEnrolled(pod, namespace, this.#enrolment)
+          ? enrolledPodResource(enrolledPod(pod), [refTo(pod)])
+          : null,
+      );
+      if (resource === null) continue;
+      const list = byNode.get(nodeName) ?? [];
+      if (list.push(resource) === 1) byNode.set(nodeName, list);
+    }
+    for (const key of this.#maps.keys()) {
+      if (key.startsWith('node/') && !byNode.has(key.slice(5))) this.#maps.delete(key);
+    }
+    const nodes = [...byNode].map(
+      ([node, list]) => [node, this.#keep(`node/${node}`, list)] as const,
+    );
+    return new Map(nodes);
+  }
+
+  /** The map of before, if it holds the same versions. */
+  #keep<T>(key: string, resources: readonly Resource<T>[]): ResourceMap<T> {
+    const last = this.#maps.get(key) as ResourceMap<T> | undefined;
+    const same =
+      last?.size === resources.length &&
+      resources.every(({ name, version }) => last.get(name)?.version === version);
+    if (same) return last;
+    const map = new Map(resources.map((resource) => [resource.name, resource]));
+    this.#maps.set(key, map);
+    return map;
+  }
+
+  #part<T>(key: string, inputs: readonly unknown[], compute: () => T): T {
+    return this.#parts.get(key, inputs, compute) as T;
+  }
+}
+
+interface Inputs {
+  readonly state: ClusterState;
+  readonly network: string;
+  readonly waypoints: Waypoints;
+}
+
+const NO_SERVICES: readonly Service[] = [];
+
+function enrolledPod(pod: Pod): EnrolledPod {
+  const annotations = annotationsOf(pod);
+  const dnsCapture = parseGoBool(annotations[DNS_CAPTURE_ANNOTATION]);
+  return create(EnrolledPodSchema, {
+    uid: pod.metadata.uid ?? '',
+    namespace: namespaceOf(pod),
+    name: nameOf(pod),
+    serviceAccount: pod.spec?.serviceAccountName ?? '',
+    addresses: podAddresses(pod).map((address) => parseIpAddress(address) ?? new Uint8Array()),
+    bypassInboundCapture: parseGoBool(annotations[BYPASS_INBOUND_ANNOTATION]) === true,
+    ...(dnsCapture !== null && { dnsCapture }),
+  });
+}

@@ -1,0 +1,77 @@
+import type {
+  AuthorizationPolicy,
+  Deployment,
+  EndpointSlice,
+  Gateway,
+  GatewayClass,
+  HTTPRoute,
+  Namespace,
+  Node,
+  PeerAuthentication,
+  Pod,
+  Service,
+  ServiceAccount,
+} from '@aquifer/model/resources';
+
+/** A reference to an API object, as provenance and statuses name it; namespace `''` is cluster scope. */
+export interface ObjectRef {
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+}
+
+/** The TypeScript type of each kind that the control plane watches. */
+export interface WatchedTypes {
+  readonly Namespace: Namespace;
+  readonly Node: Node;
+  readonly Pod: Pod;
+  readonly Service: Service;
+  readonly EndpointSlice: EndpointSlice;
+  readonly Gateway: Gateway;
+  readonly GatewayClass: GatewayClass;
+  readonly HTTPRoute: HTTPRoute;
+  readonly AuthorizationPolicy: AuthorizationPolicy;
+  readonly PeerAuthentication: PeerAuthentication;
+  readonly Deployment: Deployment;
+  readonly ServiceAccount: ServiceAccount;
+}
+
+export type WatchedKind = keyof WatchedTypes;
+
+interface KindPath {
+  /** `group/version`; the core group is `v1`. */
+  readonly apiVersion: string;
+  readonly plural: string;
+  /** Only objects with this label are watched. Default: all. */
+  readonly labelSelector?: string;
+}
+
+/** Marks what a Gateway of ours was turned into (spec control-plane 1.1). */
+export const MANAGED_LABEL = 'gateway.istio.io/managed';
+
+/** Where the API serves each kind. Deployments and ServiceAccounts are watched only where a Gateway owns them. */
+export const WATCHED_KINDS: Readonly<Record<WatchedKind, KindPath>> = {
+  Namespace: { apiVersion: 'v1', plural: 'namespaces' },
+  Node: { apiVersion: 'v1', plural: 'nodes' },
+  Pod: { apiVersion: 'v1', plural: 'pods' },
+  Service: { apiVersion: 'v1', plural: 'services' },
+  EndpointSlice: { apiVersion: 'discovery.k8s.io/v1', plural: 'endpointslices' },
+  Gateway: { apiVersion: 'gateway.networking.k8s.io/v1', plural: 'gateways' },
+  GatewayClass: { apiVersion: 'gateway.networking.k8s.io/v1', plural: 'gatewayclasses' },
+  HTTPRoute: { apiVersion: 'gateway.networking.k8s.io/v1', plural: 'httproutes' },
+  AuthorizationPolicy: { apiVersion: 'security.istio.io/v1', plural: 'authorizationpolicies' },
+  PeerAuthentication: { apiVersion: 'security.istio.io/v1', plural: 'peerauthentications' },
+  Deployment: { apiVersion: 'apps/v1', plural: 'deployments', labelSelector: MANAGED_LABEL },
+  ServiceAccount: { apiVersion: 'v1', plural: 'serviceaccounts', labelSelector: MANAGED_LABEL },
+};
+
+/** The API path of a kind's collection over all namespaces, or of one namespace. */
+export function collectionPath(
+  kind: { readonly apiVersion: string; readonly plural: string },
+  namespace = '',
+): string {
+  const root = kind.apiVersion.includes('/') ? `/apis/${kind.apiVersion}` : '/api/v1';
+  return namespace === ''
+    ? `${root}/${kind.plural}`
+    : `${root}/namespaces/${namespace}/${kind.plural}`;
+}
