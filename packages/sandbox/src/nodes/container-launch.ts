@@ -1,0 +1,149 @@
+/**
+ * How a container becomes a process: one chain of `exec`s, so that the process the sandbox started is the program
+ * itself and dies with the sandbox.
+ *
+ *   sh (joins the cgroups) → nsenter (network) → unshare (mounts, host name) → sh (root file system) → setpriv → program
+ *
+ * The root file system is an overlay of the machine's own, its upper layer a tmpfs that only this mount namespace
+ * knows: what a container writes vanishes with it, and nothing is left to unmount.
+ */
+
+/** A file or directory of the machine that the container sees at `target`. */
+export interface BindMount {
+  readonly source: string;
+  readonly target: string;
+  readonly kind: 'file' | 'directory';
+  readonly readOnly: boolean;
+}
+
+export interface Launch {
+  /** File of the network namespace, as for `nsenter --net=`. */
+  readonly network: string;
+  readonly hostname: string;
+  /** See `Cgroups.joinFiles`. */
+  readonly joinFiles: readonly string[];
+  /** An existing directory on which the container's private tmpfs is mounted; the machine never sees that mount. */
+  readonly scratchDirectory: string;
+  /** Copied over the root: `etc/hosts` and so on. */
+  readonly overlayDirectory: string;
+  /** File systems of the machine, beside the root, that the container sees too. */
+  readonly machineMounts: readonly string[];
+  readonly mounts: readonly BindMount[];
+  /** Shell lines that the image wants run inside the finished root. */
+  readonly preparation: readonly string[];
+  readonly workingDirectory: string;
+  readonly privileges: Privileges;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly command: readonly string[];
+}
+
+export interface Privileges {
+  /** Null keeps root. */
+  readonly user: number | null;
+  readonly group: number | null;
+  readonly supplementalGroups: readonly number[];
+  /** Null keeps all; otherwise exactly these remain, without the prefix CAP_. */
+  readonly capabilities: readonly string[] | null;
+  readonly mayGainPrivileges: boolean;
+}
+
+const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+/** The environment of the launching shells; the program gets `Launch.environment` instead. */
+export const LAUNCH_ENVIRONMENT: Readonly<Record<string, string>> = { PATH };
+
+/** Program and arguments that turn into the container's process. */
+export function launchCommand(launch: Launch): readonly [string, ...string[]] {
+  const enter = `inner=$1; shift
+${joinLines(launch.joinFiles)}
+exec nsenter --net=${quote(launch.network)} unshare --mount --uts --propagation private sh -ec "$inner" launch "$@"`;
+  return ['sh', '-ec', enter, 'launch', rootScript(launch), ...programArguments(launch)];
+}
+
+/** A process that does nothing but hold the pod's network namespace and cgroup, as the pause container does. */
+export function pauseCommand(
+  network: string,
+  joinFiles: readonly string[],
+): readonly [string, ...string[]] {
+  const script = `${joinLines(joinFiles)}
+exec nsenter --net=${quote(network)} sh -ec 'echo 0 > /proc/sys/net/ipv4/ip_unprivileged_port_start
+exec setpriv --pdeathsig KILL sleep infinity'`;
+  return ['sh', '-ec', script];
+}
+
+function joinLines(joinFiles: readonly string[]): string {
+  return joinFiles.map((file) => `echo 0 > ${quote(file)}`).join('\n');
+}
+
+/** Runs inside the new mount and UTS namespaces; its arguments are the program. */
+function rootScript(launch: Launch): string {
+  const scratch = quote(launch.scratchDirectory);
+  return `echo ${quote(launch.hostname)} > /proc/sys/kernel/hostname
+mount -t tmpfs -o mode=0755 aquifer ${scratch}
+mkdir ${scratch}/upper ${scratch}/work ${scratch}/root
+cp -R ${quote(launch.overlayDirectory)}/. ${scratch}/upper/
+mount -t overlay overlay -o lowerdir=/,upperdir=${scratch}/upper,workdir=${scratch}/work ${scratch}/root
+cd ${scratch}/root
+mount --rbind /proc proc
+mount --rbind /sys sys
+mount --rbind /dev dev
+mount -t tmpfs -o mode=0755 aquifer run
+mount -t tmpfs -o mode=1777 aquifer tmp
+${launch.machineMounts.map((path) => `mount --rbind ${quote(path)} .${quote(path)}`).join('\n')}
+mkdir -p .machine
+pivot_root . .machine
+cd /
+${launch.mounts.map(bindLine).join('\n')}
+umount -l /.machine
+rmdir /.machine
+${launch.preparation.join('\n')}
+mkdir -p ${quote(launch.workingDirectory)}
+cd ${quote(launch.workingDirectory)}
+exec "$@"`;
+}
+
+function bindLine({ source, target, kind, readOnly }: BindMount): string {
+  const make =
+    kind === 'directory'
+      ? `mkdir -p ${quote(target)}`
+      : `mkdir -p "$(dirname ${quote(target)})"; [ -e ${quote(target)} ] || : > ${quote(target)}`;
+  const options = readOnly ? 'bind,ro' : 'rbind';
+  return `${make}\nmount -o ${options} ${quote(`/.machine${source}`)} ${quote(target)}`;
+}
+
+function programArguments({ privileges, environment, command }: Launch): string[] {
+  const variables = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
+  return ['setpriv', ...privilegeOptions(privileges), 'env', '-i', ...variables, ...command];
+}
+
+/** Options of setpriv(1); with them the program also dies with the sandbox. */
+export function privilegeOptions(privileges: Privileges): string[] {
+  const { user, group, supplementalGroups, capabilities, mayGainPrivileges } = privileges;
+  const options = ['--pdeathsig', 'KILL'];
+  if (user !== null) options.push(`--reuid=${user}`, `--regid=${group ?? user}`);
+  else if (group !== null) options.push(`--regid=${group}`);
+  if (supplementalGroups.length > 0) options.push(`--groups=${supplementalGroups.join(',')}`);
+  else if (user !== null || group !== null) options.push('--clear-groups');
+  if (capabilities !== null) {
+    const kept = capabilities.map((name) => `,+${name.toLowerCase()}`).join('');
+    options.push(`--bounding-set=-all${kept}`, '--inh-caps=-all');
+  }
+  if (!mayGainPrivileges) options.push('--no-new-privs');
+  return options;
+}
+
+/** File systems to carry into containers, from the text of /proc/self/mountinfo. */
+export function machineMounts(mountInfo: string): readonly string[] {
+  const own = /^\/(proc|sys|dev|run|tmp|boot|snap|etc\/(resolv\.conf|hosts|hostname))(\/|$)/;
+  const paths = mountInfo
+    .split('\n')
+    .map((line) => line.split(' ')[4]?.replaceAll('\\040', ' ') ?? '/')
+    .filter((path) => path !== '/' && !own.test(path));
+  // A recursive bind of the parent brings its children.
+  const unique = [...new Set(paths)];
+  return unique.filter((path) => !unique.some((other) => path.startsWith(`${other}/`)));
+}
+
+function quote(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}

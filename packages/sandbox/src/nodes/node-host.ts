@@ -1,0 +1,16 @@
+import type { NodeAddresses } from './addresses.ts';
+import type { NodeCapacity } from './downward-fields.ts';
+import type { EventRecorder } from './event-recorder.ts';
+import type { Machine } from './images.ts';
+import type { VolumeSources } from './pod-volumes.ts';
+
+/** What a node offers each of its pods. */
+export interface NodeHost {
+  readonly node: NodeAddresses;
+  readonly machine: Machine;
+  /** See `machineMounts` in container-launch. */
+  readonly machineMounts: readonly string[];
+  readonly capacity: NodeCapacity;
+  readonly volumeSources: VolumeSources;
+  readonly events: EventRecorder;
+}

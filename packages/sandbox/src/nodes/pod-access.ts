@@ -1,0 +1,164 @@
+/** `logs`, `exec` and `port-forward` for the API server, answered by the kubelet of the pod's node. */
+import { spawn } from 'node:child_process';
+import { constants } from 'node:os';
+import { type Duplex, PassThrough, Writable } from 'node:stream';
+import { StringDecoder } from 'node:string_decoder';
+import { spawn as spawnTerminal } from '@lydell/node-pty';
+import { ApiStatusError } from '../api-status-error.ts';
+import type { ContainerRef, ExecRequest, ExecSession, PodAccess } from '../cluster-client.ts';
+import { execCommand } from './container-exec.ts';
+import { LAUNCH_ENVIRONMENT } from './container-launch.ts';
+import type { ContainerProcess } from './container-process.ts';
+import type { ContainerRunner } from './container-runner.ts';
+import type { PodWorker } from './pod-worker.ts';
+import { connectInside } from './port-forward.ts';
+
+/** Finds a pod on any node; null if no node runs it. */
+export type FindWorker = (namespace: string, pod: string) => PodWorker | null;
+
+export function podAccess(find: FindWorker): PodAccess {
+  return {
+    logs: async (ref, options) => {
+      const previous = options.previous === true;
+      const log = runnerOf(ref, find).log(previous);
+      if (log !== null) return log.read(options);
+      const { name, what } = names(ref, find);
+      throw badRequest(
+        previous
+          ? `previous terminated container "${name}" in pod "${ref.pod}" not found`
+          : `container "${name}" in pod "${ref.pod}" is waiting to start: ${what}`,
+      );
+    },
+    exec: async (ref, request) => {
+      const container = runnerOf(ref, find).process;
+      if (container === null) throw notRunning(ref, find);
+      return request.tty ? execInTerminal(container, request) : execWithPipes(container, request);
+    },
+    portForward: async (ref, port): Promise<Duplex> => {
+      const network = find(ref.namespace, ref.pod)?.sandbox?.network;
+      if (network === undefined) throw notRunning(ref, find);
+      return connectInside(network, port);
+    },
+  };
+}
+
+function runnerOf(ref: ContainerRef, find: FindWorker): ContainerRunner {
+  const worker = find(ref.namespace, ref.pod);
+  const runner = worker?.runner(ref.container) ?? null;
+  if (runner !== null) return runner;
+  if (worker !== null && worker.sandbox !== null) {
+    throw badRequest(`container ${ref.container} is not valid for pod ${ref.pod}`);
+  }
+  const name = ref.container ?? worker?.pod.spec.containers[0]?.name ?? '';
+  throw badRequest(
+    `container "${name}" in pod "${ref.pod}" is waiting to start: ContainerCreating`,
+  );
+}
+
+function names(ref: ContainerRef, find: FindWorker): { name: string; what: string } {
+  const { spec, state } = runnerOf(ref, find).view();
+  const what = state.kind === 'waiting' ? waitingWords(state.reason) : state.kind;
+  return { name: spec.name, what };
+}
+
+/** What the kubelet says for a waiting container. */
+function waitingWords(reason: string): string {
+  const isPull = reason === 'ErrImagePull' || reason === 'ImagePullBackOff';
+  return isPull ? 'trying and failing to pull image' : reason;
+}
+
+function notRunning(ref: ContainerRef, find: FindWorker): ApiStatusError {
+  const name =
+    find(ref.namespace, ref.pod)?.runner(ref.container)?.spec.name ?? ref.container ?? '';
+  return new ApiStatusError(
+    500,
+    'InternalError',
+    `unable to upgrade connection: container not found ("${name}")`,
+  );
+}
+
+function badRequest(message: string): ApiStatusError {
+  return new ApiStatusError(400, 'BadRequest', message);
+}
+
+function execWithPipes(container: ContainerProcess, request: ExecRequest): ExecSession {
+  const [program, ...args] = execCommand(container, request.command);
+  const child = spawn(program, args, {
+    stdio: [request.stdin ? 'pipe' : 'ignore', 'pipe', 'pipe'],
+    env: LAUNCH_ENVIRONMENT,
+    cwd: '/',
+    detached: true,
+  });
+  // The command may end before it has read everything; its exit code says so.
+  child.stdin?.on('error', () => undefined);
+  const exitCode = new Promise<number>((resolve) => {
+    child.on('error', () => resolve(126));
+    child.on('close', (code, signal) =>
+      resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal])),
+    );
+  });
+  return {
+    stdin: child.stdin,
+    stdout: child.stdout!,
+    stderr: child.stderr!,
+    resize: () => undefined,
+    kill: () => killGroup(child.pid),
+    exitCode,
+  };
+}
+
+function execInTerminal(container: ContainerProcess, request: ExecRequest): ExecSession {
+  const [program, ...args] = execCommand(container, request.command, { TERM: 'xterm' });
+  const terminal = spawnTerminal(program, args, {
+    name: 'xterm',
+    cols: 80,
+    rows: 24,
+    cwd: '/',
+    env: { ...LAUNCH_ENVIRONMENT },
+    encoding: null,
+  });
+  const stdout = new PassThrough();
+  terminal.onData((data: string | Buffer) => {
+    if (!stdout.write(data)) {
+      terminal.pause();
+      stdout.once('drain', () => terminal.resume());
+    }
+  });
+  const exitCode = new Promise<number>((resolve) => {
+    terminal.onExit((exit) => {
+      stdout.end();
+      resolve(exit.signal ? 128 + exit.signal : exit.exitCode);
+    });
+  });
+  // A character may arrive in two pieces.
+  const decoder = new StringDecoder('utf8');
+  const stdin = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      terminal.write(decoder.write(chunk));
+      done();
+    },
+    final(done) {
+      // What a terminal sends for the end of the input.
+      terminal.write('\x04');
+      done();
+    },
+  });
+  return {
+    stdin,
+    stdout,
+    stderr: null,
+    resize: (columns, rows) => terminal.resize(Math.max(1, columns), Math.max(1, rows)),
+    kill: () => killGroup(terminal.pid),
+    exitCode,
+  };
+}
+
+/** Commands lead a process group of their own; what they started goes with them. */
+function killGroup(pid: number | undefined): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch {
+    // Ended by itself.
+  }
+}

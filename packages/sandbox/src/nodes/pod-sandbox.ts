@@ -1,0 +1,144 @@
+/** What a pod has before its containers: a network namespace, a cgroup, a directory, and a process that holds them. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { PodSpec } from '@aquifer/model/resources';
+import type { NodeAddresses, PodAddressPool } from './addresses.ts';
+import { type Cgroups, podGroup, type QosClass } from './cgroups.ts';
+import { LAUNCH_ENVIRONMENT, pauseCommand } from './container-launch.ts';
+import {
+  attachPod,
+  detachPod,
+  namespacePath,
+  nodeNamespace,
+  type PodLink,
+  podNamespace,
+} from './network.ts';
+import type { NodePod } from './node-pod.ts';
+import { resolvConf } from './resolv-conf.ts';
+
+export interface PodSandboxDeps {
+  readonly node: NodeAddresses;
+  readonly addresses: PodAddressPool;
+  readonly cgroups: Cgroups;
+  /** Holds a directory per pod. */
+  readonly directory: string;
+  /** Content of the machine's /etc/resolv.conf, for pods with dnsPolicy Default. */
+  readonly machineResolvConf: string;
+}
+
+export class PodSandbox {
+  readonly address: string;
+  readonly hostname: string;
+  /** File of the network namespace. */
+  readonly network: string;
+  /** Below it: `root` (copied over each container root), `volumes`, `containers`. */
+  readonly directory: string;
+  readonly #deps: PodSandboxDeps;
+  readonly #group: string;
+  readonly #link: PodLink | null;
+  #pause: ChildProcess | null = null;
+
+  private constructor(pod: NodePod, deps: PodSandboxDeps) {
+    this.#deps = deps;
+    this.directory = join(deps.directory, pod.metadata.uid);
+    this.#group = podGroup(pod.metadata.uid, qosClass(pod.spec));
+    if (pod.spec.hostNetwork === true) {
+      this.#link = null;
+      this.address = deps.node.address;
+      this.hostname = deps.node.name;
+      this.network = namespacePath(nodeNamespace(deps.node.name));
+    } else {
+      const namespace = podNamespace(pod.metadata);
+      this.address = deps.addresses.take();
+      this.#link = { namespace, node: deps.node, address: this.address };
+      this.hostname = (pod.spec.hostname ?? pod.metadata.name).slice(0, 63);
+      this.network = namespacePath(namespace);
+    }
+  }
+
+  /** Throws when the machine refuses; nothing stays behind then. */
+  static async create(pod: NodePod, deps: PodSandboxDeps): Promise<PodSandbox> {
+    const sandbox = new PodSandbox(pod, deps);
+    try {
+      await sandbox.#start(pod);
+      return sandbox;
+    } catch (error) {
+      await sandbox.remove();
+      throw error;
+    }
+  }
+
+  /** Makes the group of a container or, for an `exec`, tells how to join it. */
+  async containerGroup(containerId: string): Promise<readonly string[]> {
+    const group = `${this.#group}/${containerId}`;
+    await this.#deps.cgroups.create(group);
+    return this.#deps.cgroups.joinFiles(group);
+  }
+
+  /** Kills what is left of a container, its children included. */
+  async removeContainerGroup(containerId: string): Promise<void> {
+    await this.#deps.cgroups.remove(`${this.#group}/${containerId}`);
+  }
+
+  /** Kills every process of the pod and removes namespace, cgroup and directory. */
+  async remove(): Promise<void> {
+    this.#pause?.kill('SIGKILL');
+    await this.#deps.cgroups.remove(this.#group);
+    if (this.#link !== null) {
+      await detachPod(this.#link);
+      this.#deps.addresses.release(this.address);
+    }
+    await rm(this.directory, { recursive: true, force: true });
+  }
+
+  async #start(pod: NodePod): Promise<void> {
+    if (this.#link !== null) await attachPod(this.#link);
+    await this.#deps.cgroups.create(`${this.#group}/pause`);
+    await this.#writeFiles(pod);
+    if (this.#link === null) return;
+    const joinFiles = this.#deps.cgroups.joinFiles(`${this.#group}/pause`);
+    const [program, ...args] = pauseCommand(this.network, joinFiles);
+    const child = spawn(program, args, { stdio: 'ignore', env: LAUNCH_ENVIRONMENT, cwd: '/' });
+    await new Promise<void>((resolve, reject) =>
+      child.once('spawn', resolve).once('error', reject),
+    );
+    this.#pause = child;
+  }
+
+  async #writeFiles(pod: NodePod): Promise<void> {
+    const etc = join(this.directory, 'root/etc');
+    await mkdir(etc, { recursive: true });
+    await mkdir(join(this.directory, 'volumes'));
+    const aliases = (pod.spec.hostAliases ?? [])
+      .map(({ ip, hostnames }) => `${ip}\t${(hostnames ?? []).join('\t')}\n`)
+      .join('');
+    const hosts = `# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n${this.address}\t${this.hostname}\n${aliases}`;
+    await Promise.all([
+      writeFile(join(etc, 'hosts'), hosts),
+      writeFile(join(etc, 'hostname'), `${this.hostname}\n`),
+      writeFile(join(etc, 'resolv.conf'), resolvConf(pod, this.#deps.machineResolvConf)),
+    ]);
+  }
+}
+
+/** https://kubernetes.io/docs/concepts/workloads/pods/pod-qos/ */
+export function qosClass(spec: PodSpec): QosClass {
+  const containers = [...spec.containers, ...(spec.initContainers ?? [])];
+  const amounts = containers.map(({ resources }) => resources ?? {});
+  if (amounts.every(({ limits, requests }) => isEmpty(limits) && isEmpty(requests))) {
+    return 'BestEffort';
+  }
+  const isGuaranteed = amounts.every(({ limits, requests }) =>
+    ['cpu', 'memory'].every(
+      (name) =>
+        limits?.[name] !== undefined &&
+        (requests?.[name] === undefined || String(requests[name]) === String(limits[name])),
+    ),
+  );
+  return isGuaranteed ? 'Guaranteed' : 'Burstable';
+}
+
+function isEmpty(amounts: Readonly<Record<string, unknown>> | undefined): boolean {
+  return amounts === undefined || Object.keys(amounts).length === 0;
+}

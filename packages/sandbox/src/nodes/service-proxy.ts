@@ -1,0 +1,115 @@
+/** Keeps each node's nftables in step with Services and EndpointSlices. */
+import type { EndpointSlice, Service } from '@aquifer/model/resources';
+import type { ClusterClient, ResourceKey, WatchEvent } from '../cluster-client.ts';
+import { applyRules } from './network.ts';
+import type { ServiceEndpoint, ServicePortRule } from './service-rules.ts';
+import { serviceRules } from './service-rules.ts';
+
+const SERVICES: ResourceKey = { group: '', version: 'v1', plural: 'services' };
+const SLICES: ResourceKey = { group: 'discovery.k8s.io', version: 'v1', plural: 'endpointslices' };
+/** Changes of a rollout come in bursts; one transaction serves them all. */
+const SETTLE_MS = 30;
+
+export interface ProxiedNode {
+  readonly namespace: string;
+  readonly podAddresses: () => readonly string[];
+}
+
+export class ServiceProxy {
+  readonly #nodes: readonly ProxiedNode[];
+  readonly #onError: (error: Error) => void;
+  readonly #services = new Map<string, Service>();
+  readonly #slices = new Map<string, EndpointSlice>();
+  readonly #applied = new Map<string, string>();
+  readonly #watches: readonly Disposable[];
+  #timer: NodeJS.Timeout | null = null;
+  #applying: Promise<void> = Promise.resolve();
+
+  constructor(
+    client: ClusterClient,
+    nodes: readonly ProxiedNode[],
+    onError: (error: Error) => void,
+  ) {
+    this.#nodes = nodes;
+    this.#onError = onError;
+    this.#watches = [
+      client.watch(SERVICES, (event) => this.#store(this.#services, event)),
+      client.watch(SLICES, (event) => this.#store(this.#slices, event)),
+    ];
+  }
+
+  /** Something that the rules depend on has changed: they follow within `SETTLE_MS`. */
+  changed(): void {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = null;
+      this.#applying = this.#applying.then(() => this.#apply());
+    }, SETTLE_MS);
+  }
+
+  async stop(): Promise<void> {
+    for (const watch of this.#watches) watch[Symbol.dispose]();
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    await this.#applying;
+  }
+
+  #store<T>(into: Map<string, T>, event: WatchEvent): void {
+    if (event.type !== 'synced') {
+      const { namespace, name } = event.object.metadata;
+      const key = `${namespace}/${name}`;
+      if (event.type === 'deleted') into.delete(key);
+      else into.set(key, event.object as unknown as T);
+    }
+    this.changed();
+  }
+
+  async #apply(): Promise<void> {
+    const services = servicePortRules([...this.#services.values()], [...this.#slices.values()]);
+    for (const { namespace, podAddresses } of this.#nodes) {
+      const rules = serviceRules({ services, podAddresses: podAddresses().toSorted() });
+      if (this.#applied.get(namespace) === rules) continue;
+      try {
+        await applyRules(namespace, rules);
+        this.#applied.set(namespace, rules);
+      } catch (error) {
+        this.#onError(error as Error);
+      }
+    }
+  }
+}
+
+/** One rule per port of every Service with an address; endpoints are the ready ones of its slices. Pure. */
+export function servicePortRules(
+  services: readonly Service[],
+  slices: readonly EndpointSlice[],
+): readonly ServicePortRule[] {
+  return services.flatMap((service) => {
+    const { clusterIP, ports = [] } = service.spec ?? {};
+    if (clusterIP === undefined || clusterIP === '' || clusterIP === 'None') return [];
+    const own = slices.filter((slice) => belongsTo(slice, service));
+    return ports.flatMap(({ name = '', port, nodePort, protocol = 'TCP' }) => {
+      const known = protocol.toLowerCase();
+      if (known !== 'tcp' && known !== 'udp') return [];
+      const endpoints = own.flatMap((slice) => readyEndpoints(slice, name));
+      return [
+        { clusterIp: clusterIP, protocol: known, port, nodePort: nodePort ?? null, endpoints },
+      ];
+    });
+  });
+}
+
+function belongsTo({ metadata, addressType }: EndpointSlice, service: Service): boolean {
+  return (
+    addressType === 'IPv4' &&
+    metadata?.namespace === service.metadata?.namespace &&
+    metadata?.labels?.['kubernetes.io/service-name'] === service.metadata?.name
+  );
+}
+
+function readyEndpoints(slice: EndpointSlice, portName: string): ServiceEndpoint[] {
+  const port = slice.ports?.find(({ name }) => (name ?? '') === portName)?.port;
+  if (port === undefined || port === null) return [];
+  return (slice.endpoints ?? [])
+    .filter(({ conditions }) => conditions?.ready !== false)
+    .flatMap(({ addresses }) => addresses.slice(0, 1))
+    .map((address) => ({ address, port }));
+}
