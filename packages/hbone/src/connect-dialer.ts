@@ -1,3 +1,4 @@
+import { STATUS_CODES } from 'node:http';
 import {
   type ClientHttp2Session,
   type ClientHttp2Stream,
@@ -86,7 +87,13 @@ export class Tunnel {
         if (status !== 200) {
           stream.resume();
           stream.close();
-          reject(new HboneError('HB_REFUSED_STATUS', `http status: ${status}`, { status }));
+          reject(
+            new HboneError(
+              'HB_REFUSED_STATUS',
+              `http status: ${status} ${STATUS_CODES[status] ?? ''}`.trimEnd(),
+              { status },
+            ),
+          );
           return;
         }
         resolve({

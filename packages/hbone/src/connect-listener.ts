@@ -44,6 +44,13 @@ export interface ConnectRequest {
   onAbort(listener: () => void): void;
 }
 
+/** Where a connection that failed came from, and which of our addresses it dialled. */
+export interface FailedPeer {
+  readonly ip: string;
+  readonly port: number;
+  readonly localIp: string;
+}
+
 export interface ConnectListenerOptions {
   readonly certificate: WorkloadCertificate;
   /** Clients of other trust domains are turned away after the handshake. */
@@ -51,7 +58,7 @@ export interface ConnectListenerOptions {
   readonly maxConcurrentStreams?: number;
   readonly onConnect: (request: ConnectRequest) => void;
   /** A connection that never became a tunnel: plaintext, a bad certificate, a stranger. */
-  readonly onHandshakeFailed: (peer: { ip: string; port: number }, error: Error) => void;
+  readonly onHandshakeFailed: (peer: FailedPeer, error: Error) => void;
 }
 
 /** Terminates HBONE: mTLS with a SPIFFE client certificate, HTTP/2, CONNECT. */
@@ -110,7 +117,6 @@ export class ConnectListener {
     const peer: TunnelPeer = {
       identity: identities[0]!,
       ...addressOf(socket),
-      localIp: unmapped(socket.localAddress ?? ''),
       localPort: socket.localPort ?? 0,
       certificate,
     };
@@ -147,8 +153,12 @@ function contextOptions(certificate: WorkloadCertificate) {
   };
 }
 
-function addressOf(socket: TLSSocket): { ip: string; port: number } {
-  return { ip: unmapped(socket.remoteAddress ?? ''), port: socket.remotePort ?? 0 };
+function addressOf(socket: TLSSocket): FailedPeer {
+  return {
+    ip: unmapped(socket.remoteAddress ?? ''),
+    port: socket.remotePort ?? 0,
+    localIp: unmapped(socket.localAddress ?? ''),
+  };
 }
 
 function unmapped(ip: string): string {

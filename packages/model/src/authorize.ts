@@ -17,7 +17,7 @@ export interface PeerConnection {
   readonly destinationPort: number;
 }
 
-/** `policy` is the `namespace/name` that decided, null when no policy named it. */
+/** `policy` names what decided: `namespace/name`, several joined by `,` when none of the ALLOW policies matched. */
 export type Verdict =
   | { readonly allowed: true; readonly policy: string | null }
   | { readonly allowed: false; readonly policy: string | null; readonly reason: string };
@@ -40,7 +40,8 @@ export function authorize(policies: readonly Authorization[], connection: PeerCo
   for (const policy of allows) {
     if (policyMatches(policy, connection)) return { allowed: true, policy: policyKey(policy) };
   }
-  return { allowed: false, policy: null, reason: 'allow policies exist, but none allowed' };
+  const policy = allows.map(policyKey).join(',');
+  return { allowed: false, policy, reason: 'allow policies exist, but none allowed' };
 }
 
 /** `namespace/name`. */

@@ -11,5 +11,9 @@ export {
   redactConfig,
   stringKey,
 } from './config.ts';
+export type { HttpAnswer, HttpHandler, HttpRoutes } from './http-server.ts';
+export { serveHttp } from './http-server.ts';
 export type { LogFields, Logger, LogLevel, LogOptions } from './logger.ts';
 export { bare, bufferedStdout, createLogger } from './logger.ts';
+export { terminationSignal } from './process-signals.ts';
+export { Readiness } from './readiness.ts';

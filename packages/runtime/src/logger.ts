@@ -69,7 +69,7 @@ export function bufferedStdout(): (text: string) => void {
   return (text) => {
     pending += text;
     if (pending.length >= FLUSH_AT_CHARS) flush();
-    else timer ??= setTimeout(flush, FLUSH_AFTER_MS).unref();
+    else if (timer === null) timer = setTimeout(flush, FLUSH_AFTER_MS).unref();
   };
 }
 

@@ -1,3 +1,14 @@
+export type {
+  ConfigDump,
+  DumpedCertificate,
+  DumpedEndpoint,
+  DumpedGateway,
+  DumpedIdentity,
+  DumpedPolicy,
+  DumpedService,
+  DumpedWorkload,
+} from './admin/config-dump.ts';
+export { describePolicy, describeService, describeWorkload } from './admin/config-dump.ts';
 export type { GrpcMethod } from './grpc-methods.ts';
 export { grpcMethods } from './grpc-methods.ts';
 export type { Baggage } from './http/baggage.ts';

@@ -1,0 +1,57 @@
+import type { CertificateState } from '@aquifer/control-plane-client';
+import type { ThreadDump } from '../data-plane/protocol.ts';
+import type { PodCapture } from '../node/pod-capture.ts';
+import { describeCertificates } from './certificate-dump.ts';
+
+export interface ConfigDumpSources {
+  readonly thread: ThreadDump;
+  readonly certificates: ReadonlyMap<string, CertificateState>;
+  readonly captures: ReadonlyMap<string, PodCapture>;
+  /** The effective configuration, secrets masked. */
+  readonly config: Record<string, unknown>;
+  readonly version: string;
+}
+
+/** `/config_dump`: pretty JSON with sorted keys (spec ztunnel 9.3). */
+export function renderConfigDump(sources: ConfigDumpSources): string {
+  const { thread, certificates, captures, config, version } = sources;
+  const dump = {
+    workloads: sortBy(thread.workloads, 'uid'),
+    services: sortBy(thread.services, 'hostname'),
+    policies: sortBy(thread.policies, 'name'),
+    certificates: describeCertificates(certificates),
+    workloadState: Object.fromEntries(
+      [...captures].map(([uid, capture]) => [
+        uid,
+        describeCapture(capture, thread.connections[uid]),
+      ]),
+    ),
+    config,
+    version: { version },
+  };
+  return `${JSON.stringify(sortKeys(dump), null, 2)}\n`;
+}
+
+function describeCapture(
+  { pod, state }: PodCapture,
+  connections: ThreadDump['connections'][string] | undefined,
+): object {
+  const { name, namespace, serviceAccount } = pod;
+  return {
+    state: state === 'captured' ? 'Up' : 'Pending',
+    connections: connections ?? { inbound: [], outbound: [] },
+    info: { name, namespace, serviceAccount },
+  };
+}
+
+function sortBy(items: readonly object[], key: string): object[] {
+  const textOf = (item: object) => String((item as Record<string, unknown>)[key]);
+  return items.toSorted((a, b) => (textOf(a) < textOf(b) ? -1 : 1));
+}
+
+function sortKeys(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sortKeys);
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(entries.map(([key, inner]) => [key, sortKeys(inner)]));
+}

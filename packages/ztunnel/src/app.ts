@@ -1,0 +1,221 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import {
+  CertificateManager,
+  type CertificateState,
+  type ControlPlaneEndpoint,
+  CsrClient,
+  DeltaStream,
+  type Subscription,
+} from '@aquifer/control-plane-client';
+import {
+  type HttpHandler,
+  type Logger,
+  Readiness,
+  redactConfig,
+  serveHttp,
+} from '@aquifer/runtime';
+import { ADDRESS_TYPE, AUTHORIZATION_TYPE, ENROLLED_POD_TYPE } from '@aquifer/wire';
+import { renderConfigDump } from './admin/config-dump.ts';
+import { ZTUNNEL_CONFIG, type ZtunnelConfig } from './config.ts';
+import { DataPlane } from './data-plane/data-plane.ts';
+import { checkAddresses, checkPolicies } from './data-plane/resource-check.ts';
+import { NodeAgent } from './node/node-agent.ts';
+import { ControlMetrics, exposeMetrics } from './telemetry/metrics-exposition.ts';
+
+/** A running node proxy. */
+export interface Ztunnel {
+  readonly ports: { readonly admin: number; readonly stats: number; readonly readiness: number };
+  /** Lets connections finish until the deadline, then ends everything. */
+  drain(): Promise<void>;
+  /** Rejects if a data-plane thread is lost: the process cannot serve without it. */
+  readonly failed: Promise<never>;
+}
+
+/** Wires all parts and binds every server before anything is served. */
+export async function startZtunnel(config: ZtunnelConfig, log: Logger): Promise<Ztunnel> {
+  const failed = Promise.withResolvers<never>();
+  const readiness = new Readiness(['state manager', 'proxy', 'workload proxy manager']);
+  const metrics = new ControlMetrics(config.versionTag);
+  const csr = new CsrClient({
+    endpoint: endpointOf(config, config.caAddress ?? config.xdsAddress),
+    ttlSeconds: config.certificateTtlMs / 1000,
+    impersonate: true,
+  });
+  const certificates = new CertificateManager({
+    sign: (identity) => csr.sign(identity),
+    log: log.scope('ca'),
+    onChange: (identity, state) => {
+      passOn(dataPlane, identity, state);
+    },
+  });
+  const dataPlane = new DataPlane({
+    threads: config.threads,
+    config: { ...config },
+    onCertificateNeeded: (identity) => {
+      // Known already: this thread asked after the answer went round.
+      const state = certificates.states().get(identity);
+      if (state === undefined) certificates.want(identity);
+      else passOn(dataPlane, identity, state);
+    },
+    onThreadLost: (error) => {
+      failed.reject(error);
+    },
+  });
+  const agent = new NodeAgent({
+    dataPlane,
+    node: config.nodeName,
+    endpoint: endpointOf(config, config.xdsAddress),
+    procPath: config.procPath,
+    drainDeadlineMs: config.drainDeadlineMs,
+    log: log.scope('inpod'),
+    onFirstSnapshotCaptured: () => {
+      readiness.done('workload proxy manager');
+    },
+  });
+  const stream = new DeltaStream({
+    endpoint: endpointOf(config, config.xdsAddress),
+    node: describeNode(config),
+    subscriptions: subscriptions(dataPlane, agent),
+    log: log.scope('xds'),
+    onSynced: () => {
+      readiness.done('state manager');
+      agent.start();
+    },
+    onTermination: (reason) => {
+      metrics.xdsTerminations.inc({ reason });
+    },
+    onMessage: (url, bytes) => {
+      metrics.xdsMessages.inc({ url });
+      metrics.xdsBytes.inc({ url }, bytes);
+    },
+  });
+  const servers = await bindServers(config, {
+    readiness: readiness.handler,
+    metrics: async () => ({
+      status: 200,
+      contentType: 'application/openmetrics-text;charset=utf-8;version=1.0.0',
+      body: await exposeMetrics(metrics, await dataPlane.metrics()),
+    }),
+    configDump: async () => ({
+      status: 200,
+      contentType: 'application/json',
+      body: renderConfigDump({
+        thread: await dataPlane.dump(),
+        certificates: certificates.states(),
+        captures: agent.captures(),
+        config: redactConfig(ZTUNNEL_CONFIG, config),
+        version: config.versionTag,
+      }),
+    }),
+  });
+  readiness.done('proxy');
+  void stream.run();
+  return {
+    ports: servers.ports,
+    failed: failed.promise,
+    drain: async () => {
+      servers.close();
+      stream.stop();
+      await dataPlane.drain();
+      await untilIdle(dataPlane, config.drainDeadlineMs);
+      certificates.stop();
+      csr.close();
+      await dataPlane.stop();
+    },
+  };
+}
+
+function subscriptions(dataPlane: DataPlane, agent: NodeAgent): Subscription[] {
+  return [
+    {
+      typeUrl: ADDRESS_TYPE,
+      names: '*',
+      apply: (batch) => {
+        const { valid, rejected } = checkAddresses(batch);
+        dataPlane.applyAddresses(valid);
+        return rejected;
+      },
+    },
+    {
+      typeUrl: AUTHORIZATION_TYPE,
+      names: '*',
+      apply: (batch) => {
+        const { valid, rejected } = checkPolicies(batch);
+        dataPlane.applyPolicies(valid);
+        return rejected;
+      },
+    },
+    { typeUrl: ENROLLED_POD_TYPE, names: '*', apply: (batch) => agent.apply(batch) },
+  ];
+}
+
+function passOn(dataPlane: DataPlane, identity: string, state: CertificateState): void {
+  switch (state.kind) {
+    case 'initializing':
+      return;
+    case 'available': {
+      const { key, chain, roots } = state.certificate;
+      dataPlane.updateCertificate(identity, {
+        kind: 'available',
+        certificate: { key, chain, roots },
+      });
+      return;
+    }
+    case 'unavailable':
+      dataPlane.updateCertificate(identity, { kind: 'unavailable', error: state.error });
+      return;
+  }
+}
+
+function endpointOf(config: ZtunnelConfig, address: string): ControlPlaneEndpoint {
+  const { rootCertPath, tokenPath, clusterId, serverName } = config;
+  return { address, rootCertPath, tokenPath, clusterId, serverName };
+}
+
+function describeNode(config: ZtunnelConfig) {
+  const { podName, podNamespace, instanceIp, nodeName } = config;
+  return {
+    id: `ztunnel~${instanceIp}~${podName}.${podNamespace}~${podNamespace}.svc.cluster.local`,
+    metadata: {
+      NAME: podName,
+      NAMESPACE: podNamespace,
+      INSTANCE_IPS: instanceIp,
+      NODE_NAME: nodeName,
+      CLUSTER_ID: config.clusterId,
+    },
+  };
+}
+
+async function bindServers(
+  config: ZtunnelConfig,
+  handlers: Readonly<Record<'readiness' | 'metrics' | 'configDump', HttpHandler>>,
+): Promise<{ ports: Ztunnel['ports']; close(): void }> {
+  const metricsRoutes = { '/metrics': handlers.metrics, '/stats/prometheus': handlers.metrics };
+  const [admin, stats, readiness] = await Promise.all([
+    serveHttp(
+      { '/config_dump': handlers.configDump },
+      { host: '127.0.0.1', port: config.adminPort },
+    ),
+    serveHttp(metricsRoutes, { port: config.statsPort }),
+    serveHttp({ '/healthz/ready': handlers.readiness }, { port: config.readinessPort }),
+  ]);
+  return {
+    ports: { admin: admin.port, stats: stats.port, readiness: readiness.port },
+    close: () => {
+      for (const server of [admin, stats, readiness]) server.close();
+    },
+  };
+}
+
+/** Returns as soon as no connection is open, at the latest at the deadline. */
+async function untilIdle(dataPlane: DataPlane, deadlineMs: number): Promise<void> {
+  const deadline = Date.now() + deadlineMs;
+  while (Date.now() < deadline) {
+    const { connections } = await dataPlane.dump();
+    const open = Object.values(connections).some(
+      ({ inbound, outbound }) => inbound.length + outbound.length > 0,
+    );
+    if (!open) return;
+    await delay(100);
+  }
+}

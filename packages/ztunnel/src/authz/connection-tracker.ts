@@ -1,0 +1,74 @@
+import type { StoreChange, WorkloadView } from '@aquifer/control-plane-client';
+import { authorize, type PeerConnection, type Verdict, type Workload } from '@aquifer/model';
+
+/** An inbound connection that policies may end at any time. */
+export interface TrackedConnection {
+  readonly peer: PeerConnection;
+  /** Called once, when policies no longer allow the connection. */
+  readonly terminate: (verdict: Verdict & { readonly allowed: false }) => void;
+}
+
+/** What the admin dump shows of an open connection. */
+export interface OpenConnection {
+  readonly src: string;
+  readonly originalDst: string | null;
+  readonly actualDst: string;
+  readonly protocol: 'TCP' | 'HBONE';
+}
+
+/**
+ * Open connections of one pod. Always: a connection is tracked before it is first judged, so a policy that arrives
+ * in between is not missed (spec ztunnel 4.4).
+ */
+export class ConnectionTracker {
+  readonly #view: WorkloadView;
+  readonly #destination: () => Workload | null;
+  readonly #inbound = new Map<TrackedConnection, OpenConnection>();
+  readonly #outbound = new Set<OpenConnection>();
+
+  /** `destination` is asked anew for every judgement: which policies select a workload may change. */
+  constructor(view: WorkloadView, destination: () => Workload | null) {
+    this.#view = view;
+    this.#destination = destination;
+  }
+
+  /** Judges a new inbound connection and watches it until disposed. */
+  admit(connection: TrackedConnection, shown: OpenConnection): { verdict: Verdict } & Disposable {
+    this.#inbound.set(connection, shown);
+    const release = () => this.#inbound.delete(connection);
+    const verdict = this.#judge(connection.peer);
+    if (!verdict.allowed) release();
+    return { verdict, [Symbol.dispose]: release };
+  }
+
+  trackOutbound(shown: OpenConnection): Disposable {
+    this.#outbound.add(shown);
+    return { [Symbol.dispose]: () => this.#outbound.delete(shown) };
+  }
+
+  /** Ends what is no longer allowed; returns how many connections that were. */
+  reevaluate(change: StoreChange): number {
+    if (!change.policies && !change.workloads) return 0;
+    let ended = 0;
+    for (const connection of [...this.#inbound.keys()]) {
+      const verdict = this.#judge(connection.peer);
+      if (verdict.allowed) continue;
+      this.#inbound.delete(connection);
+      connection.terminate(verdict);
+      ended += 1;
+    }
+    return ended;
+  }
+
+  connections(): { inbound: OpenConnection[]; outbound: OpenConnection[] } {
+    return { inbound: [...this.#inbound.values()], outbound: [...this.#outbound] };
+  }
+
+  #judge(peer: PeerConnection): Verdict {
+    const destination = this.#destination();
+    if (destination === null) {
+      return { allowed: false, policy: null, reason: 'local workload is not known' };
+    }
+    return authorize(this.#view.policiesFor(destination), peer);
+  }
+}

@@ -1,0 +1,92 @@
+import koffi from 'koffi';
+
+/**
+ * The few C library calls that Node lacks. Numbers are Linux's for x86-64 and arm64 (include/uapi); every call is
+ * synchronous and belongs to the calling thread.
+ */
+const libc = koffi.load('libc.so.6');
+
+type Call = (...args: readonly (number | Buffer)[]) => number;
+
+const setnsCall = libc.func('int setns(int fd, int nstype)') as Call;
+const socketCall = libc.func('int socket(int domain, int type, int protocol)') as Call;
+const bindCall = libc.func('int bind(int fd, const void *address, uint32_t length)') as Call;
+const listenCall = libc.func('int listen(int fd, int backlog)') as Call;
+const setsockoptCall = libc.func(
+  'int setsockopt(int fd, int level, int option, const void *value, uint32_t length)',
+) as Call;
+const getsockoptCall = libc.func(
+  'int getsockopt(int fd, int level, int option, _Out_ void *value, _Inout_ uint32_t *length)',
+) as (...args: readonly (number | Buffer | number[])[]) => number;
+
+export const CLONE_NEWNET = 0x40000000;
+export const AF_INET = 2;
+export const AF_INET6 = 10;
+const SOCK_STREAM = 1;
+const SOCK_NONBLOCK = 0o4000;
+const SOCK_CLOEXEC = 0o2000000;
+
+/** Level and number of the socket options in use. */
+export const OPTION = {
+  reusePort: { level: 1, number: 15 },
+  mark: { level: 1, number: 36 },
+  v6Only: { level: 41, number: 26 },
+  ipTransparent: { level: 0, number: 19 },
+  ipFreebind: { level: 0, number: 15 },
+  ipBindAddressNoPort: { level: 0, number: 24 },
+  ipv6Transparent: { level: 41, number: 75 },
+  ipv6Freebind: { level: 41, number: 78 },
+  originalDst: { level: 0, number: 80 },
+  originalDst6: { level: 41, number: 80 },
+} as const;
+
+/** A call that failed, with the C library's error number. */
+export class SystemCallError extends Error {
+  readonly errno: number;
+  constructor(call: string, errno: number) {
+    const name = Object.entries(koffi.os.errno).find(([, number]) => number === errno)?.[0];
+    super(`${call} failed: ${name ?? `errno ${errno}`}`);
+    this.name = 'SystemCallError';
+    this.errno = errno;
+  }
+}
+
+function check(call: string, result: number): number {
+  if (result < 0) throw new SystemCallError(call, koffi.errno());
+  return result;
+}
+
+/** Moves the calling thread into a network namespace. */
+export function setns(fd: number): void {
+  check('setns', setnsCall(fd, CLONE_NEWNET));
+}
+
+/** A non-blocking TCP socket that is closed on exec. */
+export function tcpSocket(family: number): number {
+  return check('socket', socketCall(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+}
+
+export function bindSocket(fd: number, address: Buffer): void {
+  check('bind', bindCall(fd, address, address.length));
+}
+
+export function listenSocket(fd: number, backlog: number): void {
+  check('listen', listenCall(fd, backlog));
+}
+
+type SocketOption = (typeof OPTION)[keyof typeof OPTION];
+
+export function setOption(fd: number, option: SocketOption, value: number): void {
+  const bytes = Buffer.alloc(4);
+  bytes.writeInt32LE(value);
+  const { level, number } = option;
+  check(`setsockopt ${level}/${number}`, setsockoptCall(fd, level, number, bytes, bytes.length));
+}
+
+/** The option's value, at most `maxBytes` long; null if the socket has none. */
+export function getOption(fd: number, option: SocketOption, maxBytes: number): Buffer | null {
+  const value = Buffer.alloc(maxBytes);
+  const length = [maxBytes];
+  const result = getsockoptCall(fd, option.level, option.number, value, length);
+  return result < 0 ? null : value.subarray(0, length[0]);
+}

@@ -1,0 +1,53 @@
+import { closeSync, fstatSync, openSync } from 'node:fs';
+import { setns } from './libc.ts';
+
+/** The thread's own namespace, opened once per thread. */
+let ownNamespace: number | null = null;
+
+/** A network namespace held open by a file descriptor, which outlives the processes in it. */
+export class NetworkNamespace {
+  readonly fd: number;
+  readonly #owned: boolean;
+
+  private constructor(fd: number, owned: boolean) {
+    this.fd = fd;
+    this.#owned = owned;
+  }
+
+  /** Opens e.g. `/proc/<pid>/ns/net`; throws if the process is gone. */
+  static open(path: string): NetworkNamespace {
+    return new NetworkNamespace(openSync(path, 'r'), true);
+  }
+
+  /** The same namespace by a descriptor that another thread keeps open. */
+  static borrow(fd: number): NetworkNamespace {
+    return new NetworkNamespace(fd, false);
+  }
+
+  /** Tells namespaces apart. */
+  get inode(): number {
+    return fstatSync(this.fd).ino;
+  }
+
+  /**
+   * Runs synchronous code with the calling thread inside the namespace. Sockets belong to the namespace they are
+   * made in, so nothing asynchronous may start here. A thread that cannot return would leak into a pod: it aborts.
+   */
+  run<T>(action: () => T): T {
+    ownNamespace ??= openSync('/proc/thread-self/ns/net', 'r');
+    setns(this.fd);
+    try {
+      return action();
+    } finally {
+      try {
+        setns(ownNamespace);
+      } catch {
+        process.abort();
+      }
+    }
+  }
+
+  close(): void {
+    if (this.#owned) closeSync(this.fd);
+  }
+}

@@ -1,0 +1,135 @@
+import { spawn } from 'node:child_process';
+import { text } from 'node:stream/consumers';
+
+/** Mark of every socket the proxy makes, so that its traffic is not captured again (spec ztunnel 7.5). */
+export const PROXY_MARK = 0x539;
+/** Connection mark of what the proxy delivers to the application; replies are routed back to the proxy. */
+const REPLY_MARK = 0x111;
+const MASK = 0xfff;
+/** Kubelet probes arrive from here and pass untouched. */
+const PROBE_ADDRESS = '169.254.7.127';
+const ROUTE_TABLE = 100;
+const RULE_PREFERENCE = 32_764;
+
+export const OUTBOUND_PORT = 15_001;
+export const INBOUND_PLAINTEXT_PORT = 15_006;
+export const INBOUND_HBONE_PORT = 15_008;
+
+const NAT_TABLE = 'inet istio-ambient-nat';
+const MANGLE_TABLE = 'inet istio-ambient-mangle';
+
+/** Only a connection's first packet is redirected: connections older than the capture keep flowing untouched. */
+const FIRST_PACKET = 'tcp flags & (fin | syn | rst | ack) == syn';
+
+export interface RedirectionOptions {
+  /** Leave plaintext that arrives at the pod alone. */
+  readonly bypassInbound: boolean;
+}
+
+/** nft program that replaces whatever an earlier run left, in one transaction. */
+export function captureRules(options: RedirectionOptions): string {
+  const inbound = options.bypassInbound
+    ? ''
+    : `
+    ip saddr ${PROBE_ADDRESS} accept
+    meta mark & ${MASK} == ${PROXY_MARK} accept
+    iifname "lo" accept
+    tcp dport != ${INBOUND_HBONE_PORT} ${FIRST_PACKET} redirect to :${INBOUND_PLAINTEXT_PORT}`;
+  return `${removeTables()}
+table ${MANGLE_TABLE} {
+  chain istio-prerouting {
+    type filter hook prerouting priority mangle; policy accept;
+    meta mark & ${MASK} == ${PROXY_MARK} ct mark set ${REPLY_MARK}
+  }
+  chain istio-output {
+    type route hook output priority mangle; policy accept;
+    ct mark & ${MASK} == ${REPLY_MARK} meta mark set ${REPLY_MARK}
+  }
+}
+table ${NAT_TABLE} {
+  chain istio-prerouting {
+    type nat hook prerouting priority dstnat; policy accept;${inbound}
+  }
+  chain istio-output {
+    type nat hook output priority dstnat; policy accept;
+    ip daddr ${PROBE_ADDRESS} accept
+    meta mark & ${MASK} == ${REPLY_MARK} accept
+    meta mark & ${MASK} == ${PROXY_MARK} accept
+    ip daddr 127.0.0.1 accept
+    ip6 daddr ::1 accept
+    oifname "lo" accept
+    ${FIRST_PACKET} redirect to :${OUTBOUND_PORT}
+  }
+}
+`;
+}
+
+/**
+ * nft program that captures nothing new. The chains stay, so that connections that are being translated go on until
+ * the proxy has let them finish.
+ */
+export function releaseRules(): string {
+  return `flush chain ${NAT_TABLE} istio-prerouting
+flush chain ${NAT_TABLE} istio-output
+`;
+}
+
+/** nft program that leaves nothing behind; declaring a table first makes its deletion succeed in any case. */
+export function removeTables(): string {
+  return [NAT_TABLE, MANGLE_TABLE]
+    .map((table) => `table ${table} {\n}\ndelete table ${table}\n`)
+    .join('');
+}
+
+const ROUTES = ['-4', '-6'].flatMap((family) => {
+  const rule = `fwmark ${REPLY_MARK}/${MASK} pref ${RULE_PREFERENCE} lookup ${ROUTE_TABLE}`;
+  const everything = family === '-4' ? '0.0.0.0/0' : '::/0';
+  return { family, rule, route: `local ${everything} dev lo table ${ROUTE_TABLE}` };
+});
+
+/** Shell steps that run beside the nft program on standard input. IPv6 may be switched off in a namespace. */
+function routeCommands(verb: 'add' | 'del'): string {
+  return ROUTES.map(({ family, rule, route }) => {
+    const remove = `while ip ${family} rule del ${rule} 2>/dev/null; do :; done; ip ${family} route del ${route} 2>/dev/null`;
+    if (verb === 'del') return `${remove}; true`;
+    const optional = family === '-6' ? ' 2>/dev/null || true' : '';
+    return `{ ${remove}; ip ${family} rule add ${rule} && ip ${family} route replace ${route}${optional}; }`;
+  }).join(' && ');
+}
+
+/** Starts capturing in a namespace, given as a path such as `/proc/<pid>/fd/<n>`. Idempotent. */
+export function installRedirection(
+  namespacePath: string,
+  options: RedirectionOptions,
+): Promise<void> {
+  return runInNamespace(
+    namespacePath,
+    `nft -f - && ${routeCommands('add')}`,
+    captureRules(options),
+  );
+}
+
+/** Stops capturing new connections. */
+export function releaseRedirection(namespacePath: string): Promise<void> {
+  return runInNamespace(namespacePath, 'nft -f -', releaseRules());
+}
+
+/** Removes rules and routes. */
+export function removeRedirection(namespacePath: string): Promise<void> {
+  return runInNamespace(namespacePath, `nft -f - && ${routeCommands('del')}`, removeTables());
+}
+
+async function runInNamespace(namespacePath: string, script: string, input: string): Promise<void> {
+  const child = spawn('nsenter', [`--net=${namespacePath}`, 'sh', '-c', script], {
+    stdio: ['pipe', 'ignore', 'pipe'],
+  });
+  child.stdin.on('error', () => undefined);
+  child.stdin.end(input);
+  const exit = new Promise<number | null>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', resolve);
+  });
+  const [errors, code] = await Promise.all([text(child.stderr), exit]);
+  if (code !== 0)
+    throw new Error(`redirection rules were refused: ${errors.trim() || `exit ${code}`}`);
+}

@@ -1,0 +1,129 @@
+import { Socket } from 'node:net';
+import { canonicalIpAddress, formatIpAddress, parseIpAddress } from '@aquifer/model';
+import type { SocketAddress } from '@aquifer/wire';
+import {
+  AF_INET,
+  AF_INET6,
+  bindSocket,
+  getOption,
+  listenSocket,
+  OPTION,
+  setOption,
+  tcpSocket,
+} from './libc.ts';
+import type { NetworkNamespace } from './netns.ts';
+import { PROXY_MARK } from './redirection.ts';
+
+const BACKLOG = 1024;
+const KEEP_ALIVE_MS = 180_000;
+/** TCP connect, socket creation included (spec ztunnel 1.7). */
+export const CONNECT_TIMEOUT_MS = 10_000;
+
+/** A listening socket inside a pod's namespace, on all its addresses, shared between threads by SO_REUSEPORT. */
+export function listenInPod(namespace: NetworkNamespace, port: number): number {
+  return namespace.run(() => {
+    const fd = openListener();
+    setOption(fd.fd, OPTION.reusePort, 1);
+    setOption(fd.fd, OPTION.mark, PROXY_MARK);
+    setOption(fd.fd, OPTION.ipTransparent, 1);
+    bindSocket(fd.fd, socketAddress({ ip: fd.family === AF_INET6 ? '::' : '0.0.0.0', port }));
+    listenSocket(fd.fd, BACKLOG);
+    return fd.fd;
+  });
+}
+
+/** Dual-stack where the namespace has IPv6, else IPv4 alone. */
+function openListener(): { fd: number; family: number } {
+  try {
+    const fd = tcpSocket(AF_INET6);
+    setOption(fd, OPTION.v6Only, 0);
+    return { fd, family: AF_INET6 };
+  } catch {
+    return { fd: tcpSocket(AF_INET), family: AF_INET };
+  }
+}
+
+export interface DialInPodOptions {
+  /** Appears as the source address of the connection; null for the pod's own. */
+  readonly sourceIp: string | null;
+  readonly onTimeout?: () => Error;
+}
+
+/** Connects from inside a pod's namespace, marked so that the redirection leaves the connection alone. */
+export function dialInPod(
+  namespace: NetworkNamespace,
+  to: SocketAddress,
+  options: DialInPodOptions,
+): Promise<Socket> {
+  const fd = namespace.run(() => {
+    const isV6 = to.ip.includes(':');
+    const socket = tcpSocket(isV6 ? AF_INET6 : AF_INET);
+    setOption(socket, OPTION.mark, PROXY_MARK);
+    if (options.sourceIp !== null) bindSource(socket, options.sourceIp, isV6);
+    return socket;
+  });
+  return connectSocket(fd, to, options);
+}
+
+function bindSource(fd: number, sourceIp: string, isV6: boolean): void {
+  setOption(fd, isV6 ? OPTION.ipv6Transparent : OPTION.ipTransparent, 1);
+  setOption(fd, isV6 ? OPTION.ipv6Freebind : OPTION.ipFreebind, 1);
+  // The port is chosen at connect, so that many connections may share it towards different destinations.
+  setOption(fd, OPTION.ipBindAddressNoPort, 1);
+  bindSocket(fd, socketAddress({ ip: sourceIp, port: 0 }));
+}
+
+function connectSocket(fd: number, to: SocketAddress, options: DialInPodOptions): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = new Socket({ fd, allowHalfOpen: true, manualStart: true } as object);
+    const timer = setTimeout(() => {
+      socket.destroy(options.onTimeout?.() ?? new Error('connection timed out'));
+    }, CONNECT_TIMEOUT_MS);
+    const onError = (error: Error): void => {
+      clearTimeout(timer);
+      reject(error);
+    };
+    socket.once('error', onError);
+    socket.once('connect', () => {
+      clearTimeout(timer);
+      socket.off('error', onError);
+      socket.setNoDelay(true);
+      socket.setKeepAlive(true, KEEP_ALIVE_MS);
+      resolve(socket);
+    });
+    socket.connect({ host: to.ip, port: to.port, family: to.ip.includes(':') ? 6 : 4 });
+  });
+}
+
+/** Where the application aimed before the redirection; the socket's own address if it was not redirected. */
+export function originalDestination(socket: Socket): SocketAddress {
+  const fd = (socket as Socket & { _handle?: { fd: number } | null })._handle?.fd ?? -1;
+  const v4 = getOption(fd, OPTION.originalDst, 16);
+  const v6 = v4 === null ? getOption(fd, OPTION.originalDst6, 28) : null;
+  return (
+    readSocketAddress(v4 ?? v6) ?? {
+      ip: canonicalIpAddress(socket.localAddress ?? '') ?? '',
+      port: socket.localPort ?? 0,
+    }
+  );
+}
+
+/** struct sockaddr_in or sockaddr_in6: family in host order, port in network order, then the address. */
+function socketAddress({ ip, port }: SocketAddress): Buffer {
+  const address = parseIpAddress(ip);
+  if (address === null) throw new Error(`${ip} is not an IP address`);
+  const isV6 = address.length === 16;
+  const bytes = Buffer.alloc(isV6 ? 28 : 16);
+  bytes.writeUInt16LE(isV6 ? AF_INET6 : AF_INET, 0);
+  bytes.writeUInt16BE(port, 2);
+  bytes.set(address, isV6 ? 8 : 4);
+  return bytes;
+}
+
+function readSocketAddress(bytes: Buffer | null): SocketAddress | null {
+  if (bytes === null || bytes.length < 16) return null;
+  const isV6 = bytes.readUInt16LE(0) === AF_INET6;
+  const raw = formatIpAddress(isV6 ? bytes.subarray(8, 24) : bytes.subarray(4, 8));
+  const ip = raw === null ? null : canonicalIpAddress(raw);
+  return ip === null ? null : { ip, port: bytes.readUInt16BE(2) };
+}

@@ -1,0 +1,141 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { WorkloadStore } from '@aquifer/control-plane-client';
+import { TunnelPool, type WorkloadCertificate } from '@aquifer/hbone';
+import { formatIdentity, type Workload } from '@aquifer/model';
+import type { Logger } from '@aquifer/runtime';
+import { ConnectionTracker } from '../authz/connection-tracker.ts';
+import type { NetworkNamespace } from '../capture/netns.ts';
+import {
+  INBOUND_HBONE_PORT,
+  INBOUND_PLAINTEXT_PORT,
+  OUTBOUND_PORT,
+} from '../capture/redirection.ts';
+import { listenInPod } from '../capture/sockets.ts';
+import { type HboneListener, listenInbound } from '../listeners/inbound.ts';
+import { listenInboundPassthrough } from '../listeners/inbound-passthrough.ts';
+import { listenOutbound } from '../listeners/outbound.ts';
+import type { PodContext, PodListener } from '../listeners/pod-context.ts';
+import type { RecordDeps } from '../telemetry/connection-record.ts';
+import type { ThreadCertificates } from './certificates.ts';
+import type { CapturedPod, ThreadConfig } from './protocol.ts';
+
+/** How long a connection waits for the control plane to describe its own pod (spec ztunnel 1.7). */
+const OWN_WORKLOAD_TIMEOUT_MS = 5_000;
+
+export interface PodProxyDeps {
+  readonly config: ThreadConfig;
+  readonly store: WorkloadStore;
+  readonly certificates: ThreadCertificates;
+  readonly record: RecordDeps;
+  readonly log: Logger;
+}
+
+/** The proxy of one captured pod on one thread: its listeners, its tunnels, its open connections. */
+export class PodProxy {
+  readonly tracker: ConnectionTracker;
+  readonly #pod: CapturedPod;
+  readonly #namespace: NetworkNamespace;
+  readonly #deps: PodProxyDeps;
+  readonly #pool: TunnelPool;
+  readonly #listeners: PodListener[] = [];
+  readonly #resources = new DisposableStack();
+  #hbone: HboneListener | null = null;
+  #stopped = false;
+
+  /** Binds all three ports at once; throws if one is taken, leaving none behind. */
+  constructor(pod: CapturedPod, namespace: NetworkNamespace, deps: PodProxyDeps) {
+    this.#pod = pod;
+    this.#namespace = namespace;
+    this.#deps = deps;
+    const { poolMaxStreams: maxStreams, poolIdleMs: idleMs } = deps.config;
+    this.#pool = new TunnelPool({ maxStreams, idleMs });
+    this.tracker = new ConnectionTracker(deps.store, () => this.#currentWorkload());
+    const context = this.#context();
+    const hboneFd = listenInPod(namespace, INBOUND_HBONE_PORT);
+    this.#listeners.push(
+      listenOutbound(listenInPod(namespace, OUTBOUND_PORT), context, this.#pool),
+      listenInboundPassthrough(listenInPod(namespace, INBOUND_PLAINTEXT_PORT), context),
+    );
+    this.#resources.use(
+      deps.certificates.watch(formatIdentity(this.#identity()), (certificate) => {
+        this.#serveHbone(hboneFd, context, certificate);
+      }),
+    );
+    this.#resources.use(
+      deps.store.onChange((change) => {
+        this.tracker.reevaluate(change);
+      }),
+    );
+  }
+
+  /** Stops accepting. Connections end by themselves, or when `abort` is called. */
+  drain(): void {
+    this.#stop((listener) => {
+      listener.drain();
+    });
+    this.#pool.drain();
+  }
+
+  abort(): void {
+    this.#stop((listener) => {
+      listener.abort();
+    });
+    this.#pool.abort();
+  }
+
+  #stop(end: (listener: PodListener) => void): void {
+    this.#stopped = true;
+    this.#resources.dispose();
+    for (const listener of this.#listeners) end(listener);
+  }
+
+  /** Until there is a certificate, callers wait in the kernel's backlog. */
+  #serveHbone(fd: number, context: PodContext, certificate: WorkloadCertificate): void {
+    if (this.#stopped) return;
+    if (this.#hbone !== null) {
+      this.#hbone.setCertificate(certificate);
+      return;
+    }
+    const { trustDomain } = this.#deps.config;
+    this.#hbone = listenInbound(fd, context, { certificate, trustDomain });
+    this.#listeners.push(this.#hbone);
+  }
+
+  #context(): PodContext {
+    const { config, store, certificates, record, log } = this.#deps;
+    return {
+      namespace: this.#namespace,
+      store,
+      tracker: this.tracker,
+      record,
+      log,
+      network: config.network,
+      preserveSource: config.preserveSource,
+      workload: () => this.#waitForWorkload(),
+      secureContext: (identity) => certificates.context(identity),
+    };
+  }
+
+  #identity() {
+    const { namespace, serviceAccount } = this.#pod;
+    return { trustDomain: this.#deps.config.trustDomain, namespace, serviceAccount };
+  }
+
+  #currentWorkload(): Workload | null {
+    const { namespace, name, serviceAccount } = this.#pod;
+    const workload = this.#deps.store.workloadByPod(namespace, name);
+    return workload?.serviceAccount === serviceAccount ? workload : null;
+  }
+
+  async #waitForWorkload(): Promise<Workload | null> {
+    const known = this.#currentWorkload();
+    if (known !== null) return known;
+    const arrived = Promise.withResolvers<Workload>();
+    using _watch = this.#deps.store.onChange(() => {
+      const workload = this.#currentWorkload();
+      if (workload !== null) arrived.resolve(workload);
+    });
+    const timeout = delay(OWN_WORKLOAD_TIMEOUT_MS, null, { ref: false });
+    return Promise.race([arrived.promise, timeout]);
+  }
+}

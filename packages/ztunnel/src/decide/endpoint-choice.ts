@@ -1,0 +1,129 @@
+import type { Endpoint, WorkloadView } from '@aquifer/control-plane-client';
+import type { RoutingScope, Service, Workload } from '@aquifer/model';
+import { serviceKey } from '@aquifer/model';
+
+/** A workload that can take the connection, and the port it serves it on. */
+export interface ChosenEndpoint {
+  readonly workload: Workload;
+  readonly port: number;
+}
+
+export interface EndpointRequest {
+  readonly source: Workload;
+  readonly port: number;
+  /** In waypoint mode the service need not list the port if the workload takes an application tunnel. */
+  readonly mode: 'standard' | 'waypoint';
+  /** A number in [0, 1). */
+  readonly random: () => number;
+}
+
+interface Candidate extends ChosenEndpoint {
+  readonly rank: number;
+}
+
+/** Picks an endpoint of a service by locality and weight (spec ztunnel 3.4); null if none can take it. */
+export function chooseEndpoint(
+  view: WorkloadView,
+  service: Service,
+  request: EndpointRequest,
+): ChosenEndpoint | null {
+  const servicePort = service.ports.find(({ servicePort }) => servicePort === request.port);
+  if (servicePort === undefined && request.mode === 'standard') return null;
+  const candidates: Candidate[] = [];
+  for (const endpoint of view.endpoints(serviceKey(service)).values()) {
+    const candidate = toCandidate(view, service, {
+      endpoint,
+      request,
+      targetPort: servicePort?.targetPort ?? 0,
+    });
+    if (candidate !== null) candidates.push(candidate);
+  }
+  return pickWeighted(keepBestRanked(candidates), request.random);
+}
+
+function toCandidate(
+  view: WorkloadView,
+  service: Service,
+  from: {
+    readonly endpoint: Endpoint;
+    readonly request: EndpointRequest;
+    readonly targetPort: number;
+  },
+): Candidate | null {
+  const { endpoint, request, targetPort } = from;
+  const workload = view.workload(endpoint.workloadUid);
+  if (workload === null || !isUsable(workload, endpoint, service)) return null;
+  const own =
+    endpoint.ports.find(({ servicePort }) => servicePort === request.port)?.targetPort ?? 0;
+  const tunnel = workload.applicationTunnel !== null ? request.port : 0;
+  const port = own || targetPort || tunnel;
+  if (port === 0) return null;
+  const rank = localityRank(service, request.source, workload);
+  return rank === null ? null : { workload, port, rank };
+}
+
+function isUsable(workload: Workload, endpoint: Endpoint, service: Service): boolean {
+  if (workload.addresses.length === 0 && workload.hostname === '') return false;
+  return endpoint.status === 'healthy' || service.loadBalancing?.healthPolicy === 'allow-all';
+}
+
+/** How many preferred scopes match, in order, until the first mismatch; null if a strict service excludes it. */
+function localityRank(service: Service, source: Workload, candidate: Workload): number | null {
+  const { loadBalancing } = service;
+  if (loadBalancing === null) return 0;
+  const { mode, routingPreference } = loadBalancing;
+  if (mode !== 'strict' && mode !== 'failover') return 0;
+  let rank = 0;
+  for (const scope of routingPreference) {
+    if (scopeValue(scope, source) !== scopeValue(scope, candidate)) break;
+    rank += 1;
+  }
+  return mode === 'strict' && rank < routingPreference.length ? null : rank;
+}
+
+function scopeValue(scope: RoutingScope, workload: Workload): string {
+  switch (scope) {
+    case 'region':
+    case 'zone':
+    case 'subzone':
+      return workload.locality?.[scope] ?? '';
+    case 'node':
+      return workload.node;
+    case 'cluster':
+      return workload.clusterId;
+    case 'network':
+      return workload.network;
+  }
+}
+
+function keepBestRanked(candidates: readonly Candidate[]): readonly Candidate[] {
+  const best = Math.max(...candidates.map(({ rank }) => rank));
+  return candidates.filter(({ rank }) => rank === best);
+}
+
+function pickWeighted(candidates: readonly Candidate[], random: () => number): Candidate | null {
+  const total = candidates.reduce((sum, { workload }) => sum + workload.capacity, 0);
+  if (total === 0) return null;
+  let left = random() * total;
+  for (const candidate of candidates) {
+    left -= candidate.workload.capacity;
+    if (left < 0) return candidate;
+  }
+  return candidates.at(-1) ?? null;
+}
+
+/** The address of a workload to dial: the one aimed at, else one of the same family that the service allows. */
+export function chooseAddress(
+  workload: Workload,
+  aimedAt: string,
+  service: Service | null,
+): string | null {
+  if (workload.addresses.includes(aimedAt)) return aimedAt;
+  const isV6 = (ip: string) => ip.includes(':');
+  const allowed = workload.addresses.filter((ip) => {
+    if (service?.ipFamilies === 'ipv4-only') return !isV6(ip);
+    if (service?.ipFamilies === 'ipv6-only') return isV6(ip);
+    return true;
+  });
+  return allowed.find((ip) => isV6(ip) === isV6(aimedAt)) ?? allowed[0] ?? null;
+}

@@ -1,0 +1,147 @@
+import type { WorkloadView } from '@aquifer/control-plane-client';
+import type { GatewayAddress, Service, Workload } from '@aquifer/model';
+import { formatIdentity } from '@aquifer/model';
+import { formatSocketAddress, type SocketAddress } from '@aquifer/wire';
+import { type ChosenEndpoint, chooseAddress, chooseEndpoint } from './endpoint-choice.ts';
+import { isInstanceOf, resolveWaypoint } from './waypoint-hop.ts';
+
+const HBONE_PORT = 15_008;
+
+/** One connection of a captured pod, and where it aimed. */
+export interface OutboundConnection {
+  readonly source: Workload;
+  readonly originalDst: SocketAddress;
+  /** The network this node is in. */
+  readonly network: string;
+  /** A number in [0, 1), for weighted choices. */
+  readonly random: () => number;
+}
+
+/** Where the bytes go. `service` is what the caller addressed, if it was a service. */
+export type OutboundDecision =
+  | { readonly kind: 'deny'; readonly reason: string }
+  | {
+      readonly kind: 'tcp';
+      readonly nextHop: SocketAddress;
+      /** Null when the address is not part of the mesh. */
+      readonly destination: Workload | null;
+      readonly service: Service | null;
+    }
+  | {
+      readonly kind: 'hbone';
+      readonly nextHop: SocketAddress;
+      /** Authority of the CONNECT request. */
+      readonly authority: string;
+      readonly expectedSans: readonly string[];
+      readonly destination: Workload;
+      readonly service: Service | null;
+    };
+
+/** The decision tree of spec ztunnel 3.2. Anything unresolved is refused; nothing bypasses a waypoint. */
+export function decideOutbound(
+  view: WorkloadView,
+  connection: OutboundConnection,
+): OutboundDecision {
+  const { source, originalDst, network } = connection;
+  const workload = view.workloadByAddress(network, originalDst.ip);
+  const service =
+    workload === null ? view.serviceByVip(network, originalDst.ip, source.namespace) : null;
+  if (service === null) return decideWorkload(view, connection, workload);
+  return decideService(view, connection, service);
+}
+
+function decideService(
+  view: WorkloadView,
+  connection: OutboundConnection,
+  service: Service,
+): OutboundDecision {
+  const waypoint = chooseWaypoint(service, connection.random);
+  if (waypoint !== null) return viaWaypoint(view, connection, { waypoint, service });
+  if (service.loadBalancing?.mode === 'passthrough') return passthrough(connection);
+  const { source, originalDst, random } = connection;
+  const chosen = chooseEndpoint(view, service, {
+    source,
+    port: originalDst.port,
+    mode: 'standard',
+    random,
+  });
+  if (chosen === null) {
+    return deny(`no healthy upstream: ${formatSocketAddress(originalDst)}`);
+  }
+  return direct(connection, chosen, service);
+}
+
+function decideWorkload(
+  view: WorkloadView,
+  connection: OutboundConnection,
+  workload: Workload | null,
+): OutboundDecision {
+  if (workload === null) return passthrough(connection);
+  const { waypoint } = workload;
+  if (waypoint !== null && !isInstanceOf(view, connection.source, waypoint)) {
+    return viaWaypoint(view, connection, { waypoint, service: null });
+  }
+  return direct(connection, { workload, port: connection.originalDst.port }, null);
+}
+
+/** A weighted choice among the canaries, if there are any to choose from, else the service's waypoint. */
+function chooseWaypoint(service: Service, random: () => number): GatewayAddress | null {
+  const total = service.weightedWaypoints.reduce((sum, { weight }) => sum + weight, 0);
+  if (total === 0) return service.waypoint;
+  let left = random() * total;
+  for (const { destination, weight } of service.weightedWaypoints) {
+    left -= weight;
+    if (left < 0) return destination;
+  }
+  return service.waypoint;
+}
+
+function viaWaypoint(
+  view: WorkloadView,
+  { source, originalDst, random }: OutboundConnection,
+  { waypoint, service }: { readonly waypoint: GatewayAddress; readonly service: Service | null },
+): OutboundDecision {
+  const hop = resolveWaypoint(view, waypoint, { source, aimedAt: originalDst.ip, random });
+  if (!hop.ok) return deny(hop.error);
+  const { workload: destination, nextHop, expectedSans } = hop.value;
+  if (destination.network !== source.network)
+    return deny('no valid routing destination for workload');
+  return {
+    kind: 'hbone',
+    nextHop,
+    authority: formatSocketAddress(originalDst),
+    expectedSans,
+    destination,
+    service,
+  };
+}
+
+function direct(
+  { source, originalDst }: OutboundConnection,
+  { workload, port }: ChosenEndpoint,
+  service: Service | null,
+): OutboundDecision {
+  const ip = chooseAddress(workload, originalDst.ip, service);
+  if (ip === null || workload.network !== source.network) {
+    return deny('no valid routing destination for workload');
+  }
+  if (workload.protocol === 'tcp') {
+    return { kind: 'tcp', nextHop: { ip, port }, destination: workload, service };
+  }
+  return {
+    kind: 'hbone',
+    nextHop: { ip, port: HBONE_PORT },
+    authority: formatSocketAddress({ ip, port }),
+    expectedSans: [...(service?.subjectAltNames ?? []), formatIdentity(workload)],
+    destination: workload,
+    service,
+  };
+}
+
+function passthrough({ originalDst }: OutboundConnection): OutboundDecision {
+  return { kind: 'tcp', nextHop: originalDst, destination: null, service: null };
+}
+
+function deny(reason: string): OutboundDecision {
+  return { kind: 'deny', reason };
+}

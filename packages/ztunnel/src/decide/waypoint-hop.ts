@@ -1,0 +1,69 @@
+import type { WorkloadView } from '@aquifer/control-plane-client';
+import type { GatewayAddress, Service, Workload } from '@aquifer/model';
+import { formatIdentity, serviceKey } from '@aquifer/model';
+import type { SocketAddress } from '@aquifer/wire';
+import { chooseAddress, chooseEndpoint } from './endpoint-choice.ts';
+
+/** A waypoint instance to send a connection to. */
+export interface WaypointHop {
+  readonly workload: Workload;
+  readonly nextHop: SocketAddress;
+  readonly expectedSans: readonly string[];
+}
+
+/** Finds an instance of a waypoint (spec ztunnel 3.5). The error is the text for the access log. */
+export function resolveWaypoint(
+  view: WorkloadView,
+  reference: GatewayAddress,
+  context: { readonly source: Workload; readonly aimedAt: string; readonly random: () => number },
+):
+  | { readonly ok: true; readonly value: WaypointHop }
+  | { readonly ok: false; readonly error: string } {
+  const { service, workload, name } = lookUp(view, reference, context.source);
+  const port = reference.hboneMtlsPort;
+  const chosen =
+    service === null
+      ? workload && { workload, port }
+      : chooseEndpoint(view, service, { ...context, port, mode: 'waypoint' });
+  const ip = chosen && chooseAddress(chosen.workload, context.aimedAt, service);
+  if (chosen === null || ip === null) {
+    return { ok: false, error: `unknown waypoint: waypoint ${name} not found` };
+  }
+  return {
+    ok: true,
+    value: {
+      workload: chosen.workload,
+      nextHop: { ip, port: chosen.port },
+      expectedSans: [...(service?.subjectAltNames ?? []), formatIdentity(chosen.workload)],
+    },
+  };
+}
+
+function lookUp(
+  view: WorkloadView,
+  { destination }: GatewayAddress,
+  source: Workload,
+): { service: Service | null; workload: Workload | null; name: string } {
+  if (destination.kind === 'hostname') {
+    return {
+      service: view.service(serviceKey(destination)),
+      workload: null,
+      name: serviceKey(destination),
+    };
+  }
+  const { network, address } = destination;
+  const service = view.serviceByVip(network, address, source.namespace);
+  const workload = service === null ? view.workloadByAddress(network, address) : null;
+  return { service, workload, name: `${network}/${address}` };
+}
+
+/** Whether the workload is an instance of the waypoint, by service membership or by address. */
+export function isInstanceOf(
+  view: WorkloadView,
+  workload: Workload,
+  waypoint: GatewayAddress,
+): boolean {
+  const found = lookUp(view, waypoint, workload);
+  if (found.service !== null) return workload.services.has(serviceKey(found.service));
+  return found.workload?.uid === workload.uid;
+}

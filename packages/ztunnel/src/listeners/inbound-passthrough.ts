@@ -1,0 +1,95 @@
+import type { Socket } from 'node:net';
+import { splice } from '@aquifer/hbone';
+import type { Workload } from '@aquifer/model';
+import { formatSocketAddress, type SocketAddress } from '@aquifer/wire';
+import { dialInPod, originalDestination } from '../capture/sockets.ts';
+import { guessService, PROXY_PORTS } from '../decide/inbound-route.ts';
+import { copyOutcome, failureOutcome } from '../errors.ts';
+import { ConnectionRecord, logEarlyDeny } from '../telemetry/connection-record.ts';
+import { peerAddress } from './outbound.ts';
+import { acceptPlain } from './plain-listener.ts';
+import type { PodContext, PodListener } from './pod-context.ts';
+
+/** Serves 15006: plaintext that arrives at the pod (spec ztunnel 4.3). Policy decides; nobody is authenticated. */
+export function listenInboundPassthrough(fd: number, context: PodContext): PodListener {
+  return acceptPlain(fd, {
+    onConnection: (socket) => handlePassthrough(socket, context),
+    onOpenSockets: (change) => {
+      context.record.totals.openSockets.destination += change;
+    },
+  });
+}
+
+async function handlePassthrough(socket: Socket, context: PodContext): Promise<void> {
+  const client = peerAddress(socket);
+  const dst = originalDestination(socket);
+  const refuse = (error: string): void => {
+    logEarlyDeny(context.record.access, { client, dst, direction: 'inbound', error });
+    socket.resetAndDestroy();
+  };
+  if (PROXY_PORTS.has(dst.port)) return refuse('attempted recursive call to ourselves');
+  const destination = await context.workload();
+  if (destination === null) return refuse('failed to fetch information about local workload');
+  await forward(socket, { client, dst, destination }, context);
+}
+
+async function forward(
+  socket: Socket,
+  call: {
+    readonly client: SocketAddress;
+    readonly dst: SocketAddress;
+    readonly destination: Workload;
+  },
+  context: PodContext,
+): Promise<void> {
+  const { client, dst, destination } = call;
+  using record = new ConnectionRecord(
+    {
+      reporter: 'destination',
+      client,
+      dst,
+      hboneAuthority: null,
+      source: context.store.workloadByAddress(context.network, client.ip),
+      sourceIdentity: null,
+      destination,
+      service: guessService(context.store, destination, { hostname: null, port: dst.port }),
+      isMutualTls: false,
+    },
+    context.record,
+  );
+  using admission = context.tracker.admit(
+    {
+      peer: {
+        sourceIdentity: null,
+        sourceIp: client.ip,
+        destinationIp: dst.ip,
+        destinationPort: dst.port,
+      },
+      terminate: ({ policy }) => {
+        record.close({ flag: 'DENY', error: 'connection closed due to policy change', policy });
+        socket.resetAndDestroy();
+      },
+    },
+    {
+      src: formatSocketAddress(client),
+      originalDst: null,
+      actualDst: formatSocketAddress(dst),
+      protocol: 'TCP',
+    },
+  );
+  const { verdict } = admission;
+  if (!verdict.allowed) {
+    const error = `connection closed due to policy rejection: ${verdict.reason}`;
+    record.close({ flag: 'DENY', error, policy: verdict.policy });
+    socket.resetAndDestroy();
+    return;
+  }
+  const sourceIp = context.preserveSource && client.ip !== dst.ip ? client.ip : null;
+  try {
+    const upstream = await dialInPod(context.namespace, dst, { sourceIp });
+    record.close(copyOutcome(await splice(socket, upstream, record)));
+  } catch (error) {
+    record.close(failureOutcome(error));
+    socket.resetAndDestroy();
+  }
+}

@@ -1,0 +1,49 @@
+import { createServer, type Socket } from 'node:net';
+import type { PodListener } from './pod-context.ts';
+
+const KEEP_ALIVE_MS = 180_000;
+
+/**
+ * Accepts plain TCP on a listening socket made elsewhere. `onConnection` owns the connection's errors; one that
+ * escapes ends that connection only.
+ */
+export function acceptPlain(
+  fd: number,
+  options: {
+    readonly onConnection: (socket: Socket) => Promise<void>;
+    /** +1 for a connection that was opened, -1 for one that ended. */
+    readonly onOpenSockets: (change: 1 | -1) => void;
+  },
+): PodListener {
+  const sockets = new Set<Socket>();
+  const settings = {
+    allowHalfOpen: true,
+    pauseOnConnect: true,
+    noDelay: true,
+    keepAlive: true,
+    keepAliveInitialDelay: KEEP_ALIVE_MS,
+  };
+  const server = createServer(settings, (socket) => {
+    sockets.add(socket);
+    options.onOpenSockets(1);
+    // A client may reset before anyone reads.
+    socket.on('error', () => undefined);
+    socket.once('close', () => {
+      sockets.delete(socket);
+      options.onOpenSockets(-1);
+    });
+    options.onConnection(socket).catch(() => {
+      socket.resetAndDestroy();
+    });
+  });
+  server.listen({ fd });
+  return {
+    drain: () => {
+      server.close();
+    },
+    abort: () => {
+      server.close();
+      for (const socket of sockets) socket.resetAndDestroy();
+    },
+  };
+}

@@ -1,0 +1,30 @@
+import type { SecureContext } from 'node:tls';
+import type { WorkloadStore } from '@aquifer/control-plane-client';
+import type { Workload } from '@aquifer/model';
+import type { Logger } from '@aquifer/runtime';
+import type { ConnectionTracker } from '../authz/connection-tracker.ts';
+import type { NetworkNamespace } from '../capture/netns.ts';
+import type { RecordDeps } from '../telemetry/connection-record.ts';
+
+/** What the listeners of one captured pod share. */
+export interface PodContext {
+  readonly namespace: NetworkNamespace;
+  readonly store: WorkloadStore;
+  readonly tracker: ConnectionTracker;
+  readonly record: RecordDeps;
+  readonly log: Logger;
+  /** Network this node is in. */
+  readonly network: string;
+  /** Whether applications see the caller's own address. */
+  readonly preserveSource: boolean;
+  /** The pod's workload, waiting up to 5 s for the control plane to send it; null if it did not. */
+  readonly workload: () => Promise<Workload | null>;
+  /** TLS context of an identity of this pod; waits for its certificate. */
+  readonly secureContext: (identity: string) => Promise<SecureContext>;
+}
+
+/** A listener of a pod. `drain` stops accepting and leaves connections alone; `abort` ends them too. */
+export interface PodListener {
+  drain(): void;
+  abort(): void;
+}

@@ -1,0 +1,117 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { CaptureReport } from '@aquifer/control-plane-client';
+import type { Logger } from '@aquifer/runtime';
+import type { NetworkNamespace } from '../capture/netns.ts';
+import {
+  installRedirection,
+  releaseRedirection,
+  removeRedirection,
+} from '../capture/redirection.ts';
+import type { DataPlane } from '../data-plane/data-plane.ts';
+import type { CapturedPod } from '../data-plane/protocol.ts';
+import { openPodNamespace } from './pod-namespace.ts';
+
+/** A pod to capture, as the control plane describes it. */
+export interface EnrolledPod extends CapturedPod {
+  readonly addresses: readonly string[];
+  readonly bypassInbound: boolean;
+}
+
+export interface PodCaptureDeps {
+  readonly dataPlane: Pick<DataPlane, 'startPod' | 'stopPod'>;
+  readonly procPath: string;
+  readonly log: Logger;
+  readonly report: (report: CaptureReport) => void;
+  /** How long connections through the proxy may go on after the pod left the mesh, in milliseconds. */
+  readonly drainDeadlineMs: number;
+}
+
+const RETRY_MS = 500;
+const RETRY_MAX_MS = 5_000;
+
+/**
+ * One pod's capture.
+ * ```
+ * capturing ──listeners, rules──► captured ──release()──► releasing ──drained──► released
+ *     └── namespace not found, rules refused: report pending, try again
+ * ```
+ * Always: listeners exist before rules send traffic to them, and rules stop before listeners do.
+ */
+export class PodCapture {
+  readonly pod: EnrolledPod;
+  readonly #deps: PodCaptureDeps;
+  readonly #abort = new AbortController();
+  readonly #done: Promise<void>;
+  #namespace: NetworkNamespace | null = null;
+  #state: 'pending' | 'captured' | 'released' = 'pending';
+
+  constructor(pod: EnrolledPod, deps: PodCaptureDeps) {
+    this.pod = pod;
+    this.#deps = deps;
+    this.#done = this.#capturing();
+  }
+
+  get state(): 'pending' | 'captured' | 'released' {
+    return this.#state;
+  }
+
+  /** Lets the pod go: nothing new is captured at once, open connections may finish, then all traces are removed. */
+  async release(): Promise<void> {
+    this.#abort.abort();
+    await this.#done;
+    const namespace = this.#namespace;
+    if (namespace === null) return;
+    const path = descriptorPath(namespace);
+    try {
+      await releaseRedirection(path);
+      this.#report('released', '');
+      // Peers that have not heard yet still tunnel to this pod, so its HBONE listener stays for the same time.
+      await delay(this.#deps.drainDeadlineMs);
+      await removeRedirection(path);
+    } catch (error) {
+      // The pod itself may be gone, and its namespace with it.
+      this.#deps.log.debug('redirection could not be removed', this.#fields(error));
+    }
+    await this.#deps.dataPlane.stopPod(this.pod.uid, { graceful: false });
+    namespace.close();
+    this.#namespace = null;
+    this.#state = 'released';
+  }
+
+  async #capturing(): Promise<void> {
+    const { signal } = this.#abort;
+    for (let waitMs = RETRY_MS; !signal.aborted; waitMs = Math.min(waitMs * 2, RETRY_MAX_MS)) {
+      try {
+        await this.#captureOnce();
+        this.#state = 'captured';
+        this.#report('captured', '');
+        this.#deps.log.info('pod captured', { wl: `${this.pod.namespace}/${this.pod.name}` });
+        return;
+      } catch (error) {
+        this.#report('pending', (error as Error).message);
+        this.#deps.log.warn('pod is not captured yet', this.#fields(error));
+      }
+      await delay(waitMs, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  async #captureOnce(): Promise<void> {
+    const { dataPlane, procPath } = this.#deps;
+    this.#namespace ??= await openPodNamespace(this.pod, { procPath });
+    await dataPlane.startPod(this.pod, this.#namespace.fd);
+    await installRedirection(descriptorPath(this.#namespace), this.pod);
+  }
+
+  #report(state: CaptureReport['state'], reason: string): void {
+    const { uid, namespace, name } = this.pod;
+    this.#deps.report({ uid, namespace, name, state, reason });
+  }
+
+  #fields(error: unknown) {
+    return { wl: `${this.pod.namespace}/${this.pod.name}`, error: (error as Error).message };
+  }
+}
+
+function descriptorPath(namespace: NetworkNamespace): string {
+  return `/proc/${process.pid}/fd/${namespace.fd}`;
+}

@@ -1,0 +1,95 @@
+import type { Service, Workload } from '@aquifer/model';
+import { formatIdentity, type Identity } from '@aquifer/model';
+
+const UNKNOWN = 'unknown';
+
+/** Flags that say how a connection ended, in ztunnel's words (spec ztunnel 9.1). */
+export type ResponseFlag =
+  | '-'
+  | 'DENY'
+  | 'CONNECT'
+  | 'TLS_FAILURE'
+  | 'H2_HANDSHAKE_FAILURE'
+  | 'NETWORK_POLICY'
+  | 'IDENTITY_ERROR'
+  | 'CERT_REVOKED';
+
+/** Traffic labels in the order in which they are exposed; region and zone come last. */
+export const TRAFFIC_LABELS = [
+  'reporter',
+  'source_workload',
+  'source_canonical_service',
+  'source_canonical_revision',
+  'source_workload_namespace',
+  'source_principal',
+  'source_app',
+  'source_version',
+  'source_cluster',
+  'destination_service',
+  'destination_service_namespace',
+  'destination_service_name',
+  'destination_workload',
+  'destination_canonical_service',
+  'destination_canonical_revision',
+  'destination_workload_namespace',
+  'destination_principal',
+  'destination_app',
+  'destination_version',
+  'destination_cluster',
+  'request_protocol',
+  'response_flags',
+  'connection_security_policy',
+  'source_region',
+  'source_zone',
+  'destination_region',
+  'destination_zone',
+] as const;
+
+/** What is known about both ends of a connection. */
+export interface Peers {
+  readonly reporter: 'source' | 'destination';
+  readonly source: Workload | null;
+  /** Proven by TLS; null for plaintext. */
+  readonly sourceIdentity: Identity | null;
+  readonly destination: Workload | null;
+  readonly service: Service | null;
+  readonly isMutualTls: boolean;
+}
+
+/** Label values in the order of `TRAFFIC_LABELS`; what is missing reads `unknown`. */
+export function trafficLabels(peers: Peers, flag: ResponseFlag): string[] {
+  const { source, destination, service, sourceIdentity } = peers;
+  return [
+    peers.reporter,
+    ...workloadLabels(source, sourceIdentity),
+    ...[service?.hostname, service?.namespace, service?.name].map(known),
+    ...workloadLabels(destination, destination),
+    'tcp',
+    flag,
+    peers.isMutualTls ? 'mutual_tls' : UNKNOWN,
+    ...localityLabels(source),
+    ...localityLabels(destination),
+  ];
+}
+
+function localityLabels(workload: Workload | null): string[] {
+  return [known(workload?.locality?.region), known(workload?.locality?.zone)];
+}
+
+/** workload, canonical service, canonical revision, namespace, principal, app, version, cluster. */
+function workloadLabels(workload: Workload | null, identity: Identity | null): string[] {
+  return [
+    known(workload?.workloadName),
+    known(workload?.canonicalName),
+    known(workload?.canonicalRevision),
+    known(workload?.namespace),
+    identity === null ? UNKNOWN : formatIdentity(identity),
+    known(workload?.canonicalName),
+    known(workload?.canonicalRevision),
+    known(workload?.clusterId),
+  ];
+}
+
+function known(value: string | undefined): string {
+  return value === undefined || value === '' ? UNKNOWN : value;
+}
