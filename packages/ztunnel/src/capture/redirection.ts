@@ -51,7 +51,7 @@ table ${NAT_TABLE} {
     type nat hook prerouting priority dstnat; policy accept;${inbound}
   }
   chain istio-output {
-    type nat hook output priority dstnat; policy accept;
+    type nat hook output priority -100; policy accept;
     ip daddr ${PROBE_ADDRESS} accept
     meta mark & ${MASK} == ${REPLY_MARK} accept
     meta mark & ${MASK} == ${PROXY_MARK} accept

@@ -1,0 +1,256 @@
+import { createHash } from 'node:crypto';
+import type { Authorization, Service, Workload } from '@aquifer/model';
+import { encodeAuthorization, encodeService, encodeWorkload } from '@aquifer/wire';
+import { AuthorizationSchema } from '@aquifer/wire/gen/istio/security_pb';
+import { AddressSchema } from '@aquifer/wire/gen/istio/workload_pb';
+import { create, toBinary } from '@bufbuild/protobuf';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { NetworkNamespace } from '../../packages/ztunnel/src/capture/netns.ts';
+import {
+  installRedirection,
+  releaseRedirection,
+  removeRedirection,
+} from '../../packages/ztunnel/src/capture/redirection.ts';
+import { DataPlane } from '../../packages/ztunnel/src/data-plane/data-plane.ts';
+import { TRAFFIC_LABELS } from '../../packages/ztunnel/src/telemetry/labels.ts';
+import { TestAuthority } from '../fixtures/certificates.ts';
+import { eventually } from '../fixtures/eventually.ts';
+import { aService, aWorkload } from '../fixtures/mesh-objects.ts';
+import { type PodNamespace, PodNamespaces } from '../fixtures/pod-namespaces.ts';
+
+/** Two captured pods and an outsider on one link, one data plane of two threads, certificates from a test authority. */
+const SERVER = `
+const net = require('node:net'), http = require('node:http'), crypto = require('node:crypto');
+http.createServer((req, res) => {
+  const hash = crypto.createHash('sha256'); let bytes = 0;
+  req.on('data', (chunk) => { hash.update(chunk); bytes += chunk.length; });
+  req.on('end', () => res.end(JSON.stringify({ from: req.socket.remoteAddress, bytes, sha256: hash.digest('hex') })));
+}).listen(8080, '0.0.0.0');
+net.createServer({ allowHalfOpen: true }, (s) => {
+  let got = ''; s.on('data', (d) => { got += d; }); s.on('end', () => s.end('got ' + got)); s.on('error', () => {});
+}).listen(9000, '0.0.0.0');
+net.createServer((s) => { const t = setInterval(() => s.write('tick\\n'), 50); s.on('close', () => clearInterval(t)); s.on('error', () => {}); }).listen(9100, '0.0.0.0');
+`;
+
+let pods: PodNamespaces;
+let client: PodNamespace;
+let server: PodNamespace;
+let outsider: PodNamespace;
+let dataPlane: DataPlane;
+let authority: TestAuthority;
+const namespaces: NetworkNamespace[] = [];
+
+const clientWorkload = aWorkload({ name: 'client', addresses: ['10.77.0.2'] });
+const serverWorkload = aWorkload({
+  name: 'server',
+  addresses: ['10.77.0.3'],
+  services: ['shop/server.shop.svc.cluster.local'],
+});
+const serverService = aService({ name: 'server', vip: '10.96.0.1' });
+
+function addressResources(workloads: Workload[], services: Service[]) {
+  return [
+    ...workloads.map((value) => ({
+      name: value.uid,
+      type: { case: 'workload' as const, value: encodeWorkload(value) },
+    })),
+    ...services.map((value) => ({
+      name: `${value.namespace}/${value.hostname}`,
+      type: { case: 'service' as const, value: encodeService(value) },
+    })),
+  ].map(({ name, type }) => ({
+    name,
+    body: toBinary(AddressSchema, create(AddressSchema, { type })),
+  }));
+}
+
+function setPolicies(policies: readonly Authorization[], removed: readonly string[] = []): void {
+  const resources = policies.map((policy) => ({
+    name: `${policy.namespace}/${policy.name}`,
+    body: toBinary(AuthorizationSchema, encodeAuthorization(policy)),
+  }));
+  dataPlane.applyPolicies({ resources, removed });
+}
+
+function curl(from: PodNamespace, url: string, ...args: string[]): string {
+  return pods.run(from, ['curl', '-s', '--max-time', '5', ...args, url]);
+}
+
+async function connections(flag: string): Promise<number> {
+  const snapshots = await dataPlane.metrics();
+  const column = TRAFFIC_LABELS.indexOf('response_flags');
+  let count = 0;
+  for (const { series } of snapshots) {
+    for (const { labels, totals } of series) if (labels[column] === flag) count += totals.closed;
+  }
+  return count;
+}
+
+beforeAll(async () => {
+  authority = new TestAuthority();
+  pods = new PodNamespaces('aqt');
+  client = pods.add('client', '10.77.0.2');
+  server = pods.add('server', '10.77.0.3');
+  outsider = pods.add('outsider', '10.77.0.4');
+  for (const pod of [client, server, outsider]) {
+    pods.run(pod, ['ip', 'route', 'add', '10.96.0.0/16', 'dev', 'eth0']);
+  }
+  pods.start(server, [process.execPath, '-e', SERVER]);
+  dataPlane = new DataPlane({
+    threads: 2,
+    config: {
+      network: '',
+      trustDomain: 'cluster.local',
+      logFormat: 'plain',
+      logLevels: 'off',
+      drainDeadlineMs: 1000,
+      poolMaxStreams: 100,
+      poolIdleMs: 60_000,
+      preserveSource: true,
+    },
+    onCertificateNeeded: (identity) => {
+      dataPlane.updateCertificate(identity, {
+        kind: 'available',
+        certificate: authority.issue(identity),
+      });
+    },
+    onThreadLost: (error) => {
+      throw error;
+    },
+  });
+  dataPlane.applyAddresses({
+    resources: addressResources([clientWorkload, serverWorkload], [serverService]),
+    removed: [],
+  });
+  for (const [pod, workload] of [
+    [client, clientWorkload],
+    [server, serverWorkload],
+  ] as const) {
+    const namespace = NetworkNamespace.open(pod.path);
+    namespaces.push(namespace);
+    const { uid, name, namespace: inNamespace, serviceAccount } = workload;
+    await dataPlane.startPod({ uid, name, namespace: inNamespace, serviceAccount }, namespace.fd);
+    await installRedirection(pod.path, { bypassInbound: false });
+  }
+  await eventually(() => curlStatus(client, 'http://10.77.0.3:8080/') === '200');
+});
+
+function curlStatus(from: PodNamespace, url: string): string {
+  try {
+    return curl(from, url, '-o', '/dev/null', '-w', '%{http_code}');
+  } catch (error) {
+    return String((error as { stdout?: string }).stdout || error);
+  }
+}
+
+afterAll(async () => {
+  await dataPlane.stop();
+  for (const namespace of namespaces) namespace.close();
+  await pods[Symbol.asyncDispose]();
+  authority[Symbol.dispose]();
+});
+
+const ALLOW_NOBODY: Authorization = {
+  name: 'nobody',
+  namespace: 'shop',
+  scope: 'namespace',
+  action: 'allow',
+  groups: [],
+  dryRun: false,
+};
+
+describe('a captured connection', () => {
+  test('travels through a tunnel and reaches the application from the client own address', async () => {
+    const before = await tunnelledConnections();
+    expect(JSON.parse(curl(client, 'http://10.77.0.3:8080/'))).toMatchObject({ from: '10.77.0.2' });
+    expect(await tunnelledConnections()).toBe(before + 2);
+  });
+
+  test('to a service goes to an endpoint on its target port', () => {
+    expect(JSON.parse(curl(client, 'http://10.96.0.1/'))).toMatchObject({ from: '10.77.0.2' });
+  });
+
+  test('carries 100 MB unchanged', () => {
+    const upload = `head -c 100000000 /dev/zero | tr '\\0' 'x' | curl -s --max-time 20 -T - http://10.77.0.3:8080/`;
+    const answer = JSON.parse(pods.run(client, ['sh', '-c', upload], 30_000)) as {
+      bytes: number;
+      sha256: string;
+    };
+    const expected = createHash('sha256').update(Buffer.alloc(100_000_000, 'x')).digest('hex');
+    expect(answer).toMatchObject({ bytes: 100_000_000, sha256: expected });
+  });
+
+  test('may be half-closed and still be answered', () => {
+    const script = `
+      const s = require('node:net').connect({ port: 9000, host: '10.77.0.3', allowHalfOpen: true });
+      s.end('half'); s.setEncoding('utf8'); s.on('data', (d) => process.stdout.write(d));`;
+    expect(pods.run(client, [process.execPath, '-e', script])).toBe('got half');
+  });
+
+  test('to a closed port is reset rather than ended cleanly', () => {
+    expect(curlStatus(client, 'http://10.77.0.3:81/')).toBe('000');
+  });
+});
+
+describe('a pod outside the mesh', () => {
+  test('is let in as plaintext, from its own address', () => {
+    expect(JSON.parse(curl(outsider, 'http://10.77.0.3:8080/'))).toMatchObject({
+      from: '10.77.0.4',
+    });
+  });
+
+  test('gets nothing but a closed connection from the ports of the proxy', () => {
+    for (const port of [15001, 15006, 15008]) {
+      expect(curlStatus(outsider, `http://10.77.0.3:${port}/`)).toBe('000');
+    }
+    expect(curlStatus(client, 'http://10.77.0.3:8080/')).toBe('200');
+  });
+});
+
+test('a policy cuts an open connection within a second and refuses new ones until it is gone', async () => {
+  const ticking = pods.start(client, [
+    process.execPath,
+    '-e',
+    "const s = require('node:net').connect(9100, '10.77.0.3'); s.resume(); s.on('error', () => {}); s.on('close', () => process.exit(7));",
+  ]);
+  await expect.poll(openInbound).toBe(1);
+  const ended = new Promise((resolve) => ticking.once('exit', resolve));
+  const startMs = Date.now();
+  setPolicies([ALLOW_NOBODY]);
+  expect(await ended).toBe(7);
+  expect(Date.now() - startMs).toBeLessThan(1000);
+  expect(curlStatus(client, 'http://10.77.0.3:8080/')).toBe('000');
+  expect(await connections('DENY')).toBeGreaterThanOrEqual(2);
+  setPolicies([], ['shop/nobody']);
+  expect(curlStatus(client, 'http://10.77.0.3:8080/')).toBe('200');
+});
+
+test('released pods connect directly and leave neither rules nor routes behind', async () => {
+  for (const [pod, workload] of [
+    [client, clientWorkload],
+    [server, serverWorkload],
+  ] as const) {
+    await releaseRedirection(pod.path);
+    await removeRedirection(pod.path);
+    await dataPlane.stopPod(workload.uid, { graceful: false });
+    expect(pods.run(pod, ['nft', 'list', 'ruleset'])).toBe('');
+    expect(pods.run(pod, ['ip', 'rule'])).not.toContain('fwmark');
+    expect(pods.run(pod, ['ss', '-ltnH'])).not.toContain(':15001');
+  }
+  expect(JSON.parse(curl(client, 'http://10.77.0.3:8080/'))).toMatchObject({ from: '10.77.0.2' });
+});
+
+async function tunnelledConnections(): Promise<number> {
+  const column = TRAFFIC_LABELS.indexOf('connection_security_policy');
+  let count = 0;
+  for (const { series } of await dataPlane.metrics()) {
+    for (const { labels, totals } of series)
+      if (labels[column] === 'mutual_tls') count += totals.closed;
+  }
+  return count;
+}
+
+async function openInbound(): Promise<number> {
+  const { connections: open } = await dataPlane.dump();
+  return open[serverWorkload.uid]?.inbound.length ?? 0;
+}
