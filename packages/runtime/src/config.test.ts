@@ -49,5 +49,5 @@ test('defaults fill what is unset and an empty value counts as unset', () => {
 test('secrets do not reach the config dump', () => {
   const parsed = parseEnv(SCHEMA, { NODE_NAME: 'n1', TOKEN: 'abc' });
   if (!parsed.ok) throw new Error('valid configuration was refused');
-  expect(redactConfig(SCHEMA, parsed.value)['token']).toBe('(secret)');
+  expect(redactConfig(SCHEMA, parsed.value).token).toBe('(secret)');
 });

@@ -1,0 +1,48 @@
+import { Agent, request } from 'node:http';
+import { Duplex, PassThrough } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import type { Cluster } from './cluster.ts';
+import { CliError } from './errors.ts';
+
+const TIMEOUT_MS = 15_000;
+
+/** GET of a path on a port of a pod, through the API server's port-forward; returns the body. */
+export async function getFromPod(
+  cluster: Cluster,
+  pod: { readonly namespace: string; readonly name: string },
+  target: { readonly port: number; readonly path: string },
+): Promise<string> {
+  const toPod = new PassThrough();
+  const fromPod = new PassThrough();
+  const where = `${pod.namespace}/${pod.name}`;
+  const socket = await cluster.portForward
+    .portForward(pod.namespace, pod.name, [target.port], fromPod, null, toPod)
+    .catch((error: unknown) => {
+      throw new CliError(`port-forward to ${where} failed: ${String(error)}`);
+    });
+  const pair = { readable: fromPod, writable: toPod };
+  const stream = Duplex.from(pair as unknown as NodeJS.ReadableStream);
+  try {
+    return await get(stream, target.path, where);
+  } finally {
+    stream.destroy();
+    if (typeof socket !== 'function') socket.close();
+  }
+}
+
+function get(stream: Duplex, path: string, where: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const agent = new Agent();
+    agent.createConnection = () => stream;
+    const call = request({ path, agent, headers: { host: 'localhost', connection: 'close' } });
+    call.setTimeout(TIMEOUT_MS, () => call.destroy(new Error(`${where} did not answer in time`)));
+    call.once('error', (error) => {
+      reject(new CliError(`reading ${path} of ${where} failed: ${error.message}`));
+    });
+    call.once('response', (response) => {
+      if (response.statusCode === 200) text(response).then(resolve, reject);
+      else reject(new CliError(`${path} of ${where} answered ${response.statusCode}`));
+    });
+    call.end();
+  });
+}

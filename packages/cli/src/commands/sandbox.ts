@@ -1,0 +1,130 @@
+import { KubeConfig } from '@kubernetes/client-node';
+import { type Command, Option } from 'commander';
+import { Cluster } from '../cluster.ts';
+import type { CliContext } from '../context.ts';
+import { CliError } from '../errors.ts';
+import { applyManifests, untilMeshReady } from '../mesh-installation.ts';
+import { formatTable } from '../output/table.ts';
+import {
+  runningSandbox,
+  sandboxPaths,
+  startSandboxProcess,
+  stopSandboxProcess,
+} from '../sandbox-process.ts';
+
+const EXAMPLES = `
+Examples:
+  aquifer sandbox up                 # two nodes, the mesh installed
+  aquifer sandbox up --nodes 3 --no-mesh
+  export KUBECONFIG=$(aquifer sandbox status -o kubeconfig)
+  aquifer sandbox down               # leaves nothing behind`;
+
+interface UpOptions {
+  readonly nodes: string;
+  readonly port: string;
+  readonly mesh: boolean;
+}
+
+export function addSandbox(program: Command, context: CliContext): void {
+  const group = program
+    .command('sandbox')
+    .description('A Kubernetes cluster on this machine, without containers, with the mesh in it')
+    .addHelpText('after', EXAMPLES);
+  group
+    .command('up')
+    .description('Start the sandbox and install the mesh')
+    .option('--nodes <count>', 'number of nodes', '2')
+    .option('--port <port>', 'port of the Kubernetes API on 127.0.0.1', '6443')
+    .option('--no-mesh', 'leave the mesh out')
+    .action((options: UpOptions) => up(context, options));
+  group
+    .command('down')
+    .description('Take the sandbox down and remove everything it made, also after a crash')
+    .action(() => down(context));
+  group
+    .command('status')
+    .description('Show whether a sandbox runs here, and what is in it')
+    .addOption(
+      new Option('-o, --output <format>', 'how to print')
+        .choices(['short', 'json', 'kubeconfig'])
+        .default('short'),
+    )
+    .action((options: { output: string }) => status(context, options.output));
+}
+
+async function up(context: CliContext, options: UpOptions): Promise<void> {
+  const paths = sandboxPaths(context.env);
+  const running = runningSandbox(paths);
+  if (running !== null) {
+    throw new CliError(
+      `a sandbox is running already (process ${running.pid}, ${running.url})`,
+      'use it, or take it down first: aquifer sandbox down',
+    );
+  }
+  const { progress } = context;
+  const env = { ...context.env, SANDBOX_NODES: options.nodes, SANDBOX_API_PORT: options.port };
+  await progress.step(`Kubernetes API and ${options.nodes} nodes`, () =>
+    startSandboxProcess(paths, env),
+  );
+  const cluster = clusterOf(paths.kubeconfig);
+  await progress.step('Custom resources of Gateway API and Istio', () =>
+    applyManifests(cluster, 'crds'),
+  );
+  if (options.mesh) {
+    await progress.step('Control plane (istiod)', async () => {
+      await applyManifests(cluster, 'control-plane.yaml');
+      await untilMeshReady(cluster, 'control plane');
+    });
+    await progress.step('Node proxies (ztunnel)', async () => {
+      await applyManifests(cluster, 'ztunnel.yaml');
+      await untilMeshReady(cluster, 'node proxies');
+    });
+  }
+  context.stdout.write(
+    `\nThe sandbox is up. Talk to it with any Kubernetes tool:\n  export KUBECONFIG=${paths.kubeconfig}\n  kubectl get pods -A\n`,
+  );
+}
+
+function clusterOf(kubeconfig: string): Cluster {
+  const config = new KubeConfig();
+  config.loadFromFile(kubeconfig);
+  return new Cluster(config);
+}
+
+async function down(context: CliContext): Promise<void> {
+  const paths = sandboxPaths(context.env);
+  const wasRunning = await context.progress.step('Sandbox taken down', () =>
+    stopSandboxProcess(paths, context.env),
+  );
+  context.stdout.write(
+    wasRunning
+      ? 'Nothing is left behind.\n'
+      : 'No sandbox was running; leftovers, if any, are removed.\n',
+  );
+}
+
+async function status(context: CliContext, output: string): Promise<void> {
+  const paths = sandboxPaths(context.env);
+  const state = runningSandbox(paths);
+  if (output === 'json') {
+    context.stdout.write(`${JSON.stringify({ running: state !== null, ...state }, null, 2)}\n`);
+    return;
+  }
+  if (state === null)
+    throw new CliError('no sandbox is running', 'start one with: aquifer sandbox up');
+  if (output === 'kubeconfig') {
+    context.stdout.write(`${paths.kubeconfig}\n`);
+    return;
+  }
+  const { core } = clusterOf(paths.kubeconfig);
+  const [nodes, pods] = await Promise.all([core.listNode(), core.listPodForAllNamespaces()]);
+  const rows = nodes.items.map(({ metadata, status: nodeStatus }) => {
+    const name = metadata?.name ?? '';
+    const ready = nodeStatus?.conditions?.find(({ type }) => type === 'Ready')?.status === 'True';
+    const count = pods.items.filter(({ spec }) => spec?.nodeName === name).length;
+    return [name, ready ? 'Ready' : 'NotReady', String(count)];
+  });
+  context.stdout.write(
+    `Sandbox at ${state.url}, process ${state.pid}, since ${state.startedAt}\nKUBECONFIG=${paths.kubeconfig}\n\n${formatTable(['NODE', 'STATUS', 'PODS'], rows)}`,
+  );
+}

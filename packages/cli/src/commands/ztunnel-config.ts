@@ -1,0 +1,213 @@
+import { readFile } from 'node:fs/promises';
+import type { ConfigDump } from '@aquifer/wire';
+import { type Command, Option } from 'commander';
+import { getFromPod } from '../admin-client.ts';
+import { type Cluster, isNotFound } from '../cluster.ts';
+import type { CliContext } from '../context.ts';
+import { CliError } from '../errors.ts';
+import { formatData, type OutputFormat } from '../output/print.ts';
+import { certificateTable, policyTable, serviceTable, workloadTable } from '../ztunnel-tables.ts';
+
+const ZTUNNEL_NAMESPACE = 'istio-system';
+
+interface SourceOptions {
+  readonly namespace?: string;
+  readonly node?: string;
+  readonly file?: string;
+  readonly proxyAdminPort: string;
+  readonly output: OutputFormat;
+}
+
+interface FilterOptions {
+  readonly address?: string;
+  readonly workloadNamespace?: string;
+  readonly workloadNode?: string;
+  readonly serviceNamespace?: string;
+  readonly policyNamespace?: string;
+}
+
+type Options = SourceOptions & FilterOptions;
+
+/** One kind of object in the dump: how it is chosen and shown. */
+interface View {
+  readonly name: string;
+  readonly aliases: readonly string[];
+  readonly summary: string;
+  readonly filters: readonly Option[];
+  select(dump: ConfigDump, options: FilterOptions): readonly object[];
+  table(selected: never, dump: ConfigDump): string;
+}
+
+const VIEWS: readonly View[] = [
+  {
+    name: 'workload',
+    aliases: ['workloads', 'w'],
+    summary: 'Workloads that a ztunnel knows',
+    filters: [
+      new Option('--address <ip>', 'only the workload with this address'),
+      new Option('--workload-namespace <namespace>', 'only workloads of this namespace'),
+      new Option('--workload-node <node>', 'only workloads of this node'),
+    ],
+    select: ({ workloads }, { address, workloadNamespace, workloadNode }) =>
+      workloads.filter(
+        (workload) =>
+          (address === undefined || workload.workloadIps.includes(address)) &&
+          (workloadNamespace === undefined || workload.namespace === workloadNamespace) &&
+          (workloadNode === undefined || workload.node === workloadNode),
+      ),
+    table: workloadTable,
+  },
+  {
+    name: 'service',
+    aliases: ['services', 'svc', 's'],
+    summary: 'Services that a ztunnel knows',
+    filters: [new Option('--service-namespace <namespace>', 'only services of this namespace')],
+    select: ({ services }, { serviceNamespace }) =>
+      services.filter(
+        ({ namespace }) => serviceNamespace === undefined || namespace === serviceNamespace,
+      ),
+    table: serviceTable,
+  },
+  {
+    name: 'policy',
+    aliases: ['policies', 'p', 'pol'],
+    summary: 'L4 policies that a ztunnel enforces',
+    filters: [new Option('--policy-namespace <namespace>', 'only policies of this namespace')],
+    select: ({ policies }, { policyNamespace }) =>
+      policies.filter(
+        ({ namespace }) => policyNamespace === undefined || namespace === policyNamespace,
+      ),
+    table: policyTable,
+  },
+  {
+    name: 'certificate',
+    aliases: ['certificates', 'certs', 'cert'],
+    summary: 'Certificates that a ztunnel holds',
+    filters: [],
+    select: ({ certificates }) => certificates,
+    table: (selected) => certificateTable(selected, new Date()),
+  },
+];
+
+const EXAMPLES = `
+Examples:
+  aquifer ztunnel-config workloads
+  aquifer ztunnel-config workloads --workload-namespace shop -o json
+  aquifer ztunnel-config services --node node-2
+  aquifer ztunnel-config certificates ztunnel-abcde.istio-system
+  aquifer ztunnel-config all --file dump.json`;
+
+export function addZtunnelConfig(program: Command, context: CliContext): void {
+  const group = program
+    .command('ztunnel-config')
+    .alias('zc')
+    .description('Show what a node proxy knows: workloads, services, policies, certificates')
+    .addHelpText('after', EXAMPLES);
+  for (const view of VIEWS) {
+    const command = group
+      .command(`${view.name} [pod]`)
+      .aliases([...view.aliases])
+      .description(view.summary);
+    for (const filter of view.filters) command.addOption(filter);
+    withSource(command).action(async (pod: string | undefined, options: Options) => {
+      const dump = await readDump(context, command, { pod, options });
+      context.stdout.write(render(view, dump, options));
+    });
+  }
+  const all = group.command('all [pod]').description('All of them, one after the other');
+  all.option('--with-headers', 'accepted for compatibility; headers are always shown');
+  withSource(all).action(async (pod: string | undefined, options: Options) => {
+    const dump = await readDump(context, all, { pod, options });
+    if (options.output === 'short') {
+      context.stdout.write(VIEWS.map((view) => render(view, dump, options)).join('\n'));
+    } else context.stdout.write(formatData(dump, options.output));
+  });
+}
+
+function withSource(command: Command): Command {
+  return command
+    .option('-n, --namespace <namespace>', 'namespace of the pod argument')
+    .option('--node <node>', 'the ztunnel of this node')
+    .option('-f, --file <path>', 'read a saved config dump instead')
+    .option('--proxy-admin-port <port>', 'admin port of ztunnel', '15000')
+    .addOption(
+      new Option('-o, --output <format>', 'how to print')
+        .choices(['short', 'json', 'yaml'])
+        .default('short'),
+    );
+}
+
+function render(view: View, dump: ConfigDump, options: Options): string {
+  const selected = view.select(dump, options);
+  if (options.output !== 'short') return formatData(selected, options.output);
+  return view.table(selected as never, dump);
+}
+
+async function readDump(
+  context: CliContext,
+  command: Command,
+  { pod, options }: { readonly pod: string | undefined; readonly options: Options },
+): Promise<ConfigDump> {
+  if (options.file !== undefined)
+    return parseDump(await readFile(options.file, 'utf8'), options.file);
+  const cluster = context.cluster(command);
+  const name = await findZtunnel(cluster, pod, options);
+  const body = await getFromPod(
+    cluster,
+    { namespace: ZTUNNEL_NAMESPACE, name },
+    { port: Number(options.proxyAdminPort), path: '/config_dump' },
+  );
+  return parseDump(body, name);
+}
+
+function parseDump(text: string, where: string): ConfigDump {
+  try {
+    return JSON.parse(text) as ConfigDump;
+  } catch {
+    throw new CliError(
+      `${where} is not a ztunnel config dump`,
+      'save one with: aquifer ztunnel-config all -o json',
+    );
+  }
+}
+
+/** The named ztunnel, the one on the named pod's node, the one on the named node, or any. */
+async function findZtunnel(
+  cluster: Cluster,
+  pod: string | undefined,
+  options: SourceOptions,
+): Promise<string> {
+  const { items } = await cluster.core.listNamespacedPod({
+    namespace: ZTUNNEL_NAMESPACE,
+    labelSelector: 'app=ztunnel',
+  });
+  const running = items.filter(({ status }) => status?.phase === 'Running');
+  if (running.length === 0) {
+    throw new CliError(
+      `no ztunnel is running in ${ZTUNNEL_NAMESPACE}`,
+      'see: kubectl get pods -n istio-system',
+    );
+  }
+  const node = pod === undefined ? options.node : await nodeOfPod(cluster, pod, options);
+  const chosen =
+    node === undefined ? running[0] : running.find(({ spec }) => spec?.nodeName === node);
+  const name = chosen?.metadata?.name;
+  if (name === undefined) throw new CliError(`no ztunnel is running on node ${node}`);
+  return name;
+}
+
+/** `name`, or `name.namespace` as istioctl writes it. */
+async function nodeOfPod(
+  cluster: Cluster,
+  pod: string,
+  options: SourceOptions,
+): Promise<string | undefined> {
+  const [name = pod, inName] = pod.split('.', 2);
+  const namespace = inName ?? options.namespace ?? cluster.defaultNamespace;
+  try {
+    return (await cluster.core.readNamespacedPod({ name, namespace })).spec?.nodeName;
+  } catch (error) {
+    if (isNotFound(error)) throw new CliError(`pod ${namespace}/${name} does not exist`);
+    throw error;
+  }
+}

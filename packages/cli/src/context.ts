@@ -1,0 +1,28 @@
+import type { Command } from 'commander';
+import { type Cluster, openCluster } from './cluster.ts';
+import { Progress } from './output/progress.ts';
+import { sandboxPaths } from './sandbox-process.ts';
+
+/** What commands need from the outside world. */
+export interface CliContext {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly stdout: { write(text: string): unknown };
+  readonly progress: Progress;
+  /** The cluster that the options of this command name. */
+  cluster(command: Command): Cluster;
+}
+
+export function createContext(
+  env: CliContext['env'],
+  streams: { readonly stdout: CliContext['stdout']; readonly stderr: NodeJS.WriteStream },
+): CliContext {
+  return {
+    env,
+    stdout: streams.stdout,
+    progress: new Progress(streams.stderr),
+    cluster: (command) => {
+      const { kubeconfig } = command.optsWithGlobals<{ kubeconfig?: string }>();
+      return openCluster({ kubeconfig, env, sandboxKubeconfig: sandboxPaths(env).kubeconfig });
+    },
+  };
+}

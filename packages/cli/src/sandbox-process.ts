@@ -1,0 +1,156 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { CliError } from './errors.ts';
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** Files of the sandbox of this machine. */
+export interface SandboxPaths {
+  readonly dataDirectory: string;
+  readonly kubeconfig: string;
+  /** Written by the sandbox once it serves. */
+  readonly state: string;
+  readonly log: string;
+}
+
+/** What the sandbox says about itself. */
+export interface SandboxState {
+  readonly pid: number;
+  readonly url: string;
+  readonly startedAt: string;
+  readonly kubeconfig: string;
+}
+
+const SANDBOX_MAIN = join(
+  dirname(fileURLToPath(import.meta.url)),
+  '..',
+  '..',
+  'sandbox',
+  'src',
+  'main.ts',
+);
+const START_TIMEOUT_MS = 60_000;
+const STOP_TIMEOUT_MS = 60_000;
+const POLL_MS = 100;
+const LOG_LINES_SHOWN = 15;
+
+/** Where the sandbox keeps its files: SANDBOX_DATA_DIR, else below XDG_STATE_HOME or ~/.local/state. */
+export function sandboxPaths(env: Env): SandboxPaths {
+  const stateHome = env.XDG_STATE_HOME || join(env.HOME || homedir(), '.local', 'state');
+  const dataDirectory = env.SANDBOX_DATA_DIR || join(stateHome, 'aquifer');
+  return {
+    dataDirectory,
+    kubeconfig: join(dataDirectory, 'kubeconfig'),
+    state: join(dataDirectory, 'sandbox.json'),
+    log: join(dataDirectory, 'sandbox.log'),
+  };
+}
+
+/** The running sandbox, or null; a state file whose process is gone does not count. */
+export function runningSandbox(paths: SandboxPaths): SandboxState | null {
+  if (!existsSync(paths.state)) return null;
+  const state = JSON.parse(readFileSync(paths.state, 'utf8')) as SandboxState;
+  return isAlive(state.pid) ? state : null;
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Starts the sandbox in the background and resolves when its API serves; on a signal it is taken down again. */
+export async function startSandboxProcess(paths: SandboxPaths, env: Env): Promise<SandboxState> {
+  mkdirSync(paths.dataDirectory, { recursive: true });
+  const log = openSync(paths.log, 'w');
+  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', SANDBOX_MAIN], {
+    detached: true,
+    env: { ...env, SANDBOX_DATA_DIR: paths.dataDirectory },
+    stdio: ['ignore', log, log],
+  });
+  const interrupted = Promise.withResolvers<never>();
+  const onSignal = (): void => {
+    child.kill('SIGTERM');
+    interrupted.reject(new CliError('interrupted; the sandbox was taken down again'));
+  };
+  process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
+  try {
+    return await Promise.race([untilServing(child, paths), interrupted.promise]);
+  } catch (error) {
+    await untilGone(child.pid ?? 0);
+    throw error;
+  } finally {
+    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+    child.unref();
+  }
+}
+
+async function untilServing(child: ChildProcess, paths: SandboxPaths): Promise<SandboxState> {
+  const deadlineMs = Date.now() + START_TIMEOUT_MS;
+  while (Date.now() < deadlineMs) {
+    const state = runningSandbox(paths);
+    if (state !== null) return state;
+    if (child.exitCode !== null || child.signalCode !== null) {
+      throw new CliError(
+        `the sandbox could not start:\n${lastLines(paths.log)}`,
+        'see: aquifer check',
+      );
+    }
+    await delay(POLL_MS);
+  }
+  child.kill('SIGTERM');
+  throw new CliError(`the sandbox did not serve in time:\n${lastLines(paths.log)}`);
+}
+
+function lastLines(path: string): string {
+  return readFileSync(path, 'utf8').trimEnd().split('\n').slice(-LOG_LINES_SHOWN).join('\n');
+}
+
+async function untilGone(pid: number): Promise<boolean> {
+  const deadlineMs = Date.now() + STOP_TIMEOUT_MS;
+  while (isAlive(pid) && Date.now() < deadlineMs) await delay(POLL_MS);
+  return !isAlive(pid);
+}
+
+/** Takes the sandbox down, or what a crashed one left behind. Returns whether there was a running one. */
+export async function stopSandboxProcess(paths: SandboxPaths, env: Env): Promise<boolean> {
+  const state = runningSandbox(paths);
+  if (state !== null) {
+    process.kill(state.pid, 'SIGTERM');
+    if (!(await untilGone(state.pid))) {
+      throw new CliError(
+        `the sandbox (process ${state.pid}) does not end`,
+        `kill -9 ${state.pid}; aquifer sandbox down`,
+      );
+    }
+  }
+  await cleanUp(paths, env);
+  rmSync(paths.log, { force: true });
+  return state !== null;
+}
+
+function cleanUp(paths: SandboxPaths, env: Env): Promise<void> {
+  const args = ['--disable-warning=ExperimentalWarning', SANDBOX_MAIN, 'cleanup'];
+  const child = spawn(process.execPath, args, {
+    env: { ...env, SANDBOX_DATA_DIR: paths.dataDirectory },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let errors = '';
+  child.stderr.on('data', (chunk: Buffer) => {
+    errors += chunk.toString();
+  });
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code) => {
+      if (code === 0) resolve();
+      else reject(new CliError(`leftovers could not be removed: ${errors.trim()}`));
+    });
+  });
+}

