@@ -16,13 +16,17 @@ export class DnsNames {
 
   constructor(services: readonly Service[], slices: readonly EndpointSlice[]) {
     for (const service of services) {
-      const { name, namespace } = service.metadata ?? {};
-      const own = slices.filter(
-        ({ metadata }) =>
-          metadata?.namespace === namespace &&
-          metadata?.labels?.['kubernetes.io/service-name'] === name,
-      );
-      this.#addService(service, own);
+      const { clusterIP = '', type } = service.spec ?? {};
+      if (type === 'ExternalName' || clusterIP === '') continue;
+      const name = `${service.metadata?.name}.${service.metadata?.namespace}.${ZONE}`;
+      if (clusterIP !== 'None') {
+        this.#add(addressedRecords(name, service, clusterIP));
+        continue;
+      }
+      // A headless Service without endpoints has a name, but no address.
+      this.#records.set(name, []);
+      const own = slices.filter((slice) => belongsTo(slice, service));
+      for (const slice of own) this.#add(headlessRecords(name, service, slice));
     }
   }
 
@@ -33,43 +37,55 @@ export class DnsNames {
     return records.filter((record) => record.type === type);
   }
 
-  #addService(service: Service, slices: readonly EndpointSlice[]): void {
-    const { clusterIP = '', ports = [], type } = service.spec ?? {};
-    if (type === 'ExternalName' || clusterIP === '') return;
-    const name = `${service.metadata?.name}.${service.metadata?.namespace}.${ZONE}`;
-    if (clusterIP === 'None') return this.#addHeadless(name, service, slices);
-    this.#add({ type: 'A', name, address: clusterIP });
-    for (const port of ports) {
-      const service = `_${port.name ?? ''}._${(port.protocol ?? 'TCP').toLowerCase()}.${name}`;
-      if (port.name) this.#add({ type: 'SRV', name: service, target: name, port: port.port });
+  #add(records: readonly DnsRecord[]): void {
+    for (const record of records) {
+      const known = this.#records.get(record.name);
+      if (known === undefined) this.#records.set(record.name, [record]);
+      else known.push(record);
     }
   }
+}
 
-  #addHeadless(name: string, service: Service, slices: readonly EndpointSlice[]): void {
-    const takesUnready = service.spec?.publishNotReadyAddresses === true;
-    this.#records.set(name, this.#records.get(name) ?? []);
-    for (const slice of slices) {
-      for (const endpoint of slice.endpoints ?? []) {
-        const address = endpoint.addresses[0];
-        if (address === undefined) continue;
-        if (endpoint.conditions?.ready === false && !takesUnready) continue;
-        const host = endpoint.hostname ?? address.replaceAll('.', '-');
-        const target = `${host}.${name}`;
-        this.#add({ type: 'A', name, address });
-        this.#add({ type: 'A', name: target, address });
-        for (const { name: portName, protocol = 'TCP', port } of slice.ports ?? []) {
-          if (!portName || port === undefined || port === null) continue;
-          const srv = `_${portName}._${protocol.toLowerCase()}.${name}`;
-          this.#add({ type: 'SRV', name: srv, target, port });
-        }
-      }
-    }
-  }
+function belongsTo({ metadata }: EndpointSlice, service: Service): boolean {
+  return (
+    metadata?.namespace === service.metadata?.namespace &&
+    metadata?.labels?.['kubernetes.io/service-name'] === service.metadata?.name
+  );
+}
 
-  #add(record: DnsRecord): void {
-    const key = record.name.toLowerCase();
-    const known = this.#records.get(key);
-    if (known === undefined) this.#records.set(key, [record]);
-    else known.push(record);
-  }
+function addressedRecords(name: string, service: Service, address: string): DnsRecord[] {
+  const ports = service.spec?.ports ?? [];
+  return [
+    { type: 'A', name, address },
+    ...ports
+      .filter((port) => port.name)
+      .map(({ port, protocol, name: portName = '' }): DnsRecord => {
+        const srv = serviceName(portName, protocol, name);
+        return { type: 'SRV', name: srv, target: name, port };
+      }),
+  ];
+}
+
+function headlessRecords(name: string, service: Service, slice: EndpointSlice): DnsRecord[] {
+  const takesUnready = service.spec?.publishNotReadyAddresses === true;
+  const ports = (slice.ports ?? []).filter((port) => port.name && port.port);
+  return (slice.endpoints ?? [])
+    .filter(({ conditions }) => takesUnready || conditions?.ready !== false)
+    .flatMap(({ hostname, addresses: [address] }): DnsRecord[] => {
+      if (address === undefined) return [];
+      const target = `${hostname ?? address.replaceAll('.', '-')}.${name}`;
+      return [
+        { type: 'A', name, address },
+        { type: 'A', name: target, address },
+        ...ports.map((port): DnsRecord => {
+          const srv = serviceName(port.name ?? '', port.protocol, name);
+          return { type: 'SRV', name: srv, target, port: port.port ?? 0 };
+        }),
+      ];
+    });
+}
+
+/** `_http._tcp.echo.shop.svc.cluster.local` */
+function serviceName(port: string, protocol: string | undefined, name: string): string {
+  return `_${port}._${(protocol ?? 'TCP').toLowerCase()}.${name}`;
 }

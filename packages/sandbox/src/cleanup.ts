@@ -1,0 +1,41 @@
+import { rm, rmdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Cgroups } from './nodes/cgroups.ts';
+import { removeNetwork } from './nodes/network.ts';
+import { dropLock, readLock, refuseSecondSandbox, type SandboxLock } from './sandbox-lock.ts';
+
+/** Below the data directory. `api` holds the API server's database and keys; `pods` a directory per pod. */
+export const DATA = {
+  api: 'api',
+  pods: 'pods',
+  kubeconfig: 'kubeconfig',
+  state: 'sandbox.json',
+} as const;
+
+/**
+ * Removes everything that a sandbox which did not end in order left: processes, namespaces, links, cgroups, files.
+ * Container mounts need no removal: they live in namespaces that end with their processes. Throws `SandboxError`
+ * SB_ALREADY_RUNNING if the sandbox is alive. Returns whether there was anything to remove.
+ */
+export async function cleanUp(): Promise<boolean> {
+  refuseSecondSandbox();
+  const lock = readLock();
+  await removeAll(lock);
+  return lock !== null;
+}
+
+/** The machine without a trace of the sandbox; with `keepData` only the API's database stays. */
+export async function removeAll(
+  lock: Pick<SandboxLock, 'dataDirectory' | 'keepData'> | null,
+): Promise<void> {
+  await new Cgroups().removeAll();
+  await removeNetwork();
+  if (lock !== null) {
+    const { dataDirectory, keepData } = lock;
+    const gone = [DATA.pods, DATA.kubeconfig, DATA.state, ...(keepData ? [] : [DATA.api])];
+    for (const name of gone) await rm(join(dataDirectory, name), { recursive: true, force: true });
+    // Only if empty: somebody may keep files of their own there.
+    await rmdir(dataDirectory).catch(() => undefined);
+  }
+  dropLock();
+}

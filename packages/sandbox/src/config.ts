@@ -1,0 +1,56 @@
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import {
+  booleanKey,
+  type ConfigOf,
+  type ConfigProblem,
+  type EnvSource,
+  integerKey,
+  optionalStringKey,
+  parseEnv,
+  stringKey,
+} from '@aquifer/runtime';
+import { MAX_NODES } from './nodes/addresses.ts';
+
+/** Every variable that the sandbox reads. */
+export const configSchema = {
+  dataDirectory: optionalStringKey(
+    'SANDBOX_DATA_DIR',
+    'Directory of the kubeconfig, the state file, the database and the pods; default $XDG_STATE_HOME/aquifer, or ~/.local/state/aquifer.',
+  ),
+  stateHome: optionalStringKey('XDG_STATE_HOME', 'Parent of the default data directory.'),
+  apiPort: integerKey(
+    'SANDBOX_API_PORT',
+    'TCP port of the Kubernetes API on 127.0.0.1 and on the fabric; 0 picks a free one.',
+    { default: 6443, min: 0, max: 65_535 },
+  ),
+  nodes: integerKey('SANDBOX_NODES', 'Number of nodes.', { default: 2, min: 1, max: MAX_NODES }),
+  keepData: booleanKey(
+    'SANDBOX_KEEP_DATA',
+    'Leaves the database in the data directory on stop, so that the next start continues with the same objects.',
+    { default: false },
+  ),
+  path: stringKey('PATH', 'Where programs of images are searched.', {
+    default: '/usr/sbin:/usr/bin:/sbin:/bin',
+  }),
+  logLevel: stringKey('SANDBOX_LOG_LEVEL', 'Levels of the log on stderr, as RUST_LOG.', {
+    default: 'info',
+  }),
+} as const;
+
+export interface SandboxConfig extends Omit<ConfigOf<typeof configSchema>, 'dataDirectory'> {
+  readonly dataDirectory: string;
+}
+
+/** All mistakes are reported together. */
+export function parseConfig(
+  env: EnvSource,
+):
+  | { readonly ok: true; readonly value: SandboxConfig }
+  | { readonly ok: false; readonly error: readonly ConfigProblem[] } {
+  const parsed = parseEnv(configSchema, env);
+  if (!parsed.ok) return parsed;
+  const { dataDirectory, stateHome } = parsed.value;
+  const fallback = join(stateHome ?? join(homedir(), '.local/state'), 'aquifer');
+  return { ok: true, value: { ...parsed.value, dataDirectory: dataDirectory ?? fallback } };
+}

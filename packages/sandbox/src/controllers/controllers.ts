@@ -1,0 +1,65 @@
+import type { ClusterClient } from '../cluster-client.ts';
+import { EventRecorder } from '../nodes/event-recorder.ts';
+import type { Controller, ControllerDeps, Informers } from './controller.ts';
+import { runDaemonSets } from './daemon-set.ts';
+import { runDeployments } from './deployment.ts';
+import { runEndpointSlices } from './endpoint-slice.ts';
+import { Informer } from './informer.ts';
+import { runJobs } from './job.ts';
+import { runReplicaSets } from './replica-set.ts';
+import {
+  DAEMON_SETS,
+  DEPLOYMENTS,
+  ENDPOINT_SLICES,
+  JOBS,
+  NODES,
+  PODS,
+  REPLICA_SETS,
+  SERVICES,
+} from './resource-keys.ts';
+import { runScheduler } from './scheduler.ts';
+
+const CONTROLLERS: Readonly<Record<string, (deps: ControllerDeps) => Controller>> = {
+  'default-scheduler': runScheduler,
+  'deployment-controller': runDeployments,
+  'replicaset-controller': runReplicaSets,
+  'daemonset-controller': runDaemonSets,
+  'job-controller': runJobs,
+  'endpoint-slice-controller': runEndpointSlices,
+};
+
+/** All controllers of the cluster, at work from `startControllers` to `stop`. */
+export interface RunningControllers {
+  stop(): void;
+}
+
+/** Resolves when every controller has seen what exists. `onError` hears of failures that are tried again. */
+export async function startControllers(
+  client: ClusterClient,
+  onError: (error: Error) => void,
+): Promise<RunningControllers> {
+  const informers: Informers = {
+    pods: new Informer(client, PODS),
+    nodes: new Informer(client, NODES),
+    services: new Informer(client, SERVICES),
+    slices: new Informer(client, ENDPOINT_SLICES),
+    deployments: new Informer(client, DEPLOYMENTS),
+    replicaSets: new Informer(client, REPLICA_SETS),
+    daemonSets: new Informer(client, DAEMON_SETS),
+    jobs: new Informer(client, JOBS),
+  };
+  const running = Object.entries(CONTROLLERS).map(([component, run]) =>
+    run({ client, informers, onError, events: new EventRecorder(client, component) }),
+  );
+  // Children first: a parent must not look before its children are known.
+  const { nodes, pods, slices, replicaSets, ...parents } = informers;
+  for (const informer of [nodes, pods, slices, replicaSets]) await informer.start();
+  await Promise.all(Object.values(parents).map((informer) => informer.start()));
+  // Replica sets and pods that came before what they belong to was known are looked at once more.
+  return {
+    stop() {
+      for (const controller of running) controller.stop();
+      for (const informer of Object.values(informers)) informer.stop();
+    },
+  };
+}

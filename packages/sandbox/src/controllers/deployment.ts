@@ -1,0 +1,140 @@
+/** Rolls a Deployment's pods from one template to the next by way of one ReplicaSet per template. */
+import type { ApiObject } from '../cluster-client.ts';
+import type { Controller, ControllerDeps } from './controller.ts';
+import { runController } from './controller.ts';
+import { deploymentStatus } from './deployment-status.ts';
+import { controlledBy, templateHash } from './pod-template.ts';
+import { DEPLOYMENTS, REPLICA_SETS } from './resource-keys.ts';
+import { planRollout, type SetPlan } from './rollout.ts';
+import { writeStatus } from './write-status.ts';
+
+const REVISION = 'deployment.kubernetes.io/revision';
+const HASH_LABEL = 'pod-template-hash';
+const DEFAULT_HISTORY_LIMIT = 10;
+
+export function runDeployments(deps: ControllerDeps): Controller {
+  const { client, informers, events } = deps;
+  return runController(
+    deps,
+    { parents: informers.deployments, kind: 'Deployment', children: informers.replicaSets },
+    async (deployment) => {
+      if (deployment.metadata.deletionTimestamp !== undefined) return;
+      const sets = informers.replicaSets.ownedBy(deployment);
+      const hash = templateHash(deployment.spec.template);
+      let current = sets.find(({ metadata }) => metadata.labels?.[HASH_LABEL] === hash) ?? null;
+      const isPaused = deployment.spec.paused === true;
+      if (current === null && !isPaused) {
+        current = await client.create(
+          REPLICA_SETS,
+          replicaSet(deployment, hash, nextRevision(sets)),
+        );
+        sets.push(current);
+      } else if (current !== null) {
+        current = await renewRevision(deps, current, sets);
+      }
+      await copyRevision(deps, deployment, current);
+      const old = sets.filter(({ metadata }) => metadata.uid !== current?.metadata.uid);
+      if (current !== null && !isPaused) {
+        for (const plan of planRollout(deployment, current, old)) {
+          await scale(plan, deployment);
+        }
+        await forgetOldSets(deps, deployment, old);
+      }
+      await writeStatus(
+        client,
+        DEPLOYMENTS,
+        deployment,
+        deploymentStatus(deployment, current, old),
+      );
+    },
+  );
+
+  async function scale({ set, replicas }: SetPlan, deployment: ApiObject): Promise<void> {
+    const before: number = set.spec.replicas ?? 0;
+    if (before === replicas) return;
+    const { name, namespace = '' } = set.metadata;
+    await client.mergePatch(REPLICA_SETS, { name, namespace }, { spec: { replicas } });
+    const direction = replicas > before ? 'up' : 'down';
+    events.normal(
+      deployment,
+      'ScalingReplicaSet',
+      `Scaled ${direction} replica set ${name} from ${before} to ${replicas}`,
+    );
+  }
+}
+
+function replicaSet(deployment: ApiObject, hash: string, revision: number): ApiObject {
+  const { metadata, spec } = deployment;
+  const template = structuredClone(spec.template);
+  template.metadata = {
+    ...template.metadata,
+    labels: { ...template.metadata?.labels, [HASH_LABEL]: hash },
+  };
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'ReplicaSet',
+    metadata: {
+      name: `${metadata.name}-${hash}`,
+      namespace: metadata.namespace ?? '',
+      labels: template.metadata.labels,
+      annotations: { [REVISION]: String(revision) },
+      ownerReferences: controlledBy(deployment),
+    },
+    spec: {
+      replicas: 0,
+      ...(spec.minReadySeconds === undefined ? {} : { minReadySeconds: spec.minReadySeconds }),
+      selector: {
+        ...spec.selector,
+        matchLabels: { ...spec.selector.matchLabels, [HASH_LABEL]: hash },
+      },
+      template,
+    },
+  };
+}
+
+function revisionOf({ metadata }: ApiObject): number {
+  return Number(metadata.annotations?.[REVISION] ?? 0);
+}
+
+function nextRevision(sets: readonly ApiObject[]): number {
+  return Math.max(0, ...sets.map(revisionOf)) + 1;
+}
+
+/** A set that becomes current again (a rollback) gets the newest revision. */
+async function renewRevision(
+  { client }: ControllerDeps,
+  current: ApiObject,
+  sets: readonly ApiObject[],
+): Promise<ApiObject> {
+  const others = sets.filter((set) => set !== current);
+  if (others.every((set) => revisionOf(set) < revisionOf(current))) return current;
+  const { name, namespace = '' } = current.metadata;
+  const annotations = { [REVISION]: String(nextRevision(others)) };
+  return client.mergePatch(REPLICA_SETS, { name, namespace }, { metadata: { annotations } });
+}
+
+async function copyRevision(
+  { client }: ControllerDeps,
+  deployment: ApiObject,
+  current: ApiObject | null,
+): Promise<void> {
+  const { name, namespace = '', annotations } = deployment.metadata;
+  const revision = current?.metadata.annotations?.[REVISION];
+  if (revision === undefined || annotations?.[REVISION] === revision) return;
+  const patch = { metadata: { annotations: { [REVISION]: revision } } };
+  await client.mergePatch(DEPLOYMENTS, { name, namespace }, patch);
+}
+
+async function forgetOldSets(
+  { client }: ControllerDeps,
+  deployment: ApiObject,
+  old: readonly ApiObject[],
+): Promise<void> {
+  const limit: number = deployment.spec.revisionHistoryLimit ?? DEFAULT_HISTORY_LIMIT;
+  const empty = old.filter(({ spec, status }) => spec.replicas === 0 && !status?.replicas);
+  const byAge = empty.toSorted((one, other) => revisionOf(one) - revisionOf(other));
+  for (const { metadata } of byAge.slice(0, Math.max(0, empty.length - limit))) {
+    const { name, namespace = '' } = metadata;
+    await client.delete(REPLICA_SETS, { name, namespace });
+  }
+}

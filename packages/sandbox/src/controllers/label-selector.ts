@@ -1,0 +1,43 @@
+interface LabelSelector {
+  readonly matchLabels?: Readonly<Record<string, string>> | undefined;
+  readonly matchExpressions?: readonly Requirement[] | undefined;
+}
+
+/** Of a label selector or of a node selector term; the latter also knows Gt and Lt. */
+export interface Requirement {
+  readonly key: string;
+  readonly operator: string;
+  readonly values?: readonly string[] | undefined;
+}
+
+type Labels = Readonly<Record<string, string>>;
+
+/** metav1.LabelSelector: every part must hold; an empty selector matches everything. */
+export function matchesSelector(selector: LabelSelector, labels: Labels = {}): boolean {
+  return (
+    matchesLabels(selector.matchLabels ?? {}, labels) &&
+    (selector.matchExpressions ?? []).every((requirement) =>
+      matchesRequirement(requirement, labels),
+    )
+  );
+}
+
+/** A plain map, as in a Service: each label must be there with that value. */
+export function matchesLabels(wanted: Labels, labels: Labels = {}): boolean {
+  return Object.entries(wanted).every(([key, value]) => labels[key] === value);
+}
+
+/** An operator that does not exist matches nothing. */
+export function matchesRequirement(requirement: Requirement, labels: Labels): boolean {
+  const { key, operator, values = [] } = requirement;
+  const value = labels[key];
+  const tests: Readonly<Record<string, () => boolean>> = {
+    In: () => value !== undefined && values.includes(value),
+    NotIn: () => value === undefined || !values.includes(value),
+    Exists: () => value !== undefined,
+    DoesNotExist: () => value === undefined,
+    Gt: () => Number(value) > Number(values[0]),
+    Lt: () => Number(value) < Number(values[0]),
+  };
+  return tests[operator]?.() ?? false;
+}

@@ -1,0 +1,15 @@
+import type { ResourceKey } from '../cluster-client.ts';
+
+/** The collections that the controllers read and write. */
+export const PODS: ResourceKey = { group: '', version: 'v1', plural: 'pods' };
+export const NODES: ResourceKey = { group: '', version: 'v1', plural: 'nodes' };
+export const SERVICES: ResourceKey = { group: '', version: 'v1', plural: 'services' };
+export const DEPLOYMENTS: ResourceKey = { group: 'apps', version: 'v1', plural: 'deployments' };
+export const REPLICA_SETS: ResourceKey = { group: 'apps', version: 'v1', plural: 'replicasets' };
+export const DAEMON_SETS: ResourceKey = { group: 'apps', version: 'v1', plural: 'daemonsets' };
+export const JOBS: ResourceKey = { group: 'batch', version: 'v1', plural: 'jobs' };
+export const ENDPOINT_SLICES: ResourceKey = {
+  group: 'discovery.k8s.io',
+  version: 'v1',
+  plural: 'endpointslices',
+};

@@ -1,0 +1,82 @@
+/** Gives each new pod a node: the one with the fewest pods among those that the pod may run on. */
+import type { ApiObject } from '../cluster-client.ts';
+import type { ControllerDeps } from './controller.ts';
+import { type Controller, runController } from './controller.ts';
+import { matchesLabels, matchesRequirement, type Requirement } from './label-selector.ts';
+import { isFinished, isTerminating } from './pod-state.ts';
+import { PODS } from './resource-keys.ts';
+
+/** How soon a pod that fits nowhere is looked at again. */
+const RETRY_MS = 2_000;
+
+interface NodeSelectorTerm {
+  readonly matchExpressions?: readonly Requirement[];
+  readonly matchFields?: readonly Requirement[];
+}
+
+export function runScheduler(deps: ControllerDeps): Controller {
+  const { client, informers, events } = deps;
+  /** Nodes given out whose pods the informer does not show yet. */
+  const assumed = new Map<string, string>();
+  const controller = runController(deps, { parents: informers.pods, kind: 'Pod' }, async (pod) => {
+    const { uid = '', name, namespace = '' } = pod.metadata;
+    if (pod.spec.nodeName || isTerminating(pod) || isFinished(pod)) {
+      assumed.delete(uid);
+      return;
+    }
+    if (assumed.has(uid)) return;
+    if (pod.spec.schedulingGates?.length > 0) return;
+    const nodes = informers.nodes.list();
+    const fitting = nodes.filter((node) => fits(pod, node));
+    const node = leastLoaded(fitting, informers.pods.list(), assumed);
+    if (node === null) {
+      const message = `0/${nodes.length} nodes are available: ${nodes.length} node(s) didn't match Pod's node affinity/selector.`;
+      events.warning(pod, 'FailedScheduling', message);
+      controller.look(pod, RETRY_MS);
+      return;
+    }
+    assumed.set(uid, node);
+    try {
+      await client.mergePatch(PODS, { name, namespace }, { spec: { nodeName: node } });
+    } catch (error) {
+      assumed.delete(uid);
+      throw error;
+    }
+    events.normal(pod, 'Scheduled', `Successfully assigned ${namespace}/${name} to ${node}`);
+  });
+  return controller;
+}
+
+/** `nodeSelector`, required node affinity and `unschedulable`; inter-pod affinity is not looked at. */
+export function fits(pod: ApiObject, node: ApiObject): boolean {
+  if (node.spec?.unschedulable === true) return false;
+  const labels = node.metadata.labels ?? {};
+  if (!matchesLabels(pod.spec.nodeSelector ?? {}, labels)) return false;
+  const terms: readonly NodeSelectorTerm[] | undefined =
+    pod.spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution
+      ?.nodeSelectorTerms;
+  if (terms === undefined) return true;
+  const fields = { 'metadata.name': node.metadata.name };
+  return terms.some(
+    ({ matchExpressions = [], matchFields = [] }) =>
+      matchExpressions.every((requirement) => matchesRequirement(requirement, labels)) &&
+      matchFields.every((requirement) => matchesRequirement(requirement, fields)),
+  );
+}
+
+function leastLoaded(
+  nodes: readonly ApiObject[],
+  pods: readonly ApiObject[],
+  assumed: ReadonlyMap<string, string>,
+): string | null {
+  const load = new Map(nodes.map(({ metadata }) => [metadata.name, 0]));
+  for (const pod of pods) {
+    const node: string = pod.spec.nodeName ?? assumed.get(pod.metadata.uid ?? '') ?? '';
+    const count = load.get(node);
+    if (count !== undefined && !isFinished(pod)) load.set(node, count + 1);
+  }
+  const [best] = [...load].toSorted(
+    ([one, few], [other, many]) => few - many || (one < other ? -1 : 1),
+  );
+  return best?.[0] ?? null;
+}

@@ -1,0 +1,13 @@
+/** Why the sandbox does not start; each has a heading in docs/errors.md. */
+export type SandboxErrorCode = 'SB_NOT_ROOT' | 'SB_MISSING_PROGRAM' | 'SB_ALREADY_RUNNING';
+
+/** A start that was refused. The message says what to do about it. */
+export class SandboxError extends Error {
+  readonly code: SandboxErrorCode;
+
+  constructor(code: SandboxErrorCode, message: string) {
+    super(message);
+    this.name = 'SandboxError';
+    this.code = code;
+  }
+}

@@ -1,0 +1,29 @@
+import { startEchoServer } from './echo-server.ts';
+
+/**
+ * The echo server as a program: `PORT` (8080) for HTTP/1.1, h2c, gRPC and WebSocket, `TCP_PORT` (9090) for TCP, and
+ * who it is from the pod's environment.
+ */
+const { env } = process;
+const server = await startEchoServer({
+  httpPort: Number(env.PORT ?? 8080),
+  tcpPort: Number(env.TCP_PORT ?? 9090),
+  failFirst: Number(env.FAIL_FIRST ?? 0),
+  identity: {
+    pod: env.POD_NAME ?? env.HOSTNAME ?? '',
+    namespace: env.POD_NAMESPACE ?? '',
+    node: env.NODE_NAME ?? '',
+    serviceAccount: env.SERVICE_ACCOUNT ?? '',
+    version: env.VERSION ?? '',
+  },
+});
+console.log(`echo: HTTP on ${server.httpPort}, TCP on ${server.tcpPort}`);
+
+/** A client that holds its connection longer than this is cut off. Milliseconds. */
+const DRAIN_MS = 1_000;
+for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  process.on(signal, () => {
+    server.stop();
+    setTimeout(() => process.exit(0), DRAIN_MS).unref();
+  });
+}

@@ -1,0 +1,2 @@
+export type { SandboxConfig } from './config.ts';
+export { configSchema, parseConfig } from './config.ts';

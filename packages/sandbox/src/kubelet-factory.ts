@@ -1,0 +1,67 @@
+import { readFileSync } from 'node:fs';
+import { availableParallelism, totalmem } from 'node:os';
+import { join, resolve } from 'node:path';
+import type { ApiServer } from './api-server/api-server.ts';
+import { DATA } from './cleanup.ts';
+import type { SandboxConfig } from './config.ts';
+import { type NodeAddresses, PodAddressPool } from './nodes/addresses.ts';
+import { Cgroups } from './nodes/cgroups.ts';
+import { clusterConfigSource } from './nodes/config-source.ts';
+import { machineMounts } from './nodes/container-launch.ts';
+import { EventRecorder } from './nodes/event-recorder.ts';
+import type { Machine } from './nodes/images.ts';
+import { Kubelet, type KubeletDeps } from './nodes/kubelet.ts';
+import type { VolumeSources } from './nodes/pod-volumes.ts';
+
+/** Root of the clone: every container of our own images sees it. */
+const REPOSITORY = resolve(import.meta.dirname, '../../..');
+
+/** Makes the kubelets of this machine's nodes; what they have in common is looked up once. */
+export function kubeletFactory(
+  config: SandboxConfig,
+  api: ApiServer,
+  on: Pick<KubeletDeps, 'onError' | 'onPodAddresses'>,
+): (node: NodeAddresses) => Kubelet {
+  const { client } = api;
+  const cgroups = new Cgroups();
+  const capacity = { cpu: availableParallelism(), memoryBytes: totalmem() };
+  const machineResolvConf = readFileSync('/etc/resolv.conf', 'utf8');
+  const mounts = machineMounts(readFileSync('/proc/self/mountinfo', 'utf8'));
+  const machine: Machine = {
+    repository: REPOSITORY,
+    nodeBinary: process.execPath,
+    path: config.path,
+  };
+  const volumeSources: VolumeSources = {
+    config: clusterConfigSource(client),
+    capacity,
+    issueToken: ({ metadata, spec }, audience, expirationSeconds) =>
+      api.serviceAccountToken({
+        namespace: metadata.namespace,
+        serviceAccount: spec.serviceAccountName ?? 'default',
+        ...(audience === null ? {} : { audiences: [audience] }),
+        expirationSeconds,
+        pod: { name: metadata.name, uid: metadata.uid },
+      }),
+  };
+  return (node) =>
+    new Kubelet({
+      client,
+      ...on,
+      host: {
+        node,
+        machine,
+        machineMounts: mounts,
+        capacity,
+        volumeSources,
+        events: new EventRecorder(client, 'kubelet', node.name),
+      },
+      sandboxes: {
+        node,
+        addresses: new PodAddressPool(node.index),
+        cgroups,
+        directory: join(config.dataDirectory, DATA.pods),
+        machineResolvConf,
+      },
+    });
+}

@@ -1,0 +1,67 @@
+/**
+ * One sandbox at a time: networks and cgroups have fixed names, so that people can use them. The lock is a file in
+ * /run that says whose they are, and where the data of one that crashed lies.
+ */
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { SandboxError } from './errors.ts';
+
+const LOCK_FILE = '/run/aquifer-sandbox.json';
+
+/** Who holds the lock. */
+export interface SandboxLock {
+  readonly pid: number;
+  /** Start time in clock ticks since boot: tells the holder from a later process with its pid. */
+  readonly startTicks: string;
+  readonly dataDirectory: string;
+  readonly keepData: boolean;
+}
+
+/** The lock as it is, also one of a process that no longer lives; null if there is none. */
+export function readLock(): SandboxLock | null {
+  try {
+    return JSON.parse(readFileSync(LOCK_FILE, 'utf8')) as SandboxLock;
+  } catch {
+    return null;
+  }
+}
+
+export function isAlive({ pid, startTicks }: SandboxLock): boolean {
+  return processStartTicks(pid) === startTicks;
+}
+
+/** Throws `SandboxError` SB_ALREADY_RUNNING if another sandbox is alive. */
+export function refuseSecondSandbox(): void {
+  const holder = readLock();
+  if (holder === null || !isAlive(holder)) return;
+  throw new SandboxError(
+    'SB_ALREADY_RUNNING',
+    `a sandbox is running already: process ${holder.pid}, data in ${holder.dataDirectory}; stop it first (aquifer sandbox down, or kill ${holder.pid})`,
+  );
+}
+
+export function takeLock(dataDirectory: string, keepData: boolean): void {
+  const { pid } = process;
+  const lock: SandboxLock = {
+    pid,
+    startTicks: processStartTicks(pid) ?? '',
+    dataDirectory,
+    keepData,
+  };
+  writeFileSync(LOCK_FILE, JSON.stringify(lock));
+}
+
+export function dropLock(): void {
+  rmSync(LOCK_FILE, { force: true });
+}
+
+/** Null when there is no such process, or only its remains. */
+function processStartTicks(pid: number): string | null {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // The program's name may hold spaces and parentheses; the fields after it are plain (proc(5)).
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return fields[0] === 'Z' ? null : (fields[19] ?? null);
+  } catch {
+    return null;
+  }
+}
