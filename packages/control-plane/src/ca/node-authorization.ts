@@ -24,6 +24,9 @@ export function authorizeImpersonation(
   if (identity === null || identity.namespace === '' || identity.serviceAccount === '') {
     return err(`failed to validate impersonated identity ${wanted}`);
   }
+  if (identity.trustDomain !== caller.identity.trustDomain) {
+    return err(`${wanted} is not of the trust domain ${caller.identity.trustDomain}`);
+  }
   const pod = podOfCaller(caller, state);
   if (!pod.ok) return pod;
   const node = pod.value.spec?.nodeName ?? '';

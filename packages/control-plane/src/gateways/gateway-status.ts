@@ -4,14 +4,7 @@ import { type MeshSettings, serviceHostname } from '../derive/mesh.ts';
 import { annotationsOf, labelsOf, nameOf, namespaceOf } from '../derive/object.ts';
 import { isTerminal, podAddresses, selectsPod } from '../derive/workloads.ts';
 import type { ClusterState } from '../ingest/cluster-state.ts';
-
-/** A condition without its times, which the writer keeps. */
-export interface ConditionText {
-  readonly type: string;
-  readonly status: 'True' | 'False';
-  readonly reason: string;
-  readonly message: string;
-}
+import type { ConditionText } from '../status/condition-list.ts';
 
 export interface DerivedGatewayStatus {
   /** Empty as long as nothing was ever assigned. */

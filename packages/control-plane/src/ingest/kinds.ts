@@ -1,5 +1,6 @@
 import type {
   AuthorizationPolicy,
+  ConfigMap,
   Deployment,
   EndpointSlice,
   Gateway,
@@ -34,6 +35,7 @@ export interface WatchedTypes {
   readonly PeerAuthentication: PeerAuthentication;
   readonly Deployment: Deployment;
   readonly ServiceAccount: ServiceAccount;
+  readonly ConfigMap: ConfigMap;
 }
 
 export type WatchedKind = keyof WatchedTypes;
@@ -49,7 +51,10 @@ interface KindPath {
 /** Marks what a Gateway of ours was turned into (spec control-plane 1.1). */
 export const MANAGED_LABEL = 'gateway.istio.io/managed';
 
-/** Where the API serves each kind. Deployments and ServiceAccounts are watched only where a Gateway owns them. */
+/** On every ConfigMap that the control plane writes. */
+export const CONFIG_LABEL = 'istio.io/config';
+
+/** Where the API serves each kind; of some only those that the control plane itself made are watched. */
 export const WATCHED_KINDS: Readonly<Record<WatchedKind, KindPath>> = {
   Namespace: { apiVersion: 'v1', plural: 'namespaces' },
   Node: { apiVersion: 'v1', plural: 'nodes' },
@@ -63,6 +68,7 @@ export const WATCHED_KINDS: Readonly<Record<WatchedKind, KindPath>> = {
   PeerAuthentication: { apiVersion: 'security.istio.io/v1', plural: 'peerauthentications' },
   Deployment: { apiVersion: 'apps/v1', plural: 'deployments', labelSelector: MANAGED_LABEL },
   ServiceAccount: { apiVersion: 'v1', plural: 'serviceaccounts', labelSelector: MANAGED_LABEL },
+  ConfigMap: { apiVersion: 'v1', plural: 'configmaps', labelSelector: `${CONFIG_LABEL}=true` },
 };
 
 /** The API path of a kind's collection over all namespaces, or of one namespace. */

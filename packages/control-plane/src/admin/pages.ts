@@ -1,0 +1,84 @@
+/** What the admin ports show. */
+import type { Registry } from 'prom-client';
+import type { DeltaServer } from '../push/delta-server.ts';
+import type { Publisher } from '../push/publisher.ts';
+import type { AdminPages } from './admin-server.ts';
+
+export interface PageDeps {
+  readonly publisher: Publisher;
+  readonly delta: DeltaServer;
+  readonly registry: Registry;
+  readonly version: string;
+  readonly settings: Readonly<Record<string, unknown>>;
+}
+
+const JSON_TYPE = 'application/json';
+
+/** `/ready` answers 200 once a complete snapshot is served. */
+export function probePages({ publisher }: Pick<PageDeps, 'publisher'>): AdminPages {
+  return {
+    '/ready': {
+      contentType: 'text/plain',
+      body: () => (publisher.current === null ? null : 'ready\n'),
+    },
+  };
+}
+
+export function monitoringPages(deps: PageDeps): AdminPages {
+  const { registry, version, settings } = deps;
+  const json = (body: () => unknown) => ({
+    contentType: JSON_TYPE,
+    body: () => `${JSON.stringify(body(), null, 2)}\n`,
+  });
+  return {
+    ...probePages(deps),
+    '/metrics': { contentType: registry.contentType, body: () => registry.metrics() },
+    '/version': { contentType: 'text/plain', body: () => `${version}\n` },
+    '/debug/syncz': json(() => syncStatus(deps.delta)),
+    '/debug/config': json(() => settings),
+    '/debug/derived': json(() => provenance(deps.publisher)),
+  };
+}
+
+/** Each proxy with the state of each type, as `envoy.service.status.v3.ClientConfig` in JSON (spec 3.8). */
+function syncStatus(delta: DeltaServer): unknown[] {
+  return delta.connections.map(({ proxy, statuses, connectedAt }) => ({
+    node: {
+      id: proxy.id,
+      metadata: {
+        CLUSTER_ID: proxy.clusterId,
+        NAMESPACE: proxy.namespace,
+        ISTIO_VERSION: proxy.version,
+        NODE_NAME: proxy.nodeName,
+      },
+    },
+    connectedAt: connectedAt.toISOString(),
+    genericXdsConfigs: [...statuses]
+      .toSorted(([a], [b]) => a.localeCompare(b))
+      .map(([typeUrl, { status, lastError, lastSentAt }]) => ({
+        typeUrl,
+        configStatus: status,
+        ...(lastSentAt !== null && { lastUpdated: lastSentAt.toISOString() }),
+        ...(lastError !== null && { errorState: { details: lastError } }),
+      })),
+  }));
+}
+
+/** Every derived resource with its version and the objects that produced it. */
+function provenance(publisher: Publisher): unknown {
+  const snapshot = publisher.current;
+  if (snapshot === null) return {};
+  const types = {
+    addresses: snapshot.addresses,
+    authorizations: snapshot.authorizations,
+    ...Object.fromEntries(
+      [...snapshot.enrolledPods].map(([node, pods]) => [`enrolledPods/${node}`, pods]),
+    ),
+  };
+  return Object.fromEntries(
+    Object.entries(types).map(([type, resources]) => [
+      type,
+      [...resources.values()].map(({ name, version, sources }) => ({ name, version, sources })),
+    ]),
+  );
+}

@@ -1,0 +1,70 @@
+/** IstioCertificateService.CreateCertificate (spec control-plane 4.1 to 4.3). */
+import { formatIdentity } from '@aquifer/model';
+import type { Logger } from '@aquifer/runtime';
+import type { IstioCertificateRequest } from '@aquifer/wire/gen/istio/ca_pb';
+import { Refusal } from '../errors.ts';
+import type { ClusterState } from '../ingest/cluster-state.ts';
+import type { Caller } from '../push/authenticate.ts';
+import type { CertificateAuthority } from './authority.ts';
+import { publicKeyOfCsr } from './csr-rules.ts';
+import { authorizeImpersonation, podOfCaller } from './node-authorization.ts';
+
+export interface CertificatePolicy {
+  readonly trustedNodeAccounts: readonly string[];
+  /** Lifetime of a certificate whose request names none. Milliseconds; default 24 h. */
+  readonly defaultTtlMs: number;
+  /** Requests above it are refused. Milliseconds; default 90 d. */
+  readonly maxTtlMs: number;
+}
+
+export interface CertificateDeps {
+  readonly authority: CertificateAuthority;
+  readonly policy: CertificatePolicy;
+  readonly log: Logger;
+}
+
+/** The chain in PEM, leaf first; throws a Refusal. */
+export function createCertificate(
+  request: IstioCertificateRequest,
+  caller: Caller,
+  state: ClusterState,
+  deps: CertificateDeps,
+): string[] {
+  const { authority, policy, log } = deps;
+  const uri = identityFor(request, caller, state, deps);
+  const key = publicKeyOfCsr(request.csr);
+  if (!key.ok) throw new Refusal('CP_BAD_CSR', `CSR sign error: ${key.error}`);
+  const requestedMs = Number(request.validityDuration) * 1000;
+  if (requestedMs < 0 || requestedMs > policy.maxTtlMs) {
+    const limit = `${policy.maxTtlMs / 1000}s`;
+    throw new Refusal(
+      'CP_BAD_CSR',
+      `requested TTL ${requestedMs / 1000}s is greater than the max allowed TTL ${limit}`,
+    );
+  }
+  const chain = authority.signWorkload(key.value, [uri], requestedMs || policy.defaultTtlMs);
+  log.info('certificate issued', { identity: uri, caller: formatIdentity(caller.identity) });
+  return chain;
+}
+
+/** What the certificate will say: the caller, or the workload that a node proxy asks for. */
+function identityFor(
+  request: IstioCertificateRequest,
+  caller: Caller,
+  state: ClusterState,
+  { policy, log }: CertificateDeps,
+): string {
+  const wanted = request.metadata?.ImpersonatedIdentity;
+  if (typeof wanted === 'string' && wanted !== '') {
+    const allowed = authorizeImpersonation(caller, wanted, state, policy.trustedNodeAccounts);
+    if (allowed.ok) return wanted;
+    log.warn('impersonation refused', { identity: wanted, error: allowed.error });
+    throw new Refusal('CP_IMPERSONATION', 'request impersonation authentication failure');
+  }
+  if (caller.pod !== null) {
+    const pod = podOfCaller(caller, state);
+    if (!pod.ok)
+      throw new Refusal('CP_UNAUTHENTICATED', `request authenticate failure: ${pod.error}`);
+  }
+  return formatIdentity(caller.identity);
+}

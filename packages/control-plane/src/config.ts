@@ -1,0 +1,102 @@
+import {
+  booleanKey,
+  type ConfigOf,
+  choiceKey,
+  durationKey,
+  integerKey,
+  stringKey,
+} from '@aquifer/runtime';
+
+const PORT = { min: 0, max: 65_535 };
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+
+/** Every environment variable that the control plane reads; names are Istio's where Istio has one. */
+export const CONTROL_PLANE_KEYS = {
+  systemNamespace: stringKey(
+    'POD_NAMESPACE',
+    'Namespace of the control plane and of its Secrets.',
+    {
+      default: 'istio-system',
+    },
+  ),
+  clusterId: stringKey('CLUSTER_ID', 'Id of the cluster, first part of every workload uid.', {
+    default: 'Kubernetes',
+  }),
+  clusterDomain: stringKey('CLUSTER_DOMAIN', 'DNS suffix of the cluster.', {
+    default: 'cluster.local',
+  }),
+  trustDomain: stringKey('TRUST_DOMAIN', 'Trust domain of every identity.', {
+    default: 'cluster.local',
+  }),
+  revision: stringKey('REVISION', 'Revision name, written on what the control plane creates.', {
+    default: 'default',
+  }),
+  excludeNamespaces: stringKey(
+    'EXCLUDE_NAMESPACES',
+    'Namespaces whose pods are never captured; comma list.',
+    { default: 'kube-system' },
+  ),
+  trustedNodeAccounts: stringKey(
+    'CA_TRUSTED_NODE_ACCOUNTS',
+    'Service accounts (namespace/name) of node proxies, which may ask for certificates of the pods of their node; comma list.',
+    { default: 'istio-system/ztunnel' },
+  ),
+  defaultTtlMs: durationKey(
+    'DEFAULT_WORKLOAD_CERT_TTL',
+    'Lifetime of a certificate whose request names none.',
+    { default: 24 * HOUR_MS },
+  ),
+  maxTtlMs: durationKey('MAX_WORKLOAD_CERT_TTL', 'Longest lifetime that may be asked for.', {
+    default: 2160 * HOUR_MS,
+  }),
+  debounceAfterMs: durationKey(
+    'PILOT_DEBOUNCE_AFTER',
+    'Quiet time after a change before it is served. Istio waits 100ms.',
+    { default: 25 },
+  ),
+  debounceMaxMs: durationKey(
+    'PILOT_DEBOUNCE_MAX',
+    'Longest wait under a steady stream of changes. Istio waits 10s.',
+    { default: 250 },
+  ),
+  waypointImage: stringKey('WAYPOINT_IMAGE', 'Image of the waypoints that Gateways become.', {
+    default: 'aquifer/waypoint:dev',
+  }),
+  isXdsAuthRequired: booleanKey(
+    'XDS_AUTH',
+    'Whether the TLS port refuses callers without a token.',
+    { default: true },
+  ),
+  bindAddress: stringKey('BIND_ADDRESS', 'Address that every port listens on.', {
+    default: '0.0.0.0',
+  }),
+  grpcPort: integerKey('GRPC_PORT', 'Plaintext discovery and certificates; 0 picks a free port.', {
+    ...PORT,
+    default: 15_010,
+  }),
+  secureGrpcPort: integerKey('SECURE_GRPC_PORT', 'Discovery and certificates over TLS.', {
+    ...PORT,
+    default: 15_012,
+  }),
+  monitoringPort: integerKey('MONITORING_PORT', 'Metrics, version and debug pages.', {
+    ...PORT,
+    default: 15_014,
+  }),
+  probePort: integerKey('PROBE_PORT', 'Readiness at /ready.', { ...PORT, default: 8080 }),
+  logFormat: choiceKey('LOG_FORMAT', 'Format of log lines.', {
+    choices: ['plain', 'json'],
+    default: 'plain',
+  }),
+  logLevel: stringKey('LOG_LEVEL', 'Comma list of level or scope=level.', { default: 'info' }),
+};
+
+export type ControlPlaneConfig = ConfigOf<typeof CONTROL_PLANE_KEYS>;
+
+/** The items of a comma list, trimmed, without empty ones. */
+export function commaList(text: string): string[] {
+  return text
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '');
+}

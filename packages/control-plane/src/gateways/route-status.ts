@@ -1,0 +1,168 @@
+/** The status of HTTPRoutes whose parent is a Service (spec control-plane 5.5). */
+import type { HTTPRoute, RouteParentStatus, Service } from '@aquifer/model/resources';
+import { type MeshSettings, serviceHostname } from '../derive/mesh.ts';
+import { nameOf, namespaceOf } from '../derive/object.ts';
+import type { Snapshot } from '../derive/snapshot.ts';
+import { bindWaypoint } from '../derive/waypoints.ts';
+import { collectionPath, WATCHED_KINDS } from '../ingest/kinds.ts';
+import type { KubernetesApi } from '../ingest/kubernetes-api.ts';
+import { type ConditionText, isPresent, withTransitionTime } from '../status/condition-list.ts';
+import type { WriteQueue } from '../status/write-queue.ts';
+
+export const ROUTE_CONTROLLER = 'istio.io/gateway-controller';
+
+type ParentRef = NonNullable<HTTPRoute['spec']['parentRefs']>[number];
+type Rule = NonNullable<HTTPRoute['spec']['rules']>[number];
+type BackendRef = NonNullable<Rule['backendRefs']>[number];
+
+/** The conditions of one parent, without times. */
+export interface DerivedRouteParent {
+  readonly parentRef: ParentRef;
+  readonly conditions: readonly ConditionText[];
+}
+
+type Services = Pick<Snapshot, 'state' | 'waypoints'>;
+
+/** One entry for each parent that is a Service, in the order of `parentRefs`. */
+export function deriveRouteParents(
+  route: HTTPRoute,
+  snapshot: Services,
+  mesh: MeshSettings,
+): DerivedRouteParent[] {
+  const parents = (route.spec.parentRefs ?? []).filter(isServiceParent);
+  const references = resolvedRefs(route, snapshot, mesh);
+  return parents.map((parentRef) => {
+    const namespace = parentRef.namespace ?? namespaceOf(route);
+    const service = snapshot.state.Service.get(namespace, parentRef.name);
+    const accepted =
+      service === undefined
+        ? condition(
+            'Accepted',
+            'False',
+            'NoMatchingParent',
+            `parent service: "${parentRef.name}" not found`,
+          )
+        : condition('Accepted', 'True', 'Accepted', 'Route was valid');
+    const message = waypointMessage(service, snapshot);
+    const waypoints = condition('ResolvedWaypoints', 'True', 'ResolvedWaypoints', message);
+    return { parentRef, conditions: [accepted, references, waypoints] };
+  });
+}
+
+function isServiceParent({
+  group = 'gateway.networking.k8s.io',
+  kind = 'Gateway',
+}: ParentRef): boolean {
+  return group === '' && kind === 'Service';
+}
+
+function waypointMessage(service: Service | undefined, { state, waypoints }: Services): string {
+  if (service === undefined) return 'parent not found';
+  const namespace = state.Namespace.get('', namespaceOf(service));
+  const binding = bindWaypoint(service, namespace, 'service', waypoints);
+  if (binding.kind === 'error') return binding.error.message;
+  return binding.kind === 'bound'
+    ? 'All waypoints resolved'
+    : 'istio.io/use-waypoint label missing from parent and parent namespace; in ambient mode, route will not be respected';
+}
+
+/** The first problem of the route's rules, in order: filters of a rule, then its backends. */
+function resolvedRefs(route: HTTPRoute, snapshot: Services, mesh: MeshSettings): ConditionText {
+  for (const rule of route.spec.rules ?? []) {
+    const problem =
+      filterProblem(rule) ??
+      (rule.backendRefs ?? [])
+        .map((backend) => backendProblem(backend, namespaceOf(route), snapshot, mesh))
+        .find((found) => found !== null);
+    if (problem) return condition('ResolvedRefs', 'False', problem.reason, problem.message);
+  }
+  return condition('ResolvedRefs', 'True', 'ResolvedRefs', 'All references resolved');
+}
+
+interface Problem {
+  readonly reason: 'InvalidFilter' | 'InvalidKind' | 'BackendNotFound' | 'InvalidDestination';
+  readonly message: string;
+}
+
+const UNSUPPORTED_FILTERS: readonly string[] = ['ExtensionRef', 'ExternalAuth'];
+
+function filterProblem({ filters = [] }: Rule): Problem | null {
+  const unsupported = filters.find(({ type }) => UNSUPPORTED_FILTERS.includes(type));
+  if (unsupported === undefined) return null;
+  return { reason: 'InvalidFilter', message: `unsupported filter type "${unsupported.type}"` };
+}
+
+function backendProblem(
+  backend: BackendRef,
+  routeNamespace: string,
+  { state }: Services,
+  mesh: MeshSettings,
+): Problem | null {
+  const { group = '', kind = 'Service', name, port } = backend;
+  if (group !== '' || kind !== 'Service') {
+    const message = `referencing unsupported backendRef: group "${group}" kind "${kind}"`;
+    return { reason: 'InvalidKind', message };
+  }
+  if (port === undefined) {
+    return { reason: 'InvalidDestination', message: 'port is required in backendRef' };
+  }
+  const namespace = backend.namespace ?? routeNamespace;
+  if (state.Service.get(namespace, name) !== undefined) return null;
+  const message = `backend(${serviceHostname(mesh, namespace, name)}) not found`;
+  return { reason: 'BackendNotFound', message };
+}
+
+function condition(
+  type: string,
+  status: 'True' | 'False',
+  reason: string,
+  message: string,
+): ConditionText {
+  return { type, status, reason, message };
+}
+
+/** Writes the parents that differ; entries of other controllers stay as they are. */
+export function writeRouteStatuses(
+  snapshot: Snapshot,
+  mesh: MeshSettings,
+  queue: WriteQueue,
+  api: Pick<KubernetesApi, 'mergePatch'>,
+): void {
+  for (const route of snapshot.state.HTTPRoute) {
+    const wanted = deriveRouteParents(route, snapshot, mesh);
+    const stored = route.status?.parents ?? [];
+    const ours = stored.filter(({ controllerName }) => controllerName === ROUTE_CONTROLLER);
+    const observedGeneration = route.metadata.generation ?? 0;
+    const complete = wanted.map(({ parentRef, conditions }) => ({
+      parentRef,
+      controllerName: ROUTE_CONTROLLER,
+      conditions: conditions.map((text) =>
+        withTransitionTime({ ...text, observedGeneration }, storedFor(ours, parentRef)?.conditions),
+      ),
+    }));
+    if (ours.length === complete.length && complete.every((parent) => isWritten(parent, ours)))
+      continue;
+    const others = stored.filter(({ controllerName }) => controllerName !== ROUTE_CONTROLLER);
+    const { resourceVersion } = route.metadata;
+    const path = `${collectionPath(WATCHED_KINDS.HTTPRoute, namespaceOf(route))}/${nameOf(route)}/status`;
+    const body = { metadata: { resourceVersion }, status: { parents: [...others, ...complete] } };
+    queue.wish(path, JSON.stringify([resourceVersion, wanted]), () => api.mergePatch(path, body));
+  }
+}
+
+function storedFor(
+  stored: readonly RouteParentStatus[],
+  parentRef: ParentRef,
+): RouteParentStatus | undefined {
+  const key = (ref: ParentRef): string =>
+    [ref.group, ref.kind, ref.namespace, ref.name, ref.sectionName, ref.port].join('|');
+  return stored.find((parent) => key(parent.parentRef) === key(parentRef));
+}
+
+function isWritten(
+  wanted: { readonly parentRef: ParentRef; readonly conditions: readonly ConditionText[] },
+  stored: readonly RouteParentStatus[],
+): boolean {
+  const conditions = storedFor(stored, wanted.parentRef)?.conditions;
+  return wanted.conditions.every((text) => isPresent(text, conditions));
+}

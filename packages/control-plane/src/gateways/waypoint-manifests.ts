@@ -1,0 +1,167 @@
+/** What a waypoint's Gateway becomes (spec control-plane 5.2, 5.3): ServiceAccount, Deployment, Service. */
+import type { Gateway } from '@aquifer/model/resources';
+import {
+  DATAPLANE_MODE_LABEL,
+  GATEWAY_CLASS_LABEL,
+  GATEWAY_NAME_LABEL,
+  NETWORK_LABEL,
+  TRAFFIC_DISTRIBUTION_ANNOTATION,
+} from '../derive/labels.ts';
+import { annotationsOf, labelsOf, nameOf, namespaceOf } from '../derive/object.ts';
+import { MANAGED_LABEL } from '../ingest/kinds.ts';
+import { generatedName } from './gateway-status.ts';
+import { waypointPodSpec } from './waypoint-pod.ts';
+
+/** What the installation fixes for all waypoints. */
+export interface WaypointSettings {
+  readonly image: string;
+  readonly clusterId: string;
+  readonly clusterDomain: string;
+  readonly trustDomain: string;
+  readonly systemNamespace: string;
+  /** Empty when the cluster's network has no name. */
+  readonly network: string;
+  readonly revision: string;
+}
+
+export interface Manifest {
+  readonly apiVersion: string;
+  readonly kind: 'ServiceAccount' | 'Deployment' | 'Service';
+  readonly metadata: { readonly name: string; readonly namespace: string };
+}
+
+export const MANAGED_BY_WAYPOINT_CONTROLLER = 'istio.io-mesh-controller';
+const SERVICE_ACCOUNT_ANNOTATION = 'gateway.istio.io/service-account';
+const SERVICE_TYPE_ANNOTATION = 'networking.istio.io/service-type';
+const STATUS_PORT = 15021;
+
+/** In the order in which they are applied. */
+export function waypointManifests(gateway: Gateway, settings: WaypointSettings): Manifest[] {
+  const name = generatedName(gateway);
+  const account = annotationsOf(gateway)[SERVICE_ACCOUNT_ANNOTATION] || name;
+  const labels = objectLabels(gateway, settings);
+  const annotations = copiedAnnotations(gateway);
+  const metadata = {
+    namespace: namespaceOf(gateway),
+    labels,
+    annotations,
+    ownerReferences: [ownerReference(gateway)],
+  };
+  return [
+    { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { ...metadata, name: account } },
+    {
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      metadata: { ...metadata, name },
+      spec: deploymentSpec(gateway, account, { labels, annotations }, settings),
+    } as Manifest,
+    {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: {
+        ...metadata,
+        name,
+        annotations: { ...annotations, [TRAFFIC_DISTRIBUTION_ANNOTATION]: 'PreferClose' },
+      },
+      spec: serviceSpec(gateway),
+    } as Manifest,
+  ];
+}
+
+function ownerReference(gateway: Gateway): object {
+  return {
+    apiVersion: 'gateway.networking.k8s.io/v1',
+    kind: 'Gateway',
+    name: nameOf(gateway),
+    uid: gateway.metadata.uid ?? '',
+  };
+}
+
+/** `spec.infrastructure`, where it is set, replaces what would be copied from the Gateway itself. */
+function objectLabels(
+  gateway: Gateway,
+  { network }: WaypointSettings,
+): Readonly<Record<string, string>> {
+  const copied = gateway.spec.infrastructure?.labels ?? labelsOf(gateway);
+  const ownNetwork = labelsOf(gateway)[NETWORK_LABEL] ?? network;
+  return {
+    ...withoutReserved(copied),
+    [MANAGED_LABEL]: MANAGED_BY_WAYPOINT_CONTROLLER,
+    [GATEWAY_NAME_LABEL]: nameOf(gateway),
+    [GATEWAY_CLASS_LABEL]: gateway.spec.gatewayClassName,
+    ...(ownNetwork !== '' && { [NETWORK_LABEL]: ownNetwork }),
+  };
+}
+
+function copiedAnnotations(gateway: Gateway): Readonly<Record<string, string>> {
+  const copied = gateway.spec.infrastructure?.annotations ?? annotationsOf(gateway);
+  const {
+    [LAST_APPLIED]: _applied,
+    [CONTROLLER_VERSION]: _version,
+    ...rest
+  } = withoutReserved(copied);
+  return rest;
+}
+
+/** kubectl's bookkeeping of the Gateway itself. */
+const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
+export const CONTROLLER_VERSION = 'gateway.istio.io/controller-version';
+
+function withoutReserved(map: Readonly<Record<string, string>>): Record<string, string> {
+  const entries = Object.entries(map).filter(
+    ([key]) => !key.startsWith('gateway.networking.k8s.io/'),
+  );
+  return Object.fromEntries(entries);
+}
+
+function deploymentSpec(
+  gateway: Gateway,
+  serviceAccount: string,
+  copied: {
+    readonly labels: Readonly<Record<string, string>>;
+    readonly annotations: Readonly<Record<string, string>>;
+  },
+  settings: WaypointSettings,
+): object {
+  const name = generatedName(gateway);
+  return {
+    selector: { matchLabels: { [GATEWAY_NAME_LABEL]: nameOf(gateway) } },
+    template: {
+      metadata: {
+        annotations: {
+          ...copied.annotations,
+          'istio.io/rev': settings.revision,
+          'prometheus.io/path': '/stats/prometheus',
+          'prometheus.io/port': '15020',
+          'prometheus.io/scrape': 'true',
+        },
+        labels: {
+          ...copied.labels,
+          [DATAPLANE_MODE_LABEL]: 'none',
+          'service.istio.io/canonical-name': name,
+          'service.istio.io/canonical-revision': 'latest',
+          'sidecar.istio.io/inject': 'false',
+        },
+      },
+      spec: waypointPodSpec({ name, namespace: namespaceOf(gateway), serviceAccount }, settings),
+    },
+  };
+}
+
+function serviceSpec(gateway: Gateway): object {
+  const listeners = gateway.spec.listeners.map(({ name, port, protocol }) => ({
+    name,
+    port,
+    protocol: 'TCP',
+    appProtocol: protocol === 'HBONE' ? 'all' : protocol.toLowerCase(),
+  }));
+  return {
+    type: annotationsOf(gateway)[SERVICE_TYPE_ANNOTATION] || 'ClusterIP',
+    ipFamilyPolicy: 'PreferDualStack',
+    selector: { [GATEWAY_NAME_LABEL]: nameOf(gateway) },
+    ports: [
+      { name: 'status-port', port: STATUS_PORT, protocol: 'TCP', appProtocol: 'tcp' },
+      ...listeners,
+    ],
+  };
+}

@@ -1,0 +1,152 @@
+/** The pod of a waypoint (spec control-plane 5.3): container `istio-proxy`, as tools and dashboards expect it. */
+import type { WaypointSettings } from './waypoint-manifests.ts';
+
+interface WaypointPod {
+  readonly name: string;
+  readonly namespace: string;
+  readonly serviceAccount: string;
+}
+
+export function waypointPodSpec(pod: WaypointPod, settings: WaypointSettings): object {
+  return {
+    terminationGracePeriodSeconds: 2,
+    serviceAccountName: pod.serviceAccount,
+    containers: [
+      {
+        name: 'istio-proxy',
+        image: settings.image,
+        args: [
+          'proxy',
+          'waypoint',
+          '--domain',
+          `$(POD_NAMESPACE).svc.${settings.clusterDomain}`,
+          '--serviceCluster',
+          `${pod.name}.$(POD_NAMESPACE)`,
+          '--proxyLogLevel',
+          'warning',
+          '--proxyComponentLogLevel',
+          'misc:error',
+          '--log_output_level',
+          'default:info',
+        ],
+        ports: [
+          { name: 'metrics', containerPort: 15020, protocol: 'TCP' },
+          { name: 'status-port', containerPort: 15021, protocol: 'TCP' },
+          { name: 'http-envoy-prom', containerPort: 15090, protocol: 'TCP' },
+        ],
+        env: environment(pod, settings),
+        resources: {
+          requests: { cpu: '100m', memory: '128Mi' },
+          limits: { cpu: '2', memory: '1Gi' },
+        },
+        ...probes(),
+        securityContext: {
+          privileged: false,
+          allowPrivilegeEscalation: false,
+          runAsUser: 1337,
+          runAsGroup: 1337,
+          runAsNonRoot: true,
+          readOnlyRootFilesystem: true,
+          capabilities: { drop: ['ALL'] },
+        },
+        volumeMounts: [
+          { name: 'workload-socket', mountPath: '/var/run/secrets/workload-spiffe-uds' },
+          { name: 'istiod-ca-cert', mountPath: '/var/run/secrets/istio' },
+          { name: 'istio-data', mountPath: '/var/lib/istio/data' },
+          { name: 'istio-envoy', mountPath: '/etc/istio/proxy' },
+          { name: 'istio-token', mountPath: '/var/run/secrets/tokens' },
+          { name: 'istio-podinfo', mountPath: '/etc/istio/pod' },
+        ],
+      },
+    ],
+    volumes: volumes(),
+  };
+}
+
+function environment(pod: WaypointPod, settings: WaypointSettings): object[] {
+  const owner = `kubernetes://apis/apps/v1/namespaces/${pod.namespace}/deployments/${pod.name}`;
+  return [
+    field('ISTIO_META_SERVICE_ACCOUNT', 'spec.serviceAccountName'),
+    field('ISTIO_META_NODE_NAME', 'spec.nodeName'),
+    { name: 'PILOT_CERT_PROVIDER', value: 'istiod' },
+    { name: 'CA_ADDR', value: `istiod.${settings.systemNamespace}.svc:15012` },
+    field('POD_NAME', 'metadata.name'),
+    field('POD_NAMESPACE', 'metadata.namespace'),
+    field('INSTANCE_IP', 'status.podIP'),
+    field('SERVICE_ACCOUNT', 'spec.serviceAccountName'),
+    field('HOST_IP', 'status.hostIP'),
+    limit('ISTIO_CPU_LIMIT', 'limits.cpu'),
+    { name: 'PROXY_CONFIG', value: '{}' },
+    limit('GOMEMLIMIT', 'limits.memory'),
+    { name: 'ISTIO_META_CLUSTER_ID', value: settings.clusterId },
+    ...(settings.network === '' ? [] : [{ name: 'ISTIO_META_NETWORK', value: settings.network }]),
+    { name: 'ISTIO_META_INTERCEPTION_MODE', value: 'REDIRECT' },
+    { name: 'ISTIO_META_WORKLOAD_NAME', value: pod.name },
+    { name: 'ISTIO_META_OWNER', value: owner },
+    { name: 'ISTIO_META_MESH_ID', value: settings.trustDomain },
+    { name: 'TRUST_DOMAIN', value: settings.trustDomain },
+  ];
+}
+
+function field(name: string, fieldPath: string): object {
+  return { name, valueFrom: { fieldRef: { fieldPath } } };
+}
+
+function limit(name: string, resource: string): object {
+  return { name, valueFrom: { resourceFieldRef: { resource } } };
+}
+
+function probes(): object {
+  const httpGet = { path: '/healthz/ready', port: 15021, scheme: 'HTTP' };
+  return {
+    startupProbe: {
+      httpGet,
+      initialDelaySeconds: 1,
+      periodSeconds: 1,
+      successThreshold: 1,
+      failureThreshold: 30,
+      timeoutSeconds: 1,
+    },
+    readinessProbe: {
+      httpGet,
+      periodSeconds: 15,
+      successThreshold: 1,
+      failureThreshold: 4,
+      timeoutSeconds: 1,
+    },
+  };
+}
+
+function volumes(): object[] {
+  return [
+    { name: 'workload-socket', emptyDir: {} },
+    { name: 'istio-envoy', emptyDir: { medium: 'Memory' } },
+    { name: 'go-proxy-envoy', emptyDir: { medium: 'Memory' } },
+    { name: 'go-proxy-data', emptyDir: {} },
+    { name: 'istio-data', emptyDir: {} },
+    {
+      name: 'istio-podinfo',
+      downwardAPI: {
+        items: [
+          { path: 'labels', fieldRef: { fieldPath: 'metadata.labels' } },
+          { path: 'annotations', fieldRef: { fieldPath: 'metadata.annotations' } },
+        ],
+      },
+    },
+    {
+      name: 'istio-token',
+      projected: {
+        sources: [
+          {
+            serviceAccountToken: {
+              audience: 'istio-ca',
+              expirationSeconds: 43_200,
+              path: 'istio-token',
+            },
+          },
+        ],
+      },
+    },
+    { name: 'istiod-ca-cert', configMap: { name: 'istio-ca-root-cert' } },
+  ];
+}

@@ -1,0 +1,125 @@
+/** One delta ADS stream of one proxy: answers requests, pushes changes, waits when the proxy reads slowly. */
+import { randomUUID } from 'node:crypto';
+import type { Logger } from '@aquifer/runtime';
+import {
+  type DeltaDiscoveryRequest,
+  type DeltaDiscoveryResponse,
+  DeltaDiscoveryResponseSchema,
+} from '@aquifer/wire/gen/envoy/service/discovery/v3_pb';
+import { create } from '@bufbuild/protobuf';
+import type { ServerDuplexStream } from '@grpc/grpc-js';
+import type { ResourceMap } from '../derive/resource.ts';
+import type { Snapshot } from '../derive/snapshot.ts';
+import { GENERATORS, type ResourceGenerator } from './generators.ts';
+import type { ConnectedProxy } from './proxy.ts';
+import type { PushMetrics } from './push-metrics.ts';
+import { type Reply, Subscription, type SubscriptionStatus } from './subscription.ts';
+
+export type DeltaStream = ServerDuplexStream<DeltaDiscoveryRequest, DeltaDiscoveryResponse>;
+
+export interface ConnectionDeps {
+  readonly log: Logger;
+  readonly metrics: PushMetrics;
+  readonly snapshot: () => Snapshot;
+}
+
+const GENERATOR_BY_TYPE: ReadonlyMap<string, ResourceGenerator> = new Map(
+  GENERATORS.map((generator) => [generator.typeUrl, generator]),
+);
+const NO_RESOURCES: ResourceMap = new Map();
+
+export class DeltaConnection {
+  readonly proxy: ConnectedProxy;
+  readonly connectedAt: Date = new Date();
+  readonly #stream: DeltaStream;
+  readonly #deps: ConnectionDeps;
+  readonly #subscriptions = new Map<string, Subscription>();
+  #isBlocked = false;
+
+  constructor(stream: DeltaStream, proxy: ConnectedProxy, deps: ConnectionDeps) {
+    this.#stream = stream;
+    this.proxy = proxy;
+    this.#deps = deps;
+    // While the proxy reads slowly, newer snapshots replace older ones unsent.
+    stream.on('drain', () => {
+      this.#isBlocked = false;
+      this.push();
+    });
+  }
+
+  /** State of each subscribed type, for the admin pages. */
+  get statuses(): ReadonlyMap<string, SubscriptionStatus> {
+    return new Map([...this.#subscriptions].map(([type, { status }]) => [type, status]));
+  }
+
+  receive(request: DeltaDiscoveryRequest): void {
+    const { typeUrl } = request;
+    const known = this.#subscriptions.get(typeUrl);
+    if (known === undefined) {
+      const opened = new Subscription(request);
+      this.#subscriptions.set(typeUrl, opened);
+      this.#send(typeUrl, opened, opened.reply({ kind: 'all' }, this.#resources(typeUrl)));
+      return;
+    }
+    const reaction = known.receive(request);
+    switch (reaction.kind) {
+      case 'reply':
+        this.#send(typeUrl, known, known.reply(reaction.to, this.#resources(typeUrl)));
+        return;
+      case 'nacked':
+        this.#deps.metrics.rejected(typeUrl);
+        this.#deps.log.warn('proxy rejected configuration', {
+          proxy: this.proxy.id,
+          type: typeUrl,
+          resources: reaction.resources.join(','),
+          error: reaction.error,
+        });
+        return;
+      case 'acked':
+      case 'stale':
+        return;
+    }
+  }
+
+  /** Sends what the current snapshot changed, type by type in push order. */
+  push(): void {
+    for (const { typeUrl } of GENERATORS) {
+      const subscription = this.#subscriptions.get(typeUrl);
+      if (subscription === undefined || this.#isBlocked) continue;
+      const reply = subscription.push(this.#resources(typeUrl));
+      if (reply !== null) this.#send(typeUrl, subscription, reply);
+    }
+  }
+
+  /** Types that nobody generates have no resources: the proxy gets an empty answer and can go on. */
+  #resources(typeUrl: string): ResourceMap {
+    const generator = GENERATOR_BY_TYPE.get(typeUrl);
+    if (generator === undefined) return NO_RESOURCES;
+    return generator.generate(this.proxy, this.#deps.snapshot());
+  }
+
+  #send(typeUrl: string, subscription: Subscription, reply: Reply): void {
+    const nonce = randomUUID();
+    subscription.sent(nonce, reply, new Date());
+    const response = create(DeltaDiscoveryResponseSchema, {
+      typeUrl,
+      nonce,
+      systemVersionInfo: nonce,
+      resources: reply.resources.map(({ name, version, bytes }) => ({
+        name,
+        version,
+        resource: { typeUrl, value: bytes },
+      })),
+      removedResources: [...reply.removed],
+      controlPlane: { identifier: CONTROL_PLANE_IDENTIFIER },
+    });
+    this.#deps.metrics.pushed(typeUrl, reply.resources.length);
+    if (!this.#stream.write(response)) this.#isBlocked = true;
+  }
+}
+
+/** JSON, as istioctl reads it. */
+const CONTROL_PLANE_IDENTIFIER = JSON.stringify({
+  Component: 'istiod',
+  Info: { product: 'aquifer' },
+});

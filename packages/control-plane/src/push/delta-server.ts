@@ -1,0 +1,185 @@
+/** Delta ADS (spec control-plane 3.3 to 3.5): authenticates streams, keeps the connected ones up to date. */
+import { err, ok, type Result } from '@aquifer/model';
+import type { Logger } from '@aquifer/runtime';
+import type { DeltaDiscoveryRequest } from '@aquifer/wire/gen/envoy/service/discovery/v3_pb';
+import { podOfCaller } from '../ca/node-authorization.ts';
+import type { Snapshot } from '../derive/snapshot.ts';
+import { Refusal, toRefusal } from '../errors.ts';
+import type { Authenticate, Caller } from './authenticate.ts';
+import { DeltaConnection, type DeltaStream } from './delta-connection.ts';
+import { type ConnectedProxy, parseProxy } from './proxy.ts';
+import type { Publisher } from './publisher.ts';
+import type { PushMetrics } from './push-metrics.ts';
+
+export interface DeltaServerDeps {
+  readonly publisher: Publisher;
+  readonly authenticate: Authenticate;
+  readonly log: Logger;
+  readonly metrics: PushMetrics;
+  /** `namespace/name` of the accounts that node proxies run as. */
+  readonly trustedNodeAccounts: readonly string[];
+  /** Whether the TLS port refuses callers without a token. */
+  readonly isAuthRequired: boolean;
+}
+
+export class DeltaServer {
+  readonly #deps: DeltaServerDeps;
+  readonly #connections = new Set<DeltaConnection>();
+
+  constructor(deps: DeltaServerDeps) {
+    this.#deps = deps;
+    deps.publisher.subscribe(() => {
+      for (const connection of this.#connections) this.#guard(connection, () => connection.push());
+    });
+  }
+
+  /** In the order of connecting. */
+  get connections(): readonly DeltaConnection[] {
+    return [...this.#connections];
+  }
+
+  /** Serves one stream. `isSecure` is false on the plaintext port, where callers have no identity. */
+  serve(stream: DeltaStream, isSecure: boolean): void {
+    const session = new StreamSession(stream, this.#deps, isSecure, (connection) => {
+      this.#connections.add(connection);
+      this.#deps.metrics.connected(this.#connections.size);
+    });
+    stream.on('data', (request: DeltaDiscoveryRequest) => session.receive(request));
+    stream.on('end', () => stream.end());
+    stream.on('error', () => this.#forget(session));
+    stream.on('close', () => this.#forget(session));
+    stream.on('cancelled', () => this.#forget(session));
+  }
+
+  #forget(session: StreamSession): void {
+    if (session.connection === null || !this.#connections.delete(session.connection)) return;
+    this.#deps.metrics.connected(this.#connections.size);
+    this.#deps.log.info('proxy disconnected', { proxy: session.connection.proxy.id });
+  }
+
+  /** What one proxy's configuration throws must not keep the others from theirs. */
+  #guard(connection: DeltaConnection, push: () => void): void {
+    try {
+      push();
+    } catch (error) {
+      this.#deps.log.error('push failed', {
+        proxy: connection.proxy.id,
+        error: (error as Error).message,
+      });
+    }
+  }
+}
+
+/** A stream from its first byte on: requests wait, in order, until it is known who asks. */
+class StreamSession {
+  readonly #stream: DeltaStream;
+  readonly #deps: DeltaServerDeps;
+  readonly #isSecure: boolean;
+  readonly #onConnected: (connection: DeltaConnection) => void;
+  #waiting: DeltaDiscoveryRequest[] | null = null;
+  connection: DeltaConnection | null = null;
+
+  constructor(
+    stream: DeltaStream,
+    deps: DeltaServerDeps,
+    isSecure: boolean,
+    onConnected: (connection: DeltaConnection) => void,
+  ) {
+    this.#stream = stream;
+    this.#deps = deps;
+    this.#isSecure = isSecure;
+    this.#onConnected = onConnected;
+  }
+
+  receive(request: DeltaDiscoveryRequest): void {
+    if (this.connection !== null) this.#handle(this.connection, request);
+    else if (this.#waiting !== null) this.#waiting.push(request);
+    else {
+      this.#waiting = [request];
+      this.#connect(request).catch((error: unknown) => this.#refuse(error));
+    }
+  }
+
+  async #connect(first: DeltaDiscoveryRequest): Promise<void> {
+    const { publisher, authenticate, log } = this.#deps;
+    const snapshot = publisher.current;
+    if (snapshot === null)
+      throw new Refusal('CP_NOT_READY', 'server is not ready to serve discovery information');
+    const parsed = parseProxy(first.node?.id ?? '', first.node?.metadata ?? {});
+    if (!parsed.ok) throw new Refusal('CP_BAD_NODE', parsed.error);
+    const caller = await authenticate(this.#stream.metadata);
+    if (!caller.ok) {
+      log.warn('proxy is not authenticated', { proxy: parsed.value.id, error: caller.error });
+      throw new Refusal('CP_UNAUTHENTICATED', 'authentication failure');
+    }
+    if (caller.value === null && this.#isSecure && this.#deps.isAuthRequired) {
+      throw new Refusal('CP_UNAUTHENTICATED', 'authentication failure: no token');
+    }
+    const proxy = verify(parsed.value, caller.value, snapshot, this.#deps.trustedNodeAccounts);
+    if (!proxy.ok) {
+      log.warn('proxy is refused', { proxy: parsed.value.id, error: proxy.error });
+      throw new Refusal('CP_NOT_IDENTICAL', proxy.error);
+    }
+    this.#open(proxy.value);
+  }
+
+  #open(proxy: ConnectedProxy): void {
+    const { log, metrics, publisher } = this.#deps;
+    if (this.#stream.cancelled) return;
+    log.info('proxy connected', { proxy: proxy.id, node: proxy.nodeName || null });
+    const connection = new DeltaConnection(this.#stream, proxy, {
+      log,
+      metrics,
+      snapshot: () => publisher.current!,
+    });
+    this.connection = connection;
+    this.#onConnected(connection);
+    for (const request of this.#waiting ?? []) this.#handle(connection, request);
+    this.#waiting = null;
+  }
+
+  #handle(connection: DeltaConnection, request: DeltaDiscoveryRequest): void {
+    try {
+      connection.receive(request);
+    } catch (error) {
+      this.#refuse(error);
+    }
+  }
+
+  #refuse(error: unknown): void {
+    if (!(error instanceof Refusal)) {
+      this.#deps.log.error('discovery stream failed', { error: (error as Error).message });
+    }
+    this.#stream.emit('error', toRefusal(error).toServiceError());
+  }
+}
+
+/** Namespace and account must be the token's; a node proxy's node must be that of the token's pod. */
+function verify(
+  proxy: ConnectedProxy,
+  caller: Caller | null,
+  snapshot: Snapshot,
+  trustedNodeAccounts: readonly string[],
+): Result<ConnectedProxy, string> {
+  if (caller === null) return ok(proxy);
+  if (proxy.namespace !== caller.namespace) {
+    return err(
+      `no identities (${caller.namespace}/${caller.serviceAccount}) matched ${proxy.namespace}`,
+    );
+  }
+  if (proxy.serviceAccount !== '' && proxy.serviceAccount !== caller.serviceAccount) {
+    return err(
+      `no identities (${caller.namespace}/${caller.serviceAccount}) matched ${proxy.namespace}/${proxy.serviceAccount}`,
+    );
+  }
+  if (proxy.type !== 'ztunnel' || proxy.nodeName === '') return ok(proxy);
+  if (!trustedNodeAccounts.includes(`${caller.namespace}/${caller.serviceAccount}`))
+    return ok(proxy);
+  const pod = podOfCaller(caller, snapshot.state);
+  if (!pod.ok) return pod;
+  const node = pod.value.spec?.nodeName ?? '';
+  if (node !== proxy.nodeName) {
+    return err(`NODE_NAME is ${proxy.nodeName}, but the token's pod is on node ${node}`);
+  }
+  return ok({ ...proxy, isNodeVerified: true });
+}

@@ -1,0 +1,38 @@
+/** What each resource type holds for a proxy. A new type is one entry in `GENERATORS`. */
+import { ADDRESS_TYPE, AUTHORIZATION_TYPE, ENROLLED_POD_TYPE } from '@aquifer/wire';
+import type { ResourceMap } from '../derive/resource.ts';
+import type { Snapshot } from '../derive/snapshot.ts';
+import type { ConnectedProxy } from './proxy.ts';
+
+export interface ResourceGenerator {
+  readonly typeUrl: string;
+  /**
+   * All resources of the type for this proxy; the same map object as long as nothing in it changed. Throwing keeps
+   * what the proxy has and is logged.
+   */
+  generate(proxy: ConnectedProxy, snapshot: Snapshot): ResourceMap;
+}
+
+const NO_RESOURCES: ResourceMap = new Map();
+
+const addresses: ResourceGenerator = {
+  typeUrl: ADDRESS_TYPE,
+  generate: (_proxy, snapshot) => snapshot.addresses,
+};
+
+const authorizations: ResourceGenerator = {
+  typeUrl: AUTHORIZATION_TYPE,
+  generate: (_proxy, snapshot) => snapshot.authorizations,
+};
+
+/** Only a proxy that proved which node it runs on learns what to capture there. */
+const enrolledPods: ResourceGenerator = {
+  typeUrl: ENROLLED_POD_TYPE,
+  generate: (proxy, snapshot) =>
+    proxy.isNodeVerified && proxy.type === 'ztunnel'
+      ? (snapshot.enrolledPods.get(proxy.nodeName) ?? NO_RESOURCES)
+      : NO_RESOURCES,
+};
+
+/** In push order (spec control-plane 3.2). */
+export const GENERATORS: readonly ResourceGenerator[] = [addresses, authorizations, enrolledPods];

@@ -1,0 +1,161 @@
+/** The two gRPC ports: discovery, certificates and capture reports (spec control-plane 3.1). */
+import type { Logger } from '@aquifer/runtime';
+import { grpcMethods } from '@aquifer/wire';
+import {
+  type CaptureReportRequest,
+  CaptureReportResponseSchema,
+  NodeService,
+} from '@aquifer/wire/gen/aquifer/node_pb';
+import { AggregatedDiscoveryService } from '@aquifer/wire/gen/envoy/service/discovery/v3_pb';
+import {
+  type IstioCertificateRequest,
+  IstioCertificateResponseSchema,
+  IstioCertificateService,
+} from '@aquifer/wire/gen/istio/ca_pb';
+import { create } from '@bufbuild/protobuf';
+import {
+  Server,
+  ServerCredentials,
+  type ServerUnaryCall,
+  type sendUnaryData,
+  type UntypedHandleCall,
+} from '@grpc/grpc-js';
+import { type CertificateDeps, createCertificate } from '../ca/certificate-service.ts';
+import { Refusal, toRefusal } from '../errors.ts';
+import type { ClusterState } from '../ingest/cluster-state.ts';
+import type { Authenticate, Caller } from './authenticate.ts';
+import type { DeltaStream } from './delta-connection.ts';
+import type { DeltaServer } from './delta-server.ts';
+import { type CaptureDeps, reportCapture } from './node-service.ts';
+import type { Publisher } from './publisher.ts';
+
+export interface GrpcDeps {
+  readonly delta: DeltaServer;
+  readonly publisher: Publisher;
+  readonly authenticate: Authenticate;
+  readonly certificates: CertificateDeps;
+  readonly captures: CaptureDeps;
+  readonly log: Logger;
+}
+
+/** A bound server; `port` is the real one. */
+export interface BoundGrpcServer {
+  readonly port: number;
+  /** Ends streams and waits for calls in flight, at most `graceMs`. */
+  stop(graceMs: number): Promise<void>;
+}
+
+/** Key and chain of the TLS port in PEM; null serves plaintext. */
+export type ServerIdentity = { readonly key: string; readonly chain: string } | null;
+
+const MEBIBYTE = 1024 * 1024;
+const OPTIONS = {
+  'grpc.max_receive_message_length': 16 * MEBIBYTE,
+  'grpc.max_send_message_length': -1,
+  // Proxies reconnect with their versions, so that replicas share them evenly.
+  'grpc.max_connection_age_ms': 30 * 60_000,
+  'grpc.keepalive_time_ms': 30_000,
+  'grpc.keepalive_timeout_ms': 10_000,
+  'grpc.max_concurrent_streams': 100_000,
+};
+
+export async function listenGrpc(
+  address: string,
+  identity: ServerIdentity,
+  deps: GrpcDeps,
+): Promise<BoundGrpcServer> {
+  const server = new Server(OPTIONS);
+  const discovery = grpcMethods(AggregatedDiscoveryService);
+  server.addService(
+    { deltaAggregatedResources: discovery.deltaAggregatedResources },
+    {
+      deltaAggregatedResources: ((stream: DeltaStream) =>
+        deps.delta.serve(stream, identity !== null)) as UntypedHandleCall,
+    },
+  );
+  server.addService(grpcMethods(IstioCertificateService), {
+    createCertificate: unary<IstioCertificateRequest, unknown>(deps, (request, caller, state) => {
+      const certChain = createCertificate(request, caller, state, deps.certificates);
+      return create(IstioCertificateResponseSchema, { certChain });
+    }),
+  });
+  server.addService(grpcMethods(NodeService), {
+    reportCapture: unary<CaptureReportRequest, unknown>(deps, async (request, caller, state) => {
+      await reportCapture(request, caller, state, deps.captures);
+      return create(CaptureReportResponseSchema);
+    }),
+  });
+  const port = await bind(server, address, identity);
+  return { port, stop: (graceMs) => stop(server, graceMs) };
+}
+
+function bind(server: Server, address: string, identity: ServerIdentity): Promise<number> {
+  const credentials =
+    identity === null
+      ? ServerCredentials.createInsecure()
+      : ServerCredentials.createSsl(null, [
+          { private_key: Buffer.from(identity.key), cert_chain: Buffer.from(identity.chain) },
+        ]);
+  return new Promise((resolve, reject) => {
+    server.bindAsync(address, credentials, (error, port) => {
+      if (error === null) resolve(port);
+      else reject(error);
+    });
+  });
+}
+
+function stop(server: Server, graceMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => {
+      server.forceShutdown();
+      resolve();
+    }, graceMs);
+    server.tryShutdown(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}
+
+type Handler<Request, Response> = (
+  request: Request,
+  caller: Caller,
+  state: ClusterState,
+) => Response | Promise<Response>;
+
+/** A call that needs a known caller and a complete state. */
+function unary<Request, Response>(
+  { authenticate, publisher, log }: GrpcDeps,
+  handle: Handler<Request, Response>,
+): UntypedHandleCall {
+  const answer = async (call: ServerUnaryCall<Request, Response>): Promise<Response> => {
+    const caller = await authenticate(call.metadata);
+    const known = caller.ok ? caller.value : null;
+    if (known === null) {
+      log.warn('call is not authenticated', {
+        path: call.getPath(),
+        error: caller.ok ? 'no token' : caller.error,
+      });
+      throw new Refusal('CP_UNAUTHENTICATED', 'request authenticate failure');
+    }
+    const snapshot = publisher.current;
+    if (snapshot === null) throw new Refusal('CP_NOT_READY', 'server is not ready');
+    return handle(call.request, known, snapshot.state);
+  };
+  const respond = async (
+    call: ServerUnaryCall<Request, Response>,
+    done: sendUnaryData<Response>,
+  ): Promise<void> => {
+    try {
+      done(null, await answer(call));
+    } catch (error) {
+      const refusal = toRefusal(error);
+      const { message } = error as Error;
+      log.warn('call refused', { path: call.getPath(), code: refusal.refusal, error: message });
+      done(refusal.toServiceError());
+    }
+  };
+  return (call: ServerUnaryCall<Request, Response>, done: sendUnaryData<Response>) => {
+    void respond(call, done);
+  };
+}

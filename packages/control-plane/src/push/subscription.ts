@@ -1,0 +1,158 @@
+/**
+ * One resource type on one delta stream (spec control-plane 3.4): what the proxy wants, and what it was sent.
+ *
+ *   first request ──► always answered in full ──► ACK / NACK / stale: silent
+ *   change of names ──► answered with the newly named        push ──► only what changed
+ *
+ * A wildcard subscription never stores names: it keeps the shared map that it was served from.
+ */
+import type { Resource, ResourceMap } from '../derive/resource.ts';
+import { difference } from './difference.ts';
+
+/** The parts of a DeltaDiscoveryRequest that decide. */
+export interface SubscriptionRequest {
+  readonly resourceNamesSubscribe: readonly string[];
+  readonly resourceNamesUnsubscribe: readonly string[];
+  readonly initialResourceVersions: Readonly<Record<string, string>>;
+  readonly responseNonce: string;
+  readonly errorDetail?: { readonly message: string } | undefined;
+}
+
+/** What a request asks of the server. */
+export type Reaction =
+  | { readonly kind: 'reply'; readonly to: ReplyScope }
+  | { readonly kind: 'acked' }
+  | { readonly kind: 'nacked'; readonly error: string; readonly resources: readonly string[] }
+  | { readonly kind: 'stale' };
+
+type ReplyScope =
+  | { readonly kind: 'all' }
+  | { readonly kind: 'names'; readonly names: readonly string[] };
+
+export interface Reply {
+  readonly resources: readonly Resource[];
+  readonly removed: readonly string[];
+}
+
+const WILDCARD = '*';
+const NO_RESOURCES: ResourceMap = new Map();
+/** Names kept of the last response, to say in the log what a NACK is about. */
+const REMEMBERED_NAMES = 20;
+
+export class Subscription {
+  readonly #isWildcard: boolean;
+  readonly #names: Set<string>;
+  #initialVersions: ReadonlyMap<string, string> | null;
+  #served: ResourceMap = NO_RESOURCES;
+  #nonceSent = '';
+  #nonceAcked = '';
+  #lastError: string | null = null;
+  #lastSent: readonly string[] = [];
+  #lastSentAt: Date | null = null;
+
+  /** Opens with the stream's first request for the type; what follows goes through `receive`. */
+  constructor(first: SubscriptionRequest) {
+    const { resourceNamesSubscribe, resourceNamesUnsubscribe, initialResourceVersions } = first;
+    const versions = new Map(Object.entries(initialResourceVersions));
+    const names = new Set([...resourceNamesSubscribe, ...versions.keys()]);
+    for (const name of resourceNamesUnsubscribe) names.delete(name);
+    // `*` subscribed and unsubscribed at once opens a stream on demand: names follow later.
+    this.#isWildcard = names.has(WILDCARD) || resourceNamesSubscribe.length === 0;
+    this.#names = this.#isWildcard ? new Set() : names;
+    this.#initialVersions = versions;
+  }
+
+  get status(): SubscriptionStatus {
+    const { lastError, nonceSent, nonceAcked, lastSentAt } = {
+      lastError: this.#lastError,
+      nonceSent: this.#nonceSent,
+      nonceAcked: this.#nonceAcked,
+      lastSentAt: this.#lastSentAt,
+    };
+    const pending = nonceSent === '' ? 'NOT_SENT' : nonceSent === nonceAcked ? 'SYNCED' : 'STALE';
+    return { status: lastError === null ? pending : 'ERROR', lastError, lastSentAt };
+  }
+
+  receive(request: SubscriptionRequest): Reaction {
+    if (request.errorDetail !== undefined) {
+      this.#lastError = request.errorDetail.message;
+      return { kind: 'nacked', error: request.errorDetail.message, resources: this.#lastSent };
+    }
+    if (request.responseNonce !== '' && request.responseNonce !== this.#nonceSent) {
+      return { kind: 'stale' };
+    }
+    if (request.responseNonce !== '') {
+      this.#nonceAcked = request.responseNonce;
+      this.#lastError = null;
+    }
+    return this.#changeNames(request);
+  }
+
+  /** The answer to the first request, or to a change of names. */
+  reply(scope: ReplyScope, current: ResourceMap): Reply {
+    const initial = this.#initialVersions;
+    this.#initialVersions = null;
+    this.#served = current;
+    if (scope.kind === 'names') return pick(scope.names, current);
+    if (!this.#isWildcard) return withoutKnown(pick(this.#names, current), initial);
+    const removed =
+      initial === null ? [] : [...initial.keys()].filter((name) => !current.has(name));
+    return withoutKnown({ resources: [...current.values()], removed }, initial);
+  }
+
+  /** What changed since the last response; null when that is nothing the proxy wants. */
+  push(current: ResourceMap): Reply | null {
+    const { changed, removed } = difference(this.#served, current);
+    this.#served = current;
+    const reply: Reply = this.#isWildcard
+      ? { resources: changed, removed }
+      : {
+          resources: changed.filter(({ name }) => this.#names.has(name)),
+          removed: removed.filter((name) => this.#names.has(name)),
+        };
+    return reply.resources.length === 0 && reply.removed.length === 0 ? null : reply;
+  }
+
+  sent(nonce: string, reply: Reply, now: Date): void {
+    this.#nonceSent = nonce;
+    this.#lastSentAt = now;
+    this.#lastSent = reply.resources.slice(0, REMEMBERED_NAMES).map(({ name }) => name);
+  }
+
+  #changeNames(request: SubscriptionRequest): Reaction {
+    const { resourceNamesSubscribe, resourceNamesUnsubscribe } = request;
+    if (resourceNamesSubscribe.length === 0 && resourceNamesUnsubscribe.length === 0) {
+      return { kind: 'acked' };
+    }
+    if (this.#isWildcard) return { kind: 'reply', to: { kind: 'all' } };
+    for (const name of resourceNamesUnsubscribe) this.#names.delete(name);
+    for (const name of resourceNamesSubscribe) this.#names.add(name);
+    if (resourceNamesSubscribe.length === 0) return { kind: 'acked' };
+    return { kind: 'reply', to: { kind: 'names', names: resourceNamesSubscribe } };
+  }
+}
+
+/** As istioctl's proxy-status shows it (spec control-plane 3.8). */
+export interface SubscriptionStatus {
+  readonly status: 'NOT_SENT' | 'SYNCED' | 'STALE' | 'ERROR';
+  readonly lastError: string | null;
+  readonly lastSentAt: Date | null;
+}
+
+function pick(names: Iterable<string>, from: ResourceMap): Reply {
+  const resources: Resource[] = [];
+  const removed: string[] = [];
+  for (const name of names) {
+    const resource = from.get(name);
+    if (resource === undefined) removed.push(name);
+    else resources.push(resource);
+  }
+  return { resources, removed };
+}
+
+/** A proxy that reconnects says which versions it holds; those are not sent again. */
+function withoutKnown(reply: Reply, versions: ReadonlyMap<string, string> | null): Reply {
+  if (versions === null || versions.size === 0) return reply;
+  const resources = reply.resources.filter(({ name, version }) => versions.get(name) !== version);
+  return { resources, removed: reply.removed };
+}

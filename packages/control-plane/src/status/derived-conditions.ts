@@ -1,0 +1,78 @@
+/** Writes the conditions of Services and AuthorizationPolicies (spec control-plane 2.8, 2.9) by server-side apply. */
+import { nameOf, namespaceOf } from '../derive/object.ts';
+import type { Snapshot } from '../derive/snapshot.ts';
+import { collectionPath, WATCHED_KINDS } from '../ingest/kinds.ts';
+import type { KubernetesApi } from '../ingest/kubernetes-api.ts';
+import {
+  type ConditionText,
+  isPresent,
+  type StoredConditions,
+  withTransitionTime,
+} from './condition-list.ts';
+import type { WriteQueue } from './write-queue.ts';
+
+interface ConditionTarget {
+  readonly kind: 'Service' | 'AuthorizationPolicy';
+  readonly namespace: string;
+  readonly name: string;
+  readonly stored: StoredConditions;
+  readonly type: string;
+  readonly fieldManager: string;
+}
+
+type Wanted = ConditionText & { readonly observedGeneration?: string };
+
+/** What is already there as wanted is not written again; a condition nobody wants any more is pruned. */
+export function writeConditions(
+  snapshot: Snapshot,
+  queue: WriteQueue,
+  api: Pick<KubernetesApi, 'apply'>,
+): void {
+  const { state, conditions } = snapshot;
+  for (const service of state.Service) {
+    const target: ConditionTarget = {
+      kind: 'Service',
+      namespace: namespaceOf(service),
+      name: nameOf(service),
+      stored: service.status?.conditions,
+      type: 'istio.io/WaypointBound',
+      fieldManager: 'istio-ambient-service',
+    };
+    const condition = conditions.services.get(`${target.namespace}/${target.name}`) ?? null;
+    write(target, condition && { type: target.type, ...condition }, queue, api);
+  }
+  for (const policy of state.AuthorizationPolicy) {
+    const target: ConditionTarget = {
+      kind: 'AuthorizationPolicy',
+      namespace: namespaceOf(policy),
+      name: nameOf(policy),
+      stored: policy.status?.conditions,
+      type: 'ZtunnelAccepted',
+      fieldManager: 'istio-ambient-ztunnel-policy',
+    };
+    const verdict = conditions.policies.get(`${target.namespace}/${target.name}`) ?? null;
+    const observedGeneration = String(policy.metadata.generation ?? 0);
+    write(target, verdict && { type: target.type, ...verdict, observedGeneration }, queue, api);
+  }
+}
+
+function write(
+  target: ConditionTarget,
+  wanted: Wanted | null,
+  queue: WriteQueue,
+  api: Pick<KubernetesApi, 'apply'>,
+): void {
+  const { kind, namespace, name, stored, type, fieldManager } = target;
+  const isDone =
+    wanted === null
+      ? !(stored ?? []).some((condition) => condition.type === type)
+      : isPresent(wanted, stored);
+  if (isDone) return;
+  const { apiVersion } = WATCHED_KINDS[kind];
+  const path = `${collectionPath(WATCHED_KINDS[kind], namespace)}/${name}/status`;
+  const conditions = wanted === null ? [] : [withTransitionTime(wanted, stored)];
+  const body = { apiVersion, kind, metadata: { namespace, name }, status: { conditions } };
+  queue.wish(`${kind}/${namespace}/${name} ${type}`, JSON.stringify(wanted), () =>
+    api.apply(path, body, fieldManager),
+  );
+}
