@@ -1,0 +1,46 @@
+import { expect, test } from 'vitest';
+import { repositoryName, resolveImage } from './images.ts';
+
+const machine = {
+  repository: '/home/me/aquifer',
+  nodeBinary: '/home/me/aquifer/node_modules/node/bin/node',
+  path: '/usr/bin:/bin',
+};
+
+test.for([
+  ['aquifer/echo', 'aquifer/echo'],
+  ['docker.io/aquifer/echo:dev', 'aquifer/echo'],
+  ['localhost:5000/aquifer/echo@sha256:0123', 'aquifer/echo'],
+  ['docker.io/library/nginx:1.27', 'nginx'],
+  ['busybox', 'busybox'],
+] as const)('%s names %s', ([image, name]) => {
+  expect(repositoryName(image)).toBe(name);
+});
+
+test('our own images run the clone, with its pinned Node, from a path that every user can reach', () => {
+  const echo = resolveImage('ghcr.io/me/aquifer/echo:1', machine);
+  expect(echo).toMatchObject({
+    ok: true,
+    value: {
+      entrypoint: [
+        '/aquifer/node_modules/node/bin/node',
+        '/aquifer/packages/sandbox/src/images/echo/main.ts',
+      ],
+      mounts: [{ source: '/home/me/aquifer', target: '/aquifer', readOnly: true }],
+    },
+  });
+});
+
+test('an unknown image is refused with the list of known ones', () => {
+  const unknown = resolveImage('example.com/shop/cart:7', machine);
+  expect(unknown.ok).toBe(false);
+  expect(JSON.stringify(unknown)).toMatch(/aquifer\/echo.*nginx/);
+});
+
+test('a program that is not installed is refused with the way to install it', () => {
+  const nginx = resolveImage('nginx', { ...machine, path: '/nonexistent' });
+  expect(nginx).toEqual({
+    ok: false,
+    error: 'nginx is not installed on this machine: apt-get install nginx-light',
+  });
+});
