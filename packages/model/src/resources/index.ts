@@ -84,6 +84,8 @@ export type { DaemonSet, Deployment, ReplicaSet, StatefulSet } from './kubernete
 export { daemonSet, deployment, replicaSet, statefulSet } from './kubernetes/workloads.ts';
 export type { Condition, ObjectMeta, OwnerReference } from './meta.ts';
 export { condition, objectMeta, ownerReference } from './meta.ts';
+export type { OpenApiSchema } from './openapi-schema.ts';
+export { customResourceDefinitionOf, openApiSchema, openApiSchemaOf } from './openapi-schema.ts';
 export type { PrinterColumn, ResourceDefinition, ResourceObject } from './resource.ts';
 export { defineResource } from './resource.ts';
 export {

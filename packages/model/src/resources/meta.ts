@@ -1,13 +1,16 @@
 import { z } from 'zod';
 
-export const ownerReference = z.object({
-  apiVersion: z.string(),
-  kind: z.string(),
-  name: z.string(),
-  uid: z.string(),
-  controller: z.boolean().optional(),
-  blockOwnerDeletion: z.boolean().optional(),
-});
+/** An object that owns another: when the owner is gone, so is the object (metav1.OwnerReference). */
+export const ownerReference = z
+  .object({
+    apiVersion: z.string(),
+    kind: z.string(),
+    name: z.string(),
+    uid: z.string(),
+    controller: z.boolean().optional(),
+    blockOwnerDeletion: z.boolean().optional(),
+  })
+  .meta({ 'x-kubernetes-map-type': 'atomic' });
 
 /** `metadata` of every object. Times are RFC 3339 with seconds, in UTC. */
 export const objectMeta = z.object({
@@ -22,8 +25,19 @@ export const objectMeta = z.object({
   deletionGracePeriodSeconds: z.number().int().optional(),
   labels: z.record(z.string(), z.string()).optional(),
   annotations: z.record(z.string(), z.string()).optional(),
-  finalizers: z.array(z.string()).optional(),
-  ownerReferences: z.array(ownerReference).optional(),
+  finalizers: z
+    .array(z.string())
+    .meta({ 'x-kubernetes-list-type': 'set', 'x-kubernetes-patch-strategy': 'merge' })
+    .optional(),
+  ownerReferences: z
+    .array(ownerReference)
+    .meta({
+      'x-kubernetes-list-type': 'map',
+      'x-kubernetes-list-map-keys': ['uid'],
+      'x-kubernetes-patch-merge-key': 'uid',
+      'x-kubernetes-patch-strategy': 'merge',
+    })
+    .optional(),
   managedFields: z.array(z.unknown()).optional(),
   selfLink: z.string().optional(),
 });

@@ -1,0 +1,119 @@
+/** Defaults of Services, and their addresses and node ports. */
+import { randomInt } from 'node:crypto';
+import type { ApiObject } from '../../cluster-client.ts';
+import { type JsonObject, listOr, objectOr, stringOr } from '../json.ts';
+import { type Cause, invalidValue } from '../status.ts';
+import { fill, itemsOf } from './pod-defaults.ts';
+
+/** Service addresses are 10.96.0.0/16, as kubeadm has them; the API itself is the first. */
+export const API_SERVICE_ADDRESS = '10.96.0.1';
+const NODE_PORTS = { first: 30_000, last: 32_767 } as const;
+
+export function serviceDefaults(service: JsonObject): void {
+  fill(service, 'spec', {});
+  const spec = objectOr(service.spec);
+  fill(spec, 'type', 'ClusterIP');
+  fill(spec, 'sessionAffinity', 'None');
+  if (spec.sessionAffinity === 'ClientIP') {
+    fill(spec, 'sessionAffinityConfig', { clientIP: { timeoutSeconds: 10_800 } });
+  }
+  for (const port of itemsOf(spec, 'ports')) {
+    fill(port, 'protocol', 'TCP');
+    fill(port, 'targetPort', port.port);
+  }
+  if (spec.type === 'ExternalName') return void fill(service, 'status', { loadBalancer: {} });
+  fill(spec, 'internalTrafficPolicy', 'Cluster');
+  if (spec.type !== 'ClusterIP') fill(spec, 'externalTrafficPolicy', 'Cluster');
+  if (spec.type === 'LoadBalancer') fill(spec, 'allocateLoadBalancerNodePorts', true);
+  fill(service, 'status', { loadBalancer: {} });
+}
+
+function usedAddresses(services: readonly ApiObject[]): Set<string> {
+  return new Set(
+    services.flatMap((service) => listOr(objectOr(service.spec).clusterIPs).map(String)),
+  );
+}
+
+function freeAddress(used: ReadonlySet<string>): string {
+  for (;;) {
+    const address = `10.96.${randomInt(1, 255)}.${randomInt(1, 255)}`;
+    if (!used.has(address)) return address;
+  }
+}
+
+function usedNodePorts(services: readonly ApiObject[]): Set<unknown> {
+  return new Set(
+    services.flatMap((service) =>
+      itemsOf(objectOr(service.spec), 'ports').map((port) => port.nodePort),
+    ),
+  );
+}
+
+function allocateNodePorts(spec: JsonObject, services: readonly ApiObject[]): void {
+  const used = usedNodePorts(services);
+  for (const port of itemsOf(spec, 'ports')) {
+    let candidate = port.nodePort;
+    while (candidate === undefined || (candidate !== port.nodePort && used.has(candidate))) {
+      candidate = randomInt(NODE_PORTS.first, NODE_PORTS.last + 1);
+    }
+    port.nodePort = candidate;
+    used.add(candidate);
+  }
+}
+
+/**
+ * Gives the service its cluster address and node ports. `others` are the cluster's other services; `previous` is what
+ * the service was before an update, whose address it keeps.
+ */
+export function allocateServiceAddresses(
+  service: JsonObject,
+  others: readonly ApiObject[],
+  previous: ApiObject | null,
+): void {
+  const spec = objectOr(service.spec);
+  if (spec.type === 'ExternalName') {
+    for (const field of ['clusterIP', 'clusterIPs', 'ipFamilies', 'ipFamilyPolicy'])
+      delete spec[field];
+    return;
+  }
+  const before = objectOr(previous?.spec);
+  const asked = stringOr(spec.clusterIP) ?? '';
+  const kept = before.type === 'ExternalName' ? '' : (stringOr(before.clusterIP) ?? '');
+  const address = asked !== '' ? asked : kept !== '' ? kept : freeAddress(usedAddresses(others));
+  spec.clusterIP = address;
+  spec.clusterIPs = [address];
+  fill(spec, 'ipFamilies', ['IPv4']);
+  fill(spec, 'ipFamilyPolicy', 'SingleStack');
+  if (spec.type === 'NodePort' || spec.type === 'LoadBalancer') {
+    keepNodePorts(spec, before);
+    allocateNodePorts(spec, others);
+  }
+}
+
+function keepNodePorts(spec: JsonObject, before: JsonObject): void {
+  for (const port of itemsOf(spec, 'ports')) {
+    const same = itemsOf(before, 'ports').find(
+      (old) => old.port === port.port && old.protocol === port.protocol,
+    );
+    if (same?.nodePort !== undefined) fill(port, 'nodePort', same.nodePort);
+  }
+}
+
+/** Mistakes of a service's address: taken by another service, or changed after creation. */
+export function serviceAddressCauses(
+  service: JsonObject,
+  others: readonly ApiObject[],
+  previous: ApiObject | null,
+): Cause[] {
+  const address = stringOr(objectOr(service.spec).clusterIP);
+  const before = stringOr(objectOr(previous?.spec).clusterIP) ?? '';
+  if (address === undefined || address === 'None') return [];
+  if (before !== '' && before !== address && before !== 'None') {
+    return [invalidValue('spec.clusterIPs[0]', [address], 'may not change once set')];
+  }
+  if (before !== address && usedAddresses(others).has(address)) {
+    const why = `failed to allocate IP ${address}: provided IP is already allocated`;
+    return [invalidValue('spec.clusterIPs', [address], why)];
+  }
+  return [];
+}

@@ -1,0 +1,126 @@
+/** One HTTP request and its answer, as the handlers see them. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { parse as parseYaml } from 'yaml';
+import { ApiStatusError } from '../../api-status-error.ts';
+import { isObject, type JsonObject } from '../json.ts';
+import { decodeProtobuf } from '../protobuf/decode.ts';
+import { badRequest, statusObject, unsupportedMediaType } from '../status.ts';
+import type { FieldValidation, UserInfo, WriteRequest } from '../write-request.ts';
+import type { RequestInfo } from './request-info.ts';
+
+/** etcd's limit on one object is 1.5 MiB; kube-apiserver reads 3 MiB. */
+const MAX_BODY_BYTES = 3 * 1024 * 1024;
+
+export interface Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly info: RequestInfo;
+  readonly user: UserInfo;
+}
+
+async function readBody(request: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > MAX_BODY_BYTES) {
+      throw new ApiStatusError(
+        413,
+        'RequestEntityTooLarge',
+        'Request entity too large: limit is 3145728',
+      );
+    }
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+export function contentType(request: IncomingMessage): string {
+  return (request.headers['content-type'] ?? '').split(';')[0]?.trim() ?? '';
+}
+
+function parseBody(type: string, body: Buffer): unknown {
+  try {
+    if (type.endsWith('yaml')) return parseYaml(body.toString());
+    if (type === 'application/vnd.kubernetes.protobuf') return decodeProtobuf(body);
+    return JSON.parse(body.toString());
+  } catch (cause) {
+    if (cause instanceof ApiStatusError) throw cause;
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw badRequest(`error decoding the request body: ${why}`);
+  }
+}
+
+const readable = new Set([
+  '',
+  'application/json',
+  'application/yaml',
+  'application/vnd.kubernetes.protobuf',
+  'application/json-patch+json',
+  'application/merge-patch+json',
+  'application/strategic-merge-patch+json',
+  'application/apply-patch+yaml',
+]);
+
+/** The decoded body; undefined when there is none. Throws 400, 413 or 415. */
+export async function bodyOf({ request }: Exchange): Promise<unknown> {
+  const type = contentType(request);
+  const body = await readBody(request);
+  if (body.length === 0) return undefined;
+  if (!readable.has(type)) {
+    throw unsupportedMediaType(
+      `the body of the request was in an unknown format - accepted media types include: application/json, application/yaml, application/vnd.kubernetes.protobuf`,
+    );
+  }
+  return parseBody(type, body);
+}
+
+export async function objectBody(exchange: Exchange): Promise<JsonObject> {
+  const body = await bodyOf(exchange);
+  if (!isObject(body)) throw badRequest('the body of the request is no object');
+  return body;
+}
+
+export function sendJson(response: ServerResponse, status: number, body: unknown): void {
+  const text = `${JSON.stringify(body)}\n`;
+  response.writeHead(status, {
+    'Content-Type': 'application/json',
+    'Content-Length': Buffer.byteLength(text),
+  });
+  response.end(text);
+}
+
+export function sendError(response: ServerResponse, error: ApiStatusError): void {
+  if (response.headersSent) {
+    response.destroy();
+    return;
+  }
+  sendJson(response, error.code, statusObject(error));
+}
+
+function fieldValidation(query: URLSearchParams): FieldValidation {
+  const asked = query.get('fieldValidation') ?? '';
+  if (asked === '' || asked === 'Warn') return 'Warn';
+  if (asked === 'Strict' || asked === 'Ignore') return asked;
+  throw badRequest(
+    `fieldValidation: Unsupported value: "${asked}": supported values: "", "Ignore", "Warn", "Strict"`,
+  );
+}
+
+/** The name before the first slash of the User-Agent manages the fields of who names no manager. */
+function agentName(request: IncomingMessage): string {
+  return (request.headers['user-agent'] ?? 'unknown').split('/')[0] ?? 'unknown';
+}
+
+/** How this request writes. Warnings become `Warning` headers of the answer (RFC 7234 5.5, code 299). */
+export function writeRequestOf({ request, response, info, user }: Exchange): WriteRequest {
+  return {
+    user,
+    manager: info.query.get('fieldManager') ?? agentName(request),
+    fieldValidation: fieldValidation(info.query),
+    dryRun: info.query.getAll('dryRun').includes('All'),
+    warn: (message) => {
+      response.appendHeader('Warning', `299 - ${JSON.stringify(message)}`);
+    },
+  };
+}

@@ -1,0 +1,101 @@
+/** The life of namespaces: what each holds from the start, and that it ends only when it is empty. */
+import type { ApiObject, ClusterClient, ResourceKey } from '../cluster-client.ts';
+import { listOr, objectOr } from './json.ts';
+import type { ResourceRegistry } from './resource-registry.ts';
+import type { Storage, StoredEvent } from './storage.ts';
+
+const serviceAccounts: ResourceKey = { group: '', version: 'v1', plural: 'serviceaccounts' };
+const configMaps: ResourceKey = { group: '', version: 'v1', plural: 'configmaps' };
+const FINALIZER = 'kubernetes';
+
+interface NamespaceDependencies {
+  readonly storage: Storage;
+  readonly registry: ResourceRegistry;
+  readonly client: ClusterClient;
+  /** The cluster's CA certificate, PEM: `kube-root-ca.crt` of every namespace. */
+  readonly caPem: string;
+}
+
+export class NamespaceController implements Disposable {
+  readonly #dependencies: NamespaceDependencies;
+  readonly #subscription: Disposable;
+
+  constructor(dependencies: NamespaceDependencies) {
+    this.#dependencies = dependencies;
+    const { storage } = dependencies;
+    for (const namespace of storage.list('/namespaces')) this.#consider(namespace);
+    this.#subscription = storage.subscribe((event) => this.#observe(event));
+  }
+
+  [Symbol.dispose](): void {
+    this.#subscription[Symbol.dispose]();
+  }
+
+  #observe(event: StoredEvent): void {
+    if (event.collection === '/namespaces') {
+      if (event.type !== 'deleted') queueMicrotask(() => this.#consider(event.object));
+      return;
+    }
+    if (event.type !== 'deleted') return;
+    const { namespace } = event.object.metadata;
+    if (namespace === undefined) return;
+    queueMicrotask(() => {
+      const holder = this.#dependencies.storage.get('/namespaces', '', namespace);
+      if (holder !== null) this.#consider(holder);
+    });
+  }
+
+  #consider(namespace: ApiObject): void {
+    const work =
+      namespace.metadata.deletionTimestamp === undefined
+        ? this.#furnish(namespace.metadata.name)
+        : this.#empty(namespace);
+    // What failed (a conflict, an object that went meanwhile) is tried again at the next event.
+    work.catch(() => undefined);
+  }
+
+  /** A `default` service account and the CA's certificate, restored when somebody deletes them. */
+  async #furnish(namespace: string): Promise<void> {
+    const { storage, client, caPem } = this.#dependencies;
+    if (storage.get('/serviceaccounts', namespace, 'default') === null) {
+      await client.create(serviceAccounts, {
+        apiVersion: 'v1',
+        kind: 'ServiceAccount',
+        metadata: { name: 'default', namespace },
+      });
+    }
+    const trust = storage.get('/configmaps', namespace, 'kube-root-ca.crt');
+    if (trust === null) {
+      await client.create(configMaps, {
+        apiVersion: 'v1',
+        kind: 'ConfigMap',
+        metadata: { name: 'kube-root-ca.crt', namespace },
+        data: { 'ca.crt': caPem },
+      });
+    } else if (objectOr(trust.data)['ca.crt'] !== caPem) {
+      await client.update(configMaps, { ...trust, data: { 'ca.crt': caPem } });
+    }
+  }
+
+  async #empty(namespace: ApiObject): Promise<void> {
+    const { storage, registry, client } = this.#dependencies;
+    const { name } = namespace.metadata;
+    let left = 0;
+    for (const collection of storage.collections()) {
+      const resource = registry.ofCollection(collection);
+      if (resource === null || !resource.namespaced) continue;
+      for (const object of storage.list(collection, name)) {
+        left++;
+        if (object.metadata.deletionTimestamp === undefined) {
+          await client.delete(resource, { name: object.metadata.name, namespace: name });
+        }
+      }
+    }
+    const finalizers = listOr(objectOr(namespace.spec).finalizers);
+    if (left > 0 || !finalizers.includes(FINALIZER)) return;
+    const current = storage.get('/namespaces', '', name);
+    if (current === null || current.metadata.deletionTimestamp === undefined) return;
+    const spec = { finalizers: finalizers.filter((item) => item !== FINALIZER) };
+    await client.update({ group: '', version: 'v1', plural: 'namespaces' }, { ...current, spec });
+  }
+}

@@ -1,0 +1,140 @@
+/** The failures of the API as `ApiStatusError`s, worded as kube-apiserver words them. */
+import { ApiStatusError } from '../api-status-error.ts';
+import type { JsonObject } from './json.ts';
+
+export interface Cause {
+  readonly reason: string;
+  readonly message: string;
+  readonly field: string;
+}
+
+export interface NamedKind {
+  readonly group: string;
+  readonly plural: string;
+  readonly kind: string;
+}
+
+function qualified(resource: NamedKind): string {
+  return resource.group === '' ? resource.plural : `${resource.plural}.${resource.group}`;
+}
+
+function details(resource: NamedKind, name: string, kind = resource.plural): JsonObject {
+  return { name, ...(resource.group === '' ? {} : { group: resource.group }), kind };
+}
+
+export function notFound(resource: NamedKind, name: string): ApiStatusError {
+  const message = `${qualified(resource)} "${name}" not found`;
+  return new ApiStatusError(404, 'NotFound', message, details(resource, name));
+}
+
+/** A path that no resource answers to. */
+export function noSuchResource(): ApiStatusError {
+  return new ApiStatusError(
+    404,
+    'NotFound',
+    'the server could not find the requested resource',
+    {},
+  );
+}
+
+export function alreadyExists(resource: NamedKind, name: string): ApiStatusError {
+  const message = `${qualified(resource)} "${name}" already exists`;
+  return new ApiStatusError(409, 'AlreadyExists', message, details(resource, name));
+}
+
+export function conflict(resource: NamedKind, name: string, why: string): ApiStatusError {
+  const message = `Operation cannot be fulfilled on ${qualified(resource)} "${name}": ${why}`;
+  return new ApiStatusError(409, 'Conflict', message, details(resource, name));
+}
+
+export function staleVersion(resource: NamedKind, name: string): ApiStatusError {
+  return conflict(
+    resource,
+    name,
+    'the object has been modified; please apply your changes to the latest version and try again',
+  );
+}
+
+export function badRequest(message: string): ApiStatusError {
+  return new ApiStatusError(400, 'BadRequest', message);
+}
+
+export function methodNotAllowed(message: string): ApiStatusError {
+  return new ApiStatusError(405, 'MethodNotAllowed', message, {});
+}
+
+export function unsupportedMediaType(message: string): ApiStatusError {
+  return new ApiStatusError(415, 'UnsupportedMediaType', message);
+}
+
+/** 410: the revision is older than the history that is kept; the client lists again. */
+export function expired(message: string): ApiStatusError {
+  return new ApiStatusError(410, 'Expired', message);
+}
+
+/** 422 with every mistake; `kind` empty names no object (as for a patch that does not decode). */
+export function invalid(
+  resource: { readonly group: string; readonly kind: string },
+  name: string,
+  causes: readonly Cause[],
+): ApiStatusError {
+  const listed = causes.map((cause) => `${cause.field}: ${cause.message}`);
+  const what = listed.length === 1 ? listed[0] : `[${listed.join(', ')}]`;
+  const kind = resource.group === '' ? resource.kind : `${resource.kind}.${resource.group}`;
+  return new ApiStatusError(422, 'Invalid', `${kind} "${name}" is invalid: ${what}`, {
+    ...(name === '' ? {} : { name }),
+    ...(resource.group === '' ? {} : { group: resource.group }),
+    ...(resource.kind === '' ? {} : { kind: resource.kind }),
+    causes,
+  });
+}
+
+export function invalidValue(field: string, value: unknown, why: string): Cause {
+  return {
+    reason: 'FieldValueInvalid',
+    message: `Invalid value: ${JSON.stringify(value)}: ${why}`,
+    field,
+  };
+}
+
+export function requiredValue(field: string, why = ''): Cause {
+  return {
+    reason: 'FieldValueRequired',
+    message: `Required value${why === '' ? '' : `: ${why}`}`,
+    field,
+  };
+}
+
+export function unsupportedValue(
+  field: string,
+  value: unknown,
+  supported: readonly unknown[],
+): Cause {
+  const listed = supported.map((item) => JSON.stringify(item)).join(', ');
+  return {
+    reason: 'FieldValueNotSupported',
+    message: `Unsupported value: ${JSON.stringify(value)}: supported values: ${listed}`,
+    field,
+  };
+}
+
+/** The `Status` object that answers a failed request. */
+export function statusObject(error: ApiStatusError): JsonObject {
+  return {
+    kind: 'Status',
+    apiVersion: 'v1',
+    metadata: {},
+    status: 'Failure',
+    message: error.message,
+    reason: error.reason,
+    ...(error.details === null ? {} : { details: error.details }),
+    code: error.code,
+  };
+}
+
+/** Any thrown value as an API failure: what is not one already is an internal error. */
+export function toApiStatusError(cause: unknown): ApiStatusError {
+  if (cause instanceof ApiStatusError) return cause;
+  const message = cause instanceof Error ? cause.message : String(cause);
+  return new ApiStatusError(500, 'InternalError', `Internal error occurred: ${message}`);
+}
