@@ -1,0 +1,240 @@
+// hot path: every byte that arrives on an HTTP/1.1 connection
+import type { HeaderList } from './headers.ts';
+import { type BodyFraming, MAX_HEAD_BYTES, type Parsed, parseFields } from './parse.ts';
+import { badRequest, type HttpProblem } from './problem.ts';
+
+const CR = 0x0d;
+const LF = 0x0a;
+const MAX_CHUNK_LINE_BYTES = 256;
+const CHUNK_SIZE = /^([0-9a-fA-F]{1,12})(?:[ \t]*;[\t\x20-\x7e\x80-\xff]*)?$/;
+const HEAD_END = Buffer.from('\r\n\r\n');
+const NO_TRAILERS: HeaderList = [];
+
+/** Receives one message after another. Nothing arrives between `onEnd` and the next call of `next`. */
+export interface MessageHandler<Head> {
+  /** Says how the body ends, or refuses the message. */
+  onHead(head: Head): Parsed<BodyFraming | { readonly kind: 'raw' }>;
+  onData(chunk: Buffer): void;
+  onEnd(trailers: HeaderList): void;
+  /** The connection cannot be read any further. */
+  onProblem(problem: HttpProblem): void;
+}
+
+/**
+ * ```
+ * head ─► length ─────────────────────────────► done ─next()─► head
+ *   ├───► chunk-size ─► chunk-data ─► chunk-end     ▲
+ *   │         └── size 0 ─► trailers ───────────────┤
+ *   ├───► until-close ── end of stream ─────────────┘
+ *   └───► raw: everything that follows is data, for ever (upgrades)
+ * ```
+ */
+type State =
+  | 'head'
+  | 'length'
+  | 'chunk-size'
+  | 'chunk-data'
+  | 'chunk-end'
+  | 'trailers'
+  | 'until-close'
+  | 'raw'
+  | 'done'
+  | 'failed';
+
+/** Splits a byte stream into HTTP/1.1 messages, strictly (RFC 9112; spec l7 3.10). */
+export class MessageReader<Head> {
+  readonly #parseHead: (text: string) => Parsed<Head>;
+  readonly #handler: MessageHandler<Head>;
+  #state: State = 'head';
+  #pending: Buffer | null = null;
+  #left = 0;
+  #isReading = false;
+  #ended = false;
+
+  constructor(parseHead: (text: string) => Parsed<Head>, handler: MessageHandler<Head>) {
+    this.#parseHead = parseHead;
+    this.#handler = handler;
+  }
+
+  /** True between messages, with no byte of the next one read. */
+  get isIdle(): boolean {
+    return this.#state === 'head' && this.#pending === null;
+  }
+
+  /** True while a message is under way that the end of the stream would cut. */
+  get isIncomplete(): boolean {
+    return this.#state !== 'done' && this.#state !== 'failed' && !this.isIdle;
+  }
+
+  push(chunk: Buffer): void {
+    this.#pending = this.#pending === null ? chunk : Buffer.concat([this.#pending, chunk]);
+    this.#read();
+  }
+
+  /** The message that ended is dealt with; the next one may be read. */
+  next(): void {
+    if (this.#state !== 'done') return;
+    this.#state = 'head';
+    if (this.#pending !== null) this.#read();
+    else if (this.#ended) this.finish();
+  }
+
+  /** The stream ended. A body that lasts until then is complete; any other message is cut. */
+  finish(): void {
+    this.#ended = true;
+    if (this.#state === 'until-close' || this.#state === 'raw') {
+      this.#state = 'done';
+      this.#handler.onEnd(NO_TRAILERS);
+    } else if (this.isIncomplete) {
+      this.#fail(badRequest('connection ended within a message'));
+    }
+  }
+
+  #read(): void {
+    if (this.#isReading) return;
+    this.#isReading = true;
+    while (this.#pending !== null && this.#step(this.#pending));
+    this.#isReading = false;
+  }
+
+  /** Consumes what it can; false when more bytes, or `next`, are needed. */
+  #step(bytes: Buffer): boolean {
+    switch (this.#state) {
+      case 'head':
+        return this.#readHead(bytes);
+      case 'length':
+        return this.#readLength(bytes);
+      case 'chunk-size':
+        return this.#readChunkSize(bytes);
+      case 'chunk-data':
+        return this.#readChunkData(bytes);
+      case 'chunk-end':
+        return this.#readChunkEnd(bytes);
+      case 'trailers':
+        return this.#readTrailers(bytes);
+      case 'until-close':
+      case 'raw':
+        this.#pending = null;
+        this.#handler.onData(bytes);
+        return false;
+      case 'done':
+      case 'failed':
+        return false;
+    }
+  }
+
+  #readHead(bytes: Buffer): boolean {
+    // Empty lines before a request line are to be ignored (RFC 9112 2.2).
+    if (bytes.length >= 2 && bytes[0] === CR && bytes[1] === LF) return this.#consume(bytes, 2);
+    const end = bytes.indexOf(HEAD_END);
+    if (end < 0 || end > MAX_HEAD_BYTES) {
+      if (bytes.length <= MAX_HEAD_BYTES) return false;
+      return this.#fail({
+        status: 431,
+        details: 'request_headers_too_large',
+        message: `head of more than ${MAX_HEAD_BYTES} bytes`,
+      });
+    }
+    const parsed = this.#parseHead(bytes.toString('latin1', 0, end));
+    this.#consume(bytes, end + HEAD_END.length);
+    if (!parsed.ok) return this.#fail(parsed.error);
+    const framing = this.#handler.onHead(parsed.value);
+    if (!framing.ok) return this.#fail(framing.error);
+    return this.#beginBody(framing.value);
+  }
+
+  #beginBody(framing: BodyFraming | { readonly kind: 'raw' }): boolean {
+    switch (framing.kind) {
+      case 'none':
+        return this.#end(NO_TRAILERS);
+      case 'length':
+        this.#left = framing.bytes;
+        this.#state = 'length';
+        return true;
+      case 'chunked':
+        this.#state = 'chunk-size';
+        return true;
+      case 'until-close':
+      case 'raw':
+        this.#state = framing.kind;
+        return true;
+    }
+  }
+
+  #readLength(bytes: Buffer): boolean {
+    const isLast = bytes.length >= this.#left;
+    const chunk = bytes.length > this.#left ? bytes.subarray(0, this.#left) : bytes;
+    this.#consume(bytes, chunk.length);
+    this.#left -= chunk.length;
+    this.#handler.onData(chunk);
+    return isLast ? this.#end(NO_TRAILERS) : true;
+  }
+
+  #readChunkSize(bytes: Buffer): boolean {
+    const end = bytes.indexOf(LF);
+    if (end < 0) {
+      if (bytes.length <= MAX_CHUNK_LINE_BYTES) return false;
+      return this.#fail(badRequest('chunk size line too long'));
+    }
+    if (end === 0 || end > MAX_CHUNK_LINE_BYTES || bytes[end - 1] !== CR) {
+      return this.#fail(badRequest('malformed chunk size line'));
+    }
+    const [, size] = CHUNK_SIZE.exec(bytes.toString('latin1', 0, end - 1)) ?? [];
+    if (size === undefined) return this.#fail(badRequest('malformed chunk size'));
+    this.#left = Number.parseInt(size, 16);
+    this.#state = this.#left === 0 ? 'trailers' : 'chunk-data';
+    return this.#consume(bytes, end + 1);
+  }
+
+  #readChunkData(bytes: Buffer): boolean {
+    const isLast = bytes.length >= this.#left;
+    const chunk = bytes.length > this.#left ? bytes.subarray(0, this.#left) : bytes;
+    this.#consume(bytes, chunk.length);
+    this.#left -= chunk.length;
+    if (isLast) this.#state = 'chunk-end';
+    this.#handler.onData(chunk);
+    return true;
+  }
+
+  #readChunkEnd(bytes: Buffer): boolean {
+    if (bytes.length < 2) return false;
+    if (bytes[0] !== CR || bytes[1] !== LF)
+      return this.#fail(badRequest('chunk longer than its size'));
+    this.#state = 'chunk-size';
+    return this.#consume(bytes, 2);
+  }
+
+  #readTrailers(bytes: Buffer): boolean {
+    if (bytes.length >= 2 && bytes[0] === CR && bytes[1] === LF) {
+      this.#consume(bytes, 2);
+      return this.#end(NO_TRAILERS);
+    }
+    const end = bytes.indexOf(HEAD_END);
+    if (end < 0) {
+      if (bytes.length <= MAX_HEAD_BYTES) return false;
+      return this.#fail(badRequest('trailers too long'));
+    }
+    const trailers = parseFields(bytes.toString('latin1', 0, end), 0);
+    this.#consume(bytes, end + HEAD_END.length);
+    return trailers.ok ? this.#end(trailers.value) : this.#fail(trailers.error);
+  }
+
+  #consume(bytes: Buffer, count: number): true {
+    this.#pending = count === bytes.length ? null : bytes.subarray(count);
+    return true;
+  }
+
+  /** The handler may call `next` at once, so the state changes first. */
+  #end(trailers: HeaderList): boolean {
+    this.#state = 'done';
+    this.#handler.onEnd(trailers);
+    return this.#state !== 'done';
+  }
+
+  #fail(problem: HttpProblem): false {
+    this.#state = 'failed';
+    this.#pending = null;
+    this.#handler.onProblem(problem);
+    return false;
+  }
+}

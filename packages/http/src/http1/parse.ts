@@ -1,0 +1,218 @@
+// hot path: every message head
+import { getHeader, type HeaderList } from './headers.ts';
+import { badRequest, type HttpProblem } from './problem.ts';
+
+/** Start line and fields of a request. */
+export interface RequestHead {
+  readonly method: string;
+  /** As sent: origin form (`/path?query`), absolute form, authority form (CONNECT) or `*`. */
+  readonly target: string;
+  /** 0 for HTTP/1.0, 1 for HTTP/1.1. */
+  readonly minorVersion: 0 | 1;
+  readonly headers: HeaderList;
+}
+
+/** Status line and fields of a response. */
+export interface ResponseHead {
+  readonly status: number;
+  readonly reason: string;
+  readonly minorVersion: 0 | 1;
+  readonly headers: HeaderList;
+}
+
+/** How the end of a body is found (RFC 9112 6.3). */
+export type BodyFraming =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'length'; readonly bytes: number }
+  | { readonly kind: 'chunked' }
+  | { readonly kind: 'until-close' };
+
+export type Parsed<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly error: HttpProblem };
+
+/** Bytes of a head, its final empty line included (spec l7 3.10). */
+export const MAX_HEAD_BYTES: number = 60 * 1024;
+export const MAX_HEADERS = 100;
+
+const METHOD = /^[A-Z][A-Z0-9_-]{0,31}$/;
+const TARGET = /^[\x21-\x7e\x80-\xff]+$/;
+const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
+const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: ([\t\x20-\x7e\x80-\xff]*))?$/;
+const DIGITS = /^\d{1,15}$/;
+
+const NO_BODY: BodyFraming = { kind: 'none' };
+const CHUNKED: BodyFraming = { kind: 'chunked' };
+const UNTIL_CLOSE: BodyFraming = { kind: 'until-close' };
+
+/** `text` is the head in latin1 without its final empty line. */
+export function parseRequestHead(text: string): Parsed<RequestHead> {
+  const lineEnd = endOfLine(text, 0);
+  const first = text.indexOf(' ');
+  const last = text.lastIndexOf(' ', lineEnd - 1);
+  if (first <= 0 || last <= first || last > lineEnd) return fail('malformed request line');
+  const method = text.slice(0, first);
+  const target = text.slice(first + 1, last);
+  if (!METHOD.test(method)) return fail('invalid method');
+  if (!TARGET.test(target)) return fail('invalid request target');
+  const version = parseVersion(text.slice(last + 1, lineEnd));
+  if (version === null) return unsupportedVersion(text.slice(last + 1, lineEnd));
+  const headers = parseFields(text, lineEnd + 2);
+  if (!headers.ok) return headers;
+  return { ok: true, value: { method, target, minorVersion: version, headers: headers.value } };
+}
+
+/** Exactly one Host, with a value that cannot be mistaken for something else (RFC 9112 3.2). */
+export function checkHost(head: RequestHead): HttpProblem | null {
+  let seen = 0;
+  for (let i = 0; i < head.headers.length; i += 2) {
+    if (head.headers[i] !== 'host') continue;
+    seen += 1;
+    if (/[\s,/@]/.test(head.headers[i + 1]!)) return badRequest('invalid Host');
+  }
+  if (seen === 1 || (seen === 0 && head.minorVersion === 0)) return null;
+  if (seen === 0) return { status: 400, details: 'missing_host_header', message: 'missing Host' };
+  return badRequest('more than one Host');
+}
+
+export function parseResponseHead(text: string): Parsed<ResponseHead> {
+  const lineEnd = endOfLine(text, 0);
+  const [, minor, status, reason = ''] = STATUS_LINE.exec(text.slice(0, lineEnd)) ?? [];
+  if (minor === undefined || status === undefined) return fail('malformed status line');
+  const headers = parseFields(text, lineEnd + 2);
+  if (!headers.ok) return headers;
+  return {
+    ok: true,
+    value: {
+      status: Number(status),
+      reason,
+      minorVersion: minor === '0' ? 0 : 1,
+      headers: headers.value,
+    },
+  };
+}
+
+/** Header or trailer fields from `start` to the end of the text. */
+export function parseFields(text: string, start: number): Parsed<HeaderList> {
+  const headers: HeaderList = [];
+  for (let at = start; at < text.length; ) {
+    const end = endOfLine(text, at);
+    const colon = text.indexOf(':', at);
+    if (colon <= at || colon > end) return fail('header line without a name');
+    const name = text.slice(at, colon);
+    const value = text.slice(colon + 1, end).trim();
+    // A name with trailing blanks, or a line that continues the one before it, fails here too.
+    if (!NAME.test(name)) return fail('invalid header name');
+    if (!VALUE.test(value)) return fail(`invalid value of header ${name}`);
+    headers.push(name.toLowerCase(), value);
+    if (headers.length > 2 * MAX_HEADERS) return tooManyHeaders();
+    at = end + 2;
+  }
+  return { ok: true, value: headers };
+}
+
+/** How a request's body ends; anything ambiguous is refused, because two readers could disagree (RFC 9112 6.3). */
+export function requestFraming(head: RequestHead): Parsed<BodyFraming> {
+  const framing = declaredFraming(head.headers, head.minorVersion);
+  if (!framing.ok || framing.value !== null) return framing as Parsed<BodyFraming>;
+  return { ok: true, value: NO_BODY };
+}
+
+/** How a response's body ends, given the method that it answers. */
+export function responseFraming(head: ResponseHead, method: string): Parsed<BodyFraming> {
+  const { status } = head;
+  const bodiless = method === 'HEAD' || status < 200 || status === 204 || status === 304;
+  const framing = declaredFraming(head.headers, head.minorVersion);
+  if (!framing.ok) return framing;
+  if (bodiless || (method === 'CONNECT' && status < 300)) return { ok: true, value: NO_BODY };
+  return { ok: true, value: framing.value ?? UNTIL_CLOSE };
+}
+
+function declaredFraming(
+  headers: readonly string[],
+  minorVersion: 0 | 1,
+): Parsed<BodyFraming | null> {
+  let length: string | null = null;
+  let coding: string | null = null;
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = headers[i];
+    const value = headers[i + 1]!;
+    if (name === 'content-length') {
+      if (length !== null && length !== value) return fail('differing Content-Length');
+      length = value;
+    } else if (name === 'transfer-encoding') {
+      coding = coding === null ? value : `${coding},${value}`;
+    }
+  }
+  if (coding !== null) return transferCoding(coding, { hasLength: length !== null, minorVersion });
+  if (length === null) return { ok: true, value: null };
+  if (!DIGITS.test(length)) return fail('invalid Content-Length');
+  const bytes = Number(length);
+  return { ok: true, value: bytes === 0 ? NO_BODY : { kind: 'length', bytes } };
+}
+
+function transferCoding(
+  coding: string,
+  { hasLength, minorVersion }: { readonly hasLength: boolean; readonly minorVersion: 0 | 1 },
+): Parsed<BodyFraming> {
+  if (hasLength) return fail('both Content-Length and Transfer-Encoding');
+  if (minorVersion === 0) return fail('Transfer-Encoding in HTTP/1.0');
+  if (coding.toLowerCase() !== 'chunked') {
+    return {
+      ok: false,
+      error: {
+        status: 501,
+        details: 'http1.invalid_transfer_encoding',
+        message: 'unsupported Transfer-Encoding',
+      },
+    };
+  }
+  return { ok: true, value: CHUNKED };
+}
+
+/** Whether the connection may carry another message after this one (RFC 9112 9.3). */
+export function keepsAlive(head: RequestHead | ResponseHead): boolean {
+  const connection = getHeader(head.headers, 'connection')?.toLowerCase() ?? '';
+  if (connection === '') return head.minorVersion === 1;
+  const options = connection.split(',').map((option) => option.trim());
+  if (options.includes('close')) return false;
+  return head.minorVersion === 1 || options.includes('keep-alive');
+}
+
+function endOfLine(text: string, from: number): number {
+  const end = text.indexOf('\r\n', from);
+  return end < 0 ? text.length : end;
+}
+
+function parseVersion(text: string): 0 | 1 | null {
+  if (text === 'HTTP/1.1') return 1;
+  return text === 'HTTP/1.0' ? 0 : null;
+}
+
+function unsupportedVersion(text: string): Parsed<never> {
+  if (!/^HTTP\/\d\.\d$/.test(text)) return fail('malformed request line');
+  return {
+    ok: false,
+    error: {
+      status: 505,
+      details: 'http1.unsupported_version',
+      message: `unsupported version ${text}`,
+    },
+  };
+}
+
+function tooManyHeaders(): Parsed<never> {
+  return {
+    ok: false,
+    error: {
+      status: 431,
+      details: 'http1.too_many_headers',
+      message: `more than ${MAX_HEADERS} headers`,
+    },
+  };
+}
+
+function fail(message: string): Parsed<never> {
+  return { ok: false, error: badRequest(message) };
+}

@@ -1,0 +1,16 @@
+export type {
+  ClientExchange,
+  ClientFailure,
+  ResponseListener,
+} from './http1/client-connection.ts';
+export { ClientConnection } from './http1/client-connection.ts';
+export type { HeaderList } from './http1/headers.ts';
+export { getHeader, joinHeader, removeHeader, setHeader } from './http1/headers.ts';
+export type { BodyFraming, RequestHead, ResponseHead } from './http1/parse.ts';
+export type { HttpProblem } from './http1/problem.ts';
+export type {
+  RequestListener,
+  ServerConnectionHandler,
+  ServerExchange,
+} from './http1/server-connection.ts';
+export { ServerConnection } from './http1/server-connection.ts';
