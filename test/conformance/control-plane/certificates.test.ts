@@ -1,0 +1,167 @@
+import { execFileSync } from 'node:child_process';
+import { X509Certificate } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { grpcMethods } from '@aquifer/wire';
+import {
+  IstioCertificateRequestSchema,
+  type IstioCertificateResponse,
+  IstioCertificateService,
+} from '@aquifer/wire/gen/istio/ca_pb';
+import { create } from '@bufbuild/protobuf';
+import { status } from '@grpc/grpc-js';
+import { expect, onTestFinished, test } from 'vitest';
+import {
+  namespaceObject,
+  podObject,
+  type RunningControlPlane,
+  startTestControlPlane,
+} from '../../fixtures/control-plane.ts';
+import { eventually } from '../../fixtures/eventually.ts';
+
+const METHOD = grpcMethods(IstioCertificateService).createCertificate;
+const ZTUNNEL = podObject('istio-system', 'ztunnel-1', { account: 'ztunnel', uid: 'zt-1' });
+const OBJECTS = [
+  namespaceObject('istio-system'),
+  namespaceObject('shop'),
+  ZTUNNEL,
+  podObject('shop', 'web', { account: 'web' }),
+  podObject('shop', 'far', { account: 'far', node: 'n2' }),
+];
+const WEB = 'spiffe://cluster.local/ns/shop/sa/web';
+
+function start(): Promise<RunningControlPlane> {
+  return startTestControlPlane(OBJECTS, (api) => {
+    const username = 'system:serviceaccount:istio-system:ztunnel';
+    api.tokens.set('zt', { username, pod: { name: 'ztunnel-1', uid: 'zt-1' } });
+    api.tokens.set('old', { username, pod: { name: 'ztunnel-1', uid: 'zt-0' } });
+    const pod = { name: 'web', uid: 'uid-web' };
+    api.tokens.set('web', { username: 'system:serviceaccount:shop:web', pod });
+  });
+}
+
+/** A request that asks for somebody else's names, which must not matter. */
+function csr(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'aquifer-csr-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1'];
+  const names = [
+    '-subj',
+    '/CN=x',
+    '-addext',
+    'subjectAltName=URI:spiffe://cluster.local/ns/a/sa/b',
+  ];
+  const files = ['-keyout', join(folder, 'key.pem'), '-out', join(folder, 'csr.pem')];
+  execFileSync('openssl', ['req', '-new', '-nodes', ...key, ...names, ...files], { stdio: 'pipe' });
+  return readFileSync(join(folder, 'csr.pem'), 'utf8');
+}
+
+interface Ask {
+  readonly token: string | null;
+  readonly impersonate?: string;
+  readonly seconds?: number;
+  readonly csr?: string;
+}
+
+function ask(plane: RunningControlPlane, request: Ask): Promise<IstioCertificateResponse> {
+  const { token, impersonate, seconds = 0 } = request;
+  const message = create(IstioCertificateRequestSchema, {
+    csr: request.csr ?? csr(),
+    validityDuration: BigInt(seconds),
+    ...(impersonate !== undefined && { metadata: { ImpersonatedIdentity: impersonate } }),
+  });
+  return plane.call(METHOD, message, token);
+}
+
+test('a node proxy gets a certificate for a pod of its node, for 24 hours unless it asks otherwise', async () => {
+  const plane = await start();
+  const { certChain } = await ask(plane, { token: 'zt', impersonate: WEB });
+  const leaf = new X509Certificate(certChain[0]!);
+  expect(leaf.subjectAltName).toBe(`URI:${WEB}`);
+  expect(leaf.checkIssued(new X509Certificate(plane.app.rootBundle))).toBe(true);
+  expect(certChain.at(-1)).toBe(plane.app.rootBundle);
+  const hours = (leaf.validToDate.getTime() - leaf.validFromDate.getTime()) / 3_600_000;
+  expect(hours).toBeCloseTo(24 + 2 / 60, 2);
+  const short = await ask(plane, { token: 'zt', impersonate: WEB, seconds: 60 });
+  const shortLeaf = new X509Certificate(short.certChain[0]!);
+  expect(shortLeaf.validToDate.getTime() - Date.now()).toBeLessThanOrEqual(60_000);
+});
+
+test('a workload that asks for itself gets its own identity', async () => {
+  const { certChain } = await ask(await start(), { token: 'web' });
+  expect(new X509Certificate(certChain[0]!).subjectAltName).toBe(`URI:${WEB}`);
+});
+
+const REFUSED = 'request impersonation authentication failure';
+
+test.for([
+  {
+    who: 'a node proxy for a pod of another node',
+    ask: { token: 'zt', impersonate: WEB.replace('web', 'far') },
+  },
+  {
+    who: 'a node proxy for an account without pods',
+    ask: { token: 'zt', impersonate: WEB.replace('web', 'no') },
+  },
+  {
+    who: 'a node proxy for another trust domain',
+    ask: { token: 'zt', impersonate: WEB.replace('cluster', 'evil') },
+  },
+  { who: 'a node proxy for what is no identity', ask: { token: 'zt', impersonate: 'spiffe://x' } },
+  { who: 'a replaced node proxy', ask: { token: 'old', impersonate: WEB } },
+  { who: 'a workload for another', ask: { token: 'web', impersonate: WEB } },
+])('impersonation by $who is refused', async ({ ask: request }) => {
+  await expect(ask(await start(), request)).rejects.toMatchObject({
+    code: status.UNAUTHENTICATED,
+    details: REFUSED,
+  });
+});
+
+test.for([
+  { what: 'no token', ask: { token: null }, code: status.UNAUTHENTICATED },
+  { what: 'an unknown token', ask: { token: 'x' }, code: status.UNAUTHENTICATED },
+  { what: 'no CSR', ask: { token: 'web', csr: '' }, code: status.INVALID_ARGUMENT },
+  {
+    what: 'a lifetime over 90 days',
+    ask: { token: 'web', seconds: 7_776_001 },
+    code: status.INVALID_ARGUMENT,
+  },
+  {
+    what: 'a negative lifetime',
+    ask: { token: 'web', seconds: -1 },
+    code: status.INVALID_ARGUMENT,
+  },
+])('a request with $what is refused', async ({ ask: request, code }) => {
+  await expect(ask(await start(), request)).rejects.toMatchObject({ code });
+});
+
+test('a token of a deleted pod is refused', async () => {
+  const plane = await start();
+  plane.api.remove(ZTUNNEL);
+  await eventually(
+    () => plane.app.publisher.current?.state.Pod.get('istio-system', 'ztunnel-1') === undefined,
+  );
+  await expect(ask(plane, { token: 'zt', impersonate: WEB })).rejects.toMatchObject({
+    code: status.UNAUTHENTICATED,
+    details: REFUSED,
+  });
+});
+
+test('the root is kept in a Secret and published in every namespace', async () => {
+  const plane = await start();
+  const roots = await eventually(() => {
+    const written = plane.api.writes.filter(({ path }) => path.endsWith('/istio-ca-root-cert'));
+    return written.length === 2 ? written : null;
+  });
+  expect(roots.map(({ path }) => path.split('/')[4] ?? '').toSorted()).toEqual([
+    'istio-system',
+    'shop',
+  ]);
+  expect(roots[0]!.body).toMatchObject({ data: { 'root-cert.pem': plane.app.rootBundle } });
+  const secret = plane.api.writes.find(({ path }) => path.endsWith('/secrets'));
+  expect(secret!.body).toMatchObject({
+    type: 'istio.io/ca-root',
+    metadata: { name: 'istio-ca-secret' },
+  });
+});
