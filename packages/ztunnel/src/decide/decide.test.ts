@@ -1,0 +1,226 @@
+import { WorkloadStore } from '@aquifer/control-plane-client';
+import type { GatewayAddress, Service, Workload } from '@aquifer/model';
+import { encodeService, encodeWorkload } from '@aquifer/wire';
+import { AddressSchema } from '@aquifer/wire/gen/istio/workload_pb';
+import { create, toBinary } from '@bufbuild/protobuf';
+import { describe, expect, test } from 'vitest';
+import { aService, aWorkload } from '../../../../test/fixtures/mesh-objects.ts';
+import { decideInbound, guessService } from './inbound-route.ts';
+import { decideOutbound } from './outbound-route.ts';
+
+const SERVER_KEY = 'shop/server.shop.svc.cluster.local';
+const client = aWorkload({ name: 'client', addresses: ['10.0.0.1'] });
+const server = aWorkload({ name: 'server', addresses: ['10.0.0.2'], services: [SERVER_KEY] });
+const plain = aWorkload({ name: 'plain', addresses: ['10.0.0.3'], protocol: 'tcp' });
+const service = aService({ name: 'server', vip: '10.96.0.1', subjectAltNames: ['spiffe://other'] });
+const waypointService = aService({
+  name: 'waypoint',
+  vip: '10.96.0.9',
+  ports: [{ servicePort: 15008, targetPort: 15008, appProtocol: 'unknown' }],
+});
+const waypointPod = aWorkload({
+  name: 'waypoint-0',
+  serviceAccount: 'waypoint',
+  addresses: ['10.0.0.9'],
+  services: ['shop/waypoint.shop.svc.cluster.local'],
+});
+const viaAddress: GatewayAddress = {
+  destination: { kind: 'address', network: '', address: '10.96.0.9' },
+  hboneMtlsPort: 15008,
+};
+const viaHostname: GatewayAddress = {
+  destination: { kind: 'hostname', namespace: 'shop', hostname: 'waypoint.shop.svc.cluster.local' },
+  hboneMtlsPort: 15008,
+};
+
+function storeOf(workloads: readonly Workload[], services: readonly Service[]): WorkloadStore {
+  const store = new WorkloadStore();
+  const types = [
+    ...workloads.map((value) => ({ case: 'workload' as const, value: encodeWorkload(value) })),
+    ...services.map((value) => ({ case: 'service' as const, value: encodeService(value) })),
+  ];
+  const resources = types.map((type, i) => ({
+    name: String(i),
+    body: toBinary(AddressSchema, create(AddressSchema, { type })),
+  }));
+  store.applyAddresses({ resources, removed: [] });
+  return store;
+}
+
+const everything = [client, server, plain, waypointPod];
+
+function route(
+  target: string,
+  options: {
+    services?: Service[];
+    workloads?: Workload[];
+    source?: Workload;
+    random?: number;
+  } = {},
+) {
+  const {
+    services = [service, waypointService],
+    workloads = everything,
+    source = client,
+  } = options;
+  const [ip = '', port = ''] = target.split(':');
+  return decideOutbound(storeOf(workloads, services), {
+    source,
+    originalDst: { ip, port: Number(port) },
+    network: '',
+    random: () => options.random ?? 0,
+  });
+}
+
+describe('outbound', () => {
+  test('to a captured workload tunnels to it and expects its identity', () => {
+    expect(route('10.0.0.2:8080')).toMatchObject({
+      kind: 'hbone',
+      nextHop: { ip: '10.0.0.2', port: 15008 },
+      authority: '10.0.0.2:8080',
+      expectedSans: ['spiffe://cluster.local/ns/shop/sa/server'],
+      service: null,
+    });
+  });
+
+  test('to a service resolves the target port and accepts the service names too', () => {
+    expect(route('10.96.0.1:80')).toMatchObject({
+      kind: 'hbone',
+      authority: '10.0.0.2:8080',
+      expectedSans: ['spiffe://other', 'spiffe://cluster.local/ns/shop/sa/server'],
+      service: { hostname: service.hostname },
+    });
+  });
+
+  test('to a workload outside the mesh, or to a stranger, passes as it is', () => {
+    expect(route('10.0.0.3:80')).toMatchObject({
+      kind: 'tcp',
+      nextHop: { ip: '10.0.0.3', port: 80 },
+    });
+    expect(route('192.0.2.1:443')).toMatchObject({ kind: 'tcp', destination: null });
+  });
+
+  test.for([
+    ['a port that the service has not', '10.96.0.1:81', everything],
+    ['a service without endpoints', '10.96.0.1:80', [client]],
+    [
+      'a service whose only endpoint is unhealthy',
+      '10.96.0.1:80',
+      [client, { ...server, status: 'unhealthy' as const }],
+    ],
+  ] as const)('to %s is refused', ([, target, workloads]) => {
+    expect(route(target, { workloads: [...workloads] })).toEqual({
+      kind: 'deny',
+      reason: `no healthy upstream: ${target}`,
+    });
+  });
+
+  test.for([viaAddress, viaHostname])(
+    'to a service with a waypoint goes there, aiming on: %j',
+    (waypoint) => {
+      expect(
+        route('10.96.0.1:80', { services: [{ ...service, waypoint }, waypointService] }),
+      ).toMatchObject({
+        kind: 'hbone',
+        nextHop: { ip: '10.0.0.9', port: 15008 },
+        authority: '10.96.0.1:80',
+        expectedSans: ['spiffe://cluster.local/ns/shop/sa/waypoint'],
+      });
+    },
+  );
+
+  test('never bypasses a waypoint that cannot be found', () => {
+    const decision = route('10.96.0.1:80', {
+      services: [{ ...service, waypoint: viaAddress }],
+      workloads: [client, server],
+    });
+    expect(decision).toMatchObject({
+      kind: 'deny',
+      reason: expect.stringContaining('unknown waypoint'),
+    });
+  });
+
+  test('of the waypoint itself goes straight to the workload', () => {
+    const behind = { ...server, waypoint: viaAddress };
+    const workloads = [behind, waypointPod];
+    expect(route('10.0.0.2:8080', { workloads, source: waypointPod })).toMatchObject({
+      nextHop: { ip: '10.0.0.2', port: 15008 },
+    });
+    expect(route('10.0.0.2:8080', { workloads })).toMatchObject({ nextHop: { ip: '10.0.0.9' } });
+  });
+
+  test('prefers the nearest endpoints and, when strict, takes no other', () => {
+    const near = { ...server, node: 'node-1' };
+    const far = {
+      ...aWorkload({ name: 'far', addresses: ['10.0.0.7'], services: [SERVER_KEY] }),
+      node: 'node-2',
+    };
+    const withMode = (mode: 'failover' | 'strict'): Service => ({
+      ...service,
+      loadBalancing: { mode, routingPreference: ['node'], healthPolicy: 'only-healthy' },
+    });
+    const options = (mode: 'failover' | 'strict', workloads: Workload[]) => ({
+      services: [withMode(mode)],
+      workloads: [client, ...workloads],
+      random: 0.99,
+    });
+    expect(route('10.96.0.1:80', options('failover', [near, far]))).toMatchObject({
+      nextHop: { ip: '10.0.0.2' },
+    });
+    expect(route('10.96.0.1:80', options('failover', [far]))).toMatchObject({
+      nextHop: { ip: '10.0.0.7' },
+    });
+    expect(route('10.96.0.1:80', options('strict', [far]))).toMatchObject({ kind: 'deny' });
+  });
+});
+
+describe('inbound', () => {
+  const store = storeOf(
+    [client, server, { ...waypointPod }],
+    [{ ...service, waypoint: viaAddress }, waypointService],
+  );
+  const decide = (authority: string, options: { method?: string; to?: Workload } = {}) => {
+    const destination = options.to ?? server;
+    const { method = 'CONNECT' } = options;
+    const localIp = destination.addresses[0]!;
+    return decideInbound(store, { destination, method, authority, localIp, network: '' });
+  };
+
+  test('is delivered to the pod own address only', () => {
+    expect(decide('10.0.0.2:8080')).toEqual({
+      kind: 'forward',
+      upstream: { ip: '10.0.0.2', port: 8080 },
+    });
+    expect(decide('10.0.0.1:8080')).toMatchObject({
+      status: 400,
+      reason: 'ip mismatch: 10.0.0.2 != 10.0.0.1',
+    });
+  });
+
+  test('is delivered to a waypoint for the services it serves', () => {
+    expect(decide('10.96.0.1:15009', { to: waypointPod })).toMatchObject({ kind: 'forward' });
+  });
+
+  test('resolves a hostname to the target port', () => {
+    expect(decide('server.shop.svc.cluster.local:80')).toMatchObject({ upstream: { port: 8080 } });
+    expect(decide('server.shop.svc.cluster.local:81')).toMatchObject({ status: 503 });
+    expect(decide('nobody.test:80')).toMatchObject({ status: 503 });
+  });
+
+  test.for([
+    ['GET', '10.0.0.2:8080', 400],
+    ['CONNECT', 'nonsense', 400],
+    ['CONNECT', '10.0.0.2:15008', 503],
+    ['CONNECT', '10.0.0.2:15001', 503],
+  ] as const)('%s %s is answered %i', ([method, authority, status]) => {
+    expect(decide(authority, { method })).toMatchObject({ kind: 'deny', status });
+  });
+
+  test('is attributed to the service that the client named, else to one whose port fits', () => {
+    expect(guessService(store, server, { hostname: service.hostname, port: 1 })?.name).toBe(
+      'server',
+    );
+    expect(guessService(store, server, { hostname: null, port: 8080 })?.name).toBe('server');
+    expect(guessService(store, server, { hostname: null, port: 1 })).toBeNull();
+  });
+});
