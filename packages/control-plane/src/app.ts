@@ -146,7 +146,15 @@ function startPipeline(
       error: (error as Error).message,
     }),
   );
-  const queue = new WriteQueue(log.scope('write'));
+  const write = (snapshot: Snapshot): void => {
+    distributeRoots(snapshot.state, authority.rootBundle, queue, api);
+    writeConditions(snapshot, queue, api);
+    reconcileWaypoints(snapshot.state, { api, queue, settings });
+    writeRouteStatuses(snapshot, settings, queue, api);
+  };
+  const queue = new WriteQueue(log.scope('write'), () => {
+    if (publisher.current !== null) write(publisher.current);
+  });
   const publish = (): void => {
     if (!store.isComplete) return;
     try {
@@ -157,12 +165,7 @@ function startPipeline(
   };
   const debouncer = new Debouncer(publish, config.debounceAfterMs, config.debounceMaxMs);
   const store = new ClusterStore(() => debouncer.trigger());
-  publisher.subscribe((snapshot: Snapshot) => {
-    distributeRoots(snapshot.state, authority.rootBundle, queue, api);
-    writeConditions(snapshot, queue, api);
-    reconcileWaypoints(snapshot.state, { api, queue, settings });
-    writeRouteStatuses(snapshot, settings, queue, api);
-  });
+  publisher.subscribe(write);
   const kinds = Object.keys(WATCHED_KINDS) as WatchedKind[];
   const reflectors = kinds.map((kind) =>
     reflect(kind, { api, sink: store, log: log.scope('watch') }, abort.signal),

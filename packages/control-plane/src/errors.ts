@@ -8,7 +8,7 @@ interface RefusalRule {
 }
 
 /** Codes of the control plane; the hint says what to check first. */
-export const REFUSALS = {
+const REFUSALS = {
   CP_NOT_READY: {
     status: status.UNAVAILABLE,
     hint: 'the first listing of the Kubernetes API is not complete; see readiness and the log of watch failures',

@@ -19,7 +19,7 @@ const stopping = new Promise<void>((resolve) => {
   process.on('SIGTERM', stop).on('SIGINT', stop);
 });
 try {
-  const api = KubernetesApi.fromEnvironment();
+  const api = KubernetesApi.fromEnvironment(process.env);
   const running = await startControlPlane({ config, api, log, signal: abort.signal });
   log.info('control plane is listening', running.ports);
   await stopping;

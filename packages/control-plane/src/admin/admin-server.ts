@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 /** A page: its body, or null while it cannot be given (503). */
-export interface AdminPage {
+interface AdminPage {
   readonly contentType: string;
   body(): string | null | Promise<string | null>;
 }

@@ -9,7 +9,7 @@ import type { CertificateAuthority } from './authority.ts';
 import { publicKeyOfCsr } from './csr-rules.ts';
 import { authorizeImpersonation, podOfCaller } from './node-authorization.ts';
 
-export interface CertificatePolicy {
+interface CertificatePolicy {
   readonly trustedNodeAccounts: readonly string[];
   /** Lifetime of a certificate whose request names none. Milliseconds; default 24 h. */
   readonly defaultTtlMs: number;

@@ -19,7 +19,8 @@ export function distributeRoots(
   for (const namespace of state.Namespace) {
     const name = nameOf(namespace);
     if (EXCLUDED.includes(name) || namespace.status?.phase === 'Terminating') continue;
-    if (state.ConfigMap.get(name, CONFIG_MAP)?.data?.[KEY] === rootBundle) continue;
+    const existing = state.ConfigMap.get(name, CONFIG_MAP);
+    if (existing?.data?.[KEY] === rootBundle) continue;
     const path = `/api/v1/namespaces/${name}/configmaps/${CONFIG_MAP}`;
     const body = {
       apiVersion: 'v1',
@@ -27,6 +28,7 @@ export function distributeRoots(
       metadata: { name: CONFIG_MAP, namespace: name, labels: { [CONFIG_LABEL]: 'true' } },
       data: { [KEY]: rootBundle },
     };
-    queue.wish(path, rootBundle, () => api.apply(path, body, 'istiod'));
+    const seen = existing?.metadata.resourceVersion ?? namespace.metadata.uid;
+    queue.wish(path, `${seen} ${rootBundle}`, () => api.apply(path, body, 'istiod'));
   }
 }

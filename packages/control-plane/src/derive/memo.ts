@@ -51,7 +51,7 @@ interface Entry<V> {
 }
 
 /** Whether both hold the identical items in the same order. */
-export function sameItems(a: readonly unknown[], b: readonly unknown[]): boolean {
+function sameItems(a: readonly unknown[], b: readonly unknown[]): boolean {
   return a.length === b.length && a.every((item, index) => item === b[index]);
 }
 

@@ -27,7 +27,7 @@ const OPAQUE_NAMES: readonly string[] = ['grpc-web', 'mysql', 'mongo', 'redis', 
 const SERVER_FIRST_PORTS: readonly number[] = [25, 53, 3306, 27017];
 
 /** What a Service port carries; anything but TCP is UNKNOWN. */
-export function appProtocolOf(port: Port): AppProtocol {
+function appProtocolOf(port: Port): AppProtocol {
   if ((port.protocol ?? 'TCP') !== 'TCP') return 'unknown';
   const text = (port.appProtocol ?? port.name ?? '').toLowerCase();
   const known = port.appProtocol === undefined ? byName(text) : byAppProtocol(text);

@@ -24,7 +24,7 @@ export type ResourceMap<T = unknown> = ReadonlyMap<string, Resource<T>>;
 const { h64Raw } = await xxhash();
 
 /** The version of marshalled bytes: 64-bit xxHash, lower-case hex without padding (spec control-plane 2.1). */
-export function versionOf(bytes: Uint8Array): string {
+function versionOf(bytes: Uint8Array): string {
   return h64Raw(bytes).toString(16);
 }
 

@@ -55,7 +55,7 @@ export interface Snapshot {
 }
 
 /** What the status writer has to say, by `namespace/name`; null prunes the condition. */
-export interface DerivedConditions {
+interface DerivedConditions {
   readonly services: ReadonlyMap<string, BoundCondition | null>;
   readonly policies: ReadonlyMap<string, PolicyVerdict | null>;
 }

@@ -43,7 +43,7 @@ type AllowedNamespaces =
   | { readonly kind: 'selector'; readonly selector: LabelSelector };
 
 /** Why an object that asks for a waypoint has none; `reason` and `message` are those of the condition. */
-export interface BindingError {
+interface BindingError {
   readonly reason: 'WaypointIsNotReady' | 'AttachmentDenied' | 'UnsupportedTrafficType';
   readonly message: string;
 }

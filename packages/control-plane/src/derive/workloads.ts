@@ -105,7 +105,7 @@ function tunnelOf(pod: Pod): Pick<Workload, 'protocol' | 'nativeTunnel'> {
 }
 
 /** `<cluster>//Pod/<namespace>/<name>`: the resource name of a pod's Workload. */
-export function podUid(mesh: Pick<MeshSettings, 'clusterId'>, pod: Pod): string {
+function podUid(mesh: Pick<MeshSettings, 'clusterId'>, pod: Pod): string {
   return `${mesh.clusterId}//Pod/${namespaceOf(pod)}/${nameOf(pod)}`;
 }
 
@@ -182,7 +182,7 @@ function listedPolicies(
 }
 
 /** Null when the node is unknown or says nothing; the beta failure-domain labels are not read. */
-export function localityOf(node: Node | undefined): Locality | null {
+function localityOf(node: Node | undefined): Locality | null {
   const labels = labelsOf(node);
   const region = labels['topology.kubernetes.io/region'] ?? '';
   const zone = labels['topology.kubernetes.io/zone'] ?? '';

@@ -9,14 +9,14 @@ import type { KubernetesApi } from '../ingest/kubernetes-api.ts';
 import { type ConditionText, isPresent, withTransitionTime } from '../status/condition-list.ts';
 import type { WriteQueue } from '../status/write-queue.ts';
 
-export const ROUTE_CONTROLLER = 'istio.io/gateway-controller';
+const ROUTE_CONTROLLER = 'istio.io/gateway-controller';
 
 type ParentRef = NonNullable<HTTPRoute['spec']['parentRefs']>[number];
 type Rule = NonNullable<HTTPRoute['spec']['rules']>[number];
 type BackendRef = NonNullable<Rule['backendRefs']>[number];
 
 /** The conditions of one parent, without times. */
-export interface DerivedRouteParent {
+interface DerivedRouteParent {
   readonly parentRef: ParentRef;
   readonly conditions: readonly ConditionText[];
 }

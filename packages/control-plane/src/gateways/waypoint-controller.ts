@@ -82,7 +82,8 @@ function reconcileClass(state: ClusterState, { api, queue }: WaypointControllerD
     const name = metadata.name ?? '';
     const conditions = [withTransitionTime(wanted, status?.conditions)];
     const body = { apiVersion, kind: 'GatewayClass', metadata: { name }, status: { conditions } };
-    queue.wish(`GatewayClass/${name} status`, JSON.stringify(wanted), () =>
+    const fingerprint = JSON.stringify([metadata.resourceVersion, wanted]);
+    queue.wish(`GatewayClass/${name} status`, fingerprint, () =>
       api.apply(`${path}/${name}/status`, body, STATUS_MANAGER),
     );
   }
@@ -144,7 +145,7 @@ function reconcileStatus(
     metadata: { namespace, name },
     status,
   };
-  queue.wish(path, JSON.stringify([observedGeneration, wanted]), () =>
+  queue.wish(path, JSON.stringify([gateway.metadata.resourceVersion, wanted]), () =>
     api.apply(path, body, STATUS_MANAGER),
   );
 }

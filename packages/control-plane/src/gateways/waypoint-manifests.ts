@@ -30,7 +30,7 @@ export interface Manifest {
   readonly metadata: { readonly name: string; readonly namespace: string };
 }
 
-export const MANAGED_BY_WAYPOINT_CONTROLLER = 'istio.io-mesh-controller';
+const MANAGED_BY_WAYPOINT_CONTROLLER = 'istio.io-mesh-controller';
 const SERVICE_ACCOUNT_ANNOTATION = 'gateway.istio.io/service-account';
 const SERVICE_TYPE_ANNOTATION = 'networking.istio.io/service-type';
 const STATUS_PORT = 15021;

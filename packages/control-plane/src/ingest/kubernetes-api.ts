@@ -1,4 +1,5 @@
 /** The Kubernetes API as the control plane uses it: plain JSON in and out, configured as client-go would be. */
+import type { EnvSource } from '@aquifer/runtime';
 import {
   HttpMethod,
   IsomorphicFetchHttpLibrary,
@@ -37,10 +38,14 @@ export class KubernetesApi {
     this.#server = config.getCurrentCluster()?.server ?? '';
   }
 
-  /** KUBECONFIG, else the service account of the pod, as client-go does. Throws if neither names a cluster. */
-  static fromEnvironment(): KubernetesApi {
+  /**
+   * KUBECONFIG, else the pod's service account when there is a KUBERNETES_SERVICE_HOST, else ~/.kube/config. Throws if
+   * none names a cluster.
+   */
+  static fromEnvironment(env: EnvSource): KubernetesApi {
     const config = new KubeConfig();
-    config.loadFromDefault();
+    if (!env.KUBECONFIG && env.KUBERNETES_SERVICE_HOST) config.loadFromCluster();
+    else config.loadFromDefault();
     return KubernetesApi.fromConfig(config);
   }
 

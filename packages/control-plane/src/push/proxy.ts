@@ -1,7 +1,7 @@
 /** Who a discovery stream serves (spec control-plane 3.3). */
 import { err, ok, type Result } from '@aquifer/model';
 
-export type ProxyType = 'sidecar' | 'router' | 'waypoint' | 'ztunnel';
+type ProxyType = 'sidecar' | 'router' | 'waypoint' | 'ztunnel';
 
 export interface ConnectedProxy {
   /** `<type>~<ip>~<pod>.<ns>~<ns>.svc.<domain>`, as sent. */

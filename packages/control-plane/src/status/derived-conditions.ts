@@ -15,6 +15,7 @@ interface ConditionTarget {
   readonly kind: 'Service' | 'AuthorizationPolicy';
   readonly namespace: string;
   readonly name: string;
+  readonly resourceVersion: string | undefined;
   readonly stored: StoredConditions;
   readonly type: string;
   readonly fieldManager: string;
@@ -34,6 +35,7 @@ export function writeConditions(
       kind: 'Service',
       namespace: namespaceOf(service),
       name: nameOf(service),
+      resourceVersion: service.metadata.resourceVersion,
       stored: service.status?.conditions,
       type: 'istio.io/WaypointBound',
       fieldManager: 'istio-ambient-service',
@@ -46,6 +48,7 @@ export function writeConditions(
       kind: 'AuthorizationPolicy',
       namespace: namespaceOf(policy),
       name: nameOf(policy),
+      resourceVersion: policy.metadata.resourceVersion,
       stored: policy.status?.conditions,
       type: 'ZtunnelAccepted',
       fieldManager: 'istio-ambient-ztunnel-policy',
@@ -72,7 +75,8 @@ function write(
   const path = `${collectionPath(WATCHED_KINDS[kind], namespace)}/${name}/status`;
   const conditions = wanted === null ? [] : [withTransitionTime(wanted, stored)];
   const body = { apiVersion, kind, metadata: { namespace, name }, status: { conditions } };
-  queue.wish(`${kind}/${namespace}/${name} ${type}`, JSON.stringify(wanted), () =>
+  const fingerprint = JSON.stringify([target.resourceVersion, wanted]);
+  queue.wish(`${kind}/${namespace}/${name} ${type}`, fingerprint, () =>
     api.apply(path, body, fieldManager),
   );
 }

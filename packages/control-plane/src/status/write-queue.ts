@@ -20,7 +20,8 @@ const ECHO_MS = 5000;
 
 /**
  * One wish for each key: a newer one replaces an older that has not started, the same one is not repeated while it is
- * in flight or was just written. After `MAX_ATTEMPTS` failures a wish is dropped; the next change wishes again.
+ * in flight or was just written. After `MAX_ATTEMPTS` failures a wish is dropped. Whenever a wish was not carried out,
+ * `recheck` is called a while later, to wish again for what is still missing then.
  */
 export class WriteQueue {
   readonly #log: Logger;
@@ -28,16 +29,23 @@ export class WriteQueue {
   readonly #running = new Map<string, Wish>();
   readonly #done = new Map<string, Done>();
   readonly #timers = new Set<NodeJS.Timeout>();
+  readonly #recheck: () => void;
+  #recheckTimer: NodeJS.Timeout | null = null;
   #stopped = false;
 
-  constructor(log: Logger) {
+  constructor(log: Logger, recheck: () => void) {
     this.#log = log;
+    this.#recheck = recheck;
   }
 
   /** `fingerprint` says what would be written; `key` what it is written to. */
   wish(key: string, fingerprint: string, write: () => Promise<unknown>): void {
     const known = this.#waiting.get(key) ?? this.#running.get(key);
-    if (known?.fingerprint === fingerprint || this.#isEcho(key, fingerprint)) return;
+    if (known?.fingerprint === fingerprint) return;
+    if (this.#isEcho(key, fingerprint)) {
+      this.#recheckIn(ECHO_MS);
+      return;
+    }
     this.#waiting.set(key, { fingerprint, write, attempts: 0 });
     this.#next();
   }
@@ -46,6 +54,15 @@ export class WriteQueue {
     this.#stopped = true;
     this.#waiting.clear();
     for (const timer of this.#timers) clearTimeout(timer);
+    if (this.#recheckTimer !== null) clearTimeout(this.#recheckTimer);
+  }
+
+  #recheckIn(ms: number): void {
+    if (this.#stopped || this.#recheckTimer !== null) return;
+    this.#recheckTimer = setTimeout(() => {
+      this.#recheckTimer = null;
+      this.#recheck();
+    }, ms);
   }
 
   #isEcho(key: string, fingerprint: string): boolean {
@@ -78,7 +95,8 @@ export class WriteQueue {
     wish.attempts += 1;
     const retryMs = Math.min(BACKOFF_MS.first * 2 ** (wish.attempts - 1), BACKOFF_MS.last);
     this.#log.warn('write failed', { object: key, error: error.message, attempt: wish.attempts });
-    if (!this.#stopped && wish.attempts < MAX_ATTEMPTS) {
+    if (wish.attempts >= MAX_ATTEMPTS) this.#recheckIn(BACKOFF_MS.last);
+    else if (!this.#stopped) {
       const timer = setTimeout(() => {
         this.#timers.delete(timer);
         if (!this.#waiting.has(key)) this.#waiting.set(key, wish);

@@ -1,0 +1,234 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { CONTROL_PLANE_KEYS, KubernetesApi, startControlPlane } from '@aquifer/control-plane';
+import type { Gateway, HTTPRoute, Service } from '@aquifer/model/resources';
+import { createLogger, parseEnv } from '@aquifer/runtime';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { parseAllDocuments } from 'yaml';
+import {
+  type ApiServer,
+  startApiServer,
+} from '../../../packages/sandbox/src/api-server/api-server.ts';
+import { eventually } from '../../fixtures/eventually.ts';
+
+/**
+ * The control plane against the sandbox's API server, with the rights that deploy/control-plane.yaml gives it and no
+ * others.
+ */
+const MANIFESTS = new URL('../../../deploy/control-plane.yaml', import.meta.url);
+const folder = mkdtempSync(join(tmpdir(), 'aquifer-cp-'));
+const logs: string[] = [];
+const GATEWAYS = '/apis/gateway.networking.k8s.io/v1/namespaces/shop/gateways';
+let server: ApiServer;
+let admin: KubernetesApi;
+let stop: () => Promise<void>;
+
+interface Manifest {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: { readonly name: string; readonly namespace?: string };
+}
+
+function pathOf({ apiVersion, kind, metadata }: Manifest): string {
+  const root = apiVersion.includes('/') ? `/apis/${apiVersion}` : '/api/v1';
+  const scope = metadata.namespace === undefined ? '' : `/namespaces/${metadata.namespace}`;
+  return `${root}${scope}/${kind.toLowerCase()}s/${metadata.name}`;
+}
+
+beforeAll(async () => {
+  const unreachable = (): Promise<never> => Promise.reject(new Error('no nodes here'));
+  server = await startApiServer({
+    dataDirectory: folder,
+    listen: [{ host: '127.0.0.1', port: 0 }],
+    podAccess: { logs: unreachable, exec: unreachable, portForward: unreachable },
+  });
+  admin = KubernetesApi.fromKubeconfig(server.kubeconfig());
+  const manifests = parseAllDocuments(readFileSync(MANIFESTS, 'utf8'));
+  for (const document of manifests) {
+    const manifest = document.toJS() as Manifest;
+    await admin.apply(pathOf(manifest), manifest, 'test');
+  }
+  const labels = { 'istio.io/use-waypoint': 'waypoint' };
+  await admin.create('/api/v1/namespaces', {
+    apiVersion: 'v1',
+    kind: 'Namespace',
+    metadata: { name: 'shop', labels },
+  });
+  const token = await server.serviceAccountToken({
+    namespace: 'istio-system',
+    serviceAccount: 'istiod',
+  });
+  const running = await startControlPlane({
+    config: testConfig(),
+    api: KubernetesApi.fromKubeconfig(kubeconfig(token)),
+    log: createLogger('test', { format: 'plain', write: (line) => logs.push(line) }),
+  });
+  stop = running.stop;
+  await eventually(() => running.publisher.current !== null);
+}, 30_000);
+
+afterAll(async () => {
+  await stop();
+  await server.stop();
+  rmSync(folder, { recursive: true });
+});
+
+function testConfig() {
+  const free = { GRPC_PORT: '0', SECURE_GRPC_PORT: '0', MONITORING_PORT: '0', PROBE_PORT: '0' };
+  const parsed = parseEnv(CONTROL_PLANE_KEYS, { BIND_ADDRESS: '127.0.0.1', ...free });
+  if (!parsed.ok) throw new Error('bad test configuration');
+  return parsed.value;
+}
+
+function kubeconfig(token: string): string {
+  const authority = Buffer.from(server.caPem).toString('base64');
+  return JSON.stringify({
+    apiVersion: 'v1',
+    kind: 'Config',
+    clusters: [
+      { name: 'c', cluster: { server: server.url, 'certificate-authority-data': authority } },
+    ],
+    users: [{ name: 'u', user: { token } }],
+    contexts: [{ name: 'x', context: { cluster: 'c', user: 'u' } }],
+    'current-context': 'x',
+  });
+}
+
+function conditionOf(
+  conditions: readonly { type: string; status: string; reason?: string | undefined }[] | undefined,
+  type: string,
+): string | undefined {
+  const found = conditions?.find((condition) => condition.type === type);
+  return found && `${found.status} ${found.reason}`;
+}
+
+test('the root certificate reaches every namespace, also one that comes later, and is restored', async () => {
+  const path = (namespace: string) =>
+    `/api/v1/namespaces/${namespace}/configmaps/istio-ca-root-cert`;
+  await eventually(() => admin.get(path('shop')));
+  await admin.create('/api/v1/namespaces', {
+    apiVersion: 'v1',
+    kind: 'Namespace',
+    metadata: { name: 'later' },
+  });
+  await eventually(() => admin.get(path('later')));
+  await admin.mergePatch(path('later'), { data: { 'root-cert.pem': 'overwritten' } });
+  const restored = await eventually(async () => {
+    const map = await admin.get<{ data: Record<string, string> }>(path('later'));
+    const text = map?.data['root-cert.pem'];
+    return text === 'overwritten' ? null : text;
+  });
+  expect(restored).toMatch(/^-----BEGIN CERTIFICATE-----/);
+});
+
+test('a waypoint Gateway becomes a Deployment, and Programmed once a pod of it has an address', async () => {
+  await admin.create(GATEWAYS, {
+    apiVersion: 'gateway.networking.k8s.io/v1',
+    kind: 'Gateway',
+    metadata: { name: 'waypoint', namespace: 'shop' },
+    spec: {
+      gatewayClassName: 'istio-waypoint',
+      listeners: [{ name: 'mesh', port: 15008, protocol: 'HBONE' }],
+    },
+  });
+  const deployment = '/apis/apps/v1/namespaces/shop/deployments/waypoint';
+  await eventually(() => admin.get(deployment));
+  await eventually(() => admin.get('/api/v1/namespaces/shop/services/waypoint'));
+  await eventually(() => admin.get('/api/v1/namespaces/shop/serviceaccounts/waypoint'));
+  const gateway = () => admin.get<Gateway>(`${GATEWAYS}/waypoint`);
+  await eventually(async () => {
+    const programmed = conditionOf((await gateway())?.status?.conditions, 'Programmed');
+    return programmed === 'False AddressNotAssigned';
+  });
+  await createWaypointPod();
+  const ready = await eventually(async () => {
+    const found = await gateway();
+    return conditionOf(found?.status?.conditions, 'Programmed') === 'True Programmed'
+      ? found
+      : null;
+  });
+  expect(ready.status?.addresses).toMatchObject([
+    { type: 'IPAddress' },
+    { type: 'Hostname', value: 'waypoint.shop.svc.cluster.local' },
+  ]);
+});
+
+async function createWaypointPod(): Promise<void> {
+  const pods = '/api/v1/namespaces/shop/pods';
+  const labels = { 'gateway.networking.k8s.io/gateway-name': 'waypoint' };
+  await admin.create(pods, {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: 'waypoint-1', namespace: 'shop', labels },
+    spec: { nodeName: 'n1', containers: [{ name: 'istio-proxy', image: 'aquifer/waypoint:dev' }] },
+  });
+  const status = { phase: 'Running', podIP: '10.1.1.1', podIPs: [{ ip: '10.1.1.1' }] };
+  await admin.mergePatch(`${pods}/waypoint-1/status`, { status });
+}
+
+test('a Service says when it is bound to the waypoint, and stops saying so', async () => {
+  const services = '/api/v1/namespaces/shop/services';
+  await admin.create(services, {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: 'web', namespace: 'shop' },
+    spec: { selector: { app: 'web' }, ports: [{ name: 'http', port: 80 }] },
+  });
+  const bound = async () => {
+    const service = await admin.get<Service>(`${services}/web`);
+    return conditionOf(service?.status?.conditions, 'istio.io/WaypointBound') ?? 'absent';
+  };
+  await expect.poll(bound).toBe('True WaypointAccepted');
+  await admin.mergePatch(`${services}/web`, {
+    metadata: { labels: { 'istio.io/use-waypoint': 'none' } },
+  });
+  await expect.poll(bound).toBe('absent');
+});
+
+test('routes and policies get their statuses', async () => {
+  const routes = '/apis/gateway.networking.k8s.io/v1/namespaces/shop/httproutes';
+  await admin.create(routes, {
+    apiVersion: 'gateway.networking.k8s.io/v1',
+    kind: 'HTTPRoute',
+    metadata: { name: 'web', namespace: 'shop' },
+    spec: {
+      parentRefs: [{ group: '', kind: 'Service', name: 'web', port: 80 }],
+      rules: [{ backendRefs: [{ name: 'missing', port: 80 }] }],
+    },
+  });
+  const resolved = async () => {
+    const [parent] = (await admin.get<HTTPRoute>(`${routes}/web`))?.status?.parents ?? [];
+    return conditionOf(parent?.conditions, 'ResolvedRefs');
+  };
+  await expect.poll(resolved).toBe('False BackendNotFound');
+  const policies = '/apis/security.istio.io/v1/namespaces/shop/authorizationpolicies';
+  await admin.create(policies, {
+    apiVersion: 'security.istio.io/v1',
+    kind: 'AuthorizationPolicy',
+    metadata: { name: 'get-only', namespace: 'shop' },
+    spec: { rules: [{ to: [{ operation: { methods: ['GET'] } }] }] },
+  });
+  const accepted = async () => {
+    const policy = await admin.get<Service>(`${policies}/get-only`);
+    return conditionOf(policy?.status?.conditions, 'ZtunnelAccepted');
+  };
+  await expect.poll(accepted).toBe('True UnsupportedValue');
+});
+
+test('nothing is written while nothing changes, and nothing was refused', async () => {
+  const version = async () => {
+    const list = await admin.list<{ metadata: { resourceVersion: string } }>('/api/v1/pods');
+    return list.metadata.resourceVersion;
+  };
+  let before = await version();
+  await eventually(
+    async () => {
+      const last = before;
+      before = await version();
+      return before === last;
+    },
+    { intervalMs: 700 },
+  );
+  expect(logs.filter((line) => /\twarn\t|\terror\t/.test(line))).toEqual([]);
+});
