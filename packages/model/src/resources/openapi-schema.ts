@@ -152,14 +152,33 @@ export function openApiSchemaOf(schema: z.ZodType): OpenApiSchema {
   );
 }
 
+/** Patch directives are for built-in kinds: a CRD that carries them is refused as having unknown fields. */
+function withoutPatchHints(schema: OpenApiSchema): OpenApiSchema {
+  const { properties, items, additionalProperties: extra } = schema;
+  const kept = Object.entries(schema).filter(([key]) => !key.startsWith('x-kubernetes-patch-'));
+  const result = Object.fromEntries(kept) as OpenApiSchema;
+  if (properties !== undefined) {
+    result.properties = Object.fromEntries(
+      Object.entries(properties).map(([name, field]) => [name, withoutPatchHints(field)]),
+    );
+  }
+  if (items !== undefined) result.items = withoutPatchHints(items);
+  if (typeof extra === 'object') result.additionalProperties = withoutPatchHints(extra);
+  return result;
+}
+
 function versionOf(definition: ResourceDefinition, version: string): Record<string, unknown> {
   const { subresources, columns } = definition;
-  const { properties = {}, ...schema } = openApiSchema(definition);
+  const {
+    properties = {},
+    required = [],
+    ...schema
+  } = withoutPatchHints(openApiSchema(definition));
   const openAPIV3Schema = {
     ...schema,
     properties: { ...properties, metadata: { type: 'object' } },
-    // `apiVersion` and `kind` are checked by the server itself, as for every object.
-    required: (schema.required ?? []).filter((name) => name === 'spec'),
+    // `apiVersion`, `kind` and `metadata` are checked by the server itself, as for every object.
+    ...(required.includes('spec') ? { required: ['spec'] } : {}),
   };
   return {
     name: version,

@@ -38,6 +38,7 @@ import { endpointSlice, endpoints, lease, service } from './kubernetes/network.t
 import { pod } from './kubernetes/pod.ts';
 import { clusterRole, clusterRoleBinding, role, roleBinding } from './kubernetes/rbac.ts';
 import {
+  binding,
   localSubjectAccessReview,
   selfSubjectAccessReview,
   selfSubjectReview,
@@ -80,6 +81,7 @@ export const kubernetesResources: readonly ResourceDefinition[] = [
 
 /** Kinds that are posted and answered, never stored. */
 export const reviewResources: readonly ResourceDefinition[] = [
+  binding,
   tokenReview,
   selfSubjectReview,
   selfSubjectAccessReview,

@@ -7,6 +7,8 @@ import type { Storage, StoredEvent } from './storage.ts';
 const serviceAccounts: ResourceKey = { group: '', version: 'v1', plural: 'serviceaccounts' };
 const configMaps: ResourceKey = { group: '', version: 'v1', plural: 'configmaps' };
 const FINALIZER = 'kubernetes';
+/** Between a deletion and the look at what it left. */
+const SETTLE_MS = 500;
 
 interface NamespaceDependencies {
   readonly storage: Storage;
@@ -19,6 +21,8 @@ interface NamespaceDependencies {
 export class NamespaceController implements Disposable {
   readonly #dependencies: NamespaceDependencies;
   readonly #subscription: Disposable;
+  /** Namespaces to look at soon: many deletions in one are one look. */
+  readonly #due = new Map<string, NodeJS.Timeout>();
 
   constructor(dependencies: NamespaceDependencies) {
     this.#dependencies = dependencies;
@@ -29,20 +33,28 @@ export class NamespaceController implements Disposable {
 
   [Symbol.dispose](): void {
     this.#subscription[Symbol.dispose]();
+    for (const timer of this.#due.values()) clearTimeout(timer);
   }
 
-  #observe(event: StoredEvent): void {
-    if (event.collection === '/namespaces') {
-      if (event.type !== 'deleted') queueMicrotask(() => this.#consider(event.object));
-      return;
+  #observe({ collection, type, object }: StoredEvent): void {
+    const { namespace, name, deletionTimestamp } = object.metadata;
+    if (collection === '/namespaces') {
+      if (type === 'deleted') return;
+      if (deletionTimestamp === undefined) queueMicrotask(() => this.#consider(object));
+      else this.#considerSoon(name);
+    } else if (type === 'deleted' && namespace !== undefined) {
+      this.#considerSoon(namespace);
     }
-    if (event.type !== 'deleted') return;
-    const { namespace } = event.object.metadata;
-    if (namespace === undefined) return;
-    queueMicrotask(() => {
-      const holder = this.#dependencies.storage.get('/namespaces', '', namespace);
-      if (holder !== null) this.#consider(holder);
-    });
+  }
+
+  #considerSoon(name: string): void {
+    if (this.#due.has(name)) return;
+    const look = (): void => {
+      this.#due.delete(name);
+      const namespace = this.#dependencies.storage.get('/namespaces', '', name);
+      if (namespace !== null) this.#consider(namespace);
+    };
+    this.#due.set(name, setTimeout(look, SETTLE_MS));
   }
 
   #consider(namespace: ApiObject): void {

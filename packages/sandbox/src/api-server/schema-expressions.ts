@@ -78,30 +78,33 @@ function holds(evaluate: Rule, self: unknown, oldSelf: unknown): boolean {
   }
 }
 
-/** The rules that do not hold, depth first, each with the place it guards. */
-export function expressionCauses(schema: OpenApiSchema, subject: Subject): Cause[] {
-  const { value, previous, path } = subject;
-  if (value === undefined || value === null) return [];
-  const causes = ruleCauses(schema, subject);
+function partsOf(
+  schema: OpenApiSchema,
+  { value, previous, path }: Subject,
+): [OpenApiSchema, Subject][] {
   if (Array.isArray(value)) {
     const { items } = schema;
-    if (items === undefined) return causes;
-    return [
-      ...causes,
-      ...value.flatMap((item, at) =>
-        expressionCauses(items, { value: item, previous: undefined, path: `${path}[${at}]` }),
-      ),
-    ];
+    if (items === undefined) return [];
+    return value.map((item, at) => [
+      items,
+      { value: item, previous: undefined, path: `${path}[${at}]` },
+    ]);
   }
-  if (!isObject(value)) return causes;
+  if (!isObject(value)) return [];
   const extra = schema.additionalProperties;
-  for (const [key, item] of Object.entries(value)) {
+  return Object.entries(value).flatMap(([key, item]): [OpenApiSchema, Subject][] => {
     const named = schema.properties?.[key];
     const field = named ?? (typeof extra === 'object' ? extra : undefined);
-    if (field === undefined) continue;
-    const at = named === undefined ? `${path}[${key}]` : path === '' ? key : `${path}.${key}`;
+    if (field === undefined) return [];
+    const dotted = path === '' ? key : `${path}.${key}`;
     const before = isObject(previous) ? previous[key] : undefined;
-    causes.push(...expressionCauses(field, { value: item, previous: before, path: at }));
-  }
-  return causes;
+    return [[field, { value: item, previous: before, path: named ? dotted : `${path}[${key}]` }]];
+  });
+}
+
+/** The rules that do not hold, depth first, each with the place it guards. */
+export function expressionCauses(schema: OpenApiSchema, subject: Subject): Cause[] {
+  if (subject.value === undefined || subject.value === null) return [];
+  const parts = partsOf(schema, subject).flatMap(([field, part]) => expressionCauses(field, part));
+  return [...ruleCauses(schema, subject), ...parts];
 }

@@ -89,7 +89,7 @@ const rawRule = z.object({
 
 export const tcpRoute = defineResource({
   group: 'gateway.networking.k8s.io',
-  versions: ['v1', 'v1alpha2'],
+  versions: ['v1'],
   kind: 'TCPRoute',
   plural: 'tcproutes',
   singular: 'tcproute',
@@ -116,7 +116,7 @@ export const udpRoute = defineResource({
 
 export const tlsRoute = defineResource({
   group: 'gateway.networking.k8s.io',
-  versions: ['v1', 'v1alpha3', 'v1alpha2'],
+  versions: ['v1'],
   kind: 'TLSRoute',
   plural: 'tlsroutes',
   singular: 'tlsroute',

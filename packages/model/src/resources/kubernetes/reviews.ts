@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { anyObject, objectOf, timestamp } from '../field-types.ts';
 import { defineResource } from '../resource.ts';
+import { objectReference } from './network.ts';
 
 const userInfo = z.object({
   username: z.string().optional(),
@@ -145,6 +146,17 @@ export const selfSubjectRulesReview = defineResource({
       })
       .optional(),
   }),
+});
+
+/** Puts a pod on a node; posted to `bindings` or to a pod's `binding`. */
+export const binding = defineResource({
+  group: '',
+  versions: ['v1'],
+  kind: 'Binding',
+  plural: 'bindings',
+  singular: 'binding',
+  namespaced: true,
+  schema: objectOf({ target: objectReference }),
 });
 
 export type TokenReview = z.infer<typeof tokenReview.schema>;

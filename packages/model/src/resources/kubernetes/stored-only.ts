@@ -42,6 +42,7 @@ export const storedOnlyResources: readonly ResourceDefinition[] = [
     '',
     ['v1'],
     [
+      { plural: 'componentstatuses', kind: 'ComponentStatus', shortNames: ['cs'], cluster: true },
       { plural: 'limitranges', kind: 'LimitRange', shortNames: ['limits'] },
       {
         plural: 'persistentvolumeclaims',

@@ -21,11 +21,11 @@ export function serviceDefaults(service: JsonObject): void {
     fill(port, 'protocol', 'TCP');
     fill(port, 'targetPort', port.port);
   }
-  if (spec.type === 'ExternalName') return void fill(service, 'status', { loadBalancer: {} });
+  fill(service, 'status', { loadBalancer: {} });
+  if (spec.type === 'ExternalName') return;
   fill(spec, 'internalTrafficPolicy', 'Cluster');
   if (spec.type !== 'ClusterIP') fill(spec, 'externalTrafficPolicy', 'Cluster');
   if (spec.type === 'LoadBalancer') fill(spec, 'allocateLoadBalancerNodePorts', true);
-  fill(service, 'status', { loadBalancer: {} });
 }
 
 function usedAddresses(services: readonly ApiObject[]): Set<string> {

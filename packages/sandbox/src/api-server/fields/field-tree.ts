@@ -71,7 +71,9 @@ export function appliedFields(schema: OpenApiSchema, value: unknown): Set<FieldP
     }
   };
   visit(schema, value, '');
+  // Nobody owns the whole object, nor its metadata as such.
   set.delete('');
+  set.delete('f:metadata');
   return set;
 }
 

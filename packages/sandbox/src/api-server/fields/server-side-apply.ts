@@ -4,6 +4,7 @@ import { ApiStatusError } from '../../api-status-error.ts';
 import { type JsonObject, objectOr, timestampOf } from '../json.ts';
 import { displayPath, type FieldPath, union, withAncestors } from './field-paths.ts';
 import { appliedFields, compareFields, mergeApplied, removeFields } from './field-tree.ts';
+import { fieldsLastApplied, KUBECTL, renewLastApplied } from './last-applied.ts';
 import {
   type Manager,
   type ManagerEntry,
@@ -88,10 +89,15 @@ export function applyServerSide({ schema, live, applied, manager, force }: Apply
   ) as JsonObject;
   const changes = compareFields(schema, before, merged);
   const touched = union(changes.added, changes.modified);
+  const allowed =
+    live !== null && manager.name === KUBECTL
+      ? fieldsLastApplied(schema, live)
+      : new Set<FieldPath>();
+  const disputed = touched.difference(allowed);
   const conflicts = others
     .toSorted((a, b) => (a.name < b.name ? -1 : 1))
     .flatMap((entry) =>
-      [...entry.fields.intersection(touched)].toSorted().map((path) => ({ entry, path })),
+      [...entry.fields.intersection(disputed)].toSorted().map((path) => ({ entry, path })),
     );
   if (conflicts.length > 0 && !force) throw conflictError(conflicts);
   const lost = union(touched, changes.removed);
@@ -103,10 +109,9 @@ export function applyServerSide({ schema, live, applied, manager, force }: Apply
     ([key]) => !(key in objectOr(before.metadata)),
   );
   const named = objectOr(applied.metadata);
-  return {
+  const result = {
     apiVersion: applied.apiVersion,
     kind: applied.kind,
-    ...rest,
     metadata: {
       ...(named.name === undefined ? {} : { name: named.name }),
       ...(named.namespace === undefined ? {} : { namespace: named.namespace }),
@@ -114,5 +119,7 @@ export function applyServerSide({ schema, live, applied, manager, force }: Apply
       ...objectOr(metadata),
       managedFields: writeEntries([...kept, { ...manager, time, fields }]),
     },
+    ...rest,
   };
+  return manager.name === KUBECTL ? renewLastApplied(result, applied) : result;
 }

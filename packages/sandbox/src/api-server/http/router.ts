@@ -86,6 +86,7 @@ const subresourceHandlers: Readonly<Record<string, Handler>> = {
     handleLogs(exchange, storage, podAccess, path),
   '/pods/eviction create': handleEviction,
   '/pods/binding create': handleBinding,
+  '/bindings/ create': handleBinding,
   '/serviceaccounts/token create': (exchange, dependencies, _resource, path) =>
     handleTokenRequest(exchange, dependencies, path),
 };
@@ -105,13 +106,13 @@ async function handleResource(
   const resource = dependencies.registry.find(path.group, path.version, path.plural);
   if (resource === null) throw noSuchResource();
   const { verb } = exchange.info;
-  if (resource.review) {
+  const special = subresourceHandlers[`${resource.collection}/${path.subresource} ${verb}`];
+  if (resource.review && special === undefined) {
     if (verb !== 'create')
       throw methodNotAllowed('the server does not allow this method on the requested resource');
     await handleReview(exchange, dependencies, resource);
     return;
   }
-  const special = subresourceHandlers[`${resource.collection}/${path.subresource} ${verb}`];
   const handler = special ?? (served(resource, path.subresource) ? verbHandlers[verb] : undefined);
   if (handler === undefined) throw noSuchResource();
   await handler(exchange, dependencies, resource, path);

@@ -5,8 +5,8 @@ import { type DeleteOptions, deleteObject } from '../deletion.ts';
 import { isObject, type JsonObject, objectOr, stringOr } from '../json.ts';
 import type { Admission, Change, Objects } from '../objects.ts';
 import { applyMergePatch } from '../patches/merge-patch.ts';
-import type { ServedResource } from '../resource-registry.ts';
-import { badRequest, invalid, invalidValue, methodNotAllowed } from '../status.ts';
+import type { ResourceRegistry, ServedResource } from '../resource-registry.ts';
+import { badRequest, invalid, invalidValue, methodNotAllowed, noSuchResource } from '../status.ts';
 import type { Storage } from '../storage.ts';
 import type { Subresource, Target, WriteRequest } from '../write-request.ts';
 import {
@@ -244,17 +244,21 @@ export async function handleEviction(
   });
 }
 
-/** `POST pods/NAME/binding`: puts the pod on a node. */
+/** `POST pods/NAME/binding`, or `POST bindings` with the pod's name: puts the pod on a node. */
 export async function handleBinding(
   exchange: Exchange,
-  { objects }: WriteDependencies,
-  resource: ServedResource,
+  { objects, registry }: WriteDependencies & { readonly registry: ResourceRegistry },
+  _resource: ServedResource,
   path: ResourcePath,
 ): Promise<void> {
-  const nodeName = objectOr((await objectBody(exchange)).target).name;
+  const body = await objectBody(exchange);
+  const nodeName = objectOr(body.target).name;
+  const resource = registry.find('', 'v1', 'pods');
+  if (resource === null) throw noSuchResource();
+  const name = path.name || (stringOr(objectOr(body.metadata).name) ?? '');
   const write = {
     resource,
-    target: targetOf(path),
+    target: { namespace: path.namespace, name },
     subresource: '' as const,
     request: writeRequestOf(exchange),
   };

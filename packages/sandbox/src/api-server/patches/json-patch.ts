@@ -11,7 +11,8 @@ export function applyJsonPatch(target: JsonObject, operations: unknown): JsonObj
   if (!Array.isArray(operations))
     throw badRequest('error decoding patch: not a list of operations');
   try {
-    return jsonPatch.applyPatch(structuredClone(target), operations as Operation[], true, false).newDocument;
+    return jsonPatch.applyPatch(structuredClone(target), operations as Operation[], true, false)
+      .newDocument;
   } catch {
     const message = 'the server rejected our request due to an error in our request';
     throw new ApiStatusError(422, 'Invalid', message, {});

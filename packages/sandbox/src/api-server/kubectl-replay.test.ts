@@ -1,0 +1,158 @@
+/**
+ * 79 recorded conversations between kubectl and a real kube-apiserver, held again with ours: same commands in the same
+ * order, same output but for what differs from run to run. Without nodes, as in the recording.
+ */
+import { execFile } from 'node:child_process';
+import {
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { findKubectl } from '../../../../test/setup/find-kubectl.ts';
+import { ApiStatusError } from '../api-status-error.ts';
+import type { ClusterClient, PodAccess } from '../cluster-client.ts';
+import { startControllers } from '../controllers/controllers.ts';
+import { type ApiServer, startApiServer } from './api-server.ts';
+
+const RECORDINGS = join(import.meta.dirname, '../../../../test/fixtures/golden/kubectl');
+
+interface Conversation {
+  readonly command: string;
+  readonly exit: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Conversations that do not hold, and why. An entry that begins to hold fails the test: take it out. */
+const differences: Readonly<Record<string, string>> = {
+  '28-describe-svc':
+    'the recorded event complains of a pod that is ready on no node; our endpoint controller lists such a pod',
+  '71-get-events':
+    'the recorded events are those of controllers that the sandbox has not, and of a scheduler that the recording had not',
+};
+
+const pods = { group: '', version: 'v1', plural: 'pods' };
+const namespaces = { group: '', version: 'v1', plural: 'namespaces' };
+
+/** Between 15 and 16 the recording patched one pod's status by hand. */
+async function makeFirstPodReady(client: ClusterClient): Promise<void> {
+  await expect.poll(async () => (await client.list(pods, { namespace: 'shop' })).length).toBe(2);
+  const [pod] = await client.list(pods, { namespace: 'shop' });
+  const startedAt = '2026-11-21T10:00:00Z';
+  await client.updateStatus(pods, {
+    ...pod!,
+    status: {
+      phase: 'Running',
+      qosClass: 'BestEffort',
+      hostIP: '192.0.2.1',
+      podIP: '10.1.0.5',
+      podIPs: [{ ip: '10.1.0.5' }],
+      startTime: startedAt,
+      conditions: [{ type: 'Ready', status: 'True', lastTransitionTime: startedAt }],
+      containerStatuses: [
+        {
+          name: 'echo',
+          ready: true,
+          started: true,
+          restartCount: 0,
+          image: 'aquifer/echo:1',
+          imageID: '',
+          containerID: 'x://1',
+          state: { running: { startedAt } },
+        },
+      ],
+    },
+  });
+}
+
+const varying: readonly (readonly [RegExp, string])[] = [
+  [/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g, 'UID'],
+  [/\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?( \+0000|Z)?/g, 'TIME'],
+  [/\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d \+0000/g, 'TIME'],
+  [/resourceVersion(\\*": ?\\*"|: ")\d+/g, 'resourceVersion$1N'],
+  [/\b\d+(m\d+)?s\b/g, 'AGE'],
+  [/10\.96\.\d+\.\d+/g, 'CLUSTER-IP'],
+  [/https?:\/\/127\.0\.0\.1:\d+/g, 'URL'],
+  [/eyJ[\w-]+\.[\w-]+\.[\w-]+/g, '<JWT>'],
+  [/\S*\/(LIVE|MERGED)-\d+/g, '$1'],
+  [/echo-[a-z0-9]{8,10}-[a-z0-9]{5}\b/g, 'echo-POD'],
+  [/echo-[a-z0-9]{8,10}\b/g, 'echo-REPLICAS'],
+  [/echo-[a-z0-9]{5}\b/g, 'echo-SLICE'],
+  [/pod-template-hash([=:]) ?[a-z0-9]+/g, 'pod-template-hash$1HASH'],
+  [/ +/g, ' '],
+];
+
+function normalise(text: string): string {
+  return varying.reduce((result, [pattern, by]) => result.replaceAll(pattern, by), text).trim();
+}
+
+const kubectl = findKubectl();
+
+describe.skipIf(kubectl === null)('kubectl answers as with a real API server', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'kubectl-replay-'));
+  let api: ApiServer;
+  let stopControllers: () => void;
+
+  beforeAll(async () => {
+    const unreachable = async (): Promise<never> => {
+      throw new ApiStatusError(404, 'NotFound', 'no node runs in this test');
+    };
+    const podAccess: PodAccess = { logs: unreachable, exec: unreachable, portForward: unreachable };
+    api = await startApiServer({
+      dataDirectory: join(directory, 'cluster'),
+      listen: [{ host: '127.0.0.1', port: 0 }],
+      podAccess,
+    });
+    const running = await startControllers(api.client, () => undefined);
+    stopControllers = () => running.stop();
+    await api.client.create(namespaces, {
+      apiVersion: 'v1',
+      kind: 'Namespace',
+      metadata: { name: 'istio-system' },
+    });
+    writeFileSync(join(directory, 'kubeconfig'), api.kubeconfig());
+    // The recording's program was called kubectl137, and so is its field manager.
+    symlinkSync(kubectl ?? '', join(directory, 'kubectl137'));
+    const wrapper = `#!/bin/sh\nexec ${directory}/kubectl137 "$@"\n`;
+    writeFileSync(join(directory, 'kubectl'), wrapper, { mode: 0o755 });
+  });
+
+  afterAll(async () => {
+    stopControllers();
+    await api.stop();
+    rmSync(directory, { recursive: true });
+  });
+
+  function run(command: string): Promise<Conversation> {
+    const { promise, resolve } = Promise.withResolvers<Conversation>();
+    const env = {
+      HOME: directory,
+      PATH: `${directory}:${process.env.PATH}`,
+      KUBECONFIG: join(directory, 'kubeconfig'),
+      TMPDIR: directory,
+    };
+    execFile('sh', ['-c', command], { cwd: RECORDINGS, env }, (error, stdout, stderr) => {
+      resolve({ command, exit: Number(error?.code ?? 0), stdout, stderr });
+    });
+    return promise;
+  }
+
+  const files = readdirSync(RECORDINGS).filter((name) => name.endsWith('.json'));
+
+  test.for(files)('%s', { timeout: 20_000 }, async (file) => {
+    const recorded = JSON.parse(readFileSync(join(RECORDINGS, file), 'utf8')) as Conversation;
+    const name = file.replace('.json', '');
+    if (name === '16-apply-unchanged') await makeFirstPodReady(api.client);
+    const answer = await run(recorded.command);
+    const seen = [answer.exit, normalise(answer.stdout), normalise(answer.stderr)];
+    const wanted = [recorded.exit, normalise(recorded.stdout), normalise(recorded.stderr)];
+    if (name in differences) expect(seen).not.toEqual(wanted);
+    else expect(seen).toEqual(wanted);
+  });
+});
