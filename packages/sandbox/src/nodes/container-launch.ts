@@ -52,6 +52,10 @@ const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 /** The environment of the launching shells; the program gets `Launch.environment` instead. */
 export const LAUNCH_ENVIRONMENT: Readonly<Record<string, string>> = { PATH };
 
+/** The file descriptor on which the launching shell tells that everything is prepared, and the word it says. */
+export const LAUNCH_PIPE = 3;
+export const LAUNCHED = 'launched';
+
 /** Program and arguments that turn into the container's process. */
 export function launchCommand(launch: Launch): readonly [string, ...string[]] {
   const enter = `inner=$1; shift
@@ -99,7 +103,8 @@ rmdir /.machine
 ${launch.preparation.join('\n')}
 mkdir -p ${quote(launch.workingDirectory)}
 cd ${quote(launch.workingDirectory)}
-exec "$@"`;
+echo ${LAUNCHED} >&${LAUNCH_PIPE}
+exec "$@" ${LAUNCH_PIPE}>&-`;
 }
 
 function bindLine({ source, target, kind, readOnly }: BindMount): string {

@@ -2,8 +2,16 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, constants, openSync, unlinkSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { constants as osConstants } from 'node:os';
+import type { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import { runCommand } from './command.ts';
-import { LAUNCH_ENVIRONMENT, type Launch, launchCommand } from './container-launch.ts';
+import {
+  LAUNCH_ENVIRONMENT,
+  LAUNCH_PIPE,
+  LAUNCHED,
+  type Launch,
+  launchCommand,
+} from './container-launch.ts';
 import type { ContainerLog } from './container-log.ts';
 
 export interface ContainerExit {
@@ -37,13 +45,17 @@ export class ContainerProcess {
     });
   }
 
-  /** Throws if the machine cannot start a process; a program that is not found exits 127 like in a shell. */
+  /**
+   * Resolves when the program is about to run in its finished surroundings. Throws if those cannot be made; a program
+   * that is not found exits 127, as in a shell.
+   */
   static async start(launch: Launch, log: ContainerLog): Promise<ContainerProcess> {
     const stdout = await openPipe(`${launch.scratchDirectory}.stdout`);
     const stderr = await openPipe(`${launch.scratchDirectory}.stderr`);
     const [program, ...args] = launchCommand(launch);
     const child = spawn(program, args, {
-      stdio: ['ignore', stdout.writeEnd, stderr.writeEnd],
+      // The fourth is LAUNCH_PIPE.
+      stdio: ['ignore', stdout.writeEnd, stderr.writeEnd, 'pipe'],
       env: LAUNCH_ENVIRONMENT,
       cwd: '/',
       detached: true,
@@ -54,10 +66,15 @@ export class ContainerProcess {
       copyToLog(stdout.reader, 'stdout', log),
       copyToLog(stderr.reader, 'stderr', log),
     ]);
-    await new Promise<void>((resolve, reject) =>
-      child.once('spawn', resolve).once('error', reject),
-    );
-    return new ContainerProcess(child, launch, output);
+    await new Promise<void>((resolve, reject) => {
+      child.once('spawn', resolve).once('error', reject);
+    });
+    const container = new ContainerProcess(child, launch, output);
+    const said = await text(child.stdio[LAUNCH_PIPE] as Readable);
+    if (said.trim() === LAUNCHED) return container;
+    await container.exited;
+    const reason = await text(log.read({ tailLines: 5 }));
+    throw new Error(`the container's file system cannot be made: ${reason.trim()}`);
   }
 
   signal(name: NodeJS.Signals): void {

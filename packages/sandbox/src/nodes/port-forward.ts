@@ -7,8 +7,9 @@ import { LAUNCH_ENVIRONMENT } from './container-launch.ts';
  * itself without taking its other threads along.
  */
 const RELAY = `
-const socket = require('node:net').connect({ port: Number(process.argv[1]), host: '127.0.0.1', allowHalfOpen: true });
-socket.on('error', (error) => { process.stderr.write(error.message); process.exit(1); });
+const socket = require('node:net').connect({ port: Number(process.argv[1]), host: '127.0.0.1' });
+socket.on('error', (error) => { process.stderr.write(error.message); process.exitCode = 1; });
+socket.on('close', () => process.exit());
 process.stdin.pipe(socket).pipe(process.stdout);
 `;
 
