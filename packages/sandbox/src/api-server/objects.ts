@@ -335,7 +335,7 @@ const serverOwned = [
 /** What an update cannot change: the server's own metadata, and the other side of the status subresource. */
 function keepServerFields(write: Write, next: JsonObject, current: ApiObject): JsonObject {
   const { resource, subresource } = write;
-  if (subresource === 'status') {
+  if (subresource === 'status' && resource.custom) {
     const managedFields = objectOr(next.metadata).managedFields;
     return {
       ...structuredClone(current),
@@ -347,6 +347,10 @@ function keepServerFields(write: Write, next: JsonObject, current: ApiObject): J
   for (const field of serverOwned) {
     if (current.metadata[field] === undefined) delete metadata[field];
     else metadata[field] = current.metadata[field];
+  }
+  // Labels and annotations of built-in kinds may be written through their status, as node agents do.
+  if (subresource === 'status') {
+    return { ...structuredClone(current), status: next.status, metadata };
   }
   const kept: JsonObject = { ...next, metadata };
   if (!resource.status) return kept;
