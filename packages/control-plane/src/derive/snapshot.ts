@@ -39,6 +39,7 @@ import {
   workloadResource,
 } from './resource.ts';
 import { type BoundCondition, deriveService } from './services.ts';
+import { type AttachmentVerdict, deriveAttachments } from './waypoint-policies.ts';
 import { deriveWaypoints, type Waypoints } from './waypoints.ts';
 import { deriveWorkload, type NamespacePolicies, podAddresses } from './workloads.ts';
 
@@ -58,6 +59,7 @@ export interface Snapshot {
 interface DerivedConditions {
   readonly services: ReadonlyMap<string, BoundCondition | null>;
   readonly policies: ReadonlyMap<string, PolicyVerdict | null>;
+  readonly attachments: ReadonlyMap<string, AttachmentVerdict | null>;
 }
 
 type PolicyEntry = ConvertedPolicy & { readonly resource: Resource<Authorization> | null };
@@ -117,7 +119,15 @@ export class Deriver {
       addresses: this.#keep('addresses', addresses),
       authorizations: this.#keep('authorizations', policies.resources),
       enrolledPods: this.#deriveEnrolled(state),
-      conditions: { services: services.conditions, policies: policies.verdicts },
+      conditions: {
+        services: services.conditions,
+        policies: policies.verdicts,
+        attachments: deriveAttachments({
+          state,
+          waypoints,
+          rootNamespace: this.#mesh.rootNamespace,
+        }),
+      },
     };
     for (const memo of [this.#pods, this.#slices, this.#services, this.#policies, this.#peers]) {
       memo.sweep();

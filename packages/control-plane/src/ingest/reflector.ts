@@ -59,13 +59,15 @@ async function listAll(
   { api, sink }: { readonly api: KubernetesApi; readonly sink: ReflectorSink },
 ): Promise<string> {
   const path = collectionPath(WATCHED_KINDS[kind]);
+  const { apiVersion } = WATCHED_KINDS[kind];
   const objects: StoredObject[] = [];
   let token: string | undefined;
   let version = '';
   do {
     const query = { ...selectorOf(kind), limit: PAGE_SIZE, ...(token && { continue: token }) };
     const { metadata, items = [] } = await api.list<ListBody>(path, query);
-    for (const item of items) objects.push(item);
+    // The API leaves both out of the items of a list.
+    for (const item of items) objects.push(Object.assign(item, { apiVersion, kind }));
     version = metadata.resourceVersion ?? version;
     token = metadata.continue;
   } while (token);

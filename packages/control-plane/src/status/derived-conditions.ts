@@ -21,6 +21,11 @@ interface ConditionTarget {
   readonly fieldManager: string;
 }
 
+const WAYPOINT_ACCEPTED = {
+  type: 'WaypointAccepted',
+  fieldManager: 'istio-ambient-waypoint-policy',
+} as const;
+
 type Wanted = ConditionText & { readonly observedGeneration?: string };
 
 /** What is already there as wanted is not written again; a condition nobody wants any more is pruned. */
@@ -53,9 +58,14 @@ export function writeConditions(
       type: 'ZtunnelAccepted',
       fieldManager: 'istio-ambient-ztunnel-policy',
     };
-    const verdict = conditions.policies.get(`${target.namespace}/${target.name}`) ?? null;
+    const key = `${target.namespace}/${target.name}`;
     const observedGeneration = String(policy.metadata.generation ?? 0);
+    const verdict = conditions.policies.get(key) ?? null;
     write(target, verdict && { type: target.type, ...verdict, observedGeneration }, queue, api);
+    const attachment = conditions.attachments.get(key) ?? null;
+    const waypoint = { ...target, ...WAYPOINT_ACCEPTED };
+    const wanted = attachment && { type: waypoint.type, ...attachment, observedGeneration };
+    write(waypoint, wanted, queue, api);
   }
 }
 

@@ -1,0 +1,109 @@
+/** Condition `WaypointAccepted` of AuthorizationPolicies that are attached to something (spec control-plane 2.9). */
+import type { AuthorizationPolicy } from '@aquifer/model/resources';
+import type { ClusterState } from '../ingest/cluster-state.ts';
+import { WAYPOINT_CONTROLLER } from './labels.ts';
+import { nameOf, namespaceOf } from './object.ts';
+import { bindWaypoint, type Waypoints } from './waypoints.ts';
+
+export interface AttachmentVerdict {
+  readonly status: 'True' | 'False';
+  readonly reason:
+    | 'Accepted'
+    | 'AncestorNotBound'
+    | 'TargetNotFound'
+    | 'Invalid'
+    | 'PartiallyInvalid';
+  readonly message: string;
+}
+
+interface AttachmentContext {
+  readonly state: ClusterState;
+  readonly waypoints: Waypoints;
+  readonly rootNamespace: string;
+}
+
+type TargetRef = NonNullable<NonNullable<AuthorizationPolicy['spec']>['targetRefs']>[number];
+
+/**
+ * By `namespace/name`; null for policies that are attached to nothing. ServiceEntries are not watched yet: a policy
+ * that names one gets no verdict.
+ */
+export function deriveAttachments(
+  context: AttachmentContext,
+): ReadonlyMap<string, AttachmentVerdict | null> {
+  const verdicts = new Map<string, AttachmentVerdict | null>();
+  for (const policy of context.state.AuthorizationPolicy) {
+    verdicts.set(`${namespaceOf(policy)}/${nameOf(policy)}`, verdictOf(policy, context));
+  }
+  return verdicts;
+}
+
+function verdictOf(
+  policy: AuthorizationPolicy,
+  context: AttachmentContext,
+): AttachmentVerdict | null {
+  const { targetRef, targetRefs = [] } = policy.spec ?? {};
+  const targets = targetRef === undefined ? targetRefs : [targetRef, ...targetRefs];
+  if (targets.some(({ kind }) => TARGETS[kind] === undefined)) return null;
+  const namespace = namespaceOf(policy);
+  const results = targets.map((target) => ({
+    target,
+    verdict: TARGETS[target.kind]!(target.name, namespace, context),
+  }));
+  if (results.length < 2) return results[0]?.verdict ?? null;
+  const bad = results.filter(({ verdict }) => verdict.status === 'False');
+  if (bad.length === 0) return { status: 'True', reason: 'Accepted', message: '' };
+  const names = bad.map(({ target }) => describe(target, namespace)).join(', ');
+  const message = `Invalid targetRefs: ${names}`;
+  return bad.length === results.length
+    ? { status: 'False', reason: 'Invalid', message }
+    : { status: 'True', reason: 'PartiallyInvalid', message };
+}
+
+type Judge = (name: string, namespace: string, context: AttachmentContext) => AttachmentVerdict;
+
+const TARGETS: Readonly<Record<string, Judge>> = {
+  Service: (name, namespace, { state, waypoints }) => {
+    const service = state.Service.get(namespace, name);
+    if (service === undefined) {
+      return refused('TargetNotFound', `Service ${namespace}/${name} was not found`);
+    }
+    const binding = bindWaypoint(service, state.Namespace.get('', namespace), 'service', waypoints);
+    if (binding.kind === 'bound') {
+      return accepted(`${binding.waypoint.namespace}/${binding.waypoint.name}`);
+    }
+    return refused('AncestorNotBound', `Service ${namespace}/${name} is not bound to a waypoint`);
+  },
+  Gateway: (name, namespace, { waypoints }) =>
+    waypoints.has(`${namespace}/${name}`)
+      ? accepted(`${namespace}/${name}`)
+      : refused('TargetNotFound', 'not bound'),
+  GatewayClass: (name, namespace, { state, rootNamespace }) => {
+    if (namespace !== rootNamespace) {
+      return refused(
+        'Invalid',
+        `AuthorizationPolicy must be in the root namespace \`${rootNamespace}\` when referencing a GatewayClass`,
+      );
+    }
+    const controller = state.GatewayClass.get('', name)?.spec.controllerName;
+    if (controller === undefined) return refused('TargetNotFound', 'not bound');
+    if (controller === WAYPOINT_CONTROLLER) return accepted(name);
+    return refused(
+      'Invalid',
+      `GatewayClass must use controller name \`${WAYPOINT_CONTROLLER}\` for waypoints`,
+    );
+  },
+};
+
+function accepted(to: string): AttachmentVerdict {
+  return { status: 'True', reason: 'Accepted', message: `bound to ${to}` };
+}
+
+function refused(reason: AttachmentVerdict['reason'], message: string): AttachmentVerdict {
+  return { status: 'False', reason, message };
+}
+
+/** `<Kind>.<group>:<namespace>/<name>`; as recorded, a class is named with the policy's namespace too. */
+function describe({ group, kind, name }: TargetRef, namespace: string): string {
+  return `${kind}.${group || 'core'}:${namespace}/${name}`;
+}

@@ -1,0 +1,161 @@
+import type { Gateway } from '@aquifer/model/resources';
+import { expect, test } from 'vitest';
+import { waypointManifests } from './waypoint-manifests.ts';
+
+const SETTINGS = {
+  image: 'aquifer/waypoint:dev',
+  clusterId: 'Kubernetes',
+  clusterDomain: 'cluster.local',
+  trustDomain: 'cluster.local',
+  systemNamespace: 'istio-system',
+  network: '',
+  revision: 'default',
+};
+
+interface Extra {
+  readonly metadata?: object;
+  readonly spec?: object;
+}
+
+function gateway({ metadata = {}, spec = {} }: Extra = {}): Gateway {
+  return {
+    apiVersion: 'gateway.networking.k8s.io/v1',
+    kind: 'Gateway',
+    metadata: { name: 'waypoint', namespace: 'shop', uid: 'g1', ...metadata },
+    spec: {
+      gatewayClassName: 'istio-waypoint',
+      listeners: [{ name: 'mesh', port: 15008, protocol: 'HBONE' }],
+      ...spec,
+    },
+  } as Gateway;
+}
+
+const OWNED = {
+  'gateway.istio.io/managed': 'istio.io-mesh-controller',
+  'gateway.networking.k8s.io/gateway-name': 'waypoint',
+  'gateway.networking.k8s.io/gateway-class-name': 'istio-waypoint',
+};
+
+test('a waypoint is a ServiceAccount, a Deployment and a Service, owned by its Gateway', () => {
+  const manifests = waypointManifests(gateway(), SETTINGS);
+  expect(manifests.map(({ kind }) => kind)).toEqual(['ServiceAccount', 'Deployment', 'Service']);
+  for (const { metadata } of manifests) {
+    expect(metadata).toMatchObject({
+      name: 'waypoint',
+      namespace: 'shop',
+      labels: OWNED,
+      ownerReferences: [{ kind: 'Gateway', name: 'waypoint', uid: 'g1' }],
+    });
+  }
+});
+
+test('its pod stays out of the mesh, runs istio-proxy as a waypoint, and finds the control plane', () => {
+  const [, deployment] = waypointManifests(gateway(), SETTINGS);
+  expect(deployment).toMatchObject({
+    spec: {
+      selector: { matchLabels: { 'gateway.networking.k8s.io/gateway-name': 'waypoint' } },
+      template: {
+        metadata: {
+          labels: {
+            ...OWNED,
+            'istio.io/dataplane-mode': 'none',
+            'sidecar.istio.io/inject': 'false',
+            'service.istio.io/canonical-name': 'waypoint',
+            'service.istio.io/canonical-revision': 'latest',
+          },
+          annotations: { 'istio.io/rev': 'default', 'prometheus.io/port': '15020' },
+        },
+        spec: {
+          serviceAccountName: 'waypoint',
+          containers: [
+            {
+              name: 'istio-proxy',
+              image: 'aquifer/waypoint:dev',
+              args: expect.arrayContaining(['proxy', 'waypoint', 'waypoint.$(POD_NAMESPACE)']),
+              env: expect.arrayContaining([
+                { name: 'CA_ADDR', value: 'istiod.istio-system.svc:15012' },
+                {
+                  name: 'ISTIO_META_OWNER',
+                  value: 'kubernetes://apis/apps/v1/namespaces/shop/deployments/waypoint',
+                },
+              ]),
+              securityContext: {
+                runAsNonRoot: true,
+                runAsUser: 1337,
+                readOnlyRootFilesystem: true,
+              },
+            },
+          ],
+        },
+      },
+    },
+  });
+  expect(JSON.stringify(deployment)).not.toContain('topology.istio.io/network');
+});
+
+test('its Service offers the status port and the mesh listener', () => {
+  const [, , service] = waypointManifests(gateway(), SETTINGS);
+  expect(service).toMatchObject({
+    metadata: { annotations: { 'networking.istio.io/traffic-distribution': 'PreferClose' } },
+    spec: {
+      type: 'ClusterIP',
+      ipFamilyPolicy: 'PreferDualStack',
+      ports: [
+        { name: 'status-port', port: 15021, protocol: 'TCP', appProtocol: 'tcp' },
+        { name: 'mesh', port: 15008, protocol: 'TCP', appProtocol: 'all' },
+      ],
+    },
+  });
+});
+
+test("the Gateway's labels and annotations are copied, kubectl's bookkeeping is not", () => {
+  const annotations = { team: 'blue', 'kubectl.kubernetes.io/last-applied-configuration': '{}' };
+  const labels = { 'istio.io/waypoint-for': 'all' };
+  const [account] = waypointManifests(gateway({ metadata: { labels, annotations } }), SETTINGS);
+  expect(account!.metadata).toMatchObject({ annotations: { team: 'blue' }, labels });
+  expect(JSON.stringify(account)).not.toContain('last-applied');
+});
+
+test('infrastructure labels replace the copied ones, each map by itself', () => {
+  const metadata = { labels: { own: 'x' }, annotations: { note: 'y' } };
+  const spec = { infrastructure: { labels: { infra: 'z', 'gateway.networking.k8s.io/x': 'no' } } };
+  const [account] = waypointManifests(gateway({ metadata, spec }), SETTINGS);
+  expect(account!.metadata).toMatchObject({
+    labels: { infra: 'z', ...OWNED },
+    annotations: { note: 'y' },
+  });
+  expect(JSON.stringify(account)).not.toMatch(/"own"|k8s\.io\/x/);
+});
+
+test.for([
+  {
+    what: 'an account of its own',
+    annotation: 'gateway.istio.io/service-account',
+    value: 'robot',
+    path: 'serviceAccountName":"robot"',
+  },
+  {
+    what: 'another name',
+    annotation: 'gateway.istio.io/name-override',
+    value: 'wp2',
+    path: '"name":"wp2"',
+  },
+  {
+    what: 'a service type',
+    annotation: 'networking.istio.io/service-type',
+    value: 'LoadBalancer',
+    path: '"type":"LoadBalancer"',
+  },
+])('an annotation gives it $what', ({ annotation, value, path }) => {
+  const manifests = waypointManifests(
+    gateway({ metadata: { annotations: { [annotation]: value } } }),
+    SETTINGS,
+  );
+  expect(JSON.stringify(manifests)).toContain(path);
+});
+
+test('a named network is on the objects and in the environment', () => {
+  const text = JSON.stringify(waypointManifests(gateway(), { ...SETTINGS, network: 'nw1' }));
+  expect(text).toContain('"topology.istio.io/network":"nw1"');
+  expect(text).toContain('{"name":"ISTIO_META_NETWORK","value":"nw1"}');
+});
