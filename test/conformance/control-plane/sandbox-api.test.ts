@@ -1,10 +1,20 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { ControlPlane } from '@aquifer/control-plane';
 import { CONTROL_PLANE_KEYS, KubernetesApi, startControlPlane } from '@aquifer/control-plane';
-import type { Gateway, HTTPRoute, Service } from '@aquifer/model/resources';
+import type { Gateway, HTTPRoute, Pod, Service } from '@aquifer/model/resources';
 import { createLogger, parseEnv } from '@aquifer/runtime';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { grpcMethods } from '@aquifer/wire';
+import {
+  CaptureReportRequestSchema,
+  type CaptureReportSchema,
+  CaptureState,
+  NodeService,
+} from '@aquifer/wire/gen/aquifer/node_pb';
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
+import { Client, credentials, Metadata } from '@grpc/grpc-js';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import {
   type ApiServer,
@@ -22,7 +32,7 @@ const logs: string[] = [];
 const GATEWAYS = '/apis/gateway.networking.k8s.io/v1/namespaces/shop/gateways';
 let server: ApiServer;
 let admin: KubernetesApi;
-let stop: () => Promise<void>;
+let plane: ControlPlane;
 
 interface Manifest {
   readonly apiVersion: string;
@@ -59,17 +69,16 @@ beforeAll(async () => {
     namespace: 'istio-system',
     serviceAccount: 'istiod',
   });
-  const running = await startControlPlane({
+  plane = await startControlPlane({
     config: testConfig(),
     api: KubernetesApi.fromKubeconfig(kubeconfig(token)),
     log: createLogger('test', { format: 'plain', write: (line) => logs.push(line) }),
   });
-  stop = running.stop;
-  await eventually(() => running.publisher.current !== null);
+  await eventually(() => plane.publisher.current !== null);
 }, 30_000);
 
 afterAll(async () => {
-  await stop();
+  await plane.stop();
   await server.stop();
   rmSync(folder, { recursive: true });
 });
@@ -215,6 +224,86 @@ test('routes and policies get their statuses', async () => {
   };
   await expect.poll(accepted).toBe('True UnsupportedValue');
 });
+
+test('a capture report with a real pod token becomes annotation, condition and HBONE, until it is released', async () => {
+  await admin.create('/api/v1/namespaces/istio-system/serviceaccounts', {
+    apiVersion: 'v1',
+    kind: 'ServiceAccount',
+    metadata: { name: 'ztunnel', namespace: 'istio-system' },
+  });
+  const ztunnel = await createPod('istio-system', 'ztunnel-1', { serviceAccountName: 'ztunnel' });
+  const app = await createPod('shop', 'app', {});
+  const token = await server.serviceAccountToken({
+    namespace: 'istio-system',
+    serviceAccount: 'ztunnel',
+    audiences: ['istio-ca'],
+    pod: { name: 'ztunnel-1', uid: ztunnel.metadata.uid ?? '' },
+  });
+  const known = (name: string) => plane.publisher.current?.addresses.has(name);
+  await eventually(
+    () => known('Kubernetes//Pod/shop/app') && known('Kubernetes//Pod/istio-system/ztunnel-1'),
+  );
+  const report = {
+    uid: app.metadata.uid ?? '',
+    namespace: 'shop',
+    name: 'app',
+    reason: '',
+  } as const;
+  await send({ ...report, state: CaptureState.CAPTURED }, token);
+  const captured = async () => {
+    const pod = await admin.get<Pod>('/api/v1/namespaces/shop/pods/app');
+    const annotation = pod?.metadata.annotations?.['ambient.istio.io/redirection'];
+    return [annotation, conditionOf(pod?.status?.conditions, 'ambient.istio.io/Captured')];
+  };
+  expect(await captured()).toEqual(['enabled', 'True Captured']);
+  const protocol = () => {
+    const workload = plane.publisher.current?.addresses.get('Kubernetes//Pod/shop/app')?.value;
+    return workload !== undefined && 'protocol' in workload ? workload.protocol : null;
+  };
+  await expect.poll(protocol).toBe('hbone');
+  await send({ ...report, state: CaptureState.RELEASED }, token);
+  expect(await captured()).toEqual([undefined, undefined]);
+  await expect.poll(protocol).toBe('tcp');
+});
+
+function send(
+  report: MessageInitShape<typeof CaptureReportSchema>,
+  token: string,
+): Promise<unknown> {
+  const { path, requestSerialize, responseDeserialize } = grpcMethods(NodeService).reportCapture;
+  const metadata = new Metadata();
+  metadata.set('authorization', `Bearer ${token}`);
+  const client = new Client(
+    `127.0.0.1:${plane.ports.secureGrpc}`,
+    credentials.createSsl(Buffer.from(plane.rootBundle)),
+    { 'grpc.ssl_target_name_override': 'istiod.istio-system.svc' },
+  );
+  onTestFinished(() => client.close());
+  const request = create(CaptureReportRequestSchema, { node: 'n1', reports: [report] });
+  return new Promise((resolve, reject) => {
+    client.makeUnaryRequest(
+      path,
+      requestSerialize,
+      responseDeserialize,
+      request,
+      metadata,
+      (error, response) => (error === null ? resolve(response) : reject(error)),
+    );
+  });
+}
+
+async function createPod(namespace: string, name: string, spec: object): Promise<Pod> {
+  const pods = `/api/v1/namespaces/${namespace}/pods`;
+  const pod = await admin.create<Pod>(pods, {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name, namespace },
+    spec: { nodeName: 'n1', containers: [{ name: 'c', image: 'x' }], ...spec },
+  });
+  const status = { phase: 'Running', podIP: '10.1.1.9', podIPs: [{ ip: '10.1.1.9' }] };
+  await admin.mergePatch(`${pods}/${name}/status`, { status });
+  return pod;
+}
 
 test('nothing is written while nothing changes, and nothing was refused', async () => {
   const version = async () => {
