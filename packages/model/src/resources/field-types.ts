@@ -52,7 +52,7 @@ export function atomic<Schema extends z.ZodType>(schema: Schema): Schema {
   return schema.meta({ 'x-kubernetes-map-type': 'atomic' });
 }
 
-export const labelSelectorRequirement = z.object({
+const labelSelectorRequirement = z.object({
   key: z.string().describe('key is the label key that the selector applies to.'),
   operator: z
     .enum(['In', 'NotIn', 'Exists', 'DoesNotExist'])

@@ -30,7 +30,7 @@ export interface ApiServerOptions {
   readonly podAccess: PodAccess;
 }
 
-export interface ServiceAccountTokenRequest {
+interface ServiceAccountTokenRequest {
   readonly namespace: string;
   readonly serviceAccount: string;
   /** Default: the API server's own audience. */

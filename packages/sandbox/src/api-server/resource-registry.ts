@@ -12,7 +12,7 @@ import {
 import { isObject, listOr, objectOr, stringOr } from './json.ts';
 import type { NamedKind } from './status.ts';
 
-export interface ScalePaths {
+interface ScalePaths {
   readonly specReplicas: readonly string[];
   readonly statusReplicas: readonly string[];
   /** Path of a selector, either a LabelSelector object or its wire form; null when there is none. */

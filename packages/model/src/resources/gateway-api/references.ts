@@ -17,7 +17,7 @@ export const hostname = z
 export const duration = z.string().regex(/^([0-9]{1,5}(h|m|s|ms)){1,4}$/);
 
 /** The parent a route attaches to: a Gateway, a ListenerSet, a Service or a ServiceEntry. */
-export const parentReference = z.object({
+const parentReference = z.object({
   group: group.default('gateway.networking.k8s.io').optional(),
   kind: kind.default('Gateway').optional(),
   namespace: namespaceName.optional(),
@@ -40,7 +40,7 @@ export const backendRefFields = {
   weight: z.int32().min(0).max(1_000_000).default(1).optional(),
 };
 
-export const routeParentStatus = z.object({
+const routeParentStatus = z.object({
   parentRef: parentReference,
   controllerName: z.string(),
   conditions: z

@@ -48,7 +48,7 @@ const podDnsConfig = z.object({
 export const localReference = atomic(z.object({ name: z.string().optional() }));
 
 /** Specification of the desired behaviour of a pod. */
-export const podSpec = z.object({
+const podSpec = z.object({
   volumes: keyedList(volume, 'name').optional(),
   initContainers: keyedList(container, 'name').optional(),
   containers: keyedList(container, 'name').describe(
@@ -149,7 +149,7 @@ const containerStatus = z.object({
   stopSignal: z.string().optional(),
 });
 
-export const podStatus = z.object({
+const podStatus = z.object({
   observedGeneration: z.int().optional(),
   phase: z.string().optional().describe('Pending, Running, Succeeded, Failed or Unknown.'),
   conditions: looseConditions.optional(),

@@ -14,7 +14,7 @@ export function childPath(parent: FieldPath, element: string): FieldPath {
   return parent === '' ? element : `${parent}${SEPARATOR}${element}`;
 }
 
-export function elementsOf(path: FieldPath): string[] {
+function elementsOf(path: FieldPath): string[] {
   return path === '' ? [] : path.split(SEPARATOR);
 }
 

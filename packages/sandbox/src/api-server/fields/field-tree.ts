@@ -17,7 +17,7 @@ export function fieldSchema(schema: OpenApiSchema, name: string): OpenApiSchema 
 }
 
 /** `k:{"port":80,"protocol":"TCP"}`: what identifies an item of a keyed list, defaults included. */
-export function itemElement(schema: OpenApiSchema, item: unknown): string {
+function itemElement(schema: OpenApiSchema, item: unknown): string {
   const keys = schema['x-kubernetes-list-map-keys'] ?? [];
   const source = isObject(item) ? item : {};
   const identity = keys
@@ -28,7 +28,7 @@ export function itemElement(schema: OpenApiSchema, item: unknown): string {
 }
 
 /** The parts of a value that are owned one by one; null for a leaf, which is owned as a whole. */
-export function childrenOf(schema: OpenApiSchema, value: unknown): readonly Child[] | null {
+function childrenOf(schema: OpenApiSchema, value: unknown): readonly Child[] | null {
   if (Array.isArray(value)) {
     const items = schema.items ?? unknownSchema;
     const type = schema['x-kubernetes-list-type'];

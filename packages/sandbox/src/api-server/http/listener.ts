@@ -2,17 +2,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { Duplex } from 'node:stream';
-import { WebSocketServer } from 'ws';
-import { ApiStatusError } from '../../api-status-error.ts';
 import { authenticate } from '../security/authentication.ts';
 import type { KeyPair } from '../security/certificates.ts';
-import { statusObject, toApiStatusError } from '../status.ts';
-import { EXEC_PROTOCOLS, serveExec } from '../streams/exec-websocket.ts';
-import { podTarget, requireNode } from '../streams/pod-target.ts';
+import { toApiStatusError } from '../status.ts';
 import type { UserInfo } from '../write-request.ts';
 import { sendError } from './exchange.ts';
 import { parseRequest, type RequestInfo } from './request-info.ts';
 import { authorizeRequest, type RouterDependencies, route } from './router.ts';
+import { Upgrades } from './upgrades.ts';
 
 export interface ListenAddress {
   readonly host: string;
@@ -20,21 +17,16 @@ export interface ListenAddress {
   readonly port: number;
 }
 
-const MAX_WEBSOCKET_BYTES = 8 * 1024 * 1024;
-
 export class HttpListeners {
   readonly #dependencies: RouterDependencies;
   readonly #tls: KeyPair & { readonly caPem: string };
   readonly #servers: Server[] = [];
-  readonly #webSockets = new WebSocketServer({
-    noServer: true,
-    maxPayload: MAX_WEBSOCKET_BYTES,
-    handleProtocols: (offered) => EXEC_PROTOCOLS.find((name) => offered.has(name)) ?? false,
-  });
+  readonly #upgrades: Upgrades;
 
   constructor(dependencies: RouterDependencies, tls: KeyPair & { readonly caPem: string }) {
     this.#dependencies = dependencies;
     this.#tls = tls;
+    this.#upgrades = new Upgrades(dependencies.storage, dependencies.podAccess);
   }
 
   /** Resolves with the address that was bound. */
@@ -50,7 +42,7 @@ export class HttpListeners {
       },
       (request, response) => void this.#serve(request, response),
     );
-    server.on('upgrade', (request, socket, head) => void this.#upgrade(request, socket, head));
+    server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head));
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     server.once('error', reject);
     server.listen({ host, port }, resolve);
@@ -61,7 +53,7 @@ export class HttpListeners {
   }
 
   async stop(): Promise<void> {
-    this.#webSockets.close();
+    this.#upgrades.stop();
     const closed = this.#servers.map((server) => {
       const { promise, resolve } = Promise.withResolvers<void>();
       server.close(() => resolve());
@@ -103,31 +95,13 @@ export class HttpListeners {
     }
   }
 
-  async #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
-    socket.on('error', () => socket.destroy());
-    try {
-      const { storage, podAccess, authorizer } = this.#dependencies;
+  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const admit = async (): Promise<RequestInfo> => {
       const user = await this.#identify(request);
       const info = parseRequest(request.method ?? 'GET', request.url ?? '/');
-      authorizeRequest(authorizer, user, info);
-      const path = info.resource;
-      if (path?.plural !== 'pods' || !['exec', 'attach'].includes(path.subresource)) {
-        throw new ApiStatusError(400, 'BadRequest', 'this path takes no WebSocket');
-      }
-      const ref = requireNode(podTarget(storage, path, info.query));
-      this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
-        void serveExec(webSocket, podAccess, ref, info.query);
-      });
-    } catch (cause) {
-      refuseUpgrade(socket, toApiStatusError(cause));
-    }
+      authorizeRequest(this.#dependencies.authorizer, user, info);
+      return info;
+    };
+    void this.#upgrades.handle({ request, socket, head, admit });
   }
-}
-
-function refuseUpgrade(socket: Duplex, error: ApiStatusError): void {
-  const body = JSON.stringify(statusObject(error));
-  socket.end(
-    `HTTP/1.1 ${error.code} ${error.reason}\r\nContent-Type: application/json\r\n` +
-      `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
-  );
 }

@@ -18,7 +18,7 @@ export interface ReadDependencies {
 }
 
 /** The object as the requested version shows it: versions differ by name only (conversion strategy None). */
-export function asVersion(resource: ServedResource, object: ApiObject): ApiObject {
+function asVersion(resource: ServedResource, object: ApiObject): ApiObject {
   if (object.apiVersion === resource.apiVersion) return object;
   return { ...object, apiVersion: resource.apiVersion };
 }

@@ -8,7 +8,7 @@
  * `bytes` becomes base64, `time` RFC 3339, `quantity` and `intOrString` their JSON forms. A leading `[]` repeats, `{}`
  * maps from strings; any other word names a message of this table.
  */
-export type FieldRow = readonly [name: string, type: string];
+type FieldRow = readonly [name: string, type: string];
 export type MessageTable = Readonly<Record<number, FieldRow>>;
 
 const metadata: FieldRow = ['metadata', 'ObjectMeta'];

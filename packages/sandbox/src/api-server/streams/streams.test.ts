@@ -1,0 +1,154 @@
+/** Real kubectl against real processes on this machine in place of a container's. */
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect, createServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { findKubectl } from '../../../../../test/setup/find-kubectl.ts';
+import type { ExecSession, PodAccess } from '../../cluster-client.ts';
+import { type ApiServer, startApiServer } from '../api-server.ts';
+
+const kubectl = findKubectl();
+const directory = mkdtempSync(join(tmpdir(), 'kubectl-streams-'));
+
+const localProcesses: PodAccess = {
+  logs: async (_ref, { tailLines }) => Readable.from([`tail ${tailLines}\n`]),
+  exec: async (_ref, { command }): Promise<ExecSession> => {
+    const child = spawn(command[0]!, command.slice(1), { stdio: 'pipe' });
+    const exitCode = once(child, 'close').then(([code]) => Number(code));
+    const { stdin, stdout, stderr } = child;
+    return {
+      stdin,
+      stdout,
+      stderr,
+      exitCode,
+      resize: () => undefined,
+      kill: () => void child.kill(),
+    };
+  },
+  portForward: async (_ref, port) => {
+    const socket = connect(port, '127.0.0.1');
+    await once(socket, 'connect');
+    return socket;
+  },
+};
+
+describe.skipIf(kubectl === null)('streams into containers', () => {
+  let api: ApiServer;
+  let echo: Server;
+
+  beforeAll(async () => {
+    api = await startApiServer({
+      dataDirectory: join(directory, 'cluster'),
+      listen: [{ host: '127.0.0.1', port: 0 }],
+      podAccess: localProcesses,
+    });
+    writeFileSync(join(directory, 'kubeconfig'), api.kubeconfig());
+    const pod = {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: 'web', namespace: 'default' },
+      spec: { nodeName: 'node-1', containers: [{ name: 'main', image: 'web:1' }] },
+    };
+    const pods = { group: '', version: 'v1', plural: 'pods' };
+    await api.client.create(pods, pod);
+    const running = { phase: 'Running', containerStatuses: [] };
+    await api.client.mergePatch(
+      pods,
+      { ...pod.metadata, subresource: 'status' },
+      { status: running },
+    );
+    echo = createServer({ allowHalfOpen: true }, (socket) => socket.pipe(socket));
+    echo.listen(0, '127.0.0.1');
+    await once(echo, 'listening');
+  });
+
+  afterAll(async () => {
+    echo.close();
+    await api.stop();
+    rmSync(directory, { recursive: true });
+  });
+
+  function environment(webSockets: boolean): NodeJS.ProcessEnv {
+    return {
+      HOME: directory,
+      PATH: process.env.PATH,
+      KUBECONFIG: join(directory, 'kubeconfig'),
+      KUBECTL_REMOTE_COMMAND_WEBSOCKETS: String(webSockets),
+      KUBECTL_PORT_FORWARD_WEBSOCKETS: String(webSockets),
+    };
+  }
+
+  function run(args: readonly string[], input: string, webSockets: boolean) {
+    const { promise, resolve } = Promise.withResolvers<{
+      code: unknown;
+      out: string;
+      err: string;
+    }>();
+    const env = environment(webSockets);
+    const child = execFile(kubectl ?? '', args, { env, maxBuffer: 1e8 }, (error, out, err) =>
+      resolve({ code: error?.code ?? 0, out, err }),
+    );
+    child.stdin?.end(input);
+    return promise;
+  }
+
+  const protocols = [
+    { protocol: 'WebSocket', webSockets: true },
+    { protocol: 'SPDY', webSockets: false },
+  ];
+
+  test.for(protocols)(
+    'exec over $protocol carries both outputs and the exit code',
+    async ({ webSockets }) => {
+      const command = ['exec', 'web', '--', 'sh', '-c', 'echo out; echo err >&2; exit 7'];
+      const { code, out, err } = await run(command, '', webSockets);
+      expect(code).toBe(7);
+      expect(out).toBe('out\n');
+      expect(err).toContain('err\n');
+      expect(err).toContain('command terminated with exit code 7');
+    },
+  );
+
+  test.for(protocols)(
+    'exec -i over $protocol carries a megabyte in and out',
+    async ({ webSockets }) => {
+      const input = 'x'.repeat(1_000_000);
+      const { code, out } = await run(['exec', '-i', 'web', '--', 'cat'], input, webSockets);
+      expect(code).toBe(0);
+      expect(out === input).toBe(true);
+    },
+  );
+
+  test('exec of a program that does not exist tells why', async () => {
+    const { code, err } = await run(['exec', 'web', '--', 'no-such-program'], '', true);
+    expect(code).not.toBe(0);
+    expect(err).not.toBe('');
+  });
+
+  test.for(protocols)(
+    'port-forward over $protocol carries a connection both ways',
+    async ({ webSockets }) => {
+      const { port } = echo.address() as { port: number };
+      const forward = spawn(kubectl ?? '', ['port-forward', 'pod/web', `:${port}`], {
+        env: environment(webSockets),
+      });
+      const [line] = (await once(forward.stdout, 'data')) as [Buffer];
+      const local = Number(/127\.0\.0\.1:(\d+)/.exec(line.toString())?.[1]);
+      const socket = connect(local, '127.0.0.1');
+      socket.end('through the tunnel');
+      const [answer] = (await once(socket, 'data')) as [Buffer];
+      expect(answer.toString()).toBe('through the tunnel');
+      forward.kill();
+      await once(forward, 'close');
+    },
+  );
+
+  test('logs passes the options on and prints what the container wrote', async () => {
+    const { out } = await run(['logs', 'web', '--tail=3'], '', true);
+    expect(out).toBe('tail 3\n');
+  });
+});
