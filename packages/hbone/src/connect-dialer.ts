@@ -15,7 +15,7 @@ import {
   MAX_FRAME_BYTES,
   STREAM_WINDOW_BYTES,
 } from './http2-settings.ts';
-import { identityMismatch, spiffeIdentities } from './peer-identity.ts';
+import { spiffeIdentities } from './peer-identity.ts';
 import { HBONE_ALPN } from './tls.ts';
 
 /** Beyond TCP's own 10 s: a peer that accepts and then stays silent must not hold a caller for ever. */
@@ -23,8 +23,8 @@ const HANDSHAKE_TIMEOUT_MS = 10_000;
 
 export interface DialOptions {
   readonly secureContext: SecureContext;
-  /** SPIFFE URIs of which the peer must present one; an empty list trusts nobody. */
-  readonly expectedSans: readonly string[];
+  /** Judges the SPIFFE identities that the peer proved: null to trust it, else why not. */
+  readonly verifyPeer: (presented: readonly Identity[]) => string | null;
 }
 
 /** The answer to an accepted CONNECT. */
@@ -130,7 +130,7 @@ function detached(stream: ClientHttp2Stream, onError: (error: Error) => void): D
  */
 export async function openTunnel(socket: Socket, options: DialOptions): Promise<Tunnel> {
   const tls = await handshake(socket, options);
-  const identity = verifyPeer(tls, options.expectedSans);
+  const identity = verify(tls, options.verifyPeer);
   const session = connectHttp2('https://hbone', {
     createConnection: () => tls,
     settings: {
@@ -179,10 +179,10 @@ function handshake(socket: Socket, options: DialOptions): Promise<TLSSocket> {
   });
 }
 
-function verifyPeer(tls: TLSSocket, expectedSans: readonly string[]): Identity {
+function verify(tls: TLSSocket, verifyPeer: DialOptions['verifyPeer']): Identity {
   const certificate = tls.getPeerX509Certificate();
   const identities = certificate === undefined ? [] : spiffeIdentities(certificate);
-  const mismatch = identityMismatch(identities, expectedSans);
+  const mismatch = identities.length === 0 ? 'peer has no SPIFFE identity' : verifyPeer(identities);
   if (mismatch !== null) {
     tls.destroy();
     throw new HboneError('HB_IDENTITY_MISMATCH', mismatch);

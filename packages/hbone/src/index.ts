@@ -4,6 +4,7 @@ export type { ConnectListenerOptions, ConnectRequest, TunnelPeer } from './conne
 export { ConnectListener } from './connect-listener.ts';
 export type { HboneErrorCode } from './errors.ts';
 export { HboneError } from './errors.ts';
+export { expectSans } from './peer-identity.ts';
 export type { SpliceCounters } from './splice.ts';
 export { splice } from './splice.ts';
 export type { WorkloadCertificate } from './tls.ts';

@@ -29,12 +29,13 @@ function uriNames(text: string): string[] {
   return names;
 }
 
-/** Null if one of the identities is expected, else the text of the mismatch (spec ztunnel 2.1). */
-export function identityMismatch(
-  presented: readonly Identity[],
+/** Trusts a peer that presents one of the SPIFFE URIs (spec ztunnel 2.1); an empty list trusts nobody. */
+export function expectSans(
   expected: readonly string[],
-): string | null {
-  const got = presented.map(formatIdentity);
-  if (got.some((san) => expected.includes(san))) return null;
-  return `identity verification error: peer did not present the expected SAN (${expected.join(',')}), got ${got.join(',')}`;
+): (presented: readonly Identity[]) => string | null {
+  return (presented) => {
+    const got = presented.map(formatIdentity);
+    if (got.some((san) => expected.includes(san))) return null;
+    return `identity verification error: peer did not present the expected SAN (${expected.join(',')}), got ${got.join(',')}`;
+  };
 }

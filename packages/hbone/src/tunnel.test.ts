@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { TestAuthority } from '../../../test/fixtures/certificates.ts';
 import { openTunnel, type Tunnel } from './connect-dialer.ts';
 import { ConnectListener, type ConnectRequest } from './connect-listener.ts';
+import { expectSans } from './peer-identity.ts';
 import { splice } from './splice.ts';
 import { hboneSecureContext, type WorkloadCertificate } from './tls.ts';
 import { TunnelPool } from './tunnel-pool.ts';
@@ -56,7 +57,10 @@ function dial(
 ): Promise<Tunnel> {
   const { as = certificates.client, expect: expectedSans = [SERVER] } = options;
   const socket = connect({ host: '127.0.0.1', port, noDelay: true });
-  return openTunnel(socket, { secureContext: hboneSecureContext(as), expectedSans });
+  return openTunnel(socket, {
+    secureContext: hboneSecureContext(as),
+    verifyPeer: expectSans(expectedSans),
+  });
 }
 
 async function echoServer(): Promise<{ port: number; server: Server }> {

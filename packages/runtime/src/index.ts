@@ -17,3 +17,5 @@ export type { LogFields, Logger, LogLevel, LogOptions } from './logger.ts';
 export { bare, bufferedStdout, createLogger } from './logger.ts';
 export { terminationSignal } from './process-signals.ts';
 export { Readiness } from './readiness.ts';
+export type { ThreadPoolOptions } from './thread-pool.ts';
+export { serveThread, ThreadPool } from './thread-pool.ts';

@@ -23,35 +23,26 @@ export interface ThreadConfig {
   readonly preserveSource: boolean;
 }
 
-/** From the main thread to a data-plane thread. `id` is echoed in the answer. */
-export type ToThread =
+/** What the main thread tells every data-plane thread. */
+export type ThreadMessage =
   | { readonly kind: 'addresses' | 'policies'; readonly batch: ResourceBatch }
-  | { readonly kind: 'certificate'; readonly identity: string; readonly update: CertificateUpdate }
+  | { readonly kind: 'certificate'; readonly identity: string; readonly update: CertificateUpdate };
+
+/** What it asks of every data-plane thread. */
+export type ThreadQuestion =
   | {
       readonly kind: 'start-pod';
-      readonly id: number;
       readonly pod: CapturedPod;
       /** Open in this process, whichever thread opened it. */
       readonly namespaceFd: number;
     }
-  | {
-      readonly kind: 'stop-pod';
-      readonly id: number;
-      readonly uid: string;
-      readonly graceful: boolean;
-    }
-  | { readonly kind: 'dump' | 'metrics' | 'drain'; readonly id: number };
+  | { readonly kind: 'stop-pod'; readonly uid: string; readonly graceful: boolean }
+  | { readonly kind: 'dump' | 'metrics' | 'drain' };
 
-/** From a data-plane thread to the main thread. */
-export type FromThread =
-  | { readonly kind: 'certificate-needed'; readonly identity: string }
-  | {
-      readonly kind: 'answer';
-      readonly id: number;
-      readonly result:
-        | { readonly ok: true; readonly value: unknown }
-        | { readonly ok: false; readonly error: string };
-    };
+/** What a data-plane thread says by itself. */
+export interface ThreadEvent {
+  readonly certificateNeeded: string;
+}
 
 /** Answer to `dump`: connections by pod uid, and the store (from one thread only is enough). */
 export interface ThreadDump {

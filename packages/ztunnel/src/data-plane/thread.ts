@@ -1,12 +1,18 @@
-import { parentPort, workerData } from 'node:worker_threads';
+import { workerData } from 'node:worker_threads';
 import { WorkloadStore } from '@aquifer/control-plane-client';
-import { createLogger } from '@aquifer/runtime';
+import { createLogger, serveThread } from '@aquifer/runtime';
 import { describePolicy, describeService, describeWorkload } from '@aquifer/wire';
 import { NetworkNamespace } from '../capture/netns.ts';
 import { TrafficTotals } from '../telemetry/traffic-totals.ts';
 import { ThreadCertificates } from './certificates.ts';
 import { PodProxy } from './pod-proxy.ts';
-import type { FromThread, ThreadConfig, ThreadDump, ToThread } from './protocol.ts';
+import type {
+  ThreadConfig,
+  ThreadDump,
+  ThreadEvent,
+  ThreadMessage,
+  ThreadQuestion,
+} from './protocol.ts';
 
 /**
  * Entry of a data-plane thread: it holds its own copy of the workload state, its own tunnels and its own listeners,
@@ -16,18 +22,19 @@ class DataPlaneThread {
   readonly #config: ThreadConfig;
   readonly #store = new WorkloadStore();
   readonly #totals = new TrafficTotals();
-  readonly #certificates = new ThreadCertificates((identity) => {
-    this.#send({ kind: 'certificate-needed', identity });
-  });
+  readonly #certificates: ThreadCertificates;
   readonly #pods = new Map<string, PodProxy>();
   readonly #log;
 
-  constructor(config: ThreadConfig) {
+  constructor(config: ThreadConfig, send: (event: ThreadEvent) => void) {
     this.#config = config;
+    this.#certificates = new ThreadCertificates((identity) => {
+      send({ certificateNeeded: identity });
+    });
     this.#log = createLogger('proxy', { format: config.logFormat, levels: config.logLevels });
   }
 
-  receive(message: ToThread): void {
+  receive(message: ThreadMessage): void {
     switch (message.kind) {
       case 'addresses':
         this.#store.applyAddresses(message.batch);
@@ -38,33 +45,25 @@ class DataPlaneThread {
       case 'certificate':
         this.#certificates.update(message.identity, message.update);
         return;
+    }
+  }
+
+  answer(question: ThreadQuestion): unknown {
+    switch (question.kind) {
       case 'start-pod':
-        this.#answer(message.id, () => this.#startPod(message));
-        return;
+        return this.#startPod(question);
       case 'stop-pod':
-        this.#answer(message.id, () => this.#stopPod(message.uid, message.graceful));
-        return;
+        return this.#stopPod(question.uid, question.graceful);
       case 'dump':
-        this.#answer(message.id, () => this.#dump());
-        return;
+        return this.#dump();
       case 'metrics':
-        this.#answer(message.id, () => this.#totals.snapshot());
-        return;
+        return this.#totals.snapshot();
       case 'drain':
-        this.#answer(message.id, () => this.#drain());
-        return;
+        return this.#drain();
     }
   }
 
-  #answer(id: number, action: () => unknown): void {
-    try {
-      this.#send({ kind: 'answer', id, result: { ok: true, value: action() ?? null } });
-    } catch (error) {
-      this.#send({ kind: 'answer', id, result: { ok: false, error: (error as Error).message } });
-    }
-  }
-
-  #startPod({ pod, namespaceFd }: Extract<ToThread, { kind: 'start-pod' }>): void {
+  #startPod({ pod, namespaceFd }: Extract<ThreadQuestion, { kind: 'start-pod' }>): void {
     if (this.#pods.has(pod.uid)) return;
     const proxy = new PodProxy(pod, NetworkNamespace.borrow(namespaceFd), {
       config: this.#config,
@@ -103,13 +102,10 @@ class DataPlaneThread {
       ),
     };
   }
-
-  #send(message: FromThread): void {
-    parentPort?.postMessage(message);
-  }
 }
 
-const thread = new DataPlaneThread(workerData as ThreadConfig);
-parentPort?.on('message', (message: ToThread) => {
-  thread.receive(message);
+const thread = new DataPlaneThread(workerData as ThreadConfig, (event) => send(event));
+const send = serveThread<ThreadMessage, ThreadQuestion, ThreadEvent>({
+  onMessage: (message) => thread.receive(message),
+  onQuestion: (question) => thread.answer(question),
 });

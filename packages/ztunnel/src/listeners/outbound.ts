@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { HboneError, openTunnel, splice, type TunnelPool } from '@aquifer/hbone';
+import { expectSans, HboneError, openTunnel, splice, type TunnelPool } from '@aquifer/hbone';
 import { canonicalIpAddress, formatIdentity, type Workload } from '@aquifer/model';
 import {
   encodeBaggage,
@@ -125,7 +125,7 @@ async function connectTunnel(
       sourceIp: null,
       onTimeout: () => networkPolicyTimeout(hop),
     });
-    return openTunnel(socket, { secureContext, expectedSans });
+    return openTunnel(socket, { secureContext, verifyPeer: expectSans(expectedSans) });
   };
   const headers = {
     baggage: encodeBaggage(source),

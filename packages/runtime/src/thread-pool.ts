@@ -1,0 +1,101 @@
+import { parentPort, Worker } from 'node:worker_threads';
+
+type ToThread =
+  | { readonly kind: 'tell'; readonly message: unknown }
+  | { readonly kind: 'ask'; readonly id: number; readonly question: unknown };
+
+type FromThread =
+  | { readonly kind: 'event'; readonly event: unknown }
+  | { readonly kind: 'answer'; readonly id: number; readonly value: unknown }
+  | { readonly kind: 'failure'; readonly id: number; readonly message: string };
+
+export interface ThreadPoolOptions<Event> {
+  readonly script: URL;
+  readonly threads: number;
+  /** What each thread is started with; must survive structured cloning. */
+  readonly workerData: unknown;
+  readonly onEvent: (event: Event) => void;
+  /** A thread ended although nobody asked it to. */
+  readonly onLost: (error: Error) => void;
+}
+
+/** Threads that run the same script. What is sent reaches every thread, in order. */
+export class ThreadPool<Message, Question, Event> {
+  readonly #workers: readonly Worker[];
+  readonly #open = new Map<number, PromiseWithResolvers<unknown>>();
+  #nextId = 1;
+  #stopping = false;
+
+  constructor(options: ThreadPoolOptions<Event>) {
+    const { script, threads, workerData } = options;
+    this.#workers = Array.from({ length: threads }, () => {
+      const worker = new Worker(script, { workerData });
+      worker.on('message', (message: FromThread) => this.#receive(message, options.onEvent));
+      worker.on('error', (error) => options.onLost(error as Error));
+      worker.on('exit', (code) => {
+        if (!this.#stopping) options.onLost(new Error(`a thread ended with ${code}`));
+      });
+      return worker;
+    });
+  }
+
+  tell(message: Message): void {
+    for (const worker of this.#workers) this.#post(worker, { kind: 'tell', message });
+  }
+
+  /** One answer per thread; rejects with the first failure. */
+  ask(question: Question): Promise<unknown[]> {
+    return Promise.all(
+      this.#workers.map((worker) => {
+        const id = this.#nextId++;
+        const answer = Promise.withResolvers<unknown>();
+        this.#open.set(id, answer);
+        this.#post(worker, { kind: 'ask', id, question });
+        return answer.promise;
+      }),
+    );
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    await Promise.all(this.#workers.map((worker) => worker.terminate()));
+  }
+
+  #post(worker: Worker, message: ToThread): void {
+    worker.postMessage(message);
+  }
+
+  #receive(message: FromThread, onEvent: (event: Event) => void): void {
+    if (message.kind === 'event') {
+      onEvent(message.event as Event);
+      return;
+    }
+    const answer = this.#open.get(message.id);
+    this.#open.delete(message.id);
+    if (message.kind === 'answer') answer?.resolve(message.value);
+    else answer?.reject(new Error(message.message));
+  }
+}
+
+/** The thread's side: takes messages and questions, and returns how to send events to the main thread. */
+export function serveThread<Message, Question, Event>(handlers: {
+  readonly onMessage: (message: Message) => void;
+  /** What it throws becomes the asker's error. */
+  readonly onQuestion: (question: Question) => unknown;
+}): (event: Event) => void {
+  const send = (message: FromThread): void => parentPort?.postMessage(message);
+  parentPort?.on('message', (message: ToThread) => {
+    if (message.kind === 'tell') {
+      handlers.onMessage(message.message as Message);
+      return;
+    }
+    const { id } = message;
+    try {
+      const value = handlers.onQuestion(message.question as Question) ?? null;
+      send({ kind: 'answer', id, value });
+    } catch (error) {
+      send({ kind: 'failure', id, message: (error as Error).message });
+    }
+  });
+  return (event) => send({ kind: 'event', event });
+}
