@@ -99,6 +99,7 @@ export async function startControlPlane(deps: ControlPlaneDeps): Promise<Control
     publisher,
     stop: async () => {
       await pipeline.stop();
+      delta.close();
       await Promise.all([plain.stop(STOP_GRACE_MS), secure.stop(STOP_GRACE_MS)]);
       await Promise.all([probe.stop(), monitoring.stop()]);
     },

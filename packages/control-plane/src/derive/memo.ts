@@ -54,15 +54,3 @@ interface Entry<V> {
 function sameItems(a: readonly unknown[], b: readonly unknown[]): boolean {
   return a.length === b.length && a.every((item, index) => item === b[index]);
 }
-
-/** A view of a list that stays the same array while its items do. */
-export class StableList<T> {
-  #last = new Map<string, readonly T[]>();
-
-  keep(key: string, items: readonly T[]): readonly T[] {
-    const last = this.#last.get(key);
-    if (last !== undefined && sameItems(last, items)) return last;
-    this.#last.set(key, items);
-    return items;
-  }
-}

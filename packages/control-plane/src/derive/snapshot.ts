@@ -1,15 +1,7 @@
 /** From the cluster's state to everything that is served; recomputed only where an input changed. */
 import type { Authorization, Service as MeshService, Workload } from '@aquifer/model';
-import { parseIpAddress } from '@aquifer/model';
-import type {
-  AuthorizationPolicy,
-  EndpointSlice,
-  PeerAuthentication,
-  Pod,
-  Service,
-} from '@aquifer/model/resources';
-import { type EnrolledPod, EnrolledPodSchema } from '@aquifer/wire/gen/aquifer/node_pb';
-import { create } from '@bufbuild/protobuf';
+import type { AuthorizationPolicy, PeerAuthentication, Service } from '@aquifer/model/resources';
+import type { EnrolledPod } from '@aquifer/wire/gen/aquifer/node_pb';
 import type { ClusterState } from '../ingest/cluster-state.ts';
 import type { ObjectRef } from '../ingest/kinds.ts';
 import {
@@ -18,21 +10,21 @@ import {
   SERVICE_NAME_LABEL,
   servicesByPodUid,
 } from './endpoints.ts';
-import { type EnrolmentSettings, isEnrolled } from './enrolled-pods.ts';
-import { BYPASS_INBOUND_ANNOTATION, DNS_CAPTURE_ANNOTATION, NETWORK_LABEL } from './labels.ts';
-import { Memo, type ProblemListener, StableList } from './memo.ts';
+import type { EnrolmentSettings } from './enrolled-pods.ts';
+import { NETWORK_LABEL } from './labels.ts';
+import { Memo, type ProblemListener } from './memo.ts';
 import type { MeshSettings } from './mesh.ts';
-import { annotationsOf, labelsOf, nameOf, namespaceOf, parseGoBool, refTo } from './object.ts';
+import { labelsOf, nameOf, namespaceOf, refTo } from './object.ts';
 import {
   convertPeerAuthentication,
   hasSelector,
   inheritedPeerAuthentication,
   staticStrictPolicy,
 } from './peer-authentication.ts';
+import { type NamespaceContext, PodResources } from './pod-resources.ts';
 import { type ConvertedPolicy, convertPolicy, type PolicyVerdict } from './policies.ts';
 import {
   authorizationResource,
-  enrolledPodResource,
   type Resource,
   type ResourceMap,
   serviceResource,
@@ -41,7 +33,7 @@ import {
 import { type BoundCondition, deriveService } from './services.ts';
 import { type AttachmentVerdict, deriveAttachments } from './waypoint-policies.ts';
 import { deriveWaypoints, type Waypoints } from './waypoints.ts';
-import { deriveWorkload, type NamespacePolicies, podAddresses } from './workloads.ts';
+import type { NamespacePolicies } from './workloads.ts';
 
 /** Everything derived from one state. Maps keep their identity while their content does. */
 export interface Snapshot {
@@ -75,20 +67,18 @@ interface ServiceEntry {
 export class Deriver {
   readonly #mesh: MeshSettings;
   readonly #enrolment: EnrolmentSettings;
-  readonly #pods: Memo<Resource<Workload> | null>;
+  readonly #pods: PodResources;
   readonly #slices: Memo<readonly Resource<Workload>[]>;
   readonly #services: Memo<ServiceEntry>;
   readonly #policies: Memo<PolicyEntry>;
   readonly #peers: Memo<Resource<Authorization> | null>;
-  readonly #enrolled: Memo<Resource<EnrolledPod> | null>;
   readonly #parts: Memo<unknown>;
-  readonly #lists = new StableList<unknown>();
   readonly #maps = new Map<string, ResourceMap>();
 
   constructor(settings: MeshSettings & EnrolmentSettings, onProblem: ProblemListener) {
     this.#mesh = settings;
     this.#enrolment = settings;
-    this.#pods = new Memo(onProblem, () => null);
+    this.#pods = new PodResources(onProblem);
     this.#slices = new Memo(onProblem, () => []);
     this.#services = new Memo(
       onProblem,
@@ -96,7 +86,6 @@ export class Deriver {
     );
     this.#policies = new Memo(onProblem, () => NO_POLICY);
     this.#peers = new Memo(onProblem, () => null);
-    this.#enrolled = new Memo(onProblem, () => null);
     this.#parts = new Memo(onProblem, () => {
       throw new Error('the cluster state cannot be read');
     });
@@ -112,7 +101,10 @@ export class Deriver {
     const services = this.#deriveServices(inputs);
     const policies = this.#derivePolicies(state);
     const addresses: Resource<Workload | MeshService>[] = [...services.resources];
-    addresses.push(...this.#derivePods(inputs), ...this.#deriveSlices(inputs));
+    addresses.push(
+      ...this.#pods.workloads(state, (name) => this.#namespaceContext(inputs, name)),
+      ...this.#deriveSlices(inputs),
+    );
     const snapshot: Snapshot = {
       state,
       waypoints,
@@ -129,10 +121,9 @@ export class Deriver {
         }),
       },
     };
-    for (const memo of [this.#pods, this.#slices, this.#services, this.#policies, this.#peers]) {
+    for (const memo of [this.#slices, this.#services, this.#policies, this.#peers]) {
       memo.sweep();
     }
-    this.#enrolled.sweep();
     this.#parts.sweep();
     return snapshot;
   }
@@ -159,35 +150,17 @@ export class Deriver {
     return { resources, conditions };
   }
 
-  *#derivePods({ state, network, waypoints }: Inputs): Iterable<Resource<Workload>> {
-    for (const pod of state.Pod) {
-      const namespaceName = namespaceOf(pod);
-      const namespace = state.Namespace.get('', namespaceName);
-      const node = state.Node.get('', pod.spec?.nodeName ?? '');
-      const services = state.Service.inNamespace(namespaceName);
-      const policies = this.#policiesOf(state, namespaceName);
-      const sliceServices = this.#sliceServices(state, pod);
-      const inputs = [pod, namespace, node, services, policies, sliceServices, waypoints, network];
-      const resource = this.#pods.get(`${namespaceName}/${nameOf(pod)}`, inputs, () => {
-        const mesh = this.#mesh;
-        const context = {
-          mesh,
-          network,
-          namespace,
-          node,
-          waypoints,
-          services,
-          sliceServices,
-          policies,
-        };
-        const derived = deriveWorkload(pod, context);
-        if (derived === null) return null;
-        const sources = [refTo(pod), ...derived.services.map(refTo)];
-        if (derived.waypoint !== null) sources.push(derived.waypoint.source);
-        return workloadResource(derived.workload, sources);
-      });
-      if (resource !== null) yield resource;
-    }
+  /** What the pods of one namespace share. */
+  #namespaceContext({ state, network, waypoints }: Inputs, name: string): NamespaceContext {
+    return {
+      mesh: this.#mesh,
+      network,
+      waypoints,
+      namespace: state.Namespace.get('', name),
+      services: state.Service.inNamespace(name),
+      sliceServices: this.#sliceServices(state, name),
+      policies: this.#policiesOf(state, name),
+    };
   }
 
   *#deriveSlices({ state, network }: Inputs): Iterable<Resource<Workload>> {
@@ -204,21 +177,14 @@ export class Deriver {
   }
 
   /** Only slices of selector-less Services matter to pods; the others change with every pod. */
-  #sliceServices(state: ClusterState, pod: Pod): readonly Service[] {
-    const namespace = namespaceOf(pod);
+  #sliceServices(state: ClusterState, namespace: string): ReadonlyMap<string, readonly Service[]> {
     const services = state.Service.inNamespace(namespace);
+    const manual = services.filter((service) => !hasPodSelector(service));
+    if (manual.length === 0) return NO_SLICES;
     const slices = state.EndpointSlice.inNamespace(namespace);
-    const byUid = this.#part(`slices/${namespace}`, [services, slices], () => {
-      const manual = services.filter((service) => !hasPodSelector(service));
-      const names = new Set(manual.map(nameOf));
-      const relevant = slices.filter((slice) =>
-        names.has(labelsOf(slice)[SERVICE_NAME_LABEL] ?? ''),
-      );
-      return servicesByPodUid(relevant as readonly EndpointSlice[], manual);
-    });
-    const found = byUid.get(pod.metadata.uid ?? '') ?? NO_SERVICES;
-    if (found.length === 0) return NO_SERVICES;
-    return this.#lists.keep(`slices/${namespace}/${nameOf(pod)}`, found) as readonly Service[];
+    return this.#part(`slices/${namespace}`, [services, slices], () =>
+      servicesByPodUid(slices, manual),
+    );
   }
 
   #policiesOf(state: ClusterState, namespace: string): NamespacePolicies {
@@ -284,19 +250,9 @@ export class Deriver {
 
   #deriveEnrolled(state: ClusterState): ReadonlyMap<string, ResourceMap<EnrolledPod>> {
     const byNode = new Map<string, Resource<EnrolledPod>[]>();
-    for (const pod of state.Pod) {
-      const nodeName = pod.spec?.nodeName ?? '';
-      if (nodeName === '') continue;
-      const namespace = state.Namespace.get('', namespaceOf(pod));
-      const key = `${namespaceOf(pod)}/${nameOf(pod)}`;
-      const resource = this.#enrolled.get(key, [pod, namespace], () =>
-        isEnrolled(pod, namespace, this.#enrolment)
-          ? enrolledPodResource(enrolledPod(pod), [refTo(pod)])
-          : null,
-      );
-      if (resource === null) continue;
-      const list = byNode.get(nodeName) ?? [];
-      if (list.push(resource) === 1) byNode.set(nodeName, list);
+    for (const { node, resource } of this.#pods.enrolled(state, this.#enrolment)) {
+      const list = byNode.get(node) ?? [];
+      if (list.push(resource) === 1) byNode.set(node, list);
     }
     for (const key of this.#maps.keys()) {
       if (key.startsWith('node/') && !byNode.has(key.slice(5))) this.#maps.delete(key);
@@ -330,18 +286,4 @@ interface Inputs {
   readonly waypoints: Waypoints;
 }
 
-const NO_SERVICES: readonly Service[] = [];
-
-function enrolledPod(pod: Pod): EnrolledPod {
-  const annotations = annotationsOf(pod);
-  const dnsCapture = parseGoBool(annotations[DNS_CAPTURE_ANNOTATION]);
-  return create(EnrolledPodSchema, {
-    uid: pod.metadata.uid ?? '',
-    namespace: namespaceOf(pod),
-    name: nameOf(pod),
-    serviceAccount: pod.spec?.serviceAccountName ?? '',
-    addresses: podAddresses(pod).map((address) => parseIpAddress(address) ?? new Uint8Array()),
-    bypassInboundCapture: parseGoBool(annotations[BYPASS_INBOUND_ANNOTATION]) === true,
-    ...(dnsCapture !== null && { dnsCapture }),
-  });
-}
+const NO_SLICES: ReadonlyMap<string, readonly Service[]> = new Map();

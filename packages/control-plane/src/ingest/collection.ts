@@ -52,6 +52,11 @@ export class Collection<T extends StoredObject> {
     return list;
   }
 
+  /** Those that hold an object, in no particular order. */
+  namespaces(): Iterable<string> {
+    return this.#namespaces.keys();
+  }
+
   /** In no particular order. */
   *[Symbol.iterator](): IterableIterator<T> {
     for (const names of this.#namespaces.values()) yield* names.values();

@@ -81,6 +81,11 @@ export class DeltaConnection {
     }
   }
 
+  /** Ends the stream without an error: the proxy connects again, perhaps to another replica. */
+  close(): void {
+    this.#stream.end();
+  }
+
   /** Sends what the current snapshot changed, type by type in push order. */
   push(): void {
     for (const { typeUrl } of GENERATORS) {

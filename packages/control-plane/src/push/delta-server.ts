@@ -38,6 +38,11 @@ export class DeltaServer {
     return [...this.#connections];
   }
 
+  /** Ends every stream. */
+  close(): void {
+    for (const connection of this.#connections) connection.close();
+  }
+
   /** Serves one stream. `isSecure` is false on the plaintext port, where callers have no identity. */
   serve(stream: DeltaStream, isSecure: boolean): void {
     const session = new StreamSession(stream, this.#deps, isSecure, (connection) => {
