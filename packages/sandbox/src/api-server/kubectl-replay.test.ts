@@ -14,9 +14,9 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { noPods } from '../../../../test/fixtures/cluster-api.ts';
 import { findKubectl } from '../../../../test/setup/find-kubectl.ts';
-import { ApiStatusError } from '../api-status-error.ts';
-import type { ClusterClient, PodAccess } from '../cluster-client.ts';
+import type { ClusterClient } from '../cluster-client.ts';
 import { startControllers } from '../controllers/controllers.ts';
 import { type ApiServer, startApiServer } from './api-server.ts';
 
@@ -100,14 +100,10 @@ describe.skipIf(kubectl === null)('kubectl answers as with a real API server', (
   let stopControllers: () => void;
 
   beforeAll(async () => {
-    const unreachable = async (): Promise<never> => {
-      throw new ApiStatusError(404, 'NotFound', 'no node runs in this test');
-    };
-    const podAccess: PodAccess = { logs: unreachable, exec: unreachable, portForward: unreachable };
     api = await startApiServer({
       dataDirectory: join(directory, 'cluster'),
       listen: [{ host: '127.0.0.1', port: 0 }],
-      podAccess,
+      podAccess: noPods,
     });
     const running = await startControllers(api.client, () => undefined);
     stopControllers = () => running.stop();

@@ -105,7 +105,8 @@ function readMessage(table: MessageTable, bytes: Buffer): JsonObject {
       result[name] = { ...(result[name] as JsonObject | undefined), [key]: entry };
     } else {
       const single = read(type, value);
-      if (single !== undefined) result[name] = single;
+      if (name === '') Object.assign(result, single);
+      else if (single !== undefined) result[name] = single;
     }
   }
   return result;

@@ -6,7 +6,7 @@
 /**
  * `string`, `int`, `bool`: left out when zero, as Go's JSON does. `int?`, `bool?`: Go pointers, kept when they are sent.
  * `bytes` becomes base64, `time` RFC 3339, `quantity` and `intOrString` their JSON forms. A leading `[]` repeats, `{}`
- * maps from strings; any other word names a message of this table.
+ * maps from strings; any other word names a message of this table. A field without a name is part of its parent.
  */
 type FieldRow = readonly [name: string, type: string];
 export type MessageTable = Readonly<Record<number, FieldRow>>;
@@ -170,6 +170,26 @@ export const messages: Readonly<Record<string, MessageTable>> = {
     8: ['timeZone', 'string'],
   },
   JobTemplate: { 1: metadata, 2: ['spec', 'JobSpec'] },
+
+  'networking.k8s.io/v1/Ingress': withSpec('IngressSpec'),
+  IngressSpec: {
+    1: ['defaultBackend', 'IngressBackend'],
+    2: ['tls', '[]IngressTls'],
+    3: ['rules', '[]IngressRule'],
+    4: ['ingressClassName', 'string'],
+  },
+  IngressTls: { 1: ['hosts', '[]string'], 2: ['secretName', 'string'] },
+  IngressRule: { 1: ['host', 'string'], 2: ['', 'IngressRuleValue'] },
+  IngressRuleValue: { 1: ['http', 'IngressPaths'] },
+  IngressPaths: { 1: ['paths', '[]IngressPath'] },
+  IngressPath: {
+    1: ['path', 'string'],
+    2: ['backend', 'IngressBackend'],
+    3: ['pathType', 'string'],
+  },
+  IngressBackend: { 4: ['service', 'IngressService'] },
+  IngressService: { 1: ['name', 'string'], 2: ['port', 'IngressPort'] },
+  IngressPort: { 1: ['name', 'string'], 2: ['number', 'int'] },
 
   PolicyRule: {
     1: ['verbs', '[]string'],
