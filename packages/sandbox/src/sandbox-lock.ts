@@ -25,7 +25,7 @@ export function readLock(): SandboxLock | null {
   }
 }
 
-export function isAlive({ pid, startTicks }: SandboxLock): boolean {
+function isAlive({ pid, startTicks }: SandboxLock): boolean {
   return processStartTicks(pid) === startTicks;
 }
 

@@ -1,9 +1,4 @@
-interface LabelSelector {
-  readonly matchLabels?: Readonly<Record<string, string>> | undefined;
-  readonly matchExpressions?: readonly Requirement[] | undefined;
-}
-
-/** Of a label selector or of a node selector term; the latter also knows Gt and Lt. */
+/** One requirement of a node selector term. */
 export interface Requirement {
   readonly key: string;
   readonly operator: string;
@@ -11,16 +6,6 @@ export interface Requirement {
 }
 
 type Labels = Readonly<Record<string, string>>;
-
-/** metav1.LabelSelector: every part must hold; an empty selector matches everything. */
-export function matchesSelector(selector: LabelSelector, labels: Labels = {}): boolean {
-  return (
-    matchesLabels(selector.matchLabels ?? {}, labels) &&
-    (selector.matchExpressions ?? []).every((requirement) =>
-      matchesRequirement(requirement, labels),
-    )
-  );
-}
 
 /** A plain map, as in a Service: each label must be there with that value. */
 export function matchesLabels(wanted: Labels, labels: Labels = {}): boolean {

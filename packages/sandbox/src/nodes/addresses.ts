@@ -6,7 +6,6 @@
  *   10.245.0.0/24     the fabric that joins the nodes and the machine itself: node n is .<n>, the machine .254
  */
 
-export const POD_NETWORK = '10.244.0.0/16';
 export const SERVICE_NETWORK = '10.96.0.0/16';
 
 /** The machine's own address on the fabric: API server, DNS and kubelet probes. */

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 
 /** A program of the machine that ended with an error, with what it wrote to stderr. */
-export class CommandError extends Error {
+class CommandError extends Error {
   constructor(program: string, args: readonly string[], outcome: string, stderr: string) {
     const detail = stderr.trim();
     super(`${program} ${args.join(' ')}: ${outcome}${detail === '' ? '' : `: ${detail}`}`);

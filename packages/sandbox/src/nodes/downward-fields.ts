@@ -88,7 +88,7 @@ const SUFFIXES: Readonly<Record<string, number>> = {
 };
 
 /** A Kubernetes quantity such as `100m`, `64Mi`, `1e3` or `2` as a number; NaN if it is none. */
-export function parseQuantity(quantity: string | number): number {
+function parseQuantity(quantity: string | number): number {
   const [, digits, suffix] =
     /^([+-]?[\d.]+(?:[eE][+-]?\d+)?)([a-zA-Z]*)$/.exec(String(quantity)) ?? [];
   return Number(digits) * (SUFFIXES[suffix ?? ''] ?? Number.NaN);

@@ -17,7 +17,7 @@ const TOKEN_DIRECTORY = '/var/run/secrets/kubernetes.io/serviceaccount';
 const DEFAULT_MODE = 0o644;
 const DEFAULT_TOKEN_SECONDS = 3607;
 
-export interface TokenIssuer {
+interface TokenIssuer {
   /** A token for the pod's service account; `audience` null means the API server's own. */
   issueToken(pod: NodePod, audience: string | null, expirationSeconds: number): Promise<string>;
 }

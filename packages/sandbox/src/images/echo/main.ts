@@ -1,21 +1,16 @@
 import { startEchoServer } from './echo-server.ts';
+import { ownIdentity } from './identity.ts';
 
 /**
- * The echo server as a program: `PORT` (8080) for HTTP/1.1, h2c, gRPC and WebSocket, `TCP_PORT` (9090) for TCP, and
- * who it is from the pod's environment.
+ * The echo server as a program: `PORT` (8080) for HTTP/1.1, h2c, gRPC and WebSocket, `TCP_PORT` (9090) for TCP,
+ * `FAIL_FIRST` (0) for how many requests fail first.
  */
 const { env } = process;
 const server = await startEchoServer({
   httpPort: Number(env.PORT ?? 8080),
   tcpPort: Number(env.TCP_PORT ?? 9090),
   failFirst: Number(env.FAIL_FIRST ?? 0),
-  identity: {
-    pod: env.POD_NAME ?? env.HOSTNAME ?? '',
-    namespace: env.POD_NAMESPACE ?? '',
-    node: env.NODE_NAME ?? '',
-    serviceAccount: env.SERVICE_ACCOUNT ?? '',
-    version: env.VERSION ?? '',
-  },
+  identity: ownIdentity(env),
 });
 console.log(`echo: HTTP on ${server.httpPort}, TCP on ${server.tcpPort}`);
 
