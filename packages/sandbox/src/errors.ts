@@ -1,4 +1,4 @@
-/** Why the sandbox does not start; each has a heading in docs/errors.md. */
+/** Why the sandbox does not start. */
 export type SandboxErrorCode = 'SB_NOT_ROOT' | 'SB_MISSING_PROGRAM' | 'SB_ALREADY_RUNNING';
 
 /** A start that was refused. The message says what to do about it. */

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { ApiServer } from './api-server/api-server.ts';
@@ -25,7 +25,8 @@ export function kubeletFactory(
   const { client } = api;
   const cgroups = new Cgroups();
   const capacity = { cpu: availableParallelism(), memoryBytes: totalmem() };
-  const machineResolvConf = readFileSync('/etc/resolv.conf', 'utf8');
+  const resolvConf = '/etc/resolv.conf';
+  const machineResolvConf = existsSync(resolvConf) ? readFileSync(resolvConf, 'utf8') : '';
   const mounts = machineMounts(readFileSync('/proc/self/mountinfo', 'utf8'));
   const machine: Machine = {
     repository: REPOSITORY,

@@ -68,9 +68,9 @@ export class Kubelet {
 
   /** Addresses of the pods on this node that have a namespace of their own. */
   podAddresses(): readonly string[] {
-    return [...this.#workers.values()]
-      .filter(({ pod }) => pod.spec.hostNetwork !== true)
-      .flatMap(({ sandbox }) => (sandbox === null ? [] : [sandbox.address]));
+    return [...this.#workers.values()].flatMap(({ sandbox }) =>
+      sandbox?.ownsAddress === true ? [sandbox.address] : [],
+    );
   }
 
   #onEvent(event: WatchEvent): void {

@@ -38,6 +38,7 @@ export class PodSandbox {
   readonly #group: string;
   readonly #link: PodLink | null;
   #pause: ChildProcess | null = null;
+  #isReleased = false;
 
   private constructor(pod: NodePod, deps: PodSandboxDeps) {
     this.#deps = deps;
@@ -81,15 +82,26 @@ export class PodSandbox {
     await this.#deps.cgroups.remove(`${this.#group}/${containerId}`);
   }
 
-  /** Kills every process of the pod and removes namespace, cgroup and directory. */
-  async remove(): Promise<void> {
+  /** Kills every process of the pod and gives namespace, address and cgroup back; its logs stay. */
+  async release(): Promise<void> {
+    if (this.#isReleased) return;
+    this.#isReleased = true;
     this.#pause?.kill('SIGKILL');
     await this.#deps.cgroups.remove(this.#group);
-    if (this.#link !== null) {
-      await detachPod(this.#link);
-      this.#deps.addresses.release(this.address);
-    }
+    if (this.#link === null) return;
+    await detachPod(this.#link);
+    this.#deps.addresses.release(this.address);
+  }
+
+  /** Releases the pod and removes its directory. */
+  async remove(): Promise<void> {
+    await this.release();
     await rm(this.directory, { recursive: true, force: true });
+  }
+
+  /** Whether `address` is, and not only was, this pod's own. */
+  get ownsAddress(): boolean {
+    return this.#link !== null && !this.#isReleased;
   }
 
   async #start(pod: NodePod): Promise<void> {

@@ -193,6 +193,7 @@ export class PodWorker {
     for (const sidecar of sidecars) await sidecar.stop(graceMs);
     this.#finalPhase = ends.every((end) => end?.exitCode === 0) ? 'Succeeded' : 'Failed';
     this.#report();
+    await this.#sandbox?.release();
   }
 
   /** What the pod does now; `stored` is the pod as the API has it, whose foreign conditions are kept. */

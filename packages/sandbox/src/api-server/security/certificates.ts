@@ -36,8 +36,8 @@ function unsigned(subject: Subject, keyPem: string, years: number): forge.pki.Ce
   const certificate = forge.pki.createCertificate();
   const key = forge.pki.privateKeyFromPem(keyPem);
   certificate.publicKey = forge.pki.setRsaPublicKey(key.n, key.e);
-  // The leading zero keeps the serial positive.
-  certificate.serialNumber = `00${randomBytes(15).toString('hex')}`;
+  // A first byte of 1 keeps the serial positive and its encoding minimal: Go refuses a superfluous zero.
+  certificate.serialNumber = `01${randomBytes(15).toString('hex')}`;
   const now = Date.now();
   certificate.validity.notBefore = new Date(now - 60_000);
   certificate.validity.notAfter = new Date(now + years * 365 * 24 * 3_600_000);
