@@ -40,9 +40,9 @@ export interface SandboxDeps {
 export async function startSandbox(config: SandboxConfig, deps: SandboxDeps): Promise<Sandbox> {
   checkMachine(config);
   if (await cleanUp()) deps.onStep({ event: 'cleaned-up' });
-  takeLock(config.dataDirectory, config.keepData);
+  const lock = takeLock(config.dataDirectory, config.keepData);
   const stack = new AsyncDisposableStack();
-  stack.defer(() => removeAll(config));
+  stack.defer(() => removeAll(lock));
   try {
     const api = await start(config, deps, stack);
     return {

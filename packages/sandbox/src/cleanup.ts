@@ -1,6 +1,7 @@
-import { rm, rmdir } from 'node:fs/promises';
+import { readdir, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Cgroups } from './nodes/cgroups.ts';
+import { runCommand } from './nodes/command.ts';
 import { removeNetwork } from './nodes/network.ts';
 import { dropLock, readLock, refuseSecondSandbox, type SandboxLock } from './sandbox-lock.ts';
 
@@ -24,10 +25,8 @@ export async function cleanUp(): Promise<boolean> {
   return lock !== null;
 }
 
-/** The machine without a trace of the sandbox; with `keepData` only the API's database stays. */
-export async function removeAll(
-  lock: Pick<SandboxLock, 'dataDirectory' | 'keepData'> | null,
-): Promise<void> {
+/** The machine without a trace of that sandbox; with `keepData` only the API's database stays. */
+export async function removeAll(lock: SandboxLock | null): Promise<void> {
   await new Cgroups().removeAll();
   await removeNetwork();
   if (lock !== null) {
@@ -36,6 +35,21 @@ export async function removeAll(
     for (const name of gone) await rm(join(dataDirectory, name), { recursive: true, force: true });
     // Only if empty: somebody may keep files of their own there.
     await rmdir(dataDirectory).catch(() => undefined);
+    for (const directory of lock.madeDirectories) await removeToolDirectory(directory);
   }
   dropLock();
+}
+
+/** Left alone if somebody else has come to use it. */
+async function removeToolDirectory(directory: string): Promise<void> {
+  const names = await readdir(directory).catch(() => [] as string[]);
+  if (names.some((name) => !name.startsWith('utab'))) return;
+  // ip(8) mounts /run/netns on itself, sometimes twice; /run/mount is no mount.
+  const unmount = (): Promise<boolean> =>
+    runCommand('umount', ['--quiet', directory]).then(
+      () => true,
+      () => false,
+    );
+  while (await unmount());
+  await rm(directory, { recursive: true, force: true }).catch(() => undefined);
 }

@@ -31,7 +31,7 @@ export interface ApiObject {
     generateName?: string;
   };
   // biome-ignore lint/suspicious/noExplicitAny: the body depends on the kind; callers narrow it.
-  [field: string]: any;
+  [field: string]: any; // oxlint-disable-line typescript/no-explicit-any -- as above
 }
 
 /** Which collection: `{ group: 'apps', version: 'v1', plural: 'deployments' }`; the core group is the empty string. */

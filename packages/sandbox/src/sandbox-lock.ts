@@ -2,7 +2,7 @@
  * One sandbox at a time: networks and cgroups have fixed names, so that people can use them. The lock is a file in
  * /run that says whose they are, and where the data of one that crashed lies.
  */
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { SandboxError } from './errors.ts';
 
 const LOCK_FILE = '/run/aquifer-sandbox.json';
@@ -14,7 +14,12 @@ export interface SandboxLock {
   readonly startTicks: string;
   readonly dataDirectory: string;
   readonly keepData: boolean;
+  /** Of `TOOL_DIRECTORIES`, those that the sandbox's tools were the first to make. */
+  readonly madeDirectories: readonly string[];
 }
+
+/** What ip(8) and mount(8) make when they first need it, and never remove: a shared mount and a list of mounts. */
+const TOOL_DIRECTORIES = ['/run/netns', '/run/mount'];
 
 /** The lock as it is, also one of a process that no longer lives; null if there is none. */
 export function readLock(): SandboxLock | null {
@@ -39,15 +44,18 @@ export function refuseSecondSandbox(): void {
   );
 }
 
-export function takeLock(dataDirectory: string, keepData: boolean): void {
+/** To be called before anything is made. */
+export function takeLock(dataDirectory: string, keepData: boolean): SandboxLock {
   const { pid } = process;
   const lock: SandboxLock = {
     pid,
     startTicks: processStartTicks(pid) ?? '',
     dataDirectory,
     keepData,
+    madeDirectories: TOOL_DIRECTORIES.filter((directory) => !existsSync(directory)),
   };
   writeFileSync(LOCK_FILE, JSON.stringify(lock));
+  return lock;
 }
 
 export function dropLock(): void {
