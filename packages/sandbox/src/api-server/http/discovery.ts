@@ -128,21 +128,39 @@ function groups(registry: ResourceRegistry): Map<string, Map<string, ServedResou
   return result;
 }
 
+/**
+ * The version of aggregated discovery that an Accept header asks for, v2 before v2beta1 (kubectl up to 1.29); null when
+ * it wants the plain documents.
+ */
+export function aggregatedVersion(accept: string | undefined): 'v2' | 'v2beta1' | null {
+  const asked = (accept ?? '').split(',').map((type) => type.split(';').map((part) => part.trim()));
+  const accepts = (version: string): boolean =>
+    asked.some(
+      (parts) => parts.includes('as=APIGroupDiscoveryList') && parts.includes(`v=${version}`),
+    );
+  if (accepts('v2')) return 'v2';
+  return accepts('v2beta1') ? 'v2beta1' : null;
+}
+
 /** `/api` or `/apis` with everything in it. */
-export function aggregatedDiscovery(registry: ResourceRegistry, core: boolean): JsonObject {
+export function aggregatedDiscovery(
+  registry: ResourceRegistry,
+  core: boolean,
+  version: 'v2' | 'v2beta1',
+): JsonObject {
   const items = [...groups(registry)]
     .filter(([group]) => (group === '') === core)
     .map(([group, versions]) => ({
       metadata: core ? {} : { name: group },
-      versions: [...versions].map(([version, resources]) => ({
-        version,
+      versions: [...versions].map(([name, resources]) => ({
+        version: name,
         resources: resources.map(discovered),
         freshness: 'Current',
       })),
     }));
   return {
     kind: 'APIGroupDiscoveryList',
-    apiVersion: 'apidiscovery.k8s.io/v2',
+    apiVersion: `apidiscovery.k8s.io/${version}`,
     metadata: {},
     items,
   };

@@ -17,6 +17,9 @@ export interface ListenAddress {
   readonly port: number;
 }
 
+/** Longer than clients keep idle connections (client-go: 90 s), so that none is closed under a new request. */
+const KEEP_ALIVE_MS = 120_000;
+
 export class HttpListeners {
   readonly #dependencies: RouterDependencies;
   readonly #tls: KeyPair & { readonly caPem: string };
@@ -42,6 +45,7 @@ export class HttpListeners {
       },
       (request, response) => void this.#serve(request, response),
     );
+    server.keepAliveTimeout = KEEP_ALIVE_MS;
     server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head));
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     server.once('error', reject);

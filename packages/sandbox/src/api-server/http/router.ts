@@ -7,9 +7,10 @@ import type { AccessAttributes, Authorizer } from '../security/authorization.ts'
 import { methodNotAllowed, noSuchResource } from '../status.ts';
 import { handleLogs } from '../streams/logs.ts';
 import type { UserInfo } from '../write-request.ts';
-import { aggregatedDiscovery, discoveryDocument } from './discovery.ts';
+import { aggregatedDiscovery, aggregatedVersion, discoveryDocument } from './discovery.ts';
 import { type Exchange, sendJson } from './exchange.ts';
 import type { OpenApiDocuments } from './openapi.ts';
+import { OPENAPI_V2_ACCEPT, OPENAPI_V2_TYPE, openApiV2Document } from './openapi-v2.ts';
 import {
   handleList,
   handleWatch,
@@ -118,7 +119,7 @@ async function handleResource(
   await handler(exchange, dependencies, resource, path);
 }
 
-function sendText(response: ServerResponse, type: string, text: string): void {
+function sendText(response: ServerResponse, type: string, text: string | Buffer): void {
   response.writeHead(200, { 'Content-Type': type, 'Content-Length': Buffer.byteLength(text) });
   response.end(text);
 }
@@ -128,14 +129,15 @@ type Document = (exchange: Exchange, dependencies: RouterDependencies) => void |
 const discovery =
   (core: boolean): Document =>
   ({ request, response, info }, { registry }) => {
-    if (!(request.headers.accept ?? '').includes('as=APIGroupDiscoveryList')) {
-      sendJson(response, 200, discoveryDocument(registry, info.path));
+    const version = aggregatedVersion(request.headers.accept);
+    if (version === null) {
+      sendJson(response, 200, discoveryDocument(registry, info.path.replace(/\/$/, '')));
       return;
     }
-    const text = JSON.stringify(aggregatedDiscovery(registry, core));
+    const text = JSON.stringify(aggregatedDiscovery(registry, core, version));
     sendText(
       response,
-      'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList',
+      `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`,
       text,
     );
   };
@@ -150,6 +152,17 @@ const documents: Readonly<Record<string, Document>> = {
   '/livez': healthy,
   '/readyz': healthy,
   '/openapi/v3': ({ response }, { openApi }) => sendJson(response, 200, openApi.index()),
+  '/openapi/v2': ({ request, response }, { registry }) => {
+    if (!(request.headers.accept ?? '').includes(OPENAPI_V2_ACCEPT)) {
+      throw new ApiStatusError(
+        406,
+        'NotAcceptable',
+        `only ${OPENAPI_V2_ACCEPT} is served; see /openapi/v3`,
+        {},
+      );
+    }
+    sendText(response, OPENAPI_V2_TYPE, openApiV2Document(registry));
+  },
   '/openid/v1/jwks': async ({ response }, { tokens }) =>
     sendJson(response, 200, { keys: [await tokens.jwk()] }),
 };
