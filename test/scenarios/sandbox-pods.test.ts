@@ -1,6 +1,5 @@
-import { execFile, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { eventually } from '../fixtures/eventually.ts';
 import { SandboxProcess, sandboxObstacle } from '../fixtures/sandbox.ts';
@@ -218,15 +217,12 @@ readinessProbe: { exec: { command: [test, '!', -e, /tmp/busy] }, periodSeconds: 
 
   test('a rolling update replaces the pods while the Service keeps answering', async () => {
     const loop = `until [ -e /tmp/stop ]; do curl -s -m 3 -o /dev/null -w '%{http_code}\n' http://echo/; done`;
-    const load = promisify(execFile)(
-      findKubectl()!,
-      ['-n', 'shop', 'exec', 'deploy/client', '--', 'sh', '-c', loop],
-      { env: { ...process.env, KUBECONFIG: join(sandbox.dataDirectory, 'kubeconfig') } },
-    );
+    const exec = ['-n', 'shop', 'exec', 'deploy/client', '--', 'sh', '-c', loop];
+    const load = sandbox.kubectlAsync(exec);
     shop('set', 'env', 'deploy/echo', 'VERSION=v2');
     shop('rollout', 'status', 'deploy/echo', '--timeout=30s');
     inClient('touch', '/tmp/stop');
-    const codes = (await load).stdout.trim().split('\n');
+    const codes = (await load).trim().split('\n');
     expect(codes.length).toBeGreaterThan(20);
     expect(codes.filter((code) => code !== '200')).toEqual([]);
     expect(JSON.parse(inClient('curl', '-sS', 'http://echo/')).version).toBe('v2');

@@ -1,0 +1,135 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { eventually } from '../fixtures/eventually.ts';
+import { SandboxProcess, sandboxObstacle } from '../fixtures/sandbox.ts';
+
+const obstacle = sandboxObstacle();
+
+const FULL = `
+apiVersion: v1
+kind: ConfigMap
+metadata: { name: settings }
+data: { color: blue }
+---
+apiVersion: v1
+kind: Pod
+metadata: { name: full, labels: { tier: front } }
+spec:
+  terminationGracePeriodSeconds: 5
+  securityContext: { runAsUser: 1234, runAsGroup: 99, runAsNonRoot: true }
+  initContainers:
+  - name: prepare
+    image: busybox
+    command: [sh, -c, 'echo prepared > /work/file']
+    volumeMounts: [{ name: work, mountPath: /work }]
+  - name: helper
+    image: busybox
+    restartPolicy: Always
+    command: [sh, -c, 'trap "echo helper ends; exit 0" TERM; echo helper runs; while :; do sleep 0.1; done']
+  containers:
+  - name: app
+    image: busybox
+    command: [sh, -c, 'trap "echo app ends; exit 0" TERM; echo $(GREETING); while :; do sleep 0.1; done']
+    env:
+    - { name: COLOR, valueFrom: { configMapKeyRef: { name: settings, key: color } } }
+    - { name: GREETING, value: hello from $(COLOR) }
+    securityContext: { capabilities: { drop: [ALL] }, allowPrivilegeEscalation: false }
+    lifecycle: { preStop: { exec: { command: [sh, -c, 'sleep 0.5'] } } }
+    volumeMounts:
+    - { name: work, mountPath: /data }
+    - { name: settings, mountPath: /etc/color, subPath: color }
+    - { name: identity, mountPath: /identity }
+  volumes:
+  - { name: work, emptyDir: {} }
+  - { name: settings, configMap: { name: settings } }
+  - name: identity
+    projected:
+      sources:
+      - serviceAccountToken: { path: token, audience: istio-ca, expirationSeconds: 600 }
+      - downwardAPI: { items: [{ path: labels, fieldRef: { fieldPath: metadata.labels } }] }
+`;
+
+const JOB = `
+apiVersion: batch/v1
+kind: Job
+metadata: { name: count }
+spec:
+  completions: 2
+  template:
+    spec: { restartPolicy: Never, containers: [{ name: app, image: busybox, command: [echo, counted] }] }
+`;
+
+describe.skipIf(obstacle !== null)(
+  `what a pod may ask for${obstacle ? `: ${obstacle}` : ''}`,
+  () => {
+    let sandbox: SandboxProcess;
+    const inApp = (script: string): string =>
+      sandbox.kubectl(['exec', 'full', '-c', 'app', '--', 'sh', '-c', script]);
+
+    beforeAll(async () => {
+      sandbox = await SandboxProcess.start();
+      sandbox.kubectl(['apply', '-f', '-'], FULL);
+      sandbox.kubectl(['wait', '--for=condition=Ready', 'pod/full', '--timeout=30s']);
+    });
+    afterAll(() => sandbox?.stop());
+
+    test('init containers run first and leave their files in shared volumes; sidecars run beside', () => {
+      expect(inApp('cat /data/file')).toBe('prepared\n');
+      expect(sandbox.kubectl(['logs', 'full', '-c', 'helper'])).toBe('helper runs\n');
+      expect(sandbox.kubectl(['get', 'pod', 'full', '--no-headers'])).toMatch(/2\/2\s+Running/);
+    });
+
+    test('variables, single files, tokens for an audience and labels arrive where they were asked for', () => {
+      expect(sandbox.kubectl(['logs', 'full', '-c', 'app'])).toBe('hello from blue\n');
+      expect(inApp('cat /etc/color')).toBe('blue');
+      expect(inApp('cat /identity/labels')).toBe('tier="front"');
+      const [, payload = ''] = inApp('cat /identity/token').split('.');
+      const claims = JSON.parse(Buffer.from(payload, 'base64url').toString());
+      expect(claims).toMatchObject({
+        aud: ['istio-ca'],
+        sub: 'system:serviceaccount:default:default',
+      });
+    });
+
+    test('the program runs as the user asked for, without capabilities', () => {
+      expect(inApp('id -u; id -g; grep CapBnd /proc/self/status')).toBe(
+        '1234\n99\nCapBnd:\t0000000000000000\n',
+      );
+    });
+
+    test('a changed ConfigMap reaches the volume of a running pod', async () => {
+      const mounted = `
+apiVersion: v1
+kind: Pod
+metadata: { name: reader }
+spec:
+  containers: [{ name: app, image: pause, volumeMounts: [{ name: settings, mountPath: /settings }] }]
+  volumes: [{ name: settings, configMap: { name: settings } }]`;
+      sandbox.kubectl(['apply', '-f', '-'], mounted);
+      sandbox.kubectl(['wait', '--for=condition=Ready', 'pod/reader', '--timeout=30s']);
+      const read = (): string =>
+        sandbox.kubectl(['exec', 'reader', '--', 'cat', '/settings/color']);
+      expect(read()).toBe('blue');
+      sandbox.kubectl(['patch', 'configmap', 'settings', '-p', '{"data":{"color":"red"}}']);
+      await eventually(() => read() === 'red', { timeoutMs: 20_000, what: 'the new color' });
+      sandbox.kubectl(['delete', 'pod', 'reader', '--grace-period=0', '--force']);
+    });
+
+    test('a deleted pod runs its hook, hears SIGTERM, and its sidecar ends after it', async () => {
+      const logs = (container: string): Promise<string> =>
+        sandbox.kubectlAsync(['logs', 'full', '-c', container, '--follow']);
+      const followed = Promise.all([logs('app'), logs('helper')]);
+      const startedAt = Date.now();
+      await sandbox.kubectlAsync(['delete', 'pod', 'full', '--timeout=30s']);
+      const [app, helper] = await followed;
+      expect(Date.now() - startedAt).toBeGreaterThan(500);
+      expect(app).toContain('app ends');
+      expect(helper).toContain('helper ends');
+    });
+
+    test('a Job runs until it is complete', () => {
+      sandbox.kubectl(['apply', '-f', '-'], JOB);
+      sandbox.kubectl(['wait', '--for=condition=Complete', 'job/count', '--timeout=30s']);
+      expect(sandbox.kubectl(['logs', 'job/count'])).toContain('counted');
+    });
+  },
+);
