@@ -52,6 +52,9 @@ export const condition = z.object({
   message: z.string(),
 });
 
+/** The TypeScript type of `objectMeta`. */
 export type ObjectMeta = z.infer<typeof objectMeta>;
+/** The TypeScript type of `condition`. */
 export type Condition = z.infer<typeof condition>;
+/** The TypeScript type of `ownerReference`. */
 export type OwnerReference = z.infer<typeof ownerReference>;

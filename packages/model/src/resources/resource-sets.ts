@@ -104,6 +104,7 @@ export const gatewayApiResources: readonly ResourceDefinition[] = [
   listenerSet,
 ];
 
+/** The kinds of Istio that the mesh reads or reports. */
 export const istioResources: readonly ResourceDefinition[] = [
   authorizationPolicy,
   peerAuthentication,

@@ -84,6 +84,7 @@ function denial(webhook: AdmissionWebhook, status: JsonObject): ApiStatusError {
   return new ApiStatusError(code, reason ?? (code === 403 ? 'Forbidden' : 'BadRequest'), text);
 }
 
+/** Calls the webhooks of the stored configurations, in the order of their names. */
 export class AdmissionWebhooks implements Admission {
   readonly #storage: Storage;
   readonly #resolve: ServiceResolver;

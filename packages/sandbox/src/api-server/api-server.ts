@@ -20,6 +20,7 @@ import { Tokens } from './security/tokens.ts';
 import { serviceEndpoint } from './service-endpoints.ts';
 import { Storage } from './storage.ts';
 
+/** What the composer decides. */
 export interface ApiServerOptions {
   /** Holds the database, the cluster's CA and its signing keys; made if absent. */
   readonly dataDirectory: string;
@@ -41,6 +42,7 @@ interface ServiceAccountTokenRequest {
   readonly pod?: { readonly name: string; readonly uid: string };
 }
 
+/** A running API server. */
 export interface ApiServer {
   readonly client: ClusterClient;
   /** `https://127.0.0.1:PORT`, of the first listen address. */

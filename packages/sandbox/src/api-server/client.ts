@@ -19,6 +19,7 @@ import type { Storage } from './storage.ts';
 import { visibleChange, watchCollection } from './watch.ts';
 import type { Subresource, WriteRequest } from './write-request.ts';
 
+/** What the client reads and writes through. */
 export interface ClientDependencies {
   readonly storage: Storage;
   readonly registry: ResourceRegistry;
@@ -37,6 +38,7 @@ const controllerRequest: WriteRequest = {
   warn: () => undefined,
 };
 
+/** Reads hand out copies: callers may change what they get. */
 export class StorageClient implements ClusterClient {
   readonly #storage: Storage;
   readonly #registry: ResourceRegistry;

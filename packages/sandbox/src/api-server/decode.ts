@@ -29,6 +29,7 @@ function typeCause(mistake: TypeMistake): Cause {
   };
 }
 
+/** What became of a body. */
 export interface DecodedObject {
   readonly object: JsonObject;
   /** Type mistakes of a custom resource, which are reported together with its other mistakes. */

@@ -8,6 +8,7 @@ import { conflict } from './status.ts';
 import type { Storage } from './storage.ts';
 import type { Target, WriteRequest } from './write-request.ts';
 
+/** metav1.DeleteOptions, as far as it is honoured. */
 export interface DeleteOptions {
   readonly gracePeriodSeconds?: number;
   /** Default Background. */
@@ -15,6 +16,7 @@ export interface DeleteOptions {
   readonly preconditions?: { readonly uid?: string; readonly resourceVersion?: string };
 }
 
+/** What a deletion led to. */
 export interface Deletion {
   /** The object's last or current state. */
   readonly object: ApiObject;

@@ -3,11 +3,13 @@ import type { ApiObject } from '../cluster-client.ts';
 import { stringOr } from './json.ts';
 import type { Storage, StoredEvent } from './storage.ts';
 
+/** An object with the collection it is in. */
 export interface Dependent {
   readonly collection: string;
   readonly object: ApiObject;
 }
 
+/** What the collector may do; it retries nothing itself. */
 export interface CollectorActions {
   delete(dependent: Dependent): Promise<void>;
   /** Stores the object with changed metadata; a conflict is retried by the next event. */
@@ -21,6 +23,7 @@ function uidOf(object: ApiObject): string {
   return stringOr(object.metadata.uid) ?? '';
 }
 
+/** Works from the events of the storage until disposed. */
 export class GarbageCollector implements Disposable {
   readonly #storage: Storage;
   readonly #actions: CollectorActions;

@@ -1,8 +1,10 @@
 /** Plain JSON values as the API handles them, and the few operations every part needs. */
 import { isDeepStrictEqual } from 'node:util';
 
+/** An object of JSON. */
 export type JsonObject = Record<string, unknown>;
 
+/** Neither null nor a list. */
 export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
@@ -12,6 +14,7 @@ export function objectOr(value: unknown): JsonObject {
   return isObject(value) ? value : {};
 }
 
+/** The value as a list, or an empty one. */
 export function listOr(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : [];
 }
@@ -21,6 +24,7 @@ export function stringOr(value: unknown): string | undefined {
   return typeof value === 'string' ? value : undefined;
 }
 
+/** Deep equality, whatever the order of keys. */
 export function sameJson(left: unknown, right: unknown): boolean {
   return isDeepStrictEqual(left, right);
 }

@@ -18,6 +18,7 @@ interface NamespaceDependencies {
   readonly caPem: string;
 }
 
+/** Works from the events of the storage until disposed. */
 export class NamespaceController implements Disposable {
   readonly #dependencies: NamespaceDependencies;
   readonly #subscription: Disposable;

@@ -26,6 +26,7 @@ import {
 import type { Storage } from './storage.ts';
 import type { Subresource, Target, WriteRequest } from './write-request.ts';
 
+/** A write on its way in. */
 export interface AdmissionRequest {
   readonly resource: ServedResource;
   readonly operation: 'CREATE' | 'UPDATE' | 'DELETE';
@@ -73,6 +74,7 @@ function asApiObject(object: JsonObject): ApiObject {
   return object as unknown as ApiObject;
 }
 
+/** Everything it returns is stored state and must not be modified. */
 export class Objects {
   readonly #storage: Storage;
   readonly #admission: Admission;

@@ -19,6 +19,7 @@ interface ScalePaths {
   readonly selector: readonly string[] | null;
 }
 
+/** A kind in one version, as the API serves it. */
 export interface ServedResource extends NamedKind {
   readonly version: string;
   /** `v1`, `apps/v1`. */
@@ -41,6 +42,7 @@ export interface ServedResource extends NamedKind {
   readonly review: boolean;
 }
 
+/** `v1`, `apps/v1`. */
 export function apiVersionOf(group: string, version: string): string {
   return group === '' ? version : `${group}/${version}`;
 }
@@ -149,6 +151,7 @@ export function servedByDefinition(definition: unknown): ServedResource[] {
     });
 }
 
+/** Custom resources come and go; the built-in ones stay. */
 export class ResourceRegistry {
   readonly #builtIn: readonly ServedResource[];
   readonly #custom = new Map<string, readonly ServedResource[]>();

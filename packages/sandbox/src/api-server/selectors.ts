@@ -3,6 +3,7 @@ import type { ApiObject } from '../cluster-client.ts';
 import { isObject, listOr, objectOr, stringOr, valueAt } from './json.ts';
 import { badRequest } from './status.ts';
 
+/** Whether an object is selected. */
 export type Predicate = (object: ApiObject) => boolean;
 
 type LabelTest = (labels: Readonly<Record<string, unknown>>) => boolean;

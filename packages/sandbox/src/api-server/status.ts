@@ -2,12 +2,14 @@
 import { ApiStatusError } from '../api-status-error.ts';
 import type { JsonObject } from './json.ts';
 
+/** One mistake, as `details.causes` of a Status lists it. */
 export interface Cause {
   readonly reason: string;
   readonly message: string;
   readonly field: string;
 }
 
+/** A kind as messages name it. */
 export interface NamedKind {
   readonly group: string;
   readonly plural: string;
@@ -22,6 +24,7 @@ function details(resource: NamedKind, name: string, kind = resource.plural): Jso
   return { name, ...(resource.group === '' ? {} : { group: resource.group }), kind };
 }
 
+/** 404 for an object. */
 export function notFound(resource: NamedKind, name: string): ApiStatusError {
   const message = `${qualified(resource)} "${name}" not found`;
   return new ApiStatusError(404, 'NotFound', message, details(resource, name));
@@ -37,16 +40,19 @@ export function noSuchResource(): ApiStatusError {
   );
 }
 
+/** 409 for a name that is taken. */
 export function alreadyExists(resource: NamedKind, name: string): ApiStatusError {
   const message = `${qualified(resource)} "${name}" already exists`;
   return new ApiStatusError(409, 'AlreadyExists', message, details(resource, name));
 }
 
+/** 409 with the given explanation. */
 export function conflict(resource: NamedKind, name: string, why: string): ApiStatusError {
   const message = `Operation cannot be fulfilled on ${qualified(resource)} "${name}": ${why}`;
   return new ApiStatusError(409, 'Conflict', message, details(resource, name));
 }
 
+/** 409 for a resourceVersion that is no longer the latest. */
 export function staleVersion(resource: NamedKind, name: string): ApiStatusError {
   return conflict(
     resource,
@@ -55,14 +61,17 @@ export function staleVersion(resource: NamedKind, name: string): ApiStatusError 
   );
 }
 
+/** 400. */
 export function badRequest(message: string): ApiStatusError {
   return new ApiStatusError(400, 'BadRequest', message);
 }
 
+/** 405. */
 export function methodNotAllowed(message: string): ApiStatusError {
   return new ApiStatusError(405, 'MethodNotAllowed', message, {});
 }
 
+/** 415. */
 export function unsupportedMediaType(message: string): ApiStatusError {
   return new ApiStatusError(415, 'UnsupportedMediaType', message);
 }
@@ -89,6 +98,7 @@ export function invalid(
   });
 }
 
+/** A value that breaks a rule. */
 export function invalidValue(field: string, value: unknown, why: string): Cause {
   return {
     reason: 'FieldValueInvalid',
@@ -97,6 +107,7 @@ export function invalidValue(field: string, value: unknown, why: string): Cause 
   };
 }
 
+/** A field that is missing. */
 export function requiredValue(field: string, why = ''): Cause {
   return {
     reason: 'FieldValueRequired',
@@ -105,6 +116,7 @@ export function requiredValue(field: string, why = ''): Cause {
   };
 }
 
+/** A value outside an enumeration. */
 export function unsupportedValue(
   field: string,
   value: unknown,

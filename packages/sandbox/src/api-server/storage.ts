@@ -8,6 +8,7 @@
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import type { ApiObject } from '../cluster-client.ts';
 
+/** A write that was committed. */
 export interface StoredEvent {
   readonly revision: number;
   /** `group/plural`. */
@@ -18,6 +19,7 @@ export interface StoredEvent {
   readonly previous: ApiObject | null;
 }
 
+/** Called within the write: it must not write itself. */
 export type StorageListener = (event: StoredEvent) => void;
 
 /** Events kept for watches that continue from an older revision. */
@@ -27,6 +29,7 @@ function keyOf(object: ApiObject): string {
   return `${object.metadata.namespace ?? ''}/${object.metadata.name}`;
 }
 
+/** All calls are synchronous; one process owns the file. */
 export class Storage {
   readonly #database: DatabaseSync;
   readonly #collections = new Map<string, Map<string, ApiObject>>();

@@ -2,6 +2,7 @@
 import type { OpenApiSchema } from '@aquifer/model/resources';
 import { isObject, type JsonObject } from './json.ts';
 
+/** A value of another type than its schema says. */
 export interface TypeMistake {
   readonly path: string;
   /** As the schema names it: `integer`, `string`, `array`, `object`, `boolean`, `number`. */
@@ -11,6 +12,7 @@ export interface TypeMistake {
   readonly found: string;
 }
 
+/** What decoding found. */
 export interface Decoded {
   /** Without the unknown fields. */
   readonly value: JsonObject;

@@ -3,6 +3,7 @@ import type { ApiObject } from '../cluster-client.ts';
 import type { Predicate } from './selectors.ts';
 import type { Storage, StoredEvent } from './storage.ts';
 
+/** An event as a watcher sees it. */
 export interface Change {
   readonly type: 'added' | 'modified' | 'deleted';
   readonly object: ApiObject;

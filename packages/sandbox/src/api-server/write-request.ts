@@ -1,5 +1,6 @@
 /** Who writes, and how. */
 
+/** authentication/v1 UserInfo. */
 export interface UserInfo {
   readonly username: string;
   readonly uid?: string;
@@ -10,6 +11,7 @@ export interface UserInfo {
 /** What becomes of fields that the schema does not name: dropped, dropped with a warning, or refused. */
 export type FieldValidation = 'Ignore' | 'Warn' | 'Strict';
 
+/** Accompanies a write from the request to the storage. */
 export interface WriteRequest {
   readonly user: UserInfo;
   /** Field manager, as recorded in managedFields. */
@@ -20,10 +22,12 @@ export interface WriteRequest {
   readonly warn: (message: string) => void;
 }
 
+/** Which object of a resource. */
 export interface Target {
   /** Empty for resources without namespaces. */
   readonly namespace: string;
   readonly name: string;
 }
 
+/** Empty is the object itself. */
 export type Subresource = 'status' | 'scale' | '';

@@ -95,6 +95,7 @@ const gatewayStatus = z.object({
     .optional(),
 });
 
+/** Gateway API: where traffic enters; of class `istio-waypoint`, a waypoint. */
 export const gateway = defineResource({
   group: 'gateway.networking.k8s.io',
   versions: ['v1', 'v1beta1'],
@@ -137,6 +138,7 @@ export const gateway = defineResource({
   }),
 });
 
+/** Gateway API: which controller runs the Gateways of a class. */
 export const gatewayClass = defineResource({
   group: 'gateway.networking.k8s.io',
   versions: ['v1', 'v1beta1'],
@@ -177,6 +179,7 @@ export const gatewayClass = defineResource({
   }),
 });
 
+/** Gateway API: lets objects of one namespace refer to those of another. */
 export const referenceGrant = defineResource({
   group: 'gateway.networking.k8s.io',
   versions: ['v1', 'v1beta1'],
@@ -214,6 +217,7 @@ const storedGatewayKind = {
   schema: objectOf({ spec: anyObject, status: anyObject.optional() }),
 } as const;
 
+/** Gateway API (GEP-1897): TLS from a gateway to its backends. */
 export const backendTlsPolicy = defineResource({
   ...storedGatewayKind,
   kind: 'BackendTLSPolicy',
@@ -222,6 +226,7 @@ export const backendTlsPolicy = defineResource({
   shortNames: ['btlspolicy'],
 });
 
+/** Gateway API (GEP-1713): further listeners of a Gateway. */
 export const listenerSet = defineResource({
   ...storedGatewayKind,
   kind: 'ListenerSet',
@@ -230,6 +235,9 @@ export const listenerSet = defineResource({
   shortNames: ['lset'],
 });
 
+/** The TypeScript type of `gateway`. */
 export type Gateway = z.infer<typeof gateway.schema>;
+/** The TypeScript type of `gatewayClass`. */
 export type GatewayClass = z.infer<typeof gatewayClass.schema>;
+/** The TypeScript type of `referenceGrant`. */
 export type ReferenceGrant = z.infer<typeof referenceGrant.schema>;

@@ -38,6 +38,7 @@ const cors = z.object({
   maxAge: z.int32().min(1).default(5).optional().describe('Seconds.'),
 });
 
+/** One step of what is done to a matched HTTP request or its response. */
 export const httpRouteFilter = z.object({
   type: z.enum([
     'RequestHeaderModifier',
@@ -84,4 +85,5 @@ export const httpRouteFilter = z.object({
     .optional(),
 });
 
+/** The TypeScript type of `httpRouteFilter`. */
 export type HTTPRouteFilter = z.infer<typeof httpRouteFilter>;

@@ -113,6 +113,7 @@ const httpRouteRule = z.object({
   sessionPersistence: sessionPersistence.optional(),
 });
 
+/** Gateway API, experimental channel: HTTP routing, with `retry` (GEP-1731) and `timeouts` (GEP-1742). */
 export const httpRoute = defineResource({
   group: 'gateway.networking.k8s.io',
   versions: ['v1', 'v1beta1'],
@@ -139,6 +140,9 @@ export const httpRoute = defineResource({
   }),
 });
 
+/** The TypeScript type of `httpRoute`. */
 export type HTTPRoute = z.infer<typeof httpRoute.schema>;
+/** The TypeScript type of `httpRouteRule`. */
 export type HTTPRouteRule = z.infer<typeof httpRouteRule>;
+/** The TypeScript type of `httpRouteMatch`. */
 export type HTTPRouteMatch = z.infer<typeof httpRouteMatch>;

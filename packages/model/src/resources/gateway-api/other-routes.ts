@@ -32,6 +32,7 @@ const grpcMethodMatch = z.object({
   method: z.string().max(1024).optional(),
 });
 
+/** Gateway API: gRPC routing (GEP-1016). */
 export const grpcRoute = defineResource({
   group: 'gateway.networking.k8s.io',
   versions: ['v1'],
@@ -87,6 +88,7 @@ const rawRule = z.object({
   backendRefs: z.array(z.object(backendRefFields)).min(1).max(16),
 });
 
+/** Gateway API: TCP connections to backends, by weight. */
 export const tcpRoute = defineResource({
   group: 'gateway.networking.k8s.io',
   versions: ['v1'],
@@ -107,6 +109,7 @@ export const tcpRoute = defineResource({
   }),
 });
 
+/** Gateway API: UDP datagrams to backends, by weight. */
 export const udpRoute = defineResource({
   ...tcpRoute,
   kind: 'UDPRoute',
@@ -114,6 +117,7 @@ export const udpRoute = defineResource({
   singular: 'udproute',
 });
 
+/** Gateway API: TLS connections to backends, by server name. */
 export const tlsRoute = defineResource({
   group: 'gateway.networking.k8s.io',
   versions: ['v1'],
@@ -135,6 +139,9 @@ export const tlsRoute = defineResource({
   }),
 });
 
+/** The TypeScript type of `grpcRoute`. */
 export type GRPCRoute = z.infer<typeof grpcRoute.schema>;
+/** The TypeScript type of `tcpRoute`. */
 export type TCPRoute = z.infer<typeof tcpRoute.schema>;
+/** The TypeScript type of `tlsRoute`. */
 export type TLSRoute = z.infer<typeof tlsRoute.schema>;

@@ -2,11 +2,17 @@ import { z } from 'zod';
 import { portNumber } from '../field-types.ts';
 import { condition } from '../meta.ts';
 
+/** An API group; empty is the core group. */
 export const group = z.string().max(253);
+/** The kind of a referent. */
 export const kind = z.string().min(1).max(63);
+/** The name of a referent. */
 export const objectName = z.string().min(1).max(253);
+/** The namespace of a referent. Default: the referrer's own. */
 export const namespaceName = z.string().min(1).max(63);
+/** A listener, rule or port, by name. */
 export const sectionName = z.string().min(1).max(253);
+/** A DNS name; `*.` as first label matches one or more labels. */
 export const hostname = z
   .string()
   .min(1)
@@ -35,6 +41,7 @@ export const backendObjectReference = z.object({
   port: portNumber.optional().describe('Required when the referent is a Service.'),
 });
 
+/** A backend with its share of the traffic: `weight` of the sum of weights, default 1. */
 export const backendRefFields = {
   ...backendObjectReference.shape,
   weight: z.int32().min(0).max(1_000_000).default(1).optional(),
@@ -49,16 +56,22 @@ const routeParentStatus = z.object({
     .optional(),
 });
 
+/** What each parent made of a route. */
 export const routeStatus = z.object({ parents: z.array(routeParentStatus) });
 
+/** What a route attaches to, at most 32. */
 export const parentRefs = z.array(parentReference).max(32).optional();
 
+/** Columns of routes in `kubectl get`. */
 export const routeColumns = {
   hostnames: { name: 'Hostnames', type: 'string', jsonPath: '.spec.hostnames' },
   age: { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' },
 } as const;
 
+/** A referent in the same namespace. */
 export const localObjectReference = z.object({ group, kind, name: objectName });
 
+/** The TypeScript type of `parentReference`. */
 export type ParentReference = z.infer<typeof parentReference>;
+/** The TypeScript type of `routeParentStatus`. */
 export type RouteParentStatus = z.infer<typeof routeParentStatus>;

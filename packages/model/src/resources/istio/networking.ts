@@ -17,6 +17,7 @@ function column(name: string, jsonPath: string, description: string): PrinterCol
 
 const exportTo = z.array(z.string()).optional();
 
+/** Istio: routing rules of hosts. Routes are stored as given. */
 export const virtualService = defineResource({
   ...networking,
   kind: 'VirtualService',
@@ -47,6 +48,7 @@ export const virtualService = defineResource({
   }),
 });
 
+/** Istio: policies of traffic to a host and its subsets. */
 export const destinationRule = defineResource({
   ...networking,
   kind: 'DestinationRule',
@@ -89,6 +91,7 @@ const workloadEntrySpec = z.object({
   serviceAccount: z.string().max(253).optional(),
 });
 
+/** Istio: a service that Kubernetes does not know. */
 export const serviceEntry = defineResource({
   ...networking,
   kind: 'ServiceEntry',
@@ -134,6 +137,7 @@ export const serviceEntry = defineResource({
   }),
 });
 
+/** Istio: a workload that is no pod. */
 export const workloadEntry = defineResource({
   ...networking,
   kind: 'WorkloadEntry',
@@ -147,6 +151,7 @@ export const workloadEntry = defineResource({
   schema: objectOf({ spec: workloadEntrySpec.optional(), status: istioStatus.optional() }),
 });
 
+/** Istio: what WorkloadEntries of one kind are made from. */
 export const workloadGroup = defineResource({
   ...networking,
   kind: 'WorkloadGroup',
@@ -168,6 +173,7 @@ export const workloadGroup = defineResource({
   }),
 });
 
+/** Istio: what the sidecars of workloads see. */
 export const sidecar = defineResource({
   ...networking,
   kind: 'Sidecar',
@@ -197,6 +203,7 @@ export const sidecar = defineResource({
   }),
 });
 
+/** Istio: servers of a gateway (networking.istio.io, not Gateway API). */
 export const istioGateway = defineResource({
   ...networking,
   kind: 'Gateway',
@@ -223,6 +230,7 @@ export const envoyFilter = defineResource({
   schema: objectOf({ spec: anyObject.optional(), status: istioStatus.optional() }),
 });
 
+/** Istio: settings of the proxies of workloads. */
 export const proxyConfig = defineResource({
   ...networking,
   versions: ['v1beta1'],
@@ -253,6 +261,7 @@ const extensions = {
   schema: objectOf({ spec: anyObject.optional(), status: istioStatus.optional() }),
 } as const;
 
+/** Istio: not run by the mesh; stored so that it is reported. */
 export const wasmPlugin = defineResource({
   ...extensions,
   kind: 'WasmPlugin',
@@ -260,6 +269,7 @@ export const wasmPlugin = defineResource({
   singular: 'wasmplugin',
 });
 
+/** Istio: not run by the mesh; stored so that it is reported. */
 export const trafficExtension = defineResource({
   ...extensions,
   kind: 'TrafficExtension',
@@ -267,6 +277,7 @@ export const trafficExtension = defineResource({
   singular: 'trafficextension',
 });
 
+/** Istio: metrics, logs and traces of workloads. */
 export const telemetry = defineResource({
   group: 'telemetry.istio.io',
   versions: ['v1', 'v1alpha1'],
@@ -293,11 +304,19 @@ export const telemetry = defineResource({
   }),
 });
 
+/** The TypeScript type of `virtualService`. */
 export type VirtualService = z.infer<typeof virtualService.schema>;
+/** The TypeScript type of `destinationRule`. */
 export type DestinationRule = z.infer<typeof destinationRule.schema>;
+/** The TypeScript type of `serviceEntry`. */
 export type ServiceEntry = z.infer<typeof serviceEntry.schema>;
+/** The TypeScript type of `workloadEntry`. */
 export type WorkloadEntry = z.infer<typeof workloadEntry.schema>;
+/** The TypeScript type of `workloadGroup`. */
 export type WorkloadGroup = z.infer<typeof workloadGroup.schema>;
+/** The TypeScript type of `sidecar`. */
 export type Sidecar = z.infer<typeof sidecar.schema>;
+/** The TypeScript type of `istioGateway`. */
 export type IstioGateway = z.infer<typeof istioGateway.schema>;
+/** The TypeScript type of `telemetry`. */
 export type Telemetry = z.infer<typeof telemetry.schema>;

@@ -66,6 +66,7 @@ const authorizationRule = z.object({
   when: z.array(authorizationCondition).optional(),
 });
 
+/** Istio: who may do what to workloads, services and gateways. */
 export const authorizationPolicy = defineResource({
   ...security,
   kind: 'AuthorizationPolicy',
@@ -120,6 +121,7 @@ const mutualTls = z.object({
     ),
 });
 
+/** Istio: whether workloads take plain text, mutual TLS or both. */
 export const peerAuthentication = defineResource({
   ...security,
   kind: 'PeerAuthentication',
@@ -170,6 +172,7 @@ const jwtRule = z.object({
   spaceDelimitedClaims: z.array(z.string()).optional(),
 });
 
+/** Istio: which JWTs are accepted. */
 export const requestAuthentication = defineResource({
   ...security,
   kind: 'RequestAuthentication',
@@ -193,7 +196,11 @@ export const requestAuthentication = defineResource({
   }),
 });
 
+/** The TypeScript type of `authorizationPolicy`. */
 export type AuthorizationPolicy = z.infer<typeof authorizationPolicy.schema>;
+/** The TypeScript type of `authorizationRule`. */
 export type AuthorizationRule = z.infer<typeof authorizationRule>;
+/** The TypeScript type of `peerAuthentication`. */
 export type PeerAuthentication = z.infer<typeof peerAuthentication.schema>;
+/** The TypeScript type of `requestAuthentication`. */
 export type RequestAuthentication = z.infer<typeof requestAuthentication.schema>;

@@ -42,6 +42,7 @@ export const istioStatus = z.looseObject({
     .optional(),
 });
 
+/** The last column of every Istio kind. */
 export const ageColumn = {
   name: 'Age',
   type: 'date',

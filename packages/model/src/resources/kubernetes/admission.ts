@@ -38,6 +38,7 @@ const webhook = z.object({
   ).optional(),
 });
 
+/** Kubernetes API: webhooks that change objects on admission. */
 export const mutatingWebhookConfiguration = defineResource({
   group: 'admissionregistration.k8s.io',
   versions: ['v1'],
@@ -53,6 +54,7 @@ export const mutatingWebhookConfiguration = defineResource({
   }),
 });
 
+/** Kubernetes API: webhooks that refuse objects on admission. */
 export const validatingWebhookConfiguration = defineResource({
   group: 'admissionregistration.k8s.io',
   versions: ['v1'],
@@ -63,6 +65,9 @@ export const validatingWebhookConfiguration = defineResource({
   schema: objectOf({ webhooks: keyedList(webhook, 'name').optional() }),
 });
 
+/** The TypeScript type of `webhook`. */
 export type AdmissionWebhook = z.infer<typeof webhook>;
+/** The TypeScript type of `mutatingWebhookConfiguration`. */
 export type MutatingWebhookConfiguration = z.infer<typeof mutatingWebhookConfiguration.schema>;
+/** The TypeScript type of `validatingWebhookConfiguration`. */
 export type ValidatingWebhookConfiguration = z.infer<typeof validatingWebhookConfiguration.schema>;

@@ -23,6 +23,7 @@ const jobSpec = z.object({
   managedBy: z.string().optional(),
 });
 
+/** Kubernetes API: pods that run to completion. */
 export const job = defineResource({
   group: 'batch',
   versions: ['v1'],
@@ -49,6 +50,7 @@ export const job = defineResource({
   }),
 });
 
+/** Kubernetes API: jobs on a schedule. */
 export const cronJob = defineResource({
   group: 'batch',
   versions: ['v1'],
@@ -79,5 +81,7 @@ export const cronJob = defineResource({
   }),
 });
 
+/** The TypeScript type of `job`. */
 export type Job = z.infer<typeof job.schema>;
+/** The TypeScript type of `cronJob`. */
 export type CronJob = z.infer<typeof cronJob.schema>;

@@ -73,6 +73,7 @@ const lifecycleHandler = z.object({
   sleep: z.object({ seconds: z.int() }).optional(),
 });
 
+/** Kubernetes API: SELinux label of a container. */
 export const seLinuxOptions = z.object({
   user: z.string().optional(),
   role: z.string().optional(),
@@ -80,8 +81,10 @@ export const seLinuxOptions = z.object({
   level: z.string().optional(),
 });
 
+/** Kubernetes API: a seccomp or AppArmor profile. */
 export const profile = z.object({ type: z.string(), localhostProfile: z.string().optional() });
 
+/** Kubernetes API: settings of Windows containers, stored only. */
 export const windowsOptions = z.object({
   gmsaCredentialSpecName: z.string().optional(),
   gmsaCredentialSpec: z.string().optional(),
@@ -106,6 +109,7 @@ const securityContext = z.object({
   appArmorProfile: profile.optional(),
 });
 
+/** Kubernetes API: what a container asks for and may use at most. */
 export const resourceRequirements = z.object({
   limits: z.record(z.string(), quantity).optional(),
   requests: z.record(z.string(), quantity).optional(),
@@ -168,5 +172,7 @@ export const container = z.object({
   tty: z.boolean().optional(),
 });
 
+/** The TypeScript type of `container`. */
 export type Container = z.infer<typeof container>;
+/** The TypeScript type of `probe`. */
 export type Probe = z.infer<typeof probe>;

@@ -13,6 +13,7 @@ import { defineResource } from '../resource.ts';
 import { objectReference } from './network.ts';
 import { localReference } from './pod.ts';
 
+/** Kubernetes API: a scope of names; its labels enrol it in the mesh. */
 export const namespace = defineResource({
   group: '',
   versions: ['v1'],
@@ -33,6 +34,7 @@ export const namespace = defineResource({
   }),
 });
 
+/** Kubernetes API: a machine that runs pods. */
 export const node = defineResource({
   group: '',
   versions: ['v1'],
@@ -79,6 +81,7 @@ export const node = defineResource({
   }),
 });
 
+/** Kubernetes API: plain configuration. */
 export const configMap = defineResource({
   group: '',
   versions: ['v1'],
@@ -94,6 +97,7 @@ export const configMap = defineResource({
   }),
 });
 
+/** Kubernetes API: confidential data, base64. */
 export const secret = defineResource({
   group: '',
   versions: ['v1'],
@@ -109,6 +113,7 @@ export const secret = defineResource({
   }),
 });
 
+/** Kubernetes API: the identity of pods. */
 export const serviceAccount = defineResource({
   group: '',
   versions: ['v1'],
@@ -124,6 +129,7 @@ export const serviceAccount = defineResource({
   }),
 });
 
+/** Kubernetes API: something that happened to an object. */
 export const event = defineResource({
   group: '',
   versions: ['v1'],
@@ -153,9 +159,15 @@ export const event = defineResource({
   }),
 });
 
+/** The TypeScript type of `namespace`. */
 export type Namespace = z.infer<typeof namespace.schema>;
+/** The TypeScript type of `node`. */
 export type Node = z.infer<typeof node.schema>;
+/** The TypeScript type of `configMap`. */
 export type ConfigMap = z.infer<typeof configMap.schema>;
+/** The TypeScript type of `secret`. */
 export type Secret = z.infer<typeof secret.schema>;
+/** The TypeScript type of `serviceAccount`. */
 export type ServiceAccount = z.infer<typeof serviceAccount.schema>;
+/** The TypeScript type of `event`. */
 export type Event = z.infer<typeof event.schema>;

@@ -43,6 +43,7 @@ const version = z.object({
   selectableFields: z.array(z.object({ jsonPath: z.string() })).optional(),
 });
 
+/** Kubernetes API: a kind that the API serves besides its own. */
 export const customResourceDefinition = defineResource({
   group: 'apiextensions.k8s.io',
   versions: ['v1'],
@@ -73,4 +74,5 @@ export const customResourceDefinition = defineResource({
   }),
 });
 
+/** The TypeScript type of `customResourceDefinition`. */
 export type CustomResourceDefinition = z.infer<typeof customResourceDefinition.schema>;

@@ -10,6 +10,7 @@ import {
 } from '../field-types.ts';
 import { defineResource } from '../resource.ts';
 
+/** Kubernetes API: any object, by kind, namespace and name. */
 export const objectReference = atomic(
   z.object({
     kind: z.string().optional(),
@@ -33,6 +34,7 @@ const servicePort = z.object({
   nodePort: z.int32().optional(),
 });
 
+/** Kubernetes API: a name and address for a set of pods. */
 export const service = defineResource({
   group: '',
   versions: ['v1'],
@@ -103,6 +105,7 @@ export const service = defineResource({
   }),
 });
 
+/** Kubernetes API: the endpoints of a Service, in slices. */
 export const endpointSlice = defineResource({
   group: 'discovery.k8s.io',
   versions: ['v1'],
@@ -161,6 +164,7 @@ const endpointAddress = atomic(
   }),
 );
 
+/** Kubernetes API: the endpoints of a Service, the older form. */
 export const endpoints = defineResource({
   group: '',
   versions: ['v1'],
@@ -191,6 +195,7 @@ export const endpoints = defineResource({
   }),
 });
 
+/** Kubernetes API: who leads, and that a node lives. */
 export const lease = defineResource({
   group: 'coordination.k8s.io',
   versions: ['v1'],
@@ -213,7 +218,11 @@ export const lease = defineResource({
   }),
 });
 
+/** The TypeScript type of `service`. */
 export type Service = z.infer<typeof service.schema>;
+/** The TypeScript type of `endpointSlice`. */
 export type EndpointSlice = z.infer<typeof endpointSlice.schema>;
+/** The TypeScript type of `endpoints`. */
 export type Endpoints = z.infer<typeof endpoints.schema>;
+/** The TypeScript type of `lease`. */
 export type Lease = z.infer<typeof lease.schema>;

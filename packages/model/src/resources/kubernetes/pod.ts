@@ -45,6 +45,7 @@ const podDnsConfig = z.object({
     .optional(),
 });
 
+/** Kubernetes API: an object of the same namespace, by name. */
 export const localReference = atomic(z.object({ name: z.string().optional() }));
 
 /** Specification of the desired behaviour of a pod. */
@@ -175,6 +176,7 @@ export const podTemplateSpec = z.object({
   spec: podSpec.optional(),
 });
 
+/** Kubernetes API: containers that share a network namespace. */
 export const pod = defineResource({
   group: '',
   versions: ['v1'],
@@ -188,8 +190,13 @@ export const pod = defineResource({
   schema: objectOf({ spec: podSpec, status: podStatus.optional() }),
 });
 
+/** The TypeScript type of `pod`. */
 export type Pod = z.infer<typeof pod.schema>;
+/** The TypeScript type of `podSpec`. */
 export type PodSpec = z.infer<typeof podSpec>;
+/** The TypeScript type of `podStatus`. */
 export type PodStatus = z.infer<typeof podStatus>;
+/** The TypeScript type of `containerStatus`. */
 export type ContainerStatus = z.infer<typeof containerStatus>;
+/** The TypeScript type of `podTemplateSpec`. */
 export type PodTemplateSpec = z.infer<typeof podTemplateSpec>;

@@ -21,6 +21,7 @@ const subject = atomic(
 
 const roleRef = atomic(z.object({ apiGroup: z.string(), kind: z.string(), name: z.string() }));
 
+/** Kubernetes API: what may be done, anywhere. */
 export const clusterRole = defineResource({
   group: 'rbac.authorization.k8s.io',
   versions: ['v1'],
@@ -36,6 +37,7 @@ export const clusterRole = defineResource({
   }),
 });
 
+/** Kubernetes API: what may be done, in one namespace. */
 export const role = defineResource({
   group: 'rbac.authorization.k8s.io',
   versions: ['v1'],
@@ -46,6 +48,7 @@ export const role = defineResource({
   schema: objectOf({ rules: z.array(policyRule).nullable().optional() }),
 });
 
+/** Kubernetes API: grants a role everywhere. */
 export const clusterRoleBinding = defineResource({
   group: 'rbac.authorization.k8s.io',
   versions: ['v1'],
@@ -56,6 +59,7 @@ export const clusterRoleBinding = defineResource({
   schema: objectOf({ subjects: z.array(subject).optional(), roleRef }),
 });
 
+/** Kubernetes API: grants a role in one namespace. */
 export const roleBinding = defineResource({
   group: 'rbac.authorization.k8s.io',
   versions: ['v1'],
@@ -66,8 +70,13 @@ export const roleBinding = defineResource({
   schema: objectOf({ subjects: z.array(subject).optional(), roleRef }),
 });
 
+/** The TypeScript type of `policyRule`. */
 export type PolicyRule = z.infer<typeof policyRule>;
+/** The TypeScript type of `clusterRole`. */
 export type ClusterRole = z.infer<typeof clusterRole.schema>;
+/** The TypeScript type of `role`. */
 export type Role = z.infer<typeof role.schema>;
+/** The TypeScript type of `clusterRoleBinding`. */
 export type ClusterRoleBinding = z.infer<typeof clusterRoleBinding.schema>;
+/** The TypeScript type of `roleBinding`. */
 export type RoleBinding = z.infer<typeof roleBinding.schema>;

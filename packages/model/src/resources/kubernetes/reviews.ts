@@ -11,6 +11,7 @@ const userInfo = z.object({
   extra: z.record(z.string(), z.array(z.string())).optional(),
 });
 
+/** Kubernetes API: asks whom a token stands for. */
 export const tokenReview = defineResource({
   group: 'authentication.k8s.io',
   versions: ['v1'],
@@ -31,6 +32,7 @@ export const tokenReview = defineResource({
   }),
 });
 
+/** Kubernetes API: asks who the asker is. */
 export const selfSubjectReview = defineResource({
   group: 'authentication.k8s.io',
   versions: ['v1'],
@@ -91,6 +93,7 @@ const accessStatus = z
   })
   .optional();
 
+/** Kubernetes API: asks what the asker may do. */
 export const selfSubjectAccessReview = defineResource({
   group: 'authorization.k8s.io',
   versions: ['v1'],
@@ -109,6 +112,7 @@ const subjectAccessSpec = z.object({
   uid: z.string().optional(),
 });
 
+/** Kubernetes API: asks what somebody may do. */
 export const subjectAccessReview = defineResource({
   group: 'authorization.k8s.io',
   versions: ['v1'],
@@ -119,6 +123,7 @@ export const subjectAccessReview = defineResource({
   schema: objectOf({ spec: subjectAccessSpec, status: accessStatus }),
 });
 
+/** Kubernetes API: asks what somebody may do in a namespace. */
 export const localSubjectAccessReview = defineResource({
   group: 'authorization.k8s.io',
   versions: ['v1'],
@@ -129,6 +134,7 @@ export const localSubjectAccessReview = defineResource({
   schema: objectOf({ spec: subjectAccessSpec, status: accessStatus }),
 });
 
+/** Kubernetes API: asks for all that the asker may do. */
 export const selfSubjectRulesReview = defineResource({
   group: 'authorization.k8s.io',
   versions: ['v1'],
@@ -159,6 +165,9 @@ export const binding = defineResource({
   schema: objectOf({ target: objectReference }),
 });
 
+/** The TypeScript type of `tokenReview`. */
 export type TokenReview = z.infer<typeof tokenReview.schema>;
+/** The TypeScript type of `tokenRequestSchema`. */
 export type TokenRequest = z.infer<typeof tokenRequestSchema>;
+/** The TypeScript type of `subjectAccessReview`. */
 export type SubjectAccessReview = z.infer<typeof subjectAccessReview.schema>;

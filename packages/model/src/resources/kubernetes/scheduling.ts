@@ -46,6 +46,7 @@ export const affinity = z.object({
   podAntiAffinity: podAffinity.optional(),
 });
 
+/** Kubernetes API: a taint that a pod puts up with. */
 export const toleration = z.object({
   key: z.string().optional(),
   operator: z.string().optional().describe('Exists or Equal. Default Equal.'),
@@ -57,6 +58,7 @@ export const toleration = z.object({
   tolerationSeconds: z.int().optional(),
 });
 
+/** Kubernetes API: how evenly pods spread. */
 export const topologySpreadConstraint = z.object({
   maxSkew: z.int32(),
   topologyKey: z.string(),

@@ -37,6 +37,7 @@ function stored(group: string, versions: readonly string[], rows: readonly Store
   );
 }
 
+/** In the groups and versions of Kubernetes 1.34. */
 export const storedOnlyResources: readonly ResourceDefinition[] = [
   ...stored(
     '',

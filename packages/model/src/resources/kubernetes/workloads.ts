@@ -21,6 +21,7 @@ const rollingUpdate = z.object({
   maxSurge: intOrString.optional(),
 });
 
+/** Kubernetes API: replicas of a pod, replaced gradually. */
 export const deployment = defineResource({
   group: 'apps',
   versions: ['v1'],
@@ -73,6 +74,7 @@ export const deployment = defineResource({
   }),
 });
 
+/** Kubernetes API: replicas of a pod. */
 export const replicaSet = defineResource({
   group: 'apps',
   versions: ['v1'],
@@ -104,6 +106,7 @@ export const replicaSet = defineResource({
   }),
 });
 
+/** Kubernetes API: a pod on every node. */
 export const daemonSet = defineResource({
   group: 'apps',
   versions: ['v1'],
@@ -141,6 +144,7 @@ export const daemonSet = defineResource({
   }),
 });
 
+/** Kubernetes API: pods with names of their own. */
 export const statefulSet = defineResource({
   group: 'apps',
   versions: ['v1'],
@@ -191,7 +195,11 @@ export const statefulSet = defineResource({
   }),
 });
 
+/** The TypeScript type of `deployment`. */
 export type Deployment = z.infer<typeof deployment.schema>;
+/** The TypeScript type of `replicaSet`. */
 export type ReplicaSet = z.infer<typeof replicaSet.schema>;
+/** The TypeScript type of `daemonSet`. */
 export type DaemonSet = z.infer<typeof daemonSet.schema>;
+/** The TypeScript type of `statefulSet`. */
 export type StatefulSet = z.infer<typeof statefulSet.schema>;

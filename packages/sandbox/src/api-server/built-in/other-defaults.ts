@@ -2,6 +2,7 @@
 import { isObject, type JsonObject, listOr, objectOr, stringOr, timestampOf } from '../json.ts';
 import { fill, itemsOf } from './pod-defaults.ts';
 
+/** The name as a label, the finalizer that lets a namespace empty itself, and its phase. */
 export function namespaceDefaults(namespace: JsonObject): void {
   const metadata = objectOr(namespace.metadata);
   metadata.labels = { ...objectOr(metadata.labels), 'kubernetes.io/metadata.name': metadata.name };
@@ -24,6 +25,7 @@ export function secretDefaults(secret: JsonObject): void {
   delete secret.stringData;
 }
 
+/** Fail closed within ten seconds, everything selected. */
 export function webhookDefaults(configuration: JsonObject): void {
   const mutating = configuration.kind === 'MutatingWebhookConfiguration';
   for (const webhook of itemsOf(configuration, 'webhooks')) {
@@ -39,6 +41,7 @@ export function webhookDefaults(configuration: JsonObject): void {
   }
 }
 
+/** The API group of users and groups. */
 export function bindingDefaults(binding: JsonObject): void {
   const roleRef = objectOr(binding.roleRef);
   if (stringOr(roleRef.apiGroup) === '') roleRef.apiGroup = 'rbac.authorization.k8s.io';
@@ -49,6 +52,7 @@ export function bindingDefaults(binding: JsonObject): void {
   }
 }
 
+/** Ports have a name, empty if none, and TCP. */
 export function endpointSliceDefaults(slice: JsonObject): void {
   for (const port of itemsOf(slice, 'ports')) {
     fill(port, 'name', '');
@@ -56,6 +60,7 @@ export function endpointSliceDefaults(slice: JsonObject): void {
   }
 }
 
+/** A lease has a spec, however empty. */
 export function leaseDefaults(lease: JsonObject): void {
   fill(lease, 'spec', {});
 }

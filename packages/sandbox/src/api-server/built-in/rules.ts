@@ -6,6 +6,7 @@ import { type Cause, invalidValue, requiredValue, unsupportedValue } from '../st
 import { labelCauses } from './names.ts';
 import { containersOf, itemsOf } from './pod-defaults.ts';
 
+/** Mistakes of an object; `previous` is null on creation. */
 export type KindRule = (object: JsonObject, previous: ApiObject | null) => Cause[];
 
 const immutable = 'field is immutable';

@@ -9,6 +9,7 @@ import { fill, itemsOf } from './pod-defaults.ts';
 export const API_SERVICE_ADDRESS = '10.96.0.1';
 const NODE_PORTS = { first: 30_000, last: 32_767 } as const;
 
+/** ClusterIP, no affinity, TCP, and the target port is the port. */
 export function serviceDefaults(service: JsonObject): void {
   fill(service, 'spec', {});
   const spec = objectOr(service.spec);

@@ -8,6 +8,7 @@ function templateDefaults(spec: JsonObject): void {
   if (isObject(template.spec)) podSpecDefaults(template.spec);
 }
 
+/** One replica, a rolling update by a quarter, ten old revisions, ten minutes to progress. */
 export function deploymentDefaults(deployment: JsonObject): void {
   const spec = objectOr(deployment.spec);
   templateDefaults(spec);
@@ -25,6 +26,7 @@ export function deploymentDefaults(deployment: JsonObject): void {
   fill(deployment, 'status', {});
 }
 
+/** One replica. */
 export function replicaSetDefaults(replicaSet: JsonObject): void {
   const spec = objectOr(replicaSet.spec);
   templateDefaults(spec);
@@ -32,6 +34,7 @@ export function replicaSetDefaults(replicaSet: JsonObject): void {
   fill(replicaSet, 'status', { replicas: 0 });
 }
 
+/** A rolling update node by node, ten old revisions. */
 export function daemonSetDefaults(daemonSet: JsonObject): void {
   const spec = objectOr(daemonSet.spec);
   templateDefaults(spec);
@@ -52,6 +55,7 @@ export function daemonSetDefaults(daemonSet: JsonObject): void {
   });
 }
 
+/** One replica, updated in order, volumes kept. */
 export function statefulSetDefaults(statefulSet: JsonObject): void {
   const spec = objectOr(statefulSet.spec);
   templateDefaults(spec);
@@ -76,6 +80,7 @@ function jobSpecDefaults(spec: JsonObject): void {
   fill(spec, 'podReplacementPolicy', 'TerminatingOrFailed');
 }
 
+/** One pod, six retries. */
 export function jobDefaults(job: JsonObject): void {
   jobSpecDefaults(objectOr(job.spec));
   fill(job, 'status', {});
@@ -102,6 +107,7 @@ export function admitJob(job: JsonObject): void {
   spec.selector = { matchLabels: chosen };
 }
 
+/** Concurrent runs, three successful and one failed job kept. */
 export function cronJobDefaults(cronJob: JsonObject): void {
   const spec = objectOr(cronJob.spec);
   fill(spec, 'concurrencyPolicy', 'Allow');

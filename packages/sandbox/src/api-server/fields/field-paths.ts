@@ -8,8 +8,10 @@ const SEPARATOR = '\u0001';
 
 /** A path as one string, so that sets of paths are sets of strings. The root is the empty string. */
 export type FieldPath = string;
+/** Never modified once made. */
 export type FieldSet = ReadonlySet<FieldPath>;
 
+/** The path of a part of what is at `parent`. */
 export function childPath(parent: FieldPath, element: string): FieldPath {
   return parent === '' ? element : `${parent}${SEPARATOR}${element}`;
 }
@@ -18,10 +20,12 @@ function elementsOf(path: FieldPath): string[] {
   return path === '' ? [] : path.split(SEPARATOR);
 }
 
+/** The path with these elements. */
 export function pathOf(...elements: readonly string[]): FieldPath {
   return elements.join(SEPARATOR);
 }
 
+/** Everything that is in any of the sets. */
 export function union(...sets: readonly FieldSet[]): Set<FieldPath> {
   return new Set(sets.flatMap((set) => [...set]));
 }
@@ -63,6 +67,7 @@ function tidy(node: JsonObject): JsonObject {
   );
 }
 
+/** The set that a `fieldsV1` document describes; anything malformed is left out. */
 export function fromFieldsV1(document: unknown): Set<FieldPath> {
   const set = new Set<FieldPath>();
   const visit = (node: JsonObject, path: FieldPath): void => {

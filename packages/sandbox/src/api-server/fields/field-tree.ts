@@ -11,6 +11,7 @@ interface Child {
 
 const unknownSchema: OpenApiSchema = { 'x-kubernetes-preserve-unknown-fields': true };
 
+/** The schema of a field; one that allows anything where none is declared. */
 export function fieldSchema(schema: OpenApiSchema, name: string): OpenApiSchema {
   const extra = schema.additionalProperties;
   return schema.properties?.[name] ?? (typeof extra === 'object' ? extra : unknownSchema);
@@ -77,6 +78,7 @@ export function appliedFields(schema: OpenApiSchema, value: unknown): Set<FieldP
   return set;
 }
 
+/** Paths by what happened to them. */
 export interface FieldChanges {
   readonly added: Set<FieldPath>;
   readonly modified: Set<FieldPath>;

@@ -12,6 +12,7 @@ import {
 import { type FieldPath, fromFieldsV1, pathOf, toFieldsV1, union } from './field-paths.ts';
 import { compareFields } from './field-tree.ts';
 
+/** Who manages fields, and through which door. */
 export interface Manager {
   readonly name: string;
   readonly operation: 'Apply' | 'Update';
@@ -20,6 +21,7 @@ export interface Manager {
   readonly subresource: string;
 }
 
+/** A manager with what it owns. */
 export interface ManagerEntry extends Manager {
   readonly time: string | undefined;
   readonly fields: Set<FieldPath>;
@@ -63,6 +65,7 @@ function objectOf(value: unknown): JsonObject {
   return isObject(value) ? value : {};
 }
 
+/** The entries that an object carries. */
 export function readEntries(object: JsonObject): ManagerEntry[] {
   return listOr(objectOr(object.metadata).managedFields)
     .filter(isObject)
@@ -102,6 +105,7 @@ export function writeEntries(entries: readonly ManagerEntry[]): JsonObject[] {
     }));
 }
 
+/** Appliers are the same in every version of the API, updaters are not. */
 export function sameManager(left: Manager, right: Manager): boolean {
   return (
     left.name === right.name &&
@@ -111,6 +115,7 @@ export function sameManager(left: Manager, right: Manager): boolean {
   );
 }
 
+/** Whether two sets have the same members. */
 export function sameFields(left: ReadonlySet<FieldPath>, right: ReadonlySet<FieldPath>): boolean {
   return left.size === right.size && left.isSubsetOf(right);
 }

@@ -11,6 +11,7 @@ import type { RequestInfo } from './request-info.ts';
 /** etcd's limit on one object is 1.5 MiB; kube-apiserver reads 3 MiB. */
 const MAX_BODY_BYTES = 3 * 1024 * 1024;
 
+/** A request that was authenticated and parsed. */
 export interface Exchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
@@ -35,6 +36,7 @@ async function readBody(request: IncomingMessage): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
+/** The media type without parameters; empty when there is none. */
 export function contentType(request: IncomingMessage): string {
   return (request.headers['content-type'] ?? '').split(';')[0]?.trim() ?? '';
 }
@@ -75,12 +77,14 @@ export async function bodyOf({ request }: Exchange): Promise<unknown> {
   return parseBody(type, body);
 }
 
+/** The body as an object. Throws 400 for anything else. */
 export async function objectBody(exchange: Exchange): Promise<JsonObject> {
   const body = await bodyOf(exchange);
   if (!isObject(body)) throw badRequest('the body of the request is no object');
   return body;
 }
 
+/** Answers with JSON and its length. */
 export function sendJson(response: ServerResponse, status: number, body: unknown): void {
   const text = `${JSON.stringify(body)}\n`;
   response.writeHead(status, {
@@ -90,6 +94,7 @@ export function sendJson(response: ServerResponse, status: number, body: unknown
   response.end(text);
 }
 
+/** Answers with the Status of an error; breaks off an answer that has begun. */
 export function sendError(response: ServerResponse, error: ApiStatusError): void {
   if (response.headersSent) {
     response.destroy();

@@ -11,6 +11,7 @@ import { parseRequest, type RequestInfo } from './request-info.ts';
 import { authorizeRequest, type RouterDependencies, route } from './router.ts';
 import { Upgrades } from './upgrades.ts';
 
+/** An address of this machine and a TCP port. */
 export interface ListenAddress {
   readonly host: string;
   /** 0 picks a free port. */
@@ -20,6 +21,7 @@ export interface ListenAddress {
 /** Longer than clients keep idle connections (client-go: 90 s), so that none is closed under a new request. */
 const KEEP_ALIVE_MS = 120_000;
 
+/** All listeners share one router and one certificate. */
 export class HttpListeners {
   readonly #dependencies: RouterDependencies;
   readonly #tls: KeyPair & { readonly caPem: string };

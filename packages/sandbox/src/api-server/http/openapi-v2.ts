@@ -8,6 +8,7 @@ import type { ResourceRegistry, ServedResource } from '../resource-registry.ts';
 
 /** As clients ask for it, which is no media type that Go would parse in an answer. */
 export const OPENAPI_V2_ACCEPT = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf';
+/** As the answer names itself. */
 export const OPENAPI_V2_TYPE = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf';
 
 /** Field numbers of the messages that are written. */
@@ -56,6 +57,7 @@ function pathOf(resource: ServedResource): Buffer {
   return encodeField(PATHS.path, named(path, encodeField(PATH_ITEM.patch, operation)));
 }
 
+/** The encoded document of what is served now. */
 export function openApiV2Document(registry: ResourceRegistry): Buffer {
   const info = encodeMessage(
     encodeField(INFO.title, 'Kubernetes'),

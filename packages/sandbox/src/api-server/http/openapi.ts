@@ -79,6 +79,7 @@ function documentOf(apiVersion: string, resources: readonly ServedResource[]): J
   };
 }
 
+/** Made when first asked for, and again after a change of what is served. */
 export class OpenApiDocuments {
   readonly #registry: ResourceRegistry;
   #made = -1;

@@ -39,6 +39,51 @@ test('a wrong type is refused with its field', async () => {
   expect(answer.message).toContain('cannot unmarshal array into Go struct field ConfigMap.data');
 });
 
+test.for([
+  { what: 'JSON that does not parse', path: CONFIG_MAPS, body: '{"a":', status: 400 },
+  { what: 'a list instead of an object', path: CONFIG_MAPS, body: [], status: 400 },
+  { what: 'another kind than the path', path: CONFIG_MAPS, body: { kind: 'Secret' }, status: 400 },
+  {
+    what: 'no Kubernetes protobuf',
+    path: CONFIG_MAPS,
+    body: 'k9s',
+    status: 400,
+    contentType: 'application/vnd.kubernetes.protobuf',
+  },
+  {
+    what: 'an unknown media type',
+    path: CONFIG_MAPS,
+    body: 'a',
+    status: 415,
+    contentType: 'text/csv',
+  },
+  {
+    what: 'more than three megabytes',
+    path: CONFIG_MAPS,
+    body: configMap('big', { data: { a: 'x'.repeat(3_200_000) } }),
+    status: 413,
+  },
+  {
+    what: 'a path that does not decode',
+    path: '/api/v1/namespaces/%ZZ/pods',
+    body: {},
+    status: 400,
+  },
+  {
+    what: 'a resource that nothing serves',
+    path: '/apis/example.com/v1/things',
+    body: {},
+    status: 404,
+  },
+])('$what is answered with $status', async ({ path, body, status, contentType }) => {
+  const answer = await api.send('POST', path, {
+    body,
+    ...(contentType === undefined ? {} : { contentType }),
+  });
+  expect(answer.status).toBe(status);
+  expect(answer.body).toMatchObject({ kind: 'Status', status: 'Failure', code: status });
+});
+
 test('lists are paged and filtered', async () => {
   for (const name of ['page-1', 'page-2', 'page-3']) {
     const metadata = { name, labels: { set: 'pages' } };

@@ -12,6 +12,7 @@ import { visibleChange, watchCollection } from '../watch.ts';
 import { type Exchange, sendJson } from './exchange.ts';
 import type { ResourcePath } from './request-info.ts';
 
+/** What reading needs. */
 export interface ReadDependencies {
   readonly storage: Storage;
   readonly objects: Objects;
@@ -52,6 +53,7 @@ export function sendObject(
   }
 }
 
+/** Namespace, name, labels and fields of a request in one test. Throws 400 for a selector that does not parse. */
 export function selectorOf(
   resource: ServedResource,
   path: ResourcePath,
@@ -118,6 +120,7 @@ function listItem(resource: ServedResource, object: ApiObject): unknown {
   return rest;
 }
 
+/** `GET` of a collection, as a list or a Table. */
 export function handleList(
   exchange: Exchange,
   { storage }: ReadDependencies,
@@ -193,6 +196,7 @@ function startRevision(query: URLSearchParams): number | null {
   return revision;
 }
 
+/** `GET` of a collection with `watch`: one JSON event a line, until the client leaves or the time is up. */
 export function handleWatch(
   exchange: Exchange,
   { storage }: ReadDependencies,

@@ -1,5 +1,7 @@
 /** What a request asks for, read from its method and path (apiserver `RequestInfo`). */
+import { badRequest } from '../status.ts';
 
+/** Method and path, understood. */
 export interface RequestInfo {
   /** get, list, watch, create, update, patch, delete, deletecollection; for other paths the method in lower case. */
   readonly verb: string;
@@ -9,6 +11,7 @@ export interface RequestInfo {
   readonly resource: ResourcePath | null;
 }
 
+/** The resource that a path names. */
 export interface ResourcePath {
   readonly group: string;
   readonly version: string;
@@ -55,6 +58,15 @@ function resourcePath(path: string): ResourcePath | null {
   return { group, version, ...where };
 }
 
+function isDecodable(path: string): boolean {
+  try {
+    decodeURIComponent(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 function resourceVerb(method: string, resource: ResourcePath, query: URLSearchParams): string {
   const isCollection = resource.name === '';
   if (method === 'GET' || method === 'HEAD') {
@@ -66,8 +78,11 @@ function resourceVerb(method: string, resource: ResourcePath, query: URLSearchPa
   return verb === 'delete' && isCollection ? 'deletecollection' : verb;
 }
 
+/** Throws 400 for a path that does not decode. */
 export function parseRequest(method: string, url: string): RequestInfo {
-  const { pathname, searchParams: query } = new URL(url, 'https://kubernetes');
+  const parsed = URL.parse(url, 'https://kubernetes');
+  if (parsed === null || !isDecodable(parsed.pathname)) throw badRequest('invalid request path');
+  const { pathname, searchParams: query } = parsed;
   const resource = resourcePath(pathname);
   const verb = resource === null ? method.toLowerCase() : resourceVerb(method, resource, query);
   return { verb, path: pathname, query, resource };

@@ -9,6 +9,7 @@ import { type Exchange, objectBody, sendJson } from './exchange.ts';
 import type { ResourcePath } from './request-info.ts';
 import { reviewBody } from './write-handlers.ts';
 
+/** What answering questions needs. */
 export interface ReviewDependencies {
   readonly tokens: Tokens;
   readonly authorizer: Authorizer;
@@ -79,6 +80,7 @@ const answers: Readonly<Record<string, Answer>> = {
   },
 };
 
+/** `POST` of a review: the same object with its status. */
 export async function handleReview(
   exchange: Exchange,
   dependencies: ReviewDependencies,

@@ -31,6 +31,7 @@ import {
   type WriteDependencies,
 } from './write-handlers.ts';
 
+/** What the handlers need together. */
 export interface RouterDependencies
   extends ReadDependencies,
     WriteDependencies,
@@ -216,6 +217,7 @@ export function authorizeRequest(authorizer: Authorizer, user: UserInfo, info: R
   });
 }
 
+/** Throws 403 before anything is looked at that the user may not see. */
 export async function route(exchange: Exchange, dependencies: RouterDependencies): Promise<void> {
   const { info, user } = exchange;
   authorizeRequest(dependencies.authorizer, user, info);

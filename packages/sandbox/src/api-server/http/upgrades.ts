@@ -19,6 +19,7 @@ import type { RequestInfo } from './request-info.ts';
 
 const MAX_WEBSOCKET_BYTES = 8 * 1024 * 1024;
 
+/** A connection whose client asks to leave HTTP. */
 export interface Upgrade {
   readonly request: IncomingMessage;
   readonly socket: Duplex;
@@ -36,6 +37,7 @@ interface Session {
 
 const streaming = new Set(['exec', 'attach', 'portforward']);
 
+/** Holds every upgraded connection until it ends. */
 export class Upgrades {
   readonly #storage: Storage;
   readonly #podAccess: PodAccess;

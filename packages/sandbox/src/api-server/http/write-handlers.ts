@@ -21,6 +21,7 @@ import { applyConfiguration, patchChange } from './patch-changes.ts';
 import { scaleOf, selectorOf, sendObject } from './read-handlers.ts';
 import type { ResourcePath } from './request-info.ts';
 
+/** What writing needs. */
 export interface WriteDependencies {
   readonly storage: Storage;
   readonly objects: Objects;
@@ -43,6 +44,7 @@ function checkKind(resource: ServedResource, body: JsonObject): JsonObject {
   return { ...body, apiVersion, kind };
 }
 
+/** `POST` to a collection. */
 export async function handleCreate(
   exchange: Exchange,
   { objects }: WriteDependencies,
@@ -60,6 +62,7 @@ function namespaceOf(body: JsonObject): string {
   return stringOr(objectOr(body.metadata).namespace) ?? 'default';
 }
 
+/** `PUT` of an object, its status or its scale. */
 export async function handleUpdate(
   exchange: Exchange,
   { objects }: WriteDependencies,
@@ -90,6 +93,7 @@ function subresourceOf(path: ResourcePath): Subresource {
   throw methodNotAllowed(`the server does not allow this method on ${path.subresource}`);
 }
 
+/** `PATCH` in any of the four patch types. */
 export async function handlePatch(
   exchange: Exchange,
   { objects }: WriteDependencies,
@@ -188,6 +192,7 @@ function withDryRun(
   return asked ? { ...request, dryRun: true } : request;
 }
 
+/** `DELETE` of one object. */
 export async function handleDelete(
   exchange: Exchange,
   dependencies: WriteDependencies,
@@ -205,6 +210,7 @@ export async function handleDelete(
   }
 }
 
+/** `DELETE` of every object that the selectors match. */
 export async function handleDeleteCollection(
   exchange: Exchange,
   dependencies: WriteDependencies,

@@ -16,6 +16,7 @@ export function encodeField(number: number, value: string | Buffer): Buffer {
   return Buffer.concat([varint((number << 3) | 2), varint(bytes.length), bytes]);
 }
 
+/** A message of encoded fields. */
 export function encodeMessage(...fields: readonly Buffer[]): Buffer {
   return Buffer.concat(fields);
 }

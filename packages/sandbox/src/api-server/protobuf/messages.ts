@@ -9,6 +9,7 @@
  * maps from strings; any other word names a message of this table. A field without a name is part of its parent.
  */
 type FieldRow = readonly [name: string, type: string];
+/** Fields by number. */
 export type MessageTable = Readonly<Record<number, FieldRow>>;
 
 const metadata: FieldRow = ['metadata', 'ObjectMeta'];
@@ -18,6 +19,7 @@ function withSpec(spec: string): MessageTable {
   return { 1: metadata, 2: ['spec', spec] };
 }
 
+/** By `apiVersion/Kind` for whole objects, by name for their parts. */
 export const messages: Readonly<Record<string, MessageTable>> = {
   ObjectMeta: {
     1: ['name', 'string'],

@@ -40,12 +40,14 @@ function impersonatedGroups(username: string, asked: readonly string[]): string[
   return [...(asked.length > 0 ? asked : implied), 'system:authenticated'];
 }
 
+/** The outcome of authentication. */
 export interface Authenticated {
   readonly user: UserInfo;
   /** Who really asks, when they act as somebody else. */
   readonly impersonator: UserInfo | null;
 }
 
+/** Throws 401 for a token that is not accepted. */
 export async function authenticate(
   request: IncomingMessage,
   tokens: Tokens,

@@ -5,6 +5,7 @@ import { listOr, objectOr, stringOr } from '../json.ts';
 import type { Storage } from '../storage.ts';
 import type { UserInfo } from '../write-request.ts';
 
+/** What somebody wants to do. */
 export interface AccessAttributes {
   readonly verb: string;
   /** Null for a path that is no resource. */
@@ -65,12 +66,14 @@ function names(user: UserInfo, subject: Record<string, unknown>, namespace: stri
   }
 }
 
+/** Whether it is allowed. */
 export interface AccessDecision {
   readonly allowed: boolean;
   /** Why, when a binding allows it; empty otherwise. */
   readonly reason: string;
 }
 
+/** Reads roles and bindings from the storage at each decision. */
 export class Authorizer {
   readonly #storage: Storage;
 

@@ -5,6 +5,7 @@ import { isIP } from 'node:net';
 import { join } from 'node:path';
 import forge from 'node-forge';
 
+/** PEM. */
 export interface KeyPair {
   readonly certificatePem: string;
   readonly keyPem: string;

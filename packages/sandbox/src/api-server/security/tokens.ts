@@ -19,6 +19,7 @@ export const ISSUER = 'https://kubernetes.default.svc.cluster.local';
 const DEFAULT_SECONDS = 3600;
 const MINIMUM_SECONDS = 600;
 
+/** Whom a token shall stand for. */
 export interface TokenSubject {
   readonly namespace: string;
   readonly serviceAccount: string;
@@ -28,6 +29,7 @@ export interface TokenSubject {
   readonly boundPod: { readonly name: string; readonly uid: string | undefined } | undefined;
 }
 
+/** A signed token and its end. */
 export interface IssuedToken {
   readonly token: string;
   readonly expiresAt: Date;
@@ -43,6 +45,7 @@ function loadKey(directory: string): KeyObject {
   return createPrivateKey(readFileSync(path, 'utf8'));
 }
 
+/** Issues tokens and verifies its own; the key is made on first use and kept. */
 export class Tokens {
   readonly #key: KeyObject;
   readonly #publicKey: KeyObject;

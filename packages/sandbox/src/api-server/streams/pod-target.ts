@@ -7,6 +7,7 @@ import type { Storage } from '../storage.ts';
 
 const pods = { group: '', plural: 'pods', kind: 'Pod' } as const;
 
+/** The container that a request is about. */
 export interface PodTarget {
   readonly ref: ContainerRef;
   /** False until the pod was put on a node. */
@@ -51,6 +52,7 @@ export function exitStatus(code: number): Record<string, unknown> {
   };
 }
 
+/** The Status of an exec that did not run. */
 export function failureStatus(cause: unknown): Record<string, unknown> {
   const message = cause instanceof Error ? cause.message : String(cause);
   const code = cause instanceof ApiStatusError ? cause.code : 500;

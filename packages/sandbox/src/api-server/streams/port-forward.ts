@@ -4,6 +4,7 @@ import { pipeline } from 'node:stream/promises';
 import type { ContainerRef, PodAccess } from '../../cluster-client.ts';
 import { SpdyConnection, type SpdyStream } from './spdy/connection.ts';
 
+/** The subprotocol of SPDY. */
 export const PORT_FORWARD_PROTOCOL = 'portforward.k8s.io';
 /** The same streams, with SPDY's bytes in WebSocket messages (kubectl from 1.31). */
 export const TUNNELED_PORT_FORWARD_PROTOCOL = 'SPDY/3.1+portforward.k8s.io';

@@ -2,18 +2,22 @@
 import type { ApiObject } from '../../cluster-client.ts';
 import { isObject, type JsonObject, listOr, objectOr, stringOr } from '../json.ts';
 
+/** The objects of a list; empty when there is none. */
 export function objects(value: unknown): JsonObject[] {
   return listOr(value).filter(isObject);
 }
 
+/** The spec, or an empty object. */
 export function specOf(object: ApiObject): JsonObject {
   return objectOr(object.spec);
 }
 
+/** The status, or an empty object. */
 export function statusOf(object: ApiObject): JsonObject {
   return objectOr(object.status);
 }
 
+/** The number, or zero. */
 export function count(value: unknown): number {
   return typeof value === 'number' ? value : 0;
 }

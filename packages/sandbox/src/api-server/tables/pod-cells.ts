@@ -87,6 +87,7 @@ function readinessGates(pod: ApiObject): string {
   return `${met.length}/${gates.length}`;
 }
 
+/** Ready, status, restarts, age, address, node and gates. */
 export function podCells(pod: ApiObject): unknown[] {
   const spec = objectOr(pod.spec);
   const status = objectOr(pod.status);

@@ -14,6 +14,7 @@ import {
 import { ageOf, humanDuration } from './duration.ts';
 import { podCells } from './pod-cells.ts';
 
+/** How a kind is printed. */
 export interface Printer {
   /** `Name` is shown always, `Name*` only with `-o wide`. */
   readonly columns: readonly string[];
@@ -377,6 +378,7 @@ export const printers: Readonly<Record<string, Printer>> = {
   'admissionregistration.k8s.io/validatingwebhookconfigurations': webhooks,
 };
 
+/** For kinds without columns of their own. */
 export const namePrinter: Printer = {
   columns: ['Name', 'Age'],
   cells: (object) => [name(object), age(object)],

@@ -85,6 +85,7 @@ function head(first: number, flags: number, length: number): Buffer {
 
 const CONTROL = 0x80030000;
 
+/** The server side of one connection. */
 export class SpdyConnection {
   readonly #socket: Duplex;
   readonly #codec = new HeaderCodec();

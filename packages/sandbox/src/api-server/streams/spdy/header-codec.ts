@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import { constants, createDeflate, createInflate } from 'node:zlib';
 import { headerDictionary } from './dictionary.ts';
 
+/** Header names are in lower case. */
 export type SpdyHeaders = ReadonlyMap<string, string>;
 
 const options = { dictionary: headerDictionary, flush: constants.Z_SYNC_FLUSH };
@@ -42,6 +43,7 @@ async function transform(zlib: Duplex, bytes: Buffer): Promise<Buffer> {
   return Buffer.concat(output);
 }
 
+/** One for each connection and its both directions. */
 export class HeaderCodec {
   readonly #inflate = createInflate(options);
   readonly #deflate = createDeflate(options);
