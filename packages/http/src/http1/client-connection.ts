@@ -33,6 +33,8 @@ export interface ResponseListener {
 export interface ClientExchange {
   /** False when the upstream should be given time: wait for `onDrain`. */
   write(chunk: Buffer): boolean;
+  /** Sends the head without waiting for the body. */
+  flush(): void;
   end(): void;
   /** Stops and restarts the arrival of the answer. */
   pause(): void;
@@ -113,6 +115,7 @@ export class ClientConnection {
     if (options.isUpgrade) this.#writer.flush();
     return {
       write: (chunk) => this.#writer.data(chunk),
+      flush: () => this.#writer.flush(),
       end: () => {
         this.#requestEnded = true;
         if (this.#isUpgrade) this.#stream.end();

@@ -1,0 +1,181 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import {
+  CertificateManager,
+  CsrClient,
+  DeltaStream,
+  type Subscription,
+} from '@aquifer/control-plane-client';
+import { formatIdentity } from '@aquifer/model';
+import {
+  type HttpHandler,
+  type Logger,
+  Readiness,
+  redactConfig,
+  serveHttp,
+} from '@aquifer/runtime';
+import { WAYPOINT_CONFIG, type WaypointConfig } from './config.ts';
+import { DataPlane } from './data-plane/data-plane.ts';
+import { RESOURCES, type ResourceKind } from './data-plane/resources.ts';
+import { applyStaticResources } from './static-resources.ts';
+import { exposeRequests } from './telemetry/exposition.ts';
+
+/** A running L7 proxy. */
+export interface Waypoint {
+  /** Lets requests finish until the deadline, then ends everything. */
+  drain(): Promise<void>;
+  /** Rejects if a data-plane thread is lost. */
+  readonly failed: Promise<never>;
+}
+
+const CERTIFICATE = 'certificate';
+const CONFIGURATION = 'configuration';
+
+/** Wires all parts; with a bootstrap file nothing but that file is served. */
+export async function startWaypoint(config: WaypointConfig, log: Logger): Promise<Waypoint> {
+  const failed = Promise.withResolvers<never>();
+  const isStatic = config.bootstrapPath !== null;
+  const dataPlane = new DataPlane({
+    threads: config.threads,
+    config: { ...config, baggage: baggageOf(config), bindsListeners: isStatic },
+    onThreadLost: (error) => failed.reject(error),
+  });
+  const readiness = new Readiness(isStatic ? [] : [CERTIFICATE, CONFIGURATION]);
+  const source = isStatic
+    ? await serveStatic(config.bootstrapPath ?? '', dataPlane)
+    : followControlPlane(config, { dataPlane, readiness, log });
+  const servers = isStatic ? [] : await bindServers(config, { dataPlane, readiness });
+  return {
+    failed: failed.promise,
+    drain: async () => {
+      source.stop();
+      await dataPlane.drain();
+      await untilIdle(dataPlane, config.drainDeadlineMs);
+      for (const server of servers) server.close();
+      await dataPlane.stop();
+    },
+  };
+}
+
+async function serveStatic(path: string, dataPlane: DataPlane): Promise<{ stop(): void }> {
+  await applyStaticResources(path, dataPlane);
+  return { stop: () => undefined };
+}
+
+interface SourceDeps {
+  readonly dataPlane: DataPlane;
+  readonly readiness: Readiness;
+  readonly log: Logger;
+}
+
+/** Tunnels are accepted once there is a certificate and a first configuration. */
+function followControlPlane(
+  config: WaypointConfig,
+  { dataPlane, readiness, log }: SourceDeps,
+): { stop(): void } {
+  const endpoint = {
+    address: config.controlPlane,
+    rootCertPath: config.rootCertPath,
+    tokenPath: config.tokenPath,
+    clusterId: config.clusterId,
+    serverName: null,
+  };
+  const ready = (task: string): void => {
+    readiness.done(task);
+    if (readiness.isReady) void dataPlane.listen();
+  };
+  const csr = new CsrClient({
+    endpoint,
+    ttlSeconds: config.certificateTtlMs / 1000,
+    impersonate: false,
+  });
+  const certificates = new CertificateManager({
+    sign: (identity) => csr.sign(identity),
+    log: log.scope('ca'),
+    onChange: (_identity, state) => {
+      if (state.kind !== 'available') return;
+      const { key, chain, roots } = state.certificate;
+      dataPlane.setCertificate({ key, chain, roots });
+      ready(CERTIFICATE);
+    },
+  });
+  certificates.want(identityOf(config));
+  const stream = new DeltaStream({
+    endpoint,
+    node: describeNode(config),
+    subscriptions: subscriptions(dataPlane),
+    log: log.scope('xds'),
+    onSynced: () => ready(CONFIGURATION),
+  });
+  void stream.run();
+  return {
+    stop: () => {
+      stream.stop();
+      certificates.stop();
+      csr.close();
+    },
+  };
+}
+
+/** Endpoints are followed as a whole: the control plane sends those of this waypoint's clusters. */
+function subscriptions(dataPlane: DataPlane): Subscription[] {
+  const kinds: readonly ResourceKind[] = ['cluster', 'endpoints', 'listener'];
+  return kinds.map((kind) => ({
+    typeUrl: RESOURCES[kind].typeUrl,
+    names: '*',
+    apply: (batch) => dataPlane.apply(kind, batch),
+  }));
+}
+
+function identityOf({ trustDomain, podNamespace, serviceAccount }: WaypointConfig): string {
+  return formatIdentity({ trustDomain, namespace: podNamespace, serviceAccount });
+}
+
+function baggageOf({ clusterId, podNamespace, workloadName }: WaypointConfig): string {
+  return `k8s.cluster.name=${clusterId},k8s.namespace.name=${podNamespace},k8s.deployment.name=${workloadName},service.name=${workloadName},service.version=latest`;
+}
+
+function describeNode(config: WaypointConfig) {
+  const { instanceIp, podName, podNamespace } = config;
+  return {
+    id: `waypoint~${instanceIp}~${podName}.${podNamespace}~${podNamespace}.svc.cluster.local`,
+    metadata: {
+      NAME: podName,
+      NAMESPACE: podNamespace,
+      INSTANCE_IPS: instanceIp,
+      NODE_NAME: config.nodeName,
+      CLUSTER_ID: config.clusterId,
+      SERVICE_ACCOUNT: config.serviceAccount,
+      WORKLOAD_NAME: config.workloadName,
+      LABELS: { 'gateway.networking.k8s.io/gateway-name': config.workloadName },
+    },
+  };
+}
+
+async function bindServers(
+  config: WaypointConfig,
+  { dataPlane, readiness }: Omit<SourceDeps, 'log'>,
+): Promise<readonly { close(): void }[]> {
+  const metrics: HttpHandler = async () => ({
+    status: 200,
+    contentType: 'text/plain; version=0.0.4; charset=utf-8',
+    body: exposeRequests(await dataPlane.metrics(), identityOf(config)),
+  });
+  const dump: HttpHandler = () => ({
+    status: 200,
+    contentType: 'application/json',
+    body: `${JSON.stringify({ config: redactConfig(WAYPOINT_CONFIG, config) }, null, 2)}\n`,
+  });
+  const routes = { '/metrics': metrics, '/stats/prometheus': metrics };
+  return Promise.all([
+    serveHttp({ '/config_dump': dump }, { host: '127.0.0.1', port: config.adminPort }),
+    serveHttp(routes, { port: config.statsPort }),
+    serveHttp(routes, { port: config.prometheusPort }),
+    serveHttp({ '/healthz/ready': readiness.handler }, { port: config.readinessPort }),
+  ]);
+}
+
+/** Returns as soon as no connection is open, at the latest at the deadline. */
+async function untilIdle(dataPlane: DataPlane, deadlineMs: number): Promise<void> {
+  const deadline = Date.now() + deadlineMs;
+  while (Date.now() < deadline && (await dataPlane.openConnections()) > 0) await delay(50);
+}

@@ -1,0 +1,28 @@
+import type { DescMessage, MessageShape } from '@bufbuild/protobuf';
+import { fromBinary } from '@bufbuild/protobuf';
+import type { Any } from '@bufbuild/protobuf/wkt';
+import { ConfigProblem } from './problem.ts';
+
+/** The message inside an Any, which must be of the given type. */
+export function unpack<Schema extends DescMessage>(
+  any: Any | undefined,
+  schema: Schema,
+  path: string,
+): MessageShape<Schema> {
+  if (any === undefined)
+    throw new ConfigProblem(path, `expected ${schema.typeName}, found nothing`);
+  if (!isType(any, schema))
+    throw new ConfigProblem(path, `expected ${schema.typeName}, found ${any.typeUrl}`);
+  return fromBinary(schema, any.value);
+}
+
+export function isType(any: Any | undefined, schema: DescMessage): boolean {
+  return any?.typeUrl.endsWith(`/${schema.typeName}`) ?? false;
+}
+
+/** Milliseconds; null when absent. */
+export function durationMs(
+  duration: { readonly seconds: bigint; readonly nanos: number } | undefined,
+): number | null {
+  return duration === undefined ? null : Number(duration.seconds) * 1000 + duration.nanos / 1e6;
+}

@@ -1,0 +1,82 @@
+import type { RetryPolicy as PbRetryPolicy } from '@aquifer/wire/gen/envoy/config/route/v3_pb';
+import { durationMs } from './any.ts';
+import { ConfigProblem } from './problem.ts';
+
+/** Why an attempt did not give a usable answer. */
+export type AttemptFailure =
+  | 'connect-failure'
+  | 'reset'
+  | 'reset-before-request'
+  | 'refused-stream'
+  | 'per-try-timeout';
+
+export interface RetryPolicy {
+  /** Attempts beyond the first. */
+  readonly retries: number;
+  readonly perTryTimeoutMs: number;
+  readonly baseBackOffMs: number;
+  readonly maxBackOffMs: number;
+  /** How often another host is looked for that was not tried yet; 0 takes whichever comes. */
+  readonly hostSelectionAttempts: number;
+  /** Whether a response head is to be retried. `grpcStatus` only for trailers-only gRPC answers. */
+  retriesStatus(status: number, grpcStatus: string | null): boolean;
+  retriesFailure(failure: AttemptFailure): boolean;
+}
+
+const DEFAULT_BASE_MS = 25;
+const GRPC_STATUS: Readonly<Record<string, string>> = {
+  cancelled: '1',
+  'deadline-exceeded': '4',
+  'resource-exhausted': '8',
+  internal: '13',
+  unavailable: '14',
+};
+const KNOWN = new Set([
+  ...Object.keys(GRPC_STATUS),
+  ...['5xx', 'gateway-error', 'reset', 'reset-before-request', 'connect-failure', 'refused-stream'],
+  ...['retriable-4xx', 'retriable-status-codes', 'retriable-headers', 'envoy-ratelimited'],
+  'http3-post-connect-failure',
+]);
+
+/** Null when nothing is ever retried (spec l7 3.1). */
+export function compileRetryPolicy(
+  policy: PbRetryPolicy | undefined,
+  path: string,
+): RetryPolicy | null {
+  if (policy === undefined || policy.retryOn === '') return null;
+  const on = new Set(policy.retryOn.split(',').map((token) => token.trim()));
+  for (const token of on) {
+    if (!KNOWN.has(token))
+      throw new ConfigProblem(`${path}.retry_on`, `${JSON.stringify(token)} is unknown`);
+  }
+  const codes = on.has('retriable-status-codes') ? new Set(policy.retriableStatusCodes) : new Set();
+  const grpc = new Set(
+    [...on].map((token) => GRPC_STATUS[token]).filter((code) => code !== undefined),
+  );
+  const baseBackOffMs = durationMs(policy.retryBackOff?.baseInterval) ?? DEFAULT_BASE_MS;
+  const hasPredicate = policy.retryHostPredicate.length > 0;
+  return {
+    retries: policy.numRetries ?? 1,
+    perTryTimeoutMs: durationMs(policy.perTryTimeout) ?? 0,
+    baseBackOffMs,
+    maxBackOffMs: baseBackOffMs * 10,
+    hostSelectionAttempts: hasPredicate ? Number(policy.hostSelectionRetryMaxAttempts) || 1 : 0,
+    retriesStatus: (status, grpcStatus) =>
+      (status >= 500 && on.has('5xx')) ||
+      (status >= 502 && status <= 504 && on.has('gateway-error')) ||
+      (status === 409 && on.has('retriable-4xx')) ||
+      codes.has(status) ||
+      (grpcStatus !== null && grpc.has(grpcStatus)),
+    retriesFailure: (failure) =>
+      on.has('5xx') || on.has('gateway-error') || CAUSES[failure].some((token) => on.has(token)),
+  };
+}
+
+/** Tokens that retry a failure without an answer. */
+const CAUSES: Readonly<Record<AttemptFailure, readonly string[]>> = {
+  'connect-failure': ['connect-failure'],
+  reset: ['reset'],
+  'reset-before-request': ['reset', 'reset-before-request'],
+  'refused-stream': ['reset', 'refused-stream'],
+  'per-try-timeout': ['reset'],
+};

@@ -1,0 +1,375 @@
+import type { HeaderValueOption } from '@aquifer/wire/gen/envoy/config/core/v3_pb';
+import { HeaderValueOption_HeaderAppendAction as AppendAction } from '@aquifer/wire/gen/envoy/config/core/v3_pb';
+import type {
+  RedirectAction,
+  Route,
+  RouteAction,
+  RouteConfiguration,
+  RouteMatch,
+  VirtualHost,
+} from '@aquifer/wire/gen/envoy/config/route/v3_pb';
+import {
+  RouteAction_ClusterNotFoundResponseCode as NotFoundCode,
+  RedirectAction_RedirectResponseCode as RedirectCode,
+} from '@aquifer/wire/gen/envoy/config/route/v3_pb';
+import { durationMs } from './any.ts';
+import { ConfigProblem } from './problem.ts';
+import { compileRetryPolicy, type RetryPolicy } from './retry-policy.ts';
+import {
+  compileHeaderMatch,
+  compileQueryMatch,
+  compileRegex,
+  type InputMatch,
+  type MatchInput,
+} from './string-match.ts';
+
+/** Changes to a list of headers, in the order: remove, then set or add. */
+export interface HeaderMutation {
+  readonly remove: readonly string[];
+  readonly set: readonly (readonly [name: string, value: string])[];
+  readonly append: readonly (readonly [name: string, value: string])[];
+}
+
+export interface WeightedTarget {
+  readonly cluster: string;
+  readonly weight: number;
+  readonly hostRewrite: string | null;
+  readonly requestHeaders: HeaderMutation | null;
+}
+
+/** Rewrites the path (query included) of a matched request. */
+export type PathRewrite = (path: string) => string;
+
+export interface ForwardAction {
+  readonly kind: 'forward';
+  readonly targets: readonly WeightedTarget[];
+  readonly totalWeight: number;
+  readonly hostRewrite: string | null;
+  readonly pathRewrite: PathRewrite | null;
+  /** Milliseconds from the end of the request; 0 is no limit. */
+  readonly timeoutMs: number;
+  readonly retry: RetryPolicy | null;
+  readonly clusterNotFoundStatus: number;
+}
+
+export interface RedirectTo {
+  readonly kind: 'redirect';
+  readonly status: number;
+  readonly host: string | null;
+  readonly scheme: string | null;
+  readonly port: number | null;
+  readonly path: PathRewrite | null;
+}
+
+export interface DirectResponse {
+  readonly kind: 'direct';
+  readonly status: number;
+  readonly body: string;
+}
+
+export interface CompiledRoute {
+  readonly name: string;
+  readonly matches: InputMatch;
+  readonly action: ForwardAction | RedirectTo | DirectResponse;
+  /** Null when there is nothing to change, so that nothing is done. */
+  readonly requestHeaders: HeaderMutation | null;
+  readonly responseHeaders: HeaderMutation | null;
+  readonly addsAttemptCount: boolean;
+}
+
+/** All routes of a listener's chain; the first that matches wins. */
+export interface RouteTable {
+  find(input: MatchInput): CompiledRoute | null;
+}
+
+const NOT_FOUND_STATUS: Readonly<Record<NotFoundCode, number>> = {
+  [NotFoundCode.SERVICE_UNAVAILABLE]: 503,
+  [NotFoundCode.NOT_FOUND]: 404,
+  [NotFoundCode.INTERNAL_SERVER_ERROR]: 500,
+};
+
+interface CompiledHost {
+  readonly exact: ReadonlySet<string>;
+  readonly suffixes: readonly string[];
+  readonly prefixes: readonly string[];
+  readonly isDefault: boolean;
+  readonly routes: readonly CompiledRoute[];
+}
+
+export function compileRoutes(config: RouteConfiguration): RouteTable {
+  const hosts = config.virtualHosts.map((host, i) => compileHost(host, `virtual_hosts[${i}]`));
+  const only = hosts.length === 1 && hosts[0]!.isDefault ? hosts[0]! : null;
+  const ignorePort = config.ignorePortInHostMatching;
+  return {
+    find: (input) => {
+      const host = only ?? findHost(hosts, input.authority, ignorePort);
+      if (host === null) return null;
+      for (const route of host.routes) if (route.matches(input)) return route;
+      return null;
+    },
+  };
+}
+
+/** Exact, then the longest suffix wildcard, then the longest prefix wildcard, then `*`. */
+function findHost(
+  hosts: readonly CompiledHost[],
+  authority: string,
+  ignorePort: boolean,
+): CompiledHost | null {
+  const folded = authority.toLowerCase();
+  const name = ignorePort ? folded.replace(/:\d+$/, '') : folded;
+  let best: CompiledHost | null = null;
+  let bestRank = -1;
+  for (const host of hosts) {
+    const rank = hostRank(host, name);
+    if (rank > bestRank) {
+      best = host;
+      bestRank = rank;
+    }
+  }
+  return best;
+}
+
+function hostRank(host: CompiledHost, name: string): number {
+  if (host.exact.has(name)) return 1e9;
+  const longest = (parts: readonly string[], fits: (part: string) => boolean) =>
+    Math.max(-1, ...parts.filter(fits).map(({ length }) => length));
+  const suffix = longest(host.suffixes, (part) => name.endsWith(part));
+  if (suffix >= 0) return 1e6 + suffix;
+  const prefix = longest(host.prefixes, (part) => name.startsWith(part));
+  if (prefix >= 0) return 1e3 + prefix;
+  return host.isDefault ? 0 : -1;
+}
+
+function compileHost(host: VirtualHost, path: string): CompiledHost {
+  const domains = host.domains.map((domain) => domain.toLowerCase());
+  const wildcard = (domain: string) => domain.includes('*');
+  return {
+    exact: new Set(domains.filter((domain) => !wildcard(domain))),
+    suffixes: domains
+      .filter((domain) => domain.length > 1 && domain.startsWith('*'))
+      .map((d) => d.slice(1)),
+    prefixes: domains
+      .filter((domain) => domain.length > 1 && domain.endsWith('*'))
+      .map((d) => d.slice(0, -1)),
+    isDefault: domains.includes('*'),
+    routes: host.routes.map((route, i) =>
+      compileRoute(route, {
+        path: `${path}.routes[${i}]`,
+        addsAttemptCount: host.includeRequestAttemptCount,
+      }),
+    ),
+  };
+}
+
+function compileRoute(
+  route: Route,
+  { path, addsAttemptCount }: { readonly path: string; readonly addsAttemptCount: boolean },
+): CompiledRoute {
+  return {
+    name: route.name,
+    matches: compileMatch(route.match, `${path}.match`),
+    action: compileAction(route, path),
+    requestHeaders: compileMutation(route.requestHeadersToRemove, route.requestHeadersToAdd),
+    responseHeaders: compileMutation(route.responseHeadersToRemove, route.responseHeadersToAdd),
+    addsAttemptCount,
+  };
+}
+
+function compileMatch(match: RouteMatch | undefined, path: string): InputMatch {
+  if (match === undefined) throw new ConfigProblem(path, 'is required');
+  const tests: InputMatch[] = [];
+  const byPath = compilePathMatch(match, path);
+  if (byPath !== null) tests.push(byPath);
+  tests.push(
+    ...match.headers.map((header, i) => compileHeaderMatch(header, `${path}.headers[${i}]`)),
+  );
+  tests.push(
+    ...match.queryParameters.map((query, i) =>
+      compileQueryMatch(query, `${path}.query_parameters[${i}]`),
+    ),
+  );
+  if (tests.length === 0) return () => true;
+  if (tests.length === 1) return tests[0]!;
+  return (input) => tests.every((test) => test(input));
+}
+
+/** Null when every path matches. */
+function compilePathMatch(match: RouteMatch, path: string): InputMatch | null {
+  const { pathSpecifier } = match;
+  const fold =
+    match.caseSensitive === false ? (text: string) => text.toLowerCase() : (text: string) => text;
+  switch (pathSpecifier.case) {
+    case 'prefix': {
+      const prefix = fold(pathSpecifier.value);
+      return prefix === '/' ? null : (input) => fold(input.path).startsWith(prefix);
+    }
+    case 'path': {
+      const exact = fold(pathSpecifier.value);
+      return (input) => fold(input.path) === exact;
+    }
+    case 'pathSeparatedPrefix': {
+      const prefix = fold(pathSpecifier.value);
+      return (input) => {
+        const text = fold(input.path);
+        return (
+          text.startsWith(prefix) && (text.length === prefix.length || text[prefix.length] === '/')
+        );
+      };
+    }
+    case 'safeRegex': {
+      const matches = compileRegex(pathSpecifier.value, `${path}.safe_regex`);
+      return (input) => matches(input.path);
+    }
+    case 'connectMatcher':
+    case undefined:
+      throw new ConfigProblem(path, 'path specifier is not supported');
+  }
+}
+
+function compileAction(route: Route, path: string): CompiledRoute['action'] {
+  const { action } = route;
+  switch (action.case) {
+    case 'route':
+      return compileForward(action.value, route.match, `${path}.route`);
+    case 'redirect':
+      return compileRedirect(action.value, route.match, `${path}.redirect`);
+    case 'directResponse': {
+      const body = action.value.body?.specifier;
+      return {
+        kind: 'direct',
+        status: action.value.status,
+        body:
+          body?.case === 'inlineString'
+            ? body.value
+            : Buffer.from(body?.case === 'inlineBytes' ? body.value : '').toString(),
+      };
+    }
+    case undefined:
+      throw new ConfigProblem(path, 'has no action');
+  }
+}
+
+function compileForward(
+  action: RouteAction,
+  match: RouteMatch | undefined,
+  path: string,
+): ForwardAction {
+  const targets = compileTargets(action, path);
+  const { hostRewriteSpecifier: host } = action;
+  return {
+    kind: 'forward',
+    targets,
+    totalWeight: targets.reduce((sum, { weight }) => sum + weight, 0),
+    hostRewrite: host.case === undefined ? null : host.value,
+    pathRewrite: compilePathRewrite(action, match, path),
+    timeoutMs: durationMs(action.timeout) ?? 15_000,
+    retry: compileRetryPolicy(action.retryPolicy, `${path}.retry_policy`),
+    clusterNotFoundStatus: NOT_FOUND_STATUS[action.clusterNotFoundResponseCode] ?? 503,
+  };
+}
+
+function compileTargets(action: RouteAction, path: string): WeightedTarget[] {
+  const { clusterSpecifier } = action;
+  switch (clusterSpecifier.case) {
+    case 'cluster':
+      return [
+        { cluster: clusterSpecifier.value, weight: 1, hostRewrite: null, requestHeaders: null },
+      ];
+    case 'weightedClusters':
+      return clusterSpecifier.value.clusters.map(
+        ({ name, weight, requestHeadersToAdd, hostRewriteSpecifier }) => ({
+          cluster: name,
+          weight: weight ?? 0,
+          hostRewrite: hostRewriteSpecifier.case === undefined ? null : hostRewriteSpecifier.value,
+          requestHeaders: compileMutation([], requestHeadersToAdd),
+        }),
+      );
+    case undefined:
+      throw new ConfigProblem(path, 'names no cluster');
+  }
+}
+
+function compilePathRewrite(
+  action: RouteAction,
+  match: RouteMatch | undefined,
+  path: string,
+): PathRewrite | null {
+  if (action.regexRewrite !== undefined)
+    throw new ConfigProblem(`${path}.regex_rewrite`, 'is not supported');
+  if (action.prefixRewrite === '') return null;
+  return replaceMatched(match, action.prefixRewrite);
+}
+
+/** Replaces what the route matched by: the prefix, or the whole path. */
+function replaceMatched(match: RouteMatch | undefined, replacement: string): PathRewrite {
+  const specifier = match?.pathSpecifier;
+  const isPrefix = specifier?.case === 'prefix' || specifier?.case === 'pathSeparatedPrefix';
+  const matched = isPrefix ? specifier.value.length : null;
+  return (path) => {
+    const query = path.indexOf('?');
+    const end = query < 0 ? path.length : query;
+    return replacement + path.slice(matched ?? end);
+  };
+}
+
+function compileRedirect(
+  redirect: RedirectAction,
+  match: RouteMatch | undefined,
+  path: string,
+): RedirectTo {
+  const { pathRewriteSpecifier: rewrite, schemeRewriteSpecifier: scheme } = redirect;
+  const statuses: Readonly<Record<RedirectCode, number>> = {
+    [RedirectCode.MOVED_PERMANENTLY]: 301,
+    [RedirectCode.FOUND]: 302,
+    [RedirectCode.SEE_OTHER]: 303,
+    [RedirectCode.TEMPORARY_REDIRECT]: 307,
+    [RedirectCode.PERMANENT_REDIRECT]: 308,
+  };
+  const status = statuses[redirect.responseCode];
+  if (status === undefined) throw new ConfigProblem(`${path}.response_code`, 'is unknown');
+  return {
+    kind: 'redirect',
+    status,
+    host: redirect.hostRedirect || null,
+    scheme: scheme.case === undefined ? null : scheme.value,
+    port: redirect.portRedirect || null,
+    path: redirectPath(rewrite, match),
+  };
+}
+
+/** A replaced path keeps the query unless it brings one. */
+function redirectPath(
+  rewrite: RedirectAction['pathRewriteSpecifier'],
+  match: RouteMatch | undefined,
+): PathRewrite | null {
+  if (rewrite.case === undefined || rewrite.value === '') return null;
+  if (rewrite.case === 'prefixRewrite') return replaceMatched(match, rewrite.value);
+  if (rewrite.case === 'regexRewrite')
+    throw new ConfigProblem('redirect.regex_rewrite', 'is not supported');
+  const replacement = rewrite.value;
+  return (path) => {
+    const query = path.indexOf('?');
+    return query < 0 || replacement.includes('?') ? replacement : replacement + path.slice(query);
+  };
+}
+
+function compileMutation(
+  remove: readonly string[],
+  options: readonly HeaderValueOption[],
+): HeaderMutation | null {
+  if (remove.length === 0 && options.length === 0) return null;
+  const pairs = (isAppend: boolean) =>
+    options
+      .filter((option) => appends(option) === isAppend)
+      .map(({ header }) => [header?.key.toLowerCase() ?? '', header?.value ?? ''] as const);
+  return {
+    remove: remove.map((name) => name.toLowerCase()),
+    set: pairs(false),
+    append: pairs(true),
+  };
+}
+
+function appends(option: HeaderValueOption): boolean {
+  return option.appendAction === AppendAction.APPEND_IF_EXISTS_OR_ADD;
+}

@@ -1,0 +1,73 @@
+import type { ResourceBatch, Subscription } from '@aquifer/control-plane-client';
+import type { WorkloadCertificate } from '@aquifer/hbone';
+import { ThreadPool } from '@aquifer/runtime';
+import type {
+  ThreadConfig,
+  ThreadEvent,
+  ThreadMessage,
+  ThreadMetrics,
+  ThreadQuestion,
+} from './protocol.ts';
+import { RESOURCES, type ResourceKind } from './resources.ts';
+
+export interface DataPlaneOptions {
+  readonly threads: number;
+  readonly config: ThreadConfig;
+  readonly onThreadLost: (error: Error) => void;
+}
+
+/** The data-plane threads, seen from the main thread. */
+export class DataPlane {
+  readonly #threads: ThreadPool<ThreadMessage, ThreadQuestion, ThreadEvent>;
+
+  constructor({ threads, config, onThreadLost }: DataPlaneOptions) {
+    this.#threads = new ThreadPool({
+      script: new URL('./thread.ts', import.meta.url),
+      threads,
+      workerData: config,
+      onEvent: () => undefined,
+      onLost: onThreadLost,
+    });
+  }
+
+  /** Checks a batch on this thread, passes on what can be served, and names what cannot. */
+  apply(type: ResourceKind, batch: ResourceBatch): ReturnType<Subscription['apply']> {
+    const rejected: { name: string; reason: string }[] = [];
+    const upserts = batch.resources.filter(({ name, body }) => {
+      try {
+        RESOURCES[type].check(body);
+        return true;
+      } catch (error) {
+        rejected.push({ name, reason: (error as Error).message });
+        return false;
+      }
+    });
+    this.#threads.tell({ kind: 'resources', type, upserts, removed: batch.removed });
+    return rejected;
+  }
+
+  setCertificate(certificate: WorkloadCertificate): void {
+    this.#threads.tell({ kind: 'certificate', certificate });
+  }
+
+  async listen(): Promise<void> {
+    await this.#threads.ask({ kind: 'listen' });
+  }
+
+  async metrics(): Promise<ThreadMetrics> {
+    return ((await this.#threads.ask({ kind: 'metrics' })) as ThreadMetrics[]).flat();
+  }
+
+  async openConnections(): Promise<number> {
+    const counts = (await this.#threads.ask({ kind: 'open-connections' })) as number[];
+    return counts.reduce((sum, count) => sum + count, 0);
+  }
+
+  async drain(): Promise<void> {
+    await this.#threads.ask({ kind: 'drain' });
+  }
+
+  async stop(): Promise<void> {
+    await this.#threads.stop();
+  }
+}

@@ -1,0 +1,131 @@
+import { createServer, type Server } from 'node:net';
+import type { SecureContext } from 'node:tls';
+import { workerData } from 'node:worker_threads';
+import { type ConnectListener, hboneSecureContext, type WorkloadCertificate } from '@aquifer/hbone';
+import { canonicalIpAddress } from '@aquifer/model';
+import { bufferedStdout, createLogger, serveThread } from '@aquifer/runtime';
+import { ClusterManager } from '../clusters/cluster-manager.ts';
+import { dispatch, terminateHbone } from '../listeners/hbone-terminate.ts';
+import type { EngineDeps } from '../request/connection.ts';
+import { TimerWheel } from '../request/timer-wheel.ts';
+import { RequestTelemetry, type SourcePeer } from '../telemetry/request-telemetry.ts';
+import { Dialer } from '../upstream/dialer.ts';
+import type { ThreadConfig, ThreadEvent, ThreadMessage, ThreadQuestion } from './protocol.ts';
+import { RESOURCES } from './resources.ts';
+import { ServedConfig } from './snapshot.ts';
+
+const NOBODY: SourcePeer = {
+  principal: '',
+  workload: null,
+  namespace: null,
+  canonicalName: null,
+  canonicalRevision: null,
+  cluster: null,
+};
+
+/** Entry of a data-plane thread: its own configuration, connections and counters. */
+class WaypointThread {
+  readonly #config: ThreadConfig;
+  readonly #log;
+  readonly #dialer: Dialer;
+  readonly #served: ServedConfig;
+  readonly #deps: EngineDeps;
+  readonly #servers = new Map<string, Server>();
+  #certificate: WorkloadCertificate | null = null;
+  #secureContext: SecureContext | null = null;
+  #hbone: ConnectListener | null = null;
+
+  constructor(config: ThreadConfig) {
+    this.#config = config;
+    const write = bufferedStdout();
+    this.#log = createLogger('waypoint', {
+      format: config.logFormat,
+      levels: config.logLevels,
+      write,
+    });
+    this.#dialer = new Dialer({
+      secureContext: () => this.#secureContext,
+      trustedPrefixes: () => this.#served.clusters.trustedPrefixes,
+      baggage: config.baggage,
+    });
+    this.#served = new ServedConfig(new ClusterManager(this.#dialer));
+    const telemetry = new RequestTelemetry(write);
+    this.#deps = { config: this.#served, timers: new TimerWheel(), telemetry };
+  }
+
+  receive(message: ThreadMessage): void {
+    if (message.kind === 'certificate') {
+      this.#certificate = message.certificate;
+      this.#secureContext = hboneSecureContext(message.certificate);
+      this.#hbone?.setCertificate(message.certificate);
+      return;
+    }
+    const handler = RESOURCES[message.type];
+    for (const name of message.removed) handler.remove(this.#served, name);
+    for (const { body } of message.upserts) handler.upsert(this.#served, body);
+    if (this.#config.bindsListeners && message.type === 'listener') this.#bindListeners();
+  }
+
+  answer({ kind }: ThreadQuestion): unknown {
+    switch (kind) {
+      case 'listen':
+        return this.#listen();
+      case 'metrics':
+        return this.#deps.telemetry.snapshot();
+      case 'open-connections':
+        return this.#deps.telemetry.connections.size;
+      case 'dump':
+        return [...this.#served.listeners.keys()];
+      case 'drain':
+        return this.#drain();
+    }
+  }
+
+  /** Starts serving tunnels; there is a certificate by now. */
+  #listen(): void {
+    if (this.#hbone !== null || this.#certificate === null) return;
+    const { trustDomain, hbonePort } = this.#config;
+    this.#hbone = terminateHbone({
+      certificate: this.#certificate,
+      trustDomain,
+      deps: this.#deps,
+      log: this.#log,
+    });
+    this.#hbone.server.listen({ port: hbonePort, reusePort: true });
+  }
+
+  #bindListeners(): void {
+    for (const listener of this.#served.listeners.values()) {
+      if (listener.address === null || this.#servers.has(listener.name)) continue;
+      const { ip: host, port } = listener.address;
+      const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+        const current = this.#served.listeners.get(listener.name);
+        const client = address(socket.remoteAddress, socket.remotePort);
+        const destination = address(socket.localAddress, socket.localPort);
+        const choice = current?.choose(destination.ip, destination.port) ?? null;
+        socket.on('error', () => socket.destroy());
+        if (choice === null) socket.destroy();
+        else void dispatch(socket, choice, { source: NOBODY, client, destination }, this.#deps);
+      });
+      server.listen({ host, port, reusePort: true });
+      this.#servers.set(listener.name, server);
+    }
+  }
+
+  /** Requests under way finish; tunnels say that they go away. */
+  #drain(): void {
+    for (const server of this.#servers.values()) server.close();
+    for (const connection of this.#deps.telemetry.connections) connection.drain();
+    this.#hbone?.drain();
+  }
+}
+
+function address(ip: string | undefined, port: number | undefined): { ip: string; port: number } {
+  return { ip: canonicalIpAddress(ip ?? '') ?? '', port: port ?? 0 };
+}
+
+const thread = new WaypointThread(workerData as ThreadConfig);
+serveThread<ThreadMessage, ThreadQuestion, ThreadEvent>({
+  onMessage: (message) => thread.receive(message),
+  onQuestion: (question) => thread.answer(question),
+});

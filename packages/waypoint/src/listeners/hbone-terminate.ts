@@ -1,0 +1,85 @@
+import type { Duplex } from 'node:stream';
+import { ConnectListener, type ConnectRequest, type WorkloadCertificate } from '@aquifer/hbone';
+import { formatIdentity } from '@aquifer/model';
+import type { Logger } from '@aquifer/runtime';
+import { decodeBaggage, decodeForwarded, parseAuthority, type SocketAddress } from '@aquifer/wire';
+import type { ChainChoice } from '../compile/listener.ts';
+import { type ConnectionInfo, type EngineDeps, serveHttp } from '../request/connection.ts';
+import type { SourcePeer } from '../telemetry/request-telemetry.ts';
+import { serveTcp } from './byte-chain.ts';
+import { sniffProtocol } from './sniff.ts';
+
+/** Streams per tunnel (spec l7 0.8). */
+const MAX_STREAMS = 100;
+
+export interface HboneTerminateOptions {
+  readonly certificate: WorkloadCertificate;
+  readonly trustDomain: string;
+  readonly deps: EngineDeps;
+  readonly log: Logger;
+}
+
+/** Serves 15008: unpacks connections from tunnels and gives each to the chain of its destination. */
+export function terminateHbone(options: HboneTerminateOptions): ConnectListener {
+  const { certificate, trustDomain, deps, log } = options;
+  return new ConnectListener({
+    certificate,
+    trustDomain,
+    maxConcurrentStreams: MAX_STREAMS,
+    onConnect: (request) => accept(request, deps),
+    onHandshakeFailed: ({ ip }, error) => {
+      log.debug('tunnel was not opened', { peer: ip, error: error.message });
+    },
+  });
+}
+
+function accept(request: ConnectRequest, deps: EngineDeps): void {
+  const authority = request.method === 'CONNECT' ? parseAuthority(request.authority) : null;
+  if (authority === null) {
+    request.refuse(400);
+    return;
+  }
+  const choice =
+    authority.kind === 'address' ? deps.config.choose(authority.ip, authority.port) : null;
+  if (authority.kind !== 'address' || choice === null) {
+    request.refuse(404);
+    return;
+  }
+  const destination = { ip: authority.ip, port: authority.port };
+  const info = { source: sourceOf(request), client: clientOf(request), destination };
+  void dispatch(request.accept(), choice, info, deps);
+}
+
+/** Declared ports have one chain; undeclared ones are decided by the first bytes. */
+export async function dispatch(
+  stream: Duplex,
+  choice: ChainChoice,
+  info: ConnectionInfo,
+  deps: EngineDeps,
+): Promise<void> {
+  const { http, tcp } = choice;
+  const chain = http === tcp || (await sniffProtocol(stream)) === 'http1' ? http : tcp;
+  if (chain === null) stream.destroy();
+  else if (chain.kind === 'http') serveHttp(stream, chain, info, deps);
+  else await serveTcp(stream, chain, deps.config.clusters);
+}
+
+/** The address that the client's own proxy saw, if it said so. */
+function clientOf(request: ConnectRequest): SocketAddress {
+  const { client } = decodeForwarded(request.header('forwarded') ?? '');
+  const address = client === null ? null : parseAuthority(client);
+  if (address?.kind === 'address') return { ip: address.ip, port: address.port };
+  return { ip: request.peer.ip, port: request.peer.port };
+}
+
+function sourceOf(request: ConnectRequest): SourcePeer {
+  const baggage = decodeBaggage(request.header('baggage') ?? '');
+  return {
+    principal: formatIdentity(request.peer.identity),
+    workload: baggage.workloadName,
+    namespace: baggage.namespace,
+    canonicalName: baggage.serviceName,
+    canonicalRevision: baggage.revision,
+    cluster: baggage.clusterId,
+  };
+}

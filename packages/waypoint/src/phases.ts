@@ -1,0 +1,35 @@
+import {
+  authorize,
+  forward,
+  matchRoute,
+  normalize,
+  redirect,
+  respondDirectly,
+} from './phases/index.ts';
+import type { HttpRequest } from './request/http-request.ts';
+
+/** Returns true when the request has been answered or sent on, and the phases after it are not for it. */
+export type Phase = (request: HttpRequest) => boolean;
+
+/**
+ * What happens to a request, in this order (spec l7 0.2):
+ *
+ *   normalize         the path as policies, routes and the upstream see it; 400 if it has no such form
+ *   authorize         L7 policies on the original client's identity; 403 `RBAC: access denied`
+ *   matchRoute        the first route that matches; 404 without one
+ *   redirect          answers a redirect route
+ *   respondDirectly   answers a direct response route
+ *   forward           cluster, host, attempts with retries and timeouts
+ */
+const PHASES: readonly Phase[] = [
+  normalize,
+  authorize,
+  matchRoute,
+  redirect,
+  respondDirectly,
+  forward,
+];
+
+export function runPhases(request: HttpRequest): void {
+  for (const phase of PHASES) if (phase(request)) return;
+}

@@ -1,0 +1,32 @@
+// hot path: every request that goes upstream
+import type { ForwardAction, WeightedTarget } from '../compile/route.ts';
+import type { HttpRequest } from '../request/http-request.ts';
+import { clusterNotFound } from '../request/outcome.ts';
+import { UpstreamCall } from '../request/upstream-call.ts';
+
+export function forward(request: HttpRequest): boolean {
+  const action = request.route?.action;
+  if (action?.kind !== 'forward') return false;
+  const target = chooseTarget(action);
+  const cluster =
+    target === null ? null : request.connection.deps.config.clusters.get(target.cluster);
+  if (target === null || cluster === null) {
+    request.reply(clusterNotFound(action.clusterNotFoundStatus));
+    return true;
+  }
+  request.clusterName = cluster.name;
+  request.call = new UpstreamCall(request, { action, target, cluster });
+  request.call.start();
+  return true;
+}
+
+/** Null when all weights are zero. */
+function chooseTarget(action: ForwardAction): WeightedTarget | null {
+  if (action.targets.length === 1) return action.targets[0]!;
+  let left = Math.random() * action.totalWeight;
+  for (const target of action.targets) {
+    left -= target.weight;
+    if (left < 0) return target;
+  }
+  return null;
+}

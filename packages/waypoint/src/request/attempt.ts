@@ -1,0 +1,190 @@
+// hot path: every attempt
+import type {
+  BodyFraming,
+  ClientConnection,
+  ClientExchange,
+  ClientFailure,
+  HeaderList,
+  ResponseHead,
+  ResponseListener,
+} from '@aquifer/http';
+import type { Host } from '../clusters/host.ts';
+import { endToEnd, mutate } from './headers.ts';
+import type { RequestBody } from './request-body.ts';
+import type { Timeout, TimerWheel } from './timer-wheel.ts';
+import type { UpstreamCall } from './upstream-call.ts';
+
+const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
+
+/** One try to have a request answered by one host. */
+export class Attempt implements ResponseListener {
+  readonly #host: Host;
+  readonly #call: UpstreamCall;
+  readonly #timers: TimerWheel;
+  #connection: ClientConnection | null = null;
+  #exchange: ClientExchange | null = null;
+  /** Chunks that arrived while connecting. */
+  #waiting: Buffer[] | null = null;
+  #perTry: Timeout | null = null;
+  #startedAtMs = 0;
+  #isOver = false;
+  #passesOn = false;
+  status = 0;
+
+  constructor(host: Host, call: UpstreamCall, timers: TimerWheel) {
+    this.#host = host;
+    this.#call = call;
+    this.#timers = timers;
+    host.active += 1;
+  }
+
+  start(
+    head: { readonly method: string; readonly target: string; readonly headers: HeaderList },
+    options: { readonly body: RequestBody; readonly perTryTimeoutMs: number },
+  ): void {
+    this.#startedAtMs = performance.now();
+    if (options.perTryTimeoutMs > 0) {
+      this.#perTry = this.#timers.start(options.perTryTimeoutMs, () => {
+        this.abort();
+        this.#call.onFailure('per-try-timeout', 'per try timeout');
+      });
+    }
+    const idle = this.#host.pool.take();
+    if (idle !== null) {
+      this.#send(idle, head, options.body);
+      return;
+    }
+    this.#waiting = [];
+    this.#host.pool.connect().then(
+      (connection) => {
+        if (this.#isOver) connection.close();
+        else this.#send(connection, head, options.body);
+      },
+      (error: Error) => {
+        if (this.#isOver) return;
+        this.#leave();
+        this.#call.onFailure('connect-failure', error.message);
+      },
+    );
+  }
+
+  #send(
+    connection: ClientConnection,
+    head: { readonly method: string; readonly target: string; readonly headers: HeaderList },
+    body: RequestBody,
+  ): void {
+    this.#connection = connection;
+    const { request, framing } = this.#call;
+    const options = { listener: this, isUpgrade: request.isUpgrade };
+    const exchange = connection.request(head, framing, options);
+    this.#exchange = exchange;
+    // What arrived before: kept for replay, or held back while connecting.
+    const pending = body.chunks.length > 0 ? body.chunks : (this.#waiting ?? []);
+    this.#waiting = null;
+    for (const chunk of pending) exchange.write(chunk);
+    if (request.requestEnded || body.isComplete) exchange.end();
+    else exchange.flush();
+  }
+
+  /** More of the request's body. */
+  write(chunk: Buffer): void {
+    if (this.#exchange === null) {
+      this.#waiting?.push(chunk);
+      this.#call.request.exchange.pause();
+      return;
+    }
+    if (!this.#exchange.write(chunk)) this.#call.request.exchange.pause();
+  }
+
+  end(): void {
+    this.#exchange?.end();
+  }
+
+  resume(): void {
+    this.#exchange?.resume();
+  }
+
+  /** Gives up; nothing of the host's answer is taken any more. */
+  abort(): void {
+    if (this.#isOver) return;
+    this.#exchange?.abort();
+    this.#leave();
+  }
+
+  onHead(head: ResponseHead, framing: BodyFraming): void {
+    if (this.#perTry !== null) this.#perTry.isPending = false;
+    const { request } = this.#call;
+    request.serviceTimeMs = Math.round(performance.now() - this.#startedAtMs);
+    this.status = head.status;
+    if (!this.#call.onHead(head)) return;
+    this.#passesOn = true;
+    const headers = endToEnd(head.headers);
+    const downstream = downstreamFraming(framing, head, headers);
+    headers.push('x-envoy-upstream-service-time', String(request.serviceTimeMs));
+    setServer(headers, request.connection.chain.serverName);
+    mutate(headers, request.route?.responseHeaders ?? null);
+    if (head.status === 101) headers.push('connection', 'Upgrade', 'upgrade', 'websocket');
+    request.exchange.respond({ status: head.status, reason: head.reason, headers }, downstream);
+  }
+
+  onData(chunk: Buffer): void {
+    if (!this.#passesOn) return;
+    const { request } = this.#call;
+    request.bytesSent += chunk.length;
+    if (!request.exchange.write(chunk)) this.#exchange?.pause();
+  }
+
+  onEnd(): void {
+    if (this.#isOver) return;
+    const connection = this.#connection!;
+    this.#leave();
+    this.#host.pool.release(connection);
+    if (!this.#passesOn) return;
+    this.#call.request.exchange.end();
+    this.#call.onComplete(this.status);
+  }
+
+  onFailure(failure: ClientFailure): void {
+    if (this.#isOver) return;
+    const isStale = (this.#connection?.completed ?? 0) > 0 && this.status === 0;
+    this.#leave();
+    // A kept connection that closes as it is used again has most likely not taken the request; sending it once more
+    // is allowed where doing it twice does no harm (RFC 9110 9.2.2).
+    const isRepeatable = isStale && IDEMPOTENT.has(this.#call.request.method);
+    const kind = isRepeatable && failure.kind !== 'protocol-error' ? 'connect-failure' : 'reset';
+    this.#call.onFailure(kind, failure.message);
+  }
+
+  onDrain(): void {
+    this.#call.request.exchange.resume();
+  }
+
+  #leave(): void {
+    this.#isOver = true;
+    this.#host.active -= 1;
+    if (this.#perTry !== null) this.#perTry.isPending = false;
+  }
+}
+
+/** A body without a length is chunked towards the client. */
+function downstreamFraming(
+  framing: BodyFraming,
+  head: ResponseHead,
+  headers: HeaderList,
+): BodyFraming {
+  if (head.status === 101) return { kind: 'none' };
+  if (framing.kind === 'chunked' || framing.kind === 'until-close') {
+    headers.push('transfer-encoding', 'chunked');
+    return { kind: 'chunked' };
+  }
+  return framing;
+}
+
+function setServer(headers: HeaderList, name: string): void {
+  for (let i = 0; i < headers.length; i += 2) {
+    if (headers[i] !== 'server') continue;
+    headers[i + 1] = name;
+    return;
+  }
+  headers.push('server', name);
+}

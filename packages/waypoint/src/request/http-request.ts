@@ -1,0 +1,165 @@
+// hot path: one object per request
+import { getHeader, joinHeader, type RequestListener, type ServerExchange } from '@aquifer/http';
+import type { Host } from '../clusters/host.ts';
+import type { AuthorizationInput } from '../compile/rbac.ts';
+import type { CompiledRoute } from '../compile/route.ts';
+import { runPhases } from '../phases.ts';
+import type { HttpConnection } from './connection.ts';
+import { mutate } from './headers.ts';
+import type { LocalReply } from './outcome.ts';
+import { pathOnly } from './path.ts';
+import type { UpstreamCall } from './upstream-call.ts';
+
+const ABSOLUTE_FORM = /^https?:\/\/([^/?#]*)(.*)$/i;
+
+/**
+ * One request on its way: read by the phases, answered once, recorded once. It takes the request's body and passes it
+ * to whoever is sending it upstream.
+ */
+export class HttpRequest implements RequestListener, AuthorizationInput {
+  readonly exchange: ServerExchange;
+  readonly connection: HttpConnection;
+  readonly startedAtMs = performance.now();
+  readonly isUpgrade: boolean;
+  /** Target in origin form, normalised once the phases have run. */
+  target: string;
+  authority: string;
+  route: CompiledRoute | null = null;
+  call: UpstreamCall | null = null;
+  host: Host | null = null;
+  clusterName: string | null = null;
+  upstreamFailure: string | null = null;
+  serviceTimeMs: number | null = null;
+  bytesReceived = 0;
+  bytesSent = 0;
+  requestEnded = false;
+  #query: URLSearchParams | null = null;
+  #responded = false;
+  #recorded = false;
+
+  constructor(exchange: ServerExchange, connection: HttpConnection) {
+    this.exchange = exchange;
+    this.connection = connection;
+    const { target, headers } = exchange.head;
+    const [, host, rest] = target.startsWith('/') ? [] : (ABSOLUTE_FORM.exec(target) ?? []);
+    this.target = rest === undefined ? target : rest || '/';
+    this.authority = host ?? getHeader(headers, 'host') ?? '';
+    this.isUpgrade = getHeader(headers, 'upgrade')?.toLowerCase() === 'websocket';
+  }
+
+  get method(): string {
+    return this.exchange.head.method;
+  }
+
+  get path(): string {
+    return pathOnly(this.target);
+  }
+
+  get peerPrincipal(): string {
+    return this.connection.info.source.principal;
+  }
+
+  get sourceIp(): string {
+    return this.connection.info.client.ip;
+  }
+
+  get destinationIp(): string {
+    return this.connection.info.destination.ip;
+  }
+
+  get destinationPort(): number {
+    return this.connection.info.destination.port;
+  }
+
+  header(name: string): string | null {
+    return joinHeader(this.exchange.head.headers, name);
+  }
+
+  query(name: string): string | null {
+    this.#query ??= new URLSearchParams(this.target.slice(this.path.length));
+    return this.#query.get(name);
+  }
+
+  start(): void {
+    runPhases(this);
+  }
+
+  /** Answers from here. Later calls do nothing. */
+  reply(reply: LocalReply, extraHeaders: readonly string[] = []): void {
+    if (this.#responded) return;
+    this.#responded = true;
+    const { status, body } = reply;
+    const headers = body === '' ? [] : ['content-type', 'text/plain'];
+    headers.unshift('content-length', String(Buffer.byteLength(body)));
+    headers.push(...extraHeaders, 'server', this.connection.chain.serverName);
+    mutate(headers, this.route?.responseHeaders ?? null);
+    const isHead = this.method === 'HEAD';
+    const framing =
+      body === '' || isHead
+        ? ({ kind: 'none' } as const)
+        : ({ kind: 'length', bytes: body.length } as const);
+    this.exchange.respond({ status, reason: reasonOf(status), headers }, framing);
+    if (body !== '' && !isHead) {
+      this.exchange.write(Buffer.from(body));
+      this.bytesSent = body.length;
+    }
+    this.exchange.end();
+    this.record(status, reply.flag, reply.details);
+  }
+
+  /** The upstream's answer is being passed on; nothing can be answered from here any more. */
+  claimResponse(): boolean {
+    if (this.#responded) return false;
+    this.#responded = true;
+    return true;
+  }
+
+  get hasResponded(): boolean {
+    return this.#responded;
+  }
+
+  /** Counts and logs the request, once. */
+  record(status: number, flag: string, details: string): void {
+    if (this.#recorded) return;
+    this.#recorded = true;
+    this.connection.deps.telemetry.requestEnded(this, { status, flag, details });
+  }
+
+  onData(chunk: Buffer): void {
+    this.bytesReceived += chunk.length;
+    this.call?.requestData(chunk);
+  }
+
+  onEnd(): void {
+    this.requestEnded = true;
+    this.call?.requestEnd();
+  }
+
+  onDrain(): void {
+    this.call?.downstreamDrained();
+  }
+
+  onAbort(): void {
+    this.call?.abort();
+    this.record(0, 'DC', 'downstream_remote_disconnect');
+  }
+}
+
+const REASONS: Readonly<Record<number, string>> = {
+  200: 'OK',
+  301: 'Moved Permanently',
+  302: 'Found',
+  303: 'See Other',
+  307: 'Temporary Redirect',
+  308: 'Permanent Redirect',
+  400: 'Bad Request',
+  403: 'Forbidden',
+  404: 'Not Found',
+  500: 'Internal Server Error',
+  503: 'Service Unavailable',
+  504: 'Gateway Timeout',
+};
+
+function reasonOf(status: number): string {
+  return REASONS[status] ?? '';
+}

@@ -1,0 +1,75 @@
+import type { AttemptFailure } from '../compile/retry-policy.ts';
+
+/** A response made here instead of upstream (spec l7 3.5). */
+export interface LocalReply {
+  readonly status: number;
+  readonly body: string;
+  /** Envoy's response flags, joined by commas; empty for none. */
+  readonly flag: string;
+  readonly details: string;
+}
+
+export const NOT_FOUND: LocalReply = reply(404, '', 'NR', 'route_not_found');
+export const NO_HEALTHY_UPSTREAM: LocalReply = reply(
+  503,
+  'no healthy upstream',
+  'UH',
+  'no_healthy_upstream',
+);
+export const PATH_NOT_NORMALISED: LocalReply = reply(400, '', '', 'path_normalization_failed');
+export const UPGRADE_REFUSED: LocalReply = reply(403, '', '', 'upgrade_failed');
+export const REQUEST_TIMEOUT: LocalReply = reply(
+  504,
+  'upstream request timeout',
+  'UT',
+  'upstream_response_timeout',
+);
+export const PER_TRY_TIMEOUT: LocalReply = reply(
+  504,
+  'upstream request timeout',
+  'UT',
+  'upstream_per_try_timeout',
+);
+
+export function denied(policy: string): LocalReply {
+  return reply(403, 'RBAC: access denied', '', `rbac_access_denied_matched_policy[${policy}]`);
+}
+
+export function clusterNotFound(status: number): LocalReply {
+  return reply(status, '', 'NC', 'cluster_not_found');
+}
+
+/** What a failed attempt becomes when nothing is left to try. */
+export function attemptFailed(
+  failure: AttemptFailure,
+  reason: string,
+  hasRetried: boolean,
+): LocalReply {
+  if (failure === 'per-try-timeout') return PER_TRY_TIMEOUT;
+  const { flag, words } = FAILURES[failure];
+  const prefix = 'upstream connect error or disconnect/reset before headers. ';
+  const retried = hasRetried ? 'retried and the latest ' : '';
+  const transport = failure === 'connect-failure' ? `, transport failure reason: ${reason}` : '';
+  return reply(
+    503,
+    `${prefix}${retried}reset reason: ${words}${transport}`,
+    flag,
+    `upstream_reset_before_response_started{${words.replaceAll(' ', '_')}}`,
+  );
+}
+
+const FAILURES: Readonly<
+  Record<
+    Exclude<AttemptFailure, 'per-try-timeout'>,
+    { readonly flag: string; readonly words: string }
+  >
+> = {
+  'connect-failure': { flag: 'UF', words: 'remote connection failure' },
+  reset: { flag: 'UC', words: 'connection termination' },
+  'reset-before-request': { flag: 'UC', words: 'connection termination' },
+  'refused-stream': { flag: 'UR', words: 'remote reset' },
+};
+
+function reply(status: number, body: string, flag: string, details: string): LocalReply {
+  return { status, body, flag, details };
+}

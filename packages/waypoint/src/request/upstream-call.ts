@@ -1,0 +1,199 @@
+// hot path: every request that goes upstream
+import type { BodyFraming, ResponseHead } from '@aquifer/http';
+import { getHeader, type HeaderList, setHeader } from '@aquifer/http';
+import type { Cluster } from '../clusters/cluster.ts';
+import type { Host } from '../clusters/host.ts';
+import type { AttemptFailure } from '../compile/retry-policy.ts';
+import type { ForwardAction, WeightedTarget } from '../compile/route.ts';
+import { Attempt } from './attempt.ts';
+import { addRequestHeaders, endToEnd, mutate } from './headers.ts';
+import type { HttpRequest } from './http-request.ts';
+import { attemptFailed, NO_HEALTHY_UPSTREAM, PER_TRY_TIMEOUT, REQUEST_TIMEOUT } from './outcome.ts';
+import { RequestBody } from './request-body.ts';
+import type { Timeout } from './timer-wheel.ts';
+
+interface Route {
+  readonly action: ForwardAction;
+  readonly target: WeightedTarget;
+  readonly cluster: Cluster;
+}
+
+/**
+ * Gets one request answered by a cluster: attempts one after the other, until one answers acceptably or nothing is
+ * left to try. Always: nothing is retried once a byte of an answer went downstream (spec l7 3.1).
+ */
+export class UpstreamCall {
+  readonly request: HttpRequest;
+  readonly #route: Route;
+  readonly #head: { method: string; target: string; headers: HeaderList };
+  readonly #body: RequestBody;
+  readonly #tried: Host[] = [];
+  #attempt: Attempt | null = null;
+  #attempts = 0;
+  #backOff: Timeout | null = null;
+  #routeTimeout: Timeout | null = null;
+  #isDone = false;
+
+  constructor(request: HttpRequest, route: Route) {
+    this.request = request;
+    this.#route = route;
+    this.#head = {
+      method: request.method,
+      target: route.action.pathRewrite?.(request.target) ?? request.target,
+      headers: upstreamHeaders(request, route),
+    };
+    this.#body = new RequestBody(request.exchange.framing, route.action.retry !== null);
+  }
+
+  start(): void {
+    this.#nextAttempt();
+  }
+
+  get framing(): BodyFraming {
+    return this.request.exchange.framing;
+  }
+
+  requestData(chunk: Buffer): void {
+    this.#body.keep(chunk);
+    this.#attempt?.write(chunk);
+  }
+
+  requestEnd(): void {
+    this.#body.isComplete = true;
+    const { timeoutMs } = this.#route.action;
+    if (timeoutMs > 0) {
+      const { timers } = this.request.connection.deps;
+      this.#routeTimeout = timers.start(timeoutMs, () => this.#onRouteTimeout());
+    }
+    this.#attempt?.end();
+  }
+
+  /** The client took what was written to it. */
+  downstreamDrained(): void {
+    this.#attempt?.resume();
+  }
+
+  /** The client is gone. */
+  abort(): void {
+    this.#finish();
+    this.#attempt?.abort();
+  }
+
+  #nextAttempt(): void {
+    const { cluster, action } = this.#route;
+    const host = cluster.pick(this.#tried, action.retry?.hostSelectionAttempts ?? 0);
+    if (host === null) {
+      this.#finish();
+      this.request.reply(NO_HEALTHY_UPSTREAM);
+      return;
+    }
+    this.#attempts += 1;
+    this.#tried.push(host);
+    this.request.host = host;
+    if (this.request.route?.addsAttemptCount) {
+      setHeader(this.#head.headers, 'x-envoy-attempt-count', String(this.#attempts));
+    }
+    this.#attempt = new Attempt(host, this, this.request.connection.deps.timers);
+    this.#attempt.start(this.#head, {
+      body: this.#body,
+      perTryTimeoutMs: action.retry?.perTryTimeoutMs ?? 0,
+    });
+  }
+
+  /** Decides about an answer's head: true to pass it on, false when the attempt is given up for another. */
+  onHead(head: ResponseHead): boolean {
+    if (this.#isDone) return false;
+    const retry = this.#route.action.retry;
+    const grpcStatus = getHeader(head.headers, 'grpc-status');
+    if (retry?.retriesStatus(head.status, grpcStatus) && this.#retry()) return false;
+    this.#cancelTimeout();
+    return this.request.claimResponse();
+  }
+
+  /** An attempt ended without an answer. */
+  onFailure(failure: AttemptFailure, reason: string): void {
+    if (this.#isDone) return;
+    this.request.upstreamFailure = reason;
+    if (this.request.hasResponded) {
+      this.#finish();
+      this.request.exchange.abort();
+      this.request.record(
+        this.#attempt?.status ?? 0,
+        'UC',
+        'upstream_reset_after_response_started',
+      );
+      return;
+    }
+    if (this.#route.action.retry?.retriesFailure(failure) && this.#retry()) return;
+    this.#finish();
+    const hasRetried = this.#attempts > 1;
+    const reply =
+      failure === 'per-try-timeout' ? PER_TRY_TIMEOUT : attemptFailed(failure, reason, hasRetried);
+    const flag = hasRetried && this.#isExhausted() ? `${reply.flag},URX` : reply.flag;
+    this.request.reply({ ...reply, flag });
+  }
+
+  /** The answer went downstream to its end. */
+  onComplete(status: number): void {
+    const hasRetried = this.#attempts > 1;
+    const isRetriable = this.#route.action.retry?.retriesStatus(status, null) ?? false;
+    this.#finish();
+    this.request.record(status, hasRetried && isRetriable ? 'URX' : '', 'via_upstream');
+  }
+
+  /** True if another attempt will follow. */
+  #retry(): boolean {
+    if (this.#isExhausted() || !this.#body.canReplay) return false;
+    const { retry } = this.#route.action;
+    this.#attempt?.abort();
+    this.#attempt = null;
+    const ceilingMs = Math.min(
+      (2 ** this.#attempts - 1) * retry!.baseBackOffMs,
+      retry!.maxBackOffMs,
+    );
+    const delayMs = Math.random() * ceilingMs;
+    const { timers } = this.request.connection.deps;
+    this.#backOff = timers.start(delayMs, () => {
+      if (!this.#isDone) this.#nextAttempt();
+    });
+    return true;
+  }
+
+  #isExhausted(): boolean {
+    return this.#attempts > (this.#route.action.retry?.retries ?? 0);
+  }
+
+  #onRouteTimeout(): void {
+    if (this.#isDone) return;
+    this.#finish();
+    this.#attempt?.abort();
+    if (this.request.hasResponded) this.request.exchange.abort();
+    else this.request.reply(REQUEST_TIMEOUT);
+  }
+
+  #cancelTimeout(): void {
+    // Once upgraded, a connection may last as long as it likes.
+    if (this.request.isUpgrade && this.#routeTimeout !== null) this.#routeTimeout.isPending = false;
+  }
+
+  #finish(): void {
+    this.#isDone = true;
+    if (this.#routeTimeout !== null) this.#routeTimeout.isPending = false;
+    if (this.#backOff !== null) this.#backOff.isPending = false;
+  }
+}
+
+function upstreamHeaders(request: HttpRequest, { action, target }: Route): HeaderList {
+  const { head } = request.exchange;
+  const headers = endToEnd(head.headers);
+  addRequestHeaders(headers);
+  setHeader(headers, 'host', target.hostRewrite ?? action.hostRewrite ?? request.authority);
+  mutate(headers, request.route?.requestHeaders ?? null);
+  mutate(headers, target.requestHeaders);
+  if (request.exchange.framing.kind === 'chunked') headers.push('transfer-encoding', 'chunked');
+  if (action.timeoutMs > 0) {
+    setHeader(headers, 'x-envoy-expected-rq-timeout-ms', String(action.timeoutMs));
+  }
+  if (request.isUpgrade) headers.push('connection', 'Upgrade', 'upgrade', 'websocket');
+  return headers;
+}

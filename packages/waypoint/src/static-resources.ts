@@ -1,0 +1,58 @@
+import { readFile } from 'node:fs/promises';
+import { ClusterSchema } from '@aquifer/wire/gen/envoy/config/cluster/v3_pb';
+import { ListenerSchema } from '@aquifer/wire/gen/envoy/config/listener/v3_pb';
+import { file_envoy_extensions_access_loggers_file_v3 } from '@aquifer/wire/gen/envoy/extensions/access_loggers/file/v3_pb';
+import { file_envoy_extensions_filters_http_rbac_v3 } from '@aquifer/wire/gen/envoy/extensions/filters/http/rbac/v3_pb';
+import { file_envoy_extensions_filters_http_router_v3 } from '@aquifer/wire/gen/envoy/extensions/filters/http/router/v3_pb';
+import { file_envoy_extensions_filters_network_http_connection_manager_v3 } from '@aquifer/wire/gen/envoy/extensions/filters/network/http_connection_manager/v3_pb';
+import { file_envoy_extensions_filters_network_tcp_proxy_v3 } from '@aquifer/wire/gen/envoy/extensions/filters/network/tcp_proxy/v3_pb';
+import { file_envoy_extensions_retry_host_previous_hosts_v3 } from '@aquifer/wire/gen/envoy/extensions/retry/host/previous_hosts/v3_pb';
+import {
+  createRegistry,
+  type DescMessage,
+  fromJson,
+  type JsonValue,
+  toBinary,
+} from '@bufbuild/protobuf';
+import type { DataPlane } from './data-plane/data-plane.ts';
+
+/** Types that may stand in an Any of a static configuration. */
+const TYPES = createRegistry(
+  file_envoy_extensions_access_loggers_file_v3,
+  file_envoy_extensions_filters_http_rbac_v3,
+  file_envoy_extensions_filters_http_router_v3,
+  file_envoy_extensions_filters_network_http_connection_manager_v3,
+  file_envoy_extensions_filters_network_tcp_proxy_v3,
+  file_envoy_extensions_retry_host_previous_hosts_v3,
+);
+
+interface Bootstrap {
+  readonly static_resources?: {
+    readonly clusters?: readonly JsonValue[];
+    readonly listeners?: readonly JsonValue[];
+  };
+}
+
+/** Applies the clusters and listeners of an Envoy bootstrap file; throws if any of them cannot be served. */
+export async function applyStaticResources(path: string, dataPlane: DataPlane): Promise<void> {
+  const { static_resources: resources = {} } = JSON.parse(
+    await readFile(path, 'utf8'),
+  ) as Bootstrap;
+  const rejected = [
+    ...dataPlane.apply('cluster', batchOf(ClusterSchema, resources.clusters)),
+    ...dataPlane.apply('listener', batchOf(ListenerSchema, resources.listeners)),
+  ];
+  if (rejected.length === 0) return;
+  throw new Error(
+    `${path}: ${rejected.map(({ name, reason }) => `${name}: ${reason}`).join('; ')}`,
+  );
+}
+
+function batchOf(schema: DescMessage, values: readonly JsonValue[] = []) {
+  const resources = values.map((value) => {
+    const message = fromJson(schema, value, { registry: TYPES, ignoreUnknownFields: true });
+    const { name } = message as unknown as { name: string };
+    return { name, body: toBinary(schema, message) };
+  });
+  return { resources, removed: [] };
+}

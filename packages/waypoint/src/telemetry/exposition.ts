@@ -1,0 +1,134 @@
+import {
+  BUCKETS,
+  type Histogram,
+  type RequestSeries,
+  type SourcePeer,
+} from './request-telemetry.ts';
+
+const UNKNOWN = 'unknown';
+
+const HISTOGRAMS: readonly {
+  readonly name: string;
+  readonly help: string;
+  readonly of: (series: RequestSeries) => Histogram;
+}[] = [
+  {
+    name: 'istio_request_duration_milliseconds',
+    help: 'Duration of requests in milliseconds.',
+    of: ({ durationMs }) => durationMs,
+  },
+  {
+    name: 'istio_request_bytes',
+    help: 'Size of request bodies.',
+    of: ({ requestBytes }) => requestBytes,
+  },
+  {
+    name: 'istio_response_bytes',
+    help: 'Size of response bodies.',
+    of: ({ responseBytes }) => responseBytes,
+  },
+];
+
+/** Prometheus text of the request metrics of all threads (spec l7 8.1 and 8.2). */
+export function exposeRequests(series: readonly RequestSeries[], identity: string): string {
+  const labelled = merge(series).map((one) => ({ one, labels: labelsOf(one, identity) }));
+  const lines = [
+    '# HELP istio_requests_total Requests that were answered.',
+    '# TYPE istio_requests_total counter',
+  ];
+  for (const { one, labels } of labelled)
+    lines.push(`istio_requests_total{${labels}} ${one.requests}`);
+  for (const { name, help, of } of HISTOGRAMS) {
+    lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} histogram`);
+    for (const { one, labels } of labelled) lines.push(...histogramLines(name, labels, of(one)));
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+/** The same labels may come from several threads. */
+function merge(series: readonly RequestSeries[]): RequestSeries[] {
+  const merged = new Map<string, RequestSeries>();
+  for (const one of series) {
+    const key = labelsOf(one, '');
+    const existing = merged.get(key);
+    if (existing === undefined) {
+      merged.set(key, structuredClone(one));
+      continue;
+    }
+    existing.requests += one.requests;
+    for (const { of } of HISTOGRAMS) addUp(of(existing), of(one));
+  }
+  return [...merged.values()];
+}
+
+function addUp(into: Histogram, from: Histogram): void {
+  into.sum += from.sum;
+  for (const [i, count] of from.counts.entries()) into.counts[i]! += count;
+}
+
+function histogramLines(name: string, labels: string, { counts, sum }: Histogram): string[] {
+  let cumulative = 0;
+  const lines = counts.map((count, i) => {
+    cumulative += count;
+    return `${name}_bucket{${labels},le="${BUCKETS[i] ?? '+Inf'}"} ${cumulative}`;
+  });
+  lines.push(`${name}_sum{${labels}} ${sum}`, `${name}_count{${labels}} ${cumulative}`);
+  return lines;
+}
+
+function labelsOf(series: RequestSeries, identity: string): string {
+  const { source, destination, service, code, flags } = series;
+  const [, , , host = service] = service.split('|');
+  const [name = '', namespace = ''] = host.split('.');
+  const values: readonly (readonly [string, string | null])[] = [
+    ['reporter', 'waypoint'],
+    ...peerLabels('source', source),
+    ['source_principal', source.principal],
+    ...peerLabels('destination', destination),
+    ['destination_principal', identity],
+    ['destination_service', host],
+    ['destination_service_name', name],
+    ['destination_service_namespace', namespace],
+    ['request_protocol', 'http'],
+    ['response_code', String(code)],
+    ['grpc_response_status', ''],
+    ['response_flags', flags],
+    ['connection_security_policy', source.principal === '' ? 'none' : 'mutual_tls'],
+  ];
+  return values
+    .map(
+      ([label, value]) =>
+        `${label}="${escapeLabel(label === 'grpc_response_status' ? '' : value || UNKNOWN)}"`,
+    )
+    .join(',');
+}
+
+type Peer = Pick<
+  SourcePeer,
+  'workload' | 'namespace' | 'canonicalName' | 'canonicalRevision' | 'cluster'
+>;
+
+function peerLabels(side: 'source' | 'destination', peer: Peer | null): [string, string | null][] {
+  const { workload, namespace, canonicalName, canonicalRevision, cluster } = peer ?? NO_PEER;
+  return [
+    [`${side}_workload`, workload],
+    [`${side}_workload_namespace`, namespace],
+    [`${side}_app`, canonicalName],
+    [`${side}_version`, canonicalRevision],
+    [`${side}_canonical_service`, canonicalName],
+    [`${side}_canonical_revision`, canonicalRevision],
+    [`${side}_cluster`, cluster],
+  ];
+}
+
+const NO_PEER: Peer = {
+  workload: null,
+  namespace: null,
+  canonicalName: null,
+  canonicalRevision: null,
+  cluster: null,
+};
+
+function escapeLabel(value: string): string {
+  return value.replace(/[\\"\n]/g, (character) => (character === '\n' ? '\\n' : `\\${character}`));
+}

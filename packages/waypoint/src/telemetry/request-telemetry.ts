@@ -1,0 +1,158 @@
+// hot path: every finished request
+import type { HttpProblem, ServerConnection } from '@aquifer/http';
+import type { HostMetadata } from '../clusters/host.ts';
+import type { HttpConnection } from '../request/connection.ts';
+import type { HttpRequest } from '../request/http-request.ts';
+
+/** The workload that sent a request, as far as it is known. */
+export interface SourcePeer {
+  /** SPIFFE URI; empty for plaintext. */
+  readonly principal: string;
+  readonly workload: string | null;
+  readonly namespace: string | null;
+  readonly canonicalName: string | null;
+  readonly canonicalRevision: string | null;
+  readonly cluster: string | null;
+}
+
+/** Upper bounds of the duration and size histograms (spec l7 8.1). */
+export const BUCKETS: readonly number[] = [
+  0.5, 1, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000, 300_000,
+  600_000, 1_800_000, 3_600_000,
+];
+
+export interface Histogram {
+  /** Observations per bucket, not cumulative; the last is beyond every bound. */
+  readonly counts: number[];
+  sum: number;
+}
+
+/** Requests of one set of labels. */
+export interface RequestSeries {
+  readonly source: SourcePeer;
+  readonly destination: HostMetadata | null;
+  readonly service: string;
+  readonly code: number;
+  readonly flags: string;
+  requests: number;
+  readonly durationMs: Histogram;
+  readonly requestBytes: Histogram;
+  readonly responseBytes: Histogram;
+}
+
+export interface Ending {
+  readonly status: number;
+  readonly flag: string;
+  readonly details: string;
+}
+
+/** Counts requests and writes access lines. One per thread; texts are made when somebody scrapes. */
+export class RequestTelemetry {
+  readonly connections = new Set<ServerConnection>();
+  readonly #write: (line: string) => void;
+  readonly #series = new Map<string, RequestSeries>();
+
+  /** `write` takes access lines, each ending in a newline. */
+  constructor(write: (line: string) => void) {
+    this.#write = write;
+  }
+
+  requestEnded(request: HttpRequest, ending: Ending): void {
+    const durationMs = performance.now() - request.startedAtMs;
+    const series = this.#seriesOf(request, ending);
+    series.requests += 1;
+    observe(series.durationMs, durationMs);
+    observe(series.requestBytes, request.bytesReceived);
+    observe(series.responseBytes, request.bytesSent);
+    const format = request.connection.chain.accessLog;
+    if (format !== null) this.#write(format(accessRecord(request, ending, durationMs)));
+  }
+
+  /** A request that was never understood: counted and logged with what there is. */
+  protocolError(connection: HttpConnection, problem: HttpProblem): void {
+    const format = connection.chain.accessLog;
+    if (format === null) return;
+    this.#write(
+      format({
+        startedAt: new Date(),
+        method: '-',
+        path: '-',
+        status: problem.status,
+        flags: 'DPE',
+        details: problem.details,
+        bytesReceived: 0,
+        bytesSent: 0,
+        durationMs: 0,
+        upstreamServiceTimeMs: null,
+        requestHeader: () => null,
+        authority: '-',
+        upstreamHost: null,
+        upstreamCluster: null,
+        upstreamFailure: null,
+        downstreamLocal: connection.destinationText,
+        downstreamRemote: connection.clientText,
+        routeName: '-',
+      }),
+    );
+  }
+
+  snapshot(): readonly RequestSeries[] {
+    return [...this.#series.values()];
+  }
+
+  #seriesOf(request: HttpRequest, { status, flag }: Ending): RequestSeries {
+    const { source } = request.connection.info;
+    const destination = request.host?.metadata ?? null;
+    const service = request.clusterName ?? request.connection.chain.name;
+    const key = `${source.principal}|${source.workload}|${service}|${destination?.workload}|${status}|${flag}`;
+    const existing = this.#series.get(key);
+    if (existing !== undefined) return existing;
+    const series: RequestSeries = {
+      source,
+      destination,
+      service,
+      code: status,
+      flags: flag || '-',
+      requests: 0,
+      durationMs: emptyHistogram(),
+      requestBytes: emptyHistogram(),
+      responseBytes: emptyHistogram(),
+    };
+    this.#series.set(key, series);
+    return series;
+  }
+}
+
+function accessRecord(request: HttpRequest, ending: Ending, durationMs: number) {
+  return {
+    startedAt: new Date(Date.now() - durationMs),
+    method: request.method,
+    path: request.target,
+    status: ending.status,
+    flags: ending.flag || '-',
+    details: ending.details,
+    bytesReceived: request.bytesReceived,
+    bytesSent: request.bytesSent,
+    durationMs: Math.round(durationMs),
+    upstreamServiceTimeMs: request.serviceTimeMs,
+    requestHeader: (name: string) => request.header(name),
+    authority: request.authority,
+    upstreamHost: request.host?.name ?? null,
+    upstreamCluster: request.clusterName,
+    upstreamFailure: request.upstreamFailure,
+    downstreamLocal: request.connection.destinationText,
+    downstreamRemote: request.connection.clientText,
+    routeName: request.route?.name || '-',
+  };
+}
+
+function emptyHistogram(): Histogram {
+  return { counts: new Array<number>(BUCKETS.length + 1).fill(0), sum: 0 };
+}
+
+function observe(histogram: Histogram, value: number): void {
+  let bucket = 0;
+  while (bucket < BUCKETS.length && value > BUCKETS[bucket]!) bucket += 1;
+  histogram.counts[bucket]! += 1;
+  histogram.sum += value;
+}

@@ -1,0 +1,66 @@
+// hot path: gives a connection to every attempt
+
+import type { Duplex } from 'node:stream';
+import { ClientConnection } from '@aquifer/http';
+
+const IDLE_MS = 3_600_000;
+const SWEEP_MS = 60_000;
+
+interface Idle {
+  readonly connection: ClientConnection;
+  readonly sinceMs: number;
+}
+
+/** HTTP/1.1 connections to one endpoint. The one used last is used next, so that idle ones can close. */
+export class ConnectionPool {
+  readonly #dial: () => Promise<Duplex>;
+  readonly #idle: Idle[] = [];
+  #sweeper: NodeJS.Timeout | null = null;
+  #isClosed = false;
+
+  constructor(dial: () => Promise<Duplex>) {
+    this.#dial = dial;
+  }
+
+  /** A connection that waits for a request, or null: then `connect` makes one. */
+  take(): ClientConnection | null {
+    for (let idle = this.#idle.pop(); idle !== undefined; idle = this.#idle.pop()) {
+      if (idle.connection.isUsable) return idle.connection;
+    }
+    return null;
+  }
+
+  async connect(): Promise<ClientConnection> {
+    return new ClientConnection(await this.#dial());
+  }
+
+  /** A byte stream of its own, for TCP. */
+  dial(): Promise<Duplex> {
+    return this.#dial();
+  }
+
+  /** Takes a connection back whose answer was read; one that cannot be used again is dropped. */
+  release(connection: ClientConnection): void {
+    if (!connection.isUsable) return;
+    if (this.#isClosed) {
+      connection.close();
+      return;
+    }
+    this.#idle.push({ connection, sinceMs: Date.now() });
+    this.#sweeper ??= setInterval(() => this.#sweep(), SWEEP_MS).unref();
+  }
+
+  /** Closes idle connections now and the others when their answers have been read. */
+  close(): void {
+    this.#isClosed = true;
+    if (this.#sweeper !== null) clearInterval(this.#sweeper);
+    for (const { connection } of this.#idle.splice(0)) connection.close();
+  }
+
+  #sweep(): void {
+    const before = Date.now() - IDLE_MS;
+    while (this.#idle.length > 0 && this.#idle[0]!.sinceMs < before) {
+      this.#idle.shift()!.connection.close();
+    }
+  }
+}
