@@ -15,6 +15,11 @@ import {
   servePortForward,
   TUNNELED_PORT_FORWARD_PROTOCOL,
 } from '../streams/port-forward.ts';
+import {
+  CHANNEL_PORT_FORWARD_PROTOCOL,
+  forwardedPorts,
+  serveChannelPortForward,
+} from '../streams/port-forward-channels.ts';
 import type { RequestInfo } from './request-info.ts';
 
 const MAX_WEBSOCKET_BYTES = 8 * 1024 * 1024;
@@ -33,7 +38,12 @@ interface Session {
   readonly info: RequestInfo;
   readonly podAccess: PodAccess;
   readonly isPortForward: boolean;
+  /** The ports of a port-forward by channels; empty for everything else. */
+  readonly channelPorts: readonly number[];
 }
+
+/** What the server offers over WebSocket, best first. */
+const PORT_FORWARD_PROTOCOLS = [TUNNELED_PORT_FORWARD_PROTOCOL, CHANNEL_PORT_FORWARD_PROTOCOL];
 
 const streaming = new Set(['exec', 'attach', 'portforward']);
 
@@ -48,7 +58,7 @@ export class Upgrades {
     maxPayload: MAX_WEBSOCKET_BYTES,
     handleProtocols: (offered, request) => {
       const isPortForward = (request.url ?? '').split('?')[0]?.endsWith('/portforward');
-      const spoken = isPortForward ? [TUNNELED_PORT_FORWARD_PROTOCOL] : EXEC_PROTOCOLS;
+      const spoken = isPortForward ? PORT_FORWARD_PROTOCOLS : EXEC_PROTOCOLS;
       return spoken.find((name) => offered.has(name)) ?? false;
     },
   });
@@ -69,7 +79,7 @@ export class Upgrades {
     socket.on('close', () => this.#sockets.delete(socket));
     socket.on('error', () => socket.destroy());
     try {
-      const session = this.#session(await admit());
+      const session = this.#session(await admit(), request);
       if (/^websocket$/i.test(request.headers.upgrade ?? '')) {
         this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
           void this.#serveWebSocket(webSocket, session);
@@ -84,22 +94,28 @@ export class Upgrades {
     }
   }
 
-  #session(info: RequestInfo): Session {
+  #session(info: RequestInfo, request: IncomingMessage): Session {
     const path = info.resource;
     if (path?.plural !== 'pods' || !streaming.has(path.subresource)) {
       throw badRequest('this path takes no upgrade');
     }
     const ref = requireNode(podTarget(this.#storage, path, info.query));
     const podAccess = path.subresource === 'attach' ? attachedTo(this.#podAccess) : this.#podAccess;
-    return { ref, info, podAccess, isPortForward: path.subresource === 'portforward' };
+    const isPortForward = path.subresource === 'portforward';
+    const channelPorts = isPortForward && wantsChannels(request) ? forwardedPorts(info.query) : [];
+    return { ref, info, podAccess, isPortForward, channelPorts };
   }
 
   async #serveWebSocket(
     webSocket: WebSocket,
-    { ref, info, podAccess, isPortForward }: Session,
+    { ref, info, podAccess, isPortForward, channelPorts }: Session,
   ): Promise<void> {
     if (!isPortForward) {
       await serveExec(webSocket, podAccess, ref, info.query);
+      return;
+    }
+    if (webSocket.protocol === CHANNEL_PORT_FORWARD_PROTOCOL) {
+      await serveChannelPortForward(webSocket, podAccess, ref, channelPorts);
       return;
     }
     const stream = createWebSocketStream(webSocket);
@@ -117,6 +133,14 @@ export class Upgrades {
       : serveSpdyExec(socket, podAccess, ref, info.query);
     await served.catch(() => socket.destroy());
   }
+}
+
+function wantsChannels({ headers }: IncomingMessage): boolean {
+  const offered = (headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim());
+  return (
+    offered.includes(CHANNEL_PORT_FORWARD_PROTOCOL) &&
+    !offered.includes(TUNNELED_PORT_FORWARD_PROTOCOL)
+  );
 }
 
 /** Throws 400 for another protocol than SPDY/3.1, or a subprotocol that is not spoken. */

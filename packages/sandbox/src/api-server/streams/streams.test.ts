@@ -5,8 +5,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
+import { PassThrough, Readable } from 'node:stream';
+import { KubeConfig, PortForward } from '@kubernetes/client-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { eventually } from '../../../../../test/fixtures/eventually.ts';
 import { findKubectl } from '../../../../../test/setup/find-kubectl.ts';
 import type { ExecSession, PodAccess } from '../../cluster-client.ts';
 import { type ApiServer, startApiServer } from '../api-server.ts';
@@ -146,6 +148,36 @@ describe.skipIf(kubectl === null)('streams into containers', () => {
       await once(forward, 'close');
     },
   );
+
+  async function forwardByLibrary(port: number, input: string) {
+    const config = new KubeConfig();
+    config.loadFromFile(join(directory, 'kubeconfig'));
+    const [output, errors, toPod] = [new PassThrough(), new PassThrough(), new PassThrough()];
+    const forward = new PortForward(config);
+    const socket = await forward.portForward('default', 'web', [port], output, errors, toPod);
+    toPod.write(input);
+    return { output, errors, close: () => 'close' in socket && socket.close() };
+  }
+
+  test('port-forward over channels carries a megabyte both ways for the client library', async () => {
+    const { port } = echo.address() as { port: number };
+    const { output, close } = await forwardByLibrary(port, 'x'.repeat(1_000_000));
+    let received = '';
+    for await (const chunk of output) {
+      received += String(chunk);
+      if (received.length >= 1_000_000) break;
+    }
+    expect(received === 'x'.repeat(1_000_000)).toBe(true);
+    close();
+  });
+
+  test('port-forward over channels tells on the error channel that nothing listens', async () => {
+    const { errors, close } = await forwardByLibrary(1, '');
+    errors.setEncoding('utf8');
+    const told = (): string | null => (errors.read() as string | null) || null;
+    expect(await eventually(told)).toContain('error forwarding port 1 to pod web');
+    close();
+  });
 
   test('logs passes the options on and prints what the container wrote', async () => {
     const { out } = await run(['logs', 'web', '--tail=3'], '', true);
