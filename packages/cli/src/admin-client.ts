@@ -14,14 +14,16 @@ export async function getFromPod(
 ): Promise<string> {
   const toPod = new PassThrough();
   const fromPod = new PassThrough();
+  const errors = new PassThrough();
   const where = `${pod.namespace}/${pod.name}`;
   const socket = await cluster.portForward
-    .portForward(pod.namespace, pod.name, [target.port], fromPod, null, toPod)
+    .portForward(pod.namespace, pod.name, [target.port], fromPod, errors, toPod)
     .catch((error: unknown) => {
       throw new CliError(`port-forward to ${where} failed: ${String(error)}`);
     });
   const pair = { readable: fromPod, writable: toPod };
   const stream = Duplex.from(pair as unknown as NodeJS.ReadableStream);
+  errors.on('data', (text: Buffer) => stream.destroy(new Error(text.toString())));
   try {
     return await get(stream, target.path, where);
   } finally {
@@ -34,8 +36,9 @@ function get(stream: Duplex, path: string, where: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const agent = new Agent();
     agent.createConnection = () => stream;
-    const call = request({ path, agent, headers: { host: 'localhost', connection: 'close' } });
-    call.setTimeout(TIMEOUT_MS, () => call.destroy(new Error(`${where} did not answer in time`)));
+    const headers = { host: 'localhost', connection: 'close' };
+    // Not setTimeout(): that is a socket's, and this is a stream through a WebSocket.
+    const call = request({ path, agent, headers, signal: AbortSignal.timeout(TIMEOUT_MS) });
     call.once('error', (error) => {
       reject(new CliError(`reading ${path} of ${where} failed: ${error.message}`));
     });
