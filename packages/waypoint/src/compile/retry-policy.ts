@@ -6,8 +6,8 @@ import { ConfigProblem } from './problem.ts';
 export type AttemptFailure =
   | 'connect-failure'
   | 'reset'
-  | 'reset-before-request'
-  | 'refused-stream'
+  /** A kept connection closed as it was used again, before it answered anything. */
+  | 'stale-connection'
   | 'per-try-timeout';
 
 export interface RetryPolicy {
@@ -76,7 +76,6 @@ export function compileRetryPolicy(
 const CAUSES: Readonly<Record<AttemptFailure, readonly string[]>> = {
   'connect-failure': ['connect-failure'],
   reset: ['reset'],
-  'reset-before-request': ['reset', 'reset-before-request'],
-  'refused-stream': ['reset', 'refused-stream'],
+  'stale-connection': ['reset', 'reset-before-request', 'connect-failure'],
   'per-try-timeout': ['reset'],
 };

@@ -151,7 +151,7 @@ export class Attempt implements ResponseListener {
     // A kept connection that closes as it is used again has most likely not taken the request; sending it once more
     // is allowed where doing it twice does no harm (RFC 9110 9.2.2).
     const isRepeatable = isStale && IDEMPOTENT.has(this.#call.request.method);
-    const kind = isRepeatable && failure.kind !== 'protocol-error' ? 'connect-failure' : 'reset';
+    const kind = isRepeatable && failure.kind !== 'protocol-error' ? 'stale-connection' : 'reset';
     this.#call.onFailure(kind, failure.message);
   }
 

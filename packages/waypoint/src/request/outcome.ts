@@ -40,23 +40,20 @@ export function clusterNotFound(status: number): LocalReply {
 }
 
 /** What a failed attempt becomes when nothing is left to try. */
-export function attemptFailed(
-  failure: AttemptFailure,
-  reason: string,
-  hasRetried: boolean,
-): LocalReply {
+export function attemptFailed(failure: AttemptFailure, hasRetried: boolean): LocalReply {
   if (failure === 'per-try-timeout') return PER_TRY_TIMEOUT;
   const { flag, words } = FAILURES[failure];
   const prefix = 'upstream connect error or disconnect/reset before headers. ';
   const retried = hasRetried ? 'retried and the latest ' : '';
-  const transport = failure === 'connect-failure' ? `, transport failure reason: ${reason}` : '';
   return reply(
     503,
-    `${prefix}${retried}reset reason: ${words}${transport}`,
+    `${prefix}${retried}reset reason: ${words}`,
     flag,
     `upstream_reset_before_response_started{${words.replaceAll(' ', '_')}}`,
   );
 }
+
+const TERMINATION = { flag: 'UC', words: 'connection termination' } as const;
 
 const FAILURES: Readonly<
   Record<
@@ -65,9 +62,8 @@ const FAILURES: Readonly<
   >
 > = {
   'connect-failure': { flag: 'UF', words: 'remote connection failure' },
-  reset: { flag: 'UC', words: 'connection termination' },
-  'reset-before-request': { flag: 'UC', words: 'connection termination' },
-  'refused-stream': { flag: 'UR', words: 'remote reset' },
+  reset: TERMINATION,
+  'stale-connection': TERMINATION,
 };
 
 function reply(status: number, body: string, flag: string, details: string): LocalReply {

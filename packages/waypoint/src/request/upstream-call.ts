@@ -8,7 +8,7 @@ import type { ForwardAction, WeightedTarget } from '../compile/route.ts';
 import { Attempt } from './attempt.ts';
 import { addRequestHeaders, endToEnd, mutate } from './headers.ts';
 import type { HttpRequest } from './http-request.ts';
-import { attemptFailed, NO_HEALTHY_UPSTREAM, PER_TRY_TIMEOUT, REQUEST_TIMEOUT } from './outcome.ts';
+import { attemptFailed, NO_HEALTHY_UPSTREAM, REQUEST_TIMEOUT } from './outcome.ts';
 import { RequestBody } from './request-body.ts';
 import type { Timeout } from './timer-wheel.ts';
 
@@ -127,8 +127,7 @@ export class UpstreamCall {
     if (this.#route.action.retry?.retriesFailure(failure) && this.#retry()) return;
     this.#finish();
     const hasRetried = this.#attempts > 1;
-    const reply =
-      failure === 'per-try-timeout' ? PER_TRY_TIMEOUT : attemptFailed(failure, reason, hasRetried);
+    const reply = attemptFailed(failure, hasRetried);
     const flag = hasRetried && this.#isExhausted() ? `${reply.flag},URX` : reply.flag;
     this.request.reply({ ...reply, flag });
   }
@@ -184,16 +183,23 @@ export class UpstreamCall {
 }
 
 function upstreamHeaders(request: HttpRequest, { action, target }: Route): HeaderList {
-  const { head } = request.exchange;
-  const headers = endToEnd(head.headers);
+  const headers = endToEnd(request.exchange.head.headers);
   addRequestHeaders(headers);
-  setHeader(headers, 'host', target.hostRewrite ?? action.hostRewrite ?? request.authority);
+  const host = target.hostRewrite ?? action.hostRewrite;
+  setHeader(headers, 'host', host ?? request.authority);
+  if (host !== null) setHeader(headers, 'x-envoy-original-host', request.authority);
+  if (action.pathRewrite !== null) setHeader(headers, 'x-envoy-original-path', request.target);
   mutate(headers, request.route?.requestHeaders ?? null);
   mutate(headers, target.requestHeaders);
   if (request.exchange.framing.kind === 'chunked') headers.push('transfer-encoding', 'chunked');
-  if (action.timeoutMs > 0) {
-    setHeader(headers, 'x-envoy-expected-rq-timeout-ms', String(action.timeoutMs));
-  }
+  const timeoutMs = shortest(action.timeoutMs, action.retry?.perTryTimeoutMs ?? 0);
+  if (timeoutMs > 0) setHeader(headers, 'x-envoy-expected-rq-timeout-ms', String(timeoutMs));
   if (request.isUpgrade) headers.push('connection', 'Upgrade', 'upgrade', 'websocket');
   return headers;
+}
+
+/** Zero is no limit. */
+function shortest(oneMs: number, otherMs: number): number {
+  if (oneMs === 0 || otherMs === 0) return oneMs + otherMs;
+  return Math.min(oneMs, otherMs);
 }

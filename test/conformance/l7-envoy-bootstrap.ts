@@ -1,0 +1,183 @@
+/** One configuration for both proxies: every kind of route, a policy, retries and timeouts. */
+const FILTERS = 'type.googleapis.com/envoy.extensions.filters';
+
+function cluster(name: string, port: number): object {
+  return {
+    name,
+    type: 'STATIC',
+    connect_timeout: '2s',
+    load_assignment: {
+      cluster_name: name,
+      endpoints: [
+        {
+          lb_endpoints: [
+            {
+              endpoint: { address: { socket_address: { address: '127.0.0.1', port_value: port } } },
+            },
+          ],
+        },
+      ],
+    },
+  };
+}
+
+const toOrigin = { cluster: 'origin', timeout: '0s' };
+
+const ROUTES: readonly object[] = [
+  {
+    match: { prefix: '/direct' },
+    direct_response: { status: 418, body: { inline_string: 'teapot' } },
+  },
+  { match: { path: '/exact' }, direct_response: { status: 200, body: { inline_string: 'exact' } } },
+  {
+    match: { path_separated_prefix: '/api' },
+    direct_response: { status: 200, body: { inline_string: 'api' } },
+  },
+  {
+    match: { safe_regex: { regex: '/item/[0-9]+' } },
+    direct_response: { status: 200, body: { inline_string: 'item' } },
+  },
+  {
+    match: {
+      prefix: '/by-header',
+      headers: [{ name: 'x-version', string_match: { exact: 'v2' } }],
+    },
+    direct_response: { status: 200, body: { inline_string: 'v2' } },
+  },
+  {
+    match: {
+      prefix: '/by-query',
+      query_parameters: [{ name: 'version', string_match: { exact: 'v2' } }],
+    },
+    direct_response: { status: 200, body: { inline_string: 'query' } },
+  },
+  {
+    match: {
+      prefix: '/by-method',
+      headers: [{ name: ':method', string_match: { exact: 'POST' } }],
+    },
+    direct_response: { status: 200, body: { inline_string: 'posted' } },
+  },
+  { match: { prefix: '/moved' }, redirect: { path_redirect: '/new', response_code: 'FOUND' } },
+  {
+    match: { prefix: '/elsewhere' },
+    redirect: {
+      host_redirect: 'other.test',
+      scheme_redirect: 'https',
+      response_code: 'MOVED_PERMANENTLY',
+    },
+  },
+  { match: { path_separated_prefix: '/old' }, route: { ...toOrigin, prefix_rewrite: '/new' } },
+  {
+    match: { prefix: '/other-host' },
+    route: { ...toOrigin, host_rewrite_literal: 'rewritten.test' },
+  },
+  {
+    match: { prefix: '/headers' },
+    route: toOrigin,
+    request_headers_to_remove: ['x-drop'],
+    request_headers_to_add: [
+      { header: { key: 'x-set', value: 'route' }, append_action: 'OVERWRITE_IF_EXISTS_OR_ADD' },
+      { header: { key: 'x-more', value: '1' }, append_action: 'APPEND_IF_EXISTS_OR_ADD' },
+    ],
+    response_headers_to_add: [
+      { header: { key: 'x-added', value: 'yes' }, append_action: 'OVERWRITE_IF_EXISTS_OR_ADD' },
+    ],
+    response_headers_to_remove: ['x-origin'],
+  },
+  {
+    match: { prefix: '/nowhere' },
+    route: { cluster: 'missing', cluster_not_found_response_code: 'INTERNAL_SERVER_ERROR' },
+  },
+  {
+    match: { prefix: '/retry-reset' },
+    route: { ...toOrigin, retry_policy: { retry_on: 'reset,connect-failure', num_retries: 2 } },
+  },
+  {
+    match: { prefix: '/retry' },
+    route: {
+      ...toOrigin,
+      retry_policy: {
+        retry_on: 'connect-failure,retriable-status-codes',
+        retriable_status_codes: [503],
+        num_retries: 2,
+      },
+    },
+  },
+  { match: { prefix: '/closed' }, route: { cluster: 'closed', timeout: '0s' } },
+  {
+    match: { prefix: '/slow-try' },
+    route: {
+      ...toOrigin,
+      retry_policy: { retry_on: '5xx', num_retries: 1, per_try_timeout: '0.2s' },
+    },
+  },
+  { match: { prefix: '/slow' }, route: { cluster: 'origin', timeout: '0.3s' } },
+  { match: { prefix: '/' }, route: toOrigin },
+];
+
+const POLICY = {
+  action: 'DENY',
+  policies: {
+    'ns[shop]-policy[deny]-rule[0]': {
+      permissions: [
+        {
+          or_rules: {
+            rules: [
+              { url_path: { path: { prefix: '/admin' } } },
+              { header: { name: ':method', string_match: { exact: 'DELETE' } } },
+              { header: { name: 'x-tenant', string_match: { safe_regex: { regex: 'ev.*' } } } },
+            ],
+          },
+        },
+      ],
+      principals: [{ any: true }],
+    },
+  },
+};
+
+export function bootstrap(ports: {
+  readonly listen: number;
+  readonly origin: number;
+  readonly closed: number;
+}): object {
+  const manager = {
+    '@type': `${FILTERS}.network.http_connection_manager.v3.HttpConnectionManager`,
+    stat_prefix: 'inbound',
+    server_name: 'istio-envoy',
+    normalize_path: true,
+    route_config: {
+      name: 'routes',
+      validate_clusters: false,
+      virtual_hosts: [{ name: 'shop', domains: ['shop.test', '*.shop.test', 'a'], routes: ROUTES }],
+    },
+    http_filters: [
+      {
+        name: 'envoy.filters.http.rbac',
+        typed_config: { '@type': `${FILTERS}.http.rbac.v3.RBAC`, rules: POLICY },
+      },
+      {
+        name: 'envoy.filters.http.router',
+        typed_config: { '@type': `${FILTERS}.http.router.v3.Router` },
+      },
+    ],
+  };
+  return {
+    static_resources: {
+      clusters: [cluster('origin', ports.origin), cluster('closed', ports.closed)],
+      listeners: [
+        {
+          name: 'inbound',
+          address: { socket_address: { address: '127.0.0.1', port_value: ports.listen } },
+          filter_chains: [
+            {
+              filters: [
+                { name: 'envoy.filters.network.http_connection_manager', typed_config: manager },
+              ],
+            },
+          ],
+        },
+      ],
+    },
+  };
+}
