@@ -23,9 +23,11 @@ export async function getFromPod(
     });
   const pair = { readable: fromPod, writable: toPod };
   const stream = Duplex.from(pair as unknown as NodeJS.ReadableStream);
-  errors.on('data', (text: Buffer) => stream.destroy(new Error(text.toString())));
+  if (typeof socket !== 'function') socket.onclose = () => fromPod.end();
+  const refused = Promise.withResolvers<never>();
+  errors.once('data', (text: Buffer) => refused.reject(new CliError(text.toString())));
   try {
-    return await get(stream, target.path, where);
+    return await Promise.race([get(stream, target.path, where), refused.promise]);
   } finally {
     stream.destroy();
     if (typeof socket !== 'function') socket.close();
