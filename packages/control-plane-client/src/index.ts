@@ -13,5 +13,3 @@ export type {
   ResourceBatch,
   Subscription,
 } from './subscription.ts';
-export type { Endpoint, StoreChange, WorkloadView } from './workload-store.ts';
-export { WorkloadStore } from './workload-store.ts';

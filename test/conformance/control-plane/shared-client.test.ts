@@ -2,12 +2,8 @@ import { X509Certificate } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import {
-  type ControlPlaneEndpoint,
-  CsrClient,
-  DeltaStream,
-  WorkloadStore,
-} from '@aquifer/control-plane-client';
+import { type ControlPlaneEndpoint, CsrClient, DeltaStream } from '@aquifer/control-plane-client';
+import { WorkloadStore } from '@aquifer/control-plane-client/store';
 import { createLogger } from '@aquifer/runtime';
 import { ADDRESS_TYPE, AUTHORIZATION_TYPE } from '@aquifer/wire';
 import { expect, onTestFinished, test } from 'vitest';

@@ -1,4 +1,4 @@
-import type { StoreChange, WorkloadView } from '@aquifer/control-plane-client';
+import type { StoreChange, WorkloadView } from '@aquifer/control-plane-client/store';
 import { authorize, type PeerConnection, type Verdict, type Workload } from '@aquifer/model';
 
 /** An inbound connection that policies may end at any time. */

@@ -1,4 +1,4 @@
-import type { ResourceBatch } from '@aquifer/control-plane-client';
+import type { ResourceBatch } from '@aquifer/control-plane-client/store';
 import { ThreadPool } from '@aquifer/runtime';
 import type { CertificateUpdate } from './certificates.ts';
 import type {

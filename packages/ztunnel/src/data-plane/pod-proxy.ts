@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { WorkloadStore } from '@aquifer/control-plane-client';
+import type { WorkloadStore } from '@aquifer/control-plane-client/store';
 import { TunnelPool, type WorkloadCertificate } from '@aquifer/hbone';
 import { formatIdentity, type Workload } from '@aquifer/model';
 import type { Logger } from '@aquifer/runtime';

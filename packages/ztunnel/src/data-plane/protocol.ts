@@ -1,4 +1,4 @@
-import type { ResourceBatch } from '@aquifer/control-plane-client';
+import type { ResourceBatch } from '@aquifer/control-plane-client/store';
 import type { OpenConnection } from '../authz/connection-tracker.ts';
 import type { TrafficSnapshot } from '../telemetry/traffic-totals.ts';
 import type { CertificateUpdate } from './certificates.ts';

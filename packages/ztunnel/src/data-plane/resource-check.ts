@@ -2,7 +2,7 @@ import {
   type RejectedResource,
   type ResourceBatch,
   WorkloadStore,
-} from '@aquifer/control-plane-client';
+} from '@aquifer/control-plane-client/store';
 
 /** A batch without what does not decode, and the names of what was left out. */
 export interface CheckedBatch {

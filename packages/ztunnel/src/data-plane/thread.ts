@@ -1,5 +1,5 @@
 import { workerData } from 'node:worker_threads';
-import { WorkloadStore } from '@aquifer/control-plane-client';
+import { WorkloadStore } from '@aquifer/control-plane-client/store';
 import { createLogger, serveThread } from '@aquifer/runtime';
 import { describePolicy, describeService, describeWorkload } from '@aquifer/wire';
 import { NetworkNamespace } from '../capture/netns.ts';

@@ -1,4 +1,4 @@
-import { WorkloadStore } from '@aquifer/control-plane-client';
+import { WorkloadStore } from '@aquifer/control-plane-client/store';
 import type { GatewayAddress, Service, Workload } from '@aquifer/model';
 import { encodeService, encodeWorkload } from '@aquifer/wire';
 import { AddressSchema } from '@aquifer/wire/gen/istio/workload_pb';

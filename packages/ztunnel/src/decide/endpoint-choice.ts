@@ -1,4 +1,4 @@
-import type { Endpoint, WorkloadView } from '@aquifer/control-plane-client';
+import type { Endpoint, WorkloadView } from '@aquifer/control-plane-client/store';
 import type { RoutingScope, Service, Workload } from '@aquifer/model';
 import { serviceKey } from '@aquifer/model';
 

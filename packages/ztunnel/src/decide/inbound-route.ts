@@ -1,4 +1,4 @@
-import type { WorkloadView } from '@aquifer/control-plane-client';
+import type { WorkloadView } from '@aquifer/control-plane-client/store';
 import type { GatewayAddress, Service, Workload } from '@aquifer/model';
 import { serviceKey } from '@aquifer/model';
 import { type Authority, parseAuthority, type SocketAddress } from '@aquifer/wire';

@@ -1,4 +1,4 @@
-import type { WorkloadView } from '@aquifer/control-plane-client';
+import type { WorkloadView } from '@aquifer/control-plane-client/store';
 import type { GatewayAddress, Service, Workload } from '@aquifer/model';
 import { formatIdentity } from '@aquifer/model';
 import { formatSocketAddress, type SocketAddress } from '@aquifer/wire';

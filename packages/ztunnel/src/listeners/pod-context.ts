@@ -1,5 +1,5 @@
 import type { SecureContext } from 'node:tls';
-import type { WorkloadStore } from '@aquifer/control-plane-client';
+import type { WorkloadStore } from '@aquifer/control-plane-client/store';
 import type { Workload } from '@aquifer/model';
 import type { Logger } from '@aquifer/runtime';
 import type { ConnectionTracker } from '../authz/connection-tracker.ts';
