@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { ApiServer } from './api-server/api-server.ts';
@@ -32,6 +32,7 @@ export function kubeletFactory(
     repository: REPOSITORY,
     nodeBinary: process.execPath,
     path: config.path,
+    compileCache: makeCompileCache(),
   };
   const volumeSources: VolumeSources = {
     config: clusterConfigSource(client),
@@ -65,4 +66,12 @@ export function kubeletFactory(
         machineResolvConf,
       },
     });
+}
+
+/** Containers run as different users, and each leaves what it compiled to the next. */
+function makeCompileCache(): string {
+  const directory = join(REPOSITORY, 'node_modules', '.cache', 'aquifer-compile');
+  mkdirSync(directory, { recursive: true });
+  chmodSync(directory, 0o1777);
+  return directory;
 }

@@ -5,6 +5,7 @@ const machine = {
   repository: '/home/me/aquifer',
   nodeBinary: '/home/me/aquifer/node_modules/node/bin/node',
   path: '/usr/bin:/bin',
+  compileCache: '/cache',
 };
 
 test.for([
@@ -26,7 +27,10 @@ test('our own images run the clone, with its pinned Node, from a path that every
         '/aquifer/node_modules/node/bin/node',
         '/aquifer/packages/sandbox/src/images/echo/main.ts',
       ],
-      mounts: [{ source: '/home/me/aquifer', target: '/aquifer', readOnly: true }],
+      mounts: [
+        { source: '/home/me/aquifer', target: '/aquifer', readOnly: true },
+        { source: '/cache', readOnly: false },
+      ],
     },
   });
 });

@@ -9,6 +9,9 @@ import type { BindMount } from './container-launch.ts';
 /** Where every container sees the repository, read-only. */
 const REPOSITORY_IN_CONTAINER = '/aquifer';
 
+/** Where containers find code that was compiled before: they start faster and need less memory. */
+const COMPILE_CACHE_IN_CONTAINER = '/aquifer-compile-cache';
+
 /** What a container image holds, as far as running it needs to know. */
 export interface Program {
   /** As ENTRYPOINT: what `command` replaces. */
@@ -31,6 +34,8 @@ export interface Machine {
   readonly nodeBinary: string;
   /** The PATH to search, then further directories. */
   readonly path: string;
+  /** Directory for compiled code, writable for every user; it outlives the sandbox like `node_modules` does. */
+  readonly compileCache: string;
 }
 
 interface ImageEntry {
@@ -126,10 +131,16 @@ function ours(
     kind: 'directory',
     readOnly: true,
   };
+  const cache: BindMount = {
+    source: machine.compileCache,
+    target: COMPILE_CACHE_IN_CONTAINER,
+    kind: 'directory',
+    readOnly: false,
+  };
   return ok({
     entrypoint: [node, join(REPOSITORY_IN_CONTAINER, 'packages', script)],
-    environment: { NODE_ENV: 'production' },
-    mounts: [mount],
+    environment: { NODE_ENV: 'production', NODE_COMPILE_CACHE: COMPILE_CACHE_IN_CONTAINER },
+    mounts: [mount, cache],
     user,
   });
 }
