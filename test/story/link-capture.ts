@@ -39,6 +39,8 @@ export async function captureLink<T>(
     '-s',
     '0',
     '-U',
+    // Otherwise packets wait in a buffer for up to a second, and are lost when the capture ends.
+    '--immediate-mode',
     '-Z',
     'root',
     '-w',

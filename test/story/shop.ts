@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
+import { buffer } from 'node:stream/consumers';
+import { patternStream } from '../../packages/sandbox/src/images/echo/pattern.ts';
 import { eventually } from '../fixtures/eventually.ts';
+import { HeldConnection } from './held-connection.ts';
 import type { Kubectl } from './kubectl.ts';
 import { SHOP } from './manifests.ts';
 
@@ -25,11 +27,17 @@ interface PodObject {
   readonly status: { podIP?: string; containerStatuses?: { restartCount: number }[] };
 }
 
-export const TRANSFER_BYTES = 100_000_000;
-/** SHA-256 of so many `x`, which is what the transfer sends. */
-const TRANSFER_SHA256 = createHash('sha256')
-  .update(Buffer.alloc(TRANSFER_BYTES, 'x'))
-  .digest('hex');
+const TRANSFER_BYTES = 100_000_000;
+
+/** Writes the bytes whose value at offset n is n modulo 251, as the echo server's `size` does. */
+const PATTERN = `
+import sys
+block = bytes(range(251)) * 1000
+left = ${TRANSFER_BYTES}
+while left > 0:
+    sys.stdout.buffer.write(block[:left])
+    left -= len(block)
+`;
 
 /** Half-closes after a line and prints what came back until the server's own end. */
 const HALF_CLOSE = `
@@ -45,20 +53,17 @@ while True:
 print(data.decode())
 `;
 
-/** Holds a connection and prints for how many milliseconds after the word "go" on it the server kept it. */
-const HOLD = `
-import socket, sys, time
-s = socket.create_connection(('server', 9090), 5)
-s.sendall(b'held')
-s.recv(16)
-print('open', flush=True)
-try:
-    s.settimeout(60)
-    s.recv(16)
-except OSError as e:
-    if isinstance(e, socket.timeout): print('still open'); sys.exit(1)
-print(int(time.time() * 1000), flush=True)
-`;
+const REQUEST_LINE =
+  "curl -s -o /dev/null -w '%{http_code}\\n' --max-time 5 http://server.shop/ || true";
+
+async function transferDigest(): Promise<string> {
+  const bytes = await buffer(patternStream(TRANSFER_BYTES));
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+function namespaceOf(client: string): string {
+  return client === 'outsider' ? 'outside' : 'shop';
+}
 
 /** The workloads of the story and the questions it asks of them. */
 export class Shop {
@@ -109,7 +114,7 @@ export class Shop {
 
   /** HTTP status of a request to the server; `000` if the connection failed. */
   async status(from: string, path = '/', curlArgs: readonly string[] = []): Promise<string> {
-    const namespace = from === 'outsider' ? 'outside' : 'shop';
+    const namespace = namespaceOf(from);
     const command = [
       'curl',
       '-s',
@@ -126,7 +131,7 @@ export class Shop {
   }
 
   async echo(from: string, path = '/', curlArgs: readonly string[] = []): Promise<Echo> {
-    const namespace = from === 'outsider' ? 'outside' : 'shop';
+    const namespace = namespaceOf(from);
     const command = ['curl', '-sS', '--max-time', '5', ...curlArgs, `http://server.shop${path}`];
     const { stdout, stderr } = await this.kubectl.exec(namespace, `deploy/${from}`, command);
     if (stdout === '') throw new Error(`request from ${from} failed: ${stderr}`);
@@ -154,30 +159,72 @@ export class Shop {
   }
 
   /** Uploads 100 MB; true if every byte arrived as it was sent. */
-  async transfer(): Promise<boolean> {
-    const upload = `head -c ${TRANSFER_BYTES} /dev/zero | tr '\\0' x | curl -sS --max-time 60 -H 'Expect:' -T - http://server.shop/upload`;
-    const { stdout, stderr } = await this.kubectl.exec(
-      'shop',
-      'deploy/client',
-      ['sh', '-c', upload],
-      90_000,
-    );
-    if (stdout === '') throw new Error(`transfer failed: ${stderr}`);
+  async upload(): Promise<boolean> {
+    const curl = `curl -sS --max-time 60 -H 'Expect:' -T - http://server.shop/upload`;
+    const command = ['sh', '-c', `python3 -c '${PATTERN}' | ${curl}`];
+    const { stdout, stderr } = await this.kubectl.exec('shop', 'deploy/client', command, 90_000);
+    if (stdout === '') throw new Error(`the upload failed: ${stderr}`);
     const answer = JSON.parse(stdout) as { bodyBytes: number; sha256: string };
-    return answer.bodyBytes === TRANSFER_BYTES && answer.sha256 === TRANSFER_SHA256;
+    return answer.bodyBytes === TRANSFER_BYTES && answer.sha256 === (await transferDigest());
   }
 
-  /** Opens a connection from a pod, runs the action, and tells how long after it the connection was cut, in ms. */
-  async cutAfter(from: string, action: () => Promise<void>): Promise<number> {
-    const held = this.kubectl.start('shop', `deploy/${from}`, ['python3', '-u', '-c', HOLD]);
-    await delay(1_500);
-    await action();
-    const startedMs = Date.now();
-    const { stdout, stderr } = await held;
-    const endedMs = Number(stdout.trim().split('\n')[1]);
-    if (!Number.isFinite(endedMs))
-      throw new Error(`the connection was not cut: ${stdout}${stderr}`);
-    return endedMs - startedMs;
+  /** A connection from a pod to the server that talks until it is finished or cut. */
+  hold(from: string): Promise<HeldConnection> {
+    return HeldConnection.open(this.kubectl, namespaceOf(from), `deploy/${from}`);
+  }
+
+  /** Opens a new connection for each request while the action runs; how many succeeded, and what failed. */
+  async requestsWhile(
+    from: string,
+    action: () => Promise<void>,
+  ): Promise<{ readonly succeeded: number; readonly failed: readonly string[] }> {
+    const statuses: string[] = [];
+    let isOver = false;
+    const requesting = (async () => {
+      while (!isOver) {
+        const loop = `for i in 1 2 3 4 5 6 7 8 9 10; do ${REQUEST_LINE}; done`;
+        const { stdout } = await this.kubectl.exec(namespaceOf(from), `deploy/${from}`, [
+          'sh',
+          '-c',
+          loop,
+        ]);
+        statuses.push(...stdout.trim().split('\n'));
+      }
+    })();
+    try {
+      await action();
+    } finally {
+      isOver = true;
+      await requesting;
+    }
+    const failed = statuses.filter((status) => status !== '200');
+    return { succeeded: statuses.length - failed.length, failed };
+  }
+
+  /** So many requests on one kept-alive connection; how many each version answered. */
+  async versionsOf(
+    requests: number,
+    curlArgs: readonly string[] = [],
+  ): Promise<Map<string, number>> {
+    const command = ['curl', '-sS', '--max-time', '30', ...curlArgs];
+    const { stdout, stderr } = await this.kubectl.exec('shop', 'deploy/client', [
+      ...command,
+      `http://server.shop/?n=[1-${requests}]`,
+    ]);
+    const counts = new Map<string, number>();
+    for (const [, version = ''] of stdout.matchAll(/"version":"([^"]*)"/g)) {
+      counts.set(version, (counts.get(version) ?? 0) + 1);
+    }
+    if (counts.size === 0) throw new Error(`no answers: ${stdout}${stderr}`);
+    return counts;
+  }
+
+  /** Downloads 100 MB; true if every byte arrived as the server made it. */
+  async download(): Promise<boolean> {
+    const download = `curl -sS --max-time 60 'http://server.shop/?size=${TRANSFER_BYTES}' | sha256sum`;
+    const command = ['sh', '-c', download];
+    const { stdout } = await this.kubectl.exec('shop', 'deploy/client', command, 90_000);
+    return stdout.startsWith(await transferDigest());
   }
 
   /** Lines of ztunnel's log on a node that contain all the given words. */

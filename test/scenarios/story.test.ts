@@ -1,0 +1,153 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { eventually } from '../fixtures/eventually.ts';
+import { machineTraces, sandboxObstacle } from '../fixtures/sandbox.ts';
+import { captureLink, showsTls13 } from '../story/link-capture.ts';
+import { ALLOW_CLIENT, STRICT } from '../story/manifests.ts';
+import { MeshSandbox } from '../story/mesh-sandbox.ts';
+import { type PodInfo, Shop } from '../story/shop.ts';
+
+/** The story that the README tells, in its order: each test goes on where the one before ended. */
+const obstacle = sandboxObstacle();
+/** Sent as a header, so that it can be looked for on the link. */
+const PLAIN_WORDS = 'these-words-travel-in-plain-text';
+const MARKED = ['-H', `x-words: ${PLAIN_WORDS}`];
+const CUT_WITHIN_MS = 1_000;
+
+describe.skipIf(obstacle !== null)(`the story${obstacle ? `: ${obstacle}` : ''}`, () => {
+  let before: Record<string, unknown>;
+  let sandbox: MeshSandbox;
+  let shop: Shop;
+  let client: PodInfo;
+  let server: PodInfo;
+
+  beforeAll(async () => {
+    before = machineTraces();
+    sandbox = await MeshSandbox.up(process.env);
+    shop = new Shop(sandbox.kubectl);
+    await shop.deploy();
+    client = await shop.pod('client');
+    server = await shop.pod('server');
+  });
+
+  afterAll(async () => {
+    await sandbox?.down();
+  });
+
+  async function apply(yaml: string): Promise<void> {
+    await sandbox.kubectl.apply(yaml);
+  }
+
+  test('1. without the mesh a request works and crosses the link in plain text', async () => {
+    const { packets, result } = await captureLink('node-1', () => shop.echo('client', '/', MARKED));
+    expect(result.remoteAddress).toBe(client.ip);
+    expect(packets.bytes.includes(PLAIN_WORDS)).toBe(true);
+    expect(packets.portsOf(server.ip)).toEqual([8080]);
+  });
+
+  test('2. the label alone puts the same running pods on HBONE; open connections go on', async () => {
+    using held = await shop.hold('client');
+    await sandbox.kubectl.run('label', 'ns', 'shop', 'istio.io/dataplane-mode=ambient');
+    await shop.untilRedirection('enabled', ['client', 'server', 'other']);
+    // The handshake crosses the link when the first tunnels are opened.
+    const { packets, result } = await captureLink('node-1', async () => {
+      const echoes = [];
+      for (let n = 0; n < 6; n++) echoes.push(await shop.echo('client', '/', MARKED));
+      return echoes;
+    });
+    for (const echo of result) expect(echo.remoteAddress).toBe(client.ip);
+    expect(packets.bytes.includes(PLAIN_WORDS)).toBe(false);
+    expect(showsTls13(packets)).toBe(true);
+    expect(await held.finish()).toBeGreaterThan(1);
+    for (const pod of [client, server]) {
+      const now = await shop.pod(pod === client ? 'client' : 'server');
+      expect(now).toEqual({ ...pod, redirection: 'enabled' });
+    }
+  });
+
+  test('2. between the enrolled pods nothing but port 15008 is on the link', async () => {
+    const { packets } = await captureLink('node-1', () => shop.echo('client', '/', MARKED));
+    expect(packets.portsOf(server.ip)).toEqual([15_008]);
+  });
+
+  test.for(['node-1', 'node-2'])('2. the log on %s names both identities', async (node) => {
+    const identities = ['client', 'server'].map(
+      (name) => `spiffe://cluster.local/ns/shop/sa/${name}`,
+    );
+    const direction = node === 'node-1' ? 'outbound' : 'inbound';
+    const words = [
+      `src.identity="${identities[0]}"`,
+      `dst.identity="${identities[1]}"`,
+      `direction="${direction}"`,
+    ];
+    await shop.echo('client');
+    const lines = await eventually(async () => {
+      const found = await shop.ztunnelLog(node, words);
+      return found.length > 0 ? found : null;
+    });
+    expect(lines[0]).toContain('dst.service="server.shop.svc.cluster.local"');
+  });
+
+  test('2. a half-closed connection is answered after its end', async () => {
+    expect(await shop.halfClose()).toBe('half-closed');
+  });
+
+  test('2. 100 MB survive byte for byte in both directions', async () => {
+    expect(await shop.upload()).toBe(true);
+    expect(await shop.download()).toBe(true);
+  });
+
+  test('3. a pod outside the mesh may call until STRICT, then it is refused', async () => {
+    expect(await shop.status('outsider')).toBe('200');
+    await apply(STRICT);
+    await eventually(async () => (await shop.status('outsider')) === '000');
+    expect(await shop.status('client')).toBe('200');
+  });
+
+  test('4. a policy for one account cuts the other off, its open connection within a second', async () => {
+    expect(await shop.status('other')).toBe('200');
+    using cut = await shop.hold('other');
+    using kept = await shop.hold('client');
+    await apply(ALLOW_CLIENT);
+    const appliedAtMs = Date.now();
+    const cutAtMs = await cut.cutAtMs(5_000);
+    expect(cutAtMs).not.toBeNull();
+    expect(cutAtMs! - appliedAtMs).toBeLessThan(CUT_WITHIN_MS);
+    expect(await shop.status('other')).toBe('000');
+    expect(await shop.status('client')).toBe('200');
+    expect(await kept.finish()).toBeGreaterThan(1);
+  });
+
+  test('4. the log says which policy decided', async () => {
+    const refused = await eventually(async () =>
+      (await shop.ztunnelLog('node-2', ['policy="shop/only-client"', '/sa/other"', 'error='])).at(
+        -1,
+      ),
+    );
+    expect(refused).toContain('policy rejection: allow policies exist, but none allowed');
+    const [cut] = await shop.ztunnelLog('node-2', ['closed due to policy change']);
+    expect(cut).toContain('policy="shop/only-client"');
+    expect(cut).toContain('spiffe://cluster.local/ns/shop/sa/other');
+  });
+
+  test('7. without the label open connections and new ones go on, past the mesh', async () => {
+    using held = await shop.hold('client');
+    const during = await shop.requestsWhile('client', async () => {
+      await sandbox.kubectl.run('label', 'ns', 'shop', 'istio.io/dataplane-mode-');
+      await shop.untilRedirection(null, ['client', 'server', 'other']);
+    });
+    expect(during.failed).toEqual([]);
+    expect(during.succeeded).toBeGreaterThan(0);
+    const { packets } = await captureLink('node-1', () => shop.echo('other', '/', MARKED));
+    expect(packets.bytes.includes(PLAIN_WORDS)).toBe(true);
+    expect(await held.finish()).toBeGreaterThan(1);
+    expect(await shop.pod('server')).toEqual({ ...server, redirection: null });
+  });
+
+  test('7. down leaves nothing behind', async () => {
+    expect(machineTraces()).not.toEqual(before);
+    const { code, stdout } = await sandbox.down();
+    expect(code).toBe(0);
+    expect(stdout).toContain('Nothing is left behind');
+    expect(machineTraces()).toEqual(before);
+  });
+});

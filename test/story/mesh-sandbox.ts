@@ -1,0 +1,46 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { aquifer, type CommandResult, Kubectl } from './kubectl.ts';
+
+/** A sandbox with the mesh in it, brought up and taken down as a user does: by the `aquifer` command. */
+export class MeshSandbox {
+  readonly kubectl: Kubectl;
+  readonly #env: NodeJS.ProcessEnv;
+  readonly #parent: string;
+
+  private constructor(parent: string, env: NodeJS.ProcessEnv) {
+    this.#parent = parent;
+    this.#env = env;
+    this.kubectl = new Kubectl(join(parent, 'data', 'kubeconfig'), env);
+  }
+
+  /** Throws with what the command said if it fails. */
+  static async up(inherited: NodeJS.ProcessEnv): Promise<MeshSandbox> {
+    const parent = mkdtempSync(join(tmpdir(), 'aquifer-story-'));
+    const env = { ...inherited, SANDBOX_DATA_DIR: join(parent, 'data') };
+    const { code, stdout, stderr } = await aquifer(env, ['sandbox', 'up', '--port', '0']);
+    if (code !== 0) {
+      rmSync(parent, { recursive: true, force: true });
+      throw new Error(`aquifer sandbox up failed: ${stdout}${stderr}`);
+    }
+    return new MeshSandbox(parent, env);
+  }
+
+  /** Runs `aquifer` against this sandbox. */
+  aquifer(args: readonly string[], timeoutMs?: number): Promise<CommandResult> {
+    return aquifer({ ...this.#env, KUBECONFIG: this.kubectl.env.KUBECONFIG }, args, timeoutMs);
+  }
+
+  /** Process id of the sandbox. */
+  async pid(): Promise<number> {
+    const { stdout } = await this.aquifer(['sandbox', 'status', '-o', 'json']);
+    return (JSON.parse(stdout) as { pid: number }).pid;
+  }
+
+  async down(): Promise<CommandResult> {
+    const result = await this.aquifer(['sandbox', 'down']);
+    rmSync(this.#parent, { recursive: true, force: true });
+    return result;
+  }
+}
