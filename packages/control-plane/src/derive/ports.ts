@@ -2,7 +2,8 @@
 import type { AppProtocol, ServicePort } from '@aquifer/model';
 import type { Pod, Service } from '@aquifer/model/resources';
 
-type Port = NonNullable<NonNullable<Service['spec']>['ports']>[number];
+/** One entry of a Service's `spec.ports`. */
+export type KubernetesServicePort = NonNullable<NonNullable<Service['spec']>['ports']>[number];
 
 const BY_NAME: Readonly<Record<string, AppProtocol>> = {
   http: 'http11',
@@ -27,7 +28,7 @@ const OPAQUE_NAMES: readonly string[] = ['grpc-web', 'mysql', 'mongo', 'redis', 
 const SERVER_FIRST_PORTS: readonly number[] = [25, 53, 3306, 27017];
 
 /** What a Service port carries; anything but TCP is UNKNOWN. */
-function appProtocolOf(port: Port): AppProtocol {
+export function appProtocolOf(port: KubernetesServicePort): AppProtocol {
   if ((port.protocol ?? 'TCP') !== 'TCP') return 'unknown';
   const text = (port.appProtocol ?? port.name ?? '').toLowerCase();
   const known = port.appProtocol === undefined ? byName(text) : byAppProtocol(text);

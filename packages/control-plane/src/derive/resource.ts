@@ -65,7 +65,8 @@ export function enrolledPodResource(
   return resource(pod.uid, pod, toBinary(EnrolledPodSchema, pod), sources);
 }
 
-function resource<T>(
+/** A resource whose version is that of its bytes. */
+export function resource<T>(
   name: string,
   value: T,
   bytes: Uint8Array,

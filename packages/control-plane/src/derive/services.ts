@@ -70,7 +70,11 @@ export function deriveService(service: Service, context: ServiceContext): Derive
   };
 }
 
-function bindService(service: Service, { namespace, waypoints }: ServiceContext): Binding {
+/** The waypoint that a Service is bound to; waypoints' own Services never are. */
+export function bindService(
+  service: Service,
+  { namespace, waypoints }: Pick<ServiceContext, 'namespace' | 'waypoints'>,
+): Binding {
   const managed = labelsOf(service)[MANAGED_LABEL];
   if (managed !== undefined && MANAGED_WAYPOINTS.includes(managed)) return { kind: 'none' };
   return bindWaypoint(service, namespace, 'service', waypoints);
@@ -124,7 +128,8 @@ function boundCondition(binding: Binding, bound: BoundFields): BoundCondition | 
   return { status: 'True', reason: 'WaypointAccepted', message };
 }
 
-function virtualAddresses(service: Service, network: string): ServiceAddress[] {
+/** The cluster addresses of a Service; none for a headless one. */
+export function virtualAddresses(service: Service, network: string): ServiceAddress[] {
   const { clusterIP, clusterIPs } = service.spec ?? {};
   const texts = clusterIPs !== undefined && clusterIPs.length > 0 ? clusterIPs : [clusterIP ?? ''];
   return texts

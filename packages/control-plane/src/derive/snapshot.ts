@@ -11,6 +11,8 @@ import {
   servicesByPodUid,
 } from './endpoints.ts';
 import type { EnrolmentSettings } from './enrolled-pods.ts';
+import { KeptMaps } from './kept-maps.ts';
+import { WaypointConfigDeriver, type WaypointConfigs } from './l7/waypoint-configs.ts';
 import { NETWORK_LABEL } from './labels.ts';
 import { Memo, type ProblemListener } from './memo.ts';
 import type { MeshSettings } from './mesh.ts';
@@ -44,6 +46,8 @@ export interface Snapshot {
   readonly authorizations: ResourceMap<Authorization>;
   /** Pods to capture, by node name, then by pod uid. */
   readonly enrolledPods: ReadonlyMap<string, ResourceMap<EnrolledPod>>;
+  /** Envoy's resources, by the `namespace/name` of the waypoint. */
+  readonly waypointConfigs: WaypointConfigs;
   readonly conditions: DerivedConditions;
 }
 
@@ -73,12 +77,14 @@ export class Deriver {
   readonly #policies: Memo<PolicyEntry>;
   readonly #peers: Memo<Resource<Authorization> | null>;
   readonly #parts: Memo<unknown>;
-  readonly #maps = new Map<string, ResourceMap>();
+  readonly #maps = new KeptMaps();
+  readonly #waypointConfigs: WaypointConfigDeriver;
 
   constructor(settings: MeshSettings & EnrolmentSettings, onProblem: ProblemListener) {
     this.#mesh = settings;
     this.#enrolment = settings;
     this.#pods = new PodResources(onProblem);
+    this.#waypointConfigs = new WaypointConfigDeriver(settings, onProblem);
     this.#slices = new Memo(onProblem, () => []);
     this.#services = new Memo(
       onProblem,
@@ -105,11 +111,13 @@ export class Deriver {
       ...this.#pods.workloads(state, (name) => this.#namespaceContext(inputs, name)),
       ...this.#deriveSlices(inputs),
     );
+    const kept = this.#maps.keep('addresses', addresses);
     const snapshot: Snapshot = {
       state,
       waypoints,
-      addresses: this.#keep('addresses', addresses),
-      authorizations: this.#keep('authorizations', policies.resources),
+      addresses: kept,
+      waypointConfigs: this.#waypointConfigs.derive({ state, waypoints, addresses: kept }),
+      authorizations: this.#maps.keep('authorizations', policies.resources),
       enrolledPods: this.#deriveEnrolled(state),
       conditions: {
         services: services.conditions,
@@ -254,25 +262,11 @@ export class Deriver {
       const list = byNode.get(node) ?? [];
       if (list.push(resource) === 1) byNode.set(node, list);
     }
-    for (const key of this.#maps.keys()) {
-      if (key.startsWith('node/') && !byNode.has(key.slice(5))) this.#maps.delete(key);
-    }
+    this.#maps.sweep((key) => !key.startsWith('node/') || byNode.has(key.slice(5)));
     const nodes = [...byNode].map(
-      ([node, list]) => [node, this.#keep(`node/${node}`, list)] as const,
+      ([node, list]) => [node, this.#maps.keep(`node/${node}`, list)] as const,
     );
     return new Map(nodes);
-  }
-
-  /** The map of before, if it holds the same versions. */
-  #keep<T>(key: string, resources: readonly Resource<T>[]): ResourceMap<T> {
-    const last = this.#maps.get(key) as ResourceMap<T> | undefined;
-    const same =
-      last?.size === resources.length &&
-      resources.every(({ name, version }) => last.get(name)?.version === version);
-    if (same) return last;
-    const map = new Map(resources.map((resource) => [resource.name, resource]));
-    this.#maps.set(key, map);
-    return map;
   }
 
   #part<T>(key: string, inputs: readonly unknown[], compute: () => T): T {

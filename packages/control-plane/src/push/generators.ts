@@ -1,5 +1,15 @@
 /** What each resource type holds for a proxy. A new type is one entry in `GENERATORS`. */
-import { ADDRESS_TYPE, AUTHORIZATION_TYPE, ENROLLED_POD_TYPE } from '@aquifer/wire';
+import {
+  ADDRESS_TYPE,
+  AUTHORIZATION_TYPE,
+  CLUSTER_TYPE,
+  ENDPOINT_TYPE,
+  ENROLLED_POD_TYPE,
+  LISTENER_TYPE,
+} from '@aquifer/wire';
+import type { WaypointConfig } from '../derive/l7/waypoint-configs.ts';
+import { GATEWAY_NAME_LABEL } from '../derive/labels.ts';
+import { labelsOf } from '../derive/object.ts';
 import type { ResourceMap } from '../derive/resource.ts';
 import type { Snapshot } from '../derive/snapshot.ts';
 import type { ConnectedProxy } from './proxy.ts';
@@ -34,5 +44,24 @@ const enrolledPods: ResourceGenerator = {
       : NO_RESOURCES,
 };
 
+/** A waypoint is an instance of the Gateway that its pod's label names; its routes are inside its listeners. */
+function waypointGenerator(typeUrl: string, kind: keyof WaypointConfig): ResourceGenerator {
+  return {
+    typeUrl,
+    generate: ({ type, namespace, podName }, { state, waypointConfigs }) => {
+      if (type !== 'waypoint') return NO_RESOURCES;
+      const gateway = labelsOf(state.Pod.get(namespace, podName))[GATEWAY_NAME_LABEL];
+      return waypointConfigs.get(`${namespace}/${gateway ?? ''}`)?.[kind] ?? NO_RESOURCES;
+    },
+  };
+}
+
 /** In push order (spec control-plane 3.2). */
-export const GENERATORS: readonly ResourceGenerator[] = [addresses, authorizations, enrolledPods];
+export const GENERATORS: readonly ResourceGenerator[] = [
+  waypointGenerator(CLUSTER_TYPE, 'clusters'),
+  waypointGenerator(ENDPOINT_TYPE, 'endpoints'),
+  waypointGenerator(LISTENER_TYPE, 'listeners'),
+  addresses,
+  authorizations,
+  enrolledPods,
+];

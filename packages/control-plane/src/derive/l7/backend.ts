@@ -1,0 +1,40 @@
+/** From a route's backendRef to a cluster (spec control-plane 6.2, recording l7/07). */
+import type { HTTPRoute } from '@aquifer/model/resources';
+import { serviceHostname } from '../mesh.ts';
+import { inboundCluster, outboundCluster } from './names.ts';
+import { l7Ports } from './port-protocol.ts';
+import { objectKey, type WaypointScope } from './scope.ts';
+
+export type BackendRef = NonNullable<
+  NonNullable<HTTPRoute['spec']['rules']>[number]['backendRefs']
+>[number];
+
+/** `hostname` is null when the reference can name no Service. */
+export interface Backend {
+  readonly cluster: string;
+  readonly hostname: string | null;
+}
+
+/** A cluster that does not exist: requests to it are answered with the route's `cluster_not_found_response_code`. */
+const UNKNOWN: Backend = { cluster: 'UnknownService', hostname: null };
+
+/** A missing Service gets the name that it would have, so that its share of the requests fails. */
+export function resolveBackend(
+  ref: Pick<BackendRef, 'group' | 'kind' | 'namespace' | 'name' | 'port'>,
+  routeNamespace: string,
+  scope: WaypointScope,
+): Backend {
+  const { group = '', kind = 'Service', namespace = routeNamespace, name, port } = ref;
+  if (group !== '' || kind !== 'Service' || port === undefined) return UNKNOWN;
+  const hostname = serviceHostname(scope.mesh, namespace, name);
+  const service = scope.backends.get(objectKey(namespace, name));
+  if (service === undefined) return { cluster: inboundCluster('http', port, hostname), hostname };
+  if (!scope.attached.includes(service)) {
+    return { cluster: outboundCluster(port, hostname), hostname };
+  }
+  const protocol = l7Ports(service).find((candidate) => candidate.port === port)?.protocol;
+  return {
+    cluster: inboundCluster(protocol === 'tcp' ? 'tcp' : 'http', port, hostname),
+    hostname,
+  };
+}

@@ -1,0 +1,204 @@
+/** Clusters of a waypoint (spec control-plane 6.1; recording l7/01). */
+import {
+  type Cluster,
+  ClusterSchema,
+  Cluster_DiscoveryType as DiscoveryType,
+  Cluster_LbPolicy as LbPolicy,
+} from '@aquifer/wire/gen/envoy/config/cluster/v3_pb';
+import { ApiVersion } from '@aquifer/wire/gen/envoy/config/core/v3_pb';
+import {
+  type InternalUpstreamTransport_MetadataValueSourceSchema,
+  InternalUpstreamTransportSchema,
+} from '@aquifer/wire/gen/envoy/extensions/transport_sockets/internal_upstream/v3_pb';
+import { RawBufferSchema } from '@aquifer/wire/gen/envoy/extensions/transport_sockets/raw_buffer/v3_pb';
+import { HttpProtocolOptionsSchema } from '@aquifer/wire/gen/envoy/extensions/upstreams/http/v3_pb';
+import { create } from '@bufbuild/protobuf';
+import { originatingTls } from './mutual-tls.ts';
+import {
+  CONNECT_ORIGINATE,
+  ENCAP,
+  inboundCluster,
+  MAIN_INTERNAL,
+  ORIGINAL_DST_KEY,
+  outboundCluster,
+} from './names.ts';
+import { type Extension, extension, type Init, packed, seconds } from './packed.ts';
+import { type L7Port, speaks } from './port-protocol.ts';
+import type { MeshServiceRef } from './scope.ts';
+
+type ClusterInit = Init<typeof ClusterSchema>;
+type HttpOptions = Init<typeof HttpProtocolOptionsSchema>;
+type PassedMetadata = Init<typeof InternalUpstreamTransport_MetadataValueSourceSchema>;
+
+const UNLIMITED = 0xffff_ffff;
+const ORIGINATE_IDLE_S = 3600;
+const INTERNAL_IDLE_S = 300;
+const CONNECT_TIMEOUT_S = 10;
+
+/** What every cluster has: a name in statistics, and no circuit breaking. */
+function base(name: string): ClusterInit {
+  const threshold = {
+    maxConnections: UNLIMITED,
+    maxPendingRequests: UNLIMITED,
+    maxRequests: UNLIMITED,
+    maxRetries: UNLIMITED,
+  };
+  return { name, altStatName: `${name};`, circuitBreakers: { thresholds: [threshold] } };
+}
+
+function httpOptions(options: HttpOptions): ClusterInit {
+  const name = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
+  return { typedExtensionProtocolOptions: { [name]: packed(HttpProtocolOptionsSchema, options) } };
+}
+
+const AS_DOWNSTREAM: HttpOptions = {
+  upstreamProtocolOptions: {
+    case: 'useDownstreamProtocolConfig',
+    value: { httpProtocolOptions: {}, http2ProtocolOptions: {} },
+  },
+};
+
+/** To another listener of the same proxy; `passed` is metadata of the endpoint that goes along. */
+function internalSocket(prefix: string, passed: readonly PassedMetadata[]): Extension {
+  return extension(`${prefix}internal_upstream`, InternalUpstreamTransportSchema, {
+    passthroughMetadata: [...passed],
+    transportSocket: extension(`${prefix}raw_buffer`, RawBufferSchema),
+  });
+}
+
+const OF_HOST = { kind: { case: 'host' as const, value: {} } };
+const OF_CLUSTER = { kind: { case: 'cluster' as const, value: {} } };
+const TUNNEL_TARGET: PassedMetadata = { name: ORIGINAL_DST_KEY, kind: OF_HOST };
+const ENDPOINT_METADATA: PassedMetadata = { name: 'istio', kind: OF_HOST };
+const CLUSTER_METADATA: PassedMetadata = { name: 'istio', kind: OF_CLUSTER };
+
+/** Opens HBONE tunnels to port 15008 of the original destination, or to the waypoint that metadata names. */
+function connectOriginate(trustDomain: string, namespace: string): Cluster {
+  return create(ClusterSchema, {
+    ...base(CONNECT_ORIGINATE),
+    clusterDiscoveryType: { case: 'type', value: DiscoveryType.ORIGINAL_DST },
+    lbPolicy: LbPolicy.CLUSTER_PROVIDED,
+    connectTimeout: seconds(CONNECT_TIMEOUT_S),
+    cleanupInterval: seconds(60),
+    lbConfig: {
+      case: 'originalDstLbConfig',
+      value: {
+        upstreamPortOverride: 15008,
+        metadataKey: {
+          key: ORIGINAL_DST_KEY,
+          path: [{ segment: { case: 'key', value: 'waypoint' } }],
+        },
+      },
+    },
+    transportSocket: originatingTls(trustDomain, namespace),
+    ...httpOptions({
+      commonHttpProtocolOptions: { idleTimeout: seconds(ORIGINATE_IDLE_S) },
+      upstreamProtocolOptions: {
+        case: 'explicitHttpConfig',
+        value: {
+          protocolConfig: { case: 'http2ProtocolOptions', value: { allowConnect: true } },
+        },
+      },
+    }),
+  });
+}
+
+/** The one endpoint is an internal listener. */
+function internalCluster(name: string, listener: string): Cluster {
+  const internal = {
+    addressNameSpecifier: { case: 'serverListenerName' as const, value: listener },
+  };
+  const address = { address: { case: 'envoyInternalAddress' as const, value: internal } };
+  const endpoint = { hostIdentifier: { case: 'endpoint' as const, value: { address } } };
+  return create(ClusterSchema, {
+    ...base(name),
+    clusterDiscoveryType: { case: 'type', value: DiscoveryType.STATIC },
+    loadAssignment: { clusterName: name, endpoints: [{ lbEndpoints: [endpoint] }] },
+    transportSocket: internalSocket('', []),
+    ...httpOptions({
+      commonHttpProtocolOptions: { idleTimeout: seconds(INTERNAL_IDLE_S) },
+      ...AS_DOWNSTREAM,
+    }),
+  });
+}
+
+/** The clusters that every waypoint has, whatever is attached to it. */
+export function tunnelClusters(trustDomain: string, namespace: string): Cluster[] {
+  return [
+    connectOriginate(trustDomain, namespace),
+    internalCluster(ENCAP, CONNECT_ORIGINATE),
+    internalCluster(MAIN_INTERNAL, MAIN_INTERNAL),
+  ];
+}
+
+function discovered(name: string, { hostname, namespace, name: own }: MeshServiceRef): ClusterInit {
+  return {
+    ...base(name),
+    clusterDiscoveryType: { case: 'type', value: DiscoveryType.EDS },
+    edsClusterConfig: {
+      edsConfig: {
+        configSourceSpecifier: { case: 'ads', value: {} },
+        initialFetchTimeout: seconds(0),
+        resourceApiVersion: ApiVersion.V3,
+      },
+      serviceName: name,
+    },
+    lbPolicy: LbPolicy.LEAST_REQUEST,
+    connectTimeout: seconds(CONNECT_TIMEOUT_S),
+    // 0 %: an endpoint that is not healthy is never used, even if none is.
+    commonLbConfig: { healthyPanicThreshold: {} },
+    metadata: {
+      filterMetadata: { istio: { services: [{ host: hostname, name: own, namespace }] } },
+    },
+  };
+}
+
+/** HTTP/2 ports are spoken to in HTTP/2; a sniffed port in what the client speaks. */
+function portOptions({ protocol }: L7Port): ClusterInit {
+  if (protocol === 'unknown') return httpOptions(AS_DOWNSTREAM);
+  if (protocol !== 'http2') return {};
+  return httpOptions({
+    upstreamProtocolOptions: {
+      case: 'explicitHttpConfig',
+      value: { protocolConfig: { case: 'http2ProtocolOptions', value: {} } },
+    },
+  });
+}
+
+/** `inbound-vip|<port>|<kind>|<host>`, for each kind of traffic that the port may carry. */
+export function inboundClusters(service: MeshServiceRef, port: L7Port): Cluster[] {
+  const kinds = (['http', 'tcp'] as const).filter((kind) => speaks(port, kind));
+  return kinds.map((kind) => {
+    const init = discovered(inboundCluster(kind, port.port, service.hostname), service);
+    const { hostname, namespace, name } = service;
+    const services = [{ host: hostname, name, namespace }];
+    return create(ClusterSchema, {
+      ...init,
+      ...portOptions(port),
+      metadata: { filterMetadata: { istio: { services, subset: kind } } },
+      transportSocket: internalSocket('', [TUNNEL_TARGET, ENDPOINT_METADATA]),
+    });
+  });
+}
+
+/** `outbound|<port>||<host>`: a Service that routes send to but that is not attached to this waypoint. */
+export function outboundServiceCluster(service: MeshServiceRef, port: L7Port): Cluster {
+  const prefix = 'envoy.transport_sockets.';
+  const passed = [TUNNEL_TARGET, CLUSTER_METADATA, ENDPOINT_METADATA];
+  return create(ClusterSchema, {
+    ...discovered(outboundCluster(port.port, service.hostname), service),
+    ...portOptions(port),
+    transportSocketMatches: [
+      {
+        name: 'hbone',
+        match: { tunnel: 'http' },
+        transportSocket: internalSocket(prefix, passed),
+      },
+      {
+        name: 'tlsMode-disabled',
+        match: {},
+        transportSocket: extension(`${prefix}raw_buffer`, RawBufferSchema),
+      },
+    ],
+  });
+}

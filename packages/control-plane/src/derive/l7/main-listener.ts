@@ -1,0 +1,153 @@
+/** `main_internal`: from the destination of a tunnel to the chain that serves it (spec control-plane 6.1). */
+import { TrafficDirection } from '@aquifer/wire/gen/envoy/config/core/v3_pb';
+import {
+  type Listener,
+  type ListenerFilterChainMatchPredicateSchema,
+  type ListenerFilterSchema,
+  ListenerSchema,
+} from '@aquifer/wire/gen/envoy/config/listener/v3_pb';
+import { HttpInspectorSchema } from '@aquifer/wire/gen/envoy/extensions/filters/listener/http_inspector/v3_pb';
+import {
+  ApplicationProtocolInputSchema,
+  DestinationIPInputSchema,
+  DestinationPortInputSchema,
+} from '@aquifer/wire/gen/envoy/extensions/matching/common_inputs/network/v3_pb';
+import {
+  type IPMatcher_IPRangeMatcherSchema,
+  IPMatcherSchema,
+  type Matcher_OnMatchSchema,
+} from '@aquifer/wire/gen/xds/type/matcher/v3_pb';
+import { create } from '@bufbuild/protobuf';
+import { StringValueSchema } from '@bufbuild/protobuf/wkt';
+import { virtualAddresses } from '../services.ts';
+import { NO_ROUTE } from './access-log.ts';
+import { DIRECT_CHAINS, directChains, portChains } from './filter-chains.ts';
+import { inboundCluster, MAIN_INTERNAL } from './names.ts';
+import { extension, type Init, packed } from './packed.ts';
+import { type L7Port, l7Ports } from './port-protocol.ts';
+import { type MeshServiceRef, refToService, type WaypointScope } from './scope.ts';
+import { ORIGINAL_DST_FILTER } from './tunnel-listeners.ts';
+
+type OnMatch = Init<typeof Matcher_OnMatchSchema>;
+type RangeMatcher = Init<typeof IPMatcher_IPRangeMatcherSchema>;
+type ListenerFilterInit = Init<typeof ListenerFilterSchema>;
+type Predicate = Init<typeof ListenerFilterChainMatchPredicateSchema>;
+
+interface ListedService {
+  readonly ref: MeshServiceRef;
+  readonly ports: readonly L7Port[];
+  readonly vips: readonly string[];
+}
+
+/** `workloadAddresses` are those of the workloads that are bound to the waypoint themselves. */
+export function mainListener(scope: WaypointScope, workloadAddresses: readonly string[]): Listener {
+  const services = scope.attached.map((service) => ({
+    ref: refToService(service, scope.mesh),
+    ports: l7Ports(service),
+    vips: virtualAddresses(service, '').map(({ address }) => address),
+  }));
+  const chains = services.flatMap(({ ref, ports }) =>
+    ports.flatMap((port) => portChains(ref, port, scope)),
+  );
+  const ranges = services.filter(({ vips }) => vips.length > 0).map(serviceRange);
+  if (workloadAddresses.length > 0) ranges.push(workloadRange(workloadAddresses));
+  return create(ListenerSchema, {
+    name: MAIN_INTERNAL,
+    accessLog: [...NO_ROUTE],
+    trafficDirection: TrafficDirection.INBOUND,
+    listenerSpecifier: { case: 'internalListener', value: {} },
+    listenerFilters: [ORIGINAL_DST_FILTER, httpInspector(services, workloadAddresses.length > 0)],
+    filterChains: [...chains, ...directChains(scope)],
+    ...(ranges.length > 0 && { filterChainMatcher: byDestination(ranges) }),
+  });
+}
+
+function byDestination(rangeMatchers: RangeMatcher[]) {
+  const tree = {
+    input: { name: 'ip', typedConfig: packed(DestinationIPInputSchema) },
+    treeType: {
+      case: 'customMatch' as const,
+      value: { name: 'ip', typedConfig: packed(IPMatcherSchema, { rangeMatchers }) },
+    },
+  };
+  return { matcherType: { case: 'matcherTree' as const, value: tree } };
+}
+
+function cidr(address: string) {
+  return { addressPrefix: address, prefixLen: address.includes(':') ? 128 : 32 };
+}
+
+/** All virtual addresses of the Service, then its ports. */
+function serviceRange({ ref, ports, vips }: ListedService): RangeMatcher {
+  const map = Object.fromEntries(
+    ports.map((port) => [String(port.port), portMatch(ref.hostname, port)]),
+  );
+  return { ranges: vips.map(cidr), onMatch: exactMatch('port', DestinationPortInputSchema, map) };
+}
+
+function portMatch(hostname: string, { port, protocol }: L7Port): OnMatch {
+  const http = inboundCluster('http', port, hostname);
+  const tcp = inboundCluster('tcp', port, hostname);
+  if (protocol === 'unknown') return sniffed({ http, tcp });
+  return toChain(protocol === 'tcp' ? tcp : http);
+}
+
+function workloadRange(addresses: readonly string[]): RangeMatcher {
+  return { ranges: addresses.map(cidr), onMatch: sniffed(DIRECT_CHAINS) };
+}
+
+/** By what the HTTP inspector found. The quotes are Envoy's: its input is a quoted list. */
+function sniffed({ http, tcp }: { readonly http: string; readonly tcp: string }): OnMatch {
+  const map = { "'h2c'": toChain(http), "'http/1.1'": toChain(http) };
+  return exactMatch('application-protocol', ApplicationProtocolInputSchema, map, toChain(tcp));
+}
+
+function toChain(name: string): OnMatch {
+  const typedConfig = packed(StringValueSchema, { value: name });
+  return { onMatch: { case: 'action', value: { name, typedConfig } } };
+}
+
+type InputSchema = typeof DestinationPortInputSchema | typeof ApplicationProtocolInputSchema;
+
+function exactMatch(
+  name: string,
+  input: InputSchema,
+  map: Record<string, OnMatch>,
+  onNoMatch?: OnMatch,
+): OnMatch {
+  const tree = {
+    input: { name, typedConfig: packed(input) },
+    treeType: { case: 'exactMatchMap' as const, value: { map } },
+  };
+  const value = { matcherType: { case: 'matcherTree' as const, value: tree } };
+  return {
+    onMatch: { case: 'matcher', value: { ...value, ...(onNoMatch && { onNoMatch }) } },
+  };
+}
+
+/** Sniffing waits for bytes, so it is off on ports whose protocol is known; workloads have no known ports. */
+function httpInspector(
+  services: readonly ListedService[],
+  hasWorkloads: boolean,
+): ListenerFilterInit {
+  const filter = extension('envoy.filters.listener.http_inspector', HttpInspectorSchema);
+  const isHttpByPort = new Map<number, Set<boolean | null>>();
+  for (const { port, protocol } of services.flatMap(({ ports }) => ports)) {
+    const found = isHttpByPort.get(port) ?? new Set();
+    isHttpByPort.set(port, found.add(protocol === 'unknown' ? null : protocol !== 'tcp'));
+  }
+  const known = [...isHttpByPort]
+    .filter(([, found]) => found.size === 1 && !found.has(null))
+    .map(([port]) => port)
+    .toSorted((a, b) => a - b);
+  if (hasWorkloads || known.length === 0) return filter;
+  return { ...filter, filterDisabled: onPorts(known) };
+}
+
+function onPorts(ports: readonly number[]): Predicate {
+  const rules = ports.map((port) => ({
+    rule: { case: 'destinationPortRange' as const, value: { start: port, end: port + 1 } },
+  }));
+  const [only] = rules;
+  return rules.length === 1 && only ? only : { rule: { case: 'orMatch', value: { rules } } };
+}

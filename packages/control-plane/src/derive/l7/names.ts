@@ -1,0 +1,22 @@
+/** Names of a waypoint's listeners, clusters and chains (spec control-plane 6.1). */
+
+/** The listener that terminates HBONE. */
+export const CONNECT_TERMINATE = 'connect_terminate';
+/** The cluster and internal listener that opens HBONE. */
+export const CONNECT_ORIGINATE = 'connect_originate';
+/** The cluster and internal listener between the two, where HTTP is routed. */
+export const MAIN_INTERNAL = 'main_internal';
+/** The cluster that tunnels to the original destination. */
+export const ENCAP = 'encap';
+/** Dynamic metadata that holds where a tunnel leads (`local`) and through whom (`waypoint`). */
+export const ORIGINAL_DST_KEY = 'envoy.filters.listener.original_dst';
+
+/** A port of a Service that is attached to the waypoint; also the name of its filter chain. */
+export function inboundCluster(kind: 'http' | 'tcp', port: number, hostname: string): string {
+  return `inbound-vip|${port}|${kind}|${hostname}`;
+}
+
+/** A port of any other Service. */
+export function outboundCluster(port: number, hostname: string): string {
+  return `outbound|${port}||${hostname}`;
+}

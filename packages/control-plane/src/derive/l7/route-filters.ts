@@ -1,0 +1,182 @@
+/** HTTPRoute filters in Envoy's terms (spec l7 4.5, recording l7/05). */
+import type { HTTPRouteFilter, HTTPRouteMatch } from '@aquifer/model/resources';
+import { HeaderValueOption_HeaderAppendAction as AppendAction } from '@aquifer/wire/gen/envoy/config/core/v3_pb';
+import {
+  type RedirectActionSchema,
+  RedirectAction_RedirectResponseCode as RedirectCode,
+  type RouteAction_RequestMirrorPolicySchema,
+  type RouteActionSchema,
+  type RouteSchema,
+} from '@aquifer/wire/gen/envoy/config/route/v3_pb';
+import { CorsPolicySchema } from '@aquifer/wire/gen/envoy/extensions/filters/http/cors/v3_pb';
+import { FractionalPercent_DenominatorType } from '@aquifer/wire/gen/envoy/type/v3_pb';
+import { type Init, packed } from './packed.ts';
+import { quoteRegex } from './regex.ts';
+import { pathOf } from './route-match.ts';
+
+type Filters = readonly HTTPRouteFilter[];
+type RouteInit = Init<typeof RouteSchema>;
+type ActionInit = Init<typeof RouteActionSchema>;
+type RedirectInit = Init<typeof RedirectActionSchema>;
+type MirrorInit = Init<typeof RouteAction_RequestMirrorPolicySchema>;
+type HeaderModifier = NonNullable<HTTPRouteFilter['requestHeaderModifier']>;
+type PathModifier = NonNullable<NonNullable<HTTPRouteFilter['urlRewrite']>['path']>;
+
+/** Whether a filter is asked for that nothing here can run; such a rule answers 500 rather than skip the filter. */
+export function hasUnsupportedFilter(filters: Filters): boolean {
+  return filters.some(({ type }) => type === 'ExtensionRef' || type === 'ExternalAuth');
+}
+
+function options({ set = [], add = [] }: HeaderModifier) {
+  const option = (action: AppendAction) => (header: { name: string; value: string }) => ({
+    header: { key: header.name.toLowerCase(), value: header.value },
+    appendAction: action,
+  });
+  return [
+    ...set.map(option(AppendAction.OVERWRITE_IF_EXISTS_OR_ADD)),
+    ...add.map(option(AppendAction.APPEND_IF_EXISTS_OR_ADD)),
+  ];
+}
+
+/** What routes and weighted clusters have in common. */
+export type HeaderChanges = Required<
+  Pick<
+    RouteInit,
+    | 'requestHeadersToAdd'
+    | 'requestHeadersToRemove'
+    | 'responseHeadersToAdd'
+    | 'responseHeadersToRemove'
+  >
+>;
+
+export function headerChanges(filters: Filters): HeaderChanges {
+  const lower = (names: readonly string[] = []) => names.map((name) => name.toLowerCase());
+  const request = filters.flatMap(({ requestHeaderModifier: found }) => found ?? []);
+  const response = filters.flatMap(({ responseHeaderModifier: found }) => found ?? []);
+  return {
+    requestHeadersToAdd: request.flatMap(options),
+    requestHeadersToRemove: request.flatMap(({ remove }) => lower(remove)),
+    responseHeadersToAdd: response.flatMap(options),
+    responseHeadersToRemove: response.flatMap(({ remove }) => lower(remove)),
+  };
+}
+
+const REDIRECT_CODES: Readonly<Record<number, RedirectCode>> = {
+  301: RedirectCode.MOVED_PERMANENTLY,
+  302: RedirectCode.FOUND,
+  303: RedirectCode.SEE_OTHER,
+  307: RedirectCode.TEMPORARY_REDIRECT,
+  308: RedirectCode.PERMANENT_REDIRECT,
+};
+
+const WELL_KNOWN_PORTS: Readonly<Record<string, number>> = { http: 80, https: 443 };
+
+/** Null without a RequestRedirect. */
+export function redirectAction(filters: Filters): RedirectInit | null {
+  const redirect = filters.find(({ requestRedirect }) => requestRedirect)?.requestRedirect;
+  if (redirect === undefined) return null;
+  const { scheme, hostname = '', port = 0, path, statusCode = 302 } = redirect;
+  const isImplied = scheme !== undefined && WELL_KNOWN_PORTS[scheme] === port;
+  return {
+    hostRedirect: hostname,
+    portRedirect: isImplied ? 0 : port,
+    responseCode: REDIRECT_CODES[statusCode] ?? RedirectCode.FOUND,
+    ...(scheme !== undefined && {
+      schemeRewriteSpecifier: { case: 'schemeRedirect' as const, value: scheme },
+    }),
+    ...(path !== undefined && { pathRewriteSpecifier: redirectPath(path) }),
+  };
+}
+
+function redirectPath(path: PathModifier): NonNullable<RedirectInit['pathRewriteSpecifier']> {
+  return path.type === 'ReplaceFullPath'
+    ? { case: 'pathRedirect', value: path.replaceFullPath || '/' }
+    : { case: 'prefixRewrite', value: path.replacePrefixMatch || '/' };
+}
+
+/** The URLRewrite, if there is one. */
+export function urlRewrite(filters: Filters, match: HTTPRouteMatch): Partial<ActionInit> {
+  const rewrite = filters.find((filter) => filter.urlRewrite)?.urlRewrite;
+  if (rewrite === undefined) return {};
+  const { hostname, path } = rewrite;
+  return {
+    ...(hostname !== undefined && {
+      hostRewriteSpecifier: { case: 'hostRewriteLiteral' as const, value: hostname },
+    }),
+    ...(path !== undefined && pathRewrite(path, match)),
+  };
+}
+
+function pathRewrite(path: PathModifier, match: HTTPRouteMatch): Partial<ActionInit> {
+  if (path.type === 'ReplaceFullPath') return regexRewrite('/.*', path.replaceFullPath || '/');
+  const replacement = (path.replacePrefixMatch ?? '').replace(/\/+$/, '');
+  const { value: prefix } = pathOf(match);
+  // Envoy replaces the characters of the prefix: without these two, `/` and `` would double or lose a slash.
+  if (replacement === '') return regexRewrite(`^${quoteRegex(prefix)}(/?)(.*)`, '/\\2');
+  if (prefix === '/') return regexRewrite('^/(.*)', `${replacement}/\\1`);
+  return { prefixRewrite: replacement };
+}
+
+function regexRewrite(regex: string, substitution: string): Partial<ActionInit> {
+  return { regexRewrite: { pattern: { regex }, substitution } };
+}
+
+const PER_MILLION = 1_000_000;
+
+type Fraction = Pick<NonNullable<HTTPRouteFilter['requestMirror']>, 'percent' | 'fraction'>;
+
+/** The share of requests that a mirror gets; without a number all of them. */
+function mirroredShare({ percent, fraction }: Fraction) {
+  if (percent === undefined && fraction === undefined) return { numerator: 100 };
+  const share =
+    fraction === undefined
+      ? (percent ?? 0) / 100
+      : fraction.numerator / (fraction.denominator ?? 100);
+  return {
+    numerator: Math.trunc(share * PER_MILLION),
+    denominator: FractionalPercent_DenominatorType.MILLION,
+  };
+}
+
+type Mirror = NonNullable<HTTPRouteFilter['requestMirror']>;
+
+/** Mirrors, with the cluster that each backend is. */
+export function mirrors(
+  filters: Filters,
+  clusterOf: (backend: Mirror['backendRef']) => string,
+): MirrorInit[] {
+  return filters
+    .flatMap(({ requestMirror }) => requestMirror ?? [])
+    .map((mirror) => ({
+      cluster: clusterOf(mirror.backendRef),
+      runtimeFraction: { defaultValue: mirroredShare(mirror) },
+      traceSampled: false,
+      disableShadowHostSuffixAppend: true,
+    }));
+}
+
+const CORS_FILTER = 'envoy.filters.http.cors';
+
+/** The route's CORS policy, for the filter that every HTTP chain has. */
+export function corsConfig(filters: Filters): RouteInit['typedPerFilterConfig'] {
+  const cors = filters.find((filter) => filter.cors)?.cors;
+  if (cors === undefined) return {};
+  const { allowMethods = [], allowHeaders = [], exposeHeaders = [], maxAge = 5 } = cors;
+  const policy = packed(CorsPolicySchema, {
+    allowOriginStringMatch: (cors.allowOrigins ?? []).map(originMatch),
+    allowMethods: allowMethods.join(','),
+    allowHeaders: allowHeaders.join(','),
+    exposeHeaders: exposeHeaders.join(','),
+    maxAge: String(maxAge),
+    ...(cors.allowCredentials !== undefined && { allowCredentials: cors.allowCredentials }),
+    filterEnabled: { defaultValue: { numerator: 100 } },
+    forwardNotMatchingPreflights: false,
+  });
+  return { [CORS_FILTER]: policy };
+}
+
+function originMatch(origin: string) {
+  if (!origin.includes('*')) return { matchPattern: { case: 'exact' as const, value: origin } };
+  const regex = `^${origin.split('*').map(quoteRegex).join('.*')}$`;
+  return { matchPattern: { case: 'safeRegex' as const, value: { regex } } };
+}
