@@ -1,0 +1,73 @@
+import { parseArgs } from 'node:util';
+import { benchL4 } from './l4.ts';
+import { BenchMachine } from './machine.ts';
+import { findPrograms, type Program } from './programs.ts';
+import {
+  formatMedians,
+  formatVerdicts,
+  judge,
+  L4_BUDGETS,
+  L4_COLUMNS,
+  type Verdict,
+} from './report.ts';
+import type { Samples } from './samples.ts';
+
+const USAGE = `npm run bench -- [--quick] [--only l4|l7] [--json]
+
+  --quick   one round of one second for each load: an impression in under a minute
+  --only    l4: ztunnel pair against Envoy and HAProxy pairs; l7: waypoint against Envoy, nginx and HAProxy
+  --json    every sample, summary and verdict as JSON on standard output
+`;
+const REQUIRED: readonly Program[] = ['ip', 'nft', 'curl', 'nginx', 'wrk', 'iperf3'];
+
+const { values: flags } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    only: { type: 'string' },
+    json: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+});
+if (flags.help) {
+  process.stdout.write(USAGE);
+  process.exit(0);
+}
+if (flags.only !== undefined && flags.only !== 'l4' && flags.only !== 'l7') {
+  console.error(`--only is l4 or l7\n\n${USAGE}`);
+  process.exit(64);
+}
+if (process.getuid?.() !== 0) {
+  console.error('the bench makes network namespaces: run it as root');
+  process.exit(77);
+}
+const programs = findPrograms(process.env);
+for (const { program, remedy } of programs.missing) {
+  console.error(`${program} is not installed (${remedy})`);
+}
+if (programs.missing.some(({ program }) => REQUIRED.includes(program))) process.exit(77);
+
+const stop = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.once(signal, () => stop.abort(new Error(`ended by ${signal}`)));
+}
+const [rounds, durationSeconds] = flags.quick ? [1, 1] : [5, 2];
+const onProgress = (text: string): void => void process.stderr.write(`  ${text}\n`);
+const sections: { name: string; samples: Samples; verdicts: Verdict[]; text: string }[] = [];
+try {
+  if (flags.only !== 'l7') {
+    await using machine = new BenchMachine(stop.signal);
+    const samples = await benchL4({ machine, programs, rounds, durationSeconds, onProgress });
+    const verdicts = judge(L4_BUDGETS, samples);
+    const medians = formatMedians(['ztunnel', 'envoy', 'haproxy'], L4_COLUMNS, samples);
+    const text = `L4: client hop / server hop, 32 connections\n${medians}\n${formatVerdicts(verdicts)}`;
+    sections.push({ name: 'l4', samples, verdicts, text });
+  }
+} catch (error) {
+  console.error((stop.signal.aborted ? (stop.signal.reason as Error) : (error as Error)).message);
+  process.exit(stop.signal.aborted ? 130 : 1);
+}
+process.stdout.write(
+  flags.json
+    ? `${JSON.stringify(Object.fromEntries(sections.map(({ name, samples, verdicts }) => [name, { verdicts, samples }])), null, 2)}\n`
+    : `\n${sections.map(({ text }) => text).join('\n')}`,
+);

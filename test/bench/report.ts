@@ -1,0 +1,173 @@
+import type { Samples } from './samples.ts';
+
+/** What DESIGN section 6 asks of one ratio (against a peer) or of one absolute number. */
+export interface Budget {
+  readonly what: string;
+  /** Name of our samples. */
+  readonly ours: string;
+  /** Name of the peer's samples; null for an absolute limit in the samples' unit. */
+  readonly peer: string | null;
+  readonly atMost?: number;
+  readonly atLeast?: number;
+}
+
+/** A budget and what was measured; `met` is null if a side was not measured. */
+export interface Verdict {
+  readonly what: string;
+  readonly limit: string;
+  readonly measured: number | null;
+  readonly spread: readonly [number, number] | null;
+  readonly met: boolean | null;
+}
+
+/** L4 budgets: both hops together, medians over the rounds. */
+export const L4_BUDGETS: readonly Budget[] = [
+  {
+    what: 'CPU per request vs Envoy HBONE',
+    ours: 'ztunnel request cpu',
+    peer: 'envoy request cpu',
+    atMost: 1.3,
+  },
+  {
+    what: 'CPU per request vs HAProxy mTLS',
+    ours: 'ztunnel request cpu',
+    peer: 'haproxy request cpu',
+    atMost: 1,
+  },
+  {
+    what: 'CPU per new connection vs Envoy HBONE',
+    ours: 'ztunnel connect cpu',
+    peer: 'envoy connect cpu',
+    atMost: 1.2,
+  },
+  { what: 'MB/s up vs HAProxy', ours: 'ztunnel up', peer: 'haproxy up', atLeast: 1 },
+  { what: 'MB/s down vs HAProxy', ours: 'ztunnel down', peer: 'haproxy down', atLeast: 1 },
+  { what: 'CPU per GB up vs HAProxy', ours: 'ztunnel up cpu', peer: 'haproxy up cpu', atMost: 1 },
+  {
+    what: 'CPU per GB down vs HAProxy',
+    ours: 'ztunnel down cpu',
+    peer: 'haproxy down cpu',
+    atMost: 1,
+  },
+  { what: 'resident memory, MB', ours: 'ztunnel memory', peer: null, atMost: 90 },
+  {
+    what: 'KiB per idle connection, client hop',
+    ours: 'ztunnel client connection memory',
+    peer: null,
+    atMost: 8,
+  },
+  {
+    what: 'KiB per idle connection, server hop',
+    ours: 'ztunnel server connection memory',
+    peer: null,
+    atMost: 8,
+  },
+];
+
+/** L7 budgets: one proxy, plain HTTP/1.1. */
+export const L7_BUDGETS: readonly Budget[] = [
+  {
+    what: 'CPU per request vs Envoy, same configuration',
+    ours: 'waypoint request cpu',
+    peer: 'envoy request cpu',
+    atMost: 0.6,
+  },
+  {
+    what: 'CPU per request vs nginx',
+    ours: 'waypoint request cpu',
+    peer: 'nginx request cpu',
+    atMost: 1.5,
+  },
+];
+
+export function judge(budgets: readonly Budget[], samples: Samples): Verdict[] {
+  return budgets.map(({ what, ours, peer, atMost, atLeast }) => {
+    const summary = peer === null ? samples.summary(ours) : samples.ratio(ours, peer);
+    const limit = atMost === undefined ? `≥ ${atLeast}` : `≤ ${atMost}`;
+    if (summary === null) return { what, limit, measured: null, spread: null, met: null };
+    const measured = summary.median;
+    const met = atMost === undefined ? measured >= (atLeast ?? 0) : measured <= atMost;
+    return { what, limit, measured, spread: [summary.min, summary.max], met };
+  });
+}
+
+export interface Column {
+  readonly title: string;
+  /** Names of the samples after the contender's name; several are joined by a slash. */
+  readonly quantities: readonly string[];
+  readonly digits: number;
+}
+
+export const L4_COLUMNS: readonly Column[] = [
+  {
+    title: 'µs CPU/request',
+    quantities: ['client request cpu', 'server request cpu'],
+    digits: 1,
+  },
+  { title: 'requests/s', quantities: ['requests'], digits: 0 },
+  {
+    title: 'µs CPU/connect',
+    quantities: ['client connect cpu', 'server connect cpu'],
+    digits: 0,
+  },
+  { title: 'MB/s up, down', quantities: ['up', 'down'], digits: 0 },
+  { title: 'CPU s/GB up', quantities: ['client up cpu', 'server up cpu'], digits: 2 },
+  { title: 'CPU s/GB down', quantities: ['client down cpu', 'server down cpu'], digits: 2 },
+  { title: 'MB', quantities: ['memory'], digits: 0 },
+  {
+    title: 'KiB/idle conn',
+    quantities: ['client connection memory', 'server connection memory'],
+    digits: 1,
+  },
+];
+
+export const L7_COLUMNS: readonly Column[] = [
+  { title: 'µs CPU/request', quantities: ['request cpu'], digits: 1 },
+  { title: 'requests/s', quantities: ['requests'], digits: 0 },
+  { title: 'MB', quantities: ['memory'], digits: 0 },
+];
+
+/** Medians, a row for each contender; those that were not measured are left out. */
+export function formatMedians(
+  contenders: readonly string[],
+  columns: readonly Column[],
+  samples: Samples,
+): string {
+  const rows = contenders
+    .map((name) => [
+      name,
+      ...columns.map(({ quantities, digits }) =>
+        quantities
+          .map((quantity) => samples.summary(`${name} ${quantity}`)?.median.toFixed(digits) ?? '–')
+          .join(' / '),
+      ),
+    ])
+    .filter((cells) => cells.slice(1).some((cell) => /\d/.test(cell)));
+  return formatRows([['', ...columns.map(({ title }) => title)], ...rows]);
+}
+
+/** A line for each budget: pass mark, measured, spread over the rounds, limit. */
+export function formatVerdicts(verdicts: readonly Verdict[]): string {
+  return formatRows([
+    ['', 'budget', 'measured', 'rounds', 'limit'],
+    ...verdicts.map(({ what, limit, measured, spread, met }) => [
+      MARKS[String(met) as keyof typeof MARKS],
+      what,
+      measured?.toFixed(2) ?? 'not measured',
+      spread === null ? '' : `${spread[0].toFixed(2)}–${spread[1].toFixed(2)}`,
+      limit,
+    ]),
+  ]);
+}
+
+const MARKS = { true: '✔', false: '✘', null: '?' } as const;
+
+function formatRows(rows: readonly (readonly string[])[]): string {
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
+  const line = (row: readonly string[]) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column]!))
+      .join('  ')
+      .trimEnd();
+  return `${rows.map(line).join('\n')}\n`;
+}

@@ -1,0 +1,54 @@
+/**
+ * One ztunnel data plane with one worker thread for one pod, without a control plane: what it would have sent is in
+ * the JSON file that the only argument names. A process of its own, so that its time and memory can be read.
+ */
+import { readFileSync } from 'node:fs';
+import { NetworkNamespace } from '../../packages/ztunnel/src/capture/netns.ts';
+import { installRedirection } from '../../packages/ztunnel/src/capture/redirection.ts';
+import { DataPlane } from '../../packages/ztunnel/src/data-plane/data-plane.ts';
+import type { CapturedPod } from '../../packages/ztunnel/src/data-plane/protocol.ts';
+import type { TestCertificate } from '../fixtures/certificates.ts';
+
+/** What the bench writes into the file. */
+export interface ZtunnelProcessConfig {
+  readonly pod: CapturedPod;
+  readonly namespacePath: string;
+  /** Serialised `istio.workload.Address` messages, base64. */
+  readonly addresses: readonly { readonly name: string; readonly body: string }[];
+  /** By SPIFFE identity. */
+  readonly certificates: Readonly<Record<string, TestCertificate>>;
+}
+
+const config = JSON.parse(readFileSync(process.argv[2]!, 'utf8')) as ZtunnelProcessConfig;
+const dataPlane = new DataPlane({
+  threads: 1,
+  config: {
+    network: '',
+    trustDomain: 'cluster.local',
+    logFormat: 'plain',
+    logLevels: 'info',
+    drainDeadlineMs: 1000,
+    poolMaxStreams: 100,
+    poolIdleMs: 300_000,
+    preserveSource: true,
+  },
+  onCertificateNeeded: (identity) => {
+    const certificate = config.certificates[identity];
+    if (certificate === undefined) throw new Error(`no certificate for ${identity}`);
+    dataPlane.updateCertificate(identity, { kind: 'available', certificate });
+  },
+  onThreadLost: (error) => {
+    throw error;
+  },
+});
+dataPlane.applyAddresses({
+  resources: config.addresses.map(({ name, body }) => ({
+    name,
+    body: Uint8Array.from(Buffer.from(body, 'base64')),
+  })),
+  removed: [],
+});
+await dataPlane.startPod(config.pod, NetworkNamespace.open(config.namespacePath).fd);
+await installRedirection(config.namespacePath, { bypassInbound: false });
+// Otherwise nothing but the worker keeps this process alive, and the bench's end must end it.
+process.stdin.resume().once('end', () => process.exit(0));
