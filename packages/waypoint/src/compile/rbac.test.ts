@@ -1,0 +1,96 @@
+import { RBACSchema } from '@aquifer/wire/gen/envoy/config/rbac/v3_pb';
+import { fromJson, type JsonValue } from '@bufbuild/protobuf';
+import { describe, expect, test } from 'vitest';
+import { type AuthorizationInput, compileAuthorization } from './rbac.ts';
+
+const input: AuthorizationInput = {
+  method: 'GET',
+  authority: 'Shop.test',
+  path: '/items/1',
+  header: (name) => (name === 'x-tenant' ? 'a' : null),
+  query: () => null,
+  peerPrincipal: 'spiffe://cluster.local/ns/shop/sa/web',
+  sourceIp: '10.0.0.7',
+  destinationIp: '10.96.0.1',
+  destinationPort: 80,
+};
+
+function filter(action: 'ALLOW' | 'DENY', policy: JsonValue) {
+  const rules = fromJson(RBACSchema, { action, policies: { 'ns[a]-policy[b]-rule[0]': policy } });
+  return compileAuthorization(rules, 'rules');
+}
+
+const anyone = [{ any: true }];
+const peer = (regex: string) => [
+  { filterState: { key: 'io.istio.peer_principal', stringMatch: { safeRegex: { regex } } } },
+];
+
+describe('a request', () => {
+  test('that a DENY matches is refused by that policy', () => {
+    const deny = filter('DENY', {
+      permissions: [{ urlPath: { path: { prefix: '/items' } } }],
+      principals: anyone,
+    });
+    expect(deny(input)).toBe('ns[a]-policy[b]-rule[0]');
+    expect(deny({ ...input, path: '/other' })).toBeNull();
+  });
+
+  test('that no ALLOW matches is refused by none', () => {
+    const allow = filter('ALLOW', {
+      permissions: [{ any: true }],
+      principals: peer('.*/ns/shop/.*'),
+    });
+    expect(allow(input)).toBeNull();
+    expect(allow({ ...input, peerPrincipal: 'spiffe://cluster.local/ns/far/sa/web' })).toBe('none');
+    expect(allow({ ...input, peerPrincipal: '' })).toBe('none');
+  });
+
+  test.for<[string, JsonValue, boolean]>([
+    ['its method', { header: { name: ':method', stringMatch: { exact: 'GET' } } }, true],
+    [
+      'its host in any case',
+      { header: { name: ':authority', stringMatch: { exact: 'shop.TEST', ignoreCase: true } } },
+      true,
+    ],
+    ['a header', { header: { name: 'x-tenant', stringMatch: { suffix: 'a' } } }, true],
+    [
+      'the absence of a header',
+      { notRule: { header: { name: 'x-other', presentMatch: true } } },
+      true,
+    ],
+    ['the dialled port', { destinationPort: 80 }, true],
+    ['another port', { destinationPort: 81 }, false],
+    [
+      'both of two rules',
+      { andRules: { rules: [{ destinationPort: 80 }, { destinationPort: 81 }] } },
+      false,
+    ],
+    [
+      'one of two rules',
+      { orRules: { rules: [{ destinationPort: 80 }, { destinationPort: 81 }] } },
+      true,
+    ],
+  ])('is matched by %s', ([, permission, expected]) => {
+    const allow = filter('ALLOW', { permissions: [permission], principals: anyone });
+    expect(allow(input) === null).toBe(expected);
+  });
+
+  test('is matched by the address it came from', () => {
+    const range = { addressPrefix: '10.0.0.0', prefixLen: 24 };
+    const allow = filter('ALLOW', {
+      permissions: [{ any: true }],
+      principals: [{ directRemoteIp: range }],
+    });
+    expect(allow(input)).toBeNull();
+    expect(allow({ ...input, sourceIp: '10.0.1.7' })).toBe('none');
+  });
+});
+
+test('a policy that cannot be enforced names the field', () => {
+  const metadata = { filter: 'x', path: [{ key: 'k' }], value: { stringMatch: { exact: 'v' } } };
+  expect(() =>
+    filter('DENY', { permissions: [{ any: true }], principals: [{ metadata }] }),
+  ).toThrow(
+    'rules.policies[ns[a]-policy[b]-rule[0]].principals[0]: principal metadata is not supported',
+  );
+});

@@ -1,0 +1,196 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { type AddressInfo, connect, createServer as createTcpServer } from 'node:net';
+import { text } from 'node:stream/consumers';
+import {
+  ConnectListener,
+  expectSans,
+  hboneSecureContext,
+  openTunnel,
+  splice,
+  type Tunnel,
+} from '@aquifer/hbone';
+import { ClientConnection } from '@aquifer/http';
+import { formatIdentity } from '@aquifer/model';
+import { ClusterSchema } from '@aquifer/wire/gen/envoy/config/cluster/v3_pb';
+import { ClusterLoadAssignmentSchema } from '@aquifer/wire/gen/envoy/config/endpoint/v3_pb';
+import { ListenerSchema } from '@aquifer/wire/gen/envoy/config/listener/v3_pb';
+import { type DescMessage, fromJson, type JsonValue, toBinary } from '@bufbuild/protobuf';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { TestAuthority } from '../../../test/fixtures/certificates.ts';
+import {
+  clusters,
+  endpoints,
+  mainInternal,
+  TYPES,
+} from '../../../test/fixtures/waypoint-config.ts';
+import { DataPlane } from './data-plane/data-plane.ts';
+import type { ResourceKind } from './data-plane/resources.ts';
+
+/** A whole data plane: a client's tunnel in, policies and routes, a tunnel with its own identity out. */
+const WAYPOINT = 'spiffe://cluster.local/ns/shop/sa/waypoint';
+const CLIENT = 'spiffe://cluster.local/ns/shop/sa/client';
+const SERVER = 'spiffe://cluster.local/ns/shop/sa/server';
+const SERVER_IP = '127.0.0.3';
+const VIP = '10.96.0.10';
+
+let authority: TestAuthority;
+let dataPlane: DataPlane;
+let tunnel: Tunnel;
+let hbonePort: number;
+const inboundPeers: string[] = [];
+const cleanup = new AsyncDisposableStack();
+
+function apply(kind: ResourceKind, schema: DescMessage, values: readonly JsonValue[]) {
+  const resources = values.map((value) => {
+    const message = fromJson(schema, value, { registry: TYPES });
+    const { name = '', clusterName = '' } = message as unknown as Record<string, string>;
+    return { name: name || clusterName, body: toBinary(schema, message) };
+  });
+  return dataPlane.apply(kind, { resources, removed: [] });
+}
+
+/** The node proxy of the server: takes tunnels on 15008 and hands them to the application. */
+async function startServerSide(): Promise<void> {
+  const app = createServer((request, response) => {
+    response.end(`${request.method} ${request.url} ${request.headers['x-version'] ?? ''}`);
+  }).listen(0, SERVER_IP);
+  await once(app, 'listening');
+  cleanup.defer(() => void app.close());
+  const appPort = (app.address() as AddressInfo).port;
+  const listener = new ConnectListener({
+    certificate: authority.issue(SERVER),
+    trustDomain: 'cluster.local',
+    onHandshakeFailed: () => undefined,
+    onConnect: (request) => {
+      inboundPeers.push(formatIdentity(request.peer.identity));
+      const upstream = connect({ port: appPort, host: SERVER_IP, allowHalfOpen: true });
+      upstream.once('connect', () => {
+        void splice(request.accept(), upstream, {
+          received: () => undefined,
+          sent: () => undefined,
+        });
+      });
+    },
+  });
+  listener.server.listen(15_008, SERVER_IP);
+  await once(listener.server, 'listening');
+  cleanup.defer(() => listener.abort());
+}
+
+async function freePort(): Promise<number> {
+  const server = createTcpServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  return port;
+}
+
+beforeAll(async () => {
+  authority = new TestAuthority();
+  await startServerSide();
+  hbonePort = await freePort();
+  dataPlane = new DataPlane({
+    threads: 1,
+    config: {
+      trustDomain: 'cluster.local',
+      baggage: '',
+      hbonePort,
+      bindsListeners: false,
+      logFormat: 'plain',
+      logLevels: 'error',
+    },
+    onThreadLost: (error) => {
+      throw error;
+    },
+  });
+  dataPlane.setCertificate(authority.issue(WAYPOINT));
+  expect(apply('cluster', ClusterSchema, clusters())).toEqual([]);
+  expect(apply('endpoints', ClusterLoadAssignmentSchema, endpoints(SERVER_IP))).toEqual([]);
+  expect(apply('listener', ListenerSchema, [mainInternal(VIP)])).toEqual([]);
+  await dataPlane.listen();
+  const secureContext = hboneSecureContext(authority.issue(CLIENT));
+  const socket = connect({ port: hbonePort, host: '127.0.0.1' });
+  tunnel = await openTunnel(socket, { secureContext, verifyPeer: expectSans([WAYPOINT]) });
+});
+
+afterAll(async () => {
+  tunnel.abort();
+  await dataPlane.stop();
+  await cleanup.disposeAsync();
+  authority[Symbol.dispose]();
+});
+
+async function ask(head: string): Promise<string> {
+  const { stream } = await tunnel.connect(`${VIP}:80`, { forwarded: 'for="10.244.1.7:4000"' });
+  stream.end(`${head}\r\nHost: cart\r\nConnection: close\r\n\r\n`);
+  return text(stream);
+}
+
+describe('a request through the waypoint', () => {
+  test('reaches an endpoint by a tunnel that carries the waypoint identity', async () => {
+    expect(await ask('GET /items HTTP/1.1')).toMatch(/^HTTP\/1.1 200 OK[\s\S]*GET \/items $/);
+    expect(inboundPeers.at(-1)).toBe(WAYPOINT);
+  });
+
+  test('is refused by a policy on the client identity with 403', async () => {
+    const answer = await ask('DELETE /items HTTP/1.1');
+    expect(answer).toMatch(/^HTTP\/1.1 403 Forbidden/);
+    expect(answer).toMatch(/RBAC: access denied$/);
+  });
+
+  test('to a port that nothing is configured for is answered 404 on the tunnel', async () => {
+    await expect(tunnel.connect(`${VIP}:81`, {})).rejects.toThrow('http status: 404');
+    await expect(tunnel.connect('10.96.9.9:80', {})).rejects.toThrow('http status: 404');
+  });
+
+  test('that is no HTTP ends that connection only', async () => {
+    const { stream } = await tunnel.connect(`${VIP}:80`, {});
+    stream.end('nonsense\r\n\r\n');
+    expect(await text(stream)).toMatch(/^HTTP\/1.1 400/);
+    expect(await ask('GET / HTTP/1.1')).toMatch(/^HTTP\/1.1 200/);
+  });
+
+  test('shares its upstream connection with the one before it', async () => {
+    const before = inboundPeers.length;
+    const { stream } = await tunnel.connect(`${VIP}:80`, {});
+    const client = new ClientConnection(stream);
+    for (let i = 0; i < 5; i++) await once200(client);
+    expect(inboundPeers.length - before).toBeLessThanOrEqual(1);
+  });
+});
+
+function once200(client: ClientConnection): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const listener = {
+      onHead: ({ status }: { status: number }) =>
+        status === 200 || reject(new Error(String(status))),
+      onData: () => undefined,
+      onEnd: resolve,
+      onFailure: ({ message }: { message: string }) => reject(new Error(message)),
+      onDrain: () => undefined,
+    };
+    const head = { method: 'GET', target: '/', headers: ['host', 'cart'] };
+    client.request(head, { kind: 'none' }, { listener, isUpgrade: false }).end();
+  });
+}
+
+test('a listener that cannot be served is named and the last good one keeps serving', async () => {
+  const broken = {
+    ...(mainInternal(VIP) as object),
+    filterChains: [{ name: 'x', filters: [] }],
+  } as JsonValue;
+  const rejected = apply('listener', ListenerSchema, [broken]);
+  expect(rejected[0]?.name).toBe('main_internal');
+  expect(rejected[0]?.reason).toContain('names filter chain');
+  expect(await ask('GET /still HTTP/1.1')).toContain('GET /still');
+});
+
+test('finished requests are counted by code, source and destination', async () => {
+  await ask('GET /counted HTTP/1.1');
+  const series = await dataPlane.metrics();
+  const ok = series.find(({ code }) => code === 200);
+  expect(ok?.source.principal).toBe(CLIENT);
+  expect(ok?.destination?.workload).toBe('cart-1');
+  expect(series.some(({ code }) => code === 403)).toBe(true);
+});
