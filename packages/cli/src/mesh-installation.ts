@@ -2,8 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { AppsV1Api, type KubernetesObject } from '@kubernetes/client-node';
-import { parseAllDocuments } from 'yaml';
+import { AppsV1Api, type KubernetesObject, loadAllYaml } from '@kubernetes/client-node';
 import { apiStatus, type Cluster } from './cluster.ts';
 import { CliError } from './errors.ts';
 
@@ -28,10 +27,8 @@ export async function applyManifests(cluster: Cluster, path: string): Promise<nu
 }
 
 async function readObjects(file: string): Promise<KubernetesObject[]> {
-  const documents = parseAllDocuments(await readFile(file, 'utf8'));
-  return documents
-    .map((document) => document.toJS() as KubernetesObject)
-    .filter((object) => object !== null);
+  // Not a plain YAML parser: the client drops fields such as `enum` from objects that it did not parse itself.
+  return loadAllYaml(await readFile(file, 'utf8'));
 }
 
 async function applyOne(cluster: Cluster, object: KubernetesObject, file: string): Promise<void> {
