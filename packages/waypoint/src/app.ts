@@ -27,6 +27,9 @@ export interface Waypoint {
   readonly failed: Promise<never>;
 }
 
+/** Share of the drain deadline in which new connections are still accepted. */
+const ANNOUNCED_SHARE = 0.4;
+
 const CERTIFICATE = 'certificate';
 const CONFIGURATION = 'configuration';
 
@@ -47,6 +50,8 @@ export async function startWaypoint(config: WaypointConfig, log: Logger): Promis
   return {
     failed: failed.promise,
     drain: async () => {
+      // Peers learn that this instance goes away while it still serves: until then they keep coming here.
+      if (!isStatic) await delay(config.drainDeadlineMs * ANNOUNCED_SHARE);
       source.stop();
       await dataPlane.drain();
       await untilIdle(dataPlane, config.drainDeadlineMs);

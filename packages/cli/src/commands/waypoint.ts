@@ -13,6 +13,7 @@ const WAYPOINT_FOR = 'istio.io/waypoint-for';
 const USE_WAYPOINT = 'istio.io/use-waypoint';
 const DATAPLANE_MODE = 'istio.io/dataplane-mode';
 const REVISION = 'istio.io/rev';
+const POLL_MS = 300;
 
 interface ApplyOptions {
   readonly namespace?: string;
@@ -75,6 +76,15 @@ async function apply(context: CliContext, cluster: Cluster, options: ApplyOption
   checkEnrolment(labels, namespace, options);
   await cluster.apply(waypointGateway(namespace, options));
   context.stdout.write(`✅ waypoint ${namespace}/${options.name} applied\n`);
+  const gateway = { namespace, name: options.name };
+  if (options.enrollNamespace || options.wait) {
+    const timeoutMs = parseDuration(options.waypointTimeout);
+    // Traffic that is sent to a waypoint never bypasses it, so it is not sent there before it serves.
+    await context.progress.step(
+      `waypoint ${namespace}/${options.name} is programmed and ready`,
+      () => waitUntilReady(cluster, gateway, timeoutMs),
+    );
+  }
   if (options.enrollNamespace) {
     await enrol(cluster, namespace, options.name);
     context.stdout.write(
@@ -85,12 +95,6 @@ async function apply(context: CliContext, cluster: Cluster, options: ApplyOption
     context.stdout.write(
       `Warning: namespace ${namespace} is not enrolled in ambient. Traffic does not reach the waypoint until you run:\n` +
         `  kubectl label namespace ${namespace} ${DATAPLANE_MODE}=ambient\n`,
-    );
-  }
-  if (options.wait) {
-    const timeoutMs = parseDuration(options.waypointTimeout);
-    await context.progress.step(`waypoint ${namespace}/${options.name} is programmed`, () =>
-      waitUntilProgrammed(cluster, { namespace, name: options.name }, timeoutMs),
     );
   }
 }
@@ -151,27 +155,47 @@ function waypointGateway(namespace: string, options: ApplyOptions) {
   };
 }
 
-async function waitUntilProgrammed(
+async function waitUntilReady(
   cluster: Cluster,
-  gateway: { readonly namespace: string; readonly name: string },
+  gateway: GatewayName,
   timeoutMs: number,
 ): Promise<void> {
   const deadlineMs = Date.now() + timeoutMs;
   let last = 'no status was written';
   while (Date.now() < deadlineMs) {
-    const object = (await cluster.custom.getNamespacedCustomObject({
-      ...GATEWAYS,
-      ...gateway,
-    })) as Gateway;
-    const programmed = object.status?.conditions?.find(({ type }) => type === 'Programmed');
-    if (programmed?.status === 'True') return;
-    if (programmed !== undefined) last = `${programmed.reason}: ${programmed.message}`;
-    await delay(500);
+    const problem = await notReadyBecause(cluster, gateway);
+    if (problem === null) return;
+    last = problem;
+    await delay(POLL_MS);
   }
   throw new CliError(
     `timed out while waiting for waypoint ${gateway.namespace}/${gateway.name}: ${last}`,
     `see: kubectl describe gateway -n ${gateway.namespace} ${gateway.name}`,
   );
+}
+
+interface GatewayName {
+  readonly namespace: string;
+  readonly name: string;
+}
+
+/** Null when the Gateway is programmed and a pod of it is ready. */
+async function notReadyBecause(cluster: Cluster, gateway: GatewayName): Promise<string | null> {
+  const object = (await cluster.custom.getNamespacedCustomObject({
+    ...GATEWAYS,
+    ...gateway,
+  })) as Gateway;
+  const programmed = object.status?.conditions?.find(({ type }) => type === 'Programmed');
+  if (programmed === undefined) return 'no status was written';
+  if (programmed.status !== 'True') return `${programmed.reason}: ${programmed.message}`;
+  const { items } = await cluster.core.listNamespacedPod({
+    namespace: gateway.namespace,
+    labelSelector: `gateway.networking.k8s.io/gateway-name=${gateway.name}`,
+  });
+  const isReady = items.some(({ status }) =>
+    status?.conditions?.some(({ type, status: value }) => type === 'Ready' && value === 'True'),
+  );
+  return isReady ? null : 'no pod of the waypoint is ready';
 }
 
 function parseDuration(text: string): number {

@@ -56,6 +56,7 @@ function route(
     workloads?: Workload[];
     source?: Workload;
     random?: number;
+    avoid?: Set<string>;
   } = {},
 ) {
   const {
@@ -69,6 +70,7 @@ function route(
     originalDst: { ip, port: Number(port) },
     network: '',
     random: () => options.random ?? 0,
+    avoid: options.avoid ?? new Set(),
   });
 }
 
@@ -172,6 +174,16 @@ describe('outbound', () => {
     });
     expect(route('10.96.0.1:80', options('strict', [far]))).toMatchObject({ kind: 'deny' });
   });
+});
+
+test('an endpoint that failed is taken again only when there is no other', () => {
+  const other = aWorkload({ name: 'other', addresses: ['10.0.0.8'], services: [SERVER_KEY] });
+  const avoid = new Set([server.uid]);
+  const workloads = [client, server, other];
+  expect(route('10.96.0.1:80', { workloads, avoid })).toMatchObject({
+    nextHop: { ip: '10.0.0.8' },
+  });
+  expect(route('10.96.0.1:80', { avoid })).toMatchObject({ nextHop: { ip: '10.0.0.2' } });
 });
 
 describe('inbound', () => {

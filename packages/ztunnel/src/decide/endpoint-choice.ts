@@ -15,6 +15,8 @@ export interface EndpointRequest {
   readonly mode: 'standard' | 'waypoint';
   /** A number in [0, 1). */
   readonly random: () => number;
+  /** Uids of workloads to take only if there is no other. */
+  readonly avoid: ReadonlySet<string>;
 }
 
 interface Candidate extends ChosenEndpoint {
@@ -38,7 +40,9 @@ export function chooseEndpoint(
     });
     if (candidate !== null) candidates.push(candidate);
   }
-  return pickWeighted(keepBestRanked(candidates), request.random);
+  const fresh = candidates.filter(({ workload }) => !request.avoid.has(workload.uid));
+  const eligible = fresh.length > 0 ? fresh : candidates;
+  return pickWeighted(keepBestRanked(eligible), request.random);
 }
 
 function toCandidate(

@@ -15,6 +15,8 @@ export interface OutboundConnection {
   readonly network: string;
   /** A number in [0, 1), for weighted choices. */
   readonly random: () => number;
+  /** Uids of workloads that failed a moment ago: taken only if there is no other. */
+  readonly avoid: ReadonlySet<string>;
 }
 
 /** Where the bytes go. `service` is what the caller addressed, if it was a service. */
@@ -58,12 +60,13 @@ function decideService(
   const waypoint = chooseWaypoint(service, connection.random);
   if (waypoint !== null) return viaWaypoint(view, connection, { waypoint, service });
   if (service.loadBalancing?.mode === 'passthrough') return passthrough(connection);
-  const { source, originalDst, random } = connection;
+  const { source, originalDst, random, avoid } = connection;
   const chosen = chooseEndpoint(view, service, {
     source,
     port: originalDst.port,
     mode: 'standard',
     random,
+    avoid,
   });
   if (chosen === null) {
     return deny(`no healthy upstream: ${formatSocketAddress(originalDst)}`);
@@ -98,10 +101,10 @@ function chooseWaypoint(service: Service, random: () => number): GatewayAddress 
 
 function viaWaypoint(
   view: WorkloadView,
-  { source, originalDst, random }: OutboundConnection,
+  { source, originalDst, random, avoid }: OutboundConnection,
   { waypoint, service }: { readonly waypoint: GatewayAddress; readonly service: Service | null },
 ): OutboundDecision {
-  const hop = resolveWaypoint(view, waypoint, { source, aimedAt: originalDst.ip, random });
+  const hop = resolveWaypoint(view, waypoint, { source, aimedAt: originalDst.ip, random, avoid });
   if (!hop.ok) return deny(hop.error);
   const { workload: destination, nextHop, expectedSans } = hop.value;
   if (destination.network !== source.network)

@@ -15,7 +15,12 @@ export interface WaypointHop {
 export function resolveWaypoint(
   view: WorkloadView,
   reference: GatewayAddress,
-  context: { readonly source: Workload; readonly aimedAt: string; readonly random: () => number },
+  context: {
+    readonly source: Workload;
+    readonly aimedAt: string;
+    readonly random: () => number;
+    readonly avoid: ReadonlySet<string>;
+  },
 ):
   | { readonly ok: true; readonly value: WaypointHop }
   | { readonly ok: false; readonly error: string } {

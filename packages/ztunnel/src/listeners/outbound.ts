@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
 import { expectSans, HboneError, openTunnel, splice, type TunnelPool } from '@aquifer/hbone';
 import { canonicalIpAddress, formatIdentity, type Workload } from '@aquifer/model';
 import {
@@ -12,10 +13,18 @@ import {
 import { dialInPod, originalDestination } from '../capture/sockets.ts';
 import { PROXY_PORTS } from '../decide/inbound-route.ts';
 import { decideOutbound, type OutboundDecision } from '../decide/outbound-route.ts';
-import { copyOutcome, failureOutcome } from '../errors.ts';
-import { ConnectionRecord, logEarlyDeny } from '../telemetry/connection-record.ts';
+import { copyOutcome, failureOutcome, IdentityError } from '../errors.ts';
+import {
+  ConnectionRecord,
+  logEarlyDeny,
+  type RecordedConnection,
+} from '../telemetry/connection-record.ts';
 import { acceptPlain } from './plain-listener.ts';
 import type { PodContext, PodListener } from './pod-context.ts';
+
+/** Connects to a service are tried on another endpoint while no byte has been sent. */
+const MAX_ATTEMPTS = 3;
+const RETRY_AFTER_MS = 50;
 
 type Route = Exclude<OutboundDecision, { kind: 'deny' }>;
 type HboneRoute = Extract<OutboundDecision, { kind: 'hbone' }>;
@@ -44,15 +53,22 @@ async function handleOutbound(
   if (isSelfCall(originalDst)) return refuse('attempted recursive call to ourselves');
   const source = await context.workload();
   if (source === null) return refuse('failed to fetch information about local workload');
-  const { network } = context;
-  const decision = decideOutbound(context.store, {
-    source,
-    originalDst,
-    network,
-    random: Math.random,
-  });
-  if (decision.kind === 'deny') return refuse(decision.reason);
-  await proxy(socket, { client, originalDst, source, decision }, { context, pool });
+  const tried = new Set<string>();
+  for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
+    const decision = decideOutbound(context.store, {
+      source,
+      originalDst,
+      network: context.network,
+      random: Math.random,
+      avoid: tried,
+    });
+    if (decision.kind === 'deny') return refuse(decision.reason);
+    if (decision.destination !== null) tried.add(decision.destination.uid);
+    const mayRetry = attempt < MAX_ATTEMPTS && decision.service !== null && !socket.destroyed;
+    const call = { client, originalDst, source, decision, mayRetry };
+    if ((await proxy(socket, call, { context, pool })) !== 'try-again') return;
+    await delay(attempt * RETRY_AFTER_MS);
+  }
 }
 
 interface OutboundCall {
@@ -60,44 +76,62 @@ interface OutboundCall {
   readonly originalDst: SocketAddress;
   readonly source: Workload;
   readonly decision: Route;
+  /** Another endpoint may be tried, because the caller aimed at a service. */
+  readonly mayRetry: boolean;
 }
 
+/** Each attempt has its own record. `try-again` only if no byte of the caller was passed on. */
 async function proxy(
   socket: Socket,
   call: OutboundCall,
   { context, pool }: { readonly context: PodContext; readonly pool: TunnelPool },
-): Promise<void> {
-  const { client, originalDst, source, decision } = call;
-  const isHbone = decision.kind === 'hbone';
-  using record = new ConnectionRecord(
-    {
-      reporter: 'source',
-      client,
-      dst: decision.nextHop,
-      hboneAuthority: isHbone ? decision.authority : null,
-      source,
-      sourceIdentity: isHbone ? source : null,
-      destination: decision.destination,
-      service: decision.service,
-      isMutualTls: isHbone,
-    },
-    context.record,
-  );
-  using _tracked = context.tracker.trackOutbound({
-    src: formatSocketAddress(client),
-    originalDst: formatSocketAddress(originalDst),
-    actualDst: formatSocketAddress(decision.nextHop),
-    protocol: isHbone ? 'HBONE' : 'TCP',
-  });
+): Promise<'done' | 'try-again'> {
+  using record = new ConnectionRecord(describeCall(call), context.record);
+  using _tracked = trackCall(call, context);
   let upstream: Duplex;
   try {
     upstream = await connectUpstream(call, context, pool);
   } catch (error) {
     record.close(failureOutcome(error));
+    if (call.mayRetry && isWorthRetrying(error)) return 'try-again';
     socket.resetAndDestroy();
-    return;
+    return 'done';
   }
   record.close(copyOutcome(await splice(socket, upstream, record)));
+  return 'done';
+}
+
+function describeCall({ client, source, decision }: OutboundCall): RecordedConnection {
+  const isHbone = decision.kind === 'hbone';
+  return {
+    reporter: 'source',
+    client,
+    dst: decision.nextHop,
+    hboneAuthority: isHbone ? decision.authority : null,
+    source,
+    sourceIdentity: isHbone ? source : null,
+    destination: decision.destination,
+    service: decision.service,
+    isMutualTls: isHbone,
+  };
+}
+
+function trackCall(
+  { client, originalDst, decision }: OutboundCall,
+  context: PodContext,
+): Disposable {
+  return context.tracker.trackOutbound({
+    src: formatSocketAddress(client),
+    originalDst: formatSocketAddress(originalDst),
+    actualDst: formatSocketAddress(decision.nextHop),
+    protocol: decision.kind === 'hbone' ? 'HBONE' : 'TCP',
+  });
+}
+
+/** An answer of the peer is final; so is a peer that stayed silent for the whole connect timeout. */
+function isWorthRetrying(error: unknown): boolean {
+  if (!(error instanceof HboneError)) return !(error instanceof IdentityError);
+  return error.code !== 'HB_REFUSED_STATUS' && error.code !== 'HB_CONNECT_TIMEOUT';
 }
 
 function connectUpstream(
