@@ -1,4 +1,10 @@
-import { createLogger, describeProblems, EXIT_BAD_CONFIG, parseEnv } from '@aquifer/runtime';
+import {
+  createLogger,
+  describeProblems,
+  EXIT_BAD_CONFIG,
+  keepCompiledCode,
+  parseEnv,
+} from '@aquifer/runtime';
 import { startControlPlane } from './app.ts';
 import { CONTROL_PLANE_KEYS } from './config.ts';
 import { KubernetesApi } from './ingest/kubernetes-api.ts';
@@ -22,6 +28,7 @@ try {
   const api = KubernetesApi.fromEnvironment(process.env);
   const running = await startControlPlane({ config, api, log, signal: abort.signal });
   log.info('control plane is listening', running.ports);
+  keepCompiledCode();
   await stopping;
   log.info('control plane is stopping');
   await running.stop();

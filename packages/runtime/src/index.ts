@@ -1,3 +1,4 @@
+export { keepCompiledCode } from './compile-cache.ts';
 export type { ConfigKey, ConfigOf, ConfigProblem, ConfigSchema, EnvSource } from './config.ts';
 export {
   booleanKey,

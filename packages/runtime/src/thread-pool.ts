@@ -1,4 +1,5 @@
 import { parentPort, Worker } from 'node:worker_threads';
+import { keepCompiledCode } from './compile-cache.ts';
 
 type ToThread =
   | { readonly kind: 'tell'; readonly message: unknown }
@@ -84,6 +85,7 @@ export function serveThread<Message, Question, Event>(handlers: {
   readonly onQuestion: (question: Question) => unknown;
 }): (event: Event) => void {
   const send = (message: FromThread): void => parentPort?.postMessage(message);
+  keepCompiledCode();
   parentPort?.on('message', (message: ToThread) => {
     if (message.kind === 'tell') {
       handlers.onMessage(message.message as Message);

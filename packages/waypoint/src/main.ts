@@ -2,6 +2,7 @@ import {
   createLogger,
   describeProblems,
   EXIT_BAD_CONFIG,
+  keepCompiledCode,
   terminationSignal,
 } from '@aquifer/runtime';
 import { startWaypoint } from './app.ts';
@@ -16,6 +17,7 @@ const { logFormat: format, logLevels: levels } = config.value;
 const log = createLogger('waypoint', { format, levels });
 const waypoint = await startWaypoint(config.value, log);
 log.info('started', { threads: config.value.threads });
+keepCompiledCode();
 
 const signal = await Promise.race([terminationSignal(), waypoint.failed]);
 log.info('draining', { signal });

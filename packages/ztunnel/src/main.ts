@@ -2,6 +2,7 @@ import {
   createLogger,
   describeProblems,
   EXIT_BAD_CONFIG,
+  keepCompiledCode,
   terminationSignal,
 } from '@aquifer/runtime';
 import { startZtunnel } from './app.ts';
@@ -16,6 +17,7 @@ const { logFormat: format, logLevels: levels } = config.value;
 const log = createLogger('ztunnel', { format, levels });
 const ztunnel = await startZtunnel(config.value, log);
 log.info('started', { node: config.value.nodeName, threads: config.value.threads });
+keepCompiledCode();
 
 const signal = await Promise.race([terminationSignal(), ztunnel.failed]);
 log.info('draining', { signal });

@@ -1,3 +1,4 @@
+import { keepCompiledCode } from '@aquifer/runtime';
 import { startEchoServer } from './echo-server.ts';
 import { ownIdentity } from './identity.ts';
 
@@ -12,6 +13,7 @@ const server = await startEchoServer({
   failFirst: Number(env.FAIL_FIRST ?? 0),
   identity: ownIdentity(env),
 });
+keepCompiledCode();
 console.log(`echo: HTTP on ${server.httpPort}, TCP on ${server.tcpPort}`);
 
 /** A client that holds its connection longer than this is cut off. Milliseconds. */
