@@ -1,22 +1,15 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import type { Gateway } from '@aquifer/model/resources';
 import { ClusterSchema } from '@aquifer/wire/gen/envoy/config/cluster/v3_pb';
 import { ClusterLoadAssignmentSchema } from '@aquifer/wire/gen/envoy/config/endpoint/v3_pb';
 import { ListenerSchema } from '@aquifer/wire/gen/envoy/config/listener/v3_pb';
-import {
-  createRegistry,
-  type DescFile,
-  type DescMessage,
-  fromBinary,
-  toJson,
-} from '@bufbuild/protobuf';
-import { StringValueSchema } from '@bufbuild/protobuf/wkt';
+import { type DescMessage, fromBinary, toJson } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
-import { deriveGatewayStatus } from '../../gateways/gateway-status.ts';
-import { applyChanges, type ClusterState, clusterStateOf } from '../../ingest/cluster-state.ts';
 import type { ResourceMap } from '../resource.ts';
-import { Deriver } from '../snapshot.ts';
-import type { WaypointConfig } from './waypoint-configs.ts';
+import {
+  deriveWaypoint,
+  messageRegistry,
+  readRecorded,
+  recordedObjects,
+} from './recorded-waypoint.fixture.ts';
 
 /**
  * Recordings of Istio's control plane (test/fixtures/golden/l7). Compared is everything but
@@ -24,22 +17,6 @@ import type { WaypointConfig } from './waypoint-configs.ts';
  * - the TLS of sidecars in outbound clusters (`tlsMode-istio`): sidecars are not spoken to yet;
  * - the deliberate differences listed at each case.
  */
-const GOLDEN = new URL('../../../../../test/fixtures/golden/l7/', import.meta.url);
-const GENERATED = new URL('../../../../wire/src/gen/', import.meta.url);
-const SETTINGS = {
-  clusterId: 'Kubernetes',
-  clusterDomain: 'cluster.local',
-  trustDomain: 'cluster.local',
-  rootNamespace: 'istio-system',
-  systemNamespace: 'istio-system',
-  excludeNamespaces: ['kube-system'],
-};
-const CLASS = {
-  kind: 'GatewayClass',
-  metadata: { name: 'istio-waypoint' },
-  spec: { controllerName: 'istio.io/mesh-controller' },
-};
-
 type Json = Readonly<Record<string, unknown>> & { readonly name?: unknown };
 
 interface Recording {
@@ -48,39 +25,7 @@ interface Recording {
   readonly Listener: Json;
 }
 
-/** Every message that an Any may hold. */
-const files = readdirSync(GENERATED, { recursive: true, encoding: 'utf8' })
-  .filter((name) => name.endsWith('_pb.ts'))
-  .map(async (name) => (await import(new URL(name, GENERATED).href)) as Record<string, unknown>);
-const registry = createRegistry(
-  StringValueSchema,
-  ...(await Promise.all(files)).flatMap((exports) => Object.values(exports).filter(isFile)),
-);
-
-function isFile(value: unknown): value is DescFile {
-  return (value as { kind?: unknown }).kind === 'file';
-}
-
-function read(name: string, file: string): unknown {
-  return JSON.parse(readFileSync(new URL(`${name}/${file}`, GOLDEN), 'utf8'));
-}
-
-function recordedState(name: string): ClusterState {
-  const state = clusterStateOf([...(read(name, 'objects.json') as { kind: string }[]), CLASS]);
-  const changes = [...state.Gateway].map((gateway) => {
-    const { namespace = '', name: own = '' } = gateway.metadata;
-    const status = deriveGatewayStatus(gateway, state, SETTINGS) as unknown as Gateway['status'];
-    return { namespace, name: own, object: { ...gateway, status } };
-  });
-  return applyChanges(state, { Gateway: changes });
-}
-
-function derive(name: string): WaypointConfig {
-  const deriver = new Deriver(SETTINGS, (key, error) => {
-    throw new Error(`${key}: ${error}`, { cause: error });
-  });
-  return deriver.derive(recordedState(name)).waypointConfigs.get('shop/waypoint')!;
-}
+const registry = await messageRegistry();
 
 function toRecordedJson(schema: DescMessage, resources: ResourceMap): Json {
   const entries = [...resources.values()].map(({ name, bytes }) => {
@@ -141,8 +86,8 @@ test.for([
   '07-gamma-status',
   '23-authz-waypoint',
 ])('serves the recorded configuration of %s', (name) => {
-  const recorded = read(name, 'xds-waypoint.json') as Recording;
-  const served = derive(name);
+  const recorded = readRecorded<Recording>(name, 'xds-waypoint.json');
+  const served = deriveWaypoint(recordedObjects(name));
   expect(toRecordedJson(ClusterSchema, served.clusters)).toEqual(comparable(recorded.Cluster));
   expect(toRecordedJson(ClusterLoadAssignmentSchema, served.endpoints)).toEqual(
     comparable(recorded.ClusterLoadAssignment),

@@ -58,7 +58,8 @@ export function mainListener(scope: WaypointScope, workloadAddresses: readonly s
     listenerSpecifier: { case: 'internalListener', value: {} },
     listenerFilters: [ORIGINAL_DST_FILTER, httpInspector(services, workloadAddresses.length > 0)],
     filterChains: [...chains, ...directChains(scope)],
-    ...(ranges.length > 0 && { filterChainMatcher: byDestination(ranges) }),
+    // Never absent, even without a range: chains without a matcher would all match everything.
+    filterChainMatcher: byDestination(ranges),
   });
 }
 

@@ -1,0 +1,76 @@
+import type { AuthorizationRule } from '@aquifer/model/resources';
+import { PolicySchema } from '@aquifer/wire/gen/envoy/config/rbac/v3_pb';
+import { create, toJson } from '@bufbuild/protobuf';
+import { expect, test } from 'vitest';
+import { type RuleContext, rbacPolicy } from './rbac-rule.ts';
+
+const ANY = { andRules: { rules: [{ any: true }] } };
+const ANYONE = { andIds: { ids: [{ any: true }] } };
+const NEVER = { notId: { any: true } };
+
+function convert(
+  rule: AuthorizationRule,
+  protocol: RuleContext['protocol'],
+  action: RuleContext['action'],
+): unknown {
+  const policy = rbacPolicy(rule, { namespace: 'shop', protocol, action });
+  return policy === null ? null : toJson(PolicySchema, create(PolicySchema, policy));
+}
+
+const GET: AuthorizationRule = { to: [{ operation: { methods: ['GET'] } }] };
+
+test('on a TCP chain an ALLOW rule on HTTP never holds, and a DENY rule holds without it', () => {
+  expect(convert(GET, 'tcp', 'ALLOW')).toBeNull();
+  expect(convert(GET, 'tcp', 'DENY')).toEqual({ permissions: [ANY], principals: [ANYONE] });
+});
+
+test('a condition with an unknown key makes an ALLOW rule useless, and a DENY rule wider', () => {
+  const rule: AuthorizationRule = { when: [{ key: 'no.such.key', values: ['x'] }] };
+  expect(convert(rule, 'http', 'ALLOW')).toBeNull();
+  expect(convert(rule, 'http', 'DENY')).toEqual({ permissions: [ANY], principals: [ANYONE] });
+});
+
+test('a rule without conditions holds for everything', () => {
+  expect(convert({}, 'http', 'ALLOW')).toEqual({ permissions: [ANY], principals: [ANYONE] });
+});
+
+test('ports in `when` restrict every operation of the rule', () => {
+  const rule: AuthorizationRule = {
+    to: [{ operation: { methods: ['GET'] } }, { operation: { ports: ['81'] } }],
+    when: [{ key: 'destination.port', values: ['80'] }],
+  };
+  const port = { orRules: { rules: [{ destinationPort: 80 }] } };
+  expect(convert(rule, 'http', 'ALLOW')).toMatchObject({
+    permissions: [
+      { andRules: { rules: [expect.anything(), port] } },
+      { andRules: { rules: [{ orRules: { rules: [{ destinationPort: 81 }] } }, port] } },
+    ],
+  });
+});
+
+const peer = (stringMatch: object) => ({
+  filterState: { key: 'io.istio.peer_principal', stringMatch },
+});
+
+test.for([
+  {
+    source: { principals: ['*/sa/a.b'] },
+    id: peer({ safeRegex: { regex: 'spiffe://.*/sa/a\\.b' } }),
+  },
+  { source: { principals: ['td/ns/x/*'] }, id: peer({ prefix: 'spiffe://td/ns/x/' }) },
+  { source: { namespaces: ['prod-*'] }, id: peer({ safeRegex: { regex: '.*/ns/prod-.*/.*' } }) },
+  {
+    source: { serviceAccounts: ['web'] },
+    id: peer({ safeRegex: { regex: 'spiffe://.+/ns/shop/(.+/|)sa/web(/.+)?' } }),
+  },
+  {
+    source: { ipBlocks: ['2001:db8::/32'] },
+    id: { directRemoteIp: { addressPrefix: '2001:db8::', prefixLen: 32 } },
+  },
+  { source: { ipBlocks: ['10.0.0.0/33'] }, id: NEVER },
+  { source: { requestPrincipals: ['*'] }, id: NEVER },
+])('a source with $source is matched by $id', ({ source, id }) => {
+  expect(convert({ from: [{ source }] }, 'http', 'DENY')).toMatchObject({
+    principals: [{ andIds: { ids: [{ orIds: { ids: [id] } }] } }],
+  });
+});

@@ -1,0 +1,81 @@
+/** Test fixture: the recordings of waypoints (test/fixtures/golden/l7) as cluster states, and what is derived of them. */
+import { readdirSync, readFileSync } from 'node:fs';
+import type { Gateway } from '@aquifer/model/resources';
+import { createRegistry, type DescFile, type Registry } from '@bufbuild/protobuf';
+import { StringValueSchema } from '@bufbuild/protobuf/wkt';
+import { deriveGatewayStatus } from '../../gateways/gateway-status.ts';
+import { applyChanges, type ClusterState, clusterStateOf } from '../../ingest/cluster-state.ts';
+import { Deriver } from '../snapshot.ts';
+import type { WaypointConfig } from './waypoint-configs.ts';
+
+const GOLDEN = new URL('../../../../../test/fixtures/golden/l7/', import.meta.url);
+const GENERATED = new URL('../../../../wire/src/gen/', import.meta.url);
+const SETTINGS = {
+  clusterId: 'Kubernetes',
+  clusterDomain: 'cluster.local',
+  trustDomain: 'cluster.local',
+  rootNamespace: 'istio-system',
+  systemNamespace: 'istio-system',
+  excludeNamespaces: ['kube-system'],
+};
+const CLASS = {
+  kind: 'GatewayClass',
+  metadata: { name: 'istio-waypoint' },
+  spec: { controllerName: 'istio.io/mesh-controller' },
+};
+
+/** The parts of any object that tests look at. */
+export interface TestObject {
+  readonly kind: string;
+  readonly metadata: { readonly namespace?: string; readonly name: string };
+  readonly spec?: unknown;
+}
+
+/** A file of a recording. */
+export function readRecorded<T>(name: string, file: string): T {
+  return JSON.parse(readFileSync(new URL(`${name}/${file}`, GOLDEN), 'utf8')) as T;
+}
+
+/** The objects of a recording. */
+export function recordedObjects(name: string): TestObject[] {
+  return readRecorded<TestObject[]>(name, 'objects.json');
+}
+
+/** A state of the objects in which every waypoint is ready. */
+export function readyState(objects: readonly TestObject[]): ClusterState {
+  const state = clusterStateOf([...objects, CLASS]);
+  const changes = [...state.Gateway].map((gateway) => {
+    const { namespace = '', name = '' } = gateway.metadata;
+    const status = deriveGatewayStatus(gateway, state, SETTINGS) as unknown as Gateway['status'];
+    return { namespace, name, object: { ...gateway, status } };
+  });
+  return applyChanges(state, { Gateway: changes });
+}
+
+/** Throws whatever a derivation throws. */
+export function newDeriver(): Deriver {
+  return new Deriver(SETTINGS, (key, error) => {
+    throw new Error(`${key}: ${error}`, { cause: error });
+  });
+}
+
+/** What `shop/waypoint` is served. */
+export function deriveWaypoint(objects: readonly TestObject[]): WaypointConfig {
+  return newDeriver().derive(readyState(objects)).waypointConfigs.get('shop/waypoint')!;
+}
+
+/** Every message that an Any may hold, to show configuration as JSON. */
+export async function messageRegistry(): Promise<Registry> {
+  const names = readdirSync(GENERATED, { recursive: true, encoding: 'utf8' });
+  const modules = names
+    .filter((name) => name.endsWith('_pb.ts'))
+    .map(async (name) => (await import(new URL(name, GENERATED).href)) as Record<string, unknown>);
+  const files = (await Promise.all(modules)).flatMap((exports) =>
+    Object.values(exports).filter(isFile),
+  );
+  return createRegistry(StringValueSchema, ...files);
+}
+
+function isFile(value: unknown): value is DescFile {
+  return (value as { kind?: unknown }).kind === 'file';
+}

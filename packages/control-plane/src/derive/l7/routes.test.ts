@@ -1,0 +1,155 @@
+import { ListenerSchema } from '@aquifer/wire/gen/envoy/config/listener/v3_pb';
+import { type JsonObject, toJson } from '@bufbuild/protobuf';
+import { expect, test } from 'vitest';
+import {
+  deriveWaypoint,
+  messageRegistry,
+  recordedObjects,
+  type TestObject,
+} from './recorded-waypoint.fixture.ts';
+
+const registry = await messageRegistry();
+const BASE = recordedObjects('05-gamma-filters').filter(({ kind }) => kind !== 'HTTPRoute');
+const CART = { group: '', kind: 'Service', name: 'cart', port: 80 };
+const TO_CART = { backendRefs: [{ name: 'cart', port: 80 }] };
+
+type Json = JsonObject & { readonly name?: string };
+
+function httpRoute(rules: unknown, namespace = 'shop', parent: object = CART): TestObject {
+  const spec = { parentRefs: [parent], rules };
+  return { kind: 'HTTPRoute', metadata: { namespace, name: 'r' }, spec };
+}
+
+/** The routes of cart's port, as JSON. */
+function routesOf(...objects: TestObject[]): Json[] {
+  const { listeners } = deriveWaypoint([...BASE, ...objects]);
+  const main = toJson(ListenerSchema, listeners.get('main_internal')!.value, { registry });
+  const text = JSON.stringify(main, (key, value) => {
+    if (key !== 'filterChains') return value;
+    return value.find(
+      ({ name }: Json) => name === 'inbound-vip|80|http|cart.shop.svc.cluster.local',
+    );
+  });
+  const [manager] = JSON.parse(text).filterChains.filters;
+  return manager.typedConfig.routeConfig.virtualHosts[0].routes;
+}
+
+function onlyRoute(rule: object): Json {
+  const [route] = routesOf(httpRoute([rule]));
+  return route!;
+}
+
+const rewrite = (value: string, replacePrefixMatch: string) => ({
+  ...TO_CART,
+  matches: [{ path: { type: 'PathPrefix', value } }],
+  filters: [
+    {
+      type: 'URLRewrite',
+      urlRewrite: { path: { type: 'ReplacePrefixMatch', replacePrefixMatch } },
+    },
+  ],
+});
+const redirect = (requestRedirect: object) => ({
+  filters: [{ type: 'RequestRedirect', requestRedirect }],
+});
+
+test.for([
+  {
+    what: 'retries codes, and with any stanza also resets, backing off from the given delay',
+    rule: { ...TO_CART, retry: { codes: [503], attempts: 3, backoff: '100ms' } },
+    expected: {
+      timeout: '0s',
+      retryPolicy: {
+        numRetries: 3,
+        retriableStatusCodes: [503],
+        retryBackOff: { baseInterval: '0.100s' },
+        retryOn:
+          'connect-failure,refused-stream,unavailable,cancelled,reset,retriable-status-codes',
+      },
+    },
+  },
+  {
+    what: 'bounds each attempt and the whole where both timeouts are set',
+    rule: { ...TO_CART, retry: {}, timeouts: { request: '1m5s', backendRequest: '500ms' } },
+    expected: { timeout: '65s', retryPolicy: { numRetries: 2, perTryTimeout: '0.500s' } },
+  },
+  {
+    what: 'does not retry with zero attempts',
+    rule: { ...TO_CART, retry: { attempts: 0 }, timeouts: { backendRequest: '2s' } },
+    expected: { timeout: '2s' },
+    absent: 'retryPolicy',
+  },
+  {
+    what: 'replaces the root prefix without losing the slash',
+    rule: rewrite('/', '/xyz'),
+    expected: { regexRewrite: { pattern: { regex: '^/(.*)' }, substitution: '/xyz/\\1' } },
+  },
+  {
+    what: 'replaces a prefix by another',
+    rule: rewrite('/foo/', '/xyz/'),
+    expected: { prefixRewrite: '/xyz' },
+    absent: 'regexRewrite',
+  },
+])('a route $what', ({ rule, expected, absent = 'directResponse' }) => {
+  const { route } = onlyRoute(rule);
+  expect(route).toMatchObject(expected);
+  expect(route).not.toHaveProperty(absent);
+});
+
+test.for([
+  {
+    what: 'to the well-known port of its scheme',
+    given: { scheme: 'https', port: 443 },
+    port: undefined,
+  },
+  { what: 'to another port', given: { scheme: 'https', port: 8443 }, port: 8443 },
+])('a redirect $what says the port only if it must', ({ given, port }) => {
+  const { redirect: found } = onlyRoute(redirect(given));
+  expect(found).toEqual({
+    schemeRedirect: 'https',
+    responseCode: 'FOUND',
+    ...(port !== undefined && { portRedirect: port }),
+  });
+});
+
+test('a filter that nothing here can run answers 500 instead of being skipped', () => {
+  const filters = [{ type: 'ExtensionRef', extensionRef: { group: 'x', kind: 'T', name: 't' } }];
+  expect(onlyRoute({ ...TO_CART, filters })).toMatchObject({ directResponse: { status: 500 } });
+});
+
+test('filters of one backend change the requests of that backend only', () => {
+  const requestHeaderModifier = { set: [{ name: 'X-To', value: 'stock' }], remove: ['x-old'] };
+  const stock = {
+    name: 'stock',
+    port: 80,
+    weight: 3,
+    filters: [{ type: 'RequestHeaderModifier', requestHeaderModifier }],
+  };
+  const { route, requestHeadersToAdd } = onlyRoute({
+    backendRefs: [{ name: 'cart', port: 80 }, stock],
+  });
+  expect(requestHeadersToAdd).toBeUndefined();
+  expect(route).toMatchObject({
+    weightedClusters: {
+      clusters: [
+        { name: 'inbound-vip|80|http|cart.shop.svc.cluster.local', weight: 1 },
+        {
+          name: 'inbound-vip|80|http|stock.shop.svc.cluster.local',
+          weight: 3,
+          requestHeadersToAdd: [{ header: { key: 'x-to', value: 'stock' } }],
+          requestHeadersToRemove: ['x-old'],
+        },
+      ],
+    },
+  });
+});
+
+test.for([
+  {
+    what: 'of a namespace that owns neither',
+    route: httpRoute([TO_CART], 'far', { ...CART, namespace: 'shop' }),
+  },
+  { what: 'for another port', route: httpRoute([TO_CART], 'shop', { ...CART, port: 81 }) },
+])('a route $what leaves the default route', ({ route }) => {
+  expect(routesOf(route).map(({ name }) => name)).toEqual(['default']);
+});

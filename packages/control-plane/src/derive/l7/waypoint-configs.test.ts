@@ -1,0 +1,110 @@
+import type { Pod } from '@aquifer/model/resources';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { applyChanges, type ClusterState } from '../../ingest/cluster-state.ts';
+import { difference } from '../../push/difference.ts';
+import type { ResourceMap } from '../resource.ts';
+import {
+  newDeriver,
+  readyState,
+  recordedObjects,
+  type TestObject,
+} from './recorded-waypoint.fixture.ts';
+import type { WaypointConfigs } from './waypoint-configs.ts';
+
+const RECORDINGS = [
+  '05-gamma-filters',
+  '04-gamma-match-precedence',
+  '07-gamma-status',
+  '23-authz-waypoint',
+];
+const WAYPOINT = 'shop/waypoint';
+
+function keyOf({ kind, metadata }: TestObject): string {
+  return `${kind}/${metadata.namespace}/${metadata.name}`;
+}
+
+/** The recordings share names: the first object of a name stands for all. */
+const OBJECTS: readonly TestObject[] = [
+  ...new Map(
+    RECORDINGS.flatMap(recordedObjects)
+      .toReversed()
+      .map((object) => [keyOf(object), object]),
+  ).values(),
+];
+
+/** Removes what is there and adds what is not. */
+function toggle(state: ClusterState, objects: readonly TestObject[]): ClusterState {
+  let next = state;
+  for (const object of objects) {
+    const { namespace = '', name } = object.metadata;
+    const kind = object.kind as 'Pod';
+    if (next[kind] === undefined) continue;
+    const isThere = next[kind].get(namespace, name) !== undefined;
+    const change = { namespace, name, object: isThere ? null : (object as unknown as Pod) };
+    next = applyChanges(next, { [kind]: [change] });
+  }
+  return next;
+}
+
+function versions(configs: WaypointConfigs): unknown {
+  const flat = (map: ResourceMap) => [...map.values()].map(({ name, version }) => [name, version]);
+  return [...configs].map(([key, { clusters, endpoints, listeners }]) => [
+    key,
+    [clusters, endpoints, listeners].map((map) => Object.fromEntries(flat(map))),
+  ]);
+}
+
+test('after any series of changes a waypoint is served the same as if it were derived anew', () => {
+  const step = fc.array(fc.constantFrom(...OBJECTS), { minLength: 1, maxLength: 6 });
+  fc.assert(
+    fc.property(fc.array(step, { minLength: 1, maxLength: 8 }), (steps) => {
+      const deriver = newDeriver();
+      let state = readyState(OBJECTS);
+      deriver.derive(state);
+      for (const objects of steps) {
+        state = toggle(state, objects);
+        const fresh = newDeriver().derive(state).waypointConfigs;
+        expect(versions(deriver.derive(state).waypointConfigs)).toEqual(versions(fresh));
+      }
+    }),
+    { numRuns: 25 },
+  );
+});
+
+test('a pod that changes re-emits the endpoints of its own Services, and nothing else', () => {
+  const deriver = newDeriver();
+  const state = readyState(OBJECTS);
+  const before = deriver.derive(state).waypointConfigs.get(WAYPOINT)!;
+  const pod = state.Pod.get('shop', 'stock-1')!;
+  const object = { ...pod, status: { ...pod.status, podIP: '10.1.0.99', podIPs: [] } };
+  const change = { namespace: 'shop', name: 'stock-1', object };
+  const after = deriver
+    .derive(applyChanges(state, { Pod: [change] }))
+    .waypointConfigs.get(WAYPOINT)!;
+  const { changed, removed } = difference(before.endpoints, after.endpoints);
+  expect(changed.map(({ name }) => name)).toEqual([
+    'inbound-vip|80|http|stock.shop.svc.cluster.local',
+  ]);
+  expect(changed[0]?.sources).toEqual([
+    { kind: 'Service', namespace: 'shop', name: 'stock' },
+    { kind: 'Pod', namespace: 'shop', name: 'stock-1' },
+  ]);
+  expect(removed).toEqual([]);
+  expect(after.clusters).toBe(before.clusters);
+  expect(after.listeners).toBe(before.listeners);
+});
+
+test('a listener names the routes and policies that shaped it', () => {
+  const { listeners } = newDeriver().derive(readyState(OBJECTS)).waypointConfigs.get(WAYPOINT)!;
+  const kinds = listeners.get('main_internal')!.sources.map(({ kind, name }) => `${kind}/${name}`);
+  expect(kinds).toEqual(
+    expect.arrayContaining([
+      'Gateway/waypoint',
+      'Service/cart',
+      'HTTPRoute/b',
+      'AuthorizationPolicy/deny',
+    ]),
+  );
+  expect(kinds).not.toContain('AuthorizationPolicy/selected');
+});

@@ -1,0 +1,88 @@
+import { readFileSync } from 'node:fs';
+import { CLUSTER_TYPE, ENDPOINT_TYPE, LISTENER_TYPE } from '@aquifer/wire';
+import type { DeltaDiscoveryResponse } from '@aquifer/wire/gen/envoy/service/discovery/v3_pb';
+import { expect, test } from 'vitest';
+import { startTestControlPlane } from '../../fixtures/control-plane.ts';
+import type { DeltaClient } from '../../fixtures/delta-client.ts';
+import type { ApiObject } from '../../fixtures/scripted-kubernetes-api.ts';
+
+const RECORDING = new URL(
+  '../../fixtures/golden/l7/05-gamma-filters/objects.json',
+  import.meta.url,
+);
+const CLASS: ApiObject = {
+  apiVersion: 'gateway.networking.k8s.io/v1',
+  kind: 'GatewayClass',
+  metadata: { name: 'istio-waypoint', uid: 'class' },
+  spec: { controllerName: 'istio.io/mesh-controller' },
+};
+const NODE = {
+  id: 'waypoint~10.1.0.9~waypoint-0.shop~shop.svc.cluster.local',
+  metadata: { NAMESPACE: 'shop' },
+};
+const CART = 'inbound-vip|80|http|cart.shop.svc.cluster.local';
+const STOCK = 'inbound-vip|80|http|stock.shop.svc.cluster.local';
+const LISTENERS = ['connect_originate', 'connect_terminate', 'main_internal'];
+
+/** The recorded objects, with the waypoint ready to be bound to. */
+function readyObjects(): ApiObject[] {
+  const objects = JSON.parse(readFileSync(RECORDING, 'utf8')) as ApiObject[];
+  const status = { addresses: [{ type: 'IPAddress', value: '10.96.0.60' }] };
+  return [
+    CLASS,
+    ...objects.map((object) => (object.kind === 'Gateway' ? { ...object, status } : object)),
+  ];
+}
+
+function names({ resources }: DeltaDiscoveryResponse): string[] {
+  return resources.map(({ name }) => name).toSorted();
+}
+
+async function startWaypoint() {
+  const objects = readyObjects();
+  const plane = await startTestControlPlane(objects, ({ tokens }) => {
+    tokens.set('wp', { username: 'system:serviceaccount:shop:waypoint' });
+  });
+  const find = (kind: string, name: string): ApiObject =>
+    objects.find((object) => object.kind === kind && object.metadata.name === name)!;
+  return { plane, find, client: plane.connect('wp') };
+}
+
+async function subscribe(client: DeltaClient, typeUrl: string): Promise<string[]> {
+  client.send({ node: NODE, typeUrl });
+  return names(await client.next());
+}
+
+test('a waypoint gets the clusters, endpoints and listeners of the Services bound to it', async () => {
+  const { client } = await startWaypoint();
+  expect(await subscribe(client, CLUSTER_TYPE)).toEqual(
+    ['connect_originate', 'encap', 'main_internal', CART, STOCK].toSorted(),
+  );
+  expect(await subscribe(client, ENDPOINT_TYPE)).toEqual([CART, STOCK]);
+  expect(await subscribe(client, LISTENER_TYPE)).toEqual(LISTENERS);
+});
+
+test('a pod that moves is sent as endpoints of its Service, a route as a listener', async () => {
+  const { client, find, plane } = await startWaypoint();
+  for (const type of [CLUSTER_TYPE, ENDPOINT_TYPE, LISTENER_TYPE]) await subscribe(client, type);
+  const pod = find('Pod', 'stock-1');
+  const status = {
+    ...(pod.status as object),
+    podIP: '10.1.0.77',
+    podIPs: [{ ip: '10.1.0.77' }],
+  };
+  plane.api.put({ ...pod, status });
+  const moved = await client.next();
+  expect([moved.typeUrl, names(moved)]).toEqual([ENDPOINT_TYPE, [STOCK]]);
+  plane.api.remove(find('HTTPRoute', 'r'));
+  const rerouted = await client.next();
+  expect([rerouted.typeUrl, names(rerouted)]).toEqual([LISTENER_TYPE, ['main_internal']]);
+  await client.silence(200);
+});
+
+test('a pod that is no waypoint gets none of it', async () => {
+  const { client } = await startWaypoint();
+  const node = { ...NODE, id: 'waypoint~10.1.0.11~cart-1.shop~shop.svc.cluster.local' };
+  client.send({ node, typeUrl: LISTENER_TYPE });
+  expect(names(await client.next())).toEqual([]);
+});
