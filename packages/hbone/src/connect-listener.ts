@@ -45,7 +45,7 @@ export interface ConnectRequest {
 }
 
 /** Where a connection that failed came from, and which of our addresses it dialled. */
-export interface FailedPeer {
+interface FailedPeer {
   readonly ip: string;
   readonly port: number;
   readonly localIp: string;

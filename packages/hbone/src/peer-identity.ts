@@ -1,12 +1,5 @@
 import type { X509Certificate } from 'node:crypto';
-import type { TLSSocket } from 'node:tls';
 import { formatIdentity, type Identity, parseIdentity } from '@aquifer/model';
-
-/** The first SPIFFE URI in the leaf certificate that the peer proved to own; null if it has none. */
-export function peerIdentity(socket: TLSSocket): Identity | null {
-  const certificate = socket.getPeerX509Certificate();
-  return certificate === undefined ? null : (spiffeIdentities(certificate)[0] ?? null);
-}
 
 /** SPIFFE identities among the certificate's URI subject alternative names; other names are skipped. */
 export function spiffeIdentities(certificate: X509Certificate): Identity[] {

@@ -86,7 +86,7 @@ function writeAll(bytes: Buffer): void {
   }
 }
 
-export class LogLevels {
+class LogLevels {
   #fallback: number = RANK.info;
   #byScope: ReadonlyMap<string, number> = new Map();
 

@@ -1,15 +1,11 @@
-import {
-  authorize,
-  forward,
-  matchRoute,
-  normalize,
-  redirect,
-  respondDirectly,
-} from './phases/index.ts';
+import { redirect, respondDirectly } from './phases/answer.ts';
+import { authorize } from './phases/authorize.ts';
+import { forward } from './phases/forward.ts';
+import { matchRoute, normalize } from './phases/match.ts';
 import type { HttpRequest } from './request/http-request.ts';
 
 /** Returns true when the request has been answered or sent on, and the phases after it are not for it. */
-export type Phase = (request: HttpRequest) => boolean;
+type Phase = (request: HttpRequest) => boolean;
 
 /**
  * What happens to a request, in this order (spec l7 0.2):

@@ -33,7 +33,7 @@ export type Parsed<T> =
 
 /** Bytes of a head, its final empty line included (spec l7 3.10). */
 export const MAX_HEAD_BYTES: number = 60 * 1024;
-export const MAX_HEADERS = 100;
+const MAX_HEADERS = 100;
 
 const METHOD = /^[A-Z][A-Z0-9_-]{0,31}$/;
 const TARGET = /^[\x21-\x7e\x80-\xff]+$/;

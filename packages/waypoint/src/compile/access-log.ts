@@ -3,7 +3,7 @@ import { FileAccessLogSchema } from '@aquifer/wire/gen/envoy/extensions/access_l
 import { isType, unpack } from './any.ts';
 
 /** One finished request, as its access line needs it. */
-export interface AccessRecord {
+interface AccessRecord {
   readonly startedAt: Date;
   readonly method: string;
   readonly path: string;

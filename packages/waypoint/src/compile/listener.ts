@@ -20,7 +20,7 @@ import { type AuthorizationFilter, compileAuthorization } from './rbac.ts';
 import { compileRoutes, type RouteTable } from './route.ts';
 
 /** What happens to the bytes of a connection. */
-export type Chain = HttpChain | TcpChain;
+type Chain = HttpChain | TcpChain;
 
 export interface HttpChain {
   readonly kind: 'http';

@@ -38,7 +38,7 @@ export interface WeightedTarget {
 }
 
 /** Rewrites the path (query included) of a matched request. */
-export type PathRewrite = (path: string) => string;
+type PathRewrite = (path: string) => string;
 
 export interface ForwardAction {
   readonly kind: 'forward';
@@ -61,7 +61,7 @@ export interface RedirectTo {
   readonly path: PathRewrite | null;
 }
 
-export interface DirectResponse {
+interface DirectResponse {
   readonly kind: 'direct';
   readonly status: number;
   readonly body: string;

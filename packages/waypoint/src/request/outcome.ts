@@ -24,7 +24,7 @@ export const REQUEST_TIMEOUT: LocalReply = reply(
   'UT',
   'upstream_response_timeout',
 );
-export const PER_TRY_TIMEOUT: LocalReply = reply(
+const PER_TRY_TIMEOUT: LocalReply = reply(
   504,
   'upstream request timeout',
   'UT',

@@ -19,7 +19,7 @@ const getsockoptCall = libc.func(
   'int getsockopt(int fd, int level, int option, _Out_ void *value, _Inout_ uint32_t *length)',
 ) as (...args: readonly (number | Buffer | number[])[]) => number;
 
-export const CLONE_NEWNET = 0x40000000;
+const CLONE_NEWNET = 0x40000000;
 export const AF_INET = 2;
 export const AF_INET6 = 10;
 const SOCK_STREAM = 1;
@@ -41,7 +41,7 @@ export const OPTION = {
 } as const;
 
 /** A call that failed, with the C library's error number. */
-export class SystemCallError extends Error {
+class SystemCallError extends Error {
   readonly errno: number;
   constructor(call: string, errno: number) {
     const name = Object.entries(koffi.os.errno).find(([, number]) => number === errno)?.[0];

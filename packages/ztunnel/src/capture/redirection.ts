@@ -27,7 +27,7 @@ export interface RedirectionOptions {
 }
 
 /** nft program that replaces whatever an earlier run left, in one transaction. */
-export function captureRules(options: RedirectionOptions): string {
+function captureRules(options: RedirectionOptions): string {
   const inbound = options.bypassInbound
     ? ''
     : `
@@ -68,14 +68,14 @@ table ${NAT_TABLE} {
  * nft program that captures nothing new. The chains stay, so that connections that are being translated go on until
  * the proxy has let them finish.
  */
-export function releaseRules(): string {
+function releaseRules(): string {
   return `flush chain ${NAT_TABLE} istio-prerouting
 flush chain ${NAT_TABLE} istio-output
 `;
 }
 
 /** nft program that leaves nothing behind; declaring a table first makes its deletion succeed in any case. */
-export function removeTables(): string {
+function removeTables(): string {
   return [NAT_TABLE, MANGLE_TABLE]
     .map((table) => `table ${table} {\n}\ndelete table ${table}\n`)
     .join('');

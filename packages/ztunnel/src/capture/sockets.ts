@@ -17,7 +17,7 @@ import { PROXY_MARK } from './redirection.ts';
 const BACKLOG = 1024;
 const KEEP_ALIVE_MS = 180_000;
 /** TCP connect, socket creation included (spec ztunnel 1.7). */
-export const CONNECT_TIMEOUT_MS = 10_000;
+const CONNECT_TIMEOUT_MS = 10_000;
 
 /** A listening socket inside a pod's namespace, on all its addresses, shared between threads by SO_REUSEPORT. */
 export function listenInPod(namespace: NetworkNamespace, port: number): number {
