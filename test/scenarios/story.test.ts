@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { eventually } from '../fixtures/eventually.ts';
 import { machineTraces, sandboxObstacle } from '../fixtures/sandbox.ts';
 import { captureLink, showsTls13 } from '../story/link-capture.ts';
-import { ALLOW_CLIENT, STRICT } from '../story/manifests.ts';
+import { ALLOW_CLIENT, DENY_DELETE, ROUTE, SERVER_V2, STRICT } from '../story/manifests.ts';
 import { MeshSandbox } from '../story/mesh-sandbox.ts';
 import { type PodInfo, Shop } from '../story/shop.ts';
 
@@ -11,6 +11,7 @@ const obstacle = sandboxObstacle();
 /** Sent as a header, so that it can be looked for on the link. */
 const PLAIN_WORDS = 'these-words-travel-in-plain-text';
 const MARKED = ['-H', `x-words: ${PLAIN_WORDS}`];
+const WAYPOINT = 'gateway.networking.k8s.io/gateway-name=waypoint';
 const CUT_WITHIN_MS = 1_000;
 
 describe.skipIf(obstacle !== null)(`the story${obstacle ? `: ${obstacle}` : ''}`, () => {
@@ -127,6 +128,86 @@ describe.skipIf(obstacle !== null)(`the story${obstacle ? `: ${obstacle}` : ''}`
     const [cut] = await shop.ztunnelLog('node-2', ['closed due to policy change']);
     expect(cut).toContain('policy="shop/only-client"');
     expect(cut).toContain('spiffe://cluster.local/ns/shop/sa/other');
+  });
+
+  test('5. the waypoint becomes programmed and takes the requests of the namespace', async () => {
+    // An L4 policy sees the waypoint as the caller from now on.
+    await sandbox.kubectl.run('delete', 'authorizationpolicy', 'only-client', '-n', 'shop');
+    const apply = ['waypoint', 'apply', '-n', 'shop', '--enroll-namespace', '--wait'];
+    const { code, stderr } = await sandbox.aquifer(apply);
+    expect(stderr).toContain('is programmed');
+    expect(code).toBe(0);
+    const waypoint = await shop.pod(WAYPOINT);
+    await eventually(async () => (await shop.echo('client')).remoteAddress === waypoint.ip);
+    const outbound = await shop.ztunnelLog('node-1', [
+      'sa/client"',
+      `dst.workload="${waypoint.name}"`,
+    ]);
+    expect(outbound.at(-1)).toContain('dst.identity="spiffe://cluster.local/ns/shop/sa/waypoint"');
+  });
+
+  test('5. an application that answers 503 once is not retried by default', async () => {
+    expect(await shop.status('client', '/?failOnce=without-route')).toBe('503');
+  });
+
+  test('5. a route splits 90 to 10 and sends a header match to one version', async () => {
+    await apply(SERVER_V2);
+    await sandbox.kubectl.run(
+      'rollout',
+      'status',
+      '-n',
+      'shop',
+      'deploy/server-v2',
+      '--timeout=60s',
+    );
+    await apply(ROUTE);
+    await eventually(
+      async () => (await shop.versionsOf(20, ['-H', 'x-version: v2'])).get('v2') === 20,
+    );
+    const versions = await shop.versionsOf(400);
+    expect(versions.get('v1')! + versions.get('v2')!).toBe(400);
+    // 40 are expected; more than five standard deviations away is no chance.
+    expect(versions.get('v2')).toBeGreaterThan(10);
+    expect(versions.get('v2')).toBeLessThan(70);
+  });
+
+  test("5. the route's retry hides a backend that answers 503 once", async () => {
+    expect(await shop.status('client', '/?failOnce=with-route')).toBe('200');
+  });
+
+  test('5. an L7 policy answers 403 to what it denies, and only to that', async () => {
+    await apply(DENY_DELETE);
+    const remove = ['-X', 'DELETE'];
+    await eventually(async () => (await shop.status('client', '/items/1', remove)) === '403');
+    expect(await shop.body('client', '/items/1', remove)).toBe('RBAC: access denied');
+    expect(await shop.status('client', '/items/1')).toBe('200');
+    expect(await shop.status('other', '/items/1', remove)).toBe('200');
+  });
+
+  test('5. requests carry on while the waypoint restarts', async () => {
+    const restarting = await shop.requestsWhile('client', async () => {
+      await sandbox.kubectl.run('rollout', 'restart', '-n', 'shop', 'deploy/waypoint');
+      const status = ['rollout', 'status', '-n', 'shop', 'deploy/waypoint', '--timeout=60s'];
+      await sandbox.kubectl.run(...status);
+      await eventually(
+        async () => {
+          const pods = await sandbox.kubectl.run(
+            'get',
+            'pods',
+            '-n',
+            'shop',
+            '-l',
+            WAYPOINT,
+            '-o',
+            'name',
+          );
+          return pods.trim().split('\n').length === 1;
+        },
+        { timeoutMs: 60_000 },
+      );
+    });
+    expect(restarting.failed).toEqual([]);
+    expect(restarting.succeeded).toBeGreaterThan(50);
   });
 
   test('7. without the label open connections and new ones go on, past the mesh', async () => {

@@ -92,6 +92,7 @@ export class Shop {
     }
   }
 
+  /** The one pod with the label `app`, or with another label when the name holds a `=`. */
   async pod(app: string, namespace = 'shop'): Promise<PodInfo> {
     const { items } = await this.kubectl.json<{ items: PodObject[] }>(
       'get',
@@ -99,10 +100,10 @@ export class Shop {
       '-n',
       namespace,
       '-l',
-      `app=${app}`,
+      app.includes('=') ? app : `app=${app}`,
     );
     const pod = items[0];
-    if (pod === undefined) throw new Error(`no pod with app=${app} in ${namespace}`);
+    if (pod === undefined) throw new Error(`no pod of ${app} in ${namespace}`);
     return {
       name: pod.metadata.name,
       uid: pod.metadata.uid,
@@ -130,12 +131,20 @@ export class Shop {
     return (await this.kubectl.exec(namespace, `deploy/${from}`, [...command, url])).stdout;
   }
 
-  async echo(from: string, path = '/', curlArgs: readonly string[] = []): Promise<Echo> {
-    const namespace = namespaceOf(from);
+  /** Body of the answer. Throws with what curl said if there is none. */
+  async body(from: string, path = '/', curlArgs: readonly string[] = []): Promise<string> {
     const command = ['curl', '-sS', '--max-time', '5', ...curlArgs, `http://server.shop${path}`];
-    const { stdout, stderr } = await this.kubectl.exec(namespace, `deploy/${from}`, command);
+    const { stdout, stderr } = await this.kubectl.exec(
+      namespaceOf(from),
+      `deploy/${from}`,
+      command,
+    );
     if (stdout === '') throw new Error(`request from ${from} failed: ${stderr}`);
-    return JSON.parse(stdout) as Echo;
+    return stdout;
+  }
+
+  async echo(from: string, path = '/', curlArgs: readonly string[] = []): Promise<Echo> {
+    return JSON.parse(await this.body(from, path, curlArgs)) as Echo;
   }
 
   /** Waits until the pods are captured, or released. */
