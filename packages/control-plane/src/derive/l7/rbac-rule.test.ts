@@ -34,16 +34,17 @@ test('a rule without conditions holds for everything', () => {
   expect(convert({}, 'http', 'ALLOW')).toEqual({ permissions: [ANY], principals: [ANYONE] });
 });
 
-test('ports in `when` restrict every operation of the rule', () => {
+test('a destination in `when` restricts every operation of the rule', () => {
   const rule: AuthorizationRule = {
     to: [{ operation: { methods: ['GET'] } }, { operation: { ports: ['81'] } }],
-    when: [{ key: 'destination.port', values: ['80'] }],
+    when: [{ key: 'destination.ip', values: ['10.96.0.0/16'] }],
   };
-  const port = { orRules: { rules: [{ destinationPort: 80 }] } };
+  const destination = { addressPrefix: '10.96.0.0', prefixLen: 16 };
+  const inRange = { orRules: { rules: [{ destinationIp: destination }] } };
   expect(convert(rule, 'http', 'ALLOW')).toMatchObject({
     permissions: [
-      { andRules: { rules: [expect.anything(), port] } },
-      { andRules: { rules: [{ orRules: { rules: [{ destinationPort: 81 }] } }, port] } },
+      { andRules: { rules: [expect.anything(), inRange] } },
+      { andRules: { rules: [{ orRules: { rules: [{ destinationPort: 81 }] } }, inRange] } },
     ],
   });
 });

@@ -4,7 +4,7 @@ import type { AuthorizationRule } from '@aquifer/model/resources';
 import type { PolicySchema } from '@aquifer/wire/gen/envoy/config/rbac/v3_pb';
 import type { Init } from './packed.ts';
 import {
-  address,
+  destinationAddress,
   host,
   method,
   NOBODY,
@@ -15,7 +15,9 @@ import {
   port,
   principal,
   requestHeader,
+  serverName,
   serviceAccount,
+  sourceAddress,
 } from './rbac-values.ts';
 
 type PolicyInit = Init<typeof PolicySchema>;
@@ -130,8 +132,8 @@ function convertSource(
     ...httpOnly(tokens, context, unchecked),
     ...principals(source.serviceAccounts, source.notServiceAccounts, account),
     ...principals(source.namespaces, source.notNamespaces, namespace),
-    ...principals(source.remoteIpBlocks, source.notRemoteIpBlocks, address('remoteIp')),
-    ...principals(source.ipBlocks, source.notIpBlocks, address('directRemoteIp')),
+    ...principals(source.remoteIpBlocks, source.notRemoteIpBlocks, sourceAddress('remoteIp')),
+    ...principals(source.ipBlocks, source.notIpBlocks, sourceAddress('directRemoteIp')),
   ];
 }
 
@@ -140,9 +142,15 @@ interface ConvertedCondition {
   readonly principals?: PrincipalInit[];
 }
 
-const CONNECTION_KEYS: Readonly<Record<string, (value: string) => PrincipalInit>> = {
-  'source.ip': address('directRemoteIp'),
-  'remote.ip': address('remoteIp'),
+const DESTINATION_KEYS: Readonly<Record<string, (value: string) => PermissionInit>> = {
+  'destination.ip': destinationAddress,
+  'destination.port': port,
+  'connection.sni': serverName,
+};
+
+const SOURCE_KEYS: Readonly<Record<string, (value: string) => PrincipalInit>> = {
+  'source.ip': sourceAddress('directRemoteIp'),
+  'remote.ip': sourceAddress('remoteIp'),
   'source.namespace': namespace,
   'source.principal': principal,
 };
@@ -152,9 +160,12 @@ function convertCondition(
   context: RuleContext,
   unchecked: Unchecked,
 ): ConvertedCondition {
-  if (key === 'destination.port') return { permissions: permissions(values, notValues, port) };
+  const onDestination = DESTINATION_KEYS[key];
+  if (onDestination !== undefined) {
+    return { permissions: permissions(values, notValues, onDestination) };
+  }
   const onConnection =
-    key === 'source.serviceAccount' ? serviceAccount(context.namespace) : CONNECTION_KEYS[key];
+    key === 'source.serviceAccount' ? serviceAccount(context.namespace) : SOURCE_KEYS[key];
   if (onConnection !== undefined)
     return { principals: principals(values, notValues, onConnection) };
   const onRequest = requestAttribute(key);

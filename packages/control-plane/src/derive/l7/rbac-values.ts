@@ -101,16 +101,34 @@ export function serviceAccount(policyNamespace: string): (value: string) => Prin
   };
 }
 
+/** A CIDR or a single address; null for anything else. */
+function range(value: string): { addressPrefix: string; prefixLen: number } | null {
+  const [text = '', length, ...rest] = value.split('/');
+  const bytes = parseIpAddress(text);
+  const addressPrefix = bytes === null ? null : formatIpAddress(bytes);
+  if (bytes === null || addressPrefix === null || rest.length > 0) return null;
+  const bits = bytes.length * 8;
+  const prefixLen = length === undefined ? bits : /^\d+$/.test(length) ? Number(length) : -1;
+  return prefixLen < 0 || prefixLen > bits ? null : { addressPrefix, prefixLen };
+}
+
 /** `directRemoteIp` is whoever opened the connection, `remoteIp` the client that forwarding headers name. */
-export function address(kind: 'directRemoteIp' | 'remoteIp'): (value: string) => PrincipalInit {
-  return (value) => {
-    const [text = '', length, ...rest] = value.split('/');
-    const bytes = parseIpAddress(text);
-    const bits = (bytes?.length ?? 0) * 8;
-    const prefixLen = length === undefined ? bits : /^\d+$/.test(length) ? Number(length) : -1;
-    const isRange = bytes !== null && rest.length === 0 && prefixLen >= 0 && prefixLen <= bits;
-    const addressPrefix = bytes === null ? null : formatIpAddress(bytes);
-    if (!isRange || addressPrefix === null) return NOBODY;
-    return { identifier: { case: kind, value: { addressPrefix, prefixLen } } };
+export function sourceAddress(
+  kind: 'directRemoteIp' | 'remoteIp',
+): (value: string) => PrincipalInit {
+  return (text) => {
+    const value = range(text);
+    return value === null ? NOBODY : { identifier: { case: kind, value } };
   };
+}
+
+/** Where the connection was going: the dialled address of the Service. */
+export function destinationAddress(text: string): PermissionInit {
+  const value = range(text);
+  return value === null ? NO_PERMISSION : { rule: { case: 'destinationIp', value } };
+}
+
+/** The server name of the client's own TLS. */
+export function serverName(value: string): PermissionInit {
+  return { rule: { case: 'requestedServerName', value: stringMatch(value) } };
 }

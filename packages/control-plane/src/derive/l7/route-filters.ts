@@ -72,7 +72,7 @@ const REDIRECT_CODES: Readonly<Record<number, RedirectCode>> = {
 const WELL_KNOWN_PORTS: Readonly<Record<string, number>> = { http: 80, https: 443 };
 
 /** Null without a RequestRedirect. */
-export function redirectAction(filters: Filters): RedirectInit | null {
+export function redirectAction(filters: Filters, match: HTTPRouteMatch): RedirectInit | null {
   const redirect = filters.find(({ requestRedirect }) => requestRedirect)?.requestRedirect;
   if (redirect === undefined) return null;
   const { scheme, hostname = '', port = 0, path, statusCode = 302 } = redirect;
@@ -84,14 +84,21 @@ export function redirectAction(filters: Filters): RedirectInit | null {
     ...(scheme !== undefined && {
       schemeRewriteSpecifier: { case: 'schemeRedirect' as const, value: scheme },
     }),
-    ...(path !== undefined && { pathRewriteSpecifier: redirectPath(path) }),
+    ...(path !== undefined && { pathRewriteSpecifier: redirectPath(path, match) }),
   };
 }
 
-function redirectPath(path: PathModifier): NonNullable<RedirectInit['pathRewriteSpecifier']> {
-  return path.type === 'ReplaceFullPath'
-    ? { case: 'pathRedirect', value: path.replaceFullPath || '/' }
-    : { case: 'prefixRewrite', value: path.replacePrefixMatch || '/' };
+function redirectPath(
+  path: PathModifier,
+  match: HTTPRouteMatch,
+): NonNullable<RedirectInit['pathRewriteSpecifier']> {
+  if (path.type === 'ReplaceFullPath') {
+    return { case: 'pathRedirect', value: path.replaceFullPath || '/' };
+  }
+  const rewrite = prefixReplacement(path.replacePrefixMatch, match);
+  return rewrite.kind === 'regex'
+    ? { case: 'regexRewrite', value: rewrite.value }
+    : { case: 'prefixRewrite', value: rewrite.value };
 }
 
 /** The URLRewrite, if there is one. */
@@ -108,17 +115,30 @@ export function urlRewrite(filters: Filters, match: HTTPRouteMatch): Partial<Act
 }
 
 function pathRewrite(path: PathModifier, match: HTTPRouteMatch): Partial<ActionInit> {
-  if (path.type === 'ReplaceFullPath') return regexRewrite('/.*', path.replaceFullPath || '/');
-  const replacement = (path.replacePrefixMatch ?? '').replace(/\/+$/, '');
-  const { value: prefix } = pathOf(match);
-  // Envoy replaces the characters of the prefix: without these two, `/` and `` would double or lose a slash.
-  if (replacement === '') return regexRewrite(`^${quoteRegex(prefix)}(/?)(.*)`, '/\\2');
-  if (prefix === '/') return regexRewrite('^/(.*)', `${replacement}/\\1`);
-  return { prefixRewrite: replacement };
+  if (path.type === 'ReplaceFullPath') {
+    return { regexRewrite: substitute('/.*', path.replaceFullPath || '/') };
+  }
+  const rewrite = prefixReplacement(path.replacePrefixMatch, match);
+  return rewrite.kind === 'regex'
+    ? { regexRewrite: rewrite.value }
+    : { prefixRewrite: rewrite.value };
 }
 
-function regexRewrite(regex: string, substitution: string): Partial<ActionInit> {
-  return { regexRewrite: { pattern: { regex }, substitution } };
+function substitute(regex: string, substitution: string) {
+  return { pattern: { regex }, substitution };
+}
+
+/**
+ * Envoy replaces just the characters of the prefix, so the slash between the two parts must be on one side only. A
+ * prefix that is taken away is the one case that characters cannot express.
+ */
+function prefixReplacement(replacement: string | undefined, match: HTTPRouteMatch) {
+  const { value: prefix } = pathOf(match);
+  const trimmed = (replacement ?? '').replace(/\/+$/, '');
+  if (prefix === '/') return { kind: 'prefix' as const, value: `${trimmed}/` };
+  if (trimmed !== '') return { kind: 'prefix' as const, value: trimmed };
+  const value = substitute(`^${quoteRegex(prefix)}(/?)(.*)`, '/\\2');
+  return { kind: 'regex' as const, value };
 }
 
 const PER_MILLION = 1_000_000;

@@ -82,7 +82,7 @@ test.for([
   {
     what: 'replaces the root prefix without losing the slash',
     rule: rewrite('/', '/xyz'),
-    expected: { regexRewrite: { pattern: { regex: '^/(.*)' }, substitution: '/xyz/\\1' } },
+    expected: { prefixRewrite: '/xyz/' },
   },
   {
     what: 'replaces a prefix by another',
@@ -109,6 +109,16 @@ test.for([
     schemeRedirect: 'https',
     responseCode: 'FOUND',
     ...(port !== undefined && { portRedirect: port }),
+  });
+});
+
+test('a redirect that takes a prefix away leaves one slash', () => {
+  const { redirect: found } = onlyRoute({
+    matches: [{ path: { type: 'PathPrefix', value: '/v1.0' } }],
+    ...redirect({ path: { type: 'ReplacePrefixMatch', replacePrefixMatch: '/' } }),
+  });
+  expect(found).toMatchObject({
+    regexRewrite: { pattern: { regex: '^/v1\\.0(/?)(.*)' }, substitution: '/\\2' },
   });
 });
 

@@ -172,7 +172,7 @@ interface RouteTarget {
 function routeAction({ rule, match }: Entry, namespace: string, scope: WaypointScope): RouteTarget {
   const { filters = [] } = rule;
   const headers = headerChanges(filters);
-  const redirect = redirectAction(filters);
+  const redirect = redirectAction(filters, match);
   if (redirect !== null) {
     return { action: { case: 'redirect', value: redirect }, headers, hostname: null };
   }
