@@ -8,7 +8,7 @@ import {
   type DeltaDiscoveryResponse,
 } from '@aquifer/wire/gen/envoy/service/discovery/v3_pb';
 import { create, type JsonObject } from '@bufbuild/protobuf';
-import { Client, type ClientDuplexStream, status } from '@grpc/grpc-js';
+import { Client, type ClientDuplexStream, connectivityState, status } from '@grpc/grpc-js';
 import { Backoff } from './backoff.ts';
 import {
   type ControlPlaneEndpoint,
@@ -34,6 +34,8 @@ export interface DeltaStreamOptions {
   readonly onSynced: () => void;
   readonly onTermination?: (reason: TerminationReason) => void;
   readonly onMessage?: (typeUrl: string, bytes: number) => void;
+  /** How long a connection may take to be ready; default 10 s. */
+  readonly connectTimeoutMs?: number;
 }
 
 /** Why a stream ended, as counted by istio_xds_connection_terminations_total (spec ztunnel 5.5). */
@@ -43,6 +45,8 @@ type Stream = ClientDuplexStream<DeltaDiscoveryRequest, DeltaDiscoveryResponse>;
 
 const METHOD = grpcMethods(AggregatedDiscoveryService).deltaAggregatedResources;
 const RECONNECT_SOON_MS = 10;
+/** An address that swallows packets, such as that of a pod that is gone, would otherwise hold a connect for minutes. */
+const CONNECT_TIMEOUT_MS = 10_000;
 const BACKOFF = { initialMs: 20, maxMs: 15_000 };
 
 /**
@@ -103,7 +107,7 @@ export class DeltaStream {
         METHOD.responseDeserialize,
         callMetadata(endpoint),
       );
-      return await this.#serve(stream);
+      return await this.#serve(client, stream);
     } catch (error) {
       log.warn('control plane is not reachable', {
         address: endpoint.address,
@@ -116,9 +120,14 @@ export class DeltaStream {
     }
   }
 
-  #serve(stream: Stream): Promise<{ reason: TerminationReason; delayMs: number }> {
+  #serve(client: Client, stream: Stream): Promise<{ reason: TerminationReason; delayMs: number }> {
     this.#stream = stream;
     let heard = false;
+    const timer = setTimeout(() => {
+      if (client.getChannel().getConnectivityState(false) !== connectivityState.READY) {
+        stream.cancel();
+      }
+    }, this.#options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS);
     return new Promise((resolve) => {
       stream.on('data', (response: DeltaDiscoveryResponse) => {
         if (!heard)
@@ -126,12 +135,11 @@ export class DeltaStream {
         heard = true;
         this.#receive(stream, response);
       });
-      stream.on('error', (error) => {
-        resolve(this.#afterError(error as Error & { code?: number }, heard));
-      });
-      stream.on('end', () => {
-        this.#backoff.reset();
-        resolve({ reason: 'Complete', delayMs: RECONNECT_SOON_MS });
+      // Every end has a status, also those that are no error.
+      stream.on('error', () => undefined);
+      stream.on('status', ({ code, details }) => {
+        clearTimeout(timer);
+        resolve(this.#afterEnd(code, details, heard));
       });
       for (const state of this.#states) this.#sendInitial(stream, state);
     });
@@ -201,21 +209,24 @@ export class DeltaStream {
     this.#options.onSynced();
   }
 
-  #afterError(
-    error: Error & { code?: number },
+  #afterEnd(
+    code: status,
+    details: string,
     heard: boolean,
   ): { reason: TerminationReason; delayMs: number } {
     const { log, endpoint } = this.#options;
+    if (code === status.OK) {
+      this.#backoff.reset();
+      return { reason: 'Complete', delayMs: RECONNECT_SOON_MS };
+    }
     const isOrdinary =
       heard &&
-      (error.code === status.UNKNOWN ||
-        error.code === status.CANCELLED ||
-        error.code === status.DEADLINE_EXCEEDED);
+      (code === status.UNKNOWN || code === status.CANCELLED || code === status.DEADLINE_EXCEEDED);
     if (isOrdinary) {
-      log.debug('stream ended, reconnecting', { error: error.message });
+      log.debug('stream ended, reconnecting', { error: details });
       return { reason: 'Reconnect', delayMs: RECONNECT_SOON_MS };
     }
-    log.warn('stream failed', { address: endpoint.address, error: error.message });
+    log.warn('stream failed', { address: endpoint.address, error: `${status[code]}: ${details}` });
     return { reason: heard ? 'Error' : 'ConnectionError', delayMs: this.#backoff.next() };
   }
 }
