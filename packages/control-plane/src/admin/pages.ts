@@ -74,6 +74,11 @@ function provenance(publisher: Publisher): unknown {
     ...Object.fromEntries(
       [...snapshot.enrolledPods].map(([node, pods]) => [`enrolledPods/${node}`, pods]),
     ),
+    ...Object.fromEntries(
+      [...snapshot.waypointConfigs].flatMap(([waypoint, config]) =>
+        Object.entries(config).map(([kind, resources]) => [`${kind}/${waypoint}`, resources]),
+      ),
+    ),
   };
   return Object.fromEntries(
     Object.entries(types).map(([type, resources]) => [

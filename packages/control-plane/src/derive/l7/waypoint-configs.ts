@@ -205,7 +205,7 @@ class WorkloadIndex {
         if (list.push(found) === 1) this.#byService.set(key, list);
       }
     }
-    for (const list of this.#byService.values()) list.sort((a, b) => (a.name < b.name ? -1 : 1));
+    for (const list of this.#byService.values()) if (!isSorted(list)) list.sort(byName);
   }
 
   /** Sorted by uid. */
@@ -216,6 +216,15 @@ class WorkloadIndex {
   boundTo({ address }: Waypoint): readonly WorkloadResource[] {
     return this.#bound.filter(({ value }) => value.waypoint === address);
   }
+}
+
+function byName(a: WorkloadResource, b: WorkloadResource): number {
+  return a.name < b.name ? -1 : 1;
+}
+
+/** Pods come sorted, so that most lists need no sorting: 10,000 pods are looked through at each change of one. */
+function isSorted(list: readonly WorkloadResource[]): boolean {
+  return list.every((found, index) => index === 0 || list[index - 1]!.name < found.name);
 }
 
 function isWorkload(found: Resource<Workload | MeshService>): found is WorkloadResource {
