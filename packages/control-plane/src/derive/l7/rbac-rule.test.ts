@@ -24,8 +24,10 @@ test('on a TCP chain an ALLOW rule on HTTP never holds, and a DENY rule holds wi
   expect(convert(GET, 'tcp', 'DENY')).toEqual({ permissions: [ANY], principals: [ANYONE] });
 });
 
-test('a condition with an unknown key makes an ALLOW rule useless, and a DENY rule wider', () => {
-  const rule: AuthorizationRule = { when: [{ key: 'no.such.key', values: ['x'] }] };
+test.for<{ what: string; rule: AuthorizationRule }>([
+  { what: 'an unknown key', rule: { when: [{ key: 'no.such.key', values: ['x'] }] } },
+  { what: 'a bad template', rule: { to: [{ operation: { paths: ['/a', '/{**}/{*}'] } }] } },
+])('$what makes an ALLOW rule useless, and a DENY rule wider', ({ rule }) => {
   expect(convert(rule, 'http', 'ALLOW')).toBeNull();
   expect(convert(rule, 'http', 'DENY')).toEqual({ permissions: [ANY], principals: [ANYONE] });
 });

@@ -6,6 +6,7 @@ import type { Init } from './packed.ts';
 import {
   destinationAddress,
   host,
+  isPath,
   method,
   NOBODY,
   namespace,
@@ -35,7 +36,7 @@ export interface RuleContext {
   readonly action: 'ALLOW' | 'DENY' | 'AUDIT' | 'CUSTOM';
 }
 
-/** What of a rule cannot be checked here: HTTP on a TCP chain, or a condition that has no meaning at a waypoint. */
+/** What of a rule cannot be checked here: HTTP on a TCP chain, an unknown condition, a bad template. */
 class Unchecked {
   isFound = false;
 }
@@ -108,11 +109,13 @@ function convertOperation(
   unchecked: Unchecked,
 ): PermissionInit[] {
   const { hosts, notHosts, methods, notMethods, paths, notPaths, ports, notPorts } = operation;
+  const hasPaths = [...(paths ?? []), ...(notPaths ?? [])].every(isPath);
   const http = [
     ...permissions(hosts, notHosts, host),
     ...permissions(methods, notMethods, method),
-    ...permissions(paths, notPaths, path),
+    ...(hasPaths ? permissions(paths, notPaths, path) : []),
   ];
+  if (!hasPaths) unchecked.isFound = true;
   return [...httpOnly(http, context, unchecked), ...permissions(ports, notPorts, port)];
 }
 

@@ -47,6 +47,15 @@ export function method(value: string): PermissionInit {
   return { rule: { case: 'header', value: headerMatch(':method', value, false) } };
 }
 
+/** Whether a path that is a template is one: operators are whole segments, and none follows `{**}` (spec l7 5.2). */
+export function isPath(value: string): boolean {
+  if (!/[{}]/.test(value)) return true;
+  const segments = value.split('/');
+  const operators = segments.filter((segment) => /[{}*]/.test(segment));
+  const isLast = !operators.slice(0, -1).includes('{**}');
+  return isLast && operators.every((segment) => segment === '{*}' || segment === '{**}');
+}
+
 /** Templates with `{*}` and `{**}` by Envoy's URI template, everything else by the path without its query. */
 export function path(value: string): PermissionInit {
   if (/\{\*\*?\}/.test(value)) {

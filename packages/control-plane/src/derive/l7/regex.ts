@@ -1,4 +1,16 @@
+import { RE2JS } from 're2js';
+
 /** The text as an RE2 pattern that matches just it (Go's regexp.QuoteMeta). */
 export function quoteRegex(text: string): string {
-  return text.replace(/[\\.+*?()|[\]{}^$]/g, '\\$&');
+  return RE2JS.quote(text);
+}
+
+/** Whether RE2 can read the pattern. A proxy would refuse a whole listener for one that it cannot. */
+export function isRegex(pattern: string): boolean {
+  try {
+    RE2JS.compile(pattern);
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -3,6 +3,7 @@
 import type { HTTPRouteMatch } from '@aquifer/model/resources';
 import type { RouteMatchSchema } from '@aquifer/wire/gen/envoy/config/route/v3_pb';
 import type { Init } from './packed.ts';
+import { isRegex } from './regex.ts';
 
 type RouteMatch = Init<typeof RouteMatchSchema>;
 type PathType = NonNullable<NonNullable<HTTPRouteMatch['path']>['type']>;
@@ -52,6 +53,14 @@ export function isCatchAll(match: HTTPRouteMatch): boolean {
   const anyPath = type === 'PathPrefix' ? value === '/' : type !== 'Exact' && value === '.*';
   const { method, headers = [], queryParams = [] } = match;
   return anyPath && method === undefined && headers.length === 0 && queryParams.length === 0;
+}
+
+/** Whether every pattern of the match can be read; one that cannot matches nothing. */
+export function isReadable(match: HTTPRouteMatch): boolean {
+  const { headers = [], queryParams = [] } = match;
+  return [pathOf(match), ...headers, ...queryParams].every(
+    ({ type, value }) => type !== 'RegularExpression' || isRegex(value),
+  );
 }
 
 export function envoyMatch(match: HTTPRouteMatch): RouteMatch {

@@ -127,6 +127,13 @@ test('a filter that nothing here can run answers 500 instead of being skipped', 
   expect(onlyRoute({ ...TO_CART, filters })).toMatchObject({ directResponse: { status: 500 } });
 });
 
+test('a pattern that cannot be read costs its own match, not the listener', () => {
+  const matches = [{ path: { type: 'RegularExpression', value: '/(' } }, { method: 'GET' }];
+  expect(routesOf(httpRoute([{ ...TO_CART, matches }]))).toMatchObject([
+    { match: { headers: [{ name: ':method' }] } },
+  ]);
+});
+
 test('filters of one backend change the requests of that backend only', () => {
   const requestHeaderModifier = { set: [{ name: 'X-To', value: 'stock' }], remove: ['x-old'] };
   const stock = {

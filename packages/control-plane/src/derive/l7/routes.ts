@@ -20,7 +20,7 @@ import {
   redirectAction,
   urlRewrite,
 } from './route-filters.ts';
-import { bySpecificity, envoyMatch, isCatchAll, pathOf } from './route-match.ts';
+import { bySpecificity, envoyMatch, isCatchAll, isReadable, pathOf } from './route-match.ts';
 import {
   type MeshServiceRef,
   objectKey,
@@ -128,7 +128,7 @@ const EVERYTHING: readonly HTTPRouteMatch[] = [{}];
 
 /** Up to the first match that takes every request; what follows it is never reached. */
 function listRoutes(list: RouteList, port: number, scope: WaypointScope): RouteInit[] {
-  const entries = list.routes.flatMap(ruleEntries);
+  const entries = list.routes.flatMap(ruleEntries).filter(({ match }) => isReadable(match));
   entries.sort((a, b) => bySpecificity(a.match, b.match));
   const last = entries.findIndex(({ match }) => isCatchAll(match));
   const reachable = last < 0 ? entries : entries.slice(0, last + 1);
