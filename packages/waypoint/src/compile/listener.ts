@@ -1,11 +1,12 @@
 import { cidrContains } from '@aquifer/model';
-import type { Filter, FilterChain, Listener } from '@aquifer/wire/gen/envoy/config/listener/v3_pb';
+import type { FilterChain, Listener } from '@aquifer/wire/gen/envoy/config/listener/v3_pb';
 import { RBACSchema as HttpRbacSchema } from '@aquifer/wire/gen/envoy/extensions/filters/http/rbac/v3_pb';
 import {
   type HttpConnectionManager,
   HttpConnectionManagerSchema,
   type HttpFilter,
 } from '@aquifer/wire/gen/envoy/extensions/filters/network/http_connection_manager/v3_pb';
+import { RBACSchema as NetworkRbacSchema } from '@aquifer/wire/gen/envoy/extensions/filters/network/rbac/v3_pb';
 import { TcpProxySchema } from '@aquifer/wire/gen/envoy/extensions/filters/network/tcp_proxy/v3_pb';
 import {
   IPMatcherSchema,
@@ -38,6 +39,8 @@ export interface HttpChain {
 export interface TcpChain {
   readonly kind: 'tcp';
   readonly name: string;
+  /** In the order of the filters; empty when nothing is enforced. */
+  readonly authorization: readonly AuthorizationFilter[];
   readonly targets: readonly { readonly cluster: string; readonly weight: number }[];
 }
 
@@ -152,20 +155,21 @@ function compileOnMatch(
 
 /** Null for chains that this proxy serves by itself, such as the HBONE terminator's. */
 function compileChain(filterChain: FilterChain, path: string): Chain | null {
+  const authorization: AuthorizationFilter[] = [];
   for (const [i, filter] of filterChain.filters.entries()) {
-    const any = configOf(filter);
+    const any = filter.configType.value;
     const filterPath = `${path}.filters[${i}]`;
-    if (isType(any, HttpConnectionManagerSchema)) {
+    if (isType(any, NetworkRbacSchema)) {
+      const { rules } = unpack(any, NetworkRbacSchema, filterPath);
+      if (rules !== undefined)
+        authorization.push(compileAuthorization(rules, `${filterPath}.rules`));
+    } else if (isType(any, HttpConnectionManagerSchema)) {
       const manager = unpack(any, HttpConnectionManagerSchema, filterPath);
       return compileHttp(manager, { name: filterChain.name, path: filterPath });
-    }
-    if (isType(any, TcpProxySchema)) {
+    } else if (isType(any, TcpProxySchema)) {
       const { clusterSpecifier } = unpack(any, TcpProxySchema, filterPath);
-      return {
-        kind: 'tcp',
-        name: filterChain.name,
-        targets: tcpTargets(clusterSpecifier, filterPath),
-      };
+      const targets = tcpTargets(clusterSpecifier, filterPath);
+      return { kind: 'tcp', name: filterChain.name, authorization, targets };
     }
   }
   return null;
@@ -236,8 +240,4 @@ function compileHttpFilter(filter: HttpFilter, path: string): AuthorizationFilte
   }
   if (PASSED_OVER.has(filter.name)) return [];
   throw new ConfigProblem(path, `filter ${filter.name} is not supported`);
-}
-
-function configOf(filter: Filter) {
-  return filter.configType.value;
 }

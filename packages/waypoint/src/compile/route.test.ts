@@ -53,13 +53,32 @@ test('the most specific virtual host answers, whatever its place', () => {
 });
 
 test('a route that cannot be served names the field', () => {
-  const withRegex = {
-    match: { prefix: '/' },
-    route: { cluster: 'c', regexRewrite: { substitution: 'x' } },
-  };
+  const regexRewrite = { pattern: { regex: '(' }, substitution: 'x' };
+  const withRegex = { match: { prefix: '/' }, route: { cluster: 'c', regexRewrite } };
   expect(() => routes([{ name: 'v', domains: ['*'], routes: [withRegex] }])).toThrow(
-    'virtual_hosts[0].routes[0].route.regex_rewrite: is not supported',
+    'virtual_hosts[0].routes[0].route.regex_rewrite: "(" is no RE2 expression',
   );
+});
+
+test.for([
+  ['/old/a?b=/old/', '^/old(/?)(.*)', '/\\2', '/a?b=/old/'],
+  ['/price', 'price', '$1', '/$1'],
+  ['/aXa', 'a', 'b', '/bXb'],
+] as const)('%s with %s replaced by %s is %s', ([path, regex, substitution, expected]) => {
+  const table = routes([
+    {
+      name: 'v',
+      domains: ['*'],
+      routes: [
+        {
+          match: { prefix: '/' },
+          route: { cluster: 'c', regexRewrite: { pattern: { regex }, substitution } },
+        },
+      ],
+    },
+  ]);
+  const action = table.find(request(path))?.action;
+  expect(action?.kind === 'forward' && action.pathRewrite?.(path)).toBe(expected);
 });
 
 test('the default policy of the mesh retries failures to connect and leaves a 503 alone', () => {

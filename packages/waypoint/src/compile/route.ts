@@ -7,12 +7,19 @@ import type {
   RouteConfiguration,
   RouteMatch,
   VirtualHost,
+  WeightedCluster_ClusterWeight,
 } from '@aquifer/wire/gen/envoy/config/route/v3_pb';
 import {
   RouteAction_ClusterNotFoundResponseCode as NotFoundCode,
   RedirectAction_RedirectResponseCode as RedirectCode,
 } from '@aquifer/wire/gen/envoy/config/route/v3_pb';
 import { durationMs } from './any.ts';
+import {
+  compileRegexRewrite,
+  type PathRewrite,
+  redirectPath,
+  replaceMatched,
+} from './path-rewrite.ts';
 import { ConfigProblem } from './problem.ts';
 import { compileRetryPolicy, type RetryPolicy } from './retry-policy.ts';
 import {
@@ -35,10 +42,8 @@ export interface WeightedTarget {
   readonly weight: number;
   readonly hostRewrite: string | null;
   readonly requestHeaders: HeaderMutation | null;
+  readonly responseHeaders: HeaderMutation | null;
 }
-
-/** Rewrites the path (query included) of a matched request. */
-type PathRewrite = (path: string) => string;
 
 export interface ForwardAction {
   readonly kind: 'forward';
@@ -273,21 +278,25 @@ function compileTargets(action: RouteAction, path: string): WeightedTarget[] {
   const { clusterSpecifier } = action;
   switch (clusterSpecifier.case) {
     case 'cluster':
-      return [
-        { cluster: clusterSpecifier.value, weight: 1, hostRewrite: null, requestHeaders: null },
-      ];
+      return [{ ...PLAIN_TARGET, cluster: clusterSpecifier.value, weight: 1 }];
     case 'weightedClusters':
-      return clusterSpecifier.value.clusters.map(
-        ({ name, weight, requestHeadersToAdd, hostRewriteSpecifier }) => ({
-          cluster: name,
-          weight: weight ?? 0,
-          hostRewrite: hostRewriteSpecifier.case === undefined ? null : hostRewriteSpecifier.value,
-          requestHeaders: compileMutation([], requestHeadersToAdd),
-        }),
-      );
+      return clusterSpecifier.value.clusters.map(compileTarget);
     case undefined:
       throw new ConfigProblem(path, 'names no cluster');
   }
+}
+
+const PLAIN_TARGET = { hostRewrite: null, requestHeaders: null, responseHeaders: null } as const;
+
+function compileTarget(target: WeightedCluster_ClusterWeight): WeightedTarget {
+  const { hostRewriteSpecifier: host } = target;
+  return {
+    cluster: target.name,
+    weight: target.weight ?? 0,
+    hostRewrite: host.case === undefined ? null : host.value,
+    requestHeaders: compileMutation(target.requestHeadersToRemove, target.requestHeadersToAdd),
+    responseHeaders: compileMutation(target.responseHeadersToRemove, target.responseHeadersToAdd),
+  };
 }
 
 function compilePathRewrite(
@@ -295,22 +304,11 @@ function compilePathRewrite(
   match: RouteMatch | undefined,
   path: string,
 ): PathRewrite | null {
-  if (action.regexRewrite !== undefined)
-    throw new ConfigProblem(`${path}.regex_rewrite`, 'is not supported');
+  if (action.regexRewrite !== undefined) {
+    return compileRegexRewrite(action.regexRewrite, `${path}.regex_rewrite`);
+  }
   if (action.prefixRewrite === '') return null;
   return replaceMatched(match, action.prefixRewrite);
-}
-
-/** Replaces what the route matched by: the prefix, or the whole path. */
-function replaceMatched(match: RouteMatch | undefined, replacement: string): PathRewrite {
-  const specifier = match?.pathSpecifier;
-  const isPrefix = specifier?.case === 'prefix' || specifier?.case === 'pathSeparatedPrefix';
-  const matched = isPrefix ? specifier.value.length : null;
-  return (path) => {
-    const query = path.indexOf('?');
-    const end = query < 0 ? path.length : query;
-    return replacement + path.slice(matched ?? end);
-  };
 }
 
 function compileRedirect(
@@ -335,22 +333,6 @@ function compileRedirect(
     scheme: scheme.case === undefined ? null : scheme.value,
     port: redirect.portRedirect || null,
     path: redirectPath(rewrite, match),
-  };
-}
-
-/** A replaced path keeps the query unless it brings one. */
-function redirectPath(
-  rewrite: RedirectAction['pathRewriteSpecifier'],
-  match: RouteMatch | undefined,
-): PathRewrite | null {
-  if (rewrite.case === undefined || rewrite.value === '') return null;
-  if (rewrite.case === 'prefixRewrite') return replaceMatched(match, rewrite.value);
-  if (rewrite.case === 'regexRewrite')
-    throw new ConfigProblem('redirect.regex_rewrite', 'is not supported');
-  const replacement = rewrite.value;
-  return (path) => {
-    const query = path.indexOf('?');
-    return query < 0 || replacement.includes('?') ? replacement : replacement + path.slice(query);
   };
 }
 

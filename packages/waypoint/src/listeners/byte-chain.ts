@@ -2,6 +2,8 @@ import type { Duplex } from 'node:stream';
 import { splice } from '@aquifer/hbone';
 import type { ClusterManager } from '../clusters/cluster-manager.ts';
 import type { TcpChain } from '../compile/listener.ts';
+import type { AuthorizationInput } from '../compile/rbac.ts';
+import type { ConnectionInfo } from '../request/connection.ts';
 
 const NO_COUNTERS = { received: () => undefined, sent: () => undefined };
 
@@ -9,8 +11,12 @@ const NO_COUNTERS = { received: () => undefined, sent: () => undefined };
 export async function serveTcp(
   stream: Duplex,
   chain: TcpChain,
-  clusters: ClusterManager,
+  { info, clusters }: { readonly info: ConnectionInfo; readonly clusters: ClusterManager },
 ): Promise<void> {
+  if (isRefused(chain, info)) {
+    stream.destroy();
+    return;
+  }
   const name = chooseCluster(chain);
   const host = name === null ? null : (clusters.get(name)?.pick([], 0) ?? null);
   if (host === null) {
@@ -25,6 +31,23 @@ export async function serveTcp(
   } finally {
     host.active -= 1;
   }
+}
+
+/** Bytes have neither method nor path nor headers: rules on those match nothing (spec l7 5.4). */
+function isRefused(chain: TcpChain, { source, client, destination }: ConnectionInfo): boolean {
+  if (chain.authorization.length === 0) return false;
+  const input: AuthorizationInput = {
+    method: '',
+    authority: '',
+    path: '',
+    header: () => null,
+    query: () => null,
+    peerPrincipal: source.principal,
+    sourceIp: client.ip,
+    destinationIp: destination.ip,
+    destinationPort: destination.port,
+  };
+  return chain.authorization.some((filter) => filter(input) !== null);
 }
 
 function chooseCluster({ targets }: TcpChain): string | null {

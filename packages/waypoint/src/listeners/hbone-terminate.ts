@@ -61,7 +61,7 @@ export async function dispatch(
   const chain = http === tcp || (await sniffProtocol(stream)) === 'http1' ? http : tcp;
   if (chain === null) stream.destroy();
   else if (chain.kind === 'http') serveHttp(stream, chain, info, deps);
-  else await serveTcp(stream, chain, deps.config.clusters);
+  else await serveTcp(stream, chain, { info, clusters: deps.config.clusters });
 }
 
 /** The address that the client's own proxy saw, if it said so. */

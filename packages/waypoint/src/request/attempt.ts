@@ -122,6 +122,7 @@ export class Attempt implements ResponseListener {
     const downstream = downstreamFraming(framing, head, headers);
     headers.push('x-envoy-upstream-service-time', String(request.serviceTimeMs));
     setServer(headers, request.connection.chain.serverName);
+    mutate(headers, this.#call.responseHeaders);
     mutate(headers, request.route?.responseHeaders ?? null);
     if (head.status === 101) headers.push('connection', 'Upgrade', 'upgrade', 'websocket');
     request.exchange.respond({ status: head.status, reason: head.reason, headers }, downstream);

@@ -4,7 +4,7 @@ import { getHeader, type HeaderList, setHeader } from '@aquifer/http';
 import type { Cluster } from '../clusters/cluster.ts';
 import type { Host } from '../clusters/host.ts';
 import type { AttemptFailure } from '../compile/retry-policy.ts';
-import type { ForwardAction, WeightedTarget } from '../compile/route.ts';
+import type { ForwardAction, HeaderMutation, WeightedTarget } from '../compile/route.ts';
 import { Attempt } from './attempt.ts';
 import { addRequestHeaders, endToEnd, mutate } from './headers.ts';
 import type { HttpRequest } from './http-request.ts';
@@ -47,6 +47,11 @@ export class UpstreamCall {
 
   start(): void {
     this.#nextAttempt();
+  }
+
+  /** Changes that the chosen backend makes to answers. */
+  get responseHeaders(): HeaderMutation | null {
+    return this.#route.target.responseHeaders;
   }
 
   get framing(): BodyFraming {
