@@ -1,0 +1,91 @@
+/** `npm run demo [-- --keep]`: the story of the README, told on a sandbox of this machine, every claim checked. */
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { machineTraces } from '../fixtures/sandbox.ts';
+import { aquifer } from '../story/kubectl.ts';
+import { Narrator } from './narrator.ts';
+import { Stage } from './stage.ts';
+import * as story from './story.ts';
+
+const INTERRUPTED = 130;
+const { values } = parseArgs({ options: { keep: { type: 'boolean', default: false } } });
+const narrator = new Narrator(process.stdout);
+const stateHome = process.env.XDG_STATE_HOME || join(process.env.HOME || homedir(), '.local/state');
+const kubeconfig = join(process.env.SANDBOX_DATA_DIR || join(stateHome, 'aquifer'), 'kubeconfig');
+
+async function takeDown(): Promise<boolean> {
+  return (await aquifer(process.env, ['sandbox', 'down'])).code === 0;
+}
+
+async function bringUp(): Promise<boolean> {
+  narrator.typed('npx aquifer sandbox up');
+  const { code, stderr } = await aquifer(process.env, ['sandbox', 'up']);
+  narrator.cameBack(stderr);
+  return code === 0;
+}
+
+async function tell(): Promise<void> {
+  const stage = new Stage(narrator, kubeconfig, process.env);
+  const parts: readonly [string, (stage: Stage) => Promise<void>][] = [
+    ['1. Without a mesh', story.withoutMesh],
+    ['2. One label: the same running pods speak HBONE', story.enrolled],
+    ['3. STRICT: only callers with an identity', story.strict],
+    ['4. One service account is allowed', story.authorized],
+    ['5. A waypoint: routes, retries, L7 policy', story.waypoint],
+    ['6. What each mode costs', story.compared],
+    ['7. The label comes off', story.released],
+  ];
+  for (const [title, part] of parts) await narrator.chapter(title, () => part(stage));
+}
+
+function explainKept(): void {
+  process.stdout.write(`
+The sandbox is still running. In another shell:
+  export KUBECONFIG=${kubeconfig}
+  kubectl get pods -A
+  kubectl label namespace shop istio.io/dataplane-mode=ambient
+  kubectl exec -n shop deploy/client -- curl -s http://server.shop/
+  kubectl logs -n istio-system ds/ztunnel
+  npx aquifer ztunnel-config workloads
+  npx aquifer sandbox down        # leaves nothing behind
+`);
+}
+
+async function finish(before: Record<string, unknown>): Promise<void> {
+  if (values.keep) {
+    explainKept();
+    return;
+  }
+  await narrator.chapter('The sandbox goes', async () => {
+    narrator.typed('npx aquifer sandbox down');
+    const isDown = await takeDown();
+    const isSame = JSON.stringify(machineTraces()) === JSON.stringify(before);
+    const what = 'no namespace, link, rule, cgroup, mount, process or file is left behind';
+    narrator.claim(what, isDown && isSame);
+  });
+}
+
+let isInterrupted = false;
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.on(signal, () => {
+    if (isInterrupted) return;
+    isInterrupted = true;
+    process.stdout.write('\ninterrupted: taking the sandbox down …\n');
+    void takeDown().finally(() => process.exit(INTERRUPTED));
+  });
+}
+
+const before = machineTraces();
+await narrator.chapter(
+  'A Kubernetes cluster of two nodes on this machine, with the mesh',
+  async () => {
+    narrator.claim('the sandbox is up', await bringUp());
+  },
+);
+if (narrator.failed.length === 0) {
+  await tell();
+  await finish(before);
+}
+narrator.summary();
+process.exitCode = narrator.failed.length === 0 ? 0 : 1;
