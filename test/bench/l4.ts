@@ -7,7 +7,6 @@ import {
   IPERF_PORT,
   type PairEnvironment,
   type ProxyPair,
-  writeConfig,
 } from './l4-pair.ts';
 import { startZtunnelPair } from './l4-ztunnel.ts';
 import {
@@ -19,6 +18,7 @@ import {
   measureRequests,
 } from './load.ts';
 import { type BenchMachine, type NamespacePair, SERVER_ADDRESS } from './machine.ts';
+import { startOrigin } from './origin.ts';
 import type { Program, Programs } from './programs.ts';
 import { Samples } from './samples.ts';
 
@@ -122,24 +122,13 @@ function addRound(samples: Samples, name: string, round: Round): void {
   samples.add(`${name} down`, round.down.amount / round.down.seconds / 1e6);
 }
 
-/** nginx with a two-byte answer, and iperf3, in the server's namespace. */
+/** What the client's connections lead to: nginx, and iperf3. */
 async function startServers(
   machine: BenchMachine,
   programs: Programs,
   { server }: NamespacePair,
 ): Promise<void> {
-  const config = writeConfig(machine, `nginx-${server}.conf`, originConfig(machine, server));
-  machine.start([programs.paths.get('nginx')!, '-c', config], { namespace: server });
   const iperf = [programs.paths.get('iperf3')!, '-s', '-p', String(IPERF_PORT)];
   machine.start(iperf, { namespace: server });
-  await machine.untilAnswered(server, `http://127.0.0.1:${HTTP_PORT}/`);
-}
-
-function originConfig(machine: BenchMachine, name: string): string {
-  return `daemon off; master_process off; pid ${machine.directory}/${name}.pid; error_log stderr crit;
-events { worker_connections 4096; }
-http {
-  access_log off; keepalive_timeout 600s; keepalive_requests 1000000000;
-  server { listen ${HTTP_PORT} backlog=4096; location / { return 200 "ok"; } }
-}`;
+  await startOrigin({ machine, programs, namespace: server, port: HTTP_PORT });
 }

@@ -56,11 +56,19 @@ export class BenchMachine {
   /** Starts a program that stays; its pid is the program's own. Its errors appear on standard error. */
   start(
     command: readonly string[],
-    options: { readonly namespace?: string; readonly output?: 'pipe' | 'ignore' } = {},
+    options: {
+      readonly namespace?: string;
+      readonly output?: 'pipe' | 'ignore';
+      /** Beside the environment of this process. */
+      readonly env?: Readonly<Record<string, string>>;
+    } = {},
   ): ChildProcess {
-    const { namespace, output = 'ignore' } = options;
+    const { namespace, output = 'ignore', env = {} } = options;
     const [program, ...args] = [...enter(namespace), ...command];
-    const child = spawn(program!, args, { stdio: ['pipe', output, 'inherit'] });
+    const child = spawn(program!, args, {
+      stdio: ['pipe', output, 'inherit'],
+      env: { ...process.env, ...env },
+    });
     child.once('error', (error) => console.error(error.message));
     this.#processes.push(child);
     return child;

