@@ -60,9 +60,13 @@ async function finish(before: Record<string, unknown>): Promise<void> {
   await narrator.chapter('The sandbox goes', async () => {
     narrator.typed('npx aquifer sandbox down');
     const isDown = await takeDown();
-    const isSame = JSON.stringify(machineTraces()) === JSON.stringify(before);
+    const after = machineTraces();
+    const changed = Object.keys(after).filter(
+      (name) => JSON.stringify(after[name]) !== JSON.stringify(before[name]),
+    );
+    if (changed.length > 0) narrator.cameBack(`differs from before: ${changed.join(', ')}`);
     const what = 'no namespace, link, rule, cgroup, mount, process or file is left behind';
-    narrator.claim(what, isDown && isSame);
+    narrator.claim(what, isDown && changed.length === 0);
   });
 }
 

@@ -210,6 +210,18 @@ describe.skipIf(obstacle !== null)(`the story${obstacle ? `: ${obstacle}` : ''}`
     expect(restarting.succeeded).toBeGreaterThan(50);
   });
 
+  test('6. compare prints the four modes side by side', async () => {
+    const { code, stdout, stderr } = await sandbox.aquifer(['compare', 'run', '--duration', '5s']);
+    expect(stderr).not.toContain('✘');
+    expect(code).toBe(0);
+    for (const mode of ['no mesh', 'Envoy sidecars', 'ambient L4', 'ambient + waypoint']) {
+      expect(stdout).toContain(mode);
+    }
+    for (const row of ['proxy CPU', 'proxy memory', 'ratio to sidecars', 'p50', 'p99', 'errors']) {
+      expect(stdout).toContain(row);
+    }
+  });
+
   test('7. without the label open connections and new ones go on, past the mesh', async () => {
     using held = await shop.hold('client');
     const during = await shop.requestsWhile('client', async () => {

@@ -124,6 +124,8 @@ function placedPod(
   settings: EnrolmentSettings,
 ): PlacedPod | null {
   const node = pod.spec?.nodeName ?? '';
+  // Until the kubelet has given it one, there is nothing that could be captured.
+  if (podAddresses(pod).length === 0) return null;
   if (node === '' || !isEnrolled(pod, namespace, settings)) return null;
   return { node, resource: enrolledPodResource(enrolledPod(pod), [refTo(pod)]) };
 }
