@@ -26,6 +26,7 @@ const SYSTEM_PROGRAMS = {
   tcpdump: 'tcpdump',
   curl: 'curl',
   openssl: 'openssl',
+  python3: 'python3',
 };
 
 function step(text) {
