@@ -1,22 +1,21 @@
 import { STATUS_CODES } from 'node:http';
-import {
-  type ClientHttp2Session,
-  type ClientHttp2Stream,
-  connect as connectHttp2,
-} from 'node:http2';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { connect as connectTls, type SecureContext, type TLSSocket } from 'node:tls';
+import {
+  getHeader,
+  type HeaderList,
+  Http2Connection,
+  type Http2Error,
+  type Http2Stream,
+  type Http2StreamListener,
+} from '@aquifer/http';
 import type { Identity } from '@aquifer/model';
 import { HboneError } from './errors.ts';
-import {
-  CONNECTION_WINDOW_BYTES,
-  keepAlive,
-  MAX_FRAME_BYTES,
-  STREAM_WINDOW_BYTES,
-} from './http2-settings.ts';
+import { CLIENT_LIMITS, KEEP_ALIVE } from './http2-settings.ts';
 import { spiffeIdentities } from './peer-identity.ts';
 import { HBONE_ALPN } from './tls.ts';
+import { TunnelStream } from './tunnel-stream.ts';
 
 /** Beyond TCP's own 10 s: a peer that accepts and then stays silent must not hold a caller for ever. */
 const HANDSHAKE_TIMEOUT_MS = 10_000;
@@ -38,90 +37,120 @@ export interface ConnectedStream {
 /** One mTLS HTTP/2 connection to a peer, carrying many CONNECT streams. */
 export class Tunnel {
   readonly peerIdentity: Identity;
-  readonly #session: ClientHttp2Session;
-  #openStreams = 0;
+  readonly #connection: Http2Connection;
+  readonly #closed: Promise<void>;
 
-  constructor(session: ClientHttp2Session, identity: Identity) {
-    this.#session = session;
+  /** `closed` resolves when the connection has ended. */
+  constructor(connection: Http2Connection, identity: Identity, closed: Promise<void>) {
+    this.#connection = connection;
     this.peerIdentity = identity;
+    this.#closed = closed;
   }
 
   get openStreams(): number {
-    return this.#openStreams;
+    return this.#connection.openStreams;
   }
 
   /** False once the peer said GOAWAY, the connection failed, or it was closed here. */
   get isUsable(): boolean {
-    return !this.#session.closed && !this.#session.destroyed;
+    return this.#connection.isOpen;
   }
 
   /** Limit the peer set for concurrent streams. */
   get maxStreams(): number {
-    return this.#session.remoteSettings.maxConcurrentStreams ?? Number.POSITIVE_INFINITY;
+    return this.#connection.maxStreams;
   }
 
   onClose(listener: () => void): void {
-    this.#session.once('close', listener);
+    void this.#closed.then(listener);
   }
 
   /** Resolves when the peer answered 200; any other answer, or none, is an `HboneError`. */
   connect(authority: string, headers: Readonly<Record<string, string>>): Promise<ConnectedStream> {
     return new Promise((resolve, reject) => {
-      const stream = this.#session.request({
-        ':method': 'CONNECT',
-        ':authority': authority,
-        ...headers,
-      });
-      this.#openStreams += 1;
-      stream.once('close', () => {
-        this.#openStreams -= 1;
-      });
-      const onError = (error: Error): void => {
-        reject(
-          new HboneError('HB_HTTP2_FAILED', `http2 error: ${error.message}`, { cause: error }),
-        );
-      };
-      stream.once('error', onError);
-      stream.once('response', (response) => {
-        const status = response[':status'] ?? 0;
-        if (status !== 200) {
-          stream.resume();
-          stream.close();
-          reject(
-            new HboneError(
-              'HB_REFUSED_STATUS',
-              `http status: ${status} ${STATUS_CODES[status] ?? ''}`.trimEnd(),
-              { status },
-            ),
-          );
-          return;
-        }
-        resolve({
-          stream: detached(stream, onError),
-          peerIdentity: this.peerIdentity,
-          header: (name) => (response[name] as string | undefined) ?? null,
-        });
-      });
-      stream.once('close', () => {
-        reject(new HboneError('HB_HTTP2_FAILED', 'http2 error: stream closed before a response'));
-      });
+      const attempt = new ConnectAttempt(this.peerIdentity, { resolve, reject });
+      const list = [
+        ':method',
+        'CONNECT',
+        ':authority',
+        authority,
+        ...Object.entries(headers).flat(),
+      ];
+      try {
+        attempt.stream = this.#connection.request(list, attempt, { isEnd: false });
+      } catch (error) {
+        reject(http2Failure('http2 error', error));
+      }
     });
   }
 
   /** Ends the connection once its streams have finished. */
   close(): void {
-    this.#session.close();
+    this.#connection.close();
   }
 
   abort(): void {
-    this.#session.destroy();
+    this.#connection.abort();
   }
 }
 
-function detached(stream: ClientHttp2Stream, onError: (error: Error) => void): Duplex {
-  stream.off('error', onError);
-  stream.on('error', () => undefined);
-  return stream;
+/** Waits for the answer to a CONNECT. */
+class ConnectAttempt implements Http2StreamListener {
+  stream: Http2Stream | null = null;
+  readonly #peerIdentity: Identity;
+  readonly #resolve: (connected: ConnectedStream) => void;
+  readonly #reject: (error: HboneError) => void;
+
+  constructor(
+    peerIdentity: Identity,
+    settle: {
+      readonly resolve: (connected: ConnectedStream) => void;
+      readonly reject: (error: HboneError) => void;
+    },
+  ) {
+    this.#peerIdentity = peerIdentity;
+    this.#resolve = settle.resolve;
+    this.#reject = settle.reject;
+  }
+
+  onHeaders(headers: HeaderList): void {
+    const stream = this.stream!;
+    const status = Number(headers[1]);
+    if (status !== 200) {
+      stream.reset('CANCEL');
+      const text = `http status: ${status} ${STATUS_CODES[status] ?? ''}`.trimEnd();
+      this.#reject(new HboneError('HB_REFUSED_STATUS', text, { status }));
+      return;
+    }
+    stream.pause();
+    this.#resolve({
+      stream: new TunnelStream(stream),
+      peerIdentity: this.#peerIdentity,
+      header: (name) => getHeader(headers, name),
+    });
+  }
+
+  onData(): void {
+    // Never called: data follows the answer, and then another listener has taken the stream.
+  }
+
+  onEnd(): void {
+    // As with data.
+  }
+
+  onDrain(): void {
+    // Nothing was written.
+  }
+
+  onClose(error: Http2Error | null): void {
+    const reason = error ?? new Error('stream closed before a response');
+    this.#reject(http2Failure('http2 error', reason));
+  }
+}
+
+function http2Failure(context: string, error: unknown): HboneError {
+  const message = error instanceof Error ? error.message : String(error);
+  return new HboneError('HB_HTTP2_FAILED', `${context}: ${message}`, { cause: error });
 }
 
 /**
@@ -131,20 +160,7 @@ function detached(stream: ClientHttp2Stream, onError: (error: Error) => void): D
 export async function openTunnel(socket: Socket, options: DialOptions): Promise<Tunnel> {
   const tls = await handshake(socket, options);
   const identity = verify(tls, options.verifyPeer);
-  const session = connectHttp2('https://hbone', {
-    createConnection: () => tls,
-    settings: {
-      enablePush: false,
-      initialWindowSize: STREAM_WINDOW_BYTES,
-      maxFrameSize: MAX_FRAME_BYTES,
-      maxHeaderListSize: 16_384,
-    },
-  });
-  await settingsExchanged(session);
-  session.setLocalWindowSize(CONNECTION_WINDOW_BYTES);
-  session.on('error', () => session.destroy());
-  keepAlive(session, () => session.destroy());
-  return new Tunnel(session, identity);
+  return speakHttp2(tls, identity);
 }
 
 function handshake(socket: Socket, options: DialOptions): Promise<TLSSocket> {
@@ -190,25 +206,26 @@ function verify(tls: TLSSocket, verifyPeer: DialOptions['verifyPeer']): Identity
   return identities[0]!;
 }
 
-function settingsExchanged(session: ClientHttp2Session): Promise<void> {
+/** Waits for the peer's SETTINGS: with TLS 1.3 only they tell that it accepted our certificate. */
+function speakHttp2(tls: TLSSocket, identity: Identity): Promise<Tunnel> {
   return new Promise((resolve, reject) => {
-    const fail = (error: Error): void => {
-      session.destroy();
-      reject(
-        new HboneError('HB_HTTP2_FAILED', `http2 handshake error: ${error.message}`, {
-          cause: error,
-        }),
-      );
-    };
-    const onClose = (): void => {
-      fail(new Error('connection closed'));
-    };
-    session.once('error', fail);
-    session.once('close', onClose);
-    session.once('remoteSettings', () => {
-      session.off('error', fail);
-      session.off('close', onClose);
-      resolve();
+    const closed = Promise.withResolvers<void>();
+    const connection = new Http2Connection(tls, {
+      role: 'client',
+      limits: CLIENT_LIMITS,
+      keepAlive: KEEP_ALIVE,
+      handler: {
+        onReady: () => {
+          resolve(new Tunnel(connection, identity, closed.promise));
+        },
+        onRequest: (stream) => {
+          stream.reset('PROTOCOL_ERROR');
+        },
+        onClose: (error) => {
+          closed.resolve();
+          reject(http2Failure('http2 handshake error', error ?? new Error('connection closed')));
+        },
+      },
     });
   });
 }

@@ -1,21 +1,18 @@
 import { constants, type X509Certificate } from 'node:crypto';
-import {
-  performServerHandshake,
-  type ServerHttp2Session,
-  type ServerHttp2Stream,
-} from 'node:http2';
 import type { Duplex } from 'node:stream';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
-import type { Identity } from '@aquifer/model';
 import {
-  CONNECTION_WINDOW_BYTES,
-  keepAlive,
-  MAX_FRAME_BYTES,
-  MAX_STREAMS_AS_SERVER,
-  STREAM_WINDOW_BYTES,
-} from './http2-settings.ts';
+  Http2Connection,
+  type Http2Error,
+  type Http2Stream,
+  type Http2StreamListener,
+  joinHeader,
+} from '@aquifer/http';
+import type { Identity } from '@aquifer/model';
+import { KEEP_ALIVE, MAX_STREAMS_AS_SERVER, serverLimits } from './http2-settings.ts';
 import { spiffeIdentities } from './peer-identity.ts';
 import { HBONE_ALPN, TLS_OPTIONS, type WorkloadCertificate } from './tls.ts';
+import { TunnelStream } from './tunnel-stream.ts';
 
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 
@@ -65,7 +62,7 @@ export interface ConnectListenerOptions {
 export class ConnectListener {
   readonly server: Server;
   readonly #options: ConnectListenerOptions;
-  readonly #sessions = new Set<ServerHttp2Session>();
+  readonly #connections = new Set<Http2Connection>();
 
   constructor(options: ConnectListenerOptions) {
     this.#options = options;
@@ -94,13 +91,13 @@ export class ConnectListener {
   /** Stops accepting and lets open streams finish; new streams are refused. */
   drain(): void {
     this.server.close();
-    for (const session of this.#sessions) session.close();
+    for (const connection of this.#connections) connection.close();
   }
 
   /** Ends everything now. */
   abort(): void {
     this.server.close();
-    for (const session of this.#sessions) session.destroy();
+    for (const connection of this.#connections) connection.abort();
   }
 
   #onSecureConnection(socket: TLSSocket): void {
@@ -124,22 +121,19 @@ export class ConnectListener {
   }
 
   #serve(socket: TLSSocket, peer: TunnelPeer): void {
-    const session = performServerHandshake(socket, {
-      settings: {
-        maxConcurrentStreams: this.#options.maxConcurrentStreams ?? MAX_STREAMS_AS_SERVER,
-        initialWindowSize: STREAM_WINDOW_BYTES,
-        maxFrameSize: MAX_FRAME_BYTES,
-        maxHeaderListSize: 65_536,
+    const connection = new Http2Connection(socket, {
+      role: 'server',
+      limits: serverLimits(this.#options.maxConcurrentStreams ?? MAX_STREAMS_AS_SERVER),
+      keepAlive: KEEP_ALIVE,
+      handler: {
+        onReady: () => undefined,
+        onRequest: (stream, headers) => {
+          this.#options.onConnect(new Http2ConnectRequest(peer, stream, headers));
+        },
+        onClose: () => this.#connections.delete(connection),
       },
     });
-    session.setLocalWindowSize(CONNECTION_WINDOW_BYTES);
-    this.#sessions.add(session);
-    session.once('close', () => this.#sessions.delete(session));
-    session.on('error', () => session.destroy());
-    keepAlive(session, () => session.destroy());
-    session.on('stream', (stream, headers) => {
-      this.#options.onConnect(new Http2ConnectRequest(peer, stream, headers));
-    });
+    this.#connections.add(connection);
   }
 }
 
@@ -165,49 +159,67 @@ function unmapped(ip: string): string {
   return ip.startsWith('::ffff:') ? ip.slice(7) : ip;
 }
 
-class Http2ConnectRequest implements ConnectRequest {
+class Http2ConnectRequest implements ConnectRequest, Http2StreamListener {
   readonly peer: TunnelPeer;
   readonly method: string;
   readonly authority: string;
-  readonly #stream: ServerHttp2Stream;
-  readonly #headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly #stream: Http2Stream;
+  readonly #headers: readonly string[];
+  #onAbort: (() => void) | null = null;
 
-  constructor(
-    peer: TunnelPeer,
-    stream: ServerHttp2Stream,
-    headers: Readonly<Record<string, string | string[] | undefined>>,
-  ) {
+  constructor(peer: TunnelPeer, stream: Http2Stream, headers: readonly string[]) {
     this.peer = peer;
     this.#stream = stream;
     this.#headers = headers;
     this.method = this.header(':method') ?? '';
     this.authority = this.header(':authority') ?? '';
-    // Until someone splices it, an aborted stream must not crash the process.
-    stream.on('error', () => undefined);
+    // What the client sends before it has an answer waits for whoever takes the stream.
+    stream.pause();
+    stream.listener = this;
   }
 
   header(name: string): string | null {
-    const value = this.#headers[name];
-    if (value === undefined) return null;
-    return typeof value === 'string' ? value : value.join(',');
+    return joinHeader(this.#headers, name);
   }
 
   accept(headers: Readonly<Record<string, string>> = {}): Duplex {
-    if (!this.#stream.destroyed) this.#stream.respond({ ':status': 200, ...headers });
-    return this.#stream;
+    const stream = this.#stream;
+    const wasClosed = stream.isClosed;
+    stream.sendHeaders([':status', '200', ...Object.entries(headers).flat()]);
+    const duplex = new TunnelStream(stream);
+    if (wasClosed) duplex.destroy();
+    return duplex;
   }
 
   refuse(status: number): void {
-    if (this.#stream.destroyed) return;
-    this.#stream.respond({ ':status': status }, { endStream: true });
-    this.#stream.resume();
-    // The answer must leave before the reset that frees the client's half of the stream.
-    setImmediate(() => {
-      this.#stream.close();
-    });
+    const stream = this.#stream;
+    if (stream.isClosed || stream.hasSentHeaders) return;
+    stream.sendHeaders([':status', String(status)], true);
+    // Frees the client's half of the stream, which nobody reads.
+    stream.reset('NO_ERROR');
   }
 
   onAbort(listener: () => void): void {
-    this.#stream.once('close', listener);
+    this.#onAbort = listener;
+  }
+
+  onHeaders(): void {
+    // Trailers say nothing about a tunnel.
+  }
+
+  onData(): void {
+    // Never called: the stream is paused until another listener takes it.
+  }
+
+  onEnd(): void {
+    // As with data.
+  }
+
+  onDrain(): void {
+    // Nothing was written.
+  }
+
+  onClose(_error: Http2Error | null): void {
+    this.#onAbort?.();
   }
 }

@@ -1,29 +1,28 @@
-import type { Http2Session } from 'node:http2';
+import type { Http2Limits } from '@aquifer/http';
 
 const MIB = 1024 * 1024;
 
 /** Spec ztunnel 2.2. */
-export const STREAM_WINDOW_BYTES: number = 4 * MIB;
-export const CONNECTION_WINDOW_BYTES: number = 16 * MIB;
-export const MAX_FRAME_BYTES: number = MIB;
+const WINDOWS = {
+  streamWindowBytes: 4 * MIB,
+  connectionWindowBytes: 16 * MIB,
+  maxFrameBytes: MIB,
+} as const;
+
+/** Streams that a client may have open when nobody says otherwise. */
 export const MAX_STREAMS_AS_SERVER = 200;
 
-const PING_INTERVAL_MS = 10_000;
-const PING_TIMEOUT_MS = 20_000;
+/** Of a tunnel that this side opened. */
+export const CLIENT_LIMITS: Http2Limits = {
+  ...WINDOWS,
+  maxHeaderListBytes: 16_384,
+  maxConcurrentStreams: null,
+};
 
-/** Pings every 10 s; a peer that does not answer within 20 s is gone. Stops by itself when the session closes. */
-export function keepAlive(session: Http2Session, onDead: (error: Error) => void): void {
-  const timer = setInterval(() => {
-    const deadline = setTimeout(() => {
-      onDead(new Error('HBONE ping timeout'));
-    }, PING_TIMEOUT_MS).unref();
-    const sent = session.ping((error) => {
-      clearTimeout(deadline);
-      if (error !== null) onDead(error);
-    });
-    if (!sent) clearTimeout(deadline);
-  }, PING_INTERVAL_MS).unref();
-  session.once('close', () => {
-    clearInterval(timer);
-  });
+/** Of a tunnel that a peer opened. */
+export function serverLimits(maxConcurrentStreams: number): Http2Limits {
+  return { ...WINDOWS, maxHeaderListBytes: 65_536, maxConcurrentStreams };
 }
+
+/** Pings every 10 s; a peer that does not answer within 20 s is gone. */
+export const KEEP_ALIVE = { intervalMs: 10_000, timeoutMs: 20_000 } as const;

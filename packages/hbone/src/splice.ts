@@ -1,5 +1,7 @@
 // hot path: bytes of every connection
 import type { Duplex } from 'node:stream';
+import type { Http2Error, Http2Stream, Http2StreamListener } from '@aquifer/http';
+import { TunnelStream } from './tunnel-stream.ts';
 
 /** Receives byte counts while they flow. */
 export interface SpliceCounters {
@@ -7,6 +9,19 @@ export interface SpliceCounters {
   received(bytes: number): void;
   /** Bytes passed from upstream to downstream. */
   sent(bytes: number): void;
+}
+
+/** One side of a splice: bytes from it go to `peer`, bytes to it come from there. */
+interface Side {
+  /** Set before anything flows. */
+  peer: Side;
+  /** False until the peer's `resume` is called. */
+  write(chunk: Buffer): boolean;
+  end(): void;
+  pause(): void;
+  resume(): void;
+  /** Ends the side abruptly, so that an application cannot mistake a cut for a clean end. */
+  cut(error: Error | null): void;
 }
 
 /**
@@ -19,51 +34,159 @@ export function splice(
   counters: SpliceCounters,
 ): Promise<Error | null> {
   return new Promise((resolve) => {
-    let open = 2;
-    let failure: Error | null = null;
-    const onClose = (): void => {
-      open -= 1;
-      if (open === 0) resolve(failure);
-    };
-    const fail = (error: Error | null): void => {
-      failure ??= error;
-      destroy(downstream, failure);
-      destroy(upstream, failure);
-    };
-    pump(downstream, upstream, (bytes) => counters.received(bytes));
-    pump(upstream, downstream, (bytes) => counters.sent(bytes));
-    for (const side of [downstream, upstream]) {
-      side.on('error', fail);
-      side.once('close', () => {
-        // A side that closes without its end having been read was cut: the other must not wait for more.
-        if (!side.readableEnded || !side.writableFinished) fail(failure);
-        onClose();
-      });
+    const state = new SpliceState(resolve);
+    const down = sideOf(downstream, state, (bytes) => counters.received(bytes));
+    const up = sideOf(upstream, state, (bytes) => counters.sent(bytes));
+    down.peer = up;
+    up.peer = down;
+    state.start(down, up);
+    if (downstream.destroyed || upstream.destroyed) state.fail(null);
+  });
+}
+
+type Count = (bytes: number) => void;
+
+function sideOf(stream: Duplex, state: SpliceState, count: Count): Side {
+  const http2 = stream instanceof TunnelStream ? stream.takeHttp2Stream() : null;
+  return http2 === null ? new DuplexSide(stream, state, count) : new Http2Side(http2, state, count);
+}
+
+class SpliceState {
+  readonly #resolve: (failure: Error | null) => void;
+  #sides: readonly Side[] = [];
+  #open = 2;
+  #failure: Error | null = null;
+  #isCut = false;
+
+  constructor(resolve: (failure: Error | null) => void) {
+    this.#resolve = resolve;
+  }
+
+  start(down: Side, up: Side): void {
+    this.#sides = [down, up];
+    down.resume();
+    up.resume();
+  }
+
+  fail(error: Error | null): void {
+    this.#failure ??= error;
+    if (this.#isCut) return;
+    this.#isCut = true;
+    for (const side of this.#sides) side.cut(this.#failure);
+  }
+
+  /** A side that closes before both its ends have passed was cut: the other must not wait for more. */
+  closed(isComplete: boolean): void {
+    if (!isComplete) this.fail(null);
+    this.#open -= 1;
+    if (this.#open === 0) this.#resolve(this.#failure);
+  }
+}
+
+class DuplexSide implements Side {
+  peer: Side = this;
+  readonly #stream: Duplex;
+
+  constructor(stream: Duplex, state: SpliceState, count: Count) {
+    this.#stream = stream;
+    stream.on('data', (chunk: Buffer) => {
+      count(chunk.length);
+      if (!this.peer.write(chunk)) stream.pause();
+    });
+    stream.on('drain', () => this.peer.resume());
+    stream.on('end', () => this.peer.end());
+    stream.on('error', (error) => state.fail(error));
+    stream.once('close', () => state.closed(stream.readableEnded && stream.writableFinished));
+    if (stream.closed) queueMicrotask(() => state.closed(false));
+  }
+
+  write(chunk: Buffer): boolean {
+    return this.#stream.write(chunk);
+  }
+
+  end(): void {
+    this.#stream.end();
+  }
+
+  pause(): void {
+    this.#stream.pause();
+  }
+
+  resume(): void {
+    this.#stream.resume();
+  }
+
+  cut(error: Error | null): void {
+    const stream = this.#stream;
+    if (stream.destroyed) return;
+    if ('resetAndDestroy' in stream && typeof stream.resetAndDestroy === 'function') {
+      (stream.resetAndDestroy as () => void).call(stream);
+    } else {
+      stream.destroy(error ?? undefined);
     }
-    if (downstream.destroyed || upstream.destroyed) fail(null);
-  });
+  }
 }
 
-function pump(from: Duplex, to: Duplex, count: (bytes: number) => void): void {
-  from.on('data', (chunk: Buffer) => {
-    count(chunk.length);
-    if (!to.write(chunk)) from.pause();
-  });
-  to.on('drain', () => {
-    from.resume();
-  });
-  from.on('end', () => {
-    to.end();
-  });
-  from.resume();
-}
+class Http2Side implements Side, Http2StreamListener {
+  peer: Side = this;
+  readonly #stream: Http2Stream;
+  readonly #state: SpliceState;
+  readonly #count: Count;
+  #isClosed = false;
 
-/** An abrupt end reaches the peer as a reset, so that an application cannot mistake a cut for a clean end. */
-function destroy(side: Duplex, failure: Error | null): void {
-  if (side.destroyed) return;
-  if ('resetAndDestroy' in side && typeof side.resetAndDestroy === 'function') {
-    (side.resetAndDestroy as () => void).call(side);
-  } else {
-    side.destroy(failure ?? undefined);
+  constructor(stream: Http2Stream, state: SpliceState, count: Count) {
+    this.#stream = stream;
+    this.#state = state;
+    this.#count = count;
+    stream.listener = this;
+  }
+
+  write(chunk: Buffer): boolean {
+    return this.#stream.write(chunk);
+  }
+
+  end(): void {
+    this.#stream.end();
+  }
+
+  pause(): void {
+    this.#stream.pause();
+  }
+
+  resume(): void {
+    this.#stream.resume();
+  }
+
+  cut(): void {
+    this.#stream.reset('CANCEL');
+    this.#closed(false);
+  }
+
+  onHeaders(): void {
+    // Trailers say nothing about a tunnel.
+  }
+
+  onData(chunk: Buffer): void {
+    this.#count(chunk.length);
+    if (!this.peer.write(chunk)) this.#stream.pause();
+  }
+
+  onEnd(): void {
+    this.peer.end();
+  }
+
+  onDrain(): void {
+    this.peer.resume();
+  }
+
+  onClose(error: Http2Error | null): void {
+    if (error !== null) this.#state.fail(error);
+    this.#closed(error === null);
+  }
+
+  #closed(isComplete: boolean): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#state.closed(isComplete);
   }
 }

@@ -14,3 +14,11 @@ export type {
   ServerExchange,
 } from './http1/server-connection.ts';
 export { ServerConnection } from './http1/server-connection.ts';
+export type {
+  Http2ConnectionHandler,
+  Http2ConnectionOptions,
+} from './http2/connection.ts';
+export { Http2Connection } from './http2/connection.ts';
+export { Http2Error } from './http2/error-codes.ts';
+export type { Http2Limits } from './http2/settings.ts';
+export type { Http2Stream, Http2StreamListener } from './http2/stream.ts';

@@ -1,0 +1,94 @@
+// hot path: every header list that arrives
+
+/** Names that may stand in a field: tokens without upper case (RFC 9113 section 8.2.1). */
+const NAME = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
+/** CR, LF and NUL split messages wherever they get through. */
+const FORBIDDEN_IN_VALUE = /[\0\r\n]/;
+const FORBIDDEN_IN_PATH = /[\s#]/;
+
+const CONNECTION_SPECIFIC: ReadonlySet<string> = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'transfer-encoding',
+  'upgrade',
+]);
+
+const PSEUDO_OF_REQUEST: ReadonlySet<string> = new Set([
+  ':method',
+  ':scheme',
+  ':authority',
+  ':path',
+]);
+
+type Kind = 'request' | 'response' | 'trailers';
+
+/** Why a header list is malformed (RFC 9113 sections 8.2 and 8.3, spec l7 3.10); null if it is fine. */
+export function findMalformed(headers: readonly string[], kind: Kind): string | null {
+  let pseudoEnd = 0;
+  while (pseudoEnd < headers.length && headers[pseudoEnd]!.startsWith(':')) pseudoEnd += 2;
+  for (let i = 0; i < headers.length; i += 2) {
+    const problem =
+      i < pseudoEnd ? checkPseudo(headers, i, kind) : checkRegular(headers[i]!, headers[i + 1]!);
+    if (problem !== null) return problem;
+  }
+  if (kind === 'trailers') return null;
+  return kind === 'request'
+    ? checkRequest(headers, pseudoEnd)
+    : checkStatus(pseudoValue(headers, pseudoEnd, ':status'));
+}
+
+function checkRegular(name: string, value: string): string | null {
+  if (!NAME.test(name)) return `field name ${JSON.stringify(name)}`;
+  if (CONNECTION_SPECIFIC.has(name)) return `connection-specific field ${name}`;
+  if (name === 'te' && value !== 'trailers') return 'te is not trailers';
+  return FORBIDDEN_IN_VALUE.test(value) ? `value of ${name}` : null;
+}
+
+function checkPseudo(headers: readonly string[], at: number, kind: Kind): string | null {
+  const name = headers[at]!;
+  const isKnown = kind === 'request' ? PSEUDO_OF_REQUEST.has(name) : name === ':status';
+  if (kind === 'trailers' || !isKnown) return `pseudo-header ${name}`;
+  for (let i = 0; i < at; i += 2) if (headers[i] === name) return `${name} twice`;
+  return FORBIDDEN_IN_VALUE.test(headers[at + 1]!) ? `value of ${name}` : null;
+}
+
+function checkRequest(headers: readonly string[], pseudoEnd: number): string | null {
+  const method = pseudoValue(headers, pseudoEnd, ':method');
+  const scheme = pseudoValue(headers, pseudoEnd, ':scheme');
+  const path = pseudoValue(headers, pseudoEnd, ':path');
+  if (method === null || method === '') return 'no :method';
+  if (method === 'CONNECT') {
+    if (scheme !== null || path !== null) return 'CONNECT with :scheme or :path';
+    return pseudoValue(headers, pseudoEnd, ':authority') === null
+      ? 'CONNECT without :authority'
+      : null;
+  }
+  if (scheme === null || scheme === '') return 'no :scheme';
+  if (path === null || path === '') return 'no :path';
+  return FORBIDDEN_IN_PATH.test(path) ? 'characters in :path' : null;
+}
+
+function checkStatus(status: string | null): string | null {
+  return status !== null && /^[1-9][0-9][0-9]$/.test(status) && status !== '101'
+    ? null
+    : `:status ${status}`;
+}
+
+function pseudoValue(headers: readonly string[], end: number, name: string): string | null {
+  for (let i = 0; i < end; i += 2) if (headers[i] === name) return headers[i + 1]!;
+  return null;
+}
+
+/** Bytes of body that were promised; null if none were, NaN if the promise makes no sense (RFC 9110 section 8.6). */
+export function contentLength(headers: readonly string[]): number | null {
+  let length: number | null = null;
+  for (let i = 0; i < headers.length; i += 2) {
+    if (headers[i] !== 'content-length') continue;
+    const value = headers[i + 1]!;
+    const said = /^[0-9]{1,15}$/.test(value) ? Number(value) : Number.NaN;
+    if (length !== null && said !== length) return Number.NaN;
+    length = said;
+  }
+  return length;
+}

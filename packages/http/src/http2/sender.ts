@@ -1,0 +1,171 @@
+// hot path: every frame that is sent
+import type { Duplex } from 'node:stream';
+import { ERROR_CODES, type ErrorCodeName } from './error-codes.ts';
+import type { FloodGuard } from './flood-guard.ts';
+import { DEFAULT_WINDOW_BYTES, FLAG, FRAME, MAX_WINDOW_BYTES, numbersFrame } from './frames.ts';
+import { HpackEncoder } from './hpack-encoder.ts';
+import { Outbox } from './outbox.ts';
+import {
+  type Http2Limits,
+  type PeerSettings,
+  settingsAckFrame,
+  settingsFrame,
+} from './settings.ts';
+import type { Http2Stream, StreamHost } from './stream.ts';
+
+const PING_BYTES = 8;
+
+/** The sending half of a connection, and both of its connection-level windows. */
+export class FrameSender implements StreamHost {
+  sendWindow: number = DEFAULT_WINDOW_BYTES;
+  maxSendFrameBytes = 16_384;
+  /** Bytes that the peer may still send on all streams together. */
+  receiveWindow: number;
+  readonly #transport: Duplex;
+  readonly #outbox: Outbox;
+  readonly #guard: FloodGuard;
+  readonly #encoder = new HpackEncoder();
+  readonly #onForget: (stream: Http2Stream) => void;
+  readonly #creditStep: number;
+  #credit = 0;
+  #waiting = new Set<Http2Stream>();
+
+  constructor(
+    transport: Duplex,
+    options: {
+      readonly limits: Http2Limits;
+      readonly guard: FloodGuard;
+      readonly onForget: (stream: Http2Stream) => void;
+    },
+  ) {
+    this.#transport = transport;
+    this.#outbox = new Outbox(transport);
+    this.#guard = options.guard;
+    this.#onForget = options.onForget;
+    this.receiveWindow = options.limits.connectionWindowBytes;
+    this.#creditStep = this.receiveWindow / 2;
+  }
+
+  get isCongested(): boolean {
+    return this.#outbox.isCongested;
+  }
+
+  /** Our SETTINGS, and credit up to our connection window. */
+  sendSettings(limits: Http2Limits, role: 'client' | 'server'): void {
+    this.#outbox.whole(settingsFrame(limits, role));
+    const extra = limits.connectionWindowBytes - DEFAULT_WINDOW_BYTES;
+    if (extra > 0) this.#outbox.whole(numbersFrame(FRAME.WINDOW_UPDATE, 0, [extra]));
+  }
+
+  /** Bytes outside any frame: the client's preface. */
+  sendRaw(bytes: Buffer): void {
+    this.#outbox.whole(bytes);
+  }
+
+  sendSettingsAck(): void {
+    this.#control(settingsAckFrame());
+  }
+
+  sendPing(payload: Buffer, isAnswer: boolean): void {
+    if (isAnswer) this.#countControl();
+    const flags = isAnswer ? FLAG.ACK : 0;
+    this.#outbox.frame(FRAME.PING, flags, 0, payload.subarray(0, PING_BYTES));
+  }
+
+  sendGoAway(lastStreamId: number, reason: ErrorCodeName): void {
+    const numbers = [lastStreamId, ERROR_CODES[reason]];
+    this.#outbox.whole(numbersFrame(FRAME.GOAWAY, 0, numbers));
+  }
+
+  /** Resets a stream that has no object, or none any more. */
+  sendResetOf(streamId: number, reason: ErrorCodeName): void {
+    this.#control(numbersFrame(FRAME.RST_STREAM, streamId, [ERROR_CODES[reason]]));
+  }
+
+  sendReset(stream: Http2Stream, reason: ErrorCodeName): void {
+    this.#outbox.whole(numbersFrame(FRAME.RST_STREAM, stream.id, [ERROR_CODES[reason]]));
+  }
+
+  sendHeaders(stream: Http2Stream, headers: readonly string[], isEnd: boolean): void {
+    const block = this.#encoder.encode(headers);
+    const most = this.maxSendFrameBytes;
+    let type: number = FRAME.HEADERS;
+    let at = 0;
+    do {
+      const end = Math.min(block.length, at + most);
+      let flags = end === block.length ? FLAG.END_HEADERS : 0;
+      if (isEnd && type === FRAME.HEADERS) flags |= FLAG.END_STREAM;
+      this.#outbox.frame(type, flags, stream.id, block.subarray(at, end));
+      type = FRAME.CONTINUATION;
+      at = end;
+    } while (at < block.length);
+  }
+
+  sendData(stream: Http2Stream, payload: Buffer, isEnd: boolean): void {
+    this.#guard.dataSent();
+    this.#outbox.data(stream.id, payload, isEnd ? FLAG.END_STREAM : 0);
+    this.#outbox.flushIfLarge();
+  }
+
+  sendStreamCredit(stream: Http2Stream, bytes: number): void {
+    this.#outbox.whole(numbersFrame(FRAME.WINDOW_UPDATE, stream.id, [bytes]));
+  }
+
+  creditConnection(bytes: number): void {
+    this.#credit += bytes;
+    if (this.#credit < this.#creditStep) return;
+    const credit = this.#credit;
+    this.#credit = 0;
+    this.receiveWindow += credit;
+    this.#outbox.whole(numbersFrame(FRAME.WINDOW_UPDATE, 0, [credit]));
+  }
+
+  waitForRoom(stream: Http2Stream): void {
+    this.#waiting.add(stream);
+  }
+
+  forget(stream: Http2Stream): void {
+    this.#waiting.delete(stream);
+    this.#onForget(stream);
+  }
+
+  /** The peer's WINDOW_UPDATE for the connection. False if the window grew too large. */
+  widen(bytes: number): boolean {
+    this.sendWindow += bytes;
+    if (this.sendWindow > MAX_WINDOW_BYTES) return false;
+    this.wake();
+    return true;
+  }
+
+  applyPeerSettings(peer: PeerSettings): void {
+    this.maxSendFrameBytes = peer.maxFrameBytes;
+    this.#encoder.setMaxTableSize(peer.headerTableBytes);
+  }
+
+  /** The transport has drained, or a window opened: streams that wait go on, in the order in which they came. */
+  wake(): void {
+    if (this.#waiting.size === 0) return;
+    const waiting = this.#waiting;
+    this.#waiting = new Set();
+    for (const stream of waiting) stream.onRoom();
+  }
+
+  flush(): void {
+    this.#outbox.flush();
+  }
+
+  /** Gives back memory that an idle connection does not need. */
+  trim(): void {
+    this.#outbox.trim();
+  }
+
+  #control(frame: Buffer): void {
+    this.#countControl();
+    this.#outbox.whole(frame);
+  }
+
+  #countControl(): void {
+    if (this.#transport.writableLength === 0) this.#guard.queueEmptied();
+    this.#guard.controlQueued();
+  }
+}
