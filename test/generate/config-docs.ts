@@ -24,16 +24,29 @@ Every program reads its environment once, at start. All mistakes are reported to
 status 64. An empty variable counts as unset. Durations are written as \`100ms\`, \`5s\`, \`1m\` or \`24h\`.
 `;
 
-function row({ key, type, defaultText, doc, secret }: ConfigKey<unknown>): string {
-  const fallback =
-    defaultText === null ? '**required**' : defaultText === '' ? '(empty)' : `\`${defaultText}\``;
-  const cells = [`\`${key}\``, type, fallback, secret ? `${doc} Secret.` : doc];
-  return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+function cellsOf({ key, type, defaultText, doc, secret }: ConfigKey<unknown>): string[] {
+  const shown = defaultText === '' ? '(empty)' : `\`${defaultText}\``;
+  const cells = [
+    `\`${key}\``,
+    type,
+    defaultText === null ? '**required**' : shown,
+    secret ? `${doc} Secret.` : doc,
+  ];
+  return cells.map((cell) => cell.replaceAll('|', '\\|'));
+}
+
+/** A Markdown table, its columns as wide as their widest cell. */
+function table(rows: readonly (readonly string[])[]): string {
+  const [head = [], ...body] = rows;
+  const widths = head.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`;
+  return [line(head), line(widths.map((width) => '-'.repeat(width))), ...body.map(line)].join('\n');
 }
 
 function section({ title, schema }: (typeof PROGRAMS)[number]): string {
-  const head = '| variable | type | default | meaning |\n|---|---|---|---|';
-  return `## ${title}\n\n${head}\n${Object.values(schema).map(row).join('\n')}\n`;
+  const rows = Object.values(schema).map(cellsOf);
+  return `## ${title}\n\n${table([['variable', 'type', 'default', 'meaning'], ...rows])}\n`;
 }
 
 /** The text that `docs/config.md` should have. */
