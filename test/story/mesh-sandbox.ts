@@ -20,11 +20,13 @@ export class MeshSandbox {
     const parent = mkdtempSync(join(tmpdir(), 'aquifer-story-'));
     const env = { ...inherited, SANDBOX_DATA_DIR: join(parent, 'data') };
     const { code, stdout, stderr } = await aquifer(env, ['sandbox', 'up', '--port', '0']);
+    const sandbox = new MeshSandbox(parent, env);
     if (code !== 0) {
-      rmSync(parent, { recursive: true, force: true });
+      // A mesh that does not become ready leaves the cluster up, so that a person can look into it.
+      await sandbox.down();
       throw new Error(`aquifer sandbox up failed: ${stdout}${stderr}`);
     }
-    return new MeshSandbox(parent, env);
+    return sandbox;
   }
 
   /** Runs `aquifer` against this sandbox. */
