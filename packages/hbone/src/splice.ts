@@ -83,9 +83,13 @@ class SpliceState {
   }
 }
 
+/** A TLS record is at most 16 KiB, and a read of a busy tunnel brings several: they leave in one system call. */
+const GATHER_FROM_BYTES = 8192;
+
 class DuplexSide implements Side {
   peer: Side = this;
   readonly #stream: Duplex;
+  #isGathering = false;
 
   constructor(stream: Duplex, state: SpliceState, count: Count) {
     this.#stream = stream;
@@ -101,8 +105,22 @@ class DuplexSide implements Side {
   }
 
   write(chunk: Buffer): boolean {
-    return this.#stream.write(chunk);
+    const stream = this.#stream;
+    if (chunk.length >= GATHER_FROM_BYTES && !this.#isGathering) {
+      this.#isGathering = true;
+      stream.cork();
+      setImmediate(this.#endGathering);
+    }
+    const hasRoom = stream.write(chunk);
+    if (!hasRoom) this.#endGathering();
+    return hasRoom;
   }
+
+  readonly #endGathering = (): void => {
+    if (!this.#isGathering) return;
+    this.#isGathering = false;
+    this.#stream.uncork();
+  };
 
   end(): void {
     this.#stream.end();
