@@ -6,6 +6,7 @@ import { addWaypoint } from './commands/waypoint.ts';
 import { addZtunnelConfig } from './commands/ztunnel-config.ts';
 import { createContext } from './context.ts';
 import { CliError } from './errors.ts';
+import { withToolPath } from './tool-path.ts';
 
 const program = new Command('aquifer')
   .description(
@@ -16,7 +17,7 @@ const program = new Command('aquifer')
     'kubeconfig to use (default: KUBECONFIG, ~/.kube/config, the sandbox)',
   )
   .showHelpAfterError('(try --help)');
-const context = createContext(process.env, process);
+const context = createContext(withToolPath(process.env), process);
 for (const add of [addSandbox, addWaypoint, addZtunnelConfig, addCompare, addCheck])
   add(program, context);
 
