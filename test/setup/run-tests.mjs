@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { ensurePrerequisites, repositoryRoot, toolEnvironment } from './prerequisites.mjs';
 
-ensurePrerequisites();
+ensurePrerequisites({ recordedKubectl: true });
 
 const env = toolEnvironment();
 for (const script of ['check', 'test:scenarios']) {
