@@ -1,4 +1,6 @@
+import { Http2Error } from '@aquifer/http';
 import type { ConnectedStream, Tunnel } from './connect-dialer.ts';
+import { HboneError } from './errors.ts';
 
 /** Spec ztunnel 3.7. */
 const DEFAULT_MAX_STREAMS = 100;
@@ -41,14 +43,23 @@ export class TunnelPool {
     ).unref();
   }
 
-  /** Opens a CONNECT stream on a pooled tunnel, or on one made by `dial`. */
+  /**
+   * Opens a CONNECT stream on a pooled tunnel, or on one made by `dial`. A peer that closes the tunnel without having
+   * looked at the request is asked once more.
+   */
   async connect(
     key: string,
     dial: () => Promise<Tunnel>,
     request: { readonly authority: string; readonly headers: Readonly<Record<string, string>> },
   ): Promise<ConnectedStream> {
     const tunnel = this.#findUsable(key) ?? (await this.#dialOnce(key, dial));
-    return tunnel.connect(request.authority, request.headers);
+    try {
+      return await tunnel.connect(request.authority, request.headers);
+    } catch (error) {
+      if (!isUnprocessed(error)) throw error;
+    }
+    const next = this.#findUsable(key) ?? (await this.#dialOnce(key, dial));
+    return next.connect(request.authority, request.headers);
   }
 
   /** Tunnels held, for metrics and tests. */
@@ -131,4 +142,10 @@ export class TunnelPool {
       }
     }
   }
+}
+
+function isUnprocessed(error: unknown): boolean {
+  return (
+    error instanceof HboneError && error.cause instanceof Http2Error && error.cause.isUnprocessed
+  );
 }

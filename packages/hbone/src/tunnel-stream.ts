@@ -1,6 +1,6 @@
 // hot path: bytes of every tunnelled connection that is not spliced
 import { Duplex } from 'node:stream';
-import type { Http2Error, Http2Stream, Http2StreamListener } from '@aquifer/http';
+import { Http2Error, type Http2Stream, type Http2StreamListener } from '@aquifer/http';
 
 /**
  * A CONNECT stream as a Node `Duplex`, for those who read what it carries. `splice` does without: it takes the HTTP/2
@@ -70,8 +70,10 @@ export class TunnelStream extends Duplex implements Http2StreamListener {
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    const { listener } = this.#stream;
     // Does nothing to a stream that has ended on both sides.
     this.#stream.reset('CANCEL');
+    if (listener !== this) listener.onClose(new Http2Error('CANCEL', 'the stream was destroyed'));
     done(error);
   }
 }
