@@ -19,8 +19,8 @@ spec:
   initContainers:
   - name: prepare
     image: busybox
-    command: [sh, -c, 'echo prepared > /work/file']
-    volumeMounts: [{ name: work, mountPath: /work }]
+    command: [sh, -c, 'echo prepared > /prepared/file']
+    volumeMounts: [{ name: work, mountPath: /prepared }]
   - name: helper
     image: busybox
     restartPolicy: Always

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { authorize, type PeerConnection } from './authorize.ts';
-import type { Authorization, AuthorizationMatch } from './workload.ts';
+import { type Authorization, type AuthorizationMatch, EMPTY_MATCH } from './workload.ts';
 
 const connection: PeerConnection = {
   sourceIdentity: { trustDomain: 'cluster.local', namespace: 'shop', serviceAccount: 'web' },
@@ -10,28 +10,13 @@ const connection: PeerConnection = {
 };
 const plaintext: PeerConnection = { ...connection, sourceIdentity: null };
 
-const nothing: AuthorizationMatch = {
-  namespaces: [],
-  notNamespaces: [],
-  principals: [],
-  notPrincipals: [],
-  serviceAccounts: [],
-  notServiceAccounts: [],
-  sourceIps: [],
-  notSourceIps: [],
-  destinationIps: [],
-  notDestinationIps: [],
-  destinationPorts: [],
-  notDestinationPorts: [],
-};
-
 function policy(
   action: 'allow' | 'deny',
   groups: readonly (readonly (readonly Partial<AuthorizationMatch>[])[])[],
   dryRun = false,
 ): Authorization {
   const filled = groups.map((rules) =>
-    rules.map((matches) => matches.map((match) => ({ ...nothing, ...match }))),
+    rules.map((matches) => matches.map((match) => ({ ...EMPTY_MATCH, ...match }))),
   );
   return { name: 'p', namespace: 'shop', scope: 'namespace', action, groups: filled, dryRun };
 }

@@ -25,4 +25,4 @@ export type {
   WeightedWaypoint,
   Workload,
 } from './workload.ts';
-export { serviceKey } from './workload.ts';
+export { EMPTY_MATCH, serviceKey } from './workload.ts';

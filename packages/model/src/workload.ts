@@ -138,6 +138,22 @@ export interface AuthorizationMatch {
   readonly notDestinationPorts: readonly number[];
 }
 
+/** A match without conditions; at ztunnel it never matches. */
+export const EMPTY_MATCH: AuthorizationMatch = {
+  namespaces: [],
+  notNamespaces: [],
+  principals: [],
+  notPrincipals: [],
+  serviceAccounts: [],
+  notServiceAccounts: [],
+  sourceIps: [],
+  notSourceIps: [],
+  destinationIps: [],
+  notDestinationIps: [],
+  destinationPorts: [],
+  notDestinationPorts: [],
+};
+
 /** OR over groups, AND over the rules of a group, OR over the matches of a rule. */
 export interface Authorization {
   readonly name: string;

@@ -3,7 +3,7 @@
  * ztunnel sees no HTTP: an ALLOW rule that needs it is dropped, a DENY rule is enforced without it.
  */
 import type { Authorization, AuthorizationMatch, Cidr, StringMatch } from '@aquifer/model';
-import { formatIpAddress, parseIpAddress } from '@aquifer/model';
+import { EMPTY_MATCH, formatIpAddress, parseIpAddress } from '@aquifer/model';
 import type { AuthorizationPolicy, AuthorizationRule } from '@aquifer/model/resources';
 import { DRY_RUN_ANNOTATION } from './labels.ts';
 import { annotationsOf, nameOf, namespaceOf, parseGoBool } from './object.ts';
@@ -132,22 +132,6 @@ function convertRule(
   for (const condition of when) clauses.push([convertCondition(condition, httpAttributes)]);
   return clauses;
 }
-
-/** A match without conditions; at ztunnel it never matches. */
-export const EMPTY_MATCH: AuthorizationMatch = {
-  namespaces: [],
-  notNamespaces: [],
-  principals: [],
-  notPrincipals: [],
-  serviceAccounts: [],
-  notServiceAccounts: [],
-  sourceIps: [],
-  notSourceIps: [],
-  destinationIps: [],
-  notDestinationIps: [],
-  destinationPorts: [],
-  notDestinationPorts: [],
-};
 
 const HTTP_OPERATIONS = [
   'hosts',

@@ -9,7 +9,7 @@ import { metadataCauses } from './built-in/names.ts';
 import { kindRules } from './built-in/rules.ts';
 import { allocateServiceAddresses, serviceAddressCauses } from './built-in/service-defaults.ts';
 import { bodyRefusal, decodeObject, fillDefaults, type Refusal } from './decode.ts';
-import { managedFieldsAfterUpdate } from './fields/managed-fields.ts';
+import { managedFieldsAfterUpdate, SERVER_OWNED } from './fields/managed-fields.ts';
 import { type JsonObject, listOr, objectOr, sameJson, stringOr, timestampOf } from './json.ts';
 import { checkNamespace } from './namespace-rules.ts';
 import type { ServedResource } from './resource-registry.ts';
@@ -323,17 +323,6 @@ function checkPreconditions(
   }
 }
 
-const serverOwned = [
-  'name',
-  'namespace',
-  'uid',
-  'resourceVersion',
-  'generation',
-  'creationTimestamp',
-  'deletionTimestamp',
-  'deletionGracePeriodSeconds',
-] as const;
-
 /** What an update cannot change: the server's own metadata, and the other side of the status subresource. */
 function keepServerFields(write: Write, next: JsonObject, current: ApiObject): JsonObject {
   const { resource, subresource } = write;
@@ -346,7 +335,7 @@ function keepServerFields(write: Write, next: JsonObject, current: ApiObject): J
     };
   }
   const metadata = { ...objectOr(next.metadata) };
-  for (const field of serverOwned) {
+  for (const field of SERVER_OWNED) {
     if (current.metadata[field] === undefined) delete metadata[field];
     else metadata[field] = current.metadata[field];
   }

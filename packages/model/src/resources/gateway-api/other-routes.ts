@@ -119,15 +119,10 @@ export const udpRoute = defineResource({
 
 /** Gateway API: TLS connections to backends, by server name. */
 export const tlsRoute = defineResource({
-  group: 'gateway.networking.k8s.io',
-  versions: ['v1'],
+  ...tcpRoute,
   kind: 'TLSRoute',
   plural: 'tlsroutes',
   singular: 'tlsroute',
-  categories: ['gateway-api'],
-  namespaced: true,
-  subresources: { status: true },
-  columns: [routeColumns.age],
   schema: objectOf({
     spec: z.object({
       parentRefs,

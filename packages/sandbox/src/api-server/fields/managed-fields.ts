@@ -27,8 +27,8 @@ export interface ManagerEntry extends Manager {
   readonly fields: Set<FieldPath>;
 }
 
-/** Set by the server, owned by nobody. */
-const serverFields = [
+/** Metadata that a client's update cannot change. */
+export const SERVER_OWNED = [
   'name',
   'namespace',
   'uid',
@@ -37,9 +37,10 @@ const serverFields = [
   'creationTimestamp',
   'deletionTimestamp',
   'deletionGracePeriodSeconds',
-  'managedFields',
-  'selfLink',
-];
+] as const;
+
+/** Set by the server, owned by nobody. */
+const serverFields: readonly string[] = [...SERVER_OWNED, 'managedFields', 'selfLink'];
 
 /** Parts that Go's types always hold, so that they exist before anybody sets them. */
 const skeletons: Readonly<Record<'builtIn' | 'custom', ReadonlySet<FieldPath>>> = {
