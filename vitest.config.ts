@@ -17,6 +17,7 @@ export default defineConfig({
         test: {
           name: 'scenarios',
           include: ['test/scenarios/**/*.test.ts'],
+          globalSetup: ['test/fixtures/clean-machine.ts'],
           testTimeout: 120_000,
           hookTimeout: 180_000,
           fileParallelism: false,

@@ -2,7 +2,7 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { machineTraces } from '../fixtures/sandbox.ts';
+import { cleanUpSandbox, machineTraces } from '../fixtures/sandbox.ts';
 import { aquifer } from '../story/kubectl.ts';
 import { Narrator } from './narrator.ts';
 import { Stage } from './stage.ts';
@@ -80,7 +80,17 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   });
 }
 
-const before = machineTraces();
+/** Without what an interrupted sandbox left; if one is alive, that says which and how to end it. */
+function cleanMachine(): Record<string, unknown> {
+  try {
+    cleanUpSandbox();
+  } catch {
+    process.exit(1);
+  }
+  return machineTraces();
+}
+
+const before = cleanMachine();
 await narrator.chapter(
   'A Kubernetes cluster of two nodes on this machine, with the mesh',
   async () => {

@@ -230,7 +230,9 @@ test('released pods connect directly and leave neither rules nor routes behind',
     [client, clientWorkload],
     [server, serverWorkload],
   ] as const) {
-    await releaseRedirection(pod.path);
+    for (const direction of ['inbound', 'outbound'] as const) {
+      await releaseRedirection(pod.path, direction);
+    }
     await removeRedirection(pod.path);
     await dataPlane.stopPod(workload.uid, { graceful: false });
     expect(pods.run(pod, ['nft', 'list', 'ruleset'])).toBe('');

@@ -54,7 +54,7 @@ print(data.decode())
 `;
 
 const REQUEST_LINE =
-  "curl -s -o /dev/null -w '%{http_code}\\n' --max-time 5 http://server.shop/ || true";
+  "curl -s -o /dev/null -w '%{http_code} %{errormsg}\\n' --max-time 5 http://server.shop/ || true";
 
 async function transferDigest(): Promise<string> {
   const bytes = await buffer(patternStream(TRANSFER_BYTES));
@@ -206,7 +206,7 @@ export class Shop {
       isOver = true;
       await requesting;
     }
-    const failed = statuses.filter((status) => status !== '200');
+    const failed = statuses.filter((status) => !/^200\b/.test(status));
     return { succeeded: statuses.length - failed.length, failed };
   }
 

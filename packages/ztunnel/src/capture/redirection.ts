@@ -17,6 +17,8 @@ export const INBOUND_HBONE_PORT = 15_008;
 
 const NAT_TABLE = 'inet istio-ambient-nat';
 const MANGLE_TABLE = 'inet istio-ambient-mangle';
+/** Seen from the pod: what arrives at it, and what it opens itself. */
+const NAT_CHAINS = { inbound: 'istio-prerouting', outbound: 'istio-output' } as const;
 
 /** Only a connection's first packet is redirected: connections older than the capture keep flowing untouched. */
 const FIRST_PACKET = 'tcp flags & (fin | syn | rst | ack) == syn';
@@ -47,10 +49,10 @@ table ${MANGLE_TABLE} {
   }
 }
 table ${NAT_TABLE} {
-  chain istio-prerouting {
+  chain ${NAT_CHAINS.inbound} {
     type nat hook prerouting priority dstnat; policy accept;${inbound}
   }
-  chain istio-output {
+  chain ${NAT_CHAINS.outbound} {
     type nat hook output priority -100; policy accept;
     ip daddr ${PROBE_ADDRESS} accept
     meta mark & ${MASK} == ${REPLY_MARK} accept
@@ -65,13 +67,11 @@ table ${NAT_TABLE} {
 }
 
 /**
- * nft program that captures nothing new. The chains stay, so that connections that are being translated go on until
- * the proxy has let them finish.
+ * nft program that captures nothing new in one direction. The chains stay, so that connections that are being
+ * translated go on until the proxy has let them finish.
  */
-function releaseRules(): string {
-  return `flush chain ${NAT_TABLE} istio-prerouting
-flush chain ${NAT_TABLE} istio-output
-`;
+function releaseRules(direction: keyof typeof NAT_CHAINS): string {
+  return `flush chain ${NAT_TABLE} ${NAT_CHAINS[direction]}\n`;
 }
 
 /** nft program that leaves nothing behind; declaring a table first makes its deletion succeed in any case. */
@@ -109,9 +109,12 @@ export function installRedirection(
   );
 }
 
-/** Stops capturing new connections. */
-export function releaseRedirection(namespacePath: string): Promise<void> {
-  return runInNamespace(namespacePath, 'nft -f -', releaseRules());
+/** Stops capturing new connections in one direction. */
+export function releaseRedirection(
+  namespacePath: string,
+  direction: keyof typeof NAT_CHAINS,
+): Promise<void> {
+  return runInNamespace(namespacePath, 'nft -f -', releaseRules(direction));
 }
 
 /** Removes rules and routes. */

@@ -28,6 +28,11 @@ export interface PodCaptureDeps {
 
 const RETRY_MS = 500;
 const RETRY_MAX_MS = 5_000;
+/**
+ * How long the pod's own calls stay captured after plaintext to it is let through. A namespace leaves the mesh on all
+ * its nodes at about the same time: a caller that was let go first would send plaintext to a pod that still demands mTLS.
+ */
+const OUTBOUND_STAYS_MS = 1_000;
 
 /**
  * One pod's capture.
@@ -55,7 +60,7 @@ export class PodCapture {
     return this.#state;
   }
 
-  /** Lets the pod go: nothing new is captured at once, open connections may finish, then all traces are removed. */
+  /** Lets the pod go: inbound at once, outbound a moment later; open connections may finish, then no trace is left. */
   async release(): Promise<void> {
     this.#abort.abort();
     await this.#done;
@@ -63,7 +68,9 @@ export class PodCapture {
     if (namespace === null) return;
     const path = descriptorPath(namespace);
     try {
-      await releaseRedirection(path);
+      await releaseRedirection(path, 'inbound');
+      await delay(OUTBOUND_STAYS_MS);
+      await releaseRedirection(path, 'outbound');
       this.#report('released', '');
       // Peers that have not heard yet still tunnel to this pod, so its HBONE listener stays for the same time.
       await delay(this.#deps.drainDeadlineMs);
