@@ -112,7 +112,7 @@ export class Attempt implements ResponseListener {
   }
 
   onHead(head: ResponseHead, framing: BodyFraming): void {
-    if (this.#perTry !== null) this.#perTry.isPending = false;
+    this.#perTry?.cancel();
     const { request } = this.#call;
     request.serviceTimeMs = Math.round(performance.now() - this.#startedAtMs);
     this.status = head.status;
@@ -163,7 +163,7 @@ export class Attempt implements ResponseListener {
   #leave(): void {
     this.#isOver = true;
     this.#host.active -= 1;
-    if (this.#perTry !== null) this.#perTry.isPending = false;
+    this.#perTry?.cancel();
   }
 }
 

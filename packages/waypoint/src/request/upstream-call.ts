@@ -177,13 +177,13 @@ export class UpstreamCall {
 
   #cancelTimeout(): void {
     // Once upgraded, a connection may last as long as it likes.
-    if (this.request.isUpgrade && this.#routeTimeout !== null) this.#routeTimeout.isPending = false;
+    if (this.request.isUpgrade) this.#routeTimeout?.cancel();
   }
 
   #finish(): void {
     this.#isDone = true;
-    if (this.#routeTimeout !== null) this.#routeTimeout.isPending = false;
-    if (this.#backOff !== null) this.#backOff.isPending = false;
+    this.#routeTimeout?.cancel();
+    this.#backOff?.cancel();
   }
 }
 
