@@ -69,13 +69,8 @@ export class Tunnel {
   connect(authority: string, headers: Readonly<Record<string, string>>): Promise<ConnectedStream> {
     return new Promise((resolve, reject) => {
       const attempt = new ConnectAttempt(this.peerIdentity, { resolve, reject });
-      const list = [
-        ':method',
-        'CONNECT',
-        ':authority',
-        authority,
-        ...Object.entries(headers).flat(),
-      ];
+      const list = [':method', 'CONNECT', ':authority', authority];
+      for (const name of Object.keys(headers)) list.push(name, headers[name]!);
       try {
         attempt.stream = this.#connection.request(list, attempt, { isEnd: false });
       } catch (error) {

@@ -185,7 +185,9 @@ class Http2ConnectRequest implements ConnectRequest, Http2StreamListener {
   accept(headers: Readonly<Record<string, string>> = {}): Duplex {
     const stream = this.#stream;
     const wasClosed = stream.isClosed;
-    stream.sendHeaders([':status', '200', ...Object.entries(headers).flat()]);
+    const list = [':status', '200'];
+    for (const name of Object.keys(headers)) list.push(name, headers[name]!);
+    stream.sendHeaders(list);
     const duplex = new TunnelStream(stream);
     if (wasClosed) duplex.destroy();
     return duplex;

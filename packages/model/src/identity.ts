@@ -7,9 +7,16 @@ export interface Identity {
 
 const SCHEME = 'spiffe://';
 
+/** Every connection names its peers several times, and they are few. */
+const uris = new WeakMap<Identity, string>();
+
 /** The identity as a URI. */
 export function formatIdentity(identity: Identity): string {
-  return `${SCHEME}${principal(identity)}`;
+  const known = uris.get(identity);
+  if (known !== undefined) return known;
+  const uri = `${SCHEME}${principal(identity)}`;
+  uris.set(identity, uri);
+  return uri;
 }
 
 /** The identity without its scheme: what policies match as a principal. */

@@ -17,8 +17,13 @@ export function parseIpAddress(text: string): Uint8Array | null {
   return text.includes(':') ? parseIpv6(text) : parseIpv4(text);
 }
 
+const MAPPED_PREFIX = '::ffff:';
+
 /** The same address in canonical text, IPv4-mapped IPv6 reduced to IPv4; null if it is not an IP address. */
 export function canonicalIpAddress(text: string): string | null {
+  // What sockets say of IPv4 peers, for every connection: nothing is left to do.
+  const unmapped = text.startsWith(MAPPED_PREFIX) ? text.slice(MAPPED_PREFIX.length) : text;
+  if (DOTTED_QUAD.test(unmapped)) return unmapped;
   const bytes = parseIpAddress(text);
   if (bytes === null) return null;
   if (bytes.length === 16 && isV4Mapped(bytes)) return formatIpAddress(bytes.subarray(12));
@@ -49,18 +54,11 @@ function isV4Mapped(bytes: Uint8Array): boolean {
   return bytes[10] === 0xff && bytes[11] === 0xff;
 }
 
+const OCTET = '(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])';
+const DOTTED_QUAD = new RegExp(`^${OCTET}(?:\\.${OCTET}){3}$`);
+
 function parseIpv4(text: string): Uint8Array | null {
-  const parts = text.split('.');
-  if (parts.length !== 4) return null;
-  const bytes = new Uint8Array(4);
-  for (let i = 0; i < 4; i++) {
-    const part = parts[i]!;
-    if (!/^(0|[1-9]\d{0,2})$/.test(part)) return null;
-    const value = Number(part);
-    if (value > 255) return null;
-    bytes[i] = value;
-  }
-  return bytes;
+  return DOTTED_QUAD.test(text) ? Uint8Array.from(text.split('.'), Number) : null;
 }
 
 function parseIpv6(text: string): Uint8Array | null {

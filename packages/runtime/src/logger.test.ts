@@ -21,6 +21,14 @@ test('a plain line has tab-separated time, level, scope, message and fields', ()
   ]);
 });
 
+test('text is quoted as JSON would quote it', () => {
+  const { lines, log } = linesOf({ format: 'plain' });
+  const values = ['a"b', 'a\\b', 'a\tb', 'ä', '\u2028', '~ !#[]', ''];
+  for (const value of values) log.info('', { value });
+  const shown = lines.map((line) => line.slice(line.indexOf('value=') + 'value='.length, -1));
+  expect(shown).toEqual(values.map((value) => JSON.stringify(value)));
+});
+
 test('a JSON line keeps dotted field names', () => {
   const { lines, log } = linesOf({ format: 'json' });
   log.scope('access').warn('connection failed', { 'src.addr': bare('10.0.0.5:1') });
@@ -38,4 +46,20 @@ test('levels are chosen per scope', () => {
   log.info('left out');
   log.scope('access').debug('kept');
   expect(lines).toHaveLength(1);
+});
+
+test('every line has its own time', () => {
+  const times = [
+    '2026-01-02T03:04:05.009Z',
+    '2026-01-02T03:04:05.010Z',
+    '1969-12-31T23:59:59.999Z',
+  ];
+  const left = times.map((time) => new Date(time));
+  const lines: string[] = [];
+  const write = (text: string) => lines.push(text);
+  const log = createLogger('xds', { format: 'plain', now: () => left.shift()!, write });
+  for (const _time of times) log.info('line');
+  expect(lines.map((line) => line.split('\t')[0])).toEqual(
+    times.map((time) => time.replace('Z', '000Z')),
+  );
 });

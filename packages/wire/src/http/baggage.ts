@@ -12,8 +12,19 @@ export interface Baggage {
   readonly zone: string | null;
 }
 
+/** Workloads are replaced when they change, and one says the same on every connection. */
+const encoded = new WeakMap<Workload, string>();
+
 /** Members in their fixed order, comma-joined without spaces, empty ones left out. */
 export function encodeBaggage(workload: Workload): string {
+  const known = encoded.get(workload);
+  if (known !== undefined) return known;
+  const baggage = joinMembers(workload);
+  encoded.set(workload, baggage);
+  return baggage;
+}
+
+function joinMembers(workload: Workload): string {
   const members: readonly [string, string][] = [
     ['k8s.cluster.name', workload.clusterId],
     ['k8s.namespace.name', workload.namespace],

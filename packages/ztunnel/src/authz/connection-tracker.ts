@@ -1,11 +1,21 @@
 import type { StoreChange, WorkloadView } from '@aquifer/control-plane-client/store';
 import { authorize, type PeerConnection, type Verdict, type Workload } from '@aquifer/model';
+import { formatSocketAddress, type SocketAddress } from '@aquifer/wire';
 
 /** An inbound connection that policies may end at any time. */
 export interface TrackedConnection {
   readonly peer: PeerConnection;
   /** Called once, when policies no longer allow the connection. */
   readonly terminate: (verdict: Verdict & { readonly allowed: false }) => void;
+}
+
+/** What is to be shown of an open connection, if somebody asks. */
+export interface ConnectionAddresses {
+  readonly src: SocketAddress;
+  /** An inbound connection has the hostname that its caller aimed at, if that was a service. */
+  readonly originalDst: SocketAddress | string | null;
+  readonly actualDst: SocketAddress;
+  readonly protocol: 'TCP' | 'HBONE';
 }
 
 /** What the admin dump shows of an open connection. */
@@ -23,8 +33,8 @@ export interface OpenConnection {
 export class ConnectionTracker {
   readonly #view: WorkloadView;
   readonly #destination: () => Workload | null;
-  readonly #inbound = new Map<TrackedConnection, OpenConnection>();
-  readonly #outbound = new Set<OpenConnection>();
+  readonly #inbound = new Map<TrackedConnection, ConnectionAddresses>();
+  readonly #outbound = new Set<ConnectionAddresses>();
 
   /** `destination` is asked anew for every judgement: which policies select a workload may change. */
   constructor(view: WorkloadView, destination: () => Workload | null) {
@@ -33,17 +43,20 @@ export class ConnectionTracker {
   }
 
   /** Judges a new inbound connection and watches it until disposed. */
-  admit(connection: TrackedConnection, shown: OpenConnection): { verdict: Verdict } & Disposable {
-    this.#inbound.set(connection, shown);
+  admit(
+    connection: TrackedConnection,
+    addresses: ConnectionAddresses,
+  ): { verdict: Verdict } & Disposable {
+    this.#inbound.set(connection, addresses);
     const release = () => this.#inbound.delete(connection);
     const verdict = this.#judge(connection.peer);
     if (!verdict.allowed) release();
     return { verdict, [Symbol.dispose]: release };
   }
 
-  trackOutbound(shown: OpenConnection): Disposable {
-    this.#outbound.add(shown);
-    return { [Symbol.dispose]: () => this.#outbound.delete(shown) };
+  trackOutbound(addresses: ConnectionAddresses): Disposable {
+    this.#outbound.add(addresses);
+    return { [Symbol.dispose]: () => this.#outbound.delete(addresses) };
   }
 
   /** Ends what is no longer allowed; returns how many connections that were. */
@@ -61,7 +74,10 @@ export class ConnectionTracker {
   }
 
   connections(): { inbound: OpenConnection[]; outbound: OpenConnection[] } {
-    return { inbound: [...this.#inbound.values()], outbound: [...this.#outbound] };
+    return {
+      inbound: [...this.#inbound.values()].map(describe),
+      outbound: [...this.#outbound].map(describe),
+    };
   }
 
   #judge(peer: PeerConnection): Verdict {
@@ -71,4 +87,17 @@ export class ConnectionTracker {
     }
     return authorize(this.#view.policiesFor(destination), peer);
   }
+}
+
+function describe({ src, originalDst, actualDst, protocol }: ConnectionAddresses): OpenConnection {
+  const aimedAt =
+    originalDst === null || typeof originalDst === 'string'
+      ? originalDst
+      : formatSocketAddress(originalDst);
+  return {
+    src: formatSocketAddress(src),
+    originalDst: aimedAt,
+    actualDst: formatSocketAddress(actualDst),
+    protocol,
+  };
 }

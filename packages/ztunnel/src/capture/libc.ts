@@ -16,8 +16,8 @@ const setsockoptCall = libc.func(
   'int setsockopt(int fd, int level, int option, const void *value, uint32_t length)',
 ) as Call;
 const getsockoptCall = libc.func(
-  'int getsockopt(int fd, int level, int option, _Out_ void *value, _Inout_ uint32_t *length)',
-) as (...args: readonly (number | Buffer | number[])[]) => number;
+  'int getsockopt(int fd, int level, int option, void *value, void *length)',
+) as Call;
 
 const CLONE_NEWNET = 0x40000000;
 export const AF_INET = 2;
@@ -76,17 +76,19 @@ export function listenSocket(fd: number, backlog: number): void {
 
 type SocketOption = (typeof OPTION)[keyof typeof OPTION];
 
-export function setOption(fd: number, option: SocketOption, value: number): void {
-  const bytes = Buffer.alloc(4);
-  bytes.writeInt32LE(value);
-  const { level, number } = option;
-  check(`setsockopt ${level}/${number}`, setsockoptCall(fd, level, number, bytes, bytes.length));
+/** A 32-bit argument passed by address, of one call: there are several per connection. */
+const argument = Buffer.alloc(4);
+
+export function setOption(fd: number, { level, number }: SocketOption, value: number): void {
+  argument.writeInt32LE(value);
+  const result = setsockoptCall(fd, level, number, argument, argument.length);
+  if (result < 0) check(`setsockopt ${level}/${number}`, result);
 }
 
 /** The option's value, at most `maxBytes` long; null if the socket has none. */
 export function getOption(fd: number, option: SocketOption, maxBytes: number): Buffer | null {
   const value = Buffer.alloc(maxBytes);
-  const length = [maxBytes];
-  const result = getsockoptCall(fd, option.level, option.number, value, length);
-  return result < 0 ? null : value.subarray(0, length[0]);
+  argument.writeInt32LE(maxBytes);
+  const result = getsockoptCall(fd, option.level, option.number, value, argument);
+  return result < 0 ? null : value.subarray(0, argument.readInt32LE());
 }

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { splice } from '@aquifer/hbone';
 import type { Workload } from '@aquifer/model';
-import { formatSocketAddress, type SocketAddress } from '@aquifer/wire';
+import type { SocketAddress } from '@aquifer/wire';
 import { dialInPod, originalDestination } from '../capture/sockets.ts';
 import { guessService, PROXY_PORTS } from '../decide/inbound-route.ts';
 import { copyOutcome, failureOutcome } from '../errors.ts';
@@ -71,9 +71,9 @@ async function forward(
       },
     },
     {
-      src: formatSocketAddress(client),
+      src: client,
       originalDst: null,
-      actualDst: formatSocketAddress(dst),
+      actualDst: dst,
       protocol: 'TCP',
     },
   );

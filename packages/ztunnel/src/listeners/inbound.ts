@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import {
   ConnectListener,
   type ConnectRequest,
@@ -5,12 +6,7 @@ import {
   type WorkloadCertificate,
 } from '@aquifer/hbone';
 import type { Workload } from '@aquifer/model';
-import {
-  decodeForwarded,
-  encodeBaggage,
-  formatSocketAddress,
-  type SocketAddress,
-} from '@aquifer/wire';
+import { decodeForwarded, encodeBaggage, type SocketAddress } from '@aquifer/wire';
 import { INBOUND_HBONE_PORT } from '../capture/redirection.ts';
 import { dialInPod } from '../capture/sockets.ts';
 import { decideInbound, guessService } from '../decide/inbound-route.ts';
@@ -103,7 +99,8 @@ async function forward(
   const { client, upstream, destination } = call;
   const calledHostname = decodeForwarded(request.header('forwarded') ?? '').hostname;
   using record = openRecord(request, call, { context, calledHostname });
-  const cut = new AbortController();
+  let socket: Socket | null = null;
+  let isCut = false;
   using admission = context.tracker.admit(
     {
       peer: {
@@ -114,13 +111,14 @@ async function forward(
       },
       terminate: ({ policy }) => {
         record.close({ flag: 'DENY', error: 'connection closed due to policy change', policy });
-        cut.abort();
+        isCut = true;
+        socket?.resetAndDestroy();
       },
     },
     {
-      src: formatSocketAddress(client),
+      src: client,
       originalDst: calledHostname,
-      actualDst: formatSocketAddress(upstream),
+      actualDst: upstream,
       protocol: 'HBONE',
     },
   );
@@ -133,10 +131,9 @@ async function forward(
   }
   const sourceIp = context.preserveSource && client.ip !== upstream.ip ? client.ip : null;
   try {
-    const socket = await dialInPod(context.namespace, upstream, { sourceIp });
-    cut.signal.addEventListener('abort', () => socket.resetAndDestroy());
+    socket = await dialInPod(context.namespace, upstream, { sourceIp });
     const stream = request.accept({ baggage: encodeBaggage(destination) });
-    if (cut.signal.aborted) socket.resetAndDestroy();
+    if (isCut) socket.resetAndDestroy();
     record.close(copyOutcome(await splice(stream, socket, record)));
   } catch (error) {
     record.close(failureOutcome(error));

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -19,12 +18,14 @@ import {
   logEarlyDeny,
   type RecordedConnection,
 } from '../telemetry/connection-record.ts';
+import { newTraceparent } from '../telemetry/trace-context.ts';
 import { acceptPlain } from './plain-listener.ts';
 import type { PodContext, PodListener } from './pod-context.ts';
 
 /** Connects to a service are tried on another endpoint while no byte has been sent. */
 const MAX_ATTEMPTS = 3;
 const RETRY_AFTER_MS = 50;
+const NONE_TRIED: ReadonlySet<string> = new Set();
 
 type Route = Exclude<OutboundDecision, { kind: 'deny' }>;
 type HboneRoute = Extract<OutboundDecision, { kind: 'hbone' }>;
@@ -53,7 +54,7 @@ async function handleOutbound(
   if (isSelfCall(originalDst)) return refuse('attempted recursive call to ourselves');
   const source = await context.workload();
   if (source === null) return refuse('failed to fetch information about local workload');
-  const tried = new Set<string>();
+  let tried: ReadonlySet<string> = NONE_TRIED;
   for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
     const decision = decideOutbound(context.store, {
       source,
@@ -63,10 +64,10 @@ async function handleOutbound(
       avoid: tried,
     });
     if (decision.kind === 'deny') return refuse(decision.reason);
-    if (decision.destination !== null) tried.add(decision.destination.uid);
     const mayRetry = attempt < MAX_ATTEMPTS && decision.service !== null && !socket.destroyed;
     const call = { client, originalDst, source, decision, mayRetry };
     if ((await proxy(socket, call, { context, pool })) !== 'try-again') return;
+    if (decision.destination !== null) tried = new Set([...tried, decision.destination.uid]);
     await delay(attempt * RETRY_AFTER_MS);
   }
 }
@@ -121,9 +122,9 @@ function trackCall(
   context: PodContext,
 ): Disposable {
   return context.tracker.trackOutbound({
-    src: formatSocketAddress(client),
-    originalDst: formatSocketAddress(originalDst),
-    actualDst: formatSocketAddress(decision.nextHop),
+    src: client,
+    originalDst,
+    actualDst: decision.nextHop,
     protocol: decision.kind === 'hbone' ? 'HBONE' : 'TCP',
   });
 }
@@ -172,11 +173,6 @@ async function connectTunnel(
 function networkPolicyTimeout(hop: string): Error {
   const text = `connection timed out, maybe a NetworkPolicy is blocking HBONE port 15008: ${hop}`;
   return new HboneError('HB_CONNECT_TIMEOUT', text);
-}
-
-/** W3C trace context with fresh random ids, not sampled. */
-function newTraceparent(): string {
-  return `00-${randomBytes(16).toString('hex')}-${randomBytes(8).toString('hex')}-00`;
 }
 
 function isSelfCall({ ip, port }: SocketAddress): boolean {

@@ -1,4 +1,4 @@
-import { formatIdentity, type Identity, type Workload } from '@aquifer/model';
+import { formatIdentity, type Identity } from '@aquifer/model';
 import { bare, type LogFields, type Logger } from '@aquifer/runtime';
 import { formatSocketAddress, type SocketAddress } from '@aquifer/wire';
 import type { Peers, ResponseFlag } from './labels.ts';
@@ -45,7 +45,7 @@ export class ConnectionRecord implements Disposable {
     this.#bytes = deps.totals.bind(connection, '-');
     this.#bytes.opened += 1;
     if (deps.access.isEnabled('debug')) {
-      deps.access.debug('connection opened', describe(connection));
+      deps.access.debug('connection opened', describe(connection, STILL_OPEN));
     }
   }
 
@@ -65,19 +65,18 @@ export class ConnectionRecord implements Disposable {
     if (this.#closed) return;
     this.#closed = true;
     const { totals, access } = this.#deps;
-    const final = totals.bind(this.#connection, outcome.flag);
-    final.closed += 1;
-    if (outcome.flag !== '-') final.failed += 1;
-    const isSource = this.#connection.reporter === 'source';
-    const fields: LogFields = {
-      ...describe(this.#connection),
-      // From the application's point of view: what the pod of this proxy sent and received.
-      bytes_sent: isSource ? this.#received : this.#sent,
-      bytes_recv: isSource ? this.#sent : this.#received,
+    if (outcome.flag === '-') this.#bytes.closed += 1;
+    else {
+      const failed = totals.bind(this.#connection, outcome.flag);
+      failed.closed += 1;
+      failed.failed += 1;
+    }
+    const fields = describe(this.#connection, {
+      received: this.#received,
+      sent: this.#sent,
       duration: `${Math.round(performance.now() - this.#openedAtMs)}ms`,
-      policy: outcome.policy ?? null,
-      error: outcome.error,
-    };
+      outcome,
+    });
     access.log(outcome.error === null ? 'info' : 'error', 'connection complete', fields);
   }
 
@@ -104,30 +103,48 @@ export function logEarlyDeny(
   });
 }
 
-/** Fields in the order of spec ztunnel 9.2; identities are shown only where TLS proved them. */
-function describe(connection: RecordedConnection): LogFields {
-  const { source, destination, isMutualTls, hboneAuthority } = connection;
-  const sourceIdentity = isMutualTls ? connection.sourceIdentity : null;
+interface Ending {
+  readonly received: number | null;
+  readonly sent: number | null;
+  readonly duration: string | null;
+  readonly outcome: Partial<Outcome>;
+}
+
+const STILL_OPEN: Ending = { received: null, sent: null, duration: null, outcome: {} };
+const NOT_KNOWN = { name: null, namespace: null, clusterId: null };
+
+/**
+ * Fields in the order of spec ztunnel 9.2; identities are shown only where TLS proved them. One literal, since a line
+ * whose fields are spread from others costs twice as much to make and to print.
+ */
+function describe(connection: RecordedConnection, ending: Ending): LogFields {
+  const { hboneAuthority, isMutualTls } = connection;
+  const source = connection.source ?? NOT_KNOWN;
+  const destination = connection.destination ?? NOT_KNOWN;
+  const isSource = connection.reporter === 'source';
   return {
     'src.addr': bare(formatSocketAddress(connection.client)),
-    ...describeEnd('src', source, sourceIdentity),
+    'src.workload': source.name,
+    'src.namespace': source.namespace,
+    'src.identity': isMutualTls ? identityText(connection.sourceIdentity) : null,
+    'src.cluster': source.clusterId,
     'dst.addr': bare(formatSocketAddress(connection.dst)),
     'dst.hbone_addr': hboneAuthority === null ? null : bare(hboneAuthority),
     'dst.service': connection.service?.hostname,
-    ...describeEnd('dst', destination, isMutualTls ? destination : null),
-    direction: connection.reporter === 'source' ? 'outbound' : 'inbound',
+    'dst.workload': destination.name,
+    'dst.namespace': destination.namespace,
+    'dst.identity': isMutualTls ? identityText(connection.destination) : null,
+    'dst.cluster': destination.clusterId,
+    direction: isSource ? 'outbound' : 'inbound',
+    // From the application's point of view: what the pod of this proxy sent and received.
+    bytes_sent: isSource ? ending.received : ending.sent,
+    bytes_recv: isSource ? ending.sent : ending.received,
+    duration: ending.duration,
+    policy: ending.outcome.policy,
+    error: ending.outcome.error,
   };
 }
 
-function describeEnd(
-  end: 'src' | 'dst',
-  workload: Workload | null,
-  identity: Identity | null,
-): LogFields {
-  return {
-    [`${end}.workload`]: workload?.name,
-    [`${end}.namespace`]: workload?.namespace,
-    [`${end}.identity`]: identity === null ? null : formatIdentity(identity),
-    [`${end}.cluster`]: workload?.clusterId,
-  };
+function identityText(identity: Identity | null): string | null {
+  return identity === null ? null : formatIdentity(identity);
 }

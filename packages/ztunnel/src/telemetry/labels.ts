@@ -72,6 +72,27 @@ export function trafficLabels(peers: Peers, flag: ResponseFlag): string[] {
   ];
 }
 
+/**
+ * Whether connections that end alike have the same labels, without making any: workloads and services are never
+ * changed, only replaced. A client's identity is parsed anew for each of its tunnels.
+ */
+export function haveSameLabels(a: Peers, b: Peers): boolean {
+  return (
+    a.reporter === b.reporter &&
+    a.source === b.source &&
+    a.destination === b.destination &&
+    a.service === b.service &&
+    a.isMutualTls === b.isMutualTls &&
+    isSameIdentity(a.sourceIdentity, b.sourceIdentity)
+  );
+}
+
+function isSameIdentity(a: Identity | null, b: Identity | null): boolean {
+  if (a === b) return true;
+  if (a === null || b === null) return false;
+  return formatIdentity(a) === formatIdentity(b);
+}
+
 function localityLabels(workload: Workload | null): string[] {
   return [known(workload?.locality?.region), known(workload?.locality?.zone)];
 }

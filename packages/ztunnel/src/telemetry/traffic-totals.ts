@@ -1,5 +1,6 @@
 // hot path: counted per chunk of every connection
-import { type Peers, type ResponseFlag, trafficLabels } from './labels.ts';
+import type { Workload } from '@aquifer/model';
+import { haveSameLabels, type Peers, type ResponseFlag, trafficLabels } from './labels.ts';
 
 /** Counters of one set of labels. */
 export interface Totals {
@@ -23,9 +24,20 @@ export interface TrafficSnapshot {
 export class TrafficTotals {
   readonly openSockets = { source: 0, destination: 0 };
   readonly #series = new Map<string, { labels: readonly string[]; totals: Totals }>();
+  /** What the last connection with each remote workload bound: the next one rarely differs from it. */
+  readonly #last = new WeakMap<Workload, { readonly peers: Peers; readonly totals: Totals }>();
 
   bind(peers: Peers, flag: ResponseFlag): Totals {
-    const labels = trafficLabels(peers, flag);
+    const remote = peers.reporter === 'source' ? peers.destination : peers.source;
+    if (flag !== '-' || remote === null) return this.#find(trafficLabels(peers, flag));
+    const last = this.#last.get(remote);
+    if (last !== undefined && haveSameLabels(last.peers, peers)) return last.totals;
+    const totals = this.#find(trafficLabels(peers, flag));
+    this.#last.set(remote, { peers, totals });
+    return totals;
+  }
+
+  #find(labels: readonly string[]): Totals {
     const key = labels.join('\0');
     const existing = this.#series.get(key);
     if (existing !== undefined) return existing.totals;
