@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { compileAhead } from './compile-ahead.ts';
 import { benchL4 } from './l4.ts';
 import { benchL7 } from './l7.ts';
 import { BenchMachine } from './machine.ts';
@@ -49,6 +50,7 @@ for (const { program, remedy } of programs.missing) {
 }
 if (programs.missing.some(({ program }) => REQUIRED.includes(program))) process.exit(77);
 
+Object.assign(process.env, compileAhead());
 const stop = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.once(signal, () => stop.abort(new Error(`ended by ${signal}`)));

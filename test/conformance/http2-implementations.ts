@@ -164,7 +164,7 @@ function exchange(connection: Http2Connection, request: Exchange): Promise<Answe
         answer = headers;
         request.onAnswer?.();
       },
-      onData: (chunk: Buffer) => chunks.push(chunk),
+      onData: (chunk: Buffer) => chunks.push(Buffer.from(chunk)),
       onEnd: () => undefined,
       onDrain: () => undefined,
       onClose: (error: Error | null) => settle(error !== null),

@@ -1,6 +1,12 @@
 // hot path: bytes of every connection
 import type { Duplex } from 'node:stream';
-import type { Http2Error, Http2Stream, Http2StreamListener } from '@aquifer/http';
+import {
+  type Http2Error,
+  type Http2Stream,
+  type Http2StreamListener,
+  readShared,
+  SlabWriter,
+} from '@aquifer/http';
 import { TunnelStream } from './tunnel-stream.ts';
 
 /** Receives byte counts while they flow. */
@@ -15,7 +21,7 @@ export interface SpliceCounters {
 interface Side {
   /** Set before anything flows. */
   peer: Side;
-  /** False until the peer's `resume` is called. */
+  /** The chunk may be reused at once. False until the peer's `resume` is called. */
   write(chunk: Buffer): boolean;
   end(): void;
   pause(): void;
@@ -86,16 +92,20 @@ class SpliceState {
 /** A TLS record is at most 16 KiB, and a read of a busy tunnel brings several: they leave in one system call. */
 const GATHER_FROM_BYTES = 8192;
 
+/** Enough under way to keep the link busy; a socket's own high-water mark is half of it. */
+const CONGESTED_AT_BYTES = 131_072;
+
 class DuplexSide implements Side {
   peer: Side = this;
   readonly #stream: Duplex;
-  #isGathering = false;
+  /** Made for the first large chunk: most connections never see one. */
+  #writer: SlabWriter | null = null;
 
   constructor(stream: Duplex, state: SpliceState, count: Count) {
     this.#stream = stream;
-    stream.on('data', (chunk: Buffer) => {
-      count(chunk.length);
-      if (!this.peer.write(chunk)) stream.pause();
+    readShared(stream, (bytes) => {
+      count(bytes.length);
+      return this.peer.write(bytes);
     });
     stream.on('drain', () => this.peer.resume());
     stream.on('end', () => this.peer.end());
@@ -106,23 +116,15 @@ class DuplexSide implements Side {
 
   write(chunk: Buffer): boolean {
     const stream = this.#stream;
-    if (chunk.length >= GATHER_FROM_BYTES && !this.#isGathering) {
-      this.#isGathering = true;
-      stream.cork();
-      setImmediate(this.#endGathering);
-    }
-    const hasRoom = stream.write(chunk);
-    if (!hasRoom) this.#endGathering();
-    return hasRoom;
+    if (chunk.length >= GATHER_FROM_BYTES || this.#writer?.isGathering === true) {
+      this.#writer ??= new SlabWriter(stream);
+      this.#writer.append(chunk);
+    } else stream.write(Buffer.from(chunk));
+    return !(stream.writableNeedDrain && stream.writableLength >= CONGESTED_AT_BYTES);
   }
 
-  readonly #endGathering = (): void => {
-    if (!this.#isGathering) return;
-    this.#isGathering = false;
-    this.#stream.uncork();
-  };
-
   end(): void {
+    this.#writer?.flush();
     this.#stream.end();
   }
 

@@ -38,7 +38,7 @@ export class TunnelStream extends Duplex implements Http2StreamListener {
   }
 
   onData(chunk: Buffer): void {
-    if (!this.push(chunk)) this.#stream.pause();
+    if (!this.push(Buffer.from(chunk))) this.#stream.pause();
   }
 
   onEnd(): void {

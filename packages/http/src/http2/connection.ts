@@ -1,6 +1,7 @@
 // hot path: every frame of a connection
 import type { Duplex } from 'node:stream';
 import type { HeaderList } from '../http1/headers.ts';
+import { readShared } from '../sockets/shared-reads.ts';
 import { errorCodeName, Http2Error } from './error-codes.ts';
 import { FloodGuard } from './flood-guard.ts';
 import { FrameReader } from './frame-reader.ts';
@@ -145,7 +146,11 @@ export class Http2Connection {
 
   #listen(): void {
     const transport = this.#transport;
-    transport.on('data', (chunk: Buffer) => this.#onData(chunk));
+    readShared(transport, (bytes) => {
+      this.#onData(bytes);
+      return true;
+    });
+    transport.resume();
     transport.on('drain', () => this.#sender.wake());
     transport.on('end', () => {
       this.#finish(this.#streams.size === 0 ? null : new Http2Error('CANCEL', 'connection ended'));
@@ -251,10 +256,7 @@ export class Http2Connection {
 
   #ping(options: KeepAliveOptions): KeepAlive {
     return new KeepAlive(options, {
-      ping: () => {
-        this.#sender.trim();
-        this.#sender.sendPing(KEEP_ALIVE_PING, false);
-      },
+      ping: () => this.#sender.sendPing(KEEP_ALIVE_PING, false),
       onDead: () => {
         this.#finish(new Http2Error('CANCEL', 'ping timeout'));
         this.#transport.destroy();

@@ -104,7 +104,6 @@ export class FrameSender implements StreamHost {
   sendData(stream: Http2Stream, payload: Buffer, isEnd: boolean): void {
     this.#guard.dataSent();
     this.#outbox.data(stream.id, payload, isEnd ? FLAG.END_STREAM : 0);
-    this.#outbox.flushIfLarge();
   }
 
   sendStreamCredit(stream: Http2Stream, bytes: number): void {
@@ -152,11 +151,6 @@ export class FrameSender implements StreamHost {
 
   flush(): void {
     this.#outbox.flush();
-  }
-
-  /** Gives back memory that an idle connection does not need. */
-  trim(): void {
-    this.#outbox.trim();
   }
 
   #control(frame: Buffer): void {

@@ -10,6 +10,7 @@ import { MAX_WINDOW_BYTES } from './frames.ts';
 export interface Http2StreamListener {
   /** The answer at a client; at both, trailers. Interim answers (1xx) are not shown. */
   onHeaders(headers: HeaderList): void;
+  /** The bytes are valid until it returns. */
   onData(chunk: Buffer): void;
   onEnd(): void;
   /** There is room again after `write` returned false. */
@@ -106,15 +107,15 @@ export class Http2Stream {
     this.#sentEnd();
   }
 
-  /** False when the caller should wait for `onDrain`; the chunk is taken all the same, and must not change. */
+  /** False when the caller should wait for `onDrain`; the chunk is taken all the same, and may be reused at once. */
   write(chunk: Buffer): boolean {
     if (this.#isClosed || this.#hasEnded) return false;
     if (this.#unsent !== null) {
-      this.#unsent.push(chunk);
+      this.#unsent.push(Buffer.from(chunk));
       return false;
     }
     const rest = this.#send(chunk);
-    if (rest !== null) this.#unsent = [rest];
+    if (rest !== null) this.#unsent = [Buffer.from(rest)];
     else if (!this.#host.isCongested) return true;
     this.#host.waitForRoom(this);
     return false;
@@ -164,7 +165,7 @@ export class Http2Stream {
     if (this.#isClosed) this.#host.creditConnection(chunk.length);
     else if (this.#isPaused || this.#unread !== null) {
       this.#unread ??= [];
-      this.#unread.push(chunk);
+      this.#unread.push(Buffer.from(chunk));
     } else this.#deliver(chunk);
   }
 

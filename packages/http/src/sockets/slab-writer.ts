@@ -1,0 +1,90 @@
+// hot path: every write
+import type { Duplex } from 'node:stream';
+import { giveSlab, SLAB_BYTES, takeSlab } from './slabs.ts';
+
+/**
+ * Gathers what is written in one turn of the event loop into few large writes: one TLS record and one system call for
+ * many small pieces. Always: bytes leave in the order in which they came, and the caller's buffers may be reused at
+ * once. An idle writer holds no memory.
+ */
+export class SlabWriter {
+  readonly #transport: Duplex;
+  #slab: Buffer | null = null;
+  #length = 0;
+  #isScheduled = false;
+  /** Slabs that the transport reads from, oldest first. */
+  readonly #underWay: Buffer[] = [];
+
+  constructor(transport: Duplex) {
+    this.#transport = transport;
+  }
+
+  /** Whether bytes wait for the end of the turn. */
+  get isGathering(): boolean {
+    return this.#length > 0;
+  }
+
+  /** Copies the bytes. They leave at the end of the turn, or sooner if they fill a slab. */
+  append(bytes: Buffer): void {
+    let at = 0;
+    while (at < bytes.length) {
+      const slab = this.#slabWithRoom(1);
+      const length = Math.min(bytes.length - at, SLAB_BYTES - this.#length);
+      slab.set(length === bytes.length ? bytes : bytes.subarray(at, at + length), this.#length);
+      this.#length += length;
+      at += length;
+    }
+    this.#schedule();
+  }
+
+  /** Room for a few bytes in one piece, to be filled at once: its place in `slab`. */
+  reserve(length: number): number {
+    this.#slabWithRoom(length);
+    const at = this.#length;
+    this.#length += length;
+    this.#schedule();
+    return at;
+  }
+
+  /** What is being filled. Not null after `reserve`. */
+  get slab(): Buffer | null {
+    return this.#slab;
+  }
+
+  /** Writes what was gathered. */
+  flush(): void {
+    const slab = this.#slab;
+    if (slab === null) return;
+    const length = this.#length;
+    this.#slab = null;
+    this.#length = 0;
+    const transport = this.#transport;
+    if (transport.destroyed || transport.writableEnded) {
+      giveSlab(slab);
+      return;
+    }
+    this.#underWay.push(slab);
+    transport.write(slab.subarray(0, length), this.#onWritten);
+  }
+
+  #slabWithRoom(length: number): Buffer {
+    if (this.#slab !== null && this.#length + length > SLAB_BYTES) this.flush();
+    this.#slab ??= takeSlab();
+    return this.#slab;
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    setImmediate(this.#onTurnEnd);
+  }
+
+  readonly #onTurnEnd = (): void => {
+    this.#isScheduled = false;
+    this.flush();
+  };
+
+  readonly #onWritten = (): void => {
+    giveSlab(this.#underWay.shift()!);
+  };
+}
