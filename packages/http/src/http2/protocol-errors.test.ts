@@ -108,6 +108,11 @@ describe('a peer that breaks a rule of the connection gets GOAWAY', () => {
       code: 'STREAM_CLOSED',
     },
     {
+      fault: 'HEADERS after RST_STREAM',
+      send: (p) => p.headers(1, SILENT).numbers(FRAME.RST_STREAM, 1, [8]).headers(1, GET),
+      code: 'STREAM_CLOSED',
+    },
+    {
       fault: 'CONTINUATION without HEADERS',
       send: (p) => p.frame(FRAME.CONTINUATION, 4, 1),
       code: 'PROTOCOL_ERROR',
@@ -242,6 +247,11 @@ describe('a stream that breaks a rule is reset, and the others go on', () => {
     {
       fault: 'DATA after the end',
       send: (p) => p.headers(1, SILENT, 5).frame(FRAME.DATA, 0, 1),
+      code: 'STREAM_CLOSED',
+    },
+    {
+      fault: 'DATA after RST_STREAM',
+      send: (p) => p.headers(1, SILENT).numbers(FRAME.RST_STREAM, 1, [8]).frame(FRAME.DATA, 0, 1),
       code: 'STREAM_CLOSED',
     },
     {

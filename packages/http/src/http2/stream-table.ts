@@ -181,6 +181,8 @@ export class StreamTable {
     if (this.#role === 'server' && !stream.hasSentHeaders) this.#guard.streamWasted();
     const text = `stream was reset: ${reason}`;
     stream.receiveClose(new Http2Error(reason, text, reason === 'REFUSED_STREAM'));
+    // Only a stream that we reset may still see frames: its peer knows that this one has ended.
+    this.#resets.delete(streamId);
   }
 
   windowUpdate(streamId: number, payload: Buffer): void {
