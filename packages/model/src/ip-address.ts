@@ -58,7 +58,11 @@ const OCTET = '(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])';
 const DOTTED_QUAD = new RegExp(`^${OCTET}(?:\\.${OCTET}){3}$`);
 
 function parseIpv4(text: string): Uint8Array | null {
-  return DOTTED_QUAD.test(text) ? Uint8Array.from(text.split('.'), Number) : null;
+  if (!DOTTED_QUAD.test(text)) return null;
+  const bytes = new Uint8Array(4);
+  let at = 0;
+  for (const octet of text.split('.')) bytes[at++] = Number(octet);
+  return bytes;
 }
 
 function parseIpv6(text: string): Uint8Array | null {

@@ -16,6 +16,8 @@ export const DEFAULT_TABLE_BYTES = 4096;
 /** Integers beyond this mean nothing that we could hold. */
 const MAX_INTEGER = 0x7fff_ffff;
 
+const NO_BLOCK = Buffer.alloc(0);
+
 /** A decoded block; `isTooLarge` if fields were left out because the list exceeded its limit. */
 export interface DecodedHeaders {
   readonly headers: HeaderList;
@@ -26,7 +28,7 @@ export interface DecodedHeaders {
 export class HpackDecoder {
   readonly #table = new DynamicTable(DEFAULT_TABLE_BYTES);
   readonly #maxListBytes: number;
-  #block: Buffer = Buffer.alloc(0);
+  #block: Buffer = NO_BLOCK;
   #at = 0;
 
   /** `maxListBytes` as SETTINGS_MAX_HEADER_LIST_SIZE counts. */
@@ -68,7 +70,7 @@ export class HpackDecoder {
       left -= fieldSize(name, value);
       if (left >= 0) headers.push(name, value);
     }
-    this.#block = Buffer.alloc(0);
+    this.#block = NO_BLOCK;
     return { headers, isTooLarge: left < 0 };
   }
 

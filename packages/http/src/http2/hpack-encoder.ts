@@ -2,7 +2,10 @@
 import { DEFAULT_TABLE_BYTES } from './hpack-decoder.ts';
 import { DynamicTable, STATIC_COUNT, STATIC_NAMES, STATIC_VALUES } from './hpack-tables.ts';
 
-/** Their values differ from request to request: remembering them would only push out what repeats. */
+/**
+ * Their values differ from request to request: remembering them would only push out what repeats. One value goes into
+ * the table all the same, for the name that comes with it.
+ */
 const CHANGING: ReadonlySet<string> = new Set([
   ':path',
   'content-length',
@@ -51,6 +54,12 @@ function indexPairs(): Map<string, Map<string, number>> {
   return pairs;
 }
 
+/** Serials of the table entries with one name, by value, and of the newest of them. */
+interface Remembered {
+  readonly serials: Map<string, number>;
+  newest: number;
+}
+
 let scratch = Buffer.allocUnsafe(16_384);
 
 /**
@@ -58,13 +67,13 @@ let scratch = Buffer.allocUnsafe(16_384);
  * save a few bytes of a block and cost more than all the rest of encoding it.
  */
 export class HpackEncoder {
-  /** Serial of the table entry that holds a field. */
-  readonly #remembered = new Map<string, Map<string, number>>();
+  /** By name. Entries are evicted oldest first, so a name that is here has its newest entry in the table. */
+  readonly #remembered = new Map<string, Remembered>();
   readonly #table = new DynamicTable(DEFAULT_TABLE_BYTES, (name, value, serial) => {
-    const values = this.#remembered.get(name);
-    if (values?.get(value) !== serial) return;
-    values.delete(value);
-    if (values.size === 0) this.#remembered.delete(name);
+    const remembered = this.#remembered.get(name);
+    if (remembered?.serials.get(value) !== serial) return;
+    remembered.serials.delete(value);
+    if (remembered.serials.size === 0) this.#remembered.delete(name);
   });
   /** The smallest size set since the last block, which has to be announced with the final one; null if none was. */
   #smallestSize: number | null = null;
@@ -95,37 +104,43 @@ export class HpackEncoder {
 
   #field(name: string, value: string): void {
     this.#reserve(name.length + value.length + 32);
-    const index = STATIC_PAIRS.get(name)?.get(value) ?? this.#rememberedIndex(name, value);
+    const index = this.#fieldIndex(name, value);
     if (index !== 0) {
       this.#integer(0x80, 0x7f, index);
       return;
     }
-    if (SECRET.has(name)) this.#literal(0x10, 0x0f, name);
-    else if (CHANGING.has(name) || value.length > LONGEST_REMEMBERED) {
-      this.#literal(0x00, 0x0f, name);
-    } else {
-      this.#literal(0x40, 0x3f, name);
+    const nameIndex =
+      STATIC_INDEX.get(name) ?? this.#tableIndex(this.#remembered.get(name)?.newest);
+    if (SECRET.has(name)) this.#integer(0x10, 0x0f, nameIndex);
+    else if (value.length <= LONGEST_REMEMBERED && !(CHANGING.has(name) && nameIndex !== 0)) {
+      this.#integer(0x40, 0x3f, nameIndex);
       this.#remember(name, value);
-    }
+    } else this.#integer(0x00, 0x0f, nameIndex);
+    if (nameIndex === 0) this.#string(name);
     this.#string(value);
   }
 
-  #rememberedIndex(name: string, value: string): number {
-    const serial = this.#remembered.get(name)?.get(value);
+  /** Index of an entry that has the value too; 0 if there is none. */
+  #fieldIndex(name: string, value: string): number {
+    const index = STATIC_PAIRS.get(name)?.get(value);
+    if (index !== undefined) return index;
+    // Not even looked up: to hash a value that nobody has seen costs as much as to send it.
+    if (CHANGING.has(name)) return 0;
+    return this.#tableIndex(this.#remembered.get(name)?.serials.get(value));
+  }
+
+  #tableIndex(serial: number | undefined): number {
     return serial === undefined ? 0 : STATIC_COUNT + this.#table.added - serial;
   }
 
   #remember(name: string, value: string): void {
     this.#table.add(name, value);
     if (this.#table.count === 0) return;
-    const values = this.#remembered.get(name) ?? new Map<string, number>();
-    this.#remembered.set(name, values.set(value, this.#table.added - 1));
-  }
-
-  #literal(flags: number, mask: number, name: string): void {
-    const index = STATIC_INDEX.get(name) ?? 0;
-    this.#integer(flags, mask, index);
-    if (index === 0) this.#string(name);
+    const newest = this.#table.added - 1;
+    const remembered = this.#remembered.get(name) ?? { serials: new Map<string, number>(), newest };
+    remembered.serials.set(value, newest);
+    remembered.newest = newest;
+    this.#remembered.set(name, remembered);
   }
 
   #string(text: string): void {

@@ -120,7 +120,8 @@ describe('a block that breaks the rules is refused', () => {
   });
 });
 
-const arbitraryName = fc.constantFrom(':path', 'baggage', 'cookie', 'te', 'x-a', 'x-b', 'x-c');
+const NAMES = [':path', 'baggage', 'cookie', 'te', 'traceparent', 'x-a', 'x-b', 'x-c'];
+const arbitraryName = fc.constantFrom(...NAMES);
 const arbitraryValue = fc.oneof(
   fc.constantFrom('', 'one', 'two', 'a value that comes again and again'),
   fc.string({ unit: fc.integer({ min: 0, max: 255 }).map((c) => String.fromCharCode(c)) }),
@@ -151,4 +152,16 @@ test('a field that repeats costs one octet, and a secret is never remembered', (
   const second = encoder.encode(list);
   expect(first - second.length).toBe('baggage'.length + 'k8s.namespace.name=shop'.length + 2);
   expect(second.toString('latin1')).toContain('Bearer x');
+});
+
+test('a field whose value changes costs its name only once', () => {
+  const encoder = new HpackEncoder();
+  const decoder = new HpackDecoder(65_536);
+  const lengths = ['00-1', '00-2', '00-3'].map((value) => {
+    const block = encoder.encode(['traceparent', value]);
+    expect(decoder.decode(block).headers).toEqual(['traceparent', value]);
+    return block.length;
+  });
+  const literal = 1 + '00-1'.length;
+  expect(lengths).toEqual([2 + 'traceparent'.length + literal, 2 + literal, 2 + literal]);
 });

@@ -26,6 +26,21 @@ export interface OpenConnection {
   readonly protocol: 'TCP' | 'HBONE';
 }
 
+/** Takes a connection out of what is tracked. */
+class Entry<T> implements Disposable {
+  readonly #tracked: { delete(connection: T): boolean };
+  readonly #connection: T;
+
+  constructor(tracked: { delete(connection: T): boolean }, connection: T) {
+    this.#tracked = tracked;
+    this.#connection = connection;
+  }
+
+  [Symbol.dispose](): void {
+    this.#tracked.delete(this.#connection);
+  }
+}
+
 /**
  * Open connections of one pod. Always: a connection is tracked before it is first judged, so a policy that arrives
  * in between is not missed (spec ztunnel 4.4).
@@ -46,17 +61,16 @@ export class ConnectionTracker {
   admit(
     connection: TrackedConnection,
     addresses: ConnectionAddresses,
-  ): { verdict: Verdict } & Disposable {
+  ): { readonly verdict: Verdict; readonly entry: Disposable } {
     this.#inbound.set(connection, addresses);
-    const release = () => this.#inbound.delete(connection);
     const verdict = this.#judge(connection.peer);
-    if (!verdict.allowed) release();
-    return { verdict, [Symbol.dispose]: release };
+    if (!verdict.allowed) this.#inbound.delete(connection);
+    return { verdict, entry: new Entry(this.#inbound, connection) };
   }
 
   trackOutbound(addresses: ConnectionAddresses): Disposable {
     this.#outbound.add(addresses);
-    return { [Symbol.dispose]: () => this.#outbound.delete(addresses) };
+    return new Entry(this.#outbound, addresses);
   }
 
   /** Ends what is no longer allowed; returns how many connections that were. */

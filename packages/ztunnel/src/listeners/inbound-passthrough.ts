@@ -57,7 +57,7 @@ async function forward(
     },
     context.record,
   );
-  using admission = context.tracker.admit(
+  const { verdict, entry } = context.tracker.admit(
     {
       peer: {
         sourceIdentity: null,
@@ -77,7 +77,7 @@ async function forward(
       protocol: 'TCP',
     },
   );
-  const { verdict } = admission;
+  using _tracked = entry;
   if (!verdict.allowed) {
     const error = `connection closed due to policy rejection: ${verdict.reason}`;
     record.close({ flag: 'DENY', error, policy: verdict.policy });

@@ -101,7 +101,7 @@ async function forward(
   using record = openRecord(request, call, { context, calledHostname });
   let socket: Socket | null = null;
   let isCut = false;
-  using admission = context.tracker.admit(
+  const { verdict, entry } = context.tracker.admit(
     {
       peer: {
         sourceIdentity: request.peer.identity,
@@ -122,7 +122,7 @@ async function forward(
       protocol: 'HBONE',
     },
   );
-  const { verdict } = admission;
+  using _tracked = entry;
   if (!verdict.allowed) {
     const error = `connection closed due to policy rejection: ${verdict.reason}`;
     record.close({ flag: 'DENY', error, policy: verdict.policy });
