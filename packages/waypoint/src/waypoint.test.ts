@@ -53,8 +53,15 @@ function apply(kind: ResourceKind, schema: DescMessage, values: readonly JsonVal
 /** The node proxy of the server: takes tunnels on 15008 and hands them to the application. */
 async function startServerSide(): Promise<void> {
   const app = createServer((request, response) => {
-    response.end(`${request.method} ${request.url} ${request.headers['x-version'] ?? ''}`);
+    const answer = `${request.method} ${request.url} ${request.headers['x-version'] ?? ''}`;
+    void text(request).then((body) => response.end(`${answer}${body}`));
   }).listen(0, SERVER_IP);
+  app.on('upgrade', (_request, socket) => {
+    socket.write(
+      'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n',
+    );
+    socket.pipe(socket);
+  });
   await once(app, 'listening');
   cleanup.defer(() => void app.close());
   const appPort = (app.address() as AddressInfo).port;
@@ -151,6 +158,32 @@ describe('a request through the waypoint', () => {
     expect(await ask('GET / HTTP/1.1')).toMatch(/^HTTP\/1.1 200/);
   });
 
+  test('has its body passed on whole while connections are still being made for it', async () => {
+    const body = 'x'.repeat(300_000);
+    const post = `POST /body HTTP/1.1\r\nHost: cart\r\nConnection: close\r\nContent-Length: ${body.length}`;
+    const send = async (): Promise<string> => {
+      const { stream } = await tunnel.connect(`${VIP}:80`, {});
+      stream.end(`${post}\r\n\r\n${body}`);
+      return text(stream);
+    };
+    const answers = await Promise.all([send(), send(), send(), send()]);
+    for (const answer of answers) expect(answer).toContain(body);
+  });
+
+  test('that upgrades to WebSocket carries bytes both ways until the client ends it', async () => {
+    const { stream } = await tunnel.connect(`${VIP}:80`, {});
+    const upgrade = 'Host: cart\r\nConnection: Upgrade\r\nUpgrade: websocket';
+    stream.write(`GET /chat HTTP/1.1\r\n${upgrade}\r\n\r\n`);
+    const answers = stream.iterator({ destroyOnReturn: false });
+    expect(String((await answers.next()).value)).toMatch(/^HTTP\/1.1 101 /);
+    for (const message of ['one', 'two']) {
+      stream.write(message);
+      expect(String((await answers.next()).value)).toBe(message);
+    }
+    stream.end();
+    expect((await answers.next()).done).toBe(true);
+  });
+
   test('shares its upstream connection with the one before it', async () => {
     const before = inboundPeers.length;
     const { stream } = await tunnel.connect(`${VIP}:80`, {});
@@ -166,6 +199,7 @@ function once200(client: ClientConnection): Promise<void> {
       onHead: ({ status }: { status: number }) =>
         status === 200 || reject(new Error(String(status))),
       onData: () => undefined,
+      onPause: () => undefined,
       onEnd: resolve,
       onFailure: ({ message }: { message: string }) => reject(new Error(message)),
       onDrain: () => undefined,

@@ -1,5 +1,6 @@
 // hot path: every request to an HTTP/1.1 upstream
 import type { Duplex } from 'node:stream';
+import { readShared } from '../sockets/shared-reads.ts';
 import { MessageReader } from './message-reader.ts';
 import { MessageWriter, requestHeadText } from './message-writer.ts';
 import {
@@ -22,18 +23,21 @@ export interface ClientFailure {
 /** Takes the answer to a request. After `onEnd` or `onFailure` nothing more arrives. */
 export interface ResponseListener {
   onHead(head: ResponseHead, framing: BodyFraming): void;
+  /** The bytes may be reused once this returns. */
   onData(chunk: Buffer): void;
+  /** What one read brought has been handed over, and the answer goes on: a chance to pass on what was gathered. */
+  onPause(): void;
   onEnd(): void;
   onFailure(failure: ClientFailure): void;
   /** The upstream has taken what was written; more may follow. */
   onDrain(): void;
 }
 
-/** A request that was sent and whose answer is awaited. */
+/** A request that was sent and whose answer is awaited. Not to be used any more once the answer ended or failed. */
 export interface ClientExchange {
   /** False when the upstream should be given time: wait for `onDrain`. */
   write(chunk: Buffer): boolean;
-  /** Sends the head without waiting for the body. */
+  /** Sends what was gathered: the head and small pieces of the body wait for this or for `end`. */
   flush(): void;
   end(): void;
   /** Stops and restarts the arrival of the answer. */
@@ -47,7 +51,7 @@ export interface ClientExchange {
  * Speaks HTTP/1.1 to an upstream over a byte stream, one request at a time. Always: it can be used again only after
  * the request was sent and the answer was read to its end.
  */
-export class ClientConnection {
+export class ClientConnection implements ClientExchange {
   readonly #stream: Duplex;
   readonly #reader: MessageReader<ResponseHead>;
   readonly #writer: MessageWriter;
@@ -69,7 +73,10 @@ export class ClientConnection {
       onEnd: () => this.#onEnd(),
       onProblem: (problem) => this.#onProblem(problem),
     });
-    stream.on('data', (chunk: Buffer) => this.#onData(chunk));
+    readShared(stream, (bytes) => {
+      this.#onData(bytes);
+      return true;
+    });
     stream.on('drain', () => this.#listener?.onDrain());
     stream.on('end', () => {
       this.#isClosed = true;
@@ -85,6 +92,7 @@ export class ClientConnection {
       this.#isClosed = true;
       this.#fail({ kind: 'connection-termination', message: 'connection closed' });
     });
+    stream.resume();
   }
 
   /** Whether another request may be sent. */
@@ -101,7 +109,7 @@ export class ClientConnection {
     this.#stream.once('close', listener);
   }
 
-  /** Only while `isUsable`. The head leaves with the first piece of the body, or with `end`. */
+  /** Only while `isUsable`. */
   request(
     head: Pick<RequestHead, 'method' | 'target' | 'headers'>,
     framing: BodyFraming,
@@ -113,21 +121,34 @@ export class ClientConnection {
     this.#requestEnded = false;
     this.#writer.begin(requestHeadText(head), framing);
     if (options.isUpgrade) this.#writer.flush();
-    return {
-      write: (chunk) => this.#writer.data(chunk),
-      flush: () => this.#writer.flush(),
-      end: () => {
-        this.#requestEnded = true;
-        if (this.#isUpgrade) this.#stream.end();
-        else this.#writer.end();
-      },
-      pause: () => this.#stream.pause(),
-      resume: () => this.#stream.resume(),
-      abort: () => {
-        this.#listener = null;
-        this.close();
-      },
-    };
+    return this;
+  }
+
+  write(chunk: Buffer): boolean {
+    return this.#writer.data(chunk);
+  }
+
+  flush(): void {
+    this.#writer.flush();
+  }
+
+  end(): void {
+    this.#requestEnded = true;
+    this.#writer.end();
+    if (this.#isUpgrade) this.#stream.end();
+  }
+
+  pause(): void {
+    this.#stream.pause();
+  }
+
+  resume(): void {
+    this.#stream.resume();
+  }
+
+  abort(): void {
+    this.#listener = null;
+    this.close();
   }
 
   close(): void {
@@ -142,6 +163,7 @@ export class ClientConnection {
       return;
     }
     this.#reader.push(chunk);
+    this.#listener?.onPause();
   }
 
   #onHead(head: ResponseHead): Parsed<BodyFraming | { readonly kind: 'raw' }> {

@@ -26,7 +26,7 @@ async function portOf(server: Server | HttpServer): Promise<number> {
 }
 
 /** Answers every request with its method, target and body. */
-function echo(exchange: ServerExchange): { listener: RequestListener; isUpgrade: boolean } {
+function echo(exchange: ServerExchange): RequestListener {
   const chunks: Buffer[] = [];
   const answer = (): void => {
     const { method, target } = exchange.head;
@@ -39,13 +39,14 @@ function echo(exchange: ServerExchange): { listener: RequestListener; isUpgrade:
     exchange.write(body);
     exchange.end();
   };
-  const listener: RequestListener = {
-    onData: (chunk) => chunks.push(chunk),
+  return {
+    isUpgrade: false,
+    onData: (chunk) => chunks.push(Buffer.from(chunk)),
+    onPause: () => undefined,
     onEnd: answer,
     onAbort: () => undefined,
     onDrain: () => undefined,
   };
-  return { listener, isUpgrade: false };
 }
 
 async function serveEcho(problems: HttpProblem[] = []): Promise<number> {
@@ -94,6 +95,14 @@ describe('a server connection', () => {
     expect(answer).toContain('connection: close');
   });
 
+  test('answers what had arrived when the client ended its side, and then ends its own', async () => {
+    const port = await serveEcho();
+    const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+    socket.end('GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n');
+    expect(await text(socket)).toMatch(/GET \/1 [\s\S]*GET \/2 $/);
+    socket.destroy();
+  });
+
   test('answers 400 to a request that smuggles and serves nothing behind it', async () => {
     const problems: HttpProblem[] = [];
     const port = await serveEcho(problems);
@@ -136,6 +145,7 @@ function send(connection: ClientConnection, target: string, body = ''): Promise<
           onData: (chunk) => {
             answer.body += chunk.toString();
           },
+          onPause: () => undefined,
           onEnd: () => resolve(answer),
           onFailure: (failure) => resolve({ ...answer, failure }),
           onDrain: () => undefined,

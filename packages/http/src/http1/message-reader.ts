@@ -14,6 +14,7 @@ const NO_TRAILERS: HeaderList = [];
 export interface MessageHandler<Head> {
   /** Says how the body ends, or refuses the message. */
   onHead(head: Head): Parsed<BodyFraming | { readonly kind: 'raw' }>;
+  /** The bytes may be reused once this returns. */
   onData(chunk: Buffer): void;
   onEnd(trailers: HeaderList): void;
   /** The connection cannot be read any further. */
@@ -66,9 +67,12 @@ export class MessageReader<Head> {
     return this.#state !== 'done' && this.#state !== 'failed' && !this.isIdle;
   }
 
+  /** The bytes may be reused once this returns, and are handed on under the same condition. */
   push(chunk: Buffer): void {
+    const isShared = this.#pending === null;
     this.#pending = this.#pending === null ? chunk : Buffer.concat([this.#pending, chunk]);
     this.#read();
+    if (isShared && this.#pending !== null) this.#pending = Buffer.from(this.#pending);
   }
 
   /** The message that ended is dealt with; the next one may be read. */

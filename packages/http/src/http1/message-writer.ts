@@ -1,11 +1,14 @@
 // hot path: every byte that leaves on an HTTP/1.1 connection
 import type { Writable } from 'node:stream';
+import { giveSlab, SLAB_BYTES, takeSlab } from '../sockets/slabs.ts';
 import type { BodyFraming, RequestHead, ResponseHead } from './parse.ts';
 
-const CRLF = Buffer.from('\r\n');
-const LAST_CHUNK = Buffer.from('0\r\n\r\n');
-/** A head and a body up to this size leave in one write. */
-const GATHER_BYTES = 16 * 1024;
+/**
+ * Pieces of a body up to this size leave as part of a string, since that needs no memory outside the heap: the stream
+ * copies it to its stack and writes it at once. Larger pieces are copied to a slab.
+ */
+const MAX_TEXT_BYTES = 4096;
+const LAST_CHUNK = '0\r\n\r\n';
 
 /** Start line, fields and the empty line, in latin1. */
 export function requestHeadText(head: Pick<RequestHead, 'method' | 'target' | 'headers'>): string {
@@ -25,12 +28,13 @@ function fieldsText(startLine: string, headers: readonly string[]): string {
 }
 
 /**
- * Writes one message at a time. The head waits for the first piece of the body, so that a small message is one
- * write; `flush` sends it alone.
+ * Writes one message at a time. What is small is gathered until `end` or `flush`, so that a small message is one write.
+ * Pieces of the body are copied; the caller may reuse them at once.
  */
 export class MessageWriter {
   readonly #stream: Writable;
-  #head: string | null = null;
+  /** In latin1: the head and small pieces of the body that have not left yet. */
+  #text = '';
   #isChunked = false;
 
   constructor(stream: Writable) {
@@ -38,46 +42,45 @@ export class MessageWriter {
   }
 
   begin(head: string, framing: BodyFraming): void {
-    this.#head = head;
+    this.#text = head;
     this.#isChunked = framing.kind === 'chunked';
   }
 
   /** False when the peer should be given time: wait for the stream's `drain`. */
   data(chunk: Buffer): boolean {
-    const head = this.#head;
-    if (head !== null && !this.#isChunked && head.length + chunk.length <= GATHER_BYTES) {
-      this.#head = null;
-      const message = Buffer.allocUnsafe(head.length + chunk.length);
-      message.write(head, 0, 'latin1');
-      chunk.copy(message, head.length);
-      return this.#stream.write(message);
-    }
-    if (!this.#isChunked) {
-      this.flush();
-      return this.#stream.write(chunk);
-    }
-    this.#stream.cork();
-    this.flush();
-    this.#stream.write(`${chunk.length.toString(16)}\r\n`, 'latin1');
-    this.#stream.write(chunk);
-    const hasRoom = this.#stream.write(CRLF);
-    this.#stream.uncork();
-    return hasRoom;
+    if (this.#isChunked) this.#text += `${chunk.length.toString(16)}\r\n`;
+    if (chunk.length <= MAX_TEXT_BYTES) this.#text += chunk.toString('latin1');
+    else this.#copy(chunk);
+    if (this.#isChunked) this.#text += '\r\n';
+    if (this.#text.length > MAX_TEXT_BYTES) this.flush();
+    return !this.#stream.writableNeedDrain;
   }
 
   end(): void {
-    if (this.#isChunked) {
-      this.#stream.cork();
-      this.flush();
-      this.#stream.write(LAST_CHUNK);
-      this.#stream.uncork();
-      this.#isChunked = false;
-    } else this.flush();
+    if (this.#isChunked) this.#text += LAST_CHUNK;
+    this.#isChunked = false;
+    this.flush();
   }
 
+  /** Sends what was gathered. */
   flush(): void {
-    if (this.#head === null) return;
-    this.#stream.write(this.#head, 'latin1');
-    this.#head = null;
+    const text = this.#text;
+    if (text === '') return;
+    this.#text = '';
+    this.#stream.write(text, 'latin1');
+  }
+
+  /** Slab by slab, the first beginning with what was gathered. */
+  #copy(chunk: Buffer): void {
+    if (this.#text.length + chunk.length > SLAB_BYTES) this.flush();
+    for (let at = 0; at < chunk.length; ) {
+      const slab = takeSlab();
+      const start = slab.write(this.#text, 'latin1');
+      this.#text = '';
+      const length = Math.min(chunk.length - at, SLAB_BYTES - start);
+      slab.set(chunk.subarray(at, at + length), start);
+      at += length;
+      this.#stream.write(slab.subarray(0, start + length), () => giveSlab(slab));
+    }
   }
 }

@@ -1,5 +1,6 @@
 // hot path: every request of an HTTP/1.1 client
 import type { Duplex } from 'node:stream';
+import { readShared } from '../sockets/shared-reads.ts';
 import { getHeader, type HeaderList, removeHeader } from './headers.ts';
 import { MessageReader } from './message-reader.ts';
 import { MessageWriter, responseHeadText } from './message-writer.ts';
@@ -14,11 +15,17 @@ import {
 } from './parse.ts';
 import type { HttpProblem } from './problem.ts';
 
+const RAW = { ok: true, value: { kind: 'raw' } } as const;
 const CONTINUE = 'HTTP/1.1 100 Continue\r\n\r\n';
 
 /** Takes the body of a request, and hears when the client goes away or has room again. */
 export interface RequestListener {
+  /** Everything after the head is raw data. */
+  readonly isUpgrade: boolean;
+  /** The bytes may be reused once this returns. */
   onData(chunk: Buffer): void;
+  /** What one read brought has been handed over, and the request goes on: a chance to pass on what was gathered. */
+  onPause(): void;
   onEnd(): void;
   /** The client is gone; nothing more can be answered. */
   onAbort(): void;
@@ -30,13 +37,14 @@ export interface RequestListener {
 export interface ServerExchange {
   readonly head: RequestHead;
   readonly framing: BodyFraming;
-  /** Sends the head with the first piece of the body, or when the reading turn is over. */
+  /** The head and small pieces of the body wait for `flush` or `end`. */
   respond(
     head: { readonly status: number; readonly reason: string; readonly headers: HeaderList },
     framing: BodyFraming,
   ): void;
   /** False when the client should be given time: wait for `onDrain`. */
   write(chunk: Buffer): boolean;
+  flush(): void;
   end(): void;
   /** Stops and restarts the arrival of the request's body. */
   pause(): void;
@@ -46,11 +54,8 @@ export interface ServerExchange {
 }
 
 export interface ServerConnectionHandler {
-  /** Called for each request, in order, one at a time. With `isUpgrade` everything after the head is raw data. */
-  onRequest(exchange: ServerExchange): {
-    readonly listener: RequestListener;
-    readonly isUpgrade: boolean;
-  };
+  /** Called for each request, in order, one at a time. */
+  onRequest(exchange: ServerExchange): RequestListener;
   /** The client broke the protocol; it has been answered and the connection ends. */
   onProblem(problem: HttpProblem): void;
   onClose(): void;
@@ -61,26 +66,35 @@ export class ServerConnection {
   readonly #stream: Duplex;
   readonly #handler: ServerConnectionHandler;
   readonly #reader: MessageReader<RequestHead>;
-  readonly #writer: MessageWriter;
+  readonly #forExchanges: ExchangeDeps;
   #exchange: Exchange | null = null;
   #isDraining = false;
+  /** No request will follow the one under way, or those that have arrived. */
+  #hasEnded = false;
 
   constructor(stream: Duplex, handler: ServerConnectionHandler) {
     this.#stream = stream;
     this.#handler = handler;
-    this.#writer = new MessageWriter(stream);
+    this.#forExchanges = {
+      stream,
+      writer: new MessageWriter(stream),
+      isDraining: () => this.#isDraining,
+      onComplete: (reusable) => this.#complete(reusable),
+    };
     this.#reader = new MessageReader(parseRequestHead, {
       onHead: (head) => this.#onHead(head),
       onData: (chunk) => this.#exchange?.listener.onData(chunk),
       onEnd: () => this.#exchange?.requestEnded(),
       onProblem: (problem) => this.#refuse(problem),
     });
-    stream.on('data', (chunk: Buffer) => {
-      this.#reader.push(chunk);
-      this.#exchange?.flush();
+    readShared(stream, (bytes) => {
+      this.#reader.push(bytes);
+      this.#exchange?.listener.onPause();
+      return true;
     });
     stream.on('drain', () => this.#exchange?.listener.onDrain());
     stream.on('end', () => {
+      this.#hasEnded = true;
       this.#reader.finish();
       if (this.#exchange === null) stream.end();
     });
@@ -89,6 +103,7 @@ export class ServerConnection {
       this.#exchange?.aborted();
       handler.onClose();
     });
+    stream.resume();
   }
 
   /** Finishes the request under way and then closes; an idle connection closes now. */
@@ -114,22 +129,17 @@ export class ServerConnection {
       removeHeader(head.headers, 'expect');
       this.#stream.write(CONTINUE, 'latin1');
     }
-    const exchange = new Exchange(head, framing.value, {
-      stream: this.#stream,
-      writer: this.#writer,
-      isDraining: () => this.#isDraining,
-      onComplete: (reusable) => this.#complete(reusable),
-    });
+    const exchange = new Exchange(head, framing.value, this.#forExchanges);
     this.#exchange = exchange;
-    const { listener, isUpgrade } = this.#handler.onRequest(exchange);
-    exchange.listener = listener;
-    return isUpgrade ? { ok: true, value: { kind: 'raw' } } : framing;
+    exchange.listener = this.#handler.onRequest(exchange);
+    return exchange.listener.isUpgrade ? RAW : framing;
   }
 
   #complete(reusable: boolean): void {
     this.#exchange = null;
     if (reusable && !this.#isDraining) this.#reader.next();
-    else this.#stream.end();
+    else this.#hasEnded = true;
+    if (this.#hasEnded && this.#exchange === null) this.#stream.end();
   }
 
   /** Answers a protocol error where that is still possible, and ends the connection. */
@@ -158,7 +168,9 @@ interface ExchangeDeps {
 }
 
 const IGNORE: RequestListener = {
+  isUpgrade: false,
   onData: () => undefined,
+  onPause: () => undefined,
   onEnd: () => undefined,
   onAbort: () => undefined,
   onDrain: () => undefined,
@@ -186,14 +198,13 @@ class Exchange implements ServerExchange {
     framing: BodyFraming,
   ): void {
     this.hasResponded = true;
-    if (framing.kind === 'until-close') this.#keepAlive = false;
+    const isUpgraded = head.status === 101;
     // A client that is still sending what nobody reads must not send another request after it.
-    if (!this.#requestEnded && framing.kind === 'none')
-      this.#keepAlive = this.#keepAlive && head.status === 101;
-    if (this.#deps.isDraining() || !this.#keepAlive) {
-      if (head.status !== 101) head.headers.push('connection', 'close');
+    const isUnread = !this.#requestEnded && framing.kind === 'none';
+    if (isUpgraded || isUnread || framing.kind === 'until-close' || this.#deps.isDraining()) {
       this.#keepAlive = false;
     }
+    if (!this.#keepAlive && !isUpgraded) head.headers.push('connection', 'close');
     this.#deps.writer.begin(responseHeadText(head), framing);
   }
 
@@ -209,7 +220,7 @@ class Exchange implements ServerExchange {
   }
 
   flush(): void {
-    if (this.hasResponded) this.#deps.writer.flush();
+    this.#deps.writer.flush();
   }
 
   pause(): void {

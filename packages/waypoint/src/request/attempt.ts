@@ -57,8 +57,12 @@ export class Attempt implements ResponseListener {
     this.#waiting = [];
     this.#host.pool.connect().then(
       (connection) => {
-        if (this.#isOver) connection.close();
-        else this.#send(connection, head, options.body);
+        if (this.#isOver) {
+          connection.close();
+          return;
+        }
+        this.#send(connection, head, options.body);
+        this.flush();
       },
       (error: Error) => {
         if (this.#isOver) return;
@@ -79,21 +83,32 @@ export class Attempt implements ResponseListener {
     const exchange = connection.request(head, framing, options);
     this.#exchange = exchange;
     // What arrived before: kept for replay, or held back while connecting.
-    const pending = body.chunks.length > 0 ? body.chunks : (this.#waiting ?? []);
+    const pending = body.chunks.length > 0 ? body.chunks : this.#waiting;
     this.#waiting = null;
-    for (const chunk of pending) exchange.write(chunk);
-    if (request.requestEnded || body.isComplete) exchange.end();
-    else exchange.flush();
+    if (pending !== null && pending.length > 0) {
+      let hasRoom = true;
+      for (const chunk of pending) hasRoom = exchange.write(chunk);
+      // Who held the rest back was this attempt while it connected, or one before it that is gone.
+      if (hasRoom) request.exchange.resume();
+    }
+    // After an upgrade the client's side stays open until the client ends it.
+    if (request.requestEnded || (body.isComplete && !request.isUpgrade)) exchange.end();
   }
 
   /** More of the request's body. */
   write(chunk: Buffer): void {
+    if (this.#isOver) return;
     if (this.#exchange === null) {
-      this.#waiting?.push(chunk);
+      this.#waiting?.push(Buffer.from(chunk));
       this.#call.request.exchange.pause();
       return;
     }
     if (!this.#exchange.write(chunk)) this.#call.request.exchange.pause();
+  }
+
+  /** Sends what was gathered in a read. */
+  flush(): void {
+    this.#exchange?.flush();
   }
 
   end(): void {
@@ -135,6 +150,10 @@ export class Attempt implements ResponseListener {
     if (!request.exchange.write(chunk)) this.#exchange?.pause();
   }
 
+  onPause(): void {
+    if (this.#passesOn) this.#call.request.exchange.flush();
+  }
+
   onEnd(): void {
     if (this.#isOver) return;
     const connection = this.#connection!;
@@ -162,6 +181,7 @@ export class Attempt implements ResponseListener {
 
   #leave(): void {
     this.#isOver = true;
+    this.#exchange = null;
     this.#host.active -= 1;
     this.#perTry?.cancel();
   }

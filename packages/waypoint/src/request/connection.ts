@@ -48,7 +48,7 @@ export function serveHttp(
     onRequest: (exchange) => {
       const request = new HttpRequest(exchange, connection);
       request.start();
-      return { listener: request, isUpgrade: request.isUpgrade };
+      return request;
     },
     onProblem: (problem) => deps.telemetry.protocolError(connection, problem),
     onClose: () => deps.telemetry.connections.delete(server),

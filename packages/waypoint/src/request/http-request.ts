@@ -5,7 +5,7 @@ import type { AuthorizationInput } from '../compile/rbac.ts';
 import type { CompiledRoute } from '../compile/route.ts';
 import { runPhases } from '../phases.ts';
 import type { HttpConnection } from './connection.ts';
-import { mutate } from './headers.ts';
+import { addRequestHeaders, mutate } from './headers.ts';
 import type { LocalReply } from './outcome.ts';
 import { pathOnly } from './path.ts';
 import type { UpstreamCall } from './upstream-call.ts';
@@ -81,6 +81,7 @@ export class HttpRequest implements RequestListener, AuthorizationInput {
   }
 
   start(): void {
+    addRequestHeaders(this.exchange.head.headers);
     runPhases(this);
   }
 
@@ -128,6 +129,10 @@ export class HttpRequest implements RequestListener, AuthorizationInput {
   onData(chunk: Buffer): void {
     this.bytesReceived += chunk.length;
     this.call?.requestData(chunk);
+  }
+
+  onPause(): void {
+    if (!this.requestEnded) this.call?.requestPause();
   }
 
   onEnd(): void {

@@ -22,10 +22,11 @@ export class RequestBody {
     return !this.#hasDropped;
   }
 
+  /** Copies the bytes if they are to be kept. */
   keep(chunk: Buffer): void {
     this.#bytes += chunk.length;
     if (this.#keeps && this.#bytes <= MAX_REPLAY_BYTES) {
-      this.chunks.push(chunk);
+      this.chunks.push(Buffer.from(chunk));
       return;
     }
     this.#keeps = false;

@@ -6,7 +6,7 @@ import type { Host } from '../clusters/host.ts';
 import type { AttemptFailure } from '../compile/retry-policy.ts';
 import type { ForwardAction, HeaderMutation, WeightedTarget } from '../compile/route.ts';
 import { Attempt } from './attempt.ts';
-import { addRequestHeaders, endToEnd, mutate } from './headers.ts';
+import { endToEnd, mutate } from './headers.ts';
 import type { HttpRequest } from './http-request.ts';
 import { attemptFailed, NO_HEALTHY_UPSTREAM, REQUEST_TIMEOUT } from './outcome.ts';
 import { RequestBody } from './request-body.ts';
@@ -61,6 +61,10 @@ export class UpstreamCall {
   requestData(chunk: Buffer): void {
     this.#body.keep(chunk);
     this.#attempt?.write(chunk);
+  }
+
+  requestPause(): void {
+    this.#attempt?.flush();
   }
 
   requestEnd(): void {
@@ -158,7 +162,9 @@ export class UpstreamCall {
     const delayMs = Math.random() * ceilingMs;
     const { timers } = this.request.connection.deps;
     this.#backOff = timers.start(delayMs, () => {
-      if (!this.#isDone) this.#nextAttempt();
+      if (this.#isDone) return;
+      this.#nextAttempt();
+      this.#attempt?.flush();
     });
     return true;
   }
@@ -189,7 +195,6 @@ export class UpstreamCall {
 
 function upstreamHeaders(request: HttpRequest, { action, target }: Route): HeaderList {
   const headers = endToEnd(request.exchange.head.headers);
-  addRequestHeaders(headers);
   const host = target.hostRewrite ?? action.hostRewrite;
   setHeader(headers, 'host', host ?? request.authority);
   if (host !== null) setHeader(headers, 'x-envoy-original-host', request.authority);
