@@ -1,6 +1,7 @@
 // hot path: every finished request
 import type { HttpProblem, ServerConnection } from '@aquifer/http';
 import type { HostMetadata } from '../clusters/host.ts';
+import type { AccessRecord } from '../compile/access-log.ts';
 import type { HttpConnection } from '../request/connection.ts';
 import type { HttpRequest } from '../request/http-request.ts';
 
@@ -74,7 +75,7 @@ export class RequestTelemetry {
     if (format === null) return;
     this.#write(
       format({
-        startedAt: new Date(),
+        startedAtMs: Date.now(),
         method: '-',
         path: '-',
         status: problem.status,
@@ -84,7 +85,7 @@ export class RequestTelemetry {
         bytesSent: 0,
         durationMs: 0,
         upstreamServiceTimeMs: null,
-        requestHeader: () => null,
+        requestHeaders: [],
         authority: '-',
         upstreamHost: null,
         upstreamCluster: null,
@@ -123,9 +124,9 @@ export class RequestTelemetry {
   }
 }
 
-function accessRecord(request: HttpRequest, ending: Ending, durationMs: number) {
+function accessRecord(request: HttpRequest, ending: Ending, durationMs: number): AccessRecord {
   return {
-    startedAt: new Date(Date.now() - durationMs),
+    startedAtMs: Date.now() - durationMs,
     method: request.method,
     path: request.target,
     status: ending.status,
@@ -135,7 +136,7 @@ function accessRecord(request: HttpRequest, ending: Ending, durationMs: number) 
     bytesSent: request.bytesSent,
     durationMs: Math.round(durationMs),
     upstreamServiceTimeMs: request.serviceTimeMs,
-    requestHeader: (name: string) => request.header(name),
+    requestHeaders: request.exchange.head.headers,
     authority: request.authority,
     upstreamHost: request.host?.name ?? null,
     upstreamCluster: request.clusterName,

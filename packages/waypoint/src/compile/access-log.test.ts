@@ -1,0 +1,48 @@
+import { AccessLogSchema } from '@aquifer/wire/gen/envoy/config/accesslog/v3_pb';
+import { file_envoy_extensions_access_loggers_file_v3 } from '@aquifer/wire/gen/envoy/extensions/access_loggers/file/v3_pb';
+import { createRegistry, fromJson, type JsonObject } from '@bufbuild/protobuf';
+import { expect, test } from 'vitest';
+import { type AccessRecord, compileAccessLog } from './access-log.ts';
+
+const RECORD: AccessRecord = {
+  startedAtMs: Date.UTC(2026, 10, 21, 12, 0, 0, 7),
+  method: 'GET',
+  path: '/items?all',
+  status: 503,
+  flags: 'UF',
+  details: 'upstream_reset',
+  bytesReceived: 1,
+  bytesSent: 2,
+  durationMs: 3,
+  upstreamServiceTimeMs: null,
+  requestHeaders: ['user-agent', 'curl', 'x-request-id', 'id-1', 'x-two', 'a', 'x-two', 'b'],
+  authority: 'cart',
+  upstreamHost: '10.0.0.1:80',
+  upstreamCluster: 'inbound-vip|80|http|cart',
+  upstreamFailure: 'refused',
+  downstreamLocal: '10.96.0.10:80',
+  downstreamRemote: '10.244.1.7:4000',
+  routeName: 'default',
+};
+
+function lineOf(config: JsonObject): string | undefined {
+  const type = 'type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog';
+  const typedConfig = { '@type': type, path: '/dev/stdout', ...config };
+  const registry = createRegistry(file_envoy_extensions_access_loggers_file_v3);
+  const log = fromJson(AccessLogSchema, { name: 'file', typedConfig }, { registry });
+  return compileAccessLog([log])?.(RECORD);
+}
+
+test('a log without a format has the lines that Envoy writes by default', () => {
+  expect(lineOf({})).toBe(
+    '[2026-11-21T12:00:00.007Z] "GET /items?all HTTP/1.1" 503 UF 1 2 3 - "-" "curl" "id-1" "cart" "10.0.0.1:80"\n',
+  );
+});
+
+test('a format is followed, and what has no value is a dash', () => {
+  const inlineString =
+    '%RESPONSE_CODE%|%REQ(X-TWO)%|%REQ(NONE)%|%REQUESTED_SERVER_NAME%|%ROUTE_NAME%!';
+  expect(lineOf({ logFormat: { textFormatSource: { inlineString } } })).toBe(
+    '503|a,b|-|-|default!',
+  );
+});
