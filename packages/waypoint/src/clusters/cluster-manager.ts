@@ -57,7 +57,7 @@ export class ClusterManager {
   }
 
   /** Names of clusters whose endpoints are discovered. */
-  readonly discovered = new Set<string>();
+  readonly discovered: Set<string> = new Set();
 
   get trustedPrefixes(): readonly string[] {
     return this.#trustedPrefixes;

@@ -7,8 +7,8 @@ const MAIN = 'main_internal';
 /** Everything a thread serves by. Listeners and routes are replaced whole; requests keep what they read. */
 export class ServedConfig {
   readonly clusters: ClusterManager;
-  readonly listeners = new Map<string, CompiledListener>();
-  readonly routes = new Map<string, RouteTable>();
+  readonly listeners: Map<string, CompiledListener> = new Map();
+  readonly routes: Map<string, RouteTable> = new Map();
 
   constructor(clusters: ClusterManager) {
     this.clusters = clusters;

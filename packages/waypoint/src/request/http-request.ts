@@ -19,7 +19,7 @@ const ABSOLUTE_FORM = /^https?:\/\/([^/?#]*)(.*)$/i;
 export class HttpRequest implements RequestListener, AuthorizationInput {
   readonly exchange: ServerExchange;
   readonly connection: HttpConnection;
-  readonly startedAtMs = performance.now();
+  readonly startedAtMs: number = performance.now();
   readonly isUpgrade: boolean;
   /** Target in origin form, normalised once the phases have run. */
   target: string;

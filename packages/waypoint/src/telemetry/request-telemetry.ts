@@ -49,7 +49,7 @@ export interface Ending {
 
 /** Counts requests and writes access lines. One per thread; texts are made when somebody scrapes. */
 export class RequestTelemetry {
-  readonly connections = new Set<ServerConnection>();
+  readonly connections: Set<ServerConnection> = new Set();
   readonly #write: (line: string) => void;
   readonly #series = new Map<string, RequestSeries>();
 

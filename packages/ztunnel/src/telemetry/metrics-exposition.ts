@@ -34,18 +34,18 @@ const TRAFFIC_FAMILIES: readonly { name: string; help: string; field: keyof Tota
 
 /** Counters that the main thread keeps by itself. */
 export class ControlMetrics {
-  readonly registry = new Registry();
-  readonly xdsMessages = this.#counter(
+  readonly registry: Registry = new Registry();
+  readonly xdsMessages: Counter<'url'> = this.#counter(
     'istio_xds_message_total',
     'Discovery responses (unstable).',
     ['url'],
   );
-  readonly xdsBytes = this.#counter(
+  readonly xdsBytes: Counter<'url'> = this.#counter(
     'istio_xds_message_bytes_total',
     'Bytes of resources in discovery responses (unstable).',
     ['url'],
   );
-  readonly xdsTerminations = this.#counter(
+  readonly xdsTerminations: Counter<'reason'> = this.#counter(
     'istio_xds_connection_terminations_total',
     'Discovery streams that ended (unstable).',
     ['reason'],
