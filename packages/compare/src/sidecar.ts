@@ -16,7 +16,7 @@ const TYPE = 'type.googleapis.com/envoy';
 const FILTERS = `${TYPE}.extensions.filters`;
 
 /** nft program for the pod's namespace. */
-export const SIDECAR_REDIRECTION = `table ip aquifer-sidecar {
+export const SIDECAR_REDIRECTION: string = `table ip aquifer-sidecar {
   chain output {
     type nat hook output priority -100;
     meta skuid != ${SIDECAR_USER} tcp dport ${SERVICE_PORT} redirect to :${OUTBOUND_PORT}

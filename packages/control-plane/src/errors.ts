@@ -7,8 +7,17 @@ interface RefusalRule {
   readonly hint: string;
 }
 
-/** Codes of the control plane; the hint says what to check first. */
-const REFUSALS = {
+/** Codes of the control plane. */
+export type RefusalCode =
+  | 'CP_NOT_READY'
+  | 'CP_UNAUTHENTICATED'
+  | 'CP_NOT_IDENTICAL'
+  | 'CP_BAD_NODE'
+  | 'CP_BAD_CSR'
+  | 'CP_IMPERSONATION'
+  | 'CP_INTERNAL';
+
+const REFUSALS: Readonly<Record<RefusalCode, RefusalRule>> = {
   CP_NOT_READY: {
     status: status.UNAVAILABLE,
     hint: 'the first listing of the Kubernetes API is not complete; see readiness and the log of watch failures',
@@ -34,9 +43,7 @@ const REFUSALS = {
     hint: 'only accounts in CA_TRUSTED_NODE_ACCOUNTS may ask, and only for pods of their own node',
   },
   CP_INTERNAL: { status: status.INTERNAL, hint: 'a defect; the log has the cause' },
-} as const satisfies Record<string, RefusalRule>;
-
-export type RefusalCode = keyof typeof REFUSALS;
+};
 
 /** Ends a call with the status that belongs to the code; `message` is what the caller reads. */
 export class Refusal extends Error {

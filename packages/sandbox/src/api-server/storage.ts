@@ -42,7 +42,7 @@ export class Storage {
   #compacted = 0;
 
   /** @param path of the database file, or `:memory:`. */
-  constructor(path: string, historyLimit = DEFAULT_HISTORY) {
+  constructor(path: string, historyLimit: number = DEFAULT_HISTORY) {
     this.#historyLimit = historyLimit;
     this.#database = new DatabaseSync(path);
     this.#database.exec(`

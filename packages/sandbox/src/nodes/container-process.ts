@@ -25,7 +25,7 @@ export interface ContainerExit {
 export class ContainerProcess {
   readonly pid: number;
   readonly launch: Launch;
-  readonly startedAt = new Date();
+  readonly startedAt: Date = new Date();
   /** Resolves when the process has ended and its output is written. Never rejects. */
   readonly exited: Promise<ContainerExit>;
   readonly #child: ChildProcess;

@@ -9,15 +9,20 @@ import {
 } from '../gen/istio/workload_pb.ts';
 
 /** Pairs each word of the model with its number on the wire; unknown numbers read as undefined. */
+interface WordTable<Word extends string, Code extends number> {
+  readonly encode: Readonly<Record<Word, Code>>;
+  decode(number: number): Word | undefined;
+}
+
 function table<Word extends string, Code extends number>(
   words: Readonly<Record<Word, Code>>,
-): { readonly encode: Readonly<Record<Word, Code>>; decode(number: number): Word | undefined } {
+): WordTable<Word, Code> {
   const byNumber = new Map<number, Word>();
   for (const word of Object.keys(words) as Word[]) byNumber.set(words[word], word);
   return { encode: words, decode: (number) => byNumber.get(number) };
 }
 
-export const APP_PROTOCOL = table<AppProtocol, PbAppProtocol>({
+export const APP_PROTOCOL: WordTable<AppProtocol, PbAppProtocol> = table({
   unknown: PbAppProtocol.UNKNOWN,
   http11: PbAppProtocol.HTTP11,
   http2: PbAppProtocol.HTTP2,
@@ -26,21 +31,21 @@ export const APP_PROTOCOL = table<AppProtocol, PbAppProtocol>({
   tls: PbAppProtocol.TLS,
 });
 
-export const WORKLOAD_TYPE = table<Workload['workloadType'], WorkloadType>({
+export const WORKLOAD_TYPE: WordTable<Workload['workloadType'], WorkloadType> = table({
   deployment: WorkloadType.DEPLOYMENT,
   cronjob: WorkloadType.CRONJOB,
   pod: WorkloadType.POD,
   job: WorkloadType.JOB,
 });
 
-export const IP_FAMILIES = table<Service['ipFamilies'], IPFamilies>({
+export const IP_FAMILIES: WordTable<Service['ipFamilies'], IPFamilies> = table({
   automatic: IPFamilies.AUTOMATIC,
   'ipv4-only': IPFamilies.IPV4_ONLY,
   'ipv6-only': IPFamilies.IPV6_ONLY,
   dual: IPFamilies.DUAL,
 });
 
-export const ROUTING_SCOPE = table<RoutingScope, Scope>({
+export const ROUTING_SCOPE: WordTable<RoutingScope, Scope> = table({
   region: Scope.REGION,
   zone: Scope.ZONE,
   subzone: Scope.SUBZONE,
@@ -49,14 +54,14 @@ export const ROUTING_SCOPE = table<RoutingScope, Scope>({
   network: Scope.NETWORK,
 });
 
-export const LOAD_BALANCING_MODE = table<LoadBalancing['mode'], Mode>({
+export const LOAD_BALANCING_MODE: WordTable<LoadBalancing['mode'], Mode> = table({
   standard: Mode.UNSPECIFIED_MODE,
   strict: Mode.STRICT,
   failover: Mode.FAILOVER,
   passthrough: Mode.PASSTHROUGH,
 });
 
-export const HEALTH_POLICY = table<LoadBalancing['healthPolicy'], HealthPolicy>({
+export const HEALTH_POLICY: WordTable<LoadBalancing['healthPolicy'], HealthPolicy> = table({
   'only-healthy': HealthPolicy.ONLY_HEALTHY,
   'allow-all': HealthPolicy.ALLOW_ALL,
 });
