@@ -2,6 +2,8 @@ export type { CaptureReport } from './capture-report.ts';
 export { reportCapture } from './capture-report.ts';
 export type { CertificateManagerOptions, CertificateState } from './certificate-manager.ts';
 export { CertificateManager } from './certificate-manager.ts';
+export type { CredentialConfig } from './credential-config.ts';
+export { CONTROL_PLANE_ADDRESS, CREDENTIAL_KEYS } from './credential-config.ts';
 export type { ControlPlaneEndpoint } from './credentials.ts';
 export type { CsrClientOptions, IssuedCertificate } from './csr-client.ts';
 export { CsrClient } from './csr-client.ts';

@@ -1,18 +1,41 @@
 import {
   booleanKey,
-  type ConfigOf,
+  type ConfigKeys,
   choiceKey,
   durationKey,
-  integerKey,
+  portKey,
   stringKey,
 } from '@aquifer/runtime';
 
-const PORT = { min: 0, max: 65_535 };
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 
+/** What the control plane is told at its start. An alias, because `/debug/config` takes it as a record of anything. */
+export type ControlPlaneConfig = {
+  readonly systemNamespace: string;
+  readonly clusterId: string;
+  readonly clusterDomain: string;
+  readonly trustDomain: string;
+  readonly revision: string;
+  readonly excludeNamespaces: string;
+  readonly trustedNodeAccounts: string;
+  readonly defaultTtlMs: number;
+  readonly maxTtlMs: number;
+  readonly debounceAfterMs: number;
+  readonly debounceMaxMs: number;
+  readonly waypointImage: string;
+  readonly isXdsAuthRequired: boolean;
+  readonly bindAddress: string;
+  readonly grpcPort: number;
+  readonly secureGrpcPort: number;
+  readonly monitoringPort: number;
+  readonly probePort: number;
+  readonly logFormat: 'plain' | 'json';
+  readonly logLevels: string;
+};
+
 /** Every environment variable that the control plane reads; names are Istio's where Istio has one. */
-export const CONTROL_PLANE_KEYS = {
+export const CONTROL_PLANE_KEYS: ConfigKeys<ControlPlaneConfig> = {
   systemNamespace: stringKey(
     'POD_NAMESPACE',
     'Namespace of the control plane and of its Secrets.',
@@ -71,27 +94,20 @@ export const CONTROL_PLANE_KEYS = {
   bindAddress: stringKey('BIND_ADDRESS', 'Address that every port listens on.', {
     default: '0.0.0.0',
   }),
-  grpcPort: integerKey('GRPC_PORT', 'Plaintext discovery and certificates; 0 picks a free port.', {
-    ...PORT,
-    default: 15_010,
-  }),
-  secureGrpcPort: integerKey('SECURE_GRPC_PORT', 'Discovery and certificates over TLS.', {
-    ...PORT,
-    default: 15_012,
-  }),
-  monitoringPort: integerKey('MONITORING_PORT', 'Metrics, version and debug pages.', {
-    ...PORT,
-    default: 15_014,
-  }),
-  probePort: integerKey('PROBE_PORT', 'Readiness at /ready.', { ...PORT, default: 8080 }),
+  grpcPort: portKey(
+    'GRPC_PORT',
+    'Plaintext discovery and certificates; 0 picks a free port.',
+    15_010,
+  ),
+  secureGrpcPort: portKey('SECURE_GRPC_PORT', 'Discovery and certificates over TLS.', 15_012),
+  monitoringPort: portKey('MONITORING_PORT', 'Metrics, version and debug pages.', 15_014),
+  probePort: portKey('PROBE_PORT', 'Readiness at /ready.', 8080),
   logFormat: choiceKey('LOG_FORMAT', 'Format of log lines.', {
     choices: ['plain', 'json'],
     default: 'plain',
   }),
-  logLevel: stringKey('LOG_LEVEL', 'Comma list of level or scope=level.', { default: 'info' }),
+  logLevels: stringKey('LOG_LEVEL', 'Comma list of level or scope=level.', { default: 'info' }),
 };
-
-export type ControlPlaneConfig = ConfigOf<typeof CONTROL_PLANE_KEYS>;
 
 /** The items of a comma list, trimmed, without empty ones. */
 export function commaList(text: string): string[] {

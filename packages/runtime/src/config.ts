@@ -20,11 +20,18 @@ export interface ConfigKey<T> {
   readonly fallback: T | undefined;
 }
 
-export type ConfigSchema = Readonly<Record<string, ConfigKey<unknown>>>;
-
-export type ConfigOf<Schema extends ConfigSchema> = {
-  readonly [Name in keyof Schema]: Schema[Name] extends ConfigKey<infer T> ? T : never;
+/** Where each value of a configuration comes from: a value without a key, or with one of another type, does not compile. */
+export type ConfigKeys<Config> = {
+  readonly [Name in keyof Config]: ConfigKey<Config[Name]>;
 };
+
+/** The keys of any configuration. */
+export type ConfigSchema = ConfigKeys<Readonly<Record<string, unknown>>>;
+
+/** The frozen configuration, or every mistake in it. */
+export type ParsedConfig<Config> =
+  | { readonly ok: true; readonly value: Config }
+  | { readonly ok: false; readonly error: readonly ConfigProblem[] };
 
 interface KeyOptions<T> {
   /** Without a default the key is required. */
@@ -64,6 +71,11 @@ export function integerKey(
     return value;
   };
   return define({ key, doc, type: `integer ${min}..${max}`, parse }, options);
+}
+
+/** A TCP port to listen on; 0 picks a free one. */
+export function portKey(key: string, doc: string, fallback: number): ConfigKey<number> {
+  return integerKey(key, doc, { default: fallback, min: 0, max: 65_535 });
 }
 
 /** Exactly `true` or `false`, as Istio's ztunnel reads them (spec ztunnel 0). */
@@ -128,16 +140,11 @@ function define<T>(
   return { ...base, defaultText, secret: options.secret ?? false, fallback };
 }
 
-/** Reads every key, and returns either the frozen configuration or every mistake in it. */
-export function parseEnv<Schema extends ConfigSchema>(
-  schema: Schema,
-  env: EnvSource,
-):
-  | { readonly ok: true; readonly value: ConfigOf<Schema> }
-  | { readonly ok: false; readonly error: readonly ConfigProblem[] } {
+/** Reads every key; all mistakes are reported together. */
+export function parseEnv<Config>(keys: ConfigKeys<Config>, env: EnvSource): ParsedConfig<Config> {
   const problems: ConfigProblem[] = [];
   const config: Record<string, unknown> = {};
-  for (const [name, { key, parse, fallback }] of Object.entries(schema)) {
+  for (const [name, { key, parse, fallback }] of Object.entries<ConfigKey<unknown>>(keys)) {
     const text = env[key];
     if (text === undefined || text === '') {
       if (fallback === undefined) problems.push({ key, message: 'is required' });
@@ -151,17 +158,17 @@ export function parseEnv<Schema extends ConfigSchema>(
     }
   }
   if (problems.length > 0) return { ok: false, error: problems };
-  return { ok: true, value: Object.freeze(config) as ConfigOf<Schema> };
+  return { ok: true, value: Object.freeze(config) as Config };
 }
 
 /** The configuration for the config dump: as is, with secrets masked. */
-export function redactConfig<Schema extends ConfigSchema>(
-  schema: Schema,
-  config: ConfigOf<Schema>,
+export function redactConfig<Config>(
+  keys: ConfigKeys<Config>,
+  config: Config,
 ): Record<string, unknown> {
-  const entries = Object.entries(schema).map(([name, { secret }]) => [
+  const entries = Object.entries<ConfigKey<unknown>>(keys).map(([name, { secret }]) => [
     name,
-    secret ? '(secret)' : config[name as keyof Schema],
+    secret ? '(secret)' : config[name as keyof Config],
   ]);
   return Object.fromEntries(entries);
 }

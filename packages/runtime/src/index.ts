@@ -1,5 +1,5 @@
 export { keepCompiledCode } from './compile-cache.ts';
-export type { ConfigKey, ConfigOf, ConfigProblem, ConfigSchema, EnvSource } from './config.ts';
+export type { ConfigKey, ConfigKeys, ConfigProblem, EnvSource, ParsedConfig } from './config.ts';
 export {
   booleanKey,
   choiceKey,
@@ -9,6 +9,7 @@ export {
   integerKey,
   optionalStringKey,
   parseEnv,
+  portKey,
   redactConfig,
   stringKey,
 } from './config.ts';
@@ -16,7 +17,10 @@ export type { HttpAnswer, HttpHandler, HttpRoutes } from './http-server.ts';
 export { serveHttp } from './http-server.ts';
 export type { LogFields, Logger, LogLevel, LogOptions } from './logger.ts';
 export { bare, bufferedStdout, createLogger } from './logger.ts';
+export type { OperatorConfig } from './operator-config.ts';
+export { OPERATOR_KEYS } from './operator-config.ts';
 export { terminationSignal } from './process-signals.ts';
 export { Readiness } from './readiness.ts';
+export { configOrExit, runProgram } from './run-program.ts';
 export type { ThreadPoolOptions } from './thread-pool.ts';
 export { serveThread, ThreadPool } from './thread-pool.ts';

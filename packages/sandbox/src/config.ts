@@ -2,27 +2,44 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import {
   booleanKey,
-  type ConfigOf,
-  type ConfigProblem,
+  type ConfigKeys,
   type EnvSource,
   integerKey,
   optionalStringKey,
+  type ParsedConfig,
   parseEnv,
+  portKey,
   stringKey,
 } from '@aquifer/runtime';
 import { MAX_NODES } from './nodes/addresses.ts';
 
+/** What a sandbox is told at its start. */
+export interface SandboxConfig {
+  readonly dataDirectory: string;
+  readonly stateHome: string | null;
+  readonly apiPort: number;
+  readonly nodes: number;
+  readonly keepData: boolean;
+  readonly path: string;
+  readonly logLevel: string;
+}
+
+/** The data directory has a default that depends on other variables. */
+interface SandboxEnvironment extends Omit<SandboxConfig, 'dataDirectory'> {
+  readonly dataDirectory: string | null;
+}
+
 /** Every variable that the sandbox reads. */
-export const configSchema = {
+export const configSchema: ConfigKeys<SandboxEnvironment> = {
   dataDirectory: optionalStringKey(
     'SANDBOX_DATA_DIR',
     'Directory of the kubeconfig, the state file, the database and the pods; default $XDG_STATE_HOME/aquifer, or ~/.local/state/aquifer.',
   ),
   stateHome: optionalStringKey('XDG_STATE_HOME', 'Parent of the default data directory.'),
-  apiPort: integerKey(
+  apiPort: portKey(
     'SANDBOX_API_PORT',
     'TCP port of the Kubernetes API on 127.0.0.1 and on the fabric; 0 picks a free one.',
-    { default: 6443, min: 0, max: 65_535 },
+    6443,
   ),
   nodes: integerKey('SANDBOX_NODES', 'Number of nodes.', { default: 2, min: 1, max: MAX_NODES }),
   keepData: booleanKey(
@@ -36,18 +53,10 @@ export const configSchema = {
   logLevel: stringKey('SANDBOX_LOG_LEVEL', 'Levels of the log on stderr, as RUST_LOG.', {
     default: 'info',
   }),
-} as const;
-
-export interface SandboxConfig extends Omit<ConfigOf<typeof configSchema>, 'dataDirectory'> {
-  readonly dataDirectory: string;
-}
+};
 
 /** All mistakes are reported together. */
-export function parseConfig(
-  env: EnvSource,
-):
-  | { readonly ok: true; readonly value: SandboxConfig }
-  | { readonly ok: false; readonly error: readonly ConfigProblem[] } {
+export function parseConfig(env: EnvSource): ParsedConfig<SandboxConfig> {
   const parsed = parseEnv(configSchema, env);
   if (!parsed.ok) return parsed;
   const { dataDirectory, stateHome } = parsed.value;

@@ -1,19 +1,41 @@
 import {
-  type ConfigOf,
-  type ConfigProblem,
-  choiceKey,
+  CONTROL_PLANE_ADDRESS,
+  CREDENTIAL_KEYS,
+  type CredentialConfig,
+} from '@aquifer/control-plane-client';
+import {
+  type ConfigKeys,
   durationKey,
-  type EnvSource,
   integerKey,
+  OPERATOR_KEYS,
+  type OperatorConfig,
   optionalStringKey,
-  parseEnv,
+  portKey,
   stringKey,
 } from '@aquifer/runtime';
 
-const port = { min: 0, max: 65_535 } as const;
+/** What a waypoint is told at its start. */
+export interface WaypointConfig extends CredentialConfig, OperatorConfig {
+  readonly bootstrapPath: string | null;
+  readonly podName: string;
+  readonly podNamespace: string;
+  readonly serviceAccount: string;
+  readonly instanceIp: string;
+  readonly nodeName: string;
+  readonly workloadName: string;
+  readonly clusterId: string;
+  readonly trustDomain: string;
+  readonly controlPlane: string;
+  readonly certificateTtlMs: number;
+  readonly threads: number;
+  readonly drainDeadlineMs: number;
+  readonly hbonePort: number;
+  readonly prometheusPort: number;
+  readonly logLevels: string;
+}
 
 /** Every variable that the waypoint reads; names are those that Istio's waypoint Deployment sets. */
-export const WAYPOINT_CONFIG = {
+export const WAYPOINT_CONFIG: ConfigKeys<WaypointConfig> = {
   bootstrapPath: optionalStringKey(
     'WAYPOINT_BOOTSTRAP',
     'JSON file with static_resources in the form of an Envoy bootstrap: serve it without a control plane.',
@@ -37,14 +59,9 @@ export const WAYPOINT_CONFIG = {
   }),
   trustDomain: stringKey('TRUST_DOMAIN', 'Trust domain of the mesh.', { default: 'cluster.local' }),
   controlPlane: stringKey('CA_ADDR', 'host:port of discovery and certificate authority.', {
-    default: 'istiod.istio-system.svc:15012',
+    default: CONTROL_PLANE_ADDRESS,
   }),
-  rootCertPath: stringKey('XDS_ROOT_CA', 'PEM file with the roots that sign the control plane.', {
-    default: '/var/run/secrets/istio/root-cert.pem',
-  }),
-  tokenPath: stringKey('AUTH_TOKEN', 'File with the service-account token.', {
-    default: '/var/run/secrets/tokens/istio-token',
-  }),
+  ...CREDENTIAL_KEYS,
   certificateTtlMs: durationKey('SECRET_TTL', 'Lifetime asked for the certificate.', {
     default: 86_400_000,
   }),
@@ -56,36 +73,10 @@ export const WAYPOINT_CONFIG = {
       default: 5_000,
     },
   ),
-  hbonePort: integerKey('HBONE_PORT', 'Port that takes tunnels.', { default: 15_008, ...port }),
-  adminPort: integerKey('ADMIN_PORT', 'Port of the admin server, on loopback only.', {
-    default: 15_000,
-    ...port,
-  }),
-  statsPort: integerKey('STATS_PORT', 'Port of the metrics server.', { default: 15_020, ...port }),
-  prometheusPort: integerKey('PROMETHEUS_PORT', "Port of the metrics as Envoy's own.", {
-    default: 15_090,
-    ...port,
-  }),
-  readinessPort: integerKey('READINESS_PORT', 'Port of the readiness server.', {
-    default: 15_021,
-    ...port,
-  }),
-  logFormat: choiceKey('LOG_FORMAT', 'Form of log lines.', {
-    default: 'plain',
-    choices: ['plain', 'json'],
-  }),
+  hbonePort: portKey('HBONE_PORT', 'Port that takes tunnels.', 15_008),
+  prometheusPort: portKey('PROMETHEUS_PORT', "Port of the metrics as Envoy's own.", 15_090),
+  ...OPERATOR_KEYS,
   logLevels: stringKey('LOG_LEVEL', 'Log levels: comma list of level or scope=level.', {
     default: 'info',
   }),
 };
-
-export type WaypointConfig = ConfigOf<typeof WAYPOINT_CONFIG>;
-
-/** The only reader of the environment: all mistakes at once, or the frozen configuration. */
-export function parseConfig(
-  env: EnvSource,
-):
-  | { readonly ok: true; readonly value: WaypointConfig }
-  | { readonly ok: false; readonly error: readonly ConfigProblem[] } {
-  return parseEnv(WAYPOINT_CONFIG, env);
-}

@@ -1,20 +1,44 @@
 import {
+  CONTROL_PLANE_ADDRESS,
+  CREDENTIAL_KEYS,
+  type CredentialConfig,
+} from '@aquifer/control-plane-client';
+import {
   booleanKey,
-  type ConfigOf,
-  type ConfigProblem,
-  choiceKey,
+  type ConfigKeys,
   durationKey,
-  type EnvSource,
   integerKey,
+  OPERATOR_KEYS,
+  type OperatorConfig,
   optionalStringKey,
-  parseEnv,
   stringKey,
 } from '@aquifer/runtime';
 
-const port = { min: 0, max: 65_535 } as const;
+/** What a node proxy is told at its start. */
+export interface ZtunnelConfig extends CredentialConfig, OperatorConfig {
+  readonly nodeName: string;
+  readonly podName: string;
+  readonly podNamespace: string;
+  readonly instanceIp: string;
+  readonly clusterId: string;
+  readonly network: string;
+  readonly trustDomain: string;
+  readonly xdsAddress: string;
+  readonly caAddress: string | null;
+  readonly serverName: string | null;
+  readonly certificateTtlMs: number;
+  readonly threads: number;
+  readonly poolMaxStreams: number;
+  readonly poolIdleMs: number;
+  readonly preserveSource: boolean;
+  readonly drainDeadlineMs: number;
+  readonly procPath: string;
+  readonly logLevels: string;
+  readonly versionTag: string;
+}
 
 /** Every variable that ztunnel reads. Names and defaults are those of Istio's ztunnel where it has them. */
-export const ZTUNNEL_CONFIG = {
+export const ZTUNNEL_CONFIG: ConfigKeys<ZtunnelConfig> = {
   nodeName: stringKey('NODE_NAME', 'Name of the Kubernetes node this proxy serves.'),
   podName: stringKey('POD_NAME', "This proxy's own pod."),
   podNamespace: stringKey('POD_NAMESPACE', "Namespace of this proxy's own pod."),
@@ -25,18 +49,13 @@ export const ZTUNNEL_CONFIG = {
     default: 'cluster.local',
   }),
   xdsAddress: stringKey('XDS_ADDRESS', 'host:port of the discovery service.', {
-    default: 'istiod.istio-system.svc:15012',
+    default: CONTROL_PLANE_ADDRESS,
   }),
   caAddress: optionalStringKey(
     'CA_ADDRESS',
     'host:port of the certificate authority; default XDS_ADDRESS.',
   ),
-  rootCertPath: stringKey('XDS_ROOT_CA', 'PEM file with the roots that sign the control plane.', {
-    default: '/var/run/secrets/istio/root-cert.pem',
-  }),
-  tokenPath: stringKey('AUTH_TOKEN', 'File with the service-account token.', {
-    default: '/var/run/secrets/tokens/istio-token',
-  }),
+  ...CREDENTIAL_KEYS,
   serverName: optionalStringKey(
     'ALT_XDS_HOSTNAME',
     "Name in the control plane's certificate, if it differs from its address.",
@@ -80,19 +99,7 @@ export const ZTUNNEL_CONFIG = {
   procPath: stringKey('PROC_PATH', "The node's process file system, where pods are found.", {
     default: '/proc',
   }),
-  adminPort: integerKey('ADMIN_PORT', 'Port of the admin server, on loopback only.', {
-    default: 15_000,
-    ...port,
-  }),
-  statsPort: integerKey('STATS_PORT', 'Port of the metrics server.', { default: 15_020, ...port }),
-  readinessPort: integerKey('READINESS_PORT', 'Port of the readiness server.', {
-    default: 15_021,
-    ...port,
-  }),
-  logFormat: choiceKey('LOG_FORMAT', 'Form of log lines.', {
-    default: 'plain',
-    choices: ['plain', 'json'],
-  }),
+  ...OPERATOR_KEYS,
   logLevels: stringKey('RUST_LOG', 'Log levels: comma list of level or scope=level.', {
     default: 'info',
   }),
@@ -100,14 +107,3 @@ export const ZTUNNEL_CONFIG = {
     default: 'unknown',
   }),
 };
-
-export type ZtunnelConfig = ConfigOf<typeof ZTUNNEL_CONFIG>;
-
-/** The only reader of the environment: all mistakes at once, or the frozen configuration. */
-export function parseConfig(
-  env: EnvSource,
-):
-  | { readonly ok: true; readonly value: ZtunnelConfig }
-  | { readonly ok: false; readonly error: readonly ConfigProblem[] } {
-  return parseEnv(ZTUNNEL_CONFIG, env);
-}

@@ -1,25 +1,14 @@
-import {
-  createLogger,
-  describeProblems,
-  EXIT_BAD_CONFIG,
-  keepCompiledCode,
-  terminationSignal,
-} from '@aquifer/runtime';
+import { runProgram } from '@aquifer/runtime';
 import { startZtunnel } from './app.ts';
-import { parseConfig } from './config.ts';
+import { ZTUNNEL_CONFIG } from './config.ts';
 
-const config = parseConfig(process.env);
-if (!config.ok) {
-  console.error(`ztunnel cannot start:\n${describeProblems(config.error)}`);
-  process.exit(EXIT_BAD_CONFIG);
-}
-const { logFormat: format, logLevels: levels } = config.value;
-const log = createLogger('ztunnel', { format, levels });
-const ztunnel = await startZtunnel(config.value, log);
-log.info('started', { node: config.value.nodeName, threads: config.value.threads });
-keepCompiledCode();
-
-const signal = await Promise.race([terminationSignal(), ztunnel.failed]);
-log.info('draining', { signal });
-await ztunnel.drain();
-process.exit(0);
+await runProgram({
+  name: 'ztunnel',
+  keys: ZTUNNEL_CONFIG,
+  env: process.env,
+  start: async (config, log) => {
+    const ztunnel = await startZtunnel(config, log);
+    log.info('started', { node: config.nodeName, threads: config.threads });
+    return ztunnel;
+  },
+});

@@ -1,15 +1,10 @@
-import {
-  describeProblems,
-  EXIT_BAD_CONFIG,
-  integerKey,
-  parseEnv,
-  terminationSignal,
-} from '@aquifer/runtime';
+import { configOrExit, integerKey, terminationSignal } from '@aquifer/runtime';
 import { LOAD_GENERATOR_PORT } from '../load.ts';
 import { startLoadGenerator } from './load-server.ts';
 
 /** The client of a comparison, as a program in a pod. */
-const config = parseEnv(
+const { port } = configOrExit(
+  'load-generator',
   {
     port: integerKey('PORT', 'Port on the loopback address that takes orders.', {
       default: LOAD_GENERATOR_PORT,
@@ -19,10 +14,6 @@ const config = parseEnv(
   },
   process.env,
 );
-if (!config.ok) {
-  console.error(describeProblems(config.error));
-  process.exit(EXIT_BAD_CONFIG);
-}
-startLoadGenerator(config.value.port);
+startLoadGenerator(port);
 await terminationSignal();
 process.exit(0);

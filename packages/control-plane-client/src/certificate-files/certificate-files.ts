@@ -1,10 +1,23 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type ConfigOf, stringKey } from '@aquifer/runtime';
+import { type ConfigKeys, stringKey } from '@aquifer/runtime';
+import {
+  CONTROL_PLANE_ADDRESS,
+  CREDENTIAL_KEYS,
+  type CredentialConfig,
+} from '../credential-config.ts';
 import { CsrClient } from '../csr-client.ts';
 
+export interface CertificateFilesConfig extends CredentialConfig {
+  readonly outputDirectory: string;
+  readonly namespace: string;
+  readonly serviceAccount: string;
+  readonly trustDomain: string;
+  readonly address: string;
+}
+
 /** Every variable that the program reads. */
-export const CERTIFICATE_FILES_CONFIG = {
+export const CERTIFICATE_FILES_CONFIG: ConfigKeys<CertificateFilesConfig> = {
   outputDirectory: stringKey('OUTPUT_DIRECTORY', 'Existing directory for the files.'),
   namespace: stringKey('POD_NAMESPACE', "Namespace of this program's pod."),
   serviceAccount: stringKey('SERVICE_ACCOUNT', 'Service account that the pod runs as.'),
@@ -12,23 +25,20 @@ export const CERTIFICATE_FILES_CONFIG = {
     default: 'cluster.local',
   }),
   address: stringKey('CA_ADDR', 'host:port of the certificate authority.', {
-    default: 'istiod.istio-system.svc:15012',
+    default: CONTROL_PLANE_ADDRESS,
   }),
-  rootCertPath: stringKey('XDS_ROOT_CA', 'PEM file with the roots that sign the authority.', {
-    default: '/var/run/secrets/istio/root-cert.pem',
-  }),
-  tokenPath: stringKey('AUTH_TOKEN', 'File with the service-account token.', {
-    default: '/var/run/secrets/tokens/istio-token',
-  }),
+  ...CREDENTIAL_KEYS,
+  rootCertPath: {
+    ...CREDENTIAL_KEYS.rootCertPath,
+    doc: 'PEM file with the roots that sign the authority.',
+  },
 };
 
 /**
  * Gets a certificate for the pod's own service account and writes it as PEM for a proxy that reads files:
  * `cert-chain.pem`, `key.pem` and `root-cert.pem`, readable by this user only. Throws if the authority refuses.
  */
-export async function writeCertificateFiles(
-  config: ConfigOf<typeof CERTIFICATE_FILES_CONFIG>,
-): Promise<void> {
+export async function writeCertificateFiles(config: CertificateFilesConfig): Promise<void> {
   const { outputDirectory, trustDomain, namespace, serviceAccount, ...endpoint } = config;
   const client = new CsrClient({
     endpoint: { ...endpoint, serverName: null, clusterId: 'Kubernetes' },

@@ -1,0 +1,70 @@
+import { keepCompiledCode } from './compile-cache.ts';
+import {
+  type ConfigKeys,
+  describeProblems,
+  type EnvSource,
+  EXIT_BAD_CONFIG,
+  parseEnv,
+} from './config.ts';
+import { createLogger, type Logger, type LogOptions } from './logger.ts';
+import { terminationSignal } from './process-signals.ts';
+
+/** What a started program can be asked for. */
+interface RunningProgram {
+  /** Lets work finish until the program's deadline, then ends everything. */
+  drain(): Promise<void>;
+  /** Rejects if a part is lost without which the process cannot serve; null if no part can be lost alone. */
+  readonly failed: Promise<never> | null;
+}
+
+/** A program that serves until it is told to stop. */
+interface Program<Config extends LogConfig> {
+  /** Scope of its log lines. */
+  readonly name: string;
+  readonly keys: ConfigKeys<Config>;
+  readonly env: EnvSource;
+  /** Resolves once everything that serves is bound. */
+  start(config: Config, log: Logger): Promise<RunningProgram>;
+}
+
+interface LogConfig {
+  readonly logFormat: LogOptions['format'];
+  readonly logLevels: string;
+}
+
+/** The configuration; mistakes in it are printed, and the process ends with status 64. */
+export function configOrExit<Config>(
+  name: string,
+  keys: ConfigKeys<Config>,
+  env: EnvSource,
+): Config {
+  const config = parseEnv(keys, env);
+  if (config.ok) return config.value;
+  console.error(`${name} cannot start:\n${describeProblems(config.error)}`);
+  process.exit(EXIT_BAD_CONFIG);
+}
+
+/**
+ * Runs a program from start to drain and ends the process: with 0 after SIGTERM or SIGINT, with 1 if the program could
+ * not start or lost a part, with 64 if its configuration is wrong.
+ */
+export async function runProgram<Config extends LogConfig>(
+  program: Program<Config>,
+): Promise<never> {
+  const config = configOrExit(program.name, program.keys, program.env);
+  const log = createLogger(program.name, { format: config.logFormat, levels: config.logLevels });
+  // Before the start, which may wait for others: the kernel drops signals that a container's first process does not handle.
+  const terminated = terminationSignal();
+  try {
+    const running = await Promise.race([program.start(config, log), terminated]);
+    if (typeof running === 'string') process.exit(0);
+    keepCompiledCode();
+    const signal = await Promise.race([terminated, running.failed ?? terminated]);
+    log.info('draining', { signal });
+    await running.drain();
+    process.exit(0);
+  } catch (error) {
+    log.error('failed', { error: (error as Error).stack });
+    process.exit(1);
+  }
+}
