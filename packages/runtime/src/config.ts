@@ -20,7 +20,7 @@ export interface ConfigKey<T> {
   readonly fallback: T | undefined;
 }
 
-/** Where each value of a configuration comes from: a value without a key, or with one of another type, does not compile. */
+/** Where each value of a configuration comes from: a missing key, or one of another type, does not compile. */
 export type ConfigKeys<Config> = {
   readonly [Name in keyof Config]: ConfigKey<Config[Name]>;
 };

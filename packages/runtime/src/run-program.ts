@@ -53,7 +53,7 @@ export async function runProgram<Config extends LogConfig>(
 ): Promise<never> {
   const config = configOrExit(program.name, program.keys, program.env);
   const log = createLogger(program.name, { format: config.logFormat, levels: config.logLevels });
-  // Before the start, which may wait for others: the kernel drops signals that a container's first process does not handle.
+  // Before the start, which may wait for others: signals that a container's first process does not handle are lost.
   const terminated = terminationSignal();
   try {
     const running = await Promise.race([program.start(config, log), terminated]);
