@@ -23,7 +23,13 @@ export function responseHeadText(
 
 function fieldsText(startLine: string, headers: readonly string[]): string {
   let text = startLine;
-  for (let i = 0; i < headers.length; i += 2) text += `${headers[i]!}: ${headers[i + 1]!}\r\n`;
+  for (let i = 0; i < headers.length; i += 2) {
+    // Piece by piece: a template would convert each to a string first.
+    text += headers[i]!;
+    text += ': ';
+    text += headers[i + 1]!;
+    text += '\r\n';
+  }
   return `${text}\r\n`;
 }
 

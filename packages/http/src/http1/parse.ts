@@ -1,5 +1,6 @@
 // hot path: every message head
-import { getHeader, type HeaderList } from './headers.ts';
+import { endOfName, endOfTarget, endOfValue, trimmed } from './characters.ts';
+import { type HeaderList, joinHeader } from './headers.ts';
 import { badRequest, type HttpProblem } from './problem.ts';
 
 /** Start line and fields of a request. */
@@ -36,10 +37,10 @@ export const MAX_HEAD_BYTES: number = 60 * 1024;
 const MAX_HEADERS = 100;
 
 const METHOD = /^[A-Z][A-Z0-9_-]{0,31}$/;
-const TARGET = /^[\x21-\x7e\x80-\xff]+$/;
-const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
-const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: ([\t\x20-\x7e\x80-\xff]*))?$/;
+/** `HTTP/1.1`. */
+const VERSION_LENGTH = 8;
+/** Behind `HTTP/1.1 200 `. */
+const REASON_START = 13;
 const DIGITS = /^\d{1,15}$/;
 
 const NO_BODY: BodyFraming = { kind: 'none' };
@@ -48,19 +49,22 @@ const UNTIL_CLOSE: BodyFraming = { kind: 'until-close' };
 
 /** `text` is the head in latin1 without its final empty line. */
 export function parseRequestHead(text: string): Parsed<RequestHead> {
-  const lineEnd = endOfLine(text, 0);
-  const first = text.indexOf(' ');
-  const last = text.lastIndexOf(' ', lineEnd - 1);
-  if (first <= 0 || last <= first || last > lineEnd) return fail('malformed request line');
-  const method = text.slice(0, first);
-  const target = text.slice(first + 1, last);
+  const methodEnd = text.indexOf(' ');
+  const targetEnd = endOfTarget(text, methodEnd + 1);
+  const lineEnd = endOfValue(text, targetEnd);
+  if (methodEnd <= 0 || !isLineEnd(text, lineEnd)) return fail('malformed request line');
+  const method = text.slice(0, methodEnd);
   if (!METHOD.test(method)) return fail('invalid method');
-  if (!TARGET.test(target)) return fail('invalid request target');
-  const version = parseVersion(text.slice(last + 1, lineEnd));
-  if (version === null) return unsupportedVersion(text.slice(last + 1, lineEnd));
+  if (targetEnd === methodEnd + 1 || text[targetEnd] !== ' ') {
+    return fail('invalid request target');
+  }
+  const target = text.slice(methodEnd + 1, targetEnd);
+  const version = text.slice(targetEnd + 1, lineEnd);
+  const minorVersion = parseVersion(version);
+  if (minorVersion === null) return unsupportedVersion(version);
   const headers = parseFields(text, lineEnd + 2);
   if (!headers.ok) return headers;
-  return { ok: true, value: { method, target, minorVersion: version, headers: headers.value } };
+  return { ok: true, value: { method, target, minorVersion, headers: headers.value } };
 }
 
 /** Exactly one Host, with a value that cannot be mistaken for something else (RFC 9112 3.2). */
@@ -77,35 +81,37 @@ export function checkHost(head: RequestHead): HttpProblem | null {
 }
 
 export function parseResponseHead(text: string): Parsed<ResponseHead> {
-  const lineEnd = endOfLine(text, 0);
-  const [, minor, status, reason = ''] = STATUS_LINE.exec(text.slice(0, lineEnd)) ?? [];
-  if (minor === undefined || status === undefined) return fail('malformed status line');
+  const lineEnd = endOfValue(text, 0);
+  const minorVersion = parseVersion(text.slice(0, VERSION_LENGTH));
+  const status = parseStatus(text.slice(VERSION_LENGTH, REASON_START - 1));
+  const isCut = lineEnd >= REASON_START && text[REASON_START - 1] !== ' ';
+  if (minorVersion === null || status === null || isCut || !isLineEnd(text, lineEnd)) {
+    return fail('malformed status line');
+  }
   const headers = parseFields(text, lineEnd + 2);
   if (!headers.ok) return headers;
-  return {
-    ok: true,
-    value: {
-      status: Number(status),
-      reason,
-      minorVersion: minor === '0' ? 0 : 1,
-      headers: headers.value,
-    },
-  };
+  const reason = text.slice(REASON_START, lineEnd);
+  return { ok: true, value: { status, reason, minorVersion, headers: headers.value } };
+}
+
+/** ` 200`: a space and three digits. */
+function parseStatus(text: string): number | null {
+  if (text.length !== 4 || text[0] !== ' ') return null;
+  const status = Number(text);
+  return status >= 100 && status <= 999 ? status : null;
 }
 
 /** Header or trailer fields from `start` to the end of the text. */
 export function parseFields(text: string, start: number): Parsed<HeaderList> {
   const headers: HeaderList = [];
   for (let at = start; at < text.length; ) {
-    const end = endOfLine(text, at);
-    const colon = text.indexOf(':', at);
-    if (colon <= at || colon > end) return fail('header line without a name');
-    const name = text.slice(at, colon);
-    const value = text.slice(colon + 1, end).trim();
-    // A name with trailing blanks, or a line that continues the one before it, fails here too.
-    if (!NAME.test(name)) return fail('invalid header name');
-    if (!VALUE.test(value)) return fail(`invalid value of header ${name}`);
-    headers.push(name.toLowerCase(), value);
+    // A name with blanks behind it, or a line that continues the one before it, fails here too.
+    const colon = endOfName(text, at);
+    if (colon === at || text[colon] !== ':') return fail('invalid header name');
+    const end = endOfValue(text, colon + 1);
+    const name = text.slice(at, colon).toLowerCase();
+    if (!isLineEnd(text, end)) return fail(`invalid value of header ${name}`);
+    headers.push(name, trimmed(text, colon + 1, end));
     if (headers.length > 2 * MAX_HEADERS) return tooManyHeaders();
     at = end + 2;
   }
@@ -173,16 +179,16 @@ function transferCoding(
 
 /** Whether the connection may carry another message after this one (RFC 9112 9.3). */
 export function keepsAlive(head: RequestHead | ResponseHead): boolean {
-  const connection = getHeader(head.headers, 'connection')?.toLowerCase() ?? '';
-  if (connection === '') return head.minorVersion === 1;
-  const options = connection.split(',').map((option) => option.trim());
+  const connection = joinHeader(head.headers, 'connection');
+  if (connection === null) return head.minorVersion === 1;
+  if (connection === 'keep-alive') return true;
+  const options = connection.split(',').map((option) => option.trim().toLowerCase());
   if (options.includes('close')) return false;
   return head.minorVersion === 1 || options.includes('keep-alive');
 }
 
-function endOfLine(text: string, from: number): number {
-  const end = text.indexOf('\r\n', from);
-  return end < 0 ? text.length : end;
+function isLineEnd(text: string, at: number): boolean {
+  return at === text.length || text.startsWith('\r\n', at);
 }
 
 function parseVersion(text: string): 0 | 1 | null {

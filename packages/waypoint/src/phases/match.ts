@@ -15,7 +15,7 @@ export function normalize(request: HttpRequest): boolean {
     request.reply(PATH_NOT_NORMALISED);
     return true;
   }
-  request.target = target;
+  if (target !== request.target) request.target = target;
   return false;
 }
 

@@ -3,7 +3,11 @@ import { ServerConnection } from '@aquifer/http';
 import { formatSocketAddress, type SocketAddress } from '@aquifer/wire';
 import type { HttpChain } from '../compile/listener.ts';
 import type { ServedConfig } from '../data-plane/snapshot.ts';
-import type { RequestTelemetry, SourcePeer } from '../telemetry/request-telemetry.ts';
+import type {
+  RequestSeries,
+  RequestTelemetry,
+  SourcePeer,
+} from '../telemetry/request-telemetry.ts';
 import { HttpRequest } from './http-request.ts';
 import type { TimerWheel } from './timer-wheel.ts';
 
@@ -27,6 +31,8 @@ export interface HttpConnection {
   readonly info: ConnectionInfo;
   readonly clientText: string;
   readonly destinationText: string;
+  /** Counters of the requests so far. */
+  readonly series: RequestSeries[];
   readonly deps: EngineDeps;
 }
 
@@ -42,6 +48,7 @@ export function serveHttp(
     info,
     clientText: formatSocketAddress(info.client),
     destinationText: formatSocketAddress(info.destination),
+    series: [],
     deps,
   };
   const server: ServerConnection = new ServerConnection(stream, {

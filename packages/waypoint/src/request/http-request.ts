@@ -21,8 +21,6 @@ export class HttpRequest implements RequestListener, AuthorizationInput {
   readonly connection: HttpConnection;
   readonly startedAtMs: number = performance.now();
   readonly isUpgrade: boolean;
-  /** Target in origin form, normalised once the phases have run. */
-  target: string;
   authority: string;
   route: CompiledRoute | null = null;
   call: UpstreamCall | null = null;
@@ -33,6 +31,9 @@ export class HttpRequest implements RequestListener, AuthorizationInput {
   bytesReceived = 0;
   bytesSent = 0;
   requestEnded = false;
+  #target: string;
+  /** Routes and policies ask for it many times. */
+  #path: string;
   #query: URLSearchParams | null = null;
   #responded = false;
   #recorded = false;
@@ -42,7 +43,8 @@ export class HttpRequest implements RequestListener, AuthorizationInput {
     this.connection = connection;
     const { target, headers } = exchange.head;
     const [, host, rest] = target.startsWith('/') ? [] : (ABSOLUTE_FORM.exec(target) ?? []);
-    this.target = rest === undefined ? target : rest || '/';
+    this.#target = rest === undefined ? target : rest || '/';
+    this.#path = pathOnly(this.#target);
     this.authority = host ?? getHeader(headers, 'host') ?? '';
     this.isUpgrade = getHeader(headers, 'upgrade')?.toLowerCase() === 'websocket';
   }
@@ -51,8 +53,18 @@ export class HttpRequest implements RequestListener, AuthorizationInput {
     return this.exchange.head.method;
   }
 
+  /** In origin form, normalised by the first phase. */
+  get target(): string {
+    return this.#target;
+  }
+
+  set target(target: string) {
+    this.#target = target;
+    this.#path = pathOnly(target);
+  }
+
   get path(): string {
-    return pathOnly(this.target);
+    return this.#path;
   }
 
   get peerPrincipal(): string {

@@ -113,8 +113,10 @@ export class UpstreamCall {
   onHead(head: ResponseHead): boolean {
     if (this.#isDone) return false;
     const retry = this.#route.action.retry;
-    const grpcStatus = getHeader(head.headers, 'grpc-status');
-    if (retry?.retriesStatus(head.status, grpcStatus) && this.#retry()) return false;
+    if (retry !== null) {
+      const grpcStatus = getHeader(head.headers, 'grpc-status');
+      if (retry.retriesStatus(head.status, grpcStatus) && this.#retry()) return false;
+    }
     this.#cancelTimeout();
     return this.request.claimResponse();
   }

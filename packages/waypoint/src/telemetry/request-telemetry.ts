@@ -28,18 +28,24 @@ export interface Histogram {
   sum: number;
 }
 
-/** Requests of one set of labels. */
-export interface RequestSeries {
+interface SeriesLabels {
   readonly source: SourcePeer;
   readonly destination: HostMetadata | null;
   readonly service: string;
   readonly code: number;
   readonly flags: string;
+}
+
+/** Requests of one set of labels. */
+export interface RequestSeries extends SeriesLabels {
   requests: number;
   readonly durationMs: Histogram;
   readonly requestBytes: Histogram;
   readonly responseBytes: Histogram;
 }
+
+/** A connection remembers so many. */
+const MAX_USED_SERIES = 8;
 
 export interface Ending {
   readonly status: number;
@@ -101,19 +107,29 @@ export class RequestTelemetry {
     return [...this.#series.values()];
   }
 
+  /** Found among the few that this connection has used, without making its key. */
   #seriesOf(request: HttpRequest, { status, flag }: Ending): RequestSeries {
-    const { source } = request.connection.info;
+    const { series: used, info, chain } = request.connection;
     const destination = request.host?.metadata ?? null;
-    const service = request.clusterName ?? request.connection.chain.name;
-    const key = `${source.principal}|${source.workload}|${service}|${destination?.workload}|${status}|${flag}`;
+    const service = request.clusterName ?? chain.name;
+    const flags = flag || '-';
+    for (const one of used) {
+      if (one.code !== status || one.destination !== destination) continue;
+      if (one.service === service && one.flags === flags) return one;
+    }
+    const labels = { source: info.source, destination, service, code: status, flags };
+    const series = this.#seriesByLabels(labels);
+    if (used.length < MAX_USED_SERIES) used.push(series);
+    return series;
+  }
+
+  #seriesByLabels(labels: SeriesLabels): RequestSeries {
+    const { source, destination, service, code, flags } = labels;
+    const key = `${source.principal}|${source.workload}|${service}|${destination?.workload}|${code}|${flags}`;
     const existing = this.#series.get(key);
     if (existing !== undefined) return existing;
     const series: RequestSeries = {
-      source,
-      destination,
-      service,
-      code: status,
-      flags: flag || '-',
+      ...labels,
       requests: 0,
       durationMs: emptyHistogram(),
       requestBytes: emptyHistogram(),

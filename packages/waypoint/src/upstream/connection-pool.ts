@@ -3,18 +3,21 @@
 import type { Duplex } from 'node:stream';
 import { ClientConnection } from '@aquifer/http';
 
-const IDLE_MS = 3_600_000;
 const SWEEP_MS = 60_000;
+/** An hour without a request. */
+const MAX_IDLE_SWEEPS = 60;
 
 interface Idle {
   readonly connection: ClientConnection;
-  readonly sinceMs: number;
+  /** Number of the sweep before. */
+  readonly sinceSweep: number;
 }
 
 /** HTTP/1.1 connections to one endpoint. The one used last is used next, so that idle ones can close. */
 export class ConnectionPool {
   readonly #dial: () => Promise<Duplex>;
   readonly #idle: Idle[] = [];
+  #sweeps = 0;
   #sweeper: NodeJS.Timeout | null = null;
   #isClosed = false;
 
@@ -46,7 +49,7 @@ export class ConnectionPool {
       connection.close();
       return;
     }
-    this.#idle.push({ connection, sinceMs: Date.now() });
+    this.#idle.push({ connection, sinceSweep: this.#sweeps });
     this.#sweeper ??= setInterval(() => this.#sweep(), SWEEP_MS).unref();
   }
 
@@ -58,8 +61,9 @@ export class ConnectionPool {
   }
 
   #sweep(): void {
-    const before = Date.now() - IDLE_MS;
-    while (this.#idle.length > 0 && this.#idle[0]!.sinceMs < before) {
+    this.#sweeps += 1;
+    const before = this.#sweeps - MAX_IDLE_SWEEPS;
+    while (this.#idle.length > 0 && this.#idle[0]!.sinceSweep < before) {
       this.#idle.shift()!.connection.close();
     }
   }
