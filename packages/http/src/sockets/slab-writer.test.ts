@@ -19,7 +19,7 @@ class SlowTransport extends Duplex {
   }
 
   /** What arrived, seen only now: a slab that was given back too early shows here. */
-  take(): Buffer {
+  receive(): Buffer {
     const bytes = Buffer.concat(this.writes.splice(0));
     for (const done of this.#done.splice(0)) done();
     return bytes;
@@ -50,12 +50,12 @@ test('more than a slab leaves at once, in order, and no slab is filled again bef
     writer.append(bytes);
     if (n % 10 === 9) {
       await turn();
-      arrived.push(transport.take());
+      arrived.push(transport.receive());
     }
   }
   await expect
     .poll(() => {
-      arrived.push(transport.take());
+      arrived.push(transport.receive());
       return Buffer.concat(arrived).length;
     })
     .toBe(Buffer.concat(sent).length);
@@ -69,7 +69,7 @@ test('a reserved place is one piece even where a slab ends', async () => {
   const at = writer.reserve(9);
   writer.slab!.write('reserved!', at);
   await turn();
-  expect(transport.take().length).toBe(SLAB_BYTES - 4);
+  expect(transport.receive().length).toBe(SLAB_BYTES - 4);
   await expect.poll(() => transport.writes.map(String)).toEqual(['reserved!']);
 });
 
