@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { MessageReader } from './message-reader.ts';
 import {
   checkHost,
+  keepsAlive,
   parseRequestHead,
   parseResponseHead,
   requestFraming,
@@ -87,6 +88,46 @@ test.for([
   const head = parseResponseHead(text);
   if (!head.ok) throw new Error(head.error.message);
   expect(responseFraming(head.value, method)).toMatchObject({ ok: true, value: { kind } });
+});
+
+test.for([
+  ['HTTP/1.1 200 OK', 200, 'OK'],
+  ['HTTP/1.0 404 Not  Found ', 404, 'Not  Found '],
+  ['HTTP/1.1 503 ', 503, ''],
+  ['HTTP/1.1 503', 503, ''],
+] as const)('the status line %j is understood', ([text, status, reason]) => {
+  expect(parseResponseHead(text)).toMatchObject({ ok: true, value: { status, reason } });
+});
+
+test.for([
+  'HTTP/2.0 200 OK',
+  'HTTP/1.1  200 OK',
+  'HTTP/1.1 099 OK',
+  'HTTP/1.1 1e2 OK',
+  'HTTP/1.1 20 OK',
+  'HTTP/1.1 2000 OK',
+  'HTTP/1.1 200OK',
+  'HTTP/1.1 200 O\nK',
+  'HTTP/1.1 200\r',
+  '',
+])('the status line %j is refused', (text) => {
+  expect(parseResponseHead(text).ok).toBe(false);
+});
+
+test('around a value only spaces and tabs are left out', () => {
+  const head = parseResponseHead('HTTP/1.1 200 OK\r\nA: \t\u00a0x\u00a0 \t\r\nB:');
+  expect(head).toMatchObject({ ok: true, value: { headers: ['a', '\u00a0x\u00a0', 'b', ''] } });
+});
+
+test('a connection is kept unless any of its Connection fields says close', () => {
+  const keeps = (fields: string): boolean => {
+    const head = parseResponseHead(`HTTP/1.1 200 OK${fields}`);
+    return head.ok && keepsAlive(head.value);
+  };
+  expect(keeps('')).toBe(true);
+  expect(keeps('\r\nConnection: Keep-Alive')).toBe(true);
+  expect(keeps('\r\nConnection: foo, Close')).toBe(false);
+  expect(keeps('\r\nConnection: keep-alive\r\nConnection: close')).toBe(false);
 });
 
 interface Seen {

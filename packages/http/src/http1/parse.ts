@@ -41,6 +41,10 @@ const METHOD = /^[A-Z][A-Z0-9_-]{0,31}$/;
 const VERSION_LENGTH = 8;
 /** Behind `HTTP/1.1 200 `. */
 const REASON_START = 13;
+const CR = 0x0d;
+const LF = 0x0a;
+const ZERO = 0x30;
+const COLON = 0x3a;
 const DIGITS = /^\d{1,15}$/;
 
 const NO_BODY: BodyFraming = { kind: 'none' };
@@ -83,7 +87,7 @@ export function checkHost(head: RequestHead): HttpProblem | null {
 export function parseResponseHead(text: string): Parsed<ResponseHead> {
   const lineEnd = endOfValue(text, 0);
   const minorVersion = parseVersion(text.slice(0, VERSION_LENGTH));
-  const status = parseStatus(text.slice(VERSION_LENGTH, REASON_START - 1));
+  const status = parseStatus(text);
   const isCut = lineEnd >= REASON_START && text[REASON_START - 1] !== ' ';
   if (minorVersion === null || status === null || isCut || !isLineEnd(text, lineEnd)) {
     return fail('malformed status line');
@@ -94,11 +98,16 @@ export function parseResponseHead(text: string): Parsed<ResponseHead> {
   return { ok: true, value: { status, reason, minorVersion, headers: headers.value } };
 }
 
-/** ` 200`: a space and three digits. */
+/** The three digits between version and reason; null if they are not that. */
 function parseStatus(text: string): number | null {
-  if (text.length !== 4 || text[0] !== ' ') return null;
-  const status = Number(text);
-  return status >= 100 && status <= 999 ? status : null;
+  if (text[VERSION_LENGTH] !== ' ') return null;
+  let status = 0;
+  for (let at = VERSION_LENGTH + 1; at < REASON_START - 1; at++) {
+    const digit = text.charCodeAt(at) - ZERO;
+    if (!(digit >= 0 && digit <= 9)) return null;
+    status = 10 * status + digit;
+  }
+  return status >= 100 ? status : null;
 }
 
 /** Header or trailer fields from `start` to the end of the text. */
@@ -107,7 +116,7 @@ export function parseFields(text: string, start: number): Parsed<HeaderList> {
   for (let at = start; at < text.length; ) {
     // A name with blanks behind it, or a line that continues the one before it, fails here too.
     const colon = endOfName(text, at);
-    if (colon === at || text[colon] !== ':') return fail('invalid header name');
+    if (colon === at || text.charCodeAt(colon) !== COLON) return fail('invalid header name');
     const end = endOfValue(text, colon + 1);
     const name = text.slice(at, colon).toLowerCase();
     if (!isLineEnd(text, end)) return fail(`invalid value of header ${name}`);
@@ -188,7 +197,7 @@ export function keepsAlive(head: RequestHead | ResponseHead): boolean {
 }
 
 function isLineEnd(text: string, at: number): boolean {
-  return at === text.length || text.startsWith('\r\n', at);
+  return at === text.length || (text.charCodeAt(at) === CR && text.charCodeAt(at + 1) === LF);
 }
 
 function parseVersion(text: string): 0 | 1 | null {
