@@ -18,7 +18,7 @@ import type { Samples } from './samples.ts';
 
 const USAGE = `npm run bench -- [--quick] [--only l4|l7] [--json]
 
-  --quick   one round of one second for each load: an impression in under a minute
+  --quick   one round of one second for each load: an impression in two minutes
   --only    l4: ztunnel pair against Envoy and HAProxy pairs; l7: waypoint against Envoy, nginx and HAProxy
   --json    every sample, summary and verdict as JSON on standard output
 `;

@@ -29,7 +29,37 @@ http.createServer((req, res) => {
 net.createServer({ allowHalfOpen: true }, (s) => {
   let got = ''; s.on('data', (d) => { got += d; }); s.on('end', () => s.end('got ' + got)); s.on('error', () => {});
 }).listen(9000, '0.0.0.0');
+net.createServer({ allowHalfOpen: true }, (s) => { s.on('error', () => {}); s.pipe(s); }).listen(9200, '0.0.0.0');
 net.createServer((s) => { const t = setInterval(() => s.write('tick\\n'), 50); s.on('close', () => clearInterval(t)); s.on('error', () => {}); }).listen(9100, '0.0.0.0');
+`;
+
+/**
+ * Sends 2 MB on each of 40 connections to an echo, in pieces of 1 byte to 200 kB, and reads with pauses, so that every
+ * buffer on the way fills. Byte n of connection i tells both. Prints how many connections got back what they sent.
+ */
+const ECHO_CLIENT = `
+const net = require('node:net'), { once } = require('node:events'), { setTimeout: delay } = require('node:timers/promises');
+const BYTES = 2_000_000;
+const byteOf = (i, n) => (n * (2 * i + 1) + (n >> 8) + i) & 255;
+async function run(i) {
+  const s = net.connect({ port: 9200, host: '10.77.0.3', allowHalfOpen: true });
+  const sending = (async () => {
+    for (let at = 0; at < BYTES; ) {
+      const length = Math.min(BYTES - at, [1, 100, 5_000, 9_000, 70_000, 200_000][(at + i) % 6]);
+      if (!s.write(Uint8Array.from({ length }, (_, k) => byteOf(i, at + k)))) await once(s, 'drain');
+      at += length;
+    }
+    s.end();
+  })();
+  let got = 0;
+  for await (const chunk of s) {
+    for (const byte of chunk) if (byte !== byteOf(i, got++)) throw new Error('connection ' + i + ' differs at ' + (got - 1));
+    if (got % 3 === 0) await delay(i % 5);
+  }
+  await sending;
+  return got === BYTES;
+}
+Promise.all(Array.from({ length: 40 }, (_, i) => run(i))).then((all) => console.log(all.filter(Boolean).length));
 `;
 
 let pods: PodNamespaces;
@@ -178,6 +208,10 @@ describe('a captured connection', () => {
     };
     const expected = createHash('sha256').update(Buffer.alloc(100_000_000, 'x')).digest('hex');
     expect(answer).toMatchObject({ bytes: 100_000_000, sha256: expected });
+  });
+
+  test('keeps its bytes apart from those of forty others, though all are read slowly', () => {
+    expect(pods.run(client, [process.execPath, '-e', ECHO_CLIENT], 60_000).trim()).toBe('40');
   });
 
   test('may be half-closed and still be answered', () => {
