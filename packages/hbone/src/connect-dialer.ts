@@ -1,6 +1,5 @@
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
 import { connect as connectTls, type SecureContext, type TLSSocket } from 'node:tls';
 import {
   getHeader,
@@ -28,7 +27,7 @@ export interface DialOptions {
 
 /** The answer to an accepted CONNECT. */
 export interface ConnectedStream {
-  readonly stream: Duplex;
+  readonly stream: TunnelStream;
   /** Identity that the peer proved in the TLS handshake. */
   readonly peerIdentity: Identity;
   header(name: string): string | null;

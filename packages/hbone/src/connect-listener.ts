@@ -1,5 +1,4 @@
 import { constants, type X509Certificate } from 'node:crypto';
-import type { Duplex } from 'node:stream';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import {
   Http2Connection,
@@ -34,7 +33,7 @@ export interface ConnectRequest {
   readonly authority: string;
   header(name: string): string | null;
   /** Answers 200 and hands over the byte stream. */
-  accept(headers?: Readonly<Record<string, string>>): Duplex;
+  accept(headers?: Readonly<Record<string, string>>): TunnelStream;
   /** Answers with the status, without a body, and ends the stream. */
   refuse(status: number): void;
   /** Called if the client gives up before an answer. */
@@ -182,15 +181,11 @@ class Http2ConnectRequest implements ConnectRequest, Http2StreamListener {
     return joinHeader(this.#headers, name);
   }
 
-  accept(headers: Readonly<Record<string, string>> = {}): Duplex {
-    const stream = this.#stream;
-    const wasClosed = stream.isClosed;
+  accept(headers: Readonly<Record<string, string>> = {}): TunnelStream {
     const list = [':status', '200'];
     for (const name of Object.keys(headers)) list.push(name, headers[name]!);
-    stream.sendHeaders(list);
-    const duplex = new TunnelStream(stream);
-    if (wasClosed) duplex.destroy();
-    return duplex;
+    this.#stream.sendHeaders(list);
+    return new TunnelStream(this.#stream);
   }
 
   refuse(status: number): void {

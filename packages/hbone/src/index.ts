@@ -11,3 +11,4 @@ export type { WorkloadCertificate } from './tls.ts';
 export { hboneSecureContext } from './tls.ts';
 export type { TunnelPoolOptions } from './tunnel-pool.ts';
 export { TunnelPool } from './tunnel-pool.ts';
+export type { TunnelStream } from './tunnel-stream.ts';

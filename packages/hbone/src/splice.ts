@@ -21,6 +21,8 @@ export interface SpliceCounters {
 interface Side {
   /** Set before anything flows. */
   peer: Side;
+  /** Nothing can be read from it or written to it any more. */
+  readonly isGone: boolean;
   /** The chunk may be reused at once. False until the peer's `resume` is called. */
   write(chunk: Buffer): boolean;
   end(): void;
@@ -35,8 +37,8 @@ interface Side {
  * Resolves with null, or with the error that ended a side first. Both sides are closed when it resolves.
  */
 export function splice(
-  downstream: Duplex,
-  upstream: Duplex,
+  downstream: Duplex | TunnelStream,
+  upstream: Duplex | TunnelStream,
   counters: SpliceCounters,
 ): Promise<Error | null> {
   return new Promise((resolve) => {
@@ -46,15 +48,15 @@ export function splice(
     down.peer = up;
     up.peer = down;
     state.start(down, up);
-    if (downstream.destroyed || upstream.destroyed) state.fail(null);
+    if (down.isGone || up.isGone) state.fail(null);
   });
 }
 
 type Count = (bytes: number) => void;
 
-function sideOf(stream: Duplex, state: SpliceState, count: Count): Side {
-  const http2 = stream instanceof TunnelStream ? stream.takeHttp2Stream() : null;
-  return http2 === null ? new DuplexSide(stream, state, count) : new Http2Side(http2, state, count);
+function sideOf(stream: Duplex | TunnelStream, state: SpliceState, count: Count): Side {
+  if (stream instanceof TunnelStream) return new Http2Side(stream.http2, state, count);
+  return new DuplexSide(stream, state, count);
 }
 
 class SpliceState {
@@ -114,6 +116,10 @@ class DuplexSide implements Side {
     if (stream.closed) queueMicrotask(() => state.closed(false));
   }
 
+  get isGone(): boolean {
+    return this.#stream.destroyed;
+  }
+
   write(chunk: Buffer): boolean {
     const stream = this.#stream;
     if (chunk.length >= GATHER_FROM_BYTES || this.#writer?.isGathering === true) {
@@ -159,6 +165,10 @@ class Http2Side implements Side, Http2StreamListener {
     this.#state = state;
     this.#count = count;
     stream.listener = this;
+  }
+
+  get isGone(): boolean {
+    return this.#stream.isClosed;
   }
 
   write(chunk: Buffer): boolean {

@@ -94,8 +94,9 @@ describe('a tunnel', () => {
     onTestFinished(() => {
       tunnel.abort();
     });
-    const { stream, peerIdentity } = await tunnel.connect('127.0.0.1:80', {});
-    expect(peerIdentity.serviceAccount).toBe('server');
+    const connected = await tunnel.connect('127.0.0.1:80', {});
+    const stream = connected.stream.duplex();
+    expect(connected.peerIdentity.serviceAccount).toBe('server');
     const payload = Buffer.alloc(3_000_000, 'abcdefg');
     stream.end(payload);
     expect((await buffer(stream)).equals(payload)).toBe(true);
@@ -180,7 +181,7 @@ describe('a tunnel', () => {
       upstream.once('connect', () => void splice(request.accept(), upstream, NO_COUNT));
     });
     const tunnel = await dial(port);
-    const { stream } = await tunnel.connect('127.0.0.1:80', {});
+    const stream = (await tunnel.connect('127.0.0.1:80', {})).stream.duplex();
     stream.write('hello');
     expect(await readEnd(stream)).toBe('cut');
     tunnel.abort();

@@ -129,7 +129,9 @@ afterAll(async () => {
 });
 
 async function ask(head: string): Promise<string> {
-  const { stream } = await tunnel.connect(`${VIP}:80`, { forwarded: 'for="10.244.1.7:4000"' });
+  const stream = (
+    await tunnel.connect(`${VIP}:80`, { forwarded: 'for="10.244.1.7:4000"' })
+  ).stream.duplex();
   stream.end(`${head}\r\nHost: cart\r\nConnection: close\r\n\r\n`);
   return text(stream);
 }
@@ -152,7 +154,7 @@ describe('a request through the waypoint', () => {
   });
 
   test('that is no HTTP ends that connection only', async () => {
-    const { stream } = await tunnel.connect(`${VIP}:80`, {});
+    const stream = (await tunnel.connect(`${VIP}:80`, {})).stream.duplex();
     stream.end('nonsense\r\n\r\n');
     expect(await text(stream)).toMatch(/^HTTP\/1.1 400/);
     expect(await ask('GET / HTTP/1.1')).toMatch(/^HTTP\/1.1 200/);
@@ -162,7 +164,7 @@ describe('a request through the waypoint', () => {
     const body = 'x'.repeat(300_000);
     const post = `POST /body HTTP/1.1\r\nHost: cart\r\nConnection: close\r\nContent-Length: ${body.length}`;
     const send = async (): Promise<string> => {
-      const { stream } = await tunnel.connect(`${VIP}:80`, {});
+      const stream = (await tunnel.connect(`${VIP}:80`, {})).stream.duplex();
       stream.end(`${post}\r\n\r\n${body}`);
       return text(stream);
     };
@@ -171,7 +173,7 @@ describe('a request through the waypoint', () => {
   });
 
   test('that upgrades to WebSocket carries bytes both ways until the client ends it', async () => {
-    const { stream } = await tunnel.connect(`${VIP}:80`, {});
+    const stream = (await tunnel.connect(`${VIP}:80`, {})).stream.duplex();
     const upgrade = 'Host: cart\r\nConnection: Upgrade\r\nUpgrade: websocket';
     stream.write(`GET /chat HTTP/1.1\r\n${upgrade}\r\n\r\n`);
     const answers = stream.iterator({ destroyOnReturn: false });
@@ -186,7 +188,7 @@ describe('a request through the waypoint', () => {
 
   test('shares its upstream connection with the one before it', async () => {
     const before = inboundPeers.length;
-    const { stream } = await tunnel.connect(`${VIP}:80`, {});
+    const stream = (await tunnel.connect(`${VIP}:80`, {})).stream.duplex();
     const client = new ClientConnection(stream);
     for (let i = 0; i < 5; i++) await once200(client);
     expect(inboundPeers.length - before).toBeLessThanOrEqual(1);

@@ -47,7 +47,7 @@ function accept(request: ConnectRequest, deps: EngineDeps): void {
   }
   const destination = { ip: authority.ip, port: authority.port };
   const info = { source: sourceOf(request), client: clientOf(request), destination };
-  void dispatch(request.accept(), choice, info, deps);
+  void dispatch(request.accept().duplex(), choice, info, deps);
 }
 
 /** Declared ports have one chain; undeclared ones are decided by the first bytes. */

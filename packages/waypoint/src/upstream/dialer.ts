@@ -36,7 +36,7 @@ export class Dialer {
       authority,
       headers: { baggage: this.#options.baggage },
     });
-    return stream;
+    return stream.duplex();
   }
 
   close(): void {

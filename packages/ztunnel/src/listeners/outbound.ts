@@ -1,7 +1,13 @@
 import type { Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
-import { expectSans, HboneError, openTunnel, splice, type TunnelPool } from '@aquifer/hbone';
+import {
+  expectSans,
+  HboneError,
+  openTunnel,
+  splice,
+  type TunnelPool,
+  type TunnelStream,
+} from '@aquifer/hbone';
 import { canonicalIpAddress, formatIdentity, type Workload } from '@aquifer/model';
 import {
   encodeBaggage,
@@ -89,7 +95,7 @@ async function proxy(
 ): Promise<'done' | 'try-again'> {
   using record = new ConnectionRecord(describeCall(call), context.record);
   using _tracked = trackCall(call, context);
-  let upstream: Duplex;
+  let upstream: Socket | TunnelStream;
   try {
     upstream = await connectUpstream(call, context, pool);
   } catch (error) {
@@ -139,7 +145,7 @@ function connectUpstream(
   call: OutboundCall,
   context: PodContext,
   pool: TunnelPool,
-): Promise<Duplex> {
+): Promise<Socket | TunnelStream> {
   const { decision } = call;
   if (decision.kind === 'hbone') return connectTunnel(call, decision, { context, pool });
   return dialInPod(context.namespace, decision.nextHop, { sourceIp: null });
@@ -149,7 +155,7 @@ async function connectTunnel(
   { client, source }: OutboundCall,
   route: HboneRoute,
   { context, pool }: { readonly context: PodContext; readonly pool: TunnelPool },
-): Promise<Duplex> {
+): Promise<TunnelStream> {
   const { nextHop, expectedSans, authority, service } = route;
   const identity = formatIdentity(source);
   const hop = formatSocketAddress(nextHop);
