@@ -12,6 +12,15 @@ import { Http2Stream, type Http2StreamListener } from './stream.ts';
 /** Streams that this side has reset lately, on which frames may still be under way. */
 const REMEMBERED_RESETS = 256;
 
+/**
+ * Where a stream is while it is open. Outgrown tables of a `Map` that has lived long are alive to the garbage
+ * collector's short runs, with all they point to: that is these places, and not the streams with whatever uses them.
+ * See `OpenSet` of the ztunnel for what it costs.
+ */
+interface Place {
+  stream: Http2Stream | null;
+}
+
 const NOBODY: Http2StreamListener = {
   onHeaders: () => undefined,
   onData: () => undefined,
@@ -33,7 +42,7 @@ export class StreamTable {
   readonly #sender: FrameSender;
   readonly #guard: FloodGuard;
   readonly #onRequest: (stream: Http2Stream, headers: HeaderList) => void;
-  readonly #streams = new Map<number, Http2Stream>();
+  readonly #streams = new Map<number, Place>();
   readonly #resets = new Set<number>();
   #nextStream = 1;
   #sendWindowBytes = 65_535;
@@ -66,7 +75,19 @@ export class StreamTable {
     return stream;
   }
 
+  #find(streamId: number): Http2Stream | null {
+    return this.#streams.get(streamId)?.stream ?? null;
+  }
+
+  #all(): Http2Stream[] {
+    const streams: Http2Stream[] = [];
+    for (const { stream } of this.#streams.values()) if (stream !== null) streams.push(stream);
+    return streams;
+  }
+
   forget(stream: Http2Stream): void {
+    const place = this.#streams.get(stream.id);
+    if (place !== undefined) place.stream = null;
     this.#streams.delete(stream.id);
     if (!stream.hasReceivedEnd) this.#rememberReset(stream.id);
   }
@@ -81,14 +102,14 @@ export class StreamTable {
   }
 
   closeAll(error: Http2Error): void {
-    for (const stream of [...this.#streams.values()]) stream.receiveClose(error);
+    for (const stream of this.#all()) stream.receiveClose(error);
   }
 
   /** The peer's SETTINGS_INITIAL_WINDOW_SIZE, which also moves the windows of open streams. */
   setSendWindow(bytes: number, before: number): void {
     this.#sendWindowBytes = bytes;
     if (bytes === before) return;
-    for (const stream of [...this.#streams.values()]) {
+    for (const stream of this.#all()) {
       if (!stream.widen(bytes - before)) {
         throw new Http2Error('FLOW_CONTROL_ERROR', 'a window grew too large');
       }
@@ -97,7 +118,7 @@ export class StreamTable {
 
   /** The peer's GOAWAY: later streams were not looked at, and may be tried elsewhere. */
   refuseAbove(lastStreamId: number, reason: ErrorCodeName): void {
-    for (const stream of [...this.#streams.values()]) {
+    for (const stream of this.#all()) {
       if (stream.id <= lastStreamId) continue;
       stream.receiveClose(new Http2Error(reason, 'the peer is closing the connection', true));
     }
@@ -105,8 +126,8 @@ export class StreamTable {
 
   headers(block: HeaderBlock, decoded: DecodedHeaders): void {
     const { streamId } = block;
-    const stream = this.#streams.get(streamId);
-    if (stream !== undefined) {
+    const stream = this.#find(streamId);
+    if (stream !== null) {
       this.#existing(stream, block, decoded);
       return;
     }
@@ -127,8 +148,8 @@ export class StreamTable {
     if (this.#sender.receiveWindow < 0) {
       throw new Http2Error('FLOW_CONTROL_ERROR', 'DATA beyond the connection window');
     }
-    const stream = this.#streams.get(streamId);
-    if (stream === undefined) {
+    const stream = this.#find(streamId);
+    if (stream === null) {
       this.#assertNotIdle(streamId, 'DATA');
       if (!this.#resets.has(streamId)) this.#sender.sendResetOf(streamId, 'STREAM_CLOSED');
       return;
@@ -172,8 +193,8 @@ export class StreamTable {
 
   reset(streamId: number, payload: Buffer): void {
     if (payload.length !== 4) throw badLength('RST_STREAM');
-    const stream = this.#streams.get(streamId);
-    if (stream === undefined) {
+    const stream = this.#find(streamId);
+    if (stream === null) {
       this.#assertNotIdle(streamId, 'RST_STREAM');
       return;
     }
@@ -194,8 +215,8 @@ export class StreamTable {
       if (this.#sender.widen(bytes)) return;
       throw new Http2Error('FLOW_CONTROL_ERROR', 'the connection window grew too large');
     }
-    const stream = this.#streams.get(streamId);
-    if (stream === undefined) {
+    const stream = this.#find(streamId);
+    if (stream === null) {
       this.#assertNotIdle(streamId, 'WINDOW_UPDATE');
       return;
     }
@@ -219,7 +240,7 @@ export class StreamTable {
   #create(id: number, sendWindowBytes: number, listener: Http2StreamListener): Http2Stream {
     const windows = { send: sendWindowBytes, receive: this.#limits.streamWindowBytes };
     const stream = new Http2Stream(this.#sender, id, windows, listener);
-    this.#streams.set(id, stream);
+    this.#streams.set(id, { stream });
     this.#guard.streamOpened();
     return stream;
   }
@@ -292,8 +313,8 @@ export class StreamTable {
   }
 
   #errorOf(streamId: number, reason: ErrorCodeName, text: string): void {
-    const stream = this.#streams.get(streamId);
-    if (stream !== undefined) {
+    const stream = this.#find(streamId);
+    if (stream !== null) {
       this.#error(stream, reason, text);
       return;
     }

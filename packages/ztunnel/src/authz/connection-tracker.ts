@@ -1,6 +1,7 @@
 import type { StoreChange, WorkloadView } from '@aquifer/control-plane-client/store';
 import { authorize, type PeerConnection, type Verdict, type Workload } from '@aquifer/model';
 import { formatSocketAddress, type SocketAddress } from '@aquifer/wire';
+import { OpenSet } from '../open-set.ts';
 
 /** An inbound connection that policies may end at any time. */
 export interface TrackedConnection {
@@ -26,19 +27,9 @@ export interface OpenConnection {
   readonly protocol: 'TCP' | 'HBONE';
 }
 
-/** Takes a connection out of what is tracked. */
-class Entry<T> implements Disposable {
-  readonly #tracked: { delete(connection: T): boolean };
-  readonly #connection: T;
-
-  constructor(tracked: { delete(connection: T): boolean }, connection: T) {
-    this.#tracked = tracked;
-    this.#connection = connection;
-  }
-
-  [Symbol.dispose](): void {
-    this.#tracked.delete(this.#connection);
-  }
+interface Admitted {
+  readonly connection: TrackedConnection;
+  readonly addresses: ConnectionAddresses;
 }
 
 /**
@@ -48,8 +39,8 @@ class Entry<T> implements Disposable {
 export class ConnectionTracker {
   readonly #view: WorkloadView;
   readonly #destination: () => Workload | null;
-  readonly #inbound = new Map<TrackedConnection, ConnectionAddresses>();
-  readonly #outbound = new Set<ConnectionAddresses>();
+  readonly #inbound = new OpenSet<Admitted>();
+  readonly #outbound = new OpenSet<ConnectionAddresses>();
 
   /** `destination` is asked anew for every judgement: which policies select a workload may change. */
   constructor(view: WorkloadView, destination: () => Workload | null) {
@@ -62,25 +53,25 @@ export class ConnectionTracker {
     connection: TrackedConnection,
     addresses: ConnectionAddresses,
   ): { readonly verdict: Verdict; readonly entry: Disposable } {
-    this.#inbound.set(connection, addresses);
+    const entry = this.#inbound.add({ connection, addresses });
     const verdict = this.#judge(connection.peer);
-    if (!verdict.allowed) this.#inbound.delete(connection);
-    return { verdict, entry: new Entry(this.#inbound, connection) };
+    if (!verdict.allowed) entry[Symbol.dispose]();
+    return { verdict, entry };
   }
 
   trackOutbound(addresses: ConnectionAddresses): Disposable {
-    this.#outbound.add(addresses);
-    return new Entry(this.#outbound, addresses);
+    return this.#outbound.add(addresses);
   }
 
   /** Ends what is no longer allowed; returns how many connections that were. */
   reevaluate(change: StoreChange): number {
     if (!change.policies && !change.workloads) return 0;
     let ended = 0;
-    for (const connection of [...this.#inbound.keys()]) {
+    for (const entry of this.#inbound.memberships()) {
+      const { connection } = entry.member;
       const verdict = this.#judge(connection.peer);
       if (verdict.allowed) continue;
-      this.#inbound.delete(connection);
+      entry[Symbol.dispose]();
       connection.terminate(verdict);
       ended += 1;
     }
@@ -89,8 +80,8 @@ export class ConnectionTracker {
 
   connections(): { inbound: OpenConnection[]; outbound: OpenConnection[] } {
     return {
-      inbound: [...this.#inbound.values()].map(describe),
-      outbound: [...this.#outbound].map(describe),
+      inbound: this.#inbound.memberships().map(({ member }) => describe(member.addresses)),
+      outbound: this.#outbound.memberships().map(({ member }) => describe(member)),
     };
   }
 
