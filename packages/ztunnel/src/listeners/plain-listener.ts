@@ -1,4 +1,5 @@
 import { createServer, type Socket } from 'node:net';
+import { OpenSet } from '../open-set.ts';
 import type { PodListener } from './pod-context.ts';
 
 const KEEP_ALIVE_MS = 180_000;
@@ -15,7 +16,7 @@ export function acceptPlain(
     readonly onOpenSockets: (change: 1 | -1) => void;
   },
 ): PodListener {
-  const sockets = new Set<Socket>();
+  const sockets = new OpenSet<Socket>();
   const settings = {
     allowHalfOpen: true,
     pauseOnConnect: true,
@@ -24,12 +25,12 @@ export function acceptPlain(
     keepAliveInitialDelay: KEEP_ALIVE_MS,
   };
   const server = createServer(settings, (socket) => {
-    sockets.add(socket);
+    const membership = sockets.add(socket);
     options.onOpenSockets(1);
     // A client may reset before anyone reads.
     socket.on('error', () => undefined);
     socket.once('close', () => {
-      sockets.delete(socket);
+      membership[Symbol.dispose]();
       options.onOpenSockets(-1);
     });
     options.onConnection(socket).catch(() => {
@@ -43,7 +44,7 @@ export function acceptPlain(
     },
     abort: () => {
       server.close();
-      for (const socket of sockets) socket.resetAndDestroy();
+      for (const { member } of sockets.memberships()) member.resetAndDestroy();
     },
   };
 }
