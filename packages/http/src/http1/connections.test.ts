@@ -7,6 +7,7 @@ import {
 } from 'node:http';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { buffer, text } from 'node:stream/consumers';
+import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { ClientConnection, type ClientFailure } from './client-connection.ts';
 import type { HttpProblem } from './problem.ts';
@@ -93,6 +94,57 @@ describe('a server connection', () => {
     );
     expect(answer.indexOf('GET /1')).toBeLessThan(answer.indexOf('GET /2'));
     expect(answer).toContain('connection: close');
+  });
+
+  test('leaves requests on the wire that a client sends ahead, and answers them in the end', async () => {
+    const count = 20_000;
+    const waiting = Promise.withResolvers<() => void>();
+    const served = Promise.withResolvers<Socket>();
+    let answered = 0;
+    const answer = (exchange: ServerExchange): RequestListener => {
+      const listener = echo(exchange);
+      answered += 1;
+      if (answered > 1) return listener;
+      return { ...listener, onEnd: () => waiting.resolve(() => listener.onEnd()) };
+    };
+    const handler = { onRequest: answer, onProblem: () => undefined, onClose: () => undefined };
+    const port = await portOf(
+      createServer({ allowHalfOpen: true }, (socket) => {
+        new ServerConnection(socket, handler);
+        served.resolve(socket);
+      }),
+    );
+    const client = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+    client.end('GET / HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(count));
+    const answers = text(client);
+    const answerFirst = await waiting.promise;
+    await delay(50);
+    expect((await served.promise).bytesRead).toBeLessThan(200_000);
+    answerFirst();
+    expect((await answers).split('GET / ')).toHaveLength(count + 1);
+    client.destroy();
+  });
+
+  test('that refused a message before its end sees the client go, and no second problem', async () => {
+    const problems: HttpProblem[] = [];
+    const closed = Promise.withResolvers<void>();
+    const refuse = (exchange: ServerExchange): RequestListener => {
+      exchange.pause();
+      exchange.respond({ status: 403, reason: 'No', headers: [] }, { kind: 'none' });
+      exchange.end();
+      return { ...echo(exchange), onEnd: () => undefined };
+    };
+    const port = await portOf(
+      createServer({ allowHalfOpen: true }, (socket) => {
+        const onProblem = (problem: HttpProblem): void => void problems.push(problem);
+        const onClose = (): void => closed.resolve();
+        new ServerConnection(socket, { onRequest: refuse, onProblem, onClose });
+      }),
+    );
+    const upload = `POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9000000\r\n\r\n${'x'.repeat(200_000)}`;
+    expect(await raw(port, upload)).toMatch(/^HTTP\/1.1 403 /);
+    await closed.promise;
+    expect(problems).toEqual([]);
   });
 
   test('answers what had arrived when the client ended its side, and then ends its own', async () => {

@@ -63,6 +63,11 @@ export class MessageReader<Head> {
     return this.#state === 'head' && this.#pending === null;
   }
 
+  /** True while bytes of the next message wait for `next`. */
+  get isHoldingBack(): boolean {
+    return this.#state === 'done' && this.#pending !== null;
+  }
+
   /** True while a message is under way that the end of the stream would cut. */
   get isIncomplete(): boolean {
     return this.#state !== 'done' && this.#state !== 'failed' && !this.isIdle;

@@ -71,6 +71,8 @@ export class ServerConnection {
   #isDraining = false;
   /** No request will follow the one under way, or those that have arrived. */
   #hasEnded = false;
+  /** This side has ended. */
+  #isOver = false;
 
   constructor(stream: Duplex, handler: ServerConnectionHandler) {
     this.#stream = stream;
@@ -88,15 +90,17 @@ export class ServerConnection {
       onProblem: (problem) => this.#refuse(problem),
     });
     readShared(stream, (bytes) => {
+      if (this.#isOver) return true;
       this.#reader.push(bytes);
       this.#exchange?.listener.onPause();
-      return true;
+      // Requests that a client sends ahead wait on the wire, not in memory.
+      return !this.#reader.isHoldingBack;
     });
     stream.on('drain', () => this.#exchange?.listener.onDrain());
     stream.on('end', () => {
       this.#hasEnded = true;
-      this.#reader.finish();
-      if (this.#exchange === null) stream.end();
+      if (!this.#isOver) this.#reader.finish();
+      if (this.#exchange === null) this.#end();
     });
     stream.on('error', () => stream.destroy());
     stream.on('close', () => {
@@ -109,7 +113,7 @@ export class ServerConnection {
   /** Finishes the request under way and then closes; an idle connection closes now. */
   drain(): void {
     this.#isDraining = true;
-    if (this.#exchange === null) this.#stream.end();
+    if (this.#exchange === null) this.#end();
   }
 
   abort(): void {
@@ -137,9 +141,23 @@ export class ServerConnection {
 
   #complete(reusable: boolean): void {
     this.#exchange = null;
-    if (reusable && !this.#isDraining) this.#reader.next();
+    if (reusable && !this.#isDraining) this.#readNext();
     else this.#hasEnded = true;
-    if (this.#hasEnded && this.#exchange === null) this.#stream.end();
+    if (this.#hasEnded && this.#exchange === null) this.#end();
+  }
+
+  /** Nothing more is answered. What still arrives is read, so that the client's end is seen, and dropped. */
+  #end(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#stream.end();
+    this.#stream.resume();
+  }
+
+  #readNext(): void {
+    const wasHoldingBack = this.#reader.isHoldingBack;
+    this.#reader.next();
+    if (wasHoldingBack && !this.#reader.isHoldingBack) this.#stream.resume();
   }
 
   /** Answers a protocol error where that is still possible, and ends the connection. */
@@ -156,7 +174,8 @@ export class ServerConnection {
     const body = status === 400 && problem.details.startsWith('http1.') ? 'Bad Request' : '';
     const headers = ['content-length', String(body.length), 'connection', 'close'];
     if (body !== '') headers.unshift('content-type', 'text/plain');
-    this.#stream.end(`${responseHeadText({ status, reason: '', headers })}${body}`, 'latin1');
+    this.#stream.write(`${responseHeadText({ status, reason: '', headers })}${body}`, 'latin1');
+    this.#end();
   }
 }
 
