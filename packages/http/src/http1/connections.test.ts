@@ -148,7 +148,20 @@ describe('a server connection', () => {
   });
 
   test('answers what had arrived when the client ended its side, and then ends its own', async () => {
-    const port = await serveEcho();
+    const answerLater = (exchange: ServerExchange): RequestListener => {
+      const listener = echo(exchange);
+      return { ...listener, onEnd: () => void delay(20).then(() => listener.onEnd()) };
+    };
+    const port = await portOf(
+      createServer({ allowHalfOpen: true }, (socket) => {
+        const ignore = (): void => undefined;
+        new ServerConnection(socket, {
+          onRequest: answerLater,
+          onProblem: ignore,
+          onClose: ignore,
+        });
+      }),
+    );
     const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
     socket.end('GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n');
     expect(await text(socket)).toMatch(/GET \/1 [\s\S]*GET \/2 $/);
