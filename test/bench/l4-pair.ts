@@ -68,6 +68,8 @@ export function writeCertificate(
 export function assertTunnelled({ client }: NamespacePair, name: string): void {
   const listing = execFileSync('ip', ['netns', 'exec', client, 'ss', '-Htan'], {
     encoding: 'utf8',
+    // A line for each connection that waits in TIME_WAIT.
+    maxBuffer: 1 << 26,
   });
   if (!TUNNEL_PORTS.some((port) => listing.includes(`:${port}`))) {
     throw new Error(`${name}: the client's connections did not go through the proxies`);
