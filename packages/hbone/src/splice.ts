@@ -94,8 +94,8 @@ class SpliceState {
 /** A TLS record is at most 16 KiB, and a read of a busy tunnel brings several: they leave in one system call. */
 const GATHER_FROM_BYTES = 8192;
 
-/** Enough under way to keep the link busy; a socket's own high-water mark is half of it. */
-const CONGESTED_AT_BYTES = 131_072;
+/** Enough under way to keep the link busy; well above a socket's own high-water mark. */
+const CONGESTED_AT_BYTES = 262_144;
 
 class DuplexSide implements Side {
   peer: Side = this;

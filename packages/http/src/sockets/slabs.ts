@@ -1,8 +1,8 @@
 // hot path: every write
-/** A slab holds four full TLS records. */
-export const SLAB_BYTES = 65_536;
+/** Eight full TLS records. */
+export const SLAB_BYTES = 131_072;
 /** Free slabs that are kept: enough for the connections that write in one turn, 4 MiB at most. */
-const MAX_FREE = 64;
+const MAX_FREE = 32;
 
 const free: Buffer[] = [];
 
