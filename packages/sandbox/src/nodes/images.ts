@@ -45,19 +45,29 @@ interface ImageEntry {
 
 const NON_ROOT_USER = 65_532;
 
+/** As the Dockerfiles of the proxies say: a small nursery for the main thread, which has no traffic; 20 MB less. */
+const PROXY_ENVIRONMENT = { NODE_OPTIONS: '--max-semi-space-size=1' };
+
 const IMAGES: readonly ImageEntry[] = [
   {
     names: ['aquifer/echo'],
     program: (machine) => ours(machine, 'sandbox/src/images/echo/main.ts'),
   },
-  { names: ['aquifer/ztunnel'], program: (machine) => ours(machine, 'ztunnel/src/main.ts') },
+  {
+    names: ['aquifer/ztunnel'],
+    program: (machine) => ours(machine, 'ztunnel/src/main.ts', { environment: PROXY_ENVIRONMENT }),
+  },
   {
     names: ['aquifer/waypoint'],
-    program: (machine) => ours(machine, 'waypoint/src/main.ts', NON_ROOT_USER),
+    program: (machine) =>
+      ours(machine, 'waypoint/src/main.ts', {
+        user: NON_ROOT_USER,
+        environment: PROXY_ENVIRONMENT,
+      }),
   },
   {
     names: ['aquifer/control-plane'],
-    program: (machine) => ours(machine, 'control-plane/src/main.ts', NON_ROOT_USER),
+    program: (machine) => ours(machine, 'control-plane/src/main.ts', { user: NON_ROOT_USER }),
   },
   {
     names: ['aquifer/load-generator'],
@@ -128,9 +138,10 @@ export function findProgram(name: string, path: string): string | null {
 function ours(
   machine: Machine,
   script: string,
-  user: number | null = null,
+  image: Partial<Pick<Program, 'user' | 'environment'>> = {},
 ): Result<Partial<Program>, string> {
   const { repository } = machine;
+  const { user = null, environment = {} } = image;
   const inside = relative(repository, machine.nodeBinary);
   const node = inside.startsWith('..') ? machine.nodeBinary : join(REPOSITORY_IN_CONTAINER, inside);
   const mount: BindMount = {
@@ -147,7 +158,11 @@ function ours(
   };
   return ok({
     entrypoint: [node, join(REPOSITORY_IN_CONTAINER, 'packages', script)],
-    environment: { NODE_ENV: 'production', NODE_COMPILE_CACHE: COMPILE_CACHE_IN_CONTAINER },
+    environment: {
+      NODE_ENV: 'production',
+      NODE_COMPILE_CACHE: COMPILE_CACHE_IN_CONTAINER,
+      ...environment,
+    },
     mounts: [mount, cache],
     user,
   });
