@@ -43,8 +43,6 @@ export interface ControlPlaneDeps {
   readonly config: ControlPlaneConfig;
   readonly api: KubernetesApi;
   readonly log: Logger;
-  /** Ends waiting for the API during start. */
-  readonly signal?: AbortSignal;
 }
 
 const VERSION = '0.1.0';
@@ -110,16 +108,16 @@ const AUTHORITY_RETRY_MS = 1000;
 
 /** Nothing can be served without the key, so an API that is not there yet is waited for; a bad key is fatal. */
 async function waitForAuthority(deps: ControlPlaneDeps): Promise<CertificateAuthority> {
-  const { api, config, log, signal } = deps;
+  const { api, config, log } = deps;
   for (;;) {
     try {
       const opened = await openAuthority(api, config.systemNamespace, config.trustDomain);
       if (!opened.ok) throw new UnusableAuthority(opened.error);
       return opened.value;
     } catch (error) {
-      if (error instanceof UnusableAuthority || signal?.aborted === true) throw error;
+      if (error instanceof UnusableAuthority) throw error;
       log.warn('waiting for the Kubernetes API', { error: (error as Error).message });
-      await delay(AUTHORITY_RETRY_MS, undefined, signal && { signal });
+      await delay(AUTHORITY_RETRY_MS);
     }
   }
 }
