@@ -76,8 +76,13 @@ export class MessageWriter {
     this.#stream.write(text, 'latin1');
   }
 
-  /** Slab by slab, the first beginning with what was gathered. */
+  /** Slab by slab, the first beginning with what was gathered; while the peer is slow, to memory of its size. */
   #copy(chunk: Buffer): void {
+    if (this.#stream.writableLength > 0) {
+      this.flush();
+      this.#stream.write(Buffer.from(chunk));
+      return;
+    }
     if (this.#text.length + chunk.length > SLAB_BYTES) this.flush();
     for (let at = 0; at < chunk.length; ) {
       const slab = takeSlab();

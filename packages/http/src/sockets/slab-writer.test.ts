@@ -62,6 +62,23 @@ test('more than a slab leaves at once, in order, and no slab is filled again bef
   expect(Buffer.concat(arrived).equals(Buffer.concat(sent))).toBe(true);
 });
 
+test('a transport that takes nothing holds little more than what was written', async () => {
+  const transport = new SlowTransport();
+  const writer = new SlabWriter(transport);
+  for (let n = 0; n < 50; n++) {
+    writer.append(Buffer.from('a little'));
+    await turn();
+  }
+  const held = new Set<ArrayBufferLike>();
+  while (held.size < 50 && transport.writableLength > 0) {
+    for (const { buffer } of transport.writes) held.add(buffer);
+    transport.receive();
+    await turn();
+  }
+  const bytes = [...held].reduce((sum, { byteLength }) => sum + byteLength, 0);
+  expect(bytes).toBeLessThan(3 * SLAB_BYTES);
+});
+
 test('a reserved place is one piece even where a slab ends', async () => {
   const transport = new SlowTransport();
   const writer = new SlabWriter(transport);

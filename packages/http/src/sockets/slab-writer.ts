@@ -2,6 +2,9 @@
 import type { Duplex } from 'node:stream';
 import { giveSlab, SLAB_BYTES, takeSlab } from './slabs.ts';
 
+/** A transport that does not take what is written holds no more slabs than this: what follows has memory of its size. */
+const MAX_UNDER_WAY = 2;
+
 /**
  * Gathers what is written in one turn of the event loop into few large writes: one TLS record and one system call for
  * many small pieces. Always: bytes leave in the order in which they came, and the caller's buffers may be reused at
@@ -63,8 +66,14 @@ export class SlabWriter {
       giveSlab(slab);
       return;
     }
-    this.#underWay.push(slab);
-    transport.write(slab.subarray(0, length), this.#onWritten);
+    const bytes = slab.subarray(0, length);
+    if (this.#underWay.length < MAX_UNDER_WAY) {
+      this.#underWay.push(slab);
+      transport.write(bytes, this.#onWritten);
+      return;
+    }
+    transport.write(Buffer.from(bytes));
+    giveSlab(slab);
   }
 
   #slabWithRoom(length: number): Buffer {
