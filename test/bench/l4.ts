@@ -16,6 +16,7 @@ import {
   measureBulk,
   measureIdleMemory,
   measureRequests,
+  WARM_UP_SECONDS,
 } from './load.ts';
 import { type BenchMachine, type NamespacePair, SERVER_ADDRESS } from './machine.ts';
 import { startOrigin } from './origin.ts';
@@ -23,8 +24,6 @@ import type { Program, Programs } from './programs.ts';
 import { Samples } from './samples.ts';
 
 const CONNECTIONS = 32;
-/** Proxies run for weeks: what is measured is what is left when the JIT compiler has settled. */
-const WARM_UP_SECONDS = 5;
 const IDLE = { host: SERVER_ADDRESS, port: HTTP_PORT, connections: 2000 };
 const URL = `http://${SERVER_ADDRESS}:${HTTP_PORT}/`;
 

@@ -2,7 +2,7 @@ import { memoryKiB } from '@aquifer/compare';
 import { envoyCommand } from './l4-envoy.ts';
 import { writeConfig } from './l4-pair.ts';
 import { type L7Ports, l7Bootstrap, ROUTES } from './l7-bootstrap.ts';
-import { type LoadContext, measureRequests } from './load.ts';
+import { type LoadContext, measureRequests, WARM_UP_SECONDS } from './load.ts';
 import { type BenchMachine, SERVER_ADDRESS } from './machine.ts';
 import { nginxConfig, startOrigin } from './origin.ts';
 import type { Program, Programs } from './programs.ts';
@@ -67,7 +67,7 @@ export async function benchL7(options: L7Options): Promise<Samples> {
     const context: LoadContext = { machine, programs, namespace: namespaces.client, pids: [pid] };
     const load = { url, connections: CONNECTIONS, durationSeconds };
     const measure = () => measureRequests(context, load);
-    await measure();
+    await measureRequests(context, { ...load, durationSeconds: WARM_UP_SECONDS });
     running.push({ name, measure, pid });
   }
   for (let round = 1; round <= options.rounds; round++) {

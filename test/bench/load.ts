@@ -5,6 +5,9 @@ import { cpuSeconds, memoryKiB } from '@aquifer/compare';
 import type { BenchMachine } from './machine.ts';
 import type { Program, Programs } from './programs.ts';
 
+/** Proxies run for weeks: what is measured is what is left when the JIT compiler has settled. */
+export const WARM_UP_SECONDS = 5;
+
 /** Where load comes from, and which processes pay for carrying it. */
 export interface LoadContext {
   readonly machine: BenchMachine;

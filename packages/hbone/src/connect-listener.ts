@@ -31,6 +31,7 @@ export interface ConnectRequest {
   readonly peer: TunnelPeer;
   readonly method: string;
   readonly authority: string;
+  /** Only until `accept`. */
   header(name: string): string | null;
   /** Answers 200 and hands over the byte stream. */
   accept(headers?: Readonly<Record<string, string>>): TunnelStream;
@@ -158,12 +159,14 @@ function unmapped(ip: string): string {
   return ip.startsWith('::ffff:') ? ip.slice(7) : ip;
 }
 
+const NO_HEADERS: readonly string[] = [];
+
 class Http2ConnectRequest implements ConnectRequest, Http2StreamListener {
   readonly peer: TunnelPeer;
   readonly method: string;
   readonly authority: string;
   readonly #stream: Http2Stream;
-  readonly #headers: readonly string[];
+  #headers: readonly string[];
   #onAbort: (() => void) | null = null;
 
   constructor(peer: TunnelPeer, stream: Http2Stream, headers: readonly string[]) {
@@ -185,6 +188,8 @@ class Http2ConnectRequest implements ConnectRequest, Http2StreamListener {
     const list = [':status', '200'];
     for (const name of Object.keys(headers)) list.push(name, headers[name]!);
     this.#stream.sendHeaders(list);
+    // Nobody asks for them any more, and the connection may stay open for days.
+    this.#headers = NO_HEADERS;
     return new TunnelStream(this.#stream);
   }
 
