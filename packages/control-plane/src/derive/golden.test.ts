@@ -7,8 +7,9 @@ import { type DescMessage, fromBinary, toJson } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
 import { deriveGatewayStatus } from '../gateways/gateway-status.ts';
 import { applyChanges, type ClusterState, clusterStateOf } from '../ingest/cluster-state.ts';
+import { newDeriver, SETTINGS } from './derivation.fixture.ts';
 import type { ResourceMap } from './resource.ts';
-import { Deriver, type Snapshot } from './snapshot.ts';
+import type { Snapshot } from './snapshot.ts';
 
 /**
  * Recordings of Istio's control plane: test/fixtures/golden/wds/README.md. Cases 25 and 27 hold WorkloadEntries, which
@@ -17,14 +18,6 @@ import { Deriver, type Snapshot } from './snapshot.ts';
  */
 const GOLDEN = new URL('../../../../test/fixtures/golden/wds/', import.meta.url);
 const CASES = readdirSync(GOLDEN).filter((name) => /^\d\d-/.test(name) && !name.startsWith('26-'));
-const SETTINGS = {
-  clusterId: 'Kubernetes',
-  clusterDomain: 'cluster.local',
-  trustDomain: 'cluster.local',
-  rootNamespace: 'istio-system',
-  systemNamespace: 'istio-system',
-  excludeNamespaces: ['kube-system'],
-};
 
 /** The recordings leave out what the control plane itself had made. */
 const CLASSES = [
@@ -49,9 +42,7 @@ function read(name: string, file: string): unknown {
 function derive(name: string): Snapshot {
   const objects = read(name, 'objects.json') as { kind: string }[];
   const state = clusterStateOf([...objects, ...CLASSES]);
-  return new Deriver(SETTINGS, (key, error) => {
-    throw new Error(`${key}: ${error}`);
-  }).derive(withGatewayStatuses(name, state));
+  return newDeriver().derive(withGatewayStatuses(name, state));
 }
 
 /** The waypoint controller's status is ours; other classes' is taken from the recording, as their controllers wrote it. */

@@ -1,44 +1,21 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import type { Pod } from '@aquifer/model/resources';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { applyChanges, type ClusterState, clusterStateOf } from '../ingest/cluster-state.ts';
+import { applyChanges, clusterStateOf } from '../ingest/cluster-state.ts';
 import { difference } from '../push/difference.ts';
-import { Deriver, type Snapshot } from './snapshot.ts';
+import { firstOfEachName, newDeriver, type TestObject, toggle } from './derivation.fixture.ts';
+import type { Snapshot } from './snapshot.ts';
 
 const GOLDEN = new URL('../../../../test/fixtures/golden/wds/', import.meta.url);
-const SETTINGS = {
-  clusterId: 'Kubernetes',
-  clusterDomain: 'cluster.local',
-  trustDomain: 'cluster.local',
-  rootNamespace: 'istio-system',
-  systemNamespace: 'istio-system',
-  excludeNamespaces: ['kube-system'],
-};
 
-interface AnyObject {
-  readonly kind: string;
-  readonly metadata: { readonly namespace?: string; readonly name: string };
-}
-
-const OBJECTS: readonly AnyObject[] = readdirSync(GOLDEN)
-  .filter((name) => /^(1[1-5]|2[2-8])-/.test(name))
-  .flatMap((name) => JSON.parse(readFileSync(new URL(`${name}/objects.json`, GOLDEN), 'utf8')))
-  // The cases were recorded in clusters of their own: the first object of a name stands for all.
-  .filter(
-    (object: AnyObject, index, all) =>
-      all.findIndex((other) => keyOf(other) === keyOf(object)) === index,
-  );
-
-function keyOf({ kind, metadata }: AnyObject): string {
-  return `${kind}/${metadata.namespace}/${metadata.name}`;
-}
-
-function newDeriver(): Deriver {
-  return new Deriver(SETTINGS, (key, error) => {
-    throw new Error(`${key}: ${error}`);
-  });
-}
+const OBJECTS = firstOfEachName(
+  readdirSync(GOLDEN)
+    .filter((name) => /^(1[1-5]|2[2-8])-/.test(name))
+    .flatMap(
+      (name) =>
+        JSON.parse(readFileSync(new URL(`${name}/objects.json`, GOLDEN), 'utf8')) as TestObject[],
+    ),
+);
 
 /** All that is served, as versions. */
 function versions(snapshot: Snapshot): unknown {
@@ -47,20 +24,6 @@ function versions(snapshot: Snapshot): unknown {
     Object.fromEntries([...map.values()].map(({ name, version }) => [name, version]));
   const pods = [...enrolledPods.values()].flatMap((map) => [...map.keys()]);
   return { ...flat(addresses), ...flat(authorizations), pods: pods.toSorted() };
-}
-
-/** Removes what is there and adds what is not. */
-function toggle(state: ClusterState, objects: readonly AnyObject[]): ClusterState {
-  let next = state;
-  for (const object of objects) {
-    const { namespace = '', name } = object.metadata;
-    const kind = object.kind as 'Pod';
-    if (next[kind] === undefined) continue;
-    const isThere = next[kind].get(namespace, name) !== undefined;
-    const change = { namespace, name, object: isThere ? null : (object as unknown as Pod) };
-    next = applyChanges(next, { [kind]: [change] });
-  }
-  return next;
 }
 
 test('after any series of changes the snapshot is the same as if it were derived anew', () => {

@@ -187,7 +187,7 @@ export class StreamTable {
       this.#sender.creditConnection(padding);
       return;
     }
-    if (padding > 0) stream.skip(padding);
+    if (padding > 0) stream.receivePadding(padding);
     if (isStreamEnd && !stream.isClosed) this.#end(stream);
   }
 

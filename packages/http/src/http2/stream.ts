@@ -170,7 +170,7 @@ export class Http2Stream {
   }
 
   /** For the connection: padding was received, which nobody reads. */
-  skip(bytes: number): void {
+  receivePadding(bytes: number): void {
     this.#returnCredit(bytes);
   }
 

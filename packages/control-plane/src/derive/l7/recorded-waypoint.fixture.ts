@@ -5,31 +5,16 @@ import { createRegistry, type DescFile, type Registry } from '@bufbuild/protobuf
 import { StringValueSchema } from '@bufbuild/protobuf/wkt';
 import { deriveGatewayStatus } from '../../gateways/gateway-status.ts';
 import { applyChanges, type ClusterState, clusterStateOf } from '../../ingest/cluster-state.ts';
-import { Deriver } from '../snapshot.ts';
+import { newDeriver, SETTINGS, type TestObject } from '../derivation.fixture.ts';
 import type { WaypointConfig } from './waypoint-configs.ts';
 
 const GOLDEN = new URL('../../../../../test/fixtures/golden/l7/', import.meta.url);
 const GENERATED = new URL('../../../../wire/src/gen/', import.meta.url);
-const SETTINGS = {
-  clusterId: 'Kubernetes',
-  clusterDomain: 'cluster.local',
-  trustDomain: 'cluster.local',
-  rootNamespace: 'istio-system',
-  systemNamespace: 'istio-system',
-  excludeNamespaces: ['kube-system'],
-};
 const CLASS = {
   kind: 'GatewayClass',
   metadata: { name: 'istio-waypoint' },
   spec: { controllerName: 'istio.io/mesh-controller' },
 };
-
-/** The parts of any object that tests look at. */
-export interface TestObject {
-  readonly kind: string;
-  readonly metadata: { readonly namespace?: string; readonly name: string };
-  readonly spec?: unknown;
-}
 
 /** A file of a recording. */
 export function readRecorded<T>(name: string, file: string): T {
@@ -50,13 +35,6 @@ export function readyState(objects: readonly TestObject[]): ClusterState {
     return { namespace, name, object: { ...gateway, status } };
   });
   return applyChanges(state, { Gateway: changes });
-}
-
-/** Throws whatever a derivation throws. */
-export function newDeriver(): Deriver {
-  return new Deriver(SETTINGS, (key, error) => {
-    throw new Error(`${key}: ${error}`, { cause: error });
-  });
 }
 
 /** What `shop/waypoint` is served. */

@@ -1,12 +1,8 @@
 import { ListenerSchema } from '@aquifer/wire/gen/envoy/config/listener/v3_pb';
 import { type JsonObject, toJson } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
-import {
-  deriveWaypoint,
-  messageRegistry,
-  recordedObjects,
-  type TestObject,
-} from './recorded-waypoint.fixture.ts';
+import type { TestObject } from '../derivation.fixture.ts';
+import { deriveWaypoint, messageRegistry, recordedObjects } from './recorded-waypoint.fixture.ts';
 
 const registry = await messageRegistry();
 const BASE = recordedObjects('05-gamma-filters').filter(({ kind }) => kind !== 'HTTPRoute');

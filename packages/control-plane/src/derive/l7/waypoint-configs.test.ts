@@ -1,15 +1,10 @@
-import type { Pod } from '@aquifer/model/resources';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { applyChanges, type ClusterState } from '../../ingest/cluster-state.ts';
+import { applyChanges } from '../../ingest/cluster-state.ts';
 import { difference } from '../../push/difference.ts';
+import { firstOfEachName, newDeriver, toggle } from '../derivation.fixture.ts';
 import type { ResourceMap } from '../resource.ts';
-import {
-  newDeriver,
-  readyState,
-  recordedObjects,
-  type TestObject,
-} from './recorded-waypoint.fixture.ts';
+import { readyState, recordedObjects } from './recorded-waypoint.fixture.ts';
 import type { WaypointConfigs } from './waypoint-configs.ts';
 
 const RECORDINGS = [
@@ -20,32 +15,7 @@ const RECORDINGS = [
 ];
 const WAYPOINT = 'shop/waypoint';
 
-function keyOf({ kind, metadata }: TestObject): string {
-  return `${kind}/${metadata.namespace}/${metadata.name}`;
-}
-
-/** The recordings share names: the first object of a name stands for all. */
-const OBJECTS: readonly TestObject[] = [
-  ...new Map(
-    RECORDINGS.flatMap(recordedObjects)
-      .toReversed()
-      .map((object) => [keyOf(object), object]),
-  ).values(),
-];
-
-/** Removes what is there and adds what is not. */
-function toggle(state: ClusterState, objects: readonly TestObject[]): ClusterState {
-  let next = state;
-  for (const object of objects) {
-    const { namespace = '', name } = object.metadata;
-    const kind = object.kind as 'Pod';
-    if (next[kind] === undefined) continue;
-    const isThere = next[kind].get(namespace, name) !== undefined;
-    const change = { namespace, name, object: isThere ? null : (object as unknown as Pod) };
-    next = applyChanges(next, { [kind]: [change] });
-  }
-  return next;
-}
+const OBJECTS = firstOfEachName(RECORDINGS.flatMap(recordedObjects));
 
 function versions(configs: WaypointConfigs): unknown {
   const flat = (map: ResourceMap) => [...map.values()].map(({ name, version }) => [name, version]);
