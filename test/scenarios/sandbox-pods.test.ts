@@ -1,4 +1,4 @@
-import { spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { eventually } from '../fixtures/eventually.ts';
@@ -99,6 +99,18 @@ describe.skipIf(obstacle !== null)(`pods of the sandbox${obstacle ? `: ${obstacl
       seen.add(answer.pod);
     }
     expect(seen.size).toBe(2);
+  });
+
+  test('a link that joins the node leaves the address of the gateway alone', () => {
+    const node = (...args: string[]): string =>
+      execFileSync('ip', ['-n', 'aqf-node-1', ...args], { encoding: 'utf8' });
+    const gateway = (): string => node('-br', 'link', 'show', 'pods');
+    const before = gateway();
+    // Lower than any address that the kernel makes up for a pod's link.
+    node(...'link add joining address 02:00:00:00:00:01 type veth'.split(' '));
+    node(...'link set joining master pods up'.split(' '));
+    expect(gateway()).toBe(before);
+    node('link', 'del', 'joining');
   });
 
   test('a pod reaches itself through its own Service', () => {

@@ -25,6 +25,9 @@ const HOST_LINK = 'aqf-host';
 const FABRIC_NAMESPACE = 'aqf-fabric';
 const NAMESPACE_DIRECTORY = '/run/netns';
 
+/** Link address of every node's gateway; locally administered. Each node's bridge is a link of its own, so one does. */
+const GATEWAY_MAC = '02:00:0a:f4:00:01';
+
 /** The namespace of a node, as `ip netns exec` takes it: `aqf-node-1`. */
 export function nodeNamespace(nodeName: string): string {
   return `${PREFIX}${nodeName}`;
@@ -75,7 +78,9 @@ function nodeLinks(node: NodeAddresses, nodes: readonly NodeAddresses[]): string
     'link set lo up',
     `addr add ${node.address}/24 dev fabric`,
     'link set fabric up',
-    'link add pods type bridge',
+    // Without an address of its own a bridge takes the lowest of its ports: with every pod that comes or goes the
+    // gateway's could change, and the other pods would send to the old one until their ARP entries expire.
+    `link add pods address ${GATEWAY_MAC} type bridge`,
     `addr add ${node.gateway}/24 dev pods`,
     'link set pods up',
     ...nodes
@@ -141,7 +146,7 @@ function podPort(address: string): string {
   return `pod-${lastOctet(address)}`;
 }
 
-/** Replaces nftables rules inside a namespace; one atomic transaction. */
+/** Changes nftables inside a namespace, in one atomic transaction. */
 export async function applyRules(namespace: string, rules: string): Promise<void> {
   await runCommand('nsenter', [`--net=${namespacePath(namespace)}`, 'nft', '-f', '-'], rules);
 }

@@ -2,8 +2,8 @@
 import type { EndpointSlice, Service } from '@aquifer/model/resources';
 import type { ClusterClient, ResourceKey, WatchEvent } from '../cluster-client.ts';
 import { applyRules } from './network.ts';
-import type { ServiceEndpoint, ServicePortRule } from './service-rules.ts';
-import { serviceRules } from './service-rules.ts';
+import type { ServiceEndpoint, ServicePortRule, TableContent } from './service-rules.ts';
+import { tableChange, tableContent } from './service-rules.ts';
 
 const SERVICES: ResourceKey = { group: '', version: 'v1', plural: 'services' };
 const SLICES: ResourceKey = { group: 'discovery.k8s.io', version: 'v1', plural: 'endpointslices' };
@@ -20,7 +20,8 @@ export class ServiceProxy {
   readonly #onError: (error: Error) => void;
   readonly #services = new Map<string, Service>();
   readonly #slices = new Map<string, EndpointSlice>();
-  readonly #applied = new Map<string, string>();
+  /** By node namespace; absent where the table's content is not known. */
+  readonly #applied = new Map<string, TableContent>();
   readonly #watches: readonly Disposable[];
   #timer: NodeJS.Timeout | null = null;
   #applying: Promise<void> = Promise.resolve();
@@ -65,12 +66,14 @@ export class ServiceProxy {
   async #apply(): Promise<void> {
     const services = servicePortRules([...this.#services.values()], [...this.#slices.values()]);
     for (const { namespace, podAddresses } of this.#nodes) {
-      const rules = serviceRules({ services, podAddresses: podAddresses().toSorted() });
-      if (this.#applied.get(namespace) === rules) continue;
+      const content = tableContent({ services, podAddresses: podAddresses() });
+      const change = tableChange(this.#applied.get(namespace) ?? null, content);
+      if (change === '') continue;
       try {
-        await applyRules(namespace, rules);
-        this.#applied.set(namespace, rules);
+        await applyRules(namespace, change);
+        this.#applied.set(namespace, content);
       } catch (error) {
+        this.#applied.delete(namespace);
         this.#onError(error as Error);
       }
     }

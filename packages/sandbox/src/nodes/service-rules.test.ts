@@ -1,36 +1,61 @@
 import { expect, test } from 'vitest';
 import { servicePortRules } from './service-proxy.ts';
-import { serviceRules } from './service-rules.ts';
+import type { ServicePortRule, TableContent } from './service-rules.ts';
+import { tableChange, tableContent } from './service-rules.ts';
+
+const ECHO: ServicePortRule = {
+  clusterIp: '10.96.0.7',
+  protocol: 'tcp',
+  port: 80,
+  nodePort: 30_080,
+  endpoints: [
+    { address: '10.244.1.2', port: 8080 },
+    { address: '10.244.2.2', port: 8080 },
+  ],
+};
+
+function content(...services: ServicePortRule[]): TableContent {
+  return tableContent({ services, podAddresses: ['10.244.1.2'] });
+}
 
 test('a Service address is translated to one of its endpoints at random, and node ports too', () => {
-  const rules = serviceRules({
-    services: [
-      {
-        clusterIp: '10.96.0.7',
-        protocol: 'tcp',
-        port: 80,
-        nodePort: 30_080,
-        endpoints: [
-          { address: '10.244.1.2', port: 8080 },
-          { address: '10.244.2.2', port: 8080 },
-        ],
-      },
-    ],
-    podAddresses: ['10.244.1.2'],
-  });
+  const rules = tableChange(null, content(ECHO));
   expect(rules).toContain('10.96.0.7 . tcp . 80 : goto service-10.96.0.7-tcp-80');
   expect(rules).toContain('tcp . 30080 : goto service-10.96.0.7-tcp-80');
-  expect(rules).toContain(
-    'dnat to numgen random mod 2 map { 0 : 10.244.1.2 . 8080, 1 : 10.244.2.2 . 8080 }',
-  );
+  expect(rules).toContain('meta l4proto tcp numgen random mod 2 0 dnat to 10.244.1.2:8080');
+  expect(rules).toContain('meta l4proto tcp dnat to 10.244.2.2:8080');
   expect(rules).toContain('10.244.1.2 . 10.244.1.2');
 });
 
 test('a Service without endpoints is left to the rule that refuses', () => {
-  const service = { clusterIp: '10.96.0.7', protocol: 'tcp', port: 80, nodePort: null } as const;
-  const rules = serviceRules({ services: [{ ...service, endpoints: [] }], podAddresses: [] });
+  const rules = tableChange(null, content({ ...ECHO, endpoints: [] }));
   expect(rules).not.toContain('10.96.0.7');
   expect(rules).toContain('reject with tcp reset');
+});
+
+test('other endpoints change the rules of that Service and nothing else', () => {
+  const after = { ...ECHO, endpoints: ECHO.endpoints.slice(1) };
+  const other = { ...ECHO, clusterIp: '10.96.0.8', nodePort: null };
+  expect(tableChange(content(ECHO, other), content(after, other))).toBe(
+    `add chain ip aquifer service-10.96.0.7-tcp-80
+flush chain ip aquifer service-10.96.0.7-tcp-80
+add rule ip aquifer service-10.96.0.7-tcp-80 meta l4proto tcp dnat to 10.244.2.2:8080
+`,
+  );
+  expect(tableChange(content(ECHO, other), content(ECHO, other))).toBe('');
+});
+
+test('a Service that loses its last endpoint, its node port or itself leaves nothing behind', () => {
+  const withoutNodePort = { ...ECHO, nodePort: null };
+  expect(tableChange(content(ECHO), content(withoutNodePort))).toBe(
+    'delete element ip aquifer node-ports { tcp . 30080 : goto service-10.96.0.7-tcp-80 }\n',
+  );
+  expect(tableChange(content(withoutNodePort), content({ ...ECHO, endpoints: [] }))).toBe(
+    `delete element ip aquifer service-addresses { 10.96.0.7 . tcp . 80 : goto service-10.96.0.7-tcp-80 }
+flush chain ip aquifer service-10.96.0.7-tcp-80
+delete chain ip aquifer service-10.96.0.7-tcp-80
+`,
+  );
 });
 
 test('the endpoints of a port are the ready ones of the slices of that Service, by port name', () => {

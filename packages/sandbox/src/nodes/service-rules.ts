@@ -1,6 +1,9 @@
 /**
  * What kube-proxy does, as the text of one nftables table per node: Service addresses and node ports are translated to
  * a random ready endpoint; an address without endpoints refuses.
+ *
+ * Always: a change touches only what differs, and endpoints stand in rules, not in maps. A connection that begins while a
+ * map is being replaced can find its element in neither the old nor the new one, and is refused.
  */
 import { HOST_ADDRESS, PROBE_SOURCE_ADDRESS, SERVICE_NETWORK } from './addresses.ts';
 
@@ -25,8 +28,13 @@ export interface NodeRules {
   readonly podAddresses: readonly string[];
 }
 
-/** The whole table, replacing the one before in one transaction; established connections keep their translation. */
-export function serviceRules({ services, podAddresses }: NodeRules): string {
+/** What of the table follows the cluster: the elements of its maps and sets, and a chain of rules per Service port. */
+export interface TableContent {
+  readonly elements: ReadonlyMap<string, ReadonlySet<string>>;
+  readonly chains: ReadonlyMap<string, readonly string[]>;
+}
+
+export function tableContent({ services, podAddresses }: NodeRules): TableContent {
   const reachable = services.filter((service) => service.endpoints.length > 0);
   const vips = reachable.map(
     (service) =>
@@ -35,19 +43,30 @@ export function serviceRules({ services, podAddresses }: NodeRules): string {
   const nodePorts = reachable
     .filter((service) => service.nodePort !== null)
     .map((service) => `${service.protocol} . ${service.nodePort} : goto ${chainName(service)}`);
-  return `table ip aquifer
+  return {
+    elements: new Map([
+      ['service-addresses', new Set(vips)],
+      ['node-ports', new Set(nodePorts)],
+      ['to-itself', new Set(podAddresses.map((address) => `${address} . ${address}`))],
+    ]),
+    chains: new Map(reachable.map((service) => [chainName(service), chainRules(service)])),
+  };
+}
+
+/** The table without content, in place of one that may be there. */
+const EMPTY_TABLE = `table ip aquifer
 delete table ip aquifer
 table ip aquifer {
   map service-addresses {
     type ipv4_addr . inet_proto . inet_service : verdict
-${elements(vips)}  }
+  }
   map node-ports {
     type inet_proto . inet_service : verdict
-${elements(nodePorts)}  }
+  }
   set to-itself {
     type ipv4_addr . ipv4_addr
-${elements(podAddresses.map((address) => `${address} . ${address}`))}  }
-${reachable.map(serviceChain).join('')}  chain prerouting {
+  }
+  chain prerouting {
     type nat hook prerouting priority -100; policy accept;
     ip daddr . meta l4proto . th dport vmap @service-addresses
     fib daddr type local meta l4proto . th dport vmap @node-ports
@@ -75,21 +94,54 @@ ${reachable.map(serviceChain).join('')}  chain prerouting {
   }
 }
 `;
+
+/**
+ * One transaction that turns the table with `before` into the one with `after`; null for a table of unknown content, or
+ * none. Empty when they are the same. Established connections keep their translation.
+ */
+export function tableChange(before: TableContent | null, after: TableContent): string {
+  const chains = before?.chains ?? new Map<string, readonly string[]>();
+  const gone = [...chains.keys()].filter((name) => !after.chains.has(name));
+  const changed = [...after.chains].filter(
+    ([name, rules]) => chains.get(name)?.join() !== rules.join(),
+  );
+  return [
+    before === null ? EMPTY_TABLE : '',
+    // Elements and chains hold each other: what is pointed at comes first and goes last.
+    ...changed.map(([name, rules]) => chainWith(name, rules)),
+    ...[...after.elements].map(([set, elements]) =>
+      elementChange(set, before?.elements.get(set) ?? new Set(), elements),
+    ),
+    ...gone.map((name) => `flush chain ip aquifer ${name}\ndelete chain ip aquifer ${name}\n`),
+  ].join('');
+}
+
+function chainWith(name: string, rules: readonly string[]): string {
+  const added = rules.map((rule) => `add rule ip aquifer ${name} ${rule}\n`).join('');
+  return `add chain ip aquifer ${name}\nflush chain ip aquifer ${name}\n${added}`;
+}
+
+function elementChange(
+  set: string,
+  before: ReadonlySet<string>,
+  after: ReadonlySet<string>,
+): string {
+  const command = (verb: string, elements: ReadonlySet<string>): string =>
+    elements.size === 0
+      ? ''
+      : `${verb} element ip aquifer ${set} { ${[...elements].join(', ')} }\n`;
+  return command('delete', before.difference(after)) + command('add', after.difference(before));
 }
 
 function chainName(service: ServicePortRule): string {
   return `service-${service.clusterIp}-${service.protocol}-${service.port}`;
 }
 
-function serviceChain(service: ServicePortRule): string {
-  const { endpoints, protocol } = service;
-  const targets = endpoints.map(({ address, port }, index) => `${index} : ${address} . ${port}`);
-  return `  chain ${chainName(service)} {
-    meta l4proto ${protocol} dnat to numgen random mod ${endpoints.length} map { ${targets.join(', ')} }
-  }
-`;
-}
-
-function elements(list: readonly string[]): string {
-  return list.length === 0 ? '' : `    elements = { ${list.join(',\n      ')} }\n`;
+/** Of n endpoints the first is taken once in n times, else the second once in n - 1, and so on: all alike. */
+function chainRules({ endpoints, protocol }: ServicePortRule): string[] {
+  return endpoints.map(({ address, port }, index) => {
+    const remaining = endpoints.length - index;
+    const chance = remaining === 1 ? '' : `numgen random mod ${remaining} 0 `;
+    return `meta l4proto ${protocol} ${chance}dnat to ${address}:${port}`;
+  });
 }
