@@ -4,6 +4,7 @@ import { canonicalIpAddress } from '@aquifer/model';
 import type { EndpointSlice, Service } from '@aquifer/model/resources';
 import { type MeshSettings, serviceHostname } from './mesh.ts';
 import { labelsOf, nameOf, namespaceOf } from './object.ts';
+import { lastOfEachNumber } from './ports.ts';
 
 export const SERVICE_NAME_LABEL = 'kubernetes.io/service-name';
 
@@ -16,13 +17,13 @@ export function deriveEndpointWorkloads(
   mesh: MeshSettings,
   network: string,
 ): Workload[] {
-  if (service === undefined || slice.addressType === 'FQDN') return [];
+  if (service === undefined || !isServed(slice, service)) return [];
   const services = new Map([[serviceKey(service, mesh), endpointPorts(slice, service)]]);
   const workloads = new Map<string, Workload>();
   for (const endpoint of slice.endpoints ?? []) {
     if (endpoint.targetRef?.kind === 'Pod') continue;
     const addresses = endpoint.addresses.map(canonicalIpAddress).filter((text) => text !== null);
-    const uid = `${mesh.clusterId}/discovery.k8s.io/EndpointSlice/${namespaceOf(slice)}/${nameOf(slice)}/${addresses[0]}`;
+    const uid = `${mesh.clusterId}/discovery.k8s.io/EndpointSlice/${namespaceOf(slice)}/${nameOf(slice)}/${endpoint.addresses[0]}`;
     if (addresses.length === 0 || workloads.has(uid)) continue;
     workloads.set(uid, {
       uid,
@@ -55,8 +56,8 @@ export function deriveEndpointWorkloads(
   return [...workloads.values()];
 }
 
-/** Selector-less Services by the uid of each pod that their slices name as `targetRef`. */
-export function servicesByPodUid(
+/** Selector-less Services by the `name/uid` of each pod that their slices name as `targetRef` (`podTarget`). */
+export function servicesByPod(
   slices: readonly EndpointSlice[],
   services: readonly Service[],
 ): ReadonlyMap<string, readonly Service[]> {
@@ -64,20 +65,28 @@ export function servicesByPodUid(
   const found = new Map<string, Set<Service>>();
   for (const slice of slices) {
     const service = byName.get(labelsOf(slice)[SERVICE_NAME_LABEL] ?? '');
-    if (service === undefined || hasPodSelector(service)) continue;
-    for (const uid of podUids(slice)) found.set(uid, (found.get(uid) ?? new Set()).add(service));
+    if (service === undefined || hasPodSelector(service) || !isServed(slice, service)) continue;
+    for (const pod of podTargets(slice)) found.set(pod, (found.get(pod) ?? new Set()).add(service));
   }
-  return new Map([...found].map(([uid, set]) => [uid, [...set]]));
+  return new Map([...found].map(([pod, set]) => [pod, [...set]]));
 }
 
-/** Pods of the slice's own namespace that it names with their uid. */
-function podUids(slice: EndpointSlice): string[] {
-  const namespace = namespaceOf(slice);
+/** A pod as a slice of its namespace refers to it: the uid tells it from an earlier pod of its name. */
+export function podTarget(name: string | undefined, uid: string | undefined): string {
+  return `${name ?? ''}/${uid ?? ''}`;
+}
+
+/** Pods of the slice's own namespace; as upstream, a reference that leaves out the namespace names no pod. */
+function podTargets(slice: EndpointSlice): string[] {
   return (slice.endpoints ?? [])
     .map(({ targetRef }) => targetRef)
-    .filter((target) => target?.kind === 'Pod' && (target.namespace ?? namespace) === namespace)
-    .map((target) => target?.uid ?? '')
-    .filter((uid) => uid !== '');
+    .filter((target) => target?.kind === 'Pod' && target.namespace === namespaceOf(slice))
+    .map((target) => podTarget(target?.name, target?.uid));
+}
+
+/** FQDN slices and ExternalName Services lead to no address. */
+function isServed(slice: EndpointSlice, service: Service): boolean {
+  return slice.addressType !== 'FQDN' && service.spec?.type !== 'ExternalName';
 }
 
 /** Whether Kubernetes keeps the Service's endpoints from pod labels. */
@@ -93,15 +102,12 @@ function serviceKey(service: Service, mesh: MeshSettings): string {
 /** TCP ports, joined to the Service's by name. */
 function endpointPorts(slice: EndpointSlice, service: Service): ServicePort[] {
   const usable = (slice.ports ?? []).filter(({ protocol = 'TCP' }) => protocol === 'TCP');
-  return usable.flatMap(({ name = '', port }) =>
-    (service.spec?.ports ?? [])
-      .filter((candidate) => typeof port === 'number' && (candidate.name ?? '') === name)
-      .map((candidate) => ({
-        servicePort: candidate.port,
-        targetPort: port ?? 0,
-        appProtocol: 'unknown',
-      })),
-  );
+  const named = [...lastOfEachNumber(service).values()];
+  return usable.flatMap(({ name = '', port }) => {
+    const target = named.find((candidate) => (candidate.name ?? '') === name);
+    if (target === undefined || typeof port !== 'number') return [];
+    return [{ servicePort: target.port, targetPort: port, appProtocol: 'unknown' }];
+  });
 }
 
 function isReady(endpoint: Endpoint): boolean {

@@ -5,6 +5,7 @@ import type { Namespace, Pod, Service } from '@aquifer/model/resources';
 import { type EnrolledPod, EnrolledPodSchema } from '@aquifer/wire/gen/aquifer/node_pb';
 import { create } from '@bufbuild/protobuf';
 import type { ClusterState } from '../ingest/cluster-state.ts';
+import { podTarget } from './endpoints.ts';
 import { type EnrolmentSettings, isEnrolled } from './enrolled-pods.ts';
 import { BYPASS_INBOUND_ANNOTATION, DNS_CAPTURE_ANNOTATION } from './labels.ts';
 import { Memo, type ProblemListener } from './memo.ts';
@@ -14,7 +15,7 @@ import { deriveWorkload, podAddresses, type WorkloadContext } from './workloads.
 
 /** What all pods of one namespace are derived from; every member keeps its identity while nothing changes. */
 export interface NamespaceContext extends Omit<WorkloadContext, 'node' | 'sliceServices'> {
-  /** Selector-less Services by the uid of the pods that their EndpointSlices name. */
+  /** Selector-less Services by the pods that their EndpointSlices name (`podTarget`). */
   readonly sliceServices: ReadonlyMap<string, readonly Service[]>;
 }
 
@@ -53,7 +54,8 @@ export class PodResources {
         const memo = memoFor(this.#workloadOf, name, this.#onProblem);
         const derived = pods.map((pod) => {
           const node = state.Node.get('', pod.spec?.nodeName ?? '');
-          const own = sliceServices.get(pod.metadata.uid ?? '') ?? NO_SERVICES;
+          const { name: podName, uid } = pod.metadata;
+          const own = sliceServices.get(podTarget(podName, uid)) ?? NO_SERVICES;
           return memo.get(keyOf(pod), [pod, node, ...own, ...shared], () =>
             workloadOf(pod, { ...context, node, sliceServices: own }),
           );

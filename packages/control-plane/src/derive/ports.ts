@@ -14,36 +14,32 @@ const BY_NAME: Readonly<Record<string, AppProtocol>> = {
   tcp: 'tcp',
 };
 
-const BY_APP_PROTOCOL: Readonly<Record<string, AppProtocol>> = {
-  ...BY_NAME,
+/** Kubernetes' own values of `appProtocol` (KEP-3726), which no port name can have. */
+const STANDARD: Readonly<Record<string, AppProtocol>> = {
   'kubernetes.io/h2c': 'http2',
   'kubernetes.io/ws': 'http11',
   'kubernetes.io/wss': 'tls',
 };
 
-/** Names that Istio knows but ztunnel does not tell apart: they stay UNKNOWN even on a well-known port. */
-const OPAQUE_NAMES: readonly string[] = ['grpc-web', 'mysql', 'mongo', 'redis', 'udp'];
+/** Words that Istio knows but ztunnel does not tell apart: they stay UNKNOWN even on a well-known port. */
+const OPAQUE: readonly string[] = ['grpc-web', 'http_proxy', 'mysql', 'mongo', 'redis', 'udp'];
 
 /** Server-first protocols: never sniffed, so TCP when the name says nothing (SMTP, DNS, MySQL, MongoDB). */
 const SERVER_FIRST_PORTS: readonly number[] = [25, 53, 3306, 27017];
 
-/** What a Service port carries; anything but TCP is UNKNOWN. */
+/** What a Service port carries; a UDP port is UNKNOWN, an SCTP port is judged like a TCP one. */
 export function appProtocolOf(port: KubernetesServicePort): AppProtocol {
-  if ((port.protocol ?? 'TCP') !== 'TCP') return 'unknown';
-  const text = (port.appProtocol ?? port.name ?? '').toLowerCase();
-  const known = port.appProtocol === undefined ? byName(text) : byAppProtocol(text);
-  if (known !== undefined) return known;
-  return SERVER_FIRST_PORTS.includes(port.port) ? 'tcp' : 'unknown';
+  if (port.protocol === 'UDP') return 'unknown';
+  const standard = STANDARD[port.appProtocol ?? ''];
+  if (standard !== undefined) return standard;
+  const word = wordOf((port.appProtocol ?? port.name ?? '').toLowerCase());
+  if (OPAQUE.includes(word)) return 'unknown';
+  return BY_NAME[word] ?? (SERVER_FIRST_PORTS.includes(port.port) ? 'tcp' : 'unknown');
 }
 
-function byAppProtocol(text: string): AppProtocol | undefined {
-  return OPAQUE_NAMES.includes(text) ? 'unknown' : BY_APP_PROTOCOL[text];
-}
-
-/** A name counts up to its first dash, but for `grpc-web`. */
-function byName(name: string): AppProtocol | undefined {
-  const word = name.startsWith('grpc-web') ? 'grpc-web' : name.split('-', 1)[0]!;
-  return OPAQUE_NAMES.includes(word) ? 'unknown' : BY_NAME[word];
+/** Text counts up to its first dash, but for `grpc-web`. */
+function wordOf(text: string): string {
+  return text.startsWith('grpc-web') ? 'grpc-web' : text.split('-', 1)[0]!;
 }
 
 /** The ports as the Service itself lists them: a named target is 0, each workload resolves its own. */
@@ -55,18 +51,25 @@ export function servicePorts(service: Service): ServicePort[] {
   }));
 }
 
-/** The ports as one pod serves them: a named target that the pod lacks drops that port. */
+/**
+ * The ports as one pod serves them: a named target that the pod lacks drops that port. As upstream, the last of several
+ * ports with one number (53 of UDP and of TCP) decides which name stands for all of them.
+ */
 export function podPorts(service: Service, pod: Pod): ServicePort[] {
+  const names = lastOfEachNumber(service);
   const ports: ServicePort[] = [];
-  for (const port of service.spec?.ports ?? []) {
-    const targetPort =
-      typeof port.targetPort === 'string'
-        ? namedPort(pod, port.targetPort)
-        : port.targetPort || port.port;
+  for (const { servicePort, targetPort: listed } of servicePorts(service)) {
+    const name = names.get(servicePort)?.targetPort;
+    const targetPort = typeof name === 'string' ? namedPort(pod, name) : listed;
     if (targetPort === undefined) continue;
-    ports.push({ servicePort: port.port, targetPort, appProtocol: 'unknown' });
+    ports.push({ servicePort, targetPort, appProtocol: 'unknown' });
   }
   return ports;
+}
+
+/** A port's number says nothing about its protocol, so two ports may share one. */
+export function lastOfEachNumber(service: Service): ReadonlyMap<number, KubernetesServicePort> {
+  return new Map((service.spec?.ports ?? []).map((port) => [port.port, port]));
 }
 
 /** Only TCP ports of containers, and of init containers that keep running (native sidecars), have usable names. */

@@ -8,7 +8,7 @@ import {
   deriveEndpointWorkloads,
   hasPodSelector,
   SERVICE_NAME_LABEL,
-  servicesByPodUid,
+  servicesByPod,
 } from './endpoints.ts';
 import type { EnrolmentSettings } from './enrolled-pods.ts';
 import { KeptMaps } from './kept-maps.ts';
@@ -191,7 +191,7 @@ export class Deriver {
     if (manual.length === 0) return NO_SLICES;
     const slices = state.EndpointSlice.inNamespace(namespace);
     return this.#part(`slices/${namespace}`, [services, slices], () =>
-      servicesByPodUid(slices, manual),
+      servicesByPod(slices, manual),
     );
   }
 
