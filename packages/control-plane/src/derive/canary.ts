@@ -62,7 +62,7 @@ function canaryReference(
     const name = labels[USE_WAYPOINT_CANARY_LABEL];
     if (name === undefined) continue;
     if (name === '' || name === 'none') return null;
-    return `${labels[USE_WAYPOINT_CANARY_NAMESPACE_LABEL] || fallbackNamespace}/${name}`;
+    return `${labels[USE_WAYPOINT_CANARY_NAMESPACE_LABEL] ?? fallbackNamespace}/${name}`;
   }
   return null;
 }

@@ -154,14 +154,15 @@ export function waypointOfInstance(
   return name === undefined ? undefined : waypoints.get(`${namespaceOf(object)}/${name}`);
 }
 
-/** `namespace/name`, `none`, or undefined when the object has no label. */
+/**
+ * `namespace/name`, `none`, or undefined when the object has no label. A label that is there but empty is a reference
+ * too, to a waypoint that cannot exist.
+ */
 function waypointReference(object: LabelledObject, fallbackNamespace: string): string | undefined {
   const labels = labelsOf(object);
   const name = labels[USE_WAYPOINT_LABEL];
-  if (name === undefined || name === '') return undefined;
-  if (name === 'none') return 'none';
-  const namespace = labels[USE_WAYPOINT_NAMESPACE_LABEL];
-  return `${namespace === undefined || namespace === '' ? fallbackNamespace : namespace}/${name}`;
+  if (name === undefined || name === 'none') return name;
+  return `${labels[USE_WAYPOINT_NAMESPACE_LABEL] ?? fallbackNamespace}/${name}`;
 }
 
 /** A namespace's service-only waypoint says nothing about its workloads. */
@@ -213,12 +214,23 @@ function addressOf(gateway: Gateway, network: string): GatewayAddress | null {
   return null;
 }
 
-/** `PROTO[/port]` with PROTO `NONE` or `PROXY`; anything else is no binding. */
+/** `PROTO[/port]` with PROTO `NONE` or `PROXY`; anything else is no binding, but what is no port counts as none. */
 function parseInboundBinding(text: string | undefined): ApplicationTunnel | null {
-  const [, protocol, port] = /^(NONE|PROXY)(?:\/(\d{1,5}))?$/.exec(text ?? '') ?? [];
-  if (protocol === undefined) return null;
-  return { protocol: protocol === 'PROXY' ? 'proxy' : 'none', port: Number(port ?? 0) };
+  const [protocol = '', port = '', ...rest] = (text ?? '').split('/');
+  if ((protocol !== 'NONE' && protocol !== 'PROXY') || rest.length > 0) return null;
+  return {
+    protocol: protocol === 'PROXY' ? 'proxy' : 'none',
+    port: /^\d{1,9}$/.test(port) ? Number(port) : 0,
+  };
 }
+
+/** metav1.LabelSelector: without a selector nothing is selected. */
+const NOTHING: LabelSelector = {
+  matchExpressions: [
+    { key: 'kubernetes.io/metadata.name', operator: 'Exists' },
+    { key: 'kubernetes.io/metadata.name', operator: 'DoesNotExist' },
+  ],
+};
 
 /** Protocol of the listener of a waypoint that sits behind another proxy. */
 const SANDWICH_PROTOCOL = 'istio.io/PROXY';
@@ -231,7 +243,8 @@ function allowedFrom(gateway: Gateway, binding: ApplicationTunnel | null): Allow
   const namespaces = listener?.allowedRoutes?.namespaces;
   if (namespaces?.from === 'All') return { kind: 'all' };
   if (namespaces?.from === 'Selector') {
-    return { kind: 'selector', selector: (namespaces.selector ?? {}) as LabelSelector };
+    const selector = namespaces.selector as LabelSelector | undefined;
+    return { kind: 'selector', selector: selector ?? NOTHING };
   }
   return { kind: 'same' };
 }
@@ -241,5 +254,5 @@ function isBound(
   binding: ApplicationTunnel,
 ): boolean {
   if (binding.port !== 0) return listener.port === binding.port;
-  return listener.protocol === (binding.protocol === 'proxy' ? SANDWICH_PROTOCOL : 'HTTP');
+  return binding.protocol === 'proxy' && listener.protocol === SANDWICH_PROTOCOL;
 }
