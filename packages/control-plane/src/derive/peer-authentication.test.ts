@@ -116,6 +116,14 @@ const CASES: readonly Case[] = [
     groups: [[PLAIN, exempt(80)]],
     keys: [CONVERTED],
   },
+  {
+    workload: 'STRICT',
+    ports: { 80: 'PERMISSIVE' },
+    mesh: 'PERMISSIVE',
+    namespace: 'STRICT',
+    groups: [[PLAIN, exempt(80), PLAIN]],
+    keys: [CONVERTED],
+  },
   // A namespace that lifts the mesh's STRICT.
   {
     workload: 'UNSET',

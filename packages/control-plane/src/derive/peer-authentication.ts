@@ -29,7 +29,7 @@ export function inheritedPeerAuthentication(
   own: readonly PeerAuthentication[],
 ): InheritedPeerAuthentication {
   return {
-    mesh: oldest(root.filter((policy) => !hasSelector(policy))),
+    mesh: oldest(root.filter((policy) => policy.spec?.selector === undefined)),
     namespace: root === own ? undefined : oldest(own.filter((policy) => !hasSelector(policy))),
   };
 }
@@ -100,8 +100,8 @@ function exemptions(
     { ...EMPTY_MATCH, notDestinationPorts: [port] },
   ]);
   if (mode === 'STRICT') rules.unshift([PLAINTEXT]);
-  // As recorded: under a STRICT mesh the same condition stands twice; ANDed, it changes nothing.
-  if (mode === 'UNSET' || isStrictMesh(inherited)) rules.push([PLAINTEXT]);
+  // As upstream: below a STRICT mesh or namespace the same condition stands twice; ANDed, it changes nothing.
+  if (isStrict(inherited)) rules.push([PLAINTEXT]);
   return [rules];
 }
 
@@ -131,10 +131,6 @@ function modeOf(policy: PeerAuthentication | undefined): Mode {
 function isStrict(inherited: InheritedPeerAuthentication): boolean {
   const mode = modeOf(inherited.namespace);
   return mode === 'UNSET' ? modeOf(inherited.mesh) === 'STRICT' : mode === 'STRICT';
-}
-
-function isStrictMesh({ mesh, namespace }: InheritedPeerAuthentication): boolean {
-  return modeOf(namespace) === 'UNSET' && modeOf(mesh) === 'STRICT';
 }
 
 function oldest(policies: readonly PeerAuthentication[]): PeerAuthentication | undefined {

@@ -87,14 +87,14 @@ function convertRules(
 
 /**
  * Whether a selector policy of the workload's namespace or the root namespace is listed by a workload. As recorded:
- * a workload without any label lists all of them; an empty selector is listed by nobody.
+ * a workload without any label lists all of them; a selector without `matchLabels` is listed by nobody.
  */
 export function selectsWorkload(
   policy: AuthorizationPolicy,
   labels: Readonly<Record<string, string>>,
 ): boolean {
   const wanted = policy.spec?.selector?.matchLabels;
-  if (wanted === undefined || isEmptyMap(wanted)) return false;
+  if (wanted === undefined) return false;
   return isEmptyMap(labels) || hasLabels(wanted, labels);
 }
 

@@ -3,7 +3,8 @@ import type { AuthorizationPolicy } from '@aquifer/model/resources';
 import type { ClusterState } from '../ingest/cluster-state.ts';
 import { WAYPOINT_CONTROLLER } from './labels.ts';
 import { nameOf, namespaceOf } from './object.ts';
-import { bindWaypoint, type Waypoints } from './waypoints.ts';
+import { bindService } from './services.ts';
+import type { Waypoints } from './waypoints.ts';
 
 export interface AttachmentVerdict {
   readonly status: 'True' | 'False';
@@ -68,7 +69,8 @@ const TARGETS: Readonly<Record<string, Judge>> = {
     if (service === undefined) {
       return refused('TargetNotFound', `Service ${namespace}/${name} was not found`);
     }
-    const binding = bindWaypoint(service, state.Namespace.get('', namespace), 'service', waypoints);
+    const object = state.Namespace.get('', namespace);
+    const binding = bindService(service, { namespace: object, waypoints });
     if (binding.kind === 'bound') {
       return accepted(`${binding.waypoint.namespace}/${binding.waypoint.name}`);
     }
