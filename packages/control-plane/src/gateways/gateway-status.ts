@@ -1,7 +1,9 @@
 /** The status of a waypoint's Gateway (spec control-plane 5.4). */
+import { canonicalIpAddress } from '@aquifer/model';
 import type { Gateway, Pod, Service } from '@aquifer/model/resources';
 import { type MeshSettings, serviceHostname } from '../derive/mesh.ts';
 import { annotationsOf, labelsOf, nameOf, namespaceOf } from '../derive/object.ts';
+import { virtualAddresses } from '../derive/services.ts';
 import { isTerminal, podAddresses, selectsPod } from '../derive/workloads.ts';
 import type { ClusterState } from '../ingest/cluster-state.ts';
 import type { ConditionText } from '../status/condition-list.ts';
@@ -37,26 +39,31 @@ export function deriveGatewayStatus(
 ): DerivedGatewayStatus {
   const assignment = assign(gateway, state, mesh);
   const listeners = gateway.spec.listeners.map(listenerStatus);
-  const addresses = assignment.ok ? assignment.addresses : (gateway.status?.addresses ?? []);
+  // Bindings stay put when a waypoint's pods come and go: addresses, once set, are not taken away.
+  const addresses =
+    assignment.addresses.length > 0
+      ? assignment.addresses.map(withType)
+      : (gateway.status?.addresses ?? []);
   return {
-    // Bindings stay put when a waypoint's pods come and go: addresses, once set, are not taken away.
     addresses: addresses.map(({ type = 'IPAddress', value = '' }) => ({ type, value })),
     conditions: [
       condition('Accepted', 'True', 'Accepted', 'Resource accepted'),
-      assignment.condition,
+      programmed(assignment),
       condition('ResolvedRefs', 'True', 'ResolvedRefs', 'All references resolved'),
     ],
     listeners,
   };
 }
 
-type Assignment =
-  | {
-      readonly ok: true;
-      readonly addresses: readonly { readonly type: string; readonly value: string }[];
-      readonly condition: ConditionText;
-    }
-  | { readonly ok: false; readonly condition: ConditionText };
+/** How far the waypoint's Service reaches its pods. */
+interface Assignment {
+  /** `host:port` of every listener that leads to a pod, sorted as text. */
+  readonly assigned: readonly string[];
+  readonly addresses: readonly string[];
+  readonly problems: readonly string[];
+  /** Whether the problems may pass by themselves. */
+  readonly usable: boolean;
+}
 
 function assign(
   gateway: Gateway,
@@ -67,36 +74,51 @@ function assign(
   const name = generatedName(gateway);
   const hostname = serviceHostname(mesh, namespace, name);
   const service = state.Service.get(namespace, name);
-  if (service === undefined) return failed('AddressNotUsable', `hostname "${hostname}" not found`);
-  const ports = [...new Set(gateway.spec.listeners.map(({ port }) => port))].toSorted(
-    (a, b) => a - b,
-  );
-  const missing = ports.find((port) => !service.spec?.ports?.some((own) => own.port === port));
-  if (missing !== undefined) {
-    return failed('AddressNotUsable', `port ${missing} not found for hostname "${hostname}"`);
-  }
+  const ports = [...new Set(gateway.spec.listeners.map(({ port }) => port))];
+  if (service === undefined) return unassigned([`hostname "${hostname}" not found`], false);
   if (!hasInstance(service, state.Pod.inNamespace(namespace))) {
-    return failed('AddressNotAssigned', `no instances found for hostname "${hostname}"`);
+    return unassigned(
+      ports.map(() => `no instances found for hostname "${hostname}"`),
+      true,
+    );
   }
-  const assigned = ports.map((port) => `${hostname}:${port}`).join(',');
+  const served = ports.filter((port) => service.spec?.ports?.some((own) => own.port === port));
+  const missing = ports.filter((port) => !served.includes(port));
+  const problems = missing.map((port) => `port ${port} not found for hostname "${hostname}"`);
+  const external = externalAddresses(service);
+  const isPending = service.spec?.type === 'LoadBalancer' && external.length === 0;
+  if (isPending && served.length > 0) problems.push(`address pending for hostname "${hostname}"`);
+  const internal = [...clusterAddresses(service), ...(isPending ? [] : [hostname])];
   return {
-    ok: true,
-    addresses: [
-      { type: 'IPAddress', value: clusterAddress(service) },
-      { type: 'Hostname', value: hostname },
-    ],
-    condition: condition(
-      'Programmed',
-      'True',
-      'Programmed',
-      `Resource programmed, assigned to service(s) ${assigned}`,
-    ),
+    assigned: served.map((port) => `${hostname}:${port}`).toSorted(),
+    addresses: served.length === 0 ? [] : external.length > 0 ? external : internal,
+    problems: problems.toSorted(),
+    usable: missing.length === 0,
   };
 }
 
-function failed(reason: string, problem: string): Assignment {
-  const message = `Failed to assign to any requested addresses: ${problem}`;
-  return { ok: false, condition: condition('Programmed', 'False', reason, message) };
+function unassigned(problems: readonly string[], usable: boolean): Assignment {
+  return { assigned: [], addresses: [], problems, usable };
+}
+
+function programmed({ assigned, problems, usable }: Assignment): ConditionText {
+  const services = `service(s) ${readableList(assigned)}`;
+  if (problems.length === 0) {
+    const message = `Resource programmed, assigned to ${services}`;
+    return condition('Programmed', 'True', 'Programmed', message);
+  }
+  const start =
+    assigned.length > 0
+      ? `Assigned to ${services}, but failed to assign to all requested addresses`
+      : 'Failed to assign to any requested addresses';
+  const reason = usable ? 'AddressNotAssigned' : 'AddressNotUsable';
+  return condition('Programmed', 'False', reason, `${start}: ${problems.join('; ')}`);
+}
+
+/** `a`, `a and b`, `a, b, and c`. */
+function readableList(items: readonly string[]): string {
+  if (items.length < 3) return items.join(' and ');
+  return `${items.slice(0, -1).join(', ')}, and ${items.at(-1)}`;
 }
 
 /** A pod that is not ready will do: the binding must not wait for it. */
@@ -106,10 +128,23 @@ function hasInstance(service: Service, pods: readonly Pod[]): boolean {
   );
 }
 
-/** As recorded: a headless Service gives 0.0.0.0. */
-function clusterAddress(service: Service): string {
-  const address = service.spec?.clusterIP ?? '';
-  return address === '' || address === 'None' ? '0.0.0.0' : address;
+/** Sorted as text; as recorded, a headless Service gives 0.0.0.0. */
+function clusterAddresses(service: Service): string[] {
+  const addresses = virtualAddresses(service, '').map(({ address }) => address);
+  return addresses.length === 0 ? ['0.0.0.0'] : addresses.toSorted();
+}
+
+/** What a load balancer or `externalIPs` give; they stand for the Service wherever there are any. */
+function externalAddresses(service: Service): string[] {
+  const ingress =
+    service.spec?.type === 'LoadBalancer' ? (service.status?.loadBalancer?.ingress ?? []) : [];
+  const given = ingress.map(({ ip, hostname }) => ip || hostname || '');
+  const all = [...given, ...(service.spec?.externalIPs ?? [])];
+  return [...new Set(all.filter((address) => address !== ''))].toSorted();
+}
+
+function withType(value: string): { readonly type: string; readonly value: string } {
+  return { type: canonicalIpAddress(value) === null ? 'Hostname' : 'IPAddress', value };
 }
 
 const NO_ERRORS = 'No errors found';
