@@ -163,7 +163,7 @@ function startPipeline(
     }
   };
   const debouncer = new Debouncer(publish, config.debounceAfterMs, config.debounceMaxMs);
-  const store = new ClusterStore(() => debouncer.trigger());
+  const store = new ClusterStore(() => debouncer.trigger(), config.revision);
   publisher.subscribe(write);
   const kinds = Object.keys(WATCHED_KINDS) as WatchedKind[];
   const reflectors = kinds.map((kind) =>

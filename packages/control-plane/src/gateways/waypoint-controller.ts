@@ -12,6 +12,7 @@ import {
 import type { ClusterState } from '../ingest/cluster-state.ts';
 import { collectionPath, MANAGED_LABEL, WATCHED_KINDS } from '../ingest/kinds.ts';
 import type { KubernetesApi } from '../ingest/kubernetes-api.ts';
+import { isManaged } from '../ingest/revision.ts';
 import { type ConditionText, isPresent, withTransitionTime } from '../status/condition-list.ts';
 import type { WriteQueue } from '../status/write-queue.ts';
 import { isContained } from './contained.ts';
@@ -41,6 +42,8 @@ export function reconcileWaypoints(state: ClusterState, deps: WaypointController
   const settings = { ...deps.settings, network: labelsOf(system)[NETWORK_LABEL] ?? '' };
   for (const gateway of state.Gateway) {
     if (!isOurs(gateway, state) || gateway.metadata.deletionTimestamp !== undefined) continue;
+    const namespace = state.Namespace.get('', namespaceOf(gateway));
+    if (!isManaged(gateway, namespace, settings.revision)) continue;
     for (const manifest of waypointManifests(gateway, settings))
       reconcileObject(manifest, state, deps);
     reconcileVersion(gateway, deps);

@@ -8,6 +8,7 @@ import {
 import type { Change, StoredObject } from './collection.ts';
 import { WATCHED_KINDS, type WatchedKind } from './kinds.ts';
 import type { ReflectorSink } from './reflector.ts';
+import { isVisible } from './revision.ts';
 
 interface Meta {
   namespace?: string | undefined;
@@ -20,10 +21,15 @@ export class ClusterStore implements ReflectorSink {
   readonly #pending = new Map<WatchedKind, Map<string, Change<StoredObject>>>();
   readonly #missing = new Set(Object.keys(WATCHED_KINDS));
   readonly #onChange: () => void;
+  readonly #revision: string;
 
-  /** `onChange` is called after every change, also when several come together. */
-  constructor(onChange: () => void) {
+  /**
+   * `onChange` is called after every change, also when several come together. Configuration of revisions other than
+   * `revision` is as if it were not there.
+   */
+  constructor(onChange: () => void, revision: string) {
     this.#onChange = onChange;
+    this.#revision = revision;
   }
 
   /** Whether every kind has been listed once: before that, a state would be partial. */
@@ -38,14 +44,17 @@ export class ClusterStore implements ReflectorSink {
     for (const object of this.#state[kind]) {
       changes.set(...toChange(object as StoredObject, true));
     }
-    for (const object of objects) changes.set(...toChange(object, false));
+    for (const object of objects) {
+      changes.set(...toChange(object, !isVisible(kind, object, this.#revision)));
+    }
     this.#pending.set(kind, changes);
     if (changes.size > 0 || !wasComplete) this.#onChange();
   }
 
   change(kind: WatchedKind, object: StoredObject, isDeleted: boolean): void {
     const changes = this.#pending.get(kind) ?? new Map<string, Change<StoredObject>>();
-    this.#pending.set(kind, changes.set(...toChange(object, isDeleted)));
+    const isGone = isDeleted || !isVisible(kind, object, this.#revision);
+    this.#pending.set(kind, changes.set(...toChange(object, isGone)));
     this.#onChange();
   }
 

@@ -1,8 +1,9 @@
-/** What every stored object has: enough to key it. */
+/** What every stored object has: enough to key it, and to tell whose it is. */
 export interface StoredObject {
   readonly metadata: {
     readonly name?: string | undefined;
     readonly namespace?: string | undefined;
+    readonly labels?: Readonly<Record<string, string>> | undefined;
   };
 }
 

@@ -1,0 +1,38 @@
+import { expect, test } from 'vitest';
+import { ClusterStore } from './cluster-store.ts';
+import { isManaged } from './revision.ts';
+
+function labelled(revision: string | undefined) {
+  const labels = revision === undefined ? {} : { 'istio.io/rev': revision };
+  return { metadata: { namespace: 'shop', name: 'x', labels } };
+}
+
+test('a policy that is given to another revision is gone', () => {
+  const store = new ClusterStore(() => undefined, 'default');
+  const isThere = () => store.take().AuthorizationPolicy.get('shop', 'x') !== undefined;
+  store.replace('AuthorizationPolicy', [labelled(undefined)]);
+  expect(isThere()).toBe(true);
+  store.change('AuthorizationPolicy', labelled('canary'), false);
+  expect(isThere()).toBe(false);
+  store.change('AuthorizationPolicy', labelled('default'), false);
+  expect(isThere()).toBe(true);
+});
+
+test('the label hides no Service and no Gateway', () => {
+  const store = new ClusterStore(() => undefined, 'default');
+  store.replace('Service', [labelled('canary')]);
+  store.replace('Gateway', [labelled('canary')]);
+  const { Service, Gateway } = store.take();
+  expect([Service.size, Gateway.size]).toEqual([1, 1]);
+});
+
+test.for([
+  { gateway: 'canary', namespace: undefined, managed: false },
+  { gateway: 'default', namespace: 'canary', managed: true },
+  { gateway: undefined, namespace: 'canary', managed: false },
+  { gateway: undefined, namespace: undefined, managed: true },
+  { gateway: '', namespace: 'canary', managed: true },
+])('a Gateway of $gateway in a namespace of $namespace is managed: $managed', (given) => {
+  const { gateway, namespace, managed } = given;
+  expect(isManaged(labelled(gateway), labelled(namespace), 'default')).toBe(managed);
+});

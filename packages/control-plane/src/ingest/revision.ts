@@ -1,0 +1,31 @@
+/** Which objects belong to this control plane where several revisions of it run (spec control-plane 1.1, 5.2). */
+import type { StoredObject } from './collection.ts';
+import type { WatchedKind } from './kinds.ts';
+
+const REVISION_LABEL = 'istio.io/rev';
+
+/** Configuration of the mesh. Pods, Services, Namespaces and Gateways of other revisions are seen all the same. */
+const CONFIGURATION: readonly WatchedKind[] = [
+  'AuthorizationPolicy',
+  'PeerAuthentication',
+  'HTTPRoute',
+];
+
+/** Unlabelled objects are everybody's; the empty revision sees all of them. */
+export function isVisible(kind: WatchedKind, object: StoredObject, revision: string): boolean {
+  const label = object.metadata.labels?.[REVISION_LABEL];
+  if (label === undefined || revision === '') return true;
+  return label === revision || !CONFIGURATION.includes(kind);
+}
+
+/** Whether this control plane deploys a Gateway and writes its status: by its own label, else its namespace's. */
+export function isManaged(
+  gateway: StoredObject,
+  namespace: StoredObject | undefined,
+  revision: string,
+): boolean {
+  const own = gateway.metadata.labels?.[REVISION_LABEL];
+  if (own === undefined && namespace === undefined) return true;
+  const label = own ?? namespace?.metadata.labels?.[REVISION_LABEL] ?? '';
+  return label === revision || (label === '' && revision === 'default');
+}
