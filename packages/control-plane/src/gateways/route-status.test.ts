@@ -1,9 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { HTTPRoute } from '@aquifer/model/resources';
 import { expect, test } from 'vitest';
-import { deriveWaypoints } from '../derive/waypoints.ts';
-import { applyChanges, clusterStateOf } from '../ingest/cluster-state.ts';
-import { deriveGatewayStatus } from './gateway-status.ts';
+import { clusterStateOf } from '../ingest/cluster-state.ts';
 import { deriveRouteParents } from './route-status.ts';
 
 const GOLDEN = new URL('../../../../test/fixtures/golden/l7/07-gamma-status/', import.meta.url);
@@ -18,19 +16,8 @@ function read(file: string): unknown {
   return JSON.parse(readFileSync(new URL(file, GOLDEN), 'utf8'));
 }
 
-/** The recorded objects, with the waypoint's status as our controller writes it. */
-function recordedState() {
-  const state = clusterStateOf(read('objects.json') as { kind: string }[]);
-  const ready = [...state.Gateway].map((gateway) => {
-    const status = deriveGatewayStatus(gateway, state, MESH);
-    const object = { ...gateway, status } as unknown as typeof gateway;
-    return { namespace: 'shop', name: gateway.metadata.name ?? '', object };
-  });
-  return applyChanges(state, { Gateway: ready });
-}
-
-const state = recordedState();
-const snapshot = { state, waypoints: deriveWaypoints(state.Gateway, state.GatewayClass, '') };
+const state = clusterStateOf(read('objects.json') as { kind: string }[]);
+const snapshot = { state };
 
 test.for([...state.HTTPRoute])('route $metadata.name gets the recorded parents', (route) => {
   const statuses = read('status.json') as Record<string, HTTPRoute['status']>;
@@ -44,17 +31,21 @@ test.for([...state.HTTPRoute])('route $metadata.name gets the recorded parents',
   );
 });
 
-test('a route whose parent has no waypoint says that it will not be respected', () => {
-  const service = { kind: 'Service', metadata: { namespace: 'shop', name: 'cart' } };
-  const bare = clusterStateOf([service]);
+test.for([
+  { label: undefined, message: 'use-waypoint label missing' },
+  { label: 'None', message: 'use-waypoint label missing' },
+  { label: 'not-there', message: 'All waypoints resolved' },
+])('a route whose parent has the waypoint label $label says: $message', ({ label, message }) => {
+  const labels = label === undefined ? {} : { 'istio.io/use-waypoint': label };
+  const service = { kind: 'Service', metadata: { namespace: 'shop', name: 'cart', labels } };
   const route = {
     metadata: { namespace: 'shop', name: 'r' },
     spec: { parentRefs: [{ group: '', kind: 'Service', name: 'cart' }] },
   } as HTTPRoute;
-  const [parent] = deriveRouteParents(route, { state: bare, waypoints: new Map() }, MESH);
+  const [parent] = deriveRouteParents(route, { state: clusterStateOf([service]) }, MESH);
   expect(parent?.conditions.at(-1)).toMatchObject({
     type: 'ResolvedWaypoints',
     status: 'True',
-    message: expect.stringContaining('use-waypoint label missing'),
+    message: expect.stringContaining(message),
   });
 });

@@ -1,9 +1,9 @@
 /** The status of HTTPRoutes whose parent is a Service (spec control-plane 5.5). */
 import type { HTTPRoute, RouteParentStatus, Service } from '@aquifer/model/resources';
+import { USE_WAYPOINT_LABEL } from '../derive/labels.ts';
 import { type MeshSettings, serviceHostname } from '../derive/mesh.ts';
-import { nameOf, namespaceOf } from '../derive/object.ts';
+import { type LabelledObject, labelsOf, nameOf, namespaceOf } from '../derive/object.ts';
 import type { Snapshot } from '../derive/snapshot.ts';
-import { bindWaypoint } from '../derive/waypoints.ts';
 import { collectionPath, WATCHED_KINDS } from '../ingest/kinds.ts';
 import type { KubernetesApi } from '../ingest/kubernetes-api.ts';
 import { type ConditionText, isPresent, withTransitionTime } from '../status/condition-list.ts';
@@ -21,7 +21,7 @@ interface DerivedRouteParent {
   readonly conditions: readonly ConditionText[];
 }
 
-type Services = Pick<Snapshot, 'state' | 'waypoints'>;
+type Services = Pick<Snapshot, 'state'>;
 
 /** One entry for each parent that is a Service, in the order of `parentRefs`. */
 export function deriveRouteParents(
@@ -56,14 +56,18 @@ function isServiceParent({
   return group === '' && kind === 'Service';
 }
 
-function waypointMessage(service: Service | undefined, { state, waypoints }: Services): string {
+/** As upstream, only the labels are looked at: whether the waypoint is ready is said by the Service's own status. */
+function waypointMessage(service: Service | undefined, { state }: Services): string {
   if (service === undefined) return 'parent not found';
   const namespace = state.Namespace.get('', namespaceOf(service));
-  const binding = bindWaypoint(service, namespace, 'service', waypoints);
-  if (binding.kind === 'error') return binding.error.message;
-  return binding.kind === 'bound'
+  return namesWaypoint(service) || namesWaypoint(namespace)
     ? 'All waypoints resolved'
     : 'istio.io/use-waypoint label missing from parent and parent namespace; in ambient mode, route will not be respected';
+}
+
+function namesWaypoint(object: LabelledObject | undefined): boolean {
+  const name = labelsOf(object)[USE_WAYPOINT_LABEL] ?? '';
+  return name !== '' && name.toLowerCase() !== 'none';
 }
 
 /** The first problem of the route's rules, in order: filters of a rule, then its backends. */
