@@ -7,7 +7,11 @@ import type { ApiObject } from '../cluster-client.ts';
 import { countsGenerations, kindAdmission } from './built-in/kinds.ts';
 import { metadataCauses } from './built-in/names.ts';
 import { kindRules } from './built-in/rules.ts';
-import { allocateServiceAddresses, serviceAddressCauses } from './built-in/service-defaults.ts';
+import {
+  allocateServiceAddresses,
+  dropFormerType,
+  serviceAddressCauses,
+} from './built-in/service-defaults.ts';
 import { bodyRefusal, decodeObject, fillDefaults, type Refusal } from './decode.ts';
 import { managedFieldsAfterUpdate, SERVER_OWNED } from './fields/managed-fields.ts';
 import { type JsonObject, listOr, objectOr, sameJson, stringOr, timestampOf } from './json.ts';
@@ -214,7 +218,10 @@ export class Objects {
     const name = stringOr(metadata.name) ?? '';
     const causes: Cause[] = [...typeCauses];
     causes.push(...metadataCauses(resource.collection, resource.namespaced, metadata));
-    if (resource.collection === '/services') causes.push(...this.#allocate(object, previous));
+    if (resource.collection === '/services') {
+      const unavailable = this.#allocate(object, previous);
+      if (unavailable.length > 0) throw invalid(resource, name, unavailable);
+    }
     if (resource.custom) causes.push(...schemaCauses(resource.schema, object, previous));
     else {
       causes.push(...requiredCauses(resource.schema, object));
@@ -226,6 +233,7 @@ export class Objects {
   #allocate(service: JsonObject, previous: ApiObject | null): Cause[] {
     const uid = previous?.metadata.uid;
     const others = this.#storage.list('/services').filter((other) => other.metadata.uid !== uid);
+    if (previous !== null) dropFormerType(service, previous);
     const causes = serviceAddressCauses(service, others, previous);
     if (causes.length === 0) allocateServiceAddresses(service, others, previous);
     return causes;

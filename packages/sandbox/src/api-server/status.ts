@@ -130,6 +130,22 @@ export function unsupportedValue(
   };
 }
 
+/** A value that may not be there, or not change. */
+export function forbiddenValue(field: string, why: string): Cause {
+  return { reason: 'FieldValueForbidden', message: `Forbidden: ${why}`, field };
+}
+
+/** A value that occurs before in its list. */
+export function duplicateValue(field: string, value: unknown): Cause {
+  const message = `Duplicate value: ${JSON.stringify(value)}`;
+  return { reason: 'FieldValueDuplicate', message, field };
+}
+
+/** A name that refers to nothing. */
+export function notFoundValue(field: string, value: unknown): Cause {
+  return { reason: 'FieldValueNotFound', message: `Not found: ${JSON.stringify(value)}`, field };
+}
+
 /** The `Status` object that answers a failed request. */
 export function statusObject(error: ApiStatusError): JsonObject {
   return {

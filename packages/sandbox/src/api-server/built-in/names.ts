@@ -49,11 +49,27 @@ const rules: Readonly<Record<string, NameRule>> = {
 };
 
 function nameCauses(collection: string, name: string): Cause[] {
-  const rule = rules[collection] ?? subdomainRule;
+  return textCauses('metadata.name', name, rules[collection] ?? subdomainRule);
+}
+
+function textCauses(field: string, name: string, rule: NameRule): Cause[] {
+  const causes: Cause[] = [];
   if (name.length > rule.maxLength) {
-    return [invalidValue('metadata.name', name, `must be no more than ${rule.maxLength} bytes`)];
+    causes.push(invalidValue(field, name, `must be no more than ${rule.maxLength} bytes`));
   }
-  return rule.pattern.test(name) ? [] : [invalidValue('metadata.name', name, rule.why)];
+  if (!rule.pattern.test(name)) causes.push(invalidValue(field, name, rule.why));
+  return causes;
+}
+
+/** A name of containers, volumes and ports: required, and an RFC 1123 label. */
+export function labelNameCauses(field: string, name: unknown): Cause[] {
+  const text = stringOr(name) ?? '';
+  return text === '' ? [requiredValue(field)] : textCauses(field, text, labelRule);
+}
+
+/** A domain name. */
+export function subdomainNameCauses(field: string, name: string): Cause[] {
+  return textCauses(field, name, subdomainRule);
 }
 
 const qualifiedWhy =

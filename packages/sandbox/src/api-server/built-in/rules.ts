@@ -1,66 +1,23 @@
 /** What the built-in kinds forbid beyond their schema. */
 import type { ApiObject } from '../../cluster-client.ts';
 import { isObject, type JsonObject, listOr, objectOr, sameJson, stringOr } from '../json.ts';
-import { matchesLabelSelector } from '../selectors.ts';
-import { type Cause, invalidValue, requiredValue, unsupportedValue } from '../status.ts';
-import { labelCauses } from './names.ts';
-import { containersOf, itemsOf } from './pod-defaults.ts';
+import {
+  type Cause,
+  forbiddenValue,
+  invalidValue,
+  requiredValue,
+  unsupportedValue,
+} from '../status.ts';
+import { cronJobCauses, jobCauses } from './batch-rules.ts';
+import { itemsOf } from './pod-defaults.ts';
+import { podSpecCauses } from './pod-rules.ts';
+import { selectorCauses } from './selector-rules.ts';
+import { serviceCauses } from './service-rules.ts';
 
 /** Mistakes of an object; `previous` is null on creation. */
 export type KindRule = (object: JsonObject, previous: ApiObject | null) => Cause[];
 
 const immutable = 'field is immutable';
-
-function portCause(field: string, port: unknown): Cause[] {
-  return typeof port === 'number' && port >= 1 && port <= 65_535
-    ? []
-    : [invalidValue(field, port, 'must be between 1 and 65535, inclusive')];
-}
-
-function podSpecCauses(spec: JsonObject, at: string): Cause[] {
-  const causes: Cause[] = [];
-  if (itemsOf(spec, 'containers').length === 0) causes.push(requiredValue(`${at}.containers`));
-  const volumes = new Set(itemsOf(spec, 'volumes').map((volume) => volume.name));
-  for (const list of ['containers', 'initContainers']) {
-    for (const [index, container] of itemsOf(spec, list).entries()) {
-      const path = `${at}.${list}[${index}]`;
-      if ((stringOr(container.image) ?? '') === '') causes.push(requiredValue(`${path}.image`));
-      causes.push(...containerCauses(container, path, volumes));
-    }
-  }
-  const names = containersOf(spec).map((container) => container.name);
-  const repeated = names.findIndex((name, index) => names.indexOf(name) < index);
-  if (repeated >= 0) {
-    causes.push({
-      reason: 'FieldValueDuplicate',
-      message: `Duplicate value: ${JSON.stringify(names[repeated])}`,
-      field: `${at}.containers[${repeated}].name`,
-    });
-  }
-  return causes;
-}
-
-function containerCauses(
-  container: JsonObject,
-  path: string,
-  volumes: ReadonlySet<unknown>,
-): Cause[] {
-  const ports = itemsOf(container, 'ports').flatMap((port, index) =>
-    portCause(`${path}.ports[${index}].containerPort`, port.containerPort),
-  );
-  const mounts = itemsOf(container, 'volumeMounts').flatMap((mount, index): Cause[] =>
-    volumes.has(mount.name)
-      ? []
-      : [
-          {
-            reason: 'FieldValueNotFound',
-            message: `Not found: ${JSON.stringify(mount.name)}`,
-            field: `${path}.volumeMounts[${index}].name`,
-          },
-        ],
-  );
-  return [...ports, ...mounts];
-}
 
 /** Fields of a running pod that may still change. */
 function mutablePart(spec: JsonObject): JsonObject {
@@ -90,12 +47,12 @@ const podRule: KindRule = (pod, previous) => {
   const before = objectOr(previous.spec);
   const binds = before.nodeName === undefined ? { ...before, nodeName: spec.nodeName } : before;
   if (!sameJson(mutablePart(spec), mutablePart(stripUndefined(binds)))) {
-    causes.push({
-      reason: 'FieldValueForbidden',
-      message:
-        'Forbidden: pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)',
-      field: 'spec',
-    });
+    causes.push(
+      forbiddenValue(
+        'spec',
+        'pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)',
+      ),
+    );
   }
   return causes;
 };
@@ -104,47 +61,56 @@ function stripUndefined(object: JsonObject): JsonObject {
   return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined));
 }
 
-/** Go prints the template's labels as JSON in this message. */
-function templateCauses(spec: JsonObject, restartPolicies: readonly string[]): Cause[] {
-  const template = objectOr(spec.template);
-  const labels = objectOr(objectOr(template.metadata).labels);
-  const podSpec = objectOr(template.spec);
-  const causes: Cause[] = labelCauses(labels, 'spec.template.metadata.labels');
-  if (!matchesLabelSelector(spec.selector, labels)) {
-    causes.push(
-      invalidValue(
-        'spec.template.metadata.labels',
-        labels,
-        '`selector` does not match template `labels`',
-      ),
-    );
+/** What a kind calls itself when its selector is empty; replica sets speak as deployments do. */
+const selectorOwners: Readonly<Record<string, string>> = {
+  DaemonSet: 'daemonset',
+  StatefulSet: 'statefulset',
+};
+
+function emptySelectorCauses(object: JsonObject): Cause[] {
+  const { selector } = objectOr(object.spec);
+  if (!isObject(selector)) return [];
+  const size = Object.keys(objectOr(selector.matchLabels)).length;
+  if (size + listOr(selector.matchExpressions).length > 0) return [];
+  const owner = selectorOwners[String(object.kind)] ?? 'deployment';
+  return [invalidValue('spec.selector', selector, `empty selector is invalid for ${owner}`)];
+}
+
+function strategyCauses({ strategy }: JsonObject): Cause[] {
+  const { type, rollingUpdate } = objectOr(strategy);
+  if (strategy === undefined) return [];
+  const at = 'spec.strategy.rollingUpdate';
+  if (type === 'Recreate') {
+    const why = "may not be specified when strategy `type` is 'Recreate'";
+    return isObject(rollingUpdate) ? [forbiddenValue(at, why)] : [];
   }
-  causes.push(...podSpecCauses(podSpec, 'spec.template.spec'));
-  if (!restartPolicies.includes(String(podSpec.restartPolicy))) {
-    causes.push(
-      unsupportedValue('spec.template.spec.restartPolicy', podSpec.restartPolicy, restartPolicies),
-    );
+  if (type !== 'RollingUpdate') {
+    return [unsupportedValue('spec.strategy', strategy, ['Recreate', 'RollingUpdate'])];
   }
-  return causes;
+  const { maxSurge, maxUnavailable } = objectOr(rollingUpdate);
+  const isNone = (value: unknown): boolean => value === 0 || value === '0%';
+  return isNone(maxSurge) && isNone(maxUnavailable)
+    ? [invalidValue(`${at}.maxUnavailable`, maxUnavailable, 'may not be 0 when `maxSurge` is 0')]
+    : [];
 }
 
 const workloadRule: KindRule = (object, previous) => {
   const spec = objectOr(object.spec);
   const causes: Cause[] = [];
-  if (typeof spec.replicas === 'number' && spec.replicas < 0) {
-    causes.push(invalidValue('spec.replicas', spec.replicas, 'must be greater than or equal to 0'));
+  for (const field of ['replicas', 'minReadySeconds', 'revisionHistoryLimit']) {
+    const value = spec[field];
+    if (typeof value === 'number' && value < 0) {
+      causes.push(invalidValue(`spec.${field}`, value, 'must be greater than or equal to 0'));
+    }
   }
-  const { matchLabels, matchExpressions } = objectOr(spec.selector);
-  if (!isObject(matchLabels) && listOr(matchExpressions).length === 0) {
-    causes.push(
-      invalidValue(
-        'spec.selector',
-        objectOr(spec.selector),
-        'empty selector is invalid for deployment',
-      ),
-    );
+  causes.push(...emptySelectorCauses(object), ...selectorCauses(spec));
+  const podSpec = objectOr(objectOr(spec.template).spec);
+  causes.push(...podSpecCauses(podSpec, 'spec.template.spec'));
+  const { restartPolicy } = podSpec;
+  if (restartPolicy !== undefined && restartPolicy !== 'Always') {
+    causes.push(unsupportedValue('spec.template.spec.restartPolicy', restartPolicy, ['Always']));
   }
-  causes.push(...templateCauses(spec, ['Always']));
+  causes.push(...strategyCauses(spec));
   const before = objectOr(previous?.spec);
   if (previous !== null && !sameJson(before.selector, spec.selector)) {
     causes.push(invalidValue('spec.selector', spec.selector, immutable));
@@ -152,32 +118,25 @@ const workloadRule: KindRule = (object, previous) => {
   return causes;
 };
 
-const jobRule: KindRule = (object, previous) => {
-  const spec = objectOr(object.spec);
-  const causes = templateCauses(spec, ['OnFailure', 'Never']);
-  if (previous !== null && !sameJson(objectOr(previous.spec).template, spec.template)) {
-    causes.push(invalidValue('spec.template', spec.template, immutable));
-  }
-  return causes;
-};
+const changeable = [
+  'replicas',
+  'ordinals',
+  'template',
+  'updateStrategy',
+  'revisionHistoryLimit',
+  'persistentVolumeClaimRetentionPolicy',
+  'minReadySeconds',
+];
 
-const serviceTypes = ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort'];
-
-const serviceRule: KindRule = (service) => {
-  const spec = objectOr(service.spec);
-  const ports = itemsOf(spec, 'ports');
-  const causes: Cause[] = [];
-  if (!serviceTypes.includes(String(spec.type))) {
-    causes.push(unsupportedValue('spec.type', spec.type, serviceTypes));
-  }
-  if (ports.length === 0 && spec.clusterIP !== 'None' && spec.type !== 'ExternalName') {
-    causes.push(requiredValue('spec.ports'));
-  }
-  for (const [index, port] of ports.entries()) {
-    causes.push(...portCause(`spec.ports[${index}].port`, port.port));
-    if (ports.length > 1 && (stringOr(port.name) ?? '') === '') {
-      causes.push(requiredValue(`spec.ports[${index}].name`));
-    }
+const statefulSetRule: KindRule = (object, previous) => {
+  const fixed = (spec: unknown): unknown =>
+    Object.entries(objectOr(spec)).filter(([field]) => !changeable.includes(field));
+  const causes = workloadRule(object, null);
+  if (previous !== null && !sameJson(fixed(previous.spec), fixed(object.spec))) {
+    const [last, ...others] = changeable.toReversed();
+    const names = others.toReversed().map((field) => `'${field}'`);
+    const why = `updates to statefulset spec for fields other than ${names.join(', ')} and '${last}' are forbidden`;
+    causes.push(forbiddenValue('spec', why));
   }
   return causes;
 };
@@ -191,11 +150,44 @@ const immutableDataRule: KindRule = (object, previous) => {
   if (previous?.immutable !== true) return [];
   return ['data', 'binaryData']
     .filter((field) => !sameJson(object[field], previous[field]))
-    .map((field) => ({
-      reason: 'FieldValueForbidden',
-      message: 'Forbidden: field is immutable when `immutable` is set',
-      field,
-    }));
+    .map((field) => forbiddenValue(field, 'field is immutable when `immutable` is set'));
+};
+
+const dataKey = /^[-._a-zA-Z0-9]+$/;
+const dataKeyWhy =
+  "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')";
+
+function dataKeyCauses(object: JsonObject, fields: readonly string[]): Cause[] {
+  return fields.flatMap((field) =>
+    Object.keys(objectOr(object[field]))
+      .filter((key) => !dataKey.test(key))
+      .map((key) => invalidValue(`${field}[${key}]`, key, dataKeyWhy)),
+  );
+}
+
+const configMapRule: KindRule = (object, previous) => [
+  ...dataKeyCauses(object, ['data', 'binaryData']),
+  ...immutableDataRule(object, previous),
+];
+
+/** Keys that a secret of a type must have. */
+const secretKeys: Readonly<Record<string, readonly string[]>> = {
+  'kubernetes.io/tls': ['tls.crt', 'tls.key'],
+  'kubernetes.io/dockerconfigjson': ['.dockerconfigjson'],
+  'kubernetes.io/dockercfg': ['.dockercfg'],
+  'kubernetes.io/ssh-auth': ['ssh-privatekey'],
+};
+
+const secretRule: KindRule = (object, previous) => {
+  const data = objectOr(object.data);
+  const causes = dataKeyCauses(object, ['data']);
+  for (const key of secretKeys[String(object.type)] ?? []) {
+    if (data[key] === undefined) causes.push(requiredValue(`data[${key}]`));
+  }
+  if (previous !== null && previous.type !== object.type) {
+    causes.push(invalidValue('type', object.type, immutable));
+  }
+  return [...causes, ...immutableDataRule(object, previous)];
 };
 
 const definitionRule: KindRule = (definition) => {
@@ -222,14 +214,15 @@ const definitionRule: KindRule = (definition) => {
 /** By collection. */
 export const kindRules: Readonly<Record<string, KindRule>> = {
   '/pods': podRule,
-  '/services': serviceRule,
-  '/configmaps': immutableDataRule,
-  '/secrets': immutableDataRule,
+  '/services': serviceCauses,
+  '/configmaps': configMapRule,
+  '/secrets': secretRule,
   'apps/deployments': workloadRule,
   'apps/replicasets': workloadRule,
   'apps/daemonsets': workloadRule,
-  'apps/statefulsets': workloadRule,
-  'batch/jobs': jobRule,
+  'apps/statefulsets': statefulSetRule,
+  'batch/jobs': jobCauses,
+  'batch/cronjobs': cronJobCauses,
   'rbac.authorization.k8s.io/clusterrolebindings': roleBindingRule,
   'rbac.authorization.k8s.io/rolebindings': roleBindingRule,
   'apiextensions.k8s.io/customresourcedefinitions': definitionRule,

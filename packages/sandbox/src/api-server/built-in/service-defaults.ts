@@ -1,5 +1,6 @@
 /** Defaults of Services, and their addresses and node ports. */
 import { randomInt } from 'node:crypto';
+import { BlockList, isIPv4 } from 'node:net';
 import type { ApiObject } from '../../cluster-client.ts';
 import { type JsonObject, listOr, objectOr, stringOr } from '../json.ts';
 import { type Cause, invalidValue } from '../status.ts';
@@ -100,8 +101,65 @@ function keepNodePorts(spec: JsonObject, before: JsonObject): void {
   }
 }
 
-/** Mistakes of a service's address: taken by another service, or changed after creation. */
+const serviceRange = new BlockList();
+serviceRange.addSubnet('10.96.0.0', 16);
+
+function inServiceRange(address: string): boolean {
+  return isIPv4(address) && serviceRange.check(address);
+}
+
+/** Node ports that are taken, or outside their range. */
+function nodePortCauses(
+  service: JsonObject,
+  others: readonly ApiObject[],
+  previous: ApiObject | null,
+): Cause[] {
+  const spec = objectOr(service.spec);
+  if (spec.type !== 'NodePort' && spec.type !== 'LoadBalancer') return [];
+  const taken = usedNodePorts(others);
+  const own = new Set(itemsOf(objectOr(previous?.spec), 'ports').map((port) => port.nodePort));
+  return itemsOf(spec, 'ports').flatMap((port, index) => {
+    const { nodePort } = port;
+    if (typeof nodePort !== 'number' || nodePort === 0 || own.has(nodePort)) return [];
+    const field = `spec.ports[${index}].nodePort`;
+    const { first, last } = NODE_PORTS;
+    if (nodePort < first || nodePort > last) {
+      const why = `provided port is not in the valid range. The range of valid ports is ${first}-${last}`;
+      return [invalidValue(field, nodePort, why)];
+    }
+    return taken.has(nodePort)
+      ? [invalidValue(field, nodePort, 'provided port is already allocated')]
+      : [];
+  });
+}
+
+/** A change of type leaves behind what the new type has not, unless the same change sets it. */
+export function dropFormerType(service: JsonObject, previous: ApiObject): void {
+  const spec = objectOr(service.spec);
+  const before = objectOr(previous.spec);
+  if (spec.type === before.type || (spec.type !== 'ClusterIP' && spec.type !== 'ExternalName')) {
+    return;
+  }
+  const former = itemsOf(before, 'ports').map((port) => port.nodePort);
+  for (const port of itemsOf(spec, 'ports')) {
+    if (former.includes(port.nodePort)) delete port.nodePort;
+  }
+  for (const field of ['externalTrafficPolicy', 'allocateLoadBalancerNodePorts']) {
+    if (spec[field] === before[field]) delete spec[field];
+  }
+}
+
+/** Mistakes of a service's address and node ports: taken by another service, out of range, or changed later. */
 export function serviceAddressCauses(
+  service: JsonObject,
+  others: readonly ApiObject[],
+  previous: ApiObject | null,
+): Cause[] {
+  const addresses = addressCauses(service, others, previous);
+  return addresses.length > 0 ? addresses : nodePortCauses(service, others, previous);
+}
+
+function addressCauses(
   service: JsonObject,
   others: readonly ApiObject[],
   previous: ApiObject | null,
@@ -111,6 +169,10 @@ export function serviceAddressCauses(
   if (address === undefined || address === 'None') return [];
   if (before !== '' && before !== address && before !== 'None') {
     return [invalidValue('spec.clusterIPs[0]', [address], 'may not change once set')];
+  }
+  if (before !== address && !inServiceRange(address)) {
+    const why = `failed to allocate IP ${address}: the provided network does not match the current range`;
+    return [invalidValue('spec.clusterIPs', [address], why)];
   }
   if (before !== address && usedAddresses(others).has(address)) {
     const why = `failed to allocate IP ${address}: provided IP is already allocated`;

@@ -4,8 +4,10 @@ import { isObject, type JsonObject, objectOr } from '../json.ts';
 import { fill, podSpecDefaults } from './pod-defaults.ts';
 
 function templateDefaults(spec: JsonObject): void {
-  const template = objectOr(spec.template);
-  if (isObject(template.spec)) podSpecDefaults(template.spec);
+  // Go's types have a template and its spec even where nothing was sent.
+  fill(spec, 'template', {});
+  fill(objectOr(spec.template), 'spec', {});
+  podSpecDefaults(objectOr(objectOr(spec.template).spec));
 }
 
 /** One replica, a rolling update by a quarter, ten old revisions, ten minutes to progress. */
@@ -104,6 +106,10 @@ export function admitJob(job: JsonObject): void {
   };
   template.metadata = templateMetadata;
   spec.template = template;
+  // A job without labels has those of its pods.
+  if (Object.keys(objectOr(metadata.labels)).length === 0) {
+    metadata.labels = { ...objectOr(templateMetadata.labels) };
+  }
   spec.selector = { matchLabels: chosen };
 }
 

@@ -7,7 +7,7 @@ import { type Predicate, parseFieldSelector, parseLabelSelector } from '../selec
 import { badRequest, expired, statusObject } from '../status.ts';
 import type { Storage, StoredEvent } from '../storage.ts';
 import { selectorText } from '../tables/cells.ts';
-import { type IncludeObject, tableOf, wantsTable } from '../tables/table.ts';
+import { type IncludeObject, scaleTable, tableOf, wantsTable } from '../tables/table.ts';
 import { visibleChange, watchCollection } from '../watch.ts';
 import { type Exchange, sendJson } from './exchange.ts';
 import type { ResourcePath } from './request-info.ts';
@@ -271,12 +271,31 @@ function followUntilClosed({ exchange, storage, stream, deliver, bookmarks }: Fo
   });
 }
 
+/** The `scale` of an object, as a Table if the client prefers that. */
+export function sendScale(
+  { request, response, info }: Exchange,
+  resource: ServedResource,
+  object: ApiObject,
+): void {
+  const scale = scaleOf(resource, object);
+  const table = wantsTable(request.headers.accept);
+  sendJson(
+    response,
+    200,
+    table ? scaleTable(scale as unknown as ApiObject, includeObject(info.query)) : scale,
+  );
+}
+
+function scaleSelector(selector: JsonObject): string | undefined {
+  return Object.keys(selector).length === 0 ? undefined : selectorText(selector);
+}
+
 /** The `scale` subresource of an object (autoscaling/v1). */
 export function scaleOf(resource: ServedResource, object: ApiObject): JsonObject {
   const { scale } = resource;
   const at = (path: readonly string[] | null | undefined): unknown =>
     (path ?? []).reduce<unknown>((value, key) => objectOr(value)[key], object);
-  const selector = at(scale?.selector);
+  const selector = scale?.selector === null ? undefined : at(scale?.selector);
   const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
   return {
     kind: 'Scale',
@@ -285,7 +304,7 @@ export function scaleOf(resource: ServedResource, object: ApiObject): JsonObject
     spec: { replicas: at(scale?.specReplicas) ?? 0 },
     status: {
       replicas: at(scale?.statusReplicas) ?? 0,
-      selector: isObject(selector) ? selectorText(selector) : selector,
+      selector: isObject(selector) ? scaleSelector(selector) : selector,
     },
   };
 }

@@ -15,8 +15,8 @@ import {
   handleList,
   handleWatch,
   type ReadDependencies,
-  scaleOf,
   sendObject,
+  sendScale,
 } from './read-handlers.ts';
 import type { RequestInfo, ResourcePath } from './request-info.ts';
 import { handleReview, handleTokenRequest, type ReviewDependencies } from './reviews.ts';
@@ -67,7 +67,7 @@ const version = {
 
 const handleGet: Handler = (exchange, { objects }, resource, path) => {
   const object = objects.get(resource, path);
-  if (path.subresource === 'scale') sendJson(exchange.response, 200, scaleOf(resource, object));
+  if (path.subresource === 'scale') sendScale(exchange, resource, object);
   else sendObject(exchange, resource, object);
 };
 

@@ -4,7 +4,8 @@ import type { JsonObject } from '../json.ts';
 import type { ServedResource } from '../resource-registry.ts';
 import { ageOf } from './duration.ts';
 import { readJsonPath } from './json-path.ts';
-import { namePrinter, printers } from './printers.ts';
+import { otherPrinters, scalePrinter } from './other-printers.ts';
+import { namePrinter, type Printer, printers } from './printers.ts';
 
 /** What of each object accompanies its row. Default `Metadata`. */
 export type IncludeObject = 'None' | 'Metadata' | 'Object';
@@ -23,8 +24,11 @@ const nameColumn = {
   priority: 0,
 };
 
-function builtInColumns(resource: ServedResource): JsonObject[] {
-  const { columns } = printers[resource.collection] ?? namePrinter;
+function printerOf({ collection }: ServedResource): Printer {
+  return printers[collection] ?? otherPrinters[collection] ?? namePrinter;
+}
+
+function builtInColumns({ columns }: Printer): JsonObject[] {
   return columns.map((column) => {
     if (column === 'Name') return nameColumn;
     const wide = column.endsWith('*');
@@ -67,7 +71,7 @@ function customCell(column: ServedResource['columns'][number], object: ApiObject
 }
 
 function cellsOf(resource: ServedResource, object: ApiObject): unknown[] {
-  if (!resource.custom) return (printers[resource.collection] ?? namePrinter).cells(object);
+  if (!resource.custom) return printerOf(resource).cells(object);
   return [object.metadata.name, ...resource.columns.map((column) => customCell(column, object))];
 }
 
@@ -93,10 +97,23 @@ export function tableOf(
     kind: 'Table',
     apiVersion: 'meta.k8s.io/v1',
     metadata,
-    columnDefinitions: resource.custom ? customColumns(resource) : builtInColumns(resource),
+    columnDefinitions: resource.custom
+      ? customColumns(resource)
+      : builtInColumns(printerOf(resource)),
     rows: objects.map((object) => ({
       cells: cellsOf(resource, object),
       ...rowObject(object, include),
     })),
+  };
+}
+
+/** A `Scale` as a Table. */
+export function scaleTable(scale: ApiObject, include: IncludeObject): JsonObject {
+  return {
+    kind: 'Table',
+    apiVersion: 'meta.k8s.io/v1',
+    metadata: { resourceVersion: scale.metadata.resourceVersion },
+    columnDefinitions: builtInColumns(scalePrinter),
+    rows: [{ cells: scalePrinter.cells(scale), ...rowObject(scale, include) }],
   };
 }

@@ -1,0 +1,139 @@
+/** What kubectl prints for commands that no recording holds: refusals in the words of kube-apiserver, and tables. */
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { noPods } from '../../../../test/fixtures/cluster-api.ts';
+import { findKubectl } from '../../../../test/setup/find-kubectl.ts';
+import { startControllers } from '../controllers/controllers.ts';
+import { type ApiServer, startApiServer } from './api-server.ts';
+
+const kubectl = findKubectl();
+
+describe.skipIf(kubectl === null)('kubectl prints', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'kubectl-cases-'));
+  let api: ApiServer;
+  let stopControllers: () => void;
+
+  beforeAll(async () => {
+    api = await startApiServer({
+      dataDirectory: join(directory, 'cluster'),
+      listen: [{ host: '127.0.0.1', port: 0 }],
+      podAccess: noPods,
+    });
+    const running = await startControllers(api.client, () => undefined);
+    stopControllers = () => running.stop();
+    writeFileSync(join(directory, 'kubeconfig'), api.kubeconfig());
+    await run('create deployment web --image=nginx --replicas=2');
+    await run('create service nodeport np --tcp=80:8080 --node-port=30080');
+    await run('create pdb half --selector=app=web --min-available=50%');
+    await run("create ingress shop --rule='shop.example/cart=web:80' --class=nginx");
+    await run('create quota small --hard=pods=3,limits.cpu=2');
+    await run('create job once --image=busybox -- true');
+  });
+
+  afterAll(async () => {
+    stopControllers();
+    await api.stop();
+    rmSync(directory, { recursive: true });
+  });
+
+  /** Output and errors in one, with what a manifest from standard input gives. */
+  function run(command: string, manifest = ''): Promise<string> {
+    const { promise, resolve } = Promise.withResolvers<string>();
+    const env = { HOME: directory, KUBECONFIG: join(directory, 'kubeconfig') };
+    const child = execFile('sh', ['-c', `${kubectl} ${command}`], { env }, (_error, out, err) => {
+      resolve(`${out}${err}`.replaceAll(/ +/g, ' ').trim());
+    });
+    child.stdin?.end(manifest);
+    return promise;
+  }
+
+  test.for([
+    [
+      'a node port that is taken',
+      'create service nodeport other --tcp=80 --node-port=30080',
+      'spec.ports[0].nodePort: Invalid value: 30080: provided port is already allocated',
+    ],
+    [
+      'a node port out of range',
+      'create service nodeport other --tcp=80 --node-port=80',
+      'provided port is not in the valid range. The range of valid ports is 30000-32767',
+    ],
+    [
+      'an address out of range',
+      'create service clusterip other --tcp=80 --clusterip=1.2.3.4',
+      'spec.clusterIPs: Invalid value: ["1.2.3.4"]: failed to allocate IP 1.2.3.4: the provided network does not match the current range',
+    ],
+    [
+      'a schedule of another form',
+      "create cronjob odd --image=busybox --schedule='61 * * * *'",
+      'CronJob.batch "odd" is invalid: spec.schedule: Invalid value: "61 * * * *": end of range (61) above maximum (59): 61',
+    ],
+    [
+      'a strategy that keeps the settings of another',
+      `patch deploy web -p '{"spec":{"strategy":{"type":"Recreate"}}}'`,
+      "spec.strategy.rollingUpdate: Forbidden: may not be specified when strategy `type` is 'Recreate'",
+    ],
+    [
+      'a request above its limit',
+      'set resources deploy/web --limits=cpu=200m --requests=cpu=1',
+      'spec.template.spec.containers[0].resources.requests: Invalid value: "1": must be less than or equal to cpu limit of 200m',
+    ],
+    [
+      'a secret without its keys',
+      `apply -f - <<< '{"apiVersion":"v1","kind":"Secret","metadata":{"name":"s"},"type":"kubernetes.io/tls"}'`,
+      'data[tls.crt]: Required value',
+    ],
+  ] as const)('the refusal of %s', async ([, command, refusal]) => {
+    const [arguments_, manifest] = command.split(' <<< ');
+    const printed = await run(arguments_ ?? '', manifest?.slice(1, -1));
+    expect(printed).toContain(refusal);
+  });
+
+  test('every mistake of a pod, in the order of its fields', async () => {
+    const printed = await run(
+      'apply -f -',
+      `
+apiVersion: v1
+kind: Pod
+metadata: {name: bad}
+spec:
+  restartPolicy: Sometimes
+  volumes: [{name: v, emptyDir: {}, hostPath: {path: /}}, {name: v}]
+  containers:
+  - name: C_
+    image: ""
+    imagePullPolicy: Maybe
+    ports: [{name: much-too-long-name, containerPort: 70000, protocol: FOO}, {name: a, containerPort: 1}, {name: a, containerPort: 2}]
+    volumeMounts: [{name: none, mountPath: /x}]
+    livenessProbe: {httpGet: {port: 0}}
+`,
+    );
+    expect(printed.split('\n').map((line) => line.replace(/: a lowercase .*/, ''))).toEqual([
+      'The Pod "bad" is invalid: ',
+      '* spec.volumes[0].hostPath: Forbidden: may not specify more than 1 volume type',
+      '* spec.volumes[1].name: Duplicate value: "v"',
+      '* spec.containers[0].name: Invalid value: "C_"',
+      '* spec.containers[0].image: Required value',
+      '* spec.containers[0].ports[0].name: Invalid value: "much-too-long-name": must be no more than 15 characters',
+      '* spec.containers[0].ports[0].containerPort: Invalid value: 70000: must be between 1 and 65535, inclusive',
+      '* spec.containers[0].ports[0].protocol: Unsupported value: "FOO": supported values: "SCTP", "TCP", "UDP"',
+      '* spec.containers[0].ports[2].name: Duplicate value: "a"',
+      '* spec.containers[0].volumeMounts[0].name: Not found: "none"',
+      '* spec.containers[0].imagePullPolicy: Unsupported value: "Maybe": supported values: "Always", "IfNotPresent", "Never"',
+      '* spec.containers[0].livenessProbe.httpGet.port: Invalid value: 0: must be between 1 and 65535, inclusive',
+      '* spec.restartPolicy: Unsupported value: "Sometimes": supported values: "Always", "OnFailure", "Never"',
+    ]);
+  });
+
+  test.for([
+    ['get pdb half', /^half 50% N\/A 0 \d+s$/m],
+    ['get ingress shop', /^shop nginx shop.example 80 \d+s$/m],
+    ['get deploy web --subresource=scale', /^web 2 2 \d+s$/m],
+    ['get job once --show-labels', /job-name=once$/m],
+  ] as const)('%s', async ([command, row]) => {
+    expect(await run(command)).toMatch(row);
+  });
+});
