@@ -2,7 +2,7 @@ import type { Gateway } from '@aquifer/model/resources';
 import { expect, test } from 'vitest';
 import { SETTINGS } from '../derive/derivation.fixture.ts';
 import { clusterStateOf } from '../ingest/cluster-state.ts';
-import { deriveGatewayStatus } from './gateway-status.ts';
+import { deriveGatewayStatus, isManual } from './gateway-status.ts';
 
 /** What the recordings 13 to 17 do not show: several listeners, address families and load balancers. */
 const HOST = 'wp.shop.svc.cluster.local';
@@ -76,5 +76,37 @@ test('the addresses of a load balancer stand for the Service; while it has none 
     addresses: ['IPAddress 10.96.0.1'],
     reason: 'AddressNotAssigned',
     message: `Assigned to service(s) ${HOST}:15008, but failed to assign to all requested addresses: address pending for hostname "${HOST}"`,
+  });
+});
+
+test('a Gateway whose address is a hostname is served by the Service of that name', () => {
+  const gateway = {
+    metadata: { namespace: 'shop', name: 'wp' },
+    spec: {
+      gatewayClassName: 'istio-waypoint',
+      addresses: [{ type: 'Hostname', value: 'own' }],
+      listeners: [{ name: 'mesh', port: 15008, protocol: 'HBONE' }],
+    },
+  } as unknown as Gateway;
+  expect(isManual(gateway)).toBe(true);
+  const programmed = (state: object[]) =>
+    deriveGatewayStatus(gateway, clusterStateOf(state as { kind: string }[]), SETTINGS)
+      .conditions[1]?.message;
+  expect(programmed([])).toContain('hostname "own.shop.svc.cluster.local" not found');
+  const service = { kind: 'Service', metadata: { namespace: 'shop', name: 'own' }, spec: {} };
+  expect(programmed([service])).toContain('no instances found');
+});
+
+test('route kinds that the protocol does not have are reported', () => {
+  const allowedRoutes = { kinds: [{ kind: 'HTTPRoute' }, { kind: 'TCPRoute' }] };
+  const gateway = {
+    metadata: { namespace: 'shop', name: 'wp' },
+    spec: { listeners: [{ name: 'http', port: 80, protocol: 'HTTP', allowedRoutes }] },
+  } as unknown as Gateway;
+  const [listener] = deriveGatewayStatus(gateway, clusterStateOf([]), SETTINGS).listeners;
+  expect(listener?.supportedKinds.map(({ kind }) => kind)).toEqual(['HTTPRoute']);
+  expect(listener?.conditions.at(-1)).toMatchObject({
+    status: 'False',
+    reason: 'InvalidRouteKinds',
   });
 });

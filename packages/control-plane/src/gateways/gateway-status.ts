@@ -32,6 +32,12 @@ export function generatedName(gateway: Gateway): string {
   return annotationsOf(gateway)[NAME_OVERRIDE_ANNOTATION] || nameOf(gateway);
 }
 
+/** Whether `spec.addresses` names a Service that somebody else runs, so that nothing is deployed for the Gateway. */
+export function isManual(gateway: Gateway): boolean {
+  const [first, ...rest] = gateway.spec.addresses ?? [];
+  return first !== undefined && (rest.length > 0 || (first.type ?? 'IPAddress') !== 'IPAddress');
+}
+
 export function deriveGatewayStatus(
   gateway: Gateway,
   state: Pick<ClusterState, 'Service' | 'Pod'>,
@@ -71,9 +77,11 @@ function assign(
   mesh: MeshSettings,
 ): Assignment {
   const namespace = namespaceOf(gateway);
-  const name = generatedName(gateway);
-  const hostname = serviceHostname(mesh, namespace, name);
-  const service = state.Service.get(namespace, name);
+  const hostname = hostnameOf(gateway, mesh);
+  const suffix = serviceHostname(mesh, namespace, '');
+  const service = hostname.endsWith(suffix)
+    ? state.Service.get(namespace, hostname.slice(0, -suffix.length))
+    : undefined;
   const ports = [...new Set(gateway.spec.listeners.map(({ port }) => port))];
   if (service === undefined) return unassigned([`hostname "${hostname}" not found`], false);
   if (!hasInstance(service, state.Pod.inNamespace(namespace))) {
@@ -95,6 +103,15 @@ function assign(
     problems: problems.toSorted(),
     usable: missing.length === 0,
   };
+}
+
+/** Of the Service that serves the Gateway; a short name in `spec.addresses` is one of its own namespace. */
+function hostnameOf(gateway: Gateway, mesh: MeshSettings): string {
+  const manual = (gateway.spec.addresses ?? []).find(({ type }) => type === 'Hostname')?.value;
+  if (!isManual(gateway) || manual === undefined) {
+    return serviceHostname(mesh, namespaceOf(gateway), generatedName(gateway));
+  }
+  return manual.includes('.') ? manual : serviceHostname(mesh, namespaceOf(gateway), manual);
 }
 
 function unassigned(problems: readonly string[], usable: boolean): Assignment {
@@ -147,6 +164,7 @@ function withType(value: string): { readonly type: string; readonly value: strin
   return { type: canonicalIpAddress(value) === null ? 'Hostname' : 'IPAddress', value };
 }
 
+const ROUTE_GROUP = 'gateway.networking.k8s.io';
 const NO_ERRORS = 'No errors found';
 
 function listenerStatus(listener: Listener): ListenerStatus {
@@ -159,17 +177,30 @@ function listenerStatus(listener: Listener): ListenerStatus {
         'UnsupportedProtocol',
         'Expected a single listener on port 15008 with protocol "HBONE"',
       );
+  const allowed = allowedKinds(listener);
+  const kinds = supportedKinds(listener.protocol).filter(
+    ({ group, kind }) => allowed?.includes(`${group}/${kind}`) ?? true,
+  );
   return {
     name: listener.name,
     attachedRoutes: 0,
-    supportedKinds: supportedKinds(listener.protocol),
+    supportedKinds: kinds,
     conditions: [
       accepted,
       condition('Conflicted', 'False', 'NoConflicts', NO_ERRORS),
       condition('Programmed', 'True', 'Programmed', NO_ERRORS),
-      condition('ResolvedRefs', 'True', 'ResolvedRefs', NO_ERRORS),
+      allowed === undefined || allowed.length === kinds.length
+        ? condition('ResolvedRefs', 'True', 'ResolvedRefs', NO_ERRORS)
+        : condition('ResolvedRefs', 'False', 'InvalidRouteKinds', 'Invalid route kinds'),
     ],
   };
+}
+
+/** The kinds that the listener asks for, as far as its protocol has them. */
+function allowedKinds({ allowedRoutes }: Listener): readonly string[] | undefined {
+  const kinds = allowedRoutes?.kinds ?? [];
+  if (kinds.length === 0) return undefined;
+  return kinds.map(({ group = ROUTE_GROUP, kind }) => `${group}/${kind}`);
 }
 
 function supportedKinds(protocol: string): ListenerStatus['supportedKinds'] {
@@ -179,7 +210,7 @@ function supportedKinds(protocol: string): ListenerStatus['supportedKinds'] {
     TLS: ['TLSRoute'],
     TCP: ['TCPRoute'],
   };
-  return (kinds[protocol] ?? []).map((kind) => ({ group: 'gateway.networking.k8s.io', kind }));
+  return (kinds[protocol] ?? []).map((kind) => ({ group: ROUTE_GROUP, kind }));
 }
 
 function condition(

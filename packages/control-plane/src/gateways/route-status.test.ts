@@ -49,3 +49,17 @@ test.for([
     message: expect.stringContaining(message),
   });
 });
+
+test('parents are listed from the end of the alphabet, and a backend without weight is no problem', () => {
+  const parent = (name: string) => ({ group: '', kind: 'Service', name });
+  const route = {
+    metadata: { namespace: 'shop', name: 'r' },
+    spec: {
+      parentRefs: [parent('a'), parent('c'), parent('b')],
+      rules: [{ backendRefs: [{ name: 'not-there', port: 80, weight: 0 }] }],
+    },
+  } as HTTPRoute;
+  const parents = deriveRouteParents(route, { state: clusterStateOf([]) }, MESH);
+  expect(parents.map(({ parentRef }) => parentRef.name)).toEqual(['c', 'b', 'a']);
+  expect(parents[0]?.conditions[1]).toMatchObject({ type: 'ResolvedRefs', status: 'True' });
+});

@@ -23,13 +23,15 @@ interface DerivedRouteParent {
 
 type Services = Pick<Snapshot, 'state'>;
 
-/** One entry for each parent that is a Service, in the order of `parentRefs`. */
+/** One entry for each parent that is a Service; as upstream, those that come last in the alphabet first. */
 export function deriveRouteParents(
   route: HTTPRoute,
   snapshot: Services,
   mesh: MeshSettings,
 ): DerivedRouteParent[] {
-  const parents = (route.spec.parentRefs ?? []).filter(isServiceParent);
+  const parents = (route.spec.parentRefs ?? [])
+    .filter(isServiceParent)
+    .toSorted((a, b) => (sortKey(a, route) < sortKey(b, route) ? 1 : -1));
   const references = resolvedRefs(route, snapshot, mesh);
   return parents.map((parentRef) => {
     const namespace = parentRef.namespace ?? namespaceOf(route);
@@ -47,6 +49,11 @@ export function deriveRouteParents(
     const waypoints = condition('ResolvedWaypoints', 'True', 'ResolvedWaypoints', message);
     return { parentRef, conditions: [accepted, references, waypoints] };
   });
+}
+
+function sortKey(parent: ParentRef, route: HTTPRoute): string {
+  const { name, sectionName = '', port = 0, namespace = namespaceOf(route) } = parent;
+  return `${name}/${sectionName}/${port}.${namespace}`;
 }
 
 function isServiceParent({
@@ -76,6 +83,8 @@ function resolvedRefs(route: HTTPRoute, snapshot: Services, mesh: MeshSettings):
     const problem =
       filterProblem(rule) ??
       (rule.backendRefs ?? [])
+        // A backend that gets no requests is not looked up.
+        .filter(({ weight = 1 }) => weight > 0)
         .map((backend) => backendProblem(backend, namespaceOf(route), snapshot, mesh))
         .find((found) => found !== null);
     if (problem) return condition('ResolvedRefs', 'False', problem.reason, problem.message);

@@ -16,7 +16,7 @@ import { isManaged } from '../ingest/revision.ts';
 import { type ConditionText, isPresent, withTransitionTime } from '../status/condition-list.ts';
 import type { WriteQueue } from '../status/write-queue.ts';
 import { isContained } from './contained.ts';
-import { type DerivedGatewayStatus, deriveGatewayStatus } from './gateway-status.ts';
+import { type DerivedGatewayStatus, deriveGatewayStatus, isManual } from './gateway-status.ts';
 import {
   CONTROLLER_VERSION,
   type Manifest,
@@ -44,9 +44,11 @@ export function reconcileWaypoints(state: ClusterState, deps: WaypointController
     if (!isOurs(gateway, state) || gateway.metadata.deletionTimestamp !== undefined) continue;
     const namespace = state.Namespace.get('', namespaceOf(gateway));
     if (!isManaged(gateway, namespace, settings.revision)) continue;
-    for (const manifest of waypointManifests(gateway, settings))
-      reconcileObject(manifest, state, deps);
-    reconcileVersion(gateway, deps);
+    if (!isManual(gateway)) {
+      for (const manifest of waypointManifests(gateway, settings))
+        reconcileObject(manifest, state, deps);
+      reconcileVersion(gateway, deps);
+    }
     reconcileStatus(gateway, deriveGatewayStatus(gateway, state, settings), deps);
   }
 }
