@@ -44,11 +44,14 @@ export function bindCanary(
   const canary = attach(reference, from, waypoints, 'service');
   if (canary.kind === 'error') return { kind: 'error', message: canary.error.message };
   if (canary.kind === 'none') return canary;
+  const first = primary.address;
+  const second = canary.waypoint.address;
+  if (first === null || second === null) return { kind: 'none' };
   return {
     kind: 'bound',
     weightedWaypoints: [
-      { destination: primary.address, weight: 100 - weight },
-      { destination: canary.waypoint.address, weight },
+      { destination: first, weight: 100 - weight },
+      { destination: second, weight },
     ],
   };
 }

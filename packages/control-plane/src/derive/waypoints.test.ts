@@ -15,15 +15,18 @@ interface Given {
   readonly listeners?: readonly object[];
   /** `ambient.istio.io/waypoint-inbound-binding` of the Gateway. */
   readonly binding?: string;
+  readonly address?: object;
 }
 
-function gateway({ listeners = [HBONE], binding }: Given): Gateway {
+const HOSTNAME = { type: 'Hostname', value: 'wp.gate.svc.cluster.local' };
+
+function gateway({ listeners = [HBONE], binding, address = HOSTNAME }: Given): Gateway {
   const annotations = binding === undefined ? {} : { [BINDING]: binding };
   return {
     kind: 'Gateway',
     metadata: { namespace: 'gate', name: 'wp', annotations },
     spec: { gatewayClassName: 'istio-waypoint', listeners },
-    status: { addresses: [{ type: 'Hostname', value: 'wp.gate.svc.cluster.local' }] },
+    status: { addresses: [address] },
   } as unknown as Gateway;
 }
 
@@ -90,6 +93,12 @@ const CASES: readonly (Given & { readonly title: string; readonly message: strin
     title: 'what is no port in an inbound binding counts as none',
     binding: 'PROXY/x',
     listeners: [HBONE, from({ from: 'All' }, { name: 'p', port: 1, protocol: 'istio.io/PROXY' })],
+    message: BOUND,
+  },
+  {
+    title: 'an address that leads nowhere makes a waypoint all the same',
+    address: { type: 'NamedAddress', value: 'somewhere' },
+    listeners: [from({ from: 'All' })],
     message: BOUND,
   },
 ];

@@ -29,7 +29,8 @@ export type TrafficType = 'service' | 'workload';
 export interface Waypoint {
   readonly namespace: string;
   readonly name: string;
-  readonly address: GatewayAddress;
+  /** Null when the Gateway's addresses are of another type than a hostname or an IP address: bound to, but not used. */
+  readonly address: GatewayAddress | null;
   /** As labelled: `service`, `workload`, `all`, `none`; any other word supports nothing. */
   readonly trafficType: string;
   readonly inboundBinding: ApplicationTunnel | null;
@@ -67,8 +68,7 @@ export function deriveWaypoints(
 ): Waypoints {
   const waypoints = new Map<string, Waypoint>();
   for (const gateway of gateways) {
-    const address = addressOf(gateway, network);
-    if (address === null) continue;
+    if ((gateway.status?.addresses ?? []).length === 0) continue;
     const gatewayClass = classes.get('', gateway.spec.gatewayClassName);
     const namespace = namespaceOf(gateway);
     const name = nameOf(gateway);
@@ -79,7 +79,7 @@ export function deriveWaypoints(
     waypoints.set(`${namespace}/${name}`, {
       namespace,
       name,
-      address,
+      address: addressOf(gateway, network),
       trafficType:
         labelsOf(gateway)[WAYPOINT_FOR_LABEL] ??
         labelsOf(gatewayClass)[WAYPOINT_FOR_LABEL] ??

@@ -89,7 +89,9 @@ function waypointsOf(
   const canary = bindCanary(service, namespace, binding.waypoint, waypoints);
   if (canary.kind !== 'bound') return [binding.waypoint];
   const addresses = canary.weightedWaypoints.map(({ destination }) => destination);
-  return [...waypoints.values()].filter(({ address }) => addresses.includes(address));
+  return [...waypoints.values()].filter(
+    ({ address }) => address !== null && addresses.includes(address),
+  );
 }
 
 export function waypointScope(
