@@ -2,7 +2,7 @@ import type { AuthorizationPolicy } from '@aquifer/model/resources';
 import { expect, test } from 'vitest';
 import { clusterStateOf } from '../ingest/cluster-state.ts';
 import { newDeriver } from './derivation.fixture.ts';
-import { selectsWorkload } from './policies.ts';
+import { convertPolicy, selectsWorkload } from './policies.ts';
 
 /** What the recordings 25 and 26 do not show. */
 test.for([
@@ -13,6 +13,16 @@ test.for([
   const { selector, labels, isListed } = given;
   const policy = { metadata: {}, spec: { selector } } as unknown as AuthorizationPolicy;
   expect(selectsWorkload(policy, labels)).toBe(isListed);
+});
+
+test('a condition on a key that JavaScript objects know is an unknown key like any other', () => {
+  const policy = {
+    metadata: { namespace: 'shop', name: 'p' },
+    spec: { rules: [{ when: [{ key: 'constructor', values: ['x'] }] }] },
+  } as unknown as AuthorizationPolicy;
+  const { authorization, verdict } = convertPolicy(policy, 'istio-system');
+  expect(authorization?.groups).toEqual([]);
+  expect(verdict?.message).toContain('(found: constructor)');
 });
 
 test("a waypoint's own Service is bound to none, whatever its namespace says", () => {

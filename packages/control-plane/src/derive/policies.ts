@@ -213,8 +213,8 @@ const CONNECTION_KEYS: Readonly<
 };
 
 function convertCondition(condition: When, httpAttributes: Set<string>): AuthorizationMatch {
-  const convert = CONNECTION_KEYS[condition.key];
-  if (convert !== undefined) {
+  if (Object.hasOwn(CONNECTION_KEYS, condition.key)) {
+    const convert = CONNECTION_KEYS[condition.key]!;
     return { ...EMPTY_MATCH, ...convert(condition.values, condition.notValues) };
   }
   httpAttributes.add(condition.key);

@@ -14,6 +14,8 @@ const PROTOCOLS: readonly (KubernetesServicePort & { readonly expected: string }
   { port: 53, name: 'dns', protocol: 'SCTP', expected: 'tcp' },
   { port: 53, name: 'tcp', protocol: 'UDP', expected: 'unknown' },
   { port: 53, appProtocol: 'http_proxy', expected: 'unknown' },
+  // Words that JavaScript objects know.
+  { port: 80, name: 'constructor', expected: 'unknown' },
 ];
 
 test.for(PROTOCOLS)(

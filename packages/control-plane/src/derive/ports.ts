@@ -5,21 +5,21 @@ import type { Pod, Service } from '@aquifer/model/resources';
 /** One entry of a Service's `spec.ports`. */
 export type KubernetesServicePort = NonNullable<NonNullable<Service['spec']>['ports']>[number];
 
-const BY_NAME: Readonly<Record<string, AppProtocol>> = {
-  http: 'http11',
-  http2: 'http2',
-  grpc: 'grpc',
-  https: 'tls',
-  tls: 'tls',
-  tcp: 'tcp',
-};
+const BY_NAME: ReadonlyMap<string, AppProtocol> = new Map([
+  ['http', 'http11'],
+  ['http2', 'http2'],
+  ['grpc', 'grpc'],
+  ['https', 'tls'],
+  ['tls', 'tls'],
+  ['tcp', 'tcp'],
+]);
 
 /** Kubernetes' own values of `appProtocol` (KEP-3726), which no port name can have. */
-const STANDARD: Readonly<Record<string, AppProtocol>> = {
-  'kubernetes.io/h2c': 'http2',
-  'kubernetes.io/ws': 'http11',
-  'kubernetes.io/wss': 'tls',
-};
+const STANDARD: ReadonlyMap<string, AppProtocol> = new Map([
+  ['kubernetes.io/h2c', 'http2'],
+  ['kubernetes.io/ws', 'http11'],
+  ['kubernetes.io/wss', 'tls'],
+]);
 
 /** Words that Istio knows but ztunnel does not tell apart: they stay UNKNOWN even on a well-known port. */
 const OPAQUE: readonly string[] = ['grpc-web', 'http_proxy', 'mysql', 'mongo', 'redis', 'udp'];
@@ -30,11 +30,11 @@ const SERVER_FIRST_PORTS: readonly number[] = [25, 53, 3306, 27017];
 /** What a Service port carries; a UDP port is UNKNOWN, an SCTP port is judged like a TCP one. */
 export function appProtocolOf(port: KubernetesServicePort): AppProtocol {
   if (port.protocol === 'UDP') return 'unknown';
-  const standard = STANDARD[port.appProtocol ?? ''];
+  const standard = STANDARD.get(port.appProtocol ?? '');
   if (standard !== undefined) return standard;
   const word = wordOf((port.appProtocol ?? port.name ?? '').toLowerCase());
   if (OPAQUE.includes(word)) return 'unknown';
-  return BY_NAME[word] ?? (SERVER_FIRST_PORTS.includes(port.port) ? 'tcp' : 'unknown');
+  return BY_NAME.get(word) ?? (SERVER_FIRST_PORTS.includes(port.port) ? 'tcp' : 'unknown');
 }
 
 /** Text counts up to its first dash, but for `grpc-web`. */

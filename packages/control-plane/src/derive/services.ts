@@ -140,11 +140,11 @@ export function virtualAddresses(service: Service, network: string): ServiceAddr
 
 const NEAR_ZONE: readonly RoutingScope[] = ['network', 'region', 'zone'];
 const NEAR_NODE: readonly RoutingScope[] = [...NEAR_ZONE, 'subzone', 'node'];
-const DISTRIBUTIONS: Readonly<Record<string, readonly RoutingScope[]>> = {
-  preferclose: NEAR_ZONE,
-  prefersamezone: NEAR_ZONE,
-  prefersamenode: NEAR_NODE,
-};
+const DISTRIBUTIONS: ReadonlyMap<string, readonly RoutingScope[]> = new Map([
+  ['preferclose', NEAR_ZONE],
+  ['prefersamezone', NEAR_ZONE],
+  ['prefersamenode', NEAR_NODE],
+]);
 
 function loadBalancing(service: Service, namespace: Namespace | undefined): LoadBalancing | null {
   const healthPolicy =
@@ -158,7 +158,7 @@ function loadBalancing(service: Service, namespace: Namespace | undefined): Load
     annotationsOf(service)[TRAFFIC_DISTRIBUTION_ANNOTATION] ||
     annotationsOf(namespace)[TRAFFIC_DISTRIBUTION_ANNOTATION] ||
     '';
-  const routingPreference = DISTRIBUTIONS[distribution.toLowerCase()];
+  const routingPreference = DISTRIBUTIONS.get(distribution.toLowerCase());
   if (routingPreference !== undefined) return { mode: 'failover', routingPreference, healthPolicy };
   if (healthPolicy === 'only-healthy') return null;
   return { mode: 'standard', routingPreference: [], healthPolicy };
