@@ -132,6 +132,8 @@ spec:
     ['get pdb half', /^half 50% N\/A 0 \d+s$/m],
     ['get ingress shop', /^shop nginx shop.example 80 \d+s$/m],
     ['get deploy web --subresource=scale', /^web 2 2 \d+s$/m],
+    ['get endpoints np', /^np <none> \d+s$/m],
+    ['get replicasets -o yaml', /deployment.kubernetes.io\/max-replicas: "3"$/m],
     ['get job once --show-labels', /job-name=once$/m],
   ] as const)('%s', async ([command, row]) => {
     expect(await run(command)).toMatch(row);

@@ -23,6 +23,7 @@ export interface Informers {
   readonly replicaSets: Informer;
   readonly daemonSets: Informer;
   readonly jobs: Informer;
+  readonly statefulSets: Informer;
 }
 
 export interface Controller {

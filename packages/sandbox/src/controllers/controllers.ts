@@ -4,6 +4,7 @@ import type { Controller, ControllerDeps, Informers } from './controller.ts';
 import { runDaemonSets } from './daemon-set.ts';
 import { runDeployments } from './deployment.ts';
 import { runEndpointSlices } from './endpoint-slice.ts';
+import { runEndpoints } from './endpoints.ts';
 import { Informer } from './informer.ts';
 import { runJobs } from './job.ts';
 import { runReplicaSets } from './replica-set.ts';
@@ -16,8 +17,10 @@ import {
   PODS,
   REPLICA_SETS,
   SERVICES,
+  STATEFUL_SETS,
 } from './resource-keys.ts';
 import { runScheduler } from './scheduler.ts';
+import { runStatefulSets } from './stateful-set.ts';
 
 const CONTROLLERS: Readonly<Record<string, (deps: ControllerDeps) => Controller>> = {
   'default-scheduler': runScheduler,
@@ -26,6 +29,8 @@ const CONTROLLERS: Readonly<Record<string, (deps: ControllerDeps) => Controller>
   'daemonset-controller': runDaemonSets,
   'job-controller': runJobs,
   'endpoint-slice-controller': runEndpointSlices,
+  'endpoint-controller': runEndpoints,
+  'statefulset-controller': runStatefulSets,
 };
 
 /** All controllers of the cluster, at work from `startControllers` to `stop`. */
@@ -47,6 +52,7 @@ export async function startControllers(
     replicaSets: new Informer(client, REPLICA_SETS),
     daemonSets: new Informer(client, DAEMON_SETS),
     jobs: new Informer(client, JOBS),
+    statefulSets: new Informer(client, STATEFUL_SETS),
   };
   const running = Object.entries(CONTROLLERS).map(([component, run]) =>
     run({ client, informers, onError, events: new EventRecorder(client, component) }),

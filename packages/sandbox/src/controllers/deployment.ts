@@ -5,7 +5,7 @@ import { runController } from './controller.ts';
 import { deploymentStatus } from './deployment-status.ts';
 import { controlledBy, templateHash } from './pod-template.ts';
 import { DEPLOYMENTS, REPLICA_SETS } from './resource-keys.ts';
-import { planRollout, type SetPlan } from './rollout.ts';
+import { planRollout, rolloutBounds, type SetPlan } from './rollout.ts';
 import { writeStatus } from './write-status.ts';
 
 const REVISION = 'deployment.kubernetes.io/revision';
@@ -31,6 +31,7 @@ export function runDeployments(deps: ControllerDeps): Controller {
         sets.push(current);
       } else if (current !== null) {
         current = await renewRevision(deps, current, sets);
+        current = await copyAnnotations(deps, deployment, current);
       }
       await copyRevision(deps, deployment, current);
       const old = sets.filter(({ metadata }) => metadata.uid !== current?.metadata.uid);
@@ -53,7 +54,8 @@ export function runDeployments(deps: ControllerDeps): Controller {
     const before: number = set.spec.replicas ?? 0;
     if (before === replicas) return;
     const { name, namespace = '' } = set.metadata;
-    await client.mergePatch(REPLICA_SETS, { name, namespace }, { spec: { replicas } });
+    const metadata = { annotations: replicasAnnotations(deployment) };
+    await client.mergePatch(REPLICA_SETS, { name, namespace }, { metadata, spec: { replicas } });
     const direction = replicas > before ? 'up' : 'down';
     events.normal(
       deployment,
@@ -77,7 +79,11 @@ function replicaSet(deployment: ApiObject, hash: string, revision: number): ApiO
       name: `${metadata.name}-${hash}`,
       namespace: metadata.namespace ?? '',
       labels: template.metadata.labels,
-      annotations: { [REVISION]: String(revision) },
+      annotations: {
+        ...inherited(deployment),
+        ...replicasAnnotations(deployment),
+        [REVISION]: String(revision),
+      },
       ownerReferences: controlledBy(deployment),
     },
     spec: {
@@ -90,6 +96,44 @@ function replicaSet(deployment: ApiObject, hash: string, revision: number): ApiO
       template,
     },
   };
+}
+
+/** Annotations of a Deployment that its replica sets do not take over. */
+const ownAnnotations: ReadonlySet<string> = new Set([
+  'kubectl.kubernetes.io/last-applied-configuration',
+  REVISION,
+  'deployment.kubernetes.io/revision-history',
+  'deployment.kubernetes.io/desired-replicas',
+  'deployment.kubernetes.io/max-replicas',
+]);
+
+function inherited({ metadata }: ApiObject): Record<string, string> {
+  const entries = Object.entries(metadata.annotations ?? {});
+  return Object.fromEntries(entries.filter(([key]) => !ownAnnotations.has(key)));
+}
+
+/** What a replica set belongs to: how many pods are wanted, and how many there may be meanwhile. */
+function replicasAnnotations({ spec }: ApiObject): Record<string, string> {
+  const wanted: number = spec.replicas ?? 1;
+  const isRolling = spec.strategy?.type !== 'Recreate';
+  const surge = isRolling ? rolloutBounds(spec.strategy?.rollingUpdate, wanted).maxSurge : 0;
+  return {
+    'deployment.kubernetes.io/desired-replicas': String(wanted),
+    'deployment.kubernetes.io/max-replicas': String(wanted + surge),
+  };
+}
+
+/** The current set follows the Deployment's annotations, such as the cause of the change. */
+async function copyAnnotations(
+  { client }: ControllerDeps,
+  deployment: ApiObject,
+  current: ApiObject,
+): Promise<ApiObject> {
+  const annotations = inherited(deployment);
+  const before = current.metadata.annotations ?? {};
+  if (Object.entries(annotations).every(([key, value]) => before[key] === value)) return current;
+  const { name, namespace = '' } = current.metadata;
+  return client.mergePatch(REPLICA_SETS, { name, namespace }, { metadata: { annotations } });
 }
 
 function revisionOf({ metadata }: ApiObject): number {

@@ -2,15 +2,17 @@
 import type { ApiObject } from '../cluster-client.ts';
 import type { Controller, ControllerDeps } from './controller.ts';
 import { runController } from './controller.ts';
-import { objectKey } from './informer.ts';
-import { matchesLabels } from './label-selector.ts';
 import { isFinished, isReady, isTerminating } from './pod-state.ts';
 import { canonical, controlledBy, randomSuffix } from './pod-template.ts';
 import { ENDPOINT_SLICES } from './resource-keys.ts';
+import { followPods, hasEndpoints, podsOf } from './service-pods.ts';
 
 const MANAGED_BY = 'endpointslice.kubernetes.io/managed-by';
 const MANAGER = 'endpointslice-controller.k8s.io';
 const SERVICE_NAME = 'kubernetes.io/service-name';
+
+const FIRST_RETRY_MS = 1000;
+const LAST_RETRY_MS = 1_000_000;
 
 interface ServicePort {
   readonly name?: string;
@@ -27,16 +29,16 @@ interface ContainerPort {
 }
 
 export function runEndpointSlices(deps: ControllerDeps): Controller {
-  const { client, informers } = deps;
+  const { client, informers, events } = deps;
+  /** How often in a row a Service had pods without a node, by its name. */
+  const retries = new Map<string, number>();
   const controller = runController(
     deps,
     { parents: informers.services, kind: 'Service', children: informers.slices },
     async (service) => {
       const { name, namespace = '' } = service.metadata;
-      if (service.spec.selector === undefined || isTerminating(service)) return;
-      const pods = informers.pods
-        .list(namespace)
-        .filter((pod) => matchesLabels(service.spec.selector, pod.metadata.labels));
+      if (!hasEndpoints(service)) return;
+      const { pods, strayed } = podsOf(service, informers);
       const zones = new Map(
         informers.nodes.list().map((node) => [node.metadata.name, zoneOf(node)]),
       );
@@ -55,25 +57,29 @@ export function runEndpointSlices(deps: ControllerDeps): Controller {
       for (const { metadata } of existing.slice(wanted.length)) {
         await client.delete(ENDPOINT_SLICES, { name: metadata.name, namespace });
       }
+      if (strayed.length === 0) retries.delete(name);
+      else complain(service, strayed);
     },
   );
-  /** Labels that a pod had: when they change, Services that no longer select it must look too. */
-  const formerLabels = new Map<string, Record<string, string>>();
-  informers.pods.onChange((pod) => {
-    const { namespace, name, labels = {} } = pod.metadata;
-    const key = objectKey(namespace, name);
-    const before = formerLabels.get(key) ?? labels;
-    if (informers.pods.get(namespace, name) === null) formerLabels.delete(key);
-    else formerLabels.set(key, labels);
-    for (const service of informers.services.list(namespace)) {
-      const selector = service.spec.selector;
-      if (selector === undefined) continue;
-      if (matchesLabels(selector, labels) || matchesLabels(selector, before)) {
-        controller.look(service);
-      }
-    }
-  });
+  followPods(informers, controller);
   return controller;
+
+  function complain(service: ApiObject, strayed: readonly ApiObject[]): void {
+    const { name, namespace = '' } = service.metadata;
+    const problems = strayed.map(
+      (pod) =>
+        `skipping Pod ${pod.metadata.name} for Service ${namespace}/${name}: Node ${pod.spec.nodeName ?? ''} Not Found`,
+    );
+    const list = problems.length === 1 ? problems[0] : `[${problems.join(', ')}]`;
+    events.warning(
+      service,
+      'FailedToUpdateEndpointSlices',
+      `Error updating Endpoint Slices for Service ${namespace}/${name}: ${list}`,
+    );
+    const attempt = retries.get(name) ?? 0;
+    retries.set(name, attempt + 1);
+    controller.look(service, Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** attempt));
+  }
 
   async function create(service: ApiObject, body: SliceBody): Promise<void> {
     const { name, namespace = '', labels } = service.metadata;
@@ -150,7 +156,8 @@ function endpoint(
   };
 }
 
-function slicePorts(service: ApiObject, pod: ApiObject): unknown[] {
+/** The ports of a Service as its pod serves them; those that the pod has not are left out. */
+export function slicePorts(service: ApiObject, pod: ApiObject): unknown[] {
   const ports: readonly ServicePort[] = service.spec.ports ?? [];
   return ports.flatMap((port) => {
     const protocol = port.protocol ?? 'TCP';

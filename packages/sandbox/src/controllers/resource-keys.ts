@@ -4,6 +4,18 @@ import type { ResourceKey } from '../cluster-client.ts';
 export const PODS: ResourceKey = { group: '', version: 'v1', plural: 'pods' };
 export const NODES: ResourceKey = { group: '', version: 'v1', plural: 'nodes' };
 export const SERVICES: ResourceKey = { group: '', version: 'v1', plural: 'services' };
+export const ENDPOINTS: ResourceKey = { group: '', version: 'v1', plural: 'endpoints' };
+export const CLAIMS: ResourceKey = {
+  group: '',
+  version: 'v1',
+  plural: 'persistentvolumeclaims',
+};
+export const STATEFUL_SETS: ResourceKey = { group: 'apps', version: 'v1', plural: 'statefulsets' };
+export const REVISIONS: ResourceKey = {
+  group: 'apps',
+  version: 'v1',
+  plural: 'controllerrevisions',
+};
 export const DEPLOYMENTS: ResourceKey = { group: 'apps', version: 'v1', plural: 'deployments' };
 export const REPLICA_SETS: ResourceKey = { group: 'apps', version: 'v1', plural: 'replicasets' };
 export const DAEMON_SETS: ResourceKey = { group: 'apps', version: 'v1', plural: 'daemonsets' };

@@ -27,6 +27,11 @@ export function runScheduler(deps: ControllerDeps): Controller {
     if (assumed.has(uid)) return;
     if (pod.spec.schedulingGates?.length > 0) return;
     const nodes = informers.nodes.list();
+    // Nobody complains while the first nodes are still on their way.
+    if (nodes.length === 0) {
+      controller.look(pod, RETRY_MS);
+      return;
+    }
     const fitting = nodes.filter((node) => fits(pod, node));
     const node = leastLoaded(fitting, informers.pods.list(), assumed);
     if (node === null) {

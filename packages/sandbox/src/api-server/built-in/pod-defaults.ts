@@ -83,7 +83,7 @@ function volumeDefaults(volume: JsonObject): void {
 }
 
 /** All containers of a pod spec: regular, init and ephemeral. */
-export function containersOf(spec: JsonObject): JsonObject[] {
+function containersOf(spec: JsonObject): JsonObject[] {
   return [
     ...itemsOf(spec, 'containers'),
     ...itemsOf(spec, 'initContainers'),

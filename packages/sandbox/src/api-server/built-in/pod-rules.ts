@@ -23,7 +23,7 @@ export function portCause(field: string, port: unknown): Cause[] {
 }
 
 /** A port's name: at most 15 letters, digits and hyphens, with a letter among them. */
-export function portNameCauses(field: string, name: string): Cause[] {
+function portNameCauses(field: string, name: string): Cause[] {
   const problems: readonly (readonly [boolean, string])[] = [
     [name.length > 15, 'must be no more than 15 characters'],
     [

@@ -24,7 +24,7 @@ const suffixes: Readonly<Record<string, number>> = {
 const quantity = /^([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)([numkMGTPE]?|[KMGTPE]i)$/;
 
 /** The amount as a number; NaN for what is no quantity. */
-export function quantityValue(text: unknown): number {
+function quantityValue(text: unknown): number {
   const match = quantity.exec(String(text));
   if (match === null) return Number.NaN;
   return Number(match[1]) * (suffixes[match[2] ?? ''] ?? Number.NaN);

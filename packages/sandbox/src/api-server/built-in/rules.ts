@@ -9,6 +9,7 @@ import {
   unsupportedValue,
 } from '../status.ts';
 import { cronJobCauses, jobCauses } from './batch-rules.ts';
+import { subdomainNameCauses } from './names.ts';
 import { itemsOf } from './pod-defaults.ts';
 import { podSpecCauses } from './pod-rules.ts';
 import { selectorCauses } from './selector-rules.ts';
@@ -190,6 +191,17 @@ const secretRule: KindRule = (object, previous) => {
   return [...causes, ...immutableDataRule(object, previous)];
 };
 
+const endpointsRule: KindRule = (endpoints) =>
+  itemsOf(endpoints, 'subsets').flatMap((subset, at) =>
+    ['addresses', 'notReadyAddresses'].flatMap((list) =>
+      itemsOf(subset, list).flatMap(({ nodeName }, index) =>
+        typeof nodeName === 'string'
+          ? subdomainNameCauses(`subsets[${at}].${list}[${index}].nodeName`, nodeName)
+          : [],
+      ),
+    ),
+  );
+
 const definitionRule: KindRule = (definition) => {
   const spec = objectOr(definition.spec);
   const name = stringOr(objectOr(definition.metadata).name) ?? '';
@@ -215,6 +227,7 @@ const definitionRule: KindRule = (definition) => {
 export const kindRules: Readonly<Record<string, KindRule>> = {
   '/pods': podRule,
   '/services': serviceCauses,
+  '/endpoints': endpointsRule,
   '/configmaps': configMapRule,
   '/secrets': secretRule,
   'apps/deployments': workloadRule,
