@@ -5,7 +5,8 @@ import { runController } from './controller.ts';
 import { deploymentStatus } from './deployment-status.ts';
 import { controlledBy, templateHash } from './pod-template.ts';
 import { DEPLOYMENTS, REPLICA_SETS } from './resource-keys.ts';
-import { planRollout, rolloutBounds, type SetPlan } from './rollout.ts';
+import { planRollout, type SetPlan } from './rollout.ts';
+import { isResized, planScaling, sizeAnnotations } from './scaling.ts';
 import { writeStatus } from './write-status.ts';
 
 const REVISION = 'deployment.kubernetes.io/revision';
@@ -35,10 +36,10 @@ export function runDeployments(deps: ControllerDeps): Controller {
       }
       await copyRevision(deps, deployment, current);
       const old = sets.filter(({ metadata }) => metadata.uid !== current?.metadata.uid);
-      if (current !== null && !isPaused) {
-        for (const plan of planRollout(deployment, current, old)) {
-          await scale(plan, deployment);
-        }
+      if (isPaused || isResized(deployment, sets)) {
+        for (const plan of planScaling(deployment, current, old)) await resize(plan, deployment);
+      } else if (current !== null) {
+        for (const plan of planRollout(deployment, current, old)) await scale(plan, deployment);
         await forgetOldSets(deps, deployment, old);
       }
       await writeStatus(
@@ -50,11 +51,22 @@ export function runDeployments(deps: ControllerDeps): Controller {
     },
   );
 
+  /** Also marks a set that keeps its number for the new size. */
+  async function resize(plan: SetPlan, deployment: ApiObject): Promise<void> {
+    const { name, namespace = '', annotations = {} } = plan.set.metadata;
+    const wanted = sizeAnnotations(deployment);
+    if (plan.set.spec.replicas !== plan.replicas) await scale(plan, deployment);
+    else if (Object.entries(wanted).some(([key, value]) => annotations[key] !== value)) {
+      const metadata = { annotations: wanted };
+      await client.mergePatch(REPLICA_SETS, { name, namespace }, { metadata });
+    }
+  }
+
   async function scale({ set, replicas }: SetPlan, deployment: ApiObject): Promise<void> {
     const before: number = set.spec.replicas ?? 0;
     if (before === replicas) return;
     const { name, namespace = '' } = set.metadata;
-    const metadata = { annotations: replicasAnnotations(deployment) };
+    const metadata = { annotations: sizeAnnotations(deployment) };
     await client.mergePatch(REPLICA_SETS, { name, namespace }, { metadata, spec: { replicas } });
     const direction = replicas > before ? 'up' : 'down';
     events.normal(
@@ -81,7 +93,7 @@ function replicaSet(deployment: ApiObject, hash: string, revision: number): ApiO
       labels: template.metadata.labels,
       annotations: {
         ...inherited(deployment),
-        ...replicasAnnotations(deployment),
+        ...sizeAnnotations(deployment),
         [REVISION]: String(revision),
       },
       ownerReferences: controlledBy(deployment),
@@ -110,17 +122,6 @@ const ownAnnotations: ReadonlySet<string> = new Set([
 function inherited({ metadata }: ApiObject): Record<string, string> {
   const entries = Object.entries(metadata.annotations ?? {});
   return Object.fromEntries(entries.filter(([key]) => !ownAnnotations.has(key)));
-}
-
-/** What a replica set belongs to: how many pods are wanted, and how many there may be meanwhile. */
-function replicasAnnotations({ spec }: ApiObject): Record<string, string> {
-  const wanted: number = spec.replicas ?? 1;
-  const isRolling = spec.strategy?.type !== 'Recreate';
-  const surge = isRolling ? rolloutBounds(spec.strategy?.rollingUpdate, wanted).maxSurge : 0;
-  return {
-    'deployment.kubernetes.io/desired-replicas': String(wanted),
-    'deployment.kubernetes.io/max-replicas': String(wanted + surge),
-  };
 }
 
 /** The current set follows the Deployment's annotations, such as the cause of the change. */

@@ -1,7 +1,9 @@
-import { randomBytes } from 'node:crypto';
 import type { ApiObject, ClusterClient, ResourceKey } from '../cluster-client.ts';
 
 const EVENTS: ResourceKey = { group: '', version: 'v1', plural: 'events' };
+
+const MOST_SIMILAR = 10;
+const SIMILAR_FOR_MS = 600_000;
 
 /** The object that an event is about. */
 export type EventSubject = Pick<ApiObject, 'apiVersion' | 'kind'> & {
@@ -14,6 +16,7 @@ export class EventRecorder {
   readonly #component: string;
   readonly #host: string | null;
   readonly #known = new Map<string, { name: string; count: number }>();
+  readonly #similar = new Map<string, { messages: Set<string>; lastAtMs: number }>();
   #pending: Promise<void> = Promise.resolve();
 
   /** `host` is the node of a kubelet; null for a controller. */
@@ -41,19 +44,36 @@ export class EventRecorder {
     this.#pending = this.#pending.then(() => this.#store(event).catch(() => undefined));
   }
 
+  /** The tenth message about the same within ten minutes, and all later ones, share one event (client-go `EventAggregator`). */
+  #combine({ subject, reason, message, type, fieldPath }: Recorded): {
+    key: string;
+    message: string;
+  } {
+    const similar = [subject.metadata.uid, type, reason, fieldPath].join('\0');
+    const before = this.#similar.get(similar);
+    const isRecent = before !== undefined && Date.now() - before.lastAtMs < SIMILAR_FOR_MS;
+    const messages = isRecent ? before.messages : new Set<string>();
+    this.#similar.set(similar, { messages, lastAtMs: Date.now() });
+    if (messages.has(message) || messages.size < MOST_SIMILAR - 1) {
+      messages.add(message);
+      return { key: `${similar}\0${message}`, message };
+    }
+    return { key: similar, message: `(combined from similar events): ${message}` };
+  }
+
   async #store(event: Recorded): Promise<void> {
-    const { subject, reason, message, type, fieldPath } = event;
+    const { subject, reason, type, fieldPath } = event;
     const namespace = subject.metadata.namespace ?? 'default';
-    const key = [subject.metadata.uid, type, reason, message, fieldPath].join('\0');
+    const { key, message } = this.#combine(event);
     const now = new Date().toISOString().replace(/\.\d+Z$/, 'Z');
     const known = this.#known.get(key);
     if (known !== undefined) {
       known.count++;
-      const patch = { count: known.count, lastTimestamp: now };
+      const patch = { count: known.count, lastTimestamp: now, message };
       await this.#client.mergePatch(EVENTS, { name: known.name, namespace }, patch);
       return;
     }
-    const name = `${subject.metadata.name}.${randomBytes(8).toString('hex')}`;
+    const name = `${subject.metadata.name}.${nameTime()}`;
     this.#known.set(key, { name, count: 1 });
     await this.#client.create(EVENTS, {
       apiVersion: 'v1',
@@ -80,6 +100,15 @@ export class EventRecorder {
       reportingInstance: this.#host ?? '',
     });
   }
+}
+
+let lastTime = 0n;
+
+/** Nanoseconds since 1970 in hexadecimal, never the same twice: events of an object are listed as they happened. */
+function nameTime(): string {
+  const now = BigInt(Date.now()) * 1_000_000n;
+  lastTime = now > lastTime ? now : lastTime + 1n;
+  return lastTime.toString(16);
 }
 
 interface Recorded {
