@@ -45,7 +45,7 @@ function verdictOf(
 ): AttachmentVerdict | null {
   const { targetRef, targetRefs = [] } = policy.spec ?? {};
   const targets = targetRef === undefined ? targetRefs : [targetRef, ...targetRefs];
-  if (targets.some(({ kind }) => TARGETS[kind] === undefined)) return null;
+  if (targets.some(({ kind }) => !Object.hasOwn(TARGETS, kind))) return null;
   const namespace = namespaceOf(policy);
   const results = targets.map((target) => ({
     target,

@@ -24,15 +24,15 @@ export interface RetryPolicy {
 }
 
 const DEFAULT_BASE_MS = 25;
-const GRPC_STATUS: Readonly<Record<string, string>> = {
-  cancelled: '1',
-  'deadline-exceeded': '4',
-  'resource-exhausted': '8',
-  internal: '13',
-  unavailable: '14',
-};
+const GRPC_STATUS: ReadonlyMap<string, string> = new Map([
+  ['cancelled', '1'],
+  ['deadline-exceeded', '4'],
+  ['resource-exhausted', '8'],
+  ['internal', '13'],
+  ['unavailable', '14'],
+]);
 const KNOWN = new Set([
-  ...Object.keys(GRPC_STATUS),
+  ...GRPC_STATUS.keys(),
   ...['5xx', 'gateway-error', 'reset', 'reset-before-request', 'connect-failure', 'refused-stream'],
   ...['retriable-4xx', 'retriable-status-codes', 'retriable-headers', 'envoy-ratelimited'],
   'http3-post-connect-failure',
@@ -51,7 +51,7 @@ export function compileRetryPolicy(
   }
   const codes = on.has('retriable-status-codes') ? new Set(policy.retriableStatusCodes) : new Set();
   const grpc = new Set(
-    [...on].map((token) => GRPC_STATUS[token]).filter((code) => code !== undefined),
+    [...on].map((token) => GRPC_STATUS.get(token)).filter((code) => code !== undefined),
   );
   const baseBackOffMs = durationMs(policy.retryBackOff?.baseInterval) ?? DEFAULT_BASE_MS;
   const hasPredicate = policy.retryHostPredicate.length > 0;

@@ -40,18 +40,18 @@ function joinMembers(workload: Workload): string {
     .join(',');
 }
 
-const FIELDS: Readonly<Record<string, keyof Baggage>> = {
-  'k8s.cluster.name': 'clusterId',
-  'k8s.namespace.name': 'namespace',
-  'k8s.deployment.name': 'workloadName',
-  'k8s.cronjob.name': 'workloadName',
-  'k8s.pod.name': 'workloadName',
-  'k8s.job.name': 'workloadName',
-  'service.name': 'serviceName',
-  'service.version': 'revision',
-  'cloud.region': 'region',
-  'cloud.availability_zone': 'zone',
-};
+const FIELDS: ReadonlyMap<string, keyof Baggage> = new Map([
+  ['k8s.cluster.name', 'clusterId'],
+  ['k8s.namespace.name', 'namespace'],
+  ['k8s.deployment.name', 'workloadName'],
+  ['k8s.cronjob.name', 'workloadName'],
+  ['k8s.pod.name', 'workloadName'],
+  ['k8s.job.name', 'workloadName'],
+  ['service.name', 'serviceName'],
+  ['service.version', 'revision'],
+  ['cloud.region', 'region'],
+  ['cloud.availability_zone', 'zone'],
+]);
 
 /** Later members win; an empty value counts as unset. */
 export function decodeBaggage(header: string): Baggage {
@@ -70,7 +70,7 @@ export function decodeBaggage(header: string): Baggage {
     if (separator < 0) continue;
     const key = member.slice(0, separator);
     const value = member.slice(separator + 1) || null;
-    const field = FIELDS[key];
+    const field = FIELDS.get(key);
     if (field === undefined) continue;
     baggage[field] = value;
     if (field === 'workloadName') baggage.workloadType = key.split('.')[1] ?? null;

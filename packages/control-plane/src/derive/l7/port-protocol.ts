@@ -11,12 +11,13 @@ export interface L7Port {
 }
 
 /** Names that ztunnel does not tell apart, but an HTTP proxy must: all but gRPC-Web are opaque bytes. */
-const OPAQUE: Readonly<Record<string, L7Protocol>> = {
-  'grpc-web': 'http1',
-  mysql: 'tcp',
-  mongo: 'tcp',
-  redis: 'tcp',
-};
+const OPAQUE: ReadonlyMap<string, L7Protocol> = new Map([
+  ['grpc-web', 'http1'],
+  ['http_proxy', 'http1'],
+  ['mysql', 'tcp'],
+  ['mongo', 'tcp'],
+  ['redis', 'tcp'],
+]);
 
 /** The TCP ports of a Service, in its order; UDP and SCTP never reach a waypoint. */
 export function l7Ports(service: Service): L7Port[] {
@@ -43,7 +44,7 @@ function protocolOf(port: KubernetesServicePort): L7Protocol {
 function opaqueProtocol({ appProtocol, name = '' }: KubernetesServicePort): L7Protocol {
   const text = (appProtocol ?? name).toLowerCase();
   const word = text.startsWith('grpc-web') ? 'grpc-web' : (text.split('-', 1)[0] ?? '');
-  return OPAQUE[appProtocol === undefined ? word : text] ?? 'unknown';
+  return OPAQUE.get(word) ?? 'unknown';
 }
 
 /** Whether HTTP is served on the port, and whether bytes are passed through. */

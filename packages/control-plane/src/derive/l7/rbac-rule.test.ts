@@ -26,6 +26,7 @@ test('on a TCP chain an ALLOW rule on HTTP never holds, and a DENY rule holds wi
 
 test.for<{ what: string; rule: AuthorizationRule }>([
   { what: 'an unknown key', rule: { when: [{ key: 'no.such.key', values: ['x'] }] } },
+  { what: 'a key that objects know', rule: { when: [{ key: 'constructor', values: ['x'] }] } },
   { what: 'a bad template', rule: { to: [{ operation: { paths: ['/a', '/{**}/{*}'] } }] } },
 ])('$what makes an ALLOW rule useless, and a DENY rule wider', ({ rule }) => {
   expect(convert(rule, 'http', 'ALLOW')).toBeNull();

@@ -145,30 +145,30 @@ interface ConvertedCondition {
   readonly principals?: PrincipalInit[];
 }
 
-const DESTINATION_KEYS: Readonly<Record<string, (value: string) => PermissionInit>> = {
-  'destination.ip': destinationAddress,
-  'destination.port': port,
-  'connection.sni': serverName,
-};
+const DESTINATION_KEYS: ReadonlyMap<string, (value: string) => PermissionInit> = new Map([
+  ['destination.ip', destinationAddress],
+  ['destination.port', port],
+  ['connection.sni', serverName],
+]);
 
-const SOURCE_KEYS: Readonly<Record<string, (value: string) => PrincipalInit>> = {
-  'source.ip': sourceAddress('directRemoteIp'),
-  'remote.ip': sourceAddress('remoteIp'),
-  'source.namespace': namespace,
-  'source.principal': principal,
-};
+const SOURCE_KEYS: ReadonlyMap<string, (value: string) => PrincipalInit> = new Map([
+  ['source.ip', sourceAddress('directRemoteIp')],
+  ['remote.ip', sourceAddress('remoteIp')],
+  ['source.namespace', namespace],
+  ['source.principal', principal],
+]);
 
 function convertCondition(
   { key, values, notValues }: Condition,
   context: RuleContext,
   unchecked: Unchecked,
 ): ConvertedCondition {
-  const onDestination = DESTINATION_KEYS[key];
+  const onDestination = DESTINATION_KEYS.get(key);
   if (onDestination !== undefined) {
     return { permissions: permissions(values, notValues, onDestination) };
   }
   const onConnection =
-    key === 'source.serviceAccount' ? serviceAccount(context.namespace) : SOURCE_KEYS[key];
+    key === 'source.serviceAccount' ? serviceAccount(context.namespace) : SOURCE_KEYS.get(key);
   if (onConnection !== undefined)
     return { principals: principals(values, notValues, onConnection) };
   const onRequest = requestAttribute(key);
