@@ -65,7 +65,15 @@ const roles: Readonly<Record<string, readonly Record<string, readonly string[]>[
     { apiGroups: ['authorization.k8s.io'], resources: ['subjectaccessreviews'], verbs: ['create'] },
   ],
   'system:service-account-issuer-discovery': [
-    { nonResourceURLs: ['/.well-known/openid-configuration', '/openid/v1/jwks'], verbs: ['get'] },
+    {
+      nonResourceURLs: [
+        '/.well-known/openid-configuration',
+        '/.well-known/openid-configuration/',
+        '/openid/v1/jwks',
+        '/openid/v1/jwks/',
+      ],
+      verbs: ['get'],
+    },
   ],
 };
 
@@ -104,6 +112,20 @@ async function ensureRoles(client: ClusterClient): Promise<void> {
   }
 }
 
+const priorityClasses = { group: 'scheduling.k8s.io', version: 'v1', plural: 'priorityclasses' };
+
+/** Values and descriptions of the two classes that every cluster has. */
+const systemPriorities: Readonly<Record<string, readonly [value: number, description: string]>> = {
+  'system-cluster-critical': [
+    2_000_000_000,
+    'Used for system critical pods that must run in the cluster, but can be moved to another node if necessary.',
+  ],
+  'system-node-critical': [
+    2_000_001_000,
+    'Used for system critical pods that must not be moved from their current node.',
+  ],
+};
+
 /** Creates what is missing, and renews the CRDs, which may have changed with the program. */
 export async function bootstrapCluster(client: ClusterClient, port: number): Promise<void> {
   for (const name of ['default', 'kube-system', 'kube-public', 'kube-node-lease']) {
@@ -123,6 +145,16 @@ export async function bootstrapCluster(client: ClusterClient, port: number): Pro
     },
   });
   await ensureRoles(client);
+  for (const [name, [value, description]] of Object.entries(systemPriorities)) {
+    await ensure(client, priorityClasses, {
+      apiVersion: 'scheduling.k8s.io/v1',
+      kind: 'PriorityClass',
+      metadata: { name },
+      value,
+      description,
+      preemptionPolicy: 'PreemptLowerPriority',
+    });
+  }
   for (const resource of [...gatewayApiResources, ...istioResources]) {
     const definition = customResourceDefinitionOf(resource) as ApiObject;
     const existing = await client.get(definitions, definition.metadata.name);

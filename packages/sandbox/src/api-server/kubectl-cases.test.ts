@@ -82,6 +82,11 @@ describe.skipIf(kubectl === null)('kubectl prints', () => {
       'spec.template.spec.containers[0].resources.requests: Invalid value: "1": must be less than or equal to cpu limit of 200m',
     ],
     [
+      'an object that has a version before it exists',
+      `create --raw /api/v1/namespaces/default/configmaps -f - <<< '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"c","resourceVersion":"5"}}'`,
+      'Error from server: resourceVersion should not be set on objects to be created',
+    ],
+    [
       'a secret without its keys',
       `apply -f - <<< '{"apiVersion":"v1","kind":"Secret","metadata":{"name":"s"},"type":"kubernetes.io/tls"}'`,
       'data[tls.crt]: Required value',
@@ -133,6 +138,21 @@ spec:
     ['get ingress shop', /^shop nginx shop.example 80 \d+s$/m],
     ['get deploy web --subresource=scale', /^web 2 2 \d+s$/m],
     ['get endpoints np', /^np <none> \d+s$/m],
+    ['get endpoints np', /Warning: v1 Endpoints is deprecated in v1.33\+/],
+    ['get priorityclasses', /^system-node-critical 2000001000 false \d+s PreemptLowerPriority$/m],
+    ['get --raw /readyz?verbose', /^\[\+\]ping ok\n(.*ok\n)*readyz check passed$/],
+    ['get --raw /livez/ping', /^ok$/],
+    ['get --raw /metrics', /^apiserver_storage_objects\{resource="deployments.apps"\} 1$/m],
+    ['get --raw /.well-known/openid-configuration', /"jwks_uri":"https:\/\/127/],
+    ['get --raw /', /"\/apis\/apps\/v1"/],
+    ['auth can-i --list', /selfsubjectreviews.authentication.k8s.io/],
+    ["get pods -l 'app in (web'", /unable to parse requirement: found '', expected: ',' or '\)'/],
+    ['get pods -l =x', /: found '=', expected: !, identifier, or 'end of string'/],
+    ["get pods -l 'app in (web,db),!job-name' -o name", /^pod\/web-\S+\npod\/web-\S+$/],
+    [
+      'create token default --bound-object-kind=Pod --bound-object-name=nope',
+      /^error: failed to create token: pods "nope" not found$/,
+    ],
     ['get replicasets -o yaml', /deployment.kubernetes.io\/max-replicas: "3"$/m],
     ['get job once --show-labels', /job-name=once$/m],
   ] as const)('%s', async ([command, row]) => {

@@ -3,6 +3,7 @@
  * default, managed fields, admission (mutating), allocation, validation, admission (validating), store.
  */
 import { randomBytes, randomUUID } from 'node:crypto';
+import { ApiStatusError } from '../api-status-error.ts';
 import type { ApiObject } from '../cluster-client.ts';
 import { countsGenerations, kindAdmission } from './built-in/kinds.ts';
 import { metadataCauses } from './built-in/names.ts';
@@ -294,6 +295,10 @@ function newMetadata(resource: ServedResource, object: JsonObject, namespace: st
   else delete metadata.namespace;
   if ((stringOr(metadata.name) ?? '') === '' && stringOr(metadata.generateName) !== undefined) {
     metadata.name = generatedName(String(metadata.generateName));
+  }
+  if (Number(metadata.resourceVersion ?? 0) !== 0) {
+    const why = 'resourceVersion should not be set on objects to be created';
+    throw new ApiStatusError(500, '', why, null);
   }
   for (const field of [
     'resourceVersion',

@@ -1,73 +1,15 @@
 /** Label and field selectors, as on the wire (apimachinery `labels.Parse`, `fields.ParseSelector`). */
 import type { ApiObject } from '../cluster-client.ts';
 import { isObject, listOr, objectOr, stringOr, valueAt } from './json.ts';
+import { type LabelTest, parseLabelTests, valueTest } from './label-selectors.ts';
 import { badRequest } from './status.ts';
 
 /** Whether an object is selected. */
 export type Predicate = (object: ApiObject) => boolean;
 
-type LabelTest = (labels: Readonly<Record<string, unknown>>) => boolean;
-
-const everything: Predicate = () => true;
-
-/** Splits at commas that are outside parentheses. */
-function splitTerms(selector: string): string[] {
-  const terms: string[] = [];
-  let depth = 0;
-  let start = 0;
-  for (let index = 0; index < selector.length; index++) {
-    const character = selector[index];
-    if (character === '(') depth++;
-    if (character === ')') depth--;
-    if (character !== ',' || depth > 0) continue;
-    terms.push(selector.slice(start, index));
-    start = index + 1;
-  }
-  terms.push(selector.slice(start));
-  return terms.map((term) => term.trim()).filter((term) => term !== '');
-}
-
-const setTerm = /^(\S+)\s+(in|notin)\s+\(([^()]*)\)$/;
-const equalityTerm = /^([^\s=!<>]+)\s*(==|=|!=|>|<)\s*([^\s=!<>]*)$/;
-const existsTerm = /^(!?)\s*([^\s=!<>(),]+)$/;
-
-function valueTest(key: string, operator: string, values: readonly string[]): LabelTest {
-  switch (operator) {
-    case 'in':
-    case '=':
-    case '==':
-      return (labels) => values.includes(stringOr(labels[key]) ?? '\0');
-    case 'notin':
-    case '!=':
-      return (labels) => !values.includes(stringOr(labels[key]) ?? '\0');
-    case '>':
-      return (labels) => Number(labels[key]) > Number(values[0]);
-    default:
-      return (labels) => Number(labels[key]) < Number(values[0]);
-  }
-}
-
-function labelTerm(term: string): LabelTest {
-  const set = setTerm.exec(term);
-  if (set !== null) {
-    const values = (set[3] ?? '').split(',').map((value) => value.trim());
-    return valueTest(set[1] ?? '', set[2] ?? 'in', values);
-  }
-  const equality = equalityTerm.exec(term);
-  if (equality !== null)
-    return valueTest(equality[1] ?? '', equality[2] ?? '=', [equality[3] ?? '']);
-  const exists = existsTerm.exec(term);
-  if (exists === null) {
-    throw badRequest(`unable to parse requirement: invalid label selector term "${term}"`);
-  }
-  const key = exists[2] ?? '';
-  return exists[1] === '!' ? (labels) => !(key in labels) : (labels) => key in labels;
-}
-
 /** Throws 400 if the selector does not parse. Empty or absent selects everything. */
 export function parseLabelSelector(selector: string | undefined): Predicate {
-  const tests = splitTerms(selector ?? '').map(labelTerm);
-  if (tests.length === 0) return everything;
+  const tests = parseLabelTests(selector ?? '');
   return (object) => {
     const labels = object.metadata.labels ?? {};
     return tests.every((test) => test(labels));
@@ -154,8 +96,8 @@ export function parseFieldSelector(
   collection: string,
   selectable: readonly string[] = [],
 ): Predicate {
-  const terms = splitTerms(selector ?? '');
-  if (terms.length === 0) return everything;
+  const terms = (selector ?? '').split(',').filter((term) => term !== '');
+  if (terms.length === 0) return () => true;
   const known = [
     'metadata.name',
     'metadata.namespace',

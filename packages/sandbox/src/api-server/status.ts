@@ -154,7 +154,7 @@ export function statusObject(error: ApiStatusError): JsonObject {
     metadata: {},
     status: 'Failure',
     message: error.message,
-    reason: error.reason,
+    ...(error.reason === '' ? {} : { reason: error.reason }),
     ...(error.details === null ? {} : { details: error.details }),
     code: error.code,
   };

@@ -117,15 +117,18 @@ function agentName(request: IncomingMessage): string {
   return (request.headers['user-agent'] ?? 'unknown').split('/')[0] ?? 'unknown';
 }
 
-/** How this request writes. Warnings become `Warning` headers of the answer (RFC 7234 5.5, code 299). */
+/** A `Warning` header, which kubectl prints (RFC 7234 5.5, code 299). */
+export function warn(response: ServerResponse, message: string): void {
+  response.appendHeader('Warning', `299 - ${JSON.stringify(message)}`);
+}
+
+/** How this request writes. Warnings become `Warning` headers of the answer. */
 export function writeRequestOf({ request, response, info, user }: Exchange): WriteRequest {
   return {
     user,
     manager: info.query.get('fieldManager') ?? agentName(request),
     fieldValidation: fieldValidation(info.query),
     dryRun: info.query.getAll('dryRun').includes('All'),
-    warn: (message) => {
-      response.appendHeader('Warning', `299 - ${JSON.stringify(message)}`);
-    },
+    warn: (message) => warn(response, message),
   };
 }

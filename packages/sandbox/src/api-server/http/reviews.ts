@@ -3,7 +3,8 @@ import { type JsonObject, listOr, objectOr, stringOr, timestampOf } from '../jso
 import type { ServedResource } from '../resource-registry.ts';
 import type { AccessAttributes, Authorizer } from '../security/authorization.ts';
 import { ISSUER, type Tokens } from '../security/tokens.ts';
-import { badRequest } from '../status.ts';
+import { badRequest, conflict, type NamedKind, notFound } from '../status.ts';
+import type { Storage } from '../storage.ts';
 import type { UserInfo } from '../write-request.ts';
 import { type Exchange, objectBody, sendJson } from './exchange.ts';
 import type { ResourcePath } from './request-info.ts';
@@ -13,6 +14,7 @@ import { reviewBody } from './write-handlers.ts';
 export interface ReviewDependencies {
   readonly tokens: Tokens;
   readonly authorizer: Authorizer;
+  readonly storage: Storage;
 }
 
 function attributesOf(spec: JsonObject): AccessAttributes {
@@ -61,9 +63,10 @@ const answers: Readonly<Record<string, Answer>> = {
   SelfSubjectRulesReview: (review, { user }, { authorizer }) => {
     const namespace = stringOr(objectOr(review.spec).namespace) ?? '';
     const all = { verbs: ['*'], apiGroups: ['*'], resources: ['*'] };
+    const granted = [...authorizer.rulesOf(user, namespace)].map(([, rule]) => rule);
     const rules = user.groups.includes('system:masters')
-      ? [all, { verbs: ['*'], nonResourceURLs: ['*'] }]
-      : [...authorizer.rulesOf(user, namespace)].map(([, rule]) => rule);
+      ? [all, { verbs: ['*'], nonResourceURLs: ['*'] }, ...granted]
+      : granted;
     return {
       resourceRules: rules.filter((rule) => 'resources' in rule),
       nonResourceRules: rules.filter((rule) => 'nonResourceURLs' in rule),
@@ -93,16 +96,40 @@ export async function handleReview(
   sendJson(exchange.response, 201, { ...review, status });
 }
 
+/** What a token may be bound to. */
+const bindable: Readonly<Record<string, NamedKind>> = {
+  Pod: { group: '', plural: 'pods', kind: 'Pod' },
+  Secret: { group: '', plural: 'secrets', kind: 'Secret' },
+  Node: { group: '', plural: 'nodes', kind: 'Node' },
+};
+
+/** Throws 404 for an object that is not there, 409 for one that was replaced by another of its name. */
+function checkBound(storage: Storage, namespace: string, bound: JsonObject): void {
+  const kind = bindable[stringOr(bound.kind) ?? ''];
+  if (kind === undefined) return;
+  const name = stringOr(bound.name) ?? '';
+  const scope = kind.plural === 'nodes' ? '' : namespace;
+  const object = storage.get(`/${kind.plural}`, scope, name);
+  if (object === null) throw notFound(kind, name);
+  const { uid = '' } = object.metadata;
+  const asked = stringOr(bound.uid) ?? '';
+  if (asked !== '' && asked !== uid) {
+    const why = `the UID in the bound object reference (${asked}) does not match the UID in record. The object might have been deleted and then recreated`;
+    throw conflict(kind, name, why);
+  }
+}
+
 /** `POST serviceaccounts/NAME/token` (TokenRequest). */
 export async function handleTokenRequest(
   exchange: Exchange,
-  { tokens }: ReviewDependencies,
+  { tokens, storage }: ReviewDependencies,
   path: ResourcePath,
 ): Promise<void> {
   const body = await objectBody(exchange);
   const spec = objectOr(body.spec);
   const bound = objectOr(spec.boundObjectRef);
   const seconds = spec.expirationSeconds;
+  checkBound(storage, path.namespace, bound);
   if (typeof seconds === 'number' && seconds < 600) {
     throw badRequest(
       'spec.expirationSeconds: Invalid value: may not specify a duration less than 10 minutes',

@@ -1,5 +1,4 @@
 /** From an authenticated request to the handler of its resource and verb. */
-import type { ServerResponse } from 'node:http';
 import { ApiStatusError } from '../../api-status-error.ts';
 import type { PodAccess } from '../../cluster-client.ts';
 import type { ResourceRegistry, ServedResource } from '../resource-registry.ts';
@@ -8,7 +7,7 @@ import { methodNotAllowed, noSuchResource } from '../status.ts';
 import { handleLogs } from '../streams/logs.ts';
 import type { UserInfo } from '../write-request.ts';
 import { aggregatedDiscovery, aggregatedVersion, discoveryDocument } from './discovery.ts';
-import { type Exchange, sendJson } from './exchange.ts';
+import { type Exchange, sendJson, warn } from './exchange.ts';
 import type { OpenApiDocuments } from './openapi.ts';
 import { OPENAPI_V2_ACCEPT, OPENAPI_V2_TYPE, openApiV2Document } from './openapi-v2.ts';
 import {
@@ -20,6 +19,13 @@ import {
 } from './read-handlers.ts';
 import type { RequestInfo, ResourcePath } from './request-info.ts';
 import { handleReview, handleTokenRequest, type ReviewDependencies } from './reviews.ts';
+import {
+  sendHealth,
+  sendMetrics,
+  sendPaths,
+  sendText,
+  sendTokenIssuer,
+} from './server-documents.ts';
 import {
   handleBinding,
   handleCreate,
@@ -100,6 +106,12 @@ function served(resource: ServedResource, subresource: string): boolean {
   return subresource === 'finalize' && resource.collection === '/namespaces';
 }
 
+/** Kinds that say so when they are used. */
+const deprecated: Readonly<Record<string, string>> = {
+  '/endpoints': 'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice',
+  '/componentstatuses': 'v1 ComponentStatus is deprecated in v1.19+',
+};
+
 async function handleResource(
   exchange: Exchange,
   dependencies: RouterDependencies,
@@ -108,6 +120,8 @@ async function handleResource(
   const resource = dependencies.registry.find(path.group, path.version, path.plural);
   if (resource === null) throw noSuchResource();
   const { verb } = exchange.info;
+  const warning = deprecated[resource.collection];
+  if (warning !== undefined) warn(exchange.response, warning);
   const special = subresourceHandlers[`${resource.collection}/${path.subresource} ${verb}`];
   if (resource.review && special === undefined) {
     if (verb !== 'create')
@@ -118,11 +132,6 @@ async function handleResource(
   const handler = special ?? (served(resource, path.subresource) ? verbHandlers[verb] : undefined);
   if (handler === undefined) throw noSuchResource();
   await handler(exchange, dependencies, resource, path);
-}
-
-function sendText(response: ServerResponse, type: string, text: string | Buffer): void {
-  response.writeHead(200, { 'Content-Type': type, 'Content-Length': Buffer.byteLength(text) });
-  response.end(text);
 }
 
 type Document = (exchange: Exchange, dependencies: RouterDependencies) => void | Promise<void>;
@@ -143,15 +152,13 @@ const discovery =
     );
   };
 
-const healthy: Document = ({ response }) => sendText(response, 'text/plain; charset=utf-8', 'ok');
-
 const documents: Readonly<Record<string, Document>> = {
   '/api': discovery(true),
   '/apis': discovery(false),
   '/version': ({ response }) => sendJson(response, 200, version),
-  '/healthz': healthy,
-  '/livez': healthy,
-  '/readyz': healthy,
+  '/': sendPaths,
+  '/metrics': sendMetrics,
+  '/.well-known/openid-configuration': sendTokenIssuer,
   '/openapi/v3': ({ response }, { openApi }) => sendJson(response, 200, openApi.index()),
   '/openapi/v2': ({ request, response }, { registry }) => {
     if (!(request.headers.accept ?? '').includes(OPENAPI_V2_ACCEPT)) {
@@ -175,6 +182,7 @@ async function handleDocument(exchange: Exchange, dependencies: RouterDependenci
     await document(exchange, dependencies);
     return;
   }
+  if (sendHealth(exchange)) return;
   if (path.startsWith('/openapi/v3/')) {
     const text = dependencies.openApi.document(path.slice('/openapi/v3/'.length));
     if (text !== undefined) {
