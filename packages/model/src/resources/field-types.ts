@@ -27,6 +27,11 @@ export const stringMap = z.record(z.string(), z.string());
 /** A port number from 1 to 65535. */
 export const portNumber = z.int32().min(1).max(65535);
 
+/** CEL rules (`x-kubernetes-validations`), each with what is said when it does not hold. */
+export function rules(...rows: readonly (readonly [message: string, rule: string])[]) {
+  return { 'x-kubernetes-validations': rows.map(([message, rule]) => ({ message, rule })) };
+}
+
 /** A list whose items are identified by `keys`: patches and server-side apply merge item by item. */
 export function keyedList<Item extends z.ZodType>(
   item: Item,

@@ -87,6 +87,36 @@ describe.skipIf(kubectl === null)('kubectl prints', () => {
       'Error from server: resourceVersion should not be set on objects to be created',
     ],
     [
+      'a route that waits longer for one attempt than for all',
+      `apply -f - <<< '{"apiVersion":"gateway.networking.k8s.io/v1","kind":"HTTPRoute","metadata":{"name":"r"},"spec":{"rules":[{"timeouts":{"request":"1s","backendRequest":"2s"}}]}}'`,
+      'spec.rules[0].timeouts: Invalid value: "object": backendRequest timeout cannot be longer than request timeout',
+    ],
+    [
+      'a filter of one type with the settings of another',
+      `apply -f - <<< '{"apiVersion":"gateway.networking.k8s.io/v1","kind":"HTTPRoute","metadata":{"name":"r"},"spec":{"rules":[{"filters":[{"type":"RequestRedirect","urlRewrite":{"hostname":"a.b"}}]}]}}'`,
+      'filter.requestRedirect must be specified for RequestRedirect filter.type',
+    ],
+    [
+      'a Service as backend without its port',
+      `apply -f - <<< '{"apiVersion":"gateway.networking.k8s.io/v1","kind":"HTTPRoute","metadata":{"name":"r"},"spec":{"rules":[{"backendRefs":[{"name":"web"}]}]}}'`,
+      'spec.rules[0].backendRefs[0]: Invalid value: "object": Must have port for Service reference',
+    ],
+    [
+      'listeners that cannot be told apart',
+      `apply -f - <<< '{"apiVersion":"gateway.networking.k8s.io/v1","kind":"Gateway","metadata":{"name":"g"},"spec":{"gatewayClassName":"istio","listeners":[{"name":"a","port":80,"protocol":"HTTP"},{"name":"b","port":80,"protocol":"HTTP"}]}}'`,
+      'spec.listeners: Invalid value: "array": Combination of port, protocol and hostname must be unique for each listener',
+    ],
+    [
+      'mutual TLS of ports without a selector',
+      `apply -f - <<< '{"apiVersion":"security.istio.io/v1","kind":"PeerAuthentication","metadata":{"name":"p"},"spec":{"portLevelMtls":{"80":{"mode":"DISABLE"}}}}'`,
+      'spec: Invalid value: "object": portLevelMtls requires selector',
+    ],
+    [
+      'a policy with a selector and targets',
+      `apply -f - <<< '{"apiVersion":"security.istio.io/v1","kind":"AuthorizationPolicy","metadata":{"name":"a"},"spec":{"selector":{},"targetRefs":[{"kind":"Service","name":"web"}]}}'`,
+      'spec: Invalid value: "object": only one of targetRefs or selector can be set',
+    ],
+    [
       'a secret without its keys',
       `apply -f - <<< '{"apiVersion":"v1","kind":"Secret","metadata":{"name":"s"},"type":"kubernetes.io/tls"}'`,
       'data[tls.crt]: Required value',

@@ -5,6 +5,7 @@ import {
   labelSelector,
   objectOf,
   portNumber,
+  rules,
   stringMap,
 } from '../field-types.ts';
 import { condition } from '../meta.ts';
@@ -57,6 +58,12 @@ const listener = z.object({
       certificateRefs: z.array(secretReference).max(64).optional(),
       options: stringMap.optional(),
     })
+    .meta(
+      rules([
+        'certificateRefs or options must be specified when mode is Terminate',
+        "self.mode == 'Terminate' ? (has(self.certificateRefs) && size(self.certificateRefs) > 0) || (has(self.options) && size(self.options) > 0) : true",
+      ]),
+    )
     .optional(),
   allowedRoutes: z
     .object({
@@ -72,6 +79,29 @@ const listener = z.object({
     .default({ namespaces: { from: 'Same' } })
     .optional(),
 });
+
+const listenerRules = rules(
+  [
+    "tls must not be specified for protocols ['HTTP', 'TCP', 'UDP']",
+    "self.all(l, l.protocol in ['HTTP', 'TCP', 'UDP'] ? !has(l.tls) : true)",
+  ],
+  [
+    'tls mode must be Terminate for protocol HTTPS',
+    "self.all(l, (l.protocol == 'HTTPS' && has(l.tls)) ? (l.tls.mode == '' || l.tls.mode == 'Terminate') : true)",
+  ],
+  [
+    "hostname must not be specified for protocols ['TCP', 'UDP']",
+    "self.all(l, l.protocol in ['TCP', 'UDP'] ? (!has(l.hostname) || l.hostname == '') : true)",
+  ],
+  [
+    'Listener name must be unique within the Gateway',
+    'self.all(l1, self.exists_one(l2, l1.name == l2.name))',
+  ],
+  [
+    'Combination of port, protocol and hostname must be unique for each listener',
+    'self.all(l1, self.exists_one(l2, l1.port == l2.port && l1.protocol == l2.protocol && (has(l1.hostname) && has(l2.hostname) ? l1.hostname == l2.hostname : !has(l1.hostname) && !has(l2.hostname))))',
+  ],
+);
 
 const address = z.object({
   type: z.string().min(1).max(253).default('IPAddress').optional(),
@@ -119,7 +149,7 @@ export const gateway = defineResource({
   schema: objectOf({
     spec: z.object({
       gatewayClassName: objectName.describe('Name of the GatewayClass that this Gateway uses.'),
-      listeners: keyedList(listener, 'name').min(1).max(64),
+      listeners: keyedList(listener, 'name').min(1).max(64).meta(listenerRules),
       addresses: z.array(address).max(16).optional(),
       infrastructure: z
         .object({
@@ -161,7 +191,11 @@ export const gatewayClass = defineResource({
   ],
   schema: objectOf({
     spec: z.object({
-      controllerName: z.string().min(1).max(253),
+      controllerName: z
+        .string()
+        .min(1)
+        .max(253)
+        .meta(rules(['Value is immutable', 'self == oldSelf'])),
       parametersRef: z
         .object({ group, kind, name: objectName, namespace: namespaceName.optional() })
         .optional(),

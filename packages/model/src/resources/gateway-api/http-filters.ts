@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { keyedList, portNumber } from '../field-types.ts';
+import { keyedList, portNumber, rules } from '../field-types.ts';
 import { backendObjectReference, hostname, localObjectReference } from './references.ts';
 
 const header = z.object({ name: z.string().min(1).max(256), value: z.string().min(1).max(4096) });
@@ -11,11 +11,29 @@ export const headerModifier = z.object({
   remove: z.array(z.string()).max(16).meta({ 'x-kubernetes-list-type': 'set' }).optional(),
 });
 
-const pathModifier = z.object({
-  type: z.enum(['ReplaceFullPath', 'ReplacePrefixMatch']),
-  replaceFullPath: z.string().max(1024).optional(),
-  replacePrefixMatch: z.string().max(1024).optional(),
-});
+const pathModifier = z
+  .object({
+    type: z.enum(['ReplaceFullPath', 'ReplacePrefixMatch']),
+    replaceFullPath: z.string().max(1024).optional(),
+    replacePrefixMatch: z.string().max(1024).optional(),
+  })
+  .meta(
+    rules(
+      ...['replaceFullPath', 'replacePrefixMatch'].flatMap((field) => {
+        const type = field.replace('replace', 'Replace');
+        return [
+          [
+            `${field} must be specified when type is set to '${type}'`,
+            `self.type == '${type}' ? has(self.${field}) : true`,
+          ],
+          [
+            `type must be '${type}' when ${field} is set`,
+            `has(self.${field}) ? self.type == '${type}' : true`,
+          ],
+        ] as const;
+      }),
+    ),
+  );
 
 /** Sends a copy of the request elsewhere and ignores the response. */
 export const requestMirror = z.object({
@@ -38,52 +56,102 @@ const cors = z.object({
   maxAge: z.int32().min(1).default(5).optional().describe('Seconds.'),
 });
 
+/** The field that each type of filter has, and only that type. */
+const fieldsByType = {
+  RequestHeaderModifier: 'requestHeaderModifier',
+  ResponseHeaderModifier: 'responseHeaderModifier',
+  RequestMirror: 'requestMirror',
+  RequestRedirect: 'requestRedirect',
+  URLRewrite: 'urlRewrite',
+  CORS: 'cors',
+  ExternalAuth: 'externalAuth',
+  ExtensionRef: 'extensionRef',
+} as const;
+
 /** One step of what is done to a matched HTTP request or its response. */
-export const httpRouteFilter = z.object({
-  type: z.enum([
-    'RequestHeaderModifier',
-    'ResponseHeaderModifier',
-    'RequestMirror',
-    'RequestRedirect',
-    'URLRewrite',
-    'ExtensionRef',
-    'CORS',
-    'ExternalAuth',
-  ]),
-  requestHeaderModifier: headerModifier.optional(),
-  responseHeaderModifier: headerModifier.optional(),
-  requestMirror: requestMirror.optional(),
-  requestRedirect: z
-    .object({
-      scheme: z.enum(['http', 'https']).optional(),
-      hostname: hostname.optional(),
-      path: pathModifier.optional(),
-      port: portNumber.optional(),
-      statusCode: z
-        .union([z.literal(301), z.literal(302), z.literal(303), z.literal(307), z.literal(308)])
-        .default(302)
-        .optional(),
-    })
-    .optional(),
-  urlRewrite: z.object({ hostname: hostname.optional(), path: pathModifier.optional() }).optional(),
-  extensionRef: localObjectReference.optional(),
-  cors: cors.optional(),
-  externalAuth: z
-    .object({
-      protocol: z.enum(['HTTP', 'GRPC']),
-      backendRef: backendObjectReference,
-      grpc: z.object({ allowedHeaders: z.array(z.string()).optional() }).optional(),
-      http: z
-        .object({
-          path: z.string().optional(),
-          allowedHeaders: z.array(z.string()).optional(),
-          allowedResponseHeaders: z.array(z.string()).optional(),
-        })
-        .optional(),
-      forwardBody: z.object({ maxSize: z.int32().optional() }).optional(),
-    })
-    .optional(),
-});
+const httpRouteFilter = z
+  .object({
+    type: z.enum([
+      'RequestHeaderModifier',
+      'ResponseHeaderModifier',
+      'RequestMirror',
+      'RequestRedirect',
+      'URLRewrite',
+      'ExtensionRef',
+      'CORS',
+      'ExternalAuth',
+    ]),
+    requestHeaderModifier: headerModifier.optional(),
+    responseHeaderModifier: headerModifier.optional(),
+    requestMirror: requestMirror.optional(),
+    requestRedirect: z
+      .object({
+        scheme: z.enum(['http', 'https']).optional(),
+        hostname: hostname.optional(),
+        path: pathModifier.optional(),
+        port: portNumber.optional(),
+        statusCode: z
+          .union([z.literal(301), z.literal(302), z.literal(303), z.literal(307), z.literal(308)])
+          .default(302)
+          .optional(),
+      })
+      .optional(),
+    urlRewrite: z
+      .object({ hostname: hostname.optional(), path: pathModifier.optional() })
+      .optional(),
+    extensionRef: localObjectReference.optional(),
+    cors: cors.optional(),
+    externalAuth: z
+      .object({
+        protocol: z.enum(['HTTP', 'GRPC']),
+        backendRef: backendObjectReference,
+        grpc: z.object({ allowedHeaders: z.array(z.string()).optional() }).optional(),
+        http: z
+          .object({
+            path: z.string().optional(),
+            allowedHeaders: z.array(z.string()).optional(),
+            allowedResponseHeaders: z.array(z.string()).optional(),
+          })
+          .optional(),
+        forwardBody: z.object({ maxSize: z.int32().optional() }).optional(),
+      })
+      .optional(),
+  })
+  .meta(
+    rules(
+      ...Object.entries(fieldsByType).flatMap(
+        ([type, field]) =>
+          [
+            [
+              `filter.${field} must be nil if the filter.type is not ${type}`,
+              `!(has(self.${field}) && self.type != '${type}')`,
+            ],
+            [
+              `filter.${field} must be specified for ${type} filter.type`,
+              `!(!has(self.${field}) && self.type == '${type}')`,
+            ],
+          ] as const,
+      ),
+    ),
+  );
+
+/** What a list of filters may not hold. */
+const combinations = rules(
+  [
+    'May specify either httpRouteFilterRequestRedirect or httpRouteFilterRequestRewrite, but not both',
+    "!(self.exists(f, f.type == 'RequestRedirect') && self.exists(f, f.type == 'URLRewrite'))",
+  ],
+  ...['RequestHeaderModifier', 'ResponseHeaderModifier', 'RequestRedirect', 'URLRewrite'].map(
+    (type) =>
+      [
+        `${type} filter cannot be repeated`,
+        `self.filter(f, f.type == '${type}').size() <= 1`,
+      ] as const,
+  ),
+);
+
+/** The filters of a rule. */
+export const httpRouteFilters = z.array(httpRouteFilter).max(16).meta(combinations);
 
 /** The TypeScript type of `httpRouteFilter`. */
 export type HTTPRouteFilter = z.infer<typeof httpRouteFilter>;

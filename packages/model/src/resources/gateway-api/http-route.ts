@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { keyedList, objectOf } from '../field-types.ts';
+import { keyedList, objectOf, rules } from '../field-types.ts';
 import { defineResource } from '../resource.ts';
-import { httpRouteFilter } from './http-filters.ts';
+import { httpRouteFilters } from './http-filters.ts';
 import {
   backendRefFields,
   duration,
@@ -10,6 +10,7 @@ import {
   routeColumns,
   routeStatus,
   sectionName,
+  servicePort,
 } from './references.ts';
 
 const headerName = z
@@ -25,8 +26,18 @@ export const valueMatch = z.object({
   value: z.string().min(1).max(4096),
 });
 
-const absolute = "(self.type in ['Exact','PathPrefix']) ? self.value.startsWith('/') : true";
-const noDoubleSlash = "(self.type in ['Exact','PathPrefix']) ? !self.value.contains('//') : true";
+const literalTypes = "type one of ['Exact', 'PathPrefix']";
+
+/** A rule for paths that are compared literally. */
+function literalPath(message: string, test: string): readonly [string, string] {
+  return [
+    `${message} when ${literalTypes}`,
+    `(self.type in ['Exact','PathPrefix']) ? ${test} : true`,
+  ];
+}
+
+const forbiddenParts = ['//', '/./', '/../', '%2f', '%2F', '#'];
+const validPath = "^(?:[-A-Za-z0-9/._~!$&'()*+,;=:@]|[%][0-9a-fA-F]{2})+$";
 
 const pathMatch = z
   .object({
@@ -37,23 +48,27 @@ const pathMatch = z
       .describe('Type specifies how to match against the path Value.'),
     value: z.string().max(1024).default('/').optional(),
   })
-  .meta({
-    'x-kubernetes-validations': [
-      {
-        message:
-          "value must be an absolute path and start with '/' when type one of ['Exact', 'PathPrefix']",
-        rule: absolute,
-      },
-      {
-        message: "must not contain '//' when type one of ['Exact', 'PathPrefix']",
-        rule: noDoubleSlash,
-      },
-      {
-        message: "type must be one of ['Exact', 'PathPrefix', 'RegularExpression']",
-        rule: "self.type in ['Exact','PathPrefix'] || self.type == 'RegularExpression'",
-      },
-    ],
-  });
+  .meta(
+    rules(
+      literalPath(
+        "value must be an absolute path and start with '/'",
+        "self.value.startsWith('/')",
+      ),
+      ...forbiddenParts.map((part) =>
+        literalPath(`must not contain '${part}'`, `!self.value.contains('${part}')`),
+      ),
+      literalPath("must not end with '/..'", "!self.value.endsWith('/..')"),
+      literalPath("must not end with '/.'", "!self.value.endsWith('/.')"),
+      [
+        "type must be one of ['Exact', 'PathPrefix', 'RegularExpression']",
+        "self.type in ['Exact','PathPrefix'] || self.type == 'RegularExpression'",
+      ],
+      [
+        `must only contain valid characters (matching ${validPath}) for types ['Exact', 'PathPrefix']`,
+        `(self.type in ['Exact','PathPrefix']) ? self.value.matches(r"""${validPath}""") : true`,
+      ],
+    ),
+  );
 
 const httpRouteMatch = z.object({
   path: pathMatch.optional(),
@@ -91,27 +106,54 @@ export const sessionPersistence = z.object({
   cookieConfig: cookieConfig.optional(),
 });
 
-const httpRouteRule = z.object({
-  name: sectionName.optional(),
-  matches: z
-    .array(httpRouteMatch)
-    .max(64)
-    .default([{ path: { type: 'PathPrefix', value: '/' } }])
-    .optional(),
-  filters: z.array(httpRouteFilter).max(16).optional(),
-  backendRefs: z
-    .array(z.object({ ...backendRefFields, filters: z.array(httpRouteFilter).max(16).optional() }))
-    .max(16)
-    .optional(),
-  timeouts: z
-    .object({
-      request: duration.optional().describe('Whole request, retries included. "0s" disables it.'),
-      backendRequest: duration.optional().describe('One attempt. Not above `request`.'),
-    })
-    .optional(),
-  retry: httpRetry.optional(),
-  sessionPersistence: sessionPersistence.optional(),
-});
+/** A prefix can be replaced only where one was matched. */
+function prefixMatchRule(type: string, field: string): readonly [string, string] {
+  return [
+    `When using ${type} filter with path.replacePrefixMatch, exactly one PathPrefix match must be specified`,
+    `(has(self.filters) && self.filters.exists_one(f, has(f.${field}) && has(f.${field}.path) && f.${field}.path.type == 'ReplacePrefixMatch' && has(f.${field}.path.replacePrefixMatch))) ? ((size(self.matches) != 1 || !has(self.matches[0].path) || self.matches[0].path.type != 'PathPrefix') ? false : true) : true`,
+  ];
+}
+
+const httpRouteRule = z
+  .object({
+    name: sectionName.optional(),
+    matches: z
+      .array(httpRouteMatch)
+      .max(64)
+      .default([{ path: { type: 'PathPrefix', value: '/' } }])
+      .optional(),
+    filters: httpRouteFilters.optional(),
+    backendRefs: z
+      .array(
+        z.object({ ...backendRefFields, filters: httpRouteFilters.optional() }).meta(servicePort),
+      )
+      .max(16)
+      .optional(),
+    timeouts: z
+      .object({
+        request: duration.optional().describe('Whole request, retries included. "0s" disables it.'),
+        backendRequest: duration.optional().describe('One attempt. Not above `request`.'),
+      })
+      .meta(
+        rules([
+          'backendRequest timeout cannot be longer than request timeout',
+          "!(has(self.request) && has(self.backendRequest) && duration(self.request) != duration('0s') && duration(self.backendRequest) > duration(self.request))",
+        ]),
+      )
+      .optional(),
+    retry: httpRetry.optional(),
+    sessionPersistence: sessionPersistence.optional(),
+  })
+  .meta(
+    rules(
+      [
+        'RequestRedirect filter must not be used together with backendRefs',
+        '(has(self.backendRefs) && size(self.backendRefs) > 0) ? (!has(self.filters) || self.filters.all(f, !has(f.requestRedirect))) : true',
+      ],
+      prefixMatchRule('RequestRedirect', 'requestRedirect'),
+      prefixMatchRule('URLRewrite', 'urlRewrite'),
+    ),
+  );
 
 /** Gateway API, experimental channel: HTTP routing, with `retry` (GEP-1731) and `timeouts` (GEP-1742). */
 export const httpRoute = defineResource({
@@ -133,6 +175,12 @@ export const httpRoute = defineResource({
         .array(httpRouteRule)
         .min(1)
         .max(16)
+        .meta(
+          rules([
+            'Rule name must be unique within the route',
+            'self.all(l1, !has(l1.name) || self.exists_one(l2, has(l2.name) && l1.name == l2.name))',
+          ]),
+        )
         .default([{ matches: [{ path: { type: 'PathPrefix', value: '/' } }] }])
         .optional(),
     }),

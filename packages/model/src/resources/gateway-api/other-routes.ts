@@ -11,6 +11,7 @@ import {
   routeColumns,
   routeStatus,
   sectionName,
+  servicePort,
 } from './references.ts';
 
 const grpcFilter = z.object({
@@ -65,10 +66,12 @@ export const grpcRoute = defineResource({
               filters: z.array(grpcFilter).max(16).optional(),
               backendRefs: z
                 .array(
-                  z.object({
-                    ...backendRefFields,
-                    filters: z.array(grpcFilter).max(16).optional(),
-                  }),
+                  z
+                    .object({
+                      ...backendRefFields,
+                      filters: z.array(grpcFilter).max(16).optional(),
+                    })
+                    .meta(servicePort),
                 )
                 .max(16)
                 .optional(),
@@ -85,7 +88,7 @@ export const grpcRoute = defineResource({
 
 const rawRule = z.object({
   name: sectionName.optional(),
-  backendRefs: z.array(z.object(backendRefFields)).min(1).max(16),
+  backendRefs: z.array(z.object(backendRefFields).meta(servicePort)).min(1).max(16),
 });
 
 /** Gateway API: TCP connections to backends, by weight. */

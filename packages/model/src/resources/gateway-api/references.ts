@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { portNumber } from '../field-types.ts';
+import { portNumber, rules } from '../field-types.ts';
 import { condition } from '../meta.ts';
 
 /** An API group; empty is the core group. */
@@ -40,6 +40,12 @@ export const backendObjectReference = z.object({
   namespace: namespaceName.optional(),
   port: portNumber.optional().describe('Required when the referent is a Service.'),
 });
+
+/** A backend that is a Service needs a port. */
+export const servicePort = rules([
+  'Must have port for Service reference',
+  "(size(self.group) == 0 && self.kind == 'Service') ? has(self.port) : true",
+]);
 
 /** A backend with its share of the traffic: `weight` of the sum of weights, default 1. */
 export const backendRefFields = {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { anyObject, objectOf, portNumber, stringMap } from '../field-types.ts';
+import { anyObject, objectOf, portNumber, rules, stringMap } from '../field-types.ts';
 import { defineResource, type PrinterColumn } from '../resource.ts';
 import { ageColumn, istioStatus, policyTargetReference, workloadSelector } from './selectors.ts';
 
@@ -81,7 +81,7 @@ export const destinationRule = defineResource({
   }),
 });
 
-const workloadEntrySpec = z.object({
+const workload = z.object({
   address: z.string().max(256).optional(),
   ports: z.record(z.string(), portNumber).optional(),
   labels: stringMap.optional(),
@@ -90,6 +90,10 @@ const workloadEntrySpec = z.object({
   weight: z.int().min(0).optional(),
   serviceAccount: z.string().max(253).optional(),
 });
+
+const workloadEntrySpec = workload.meta(
+  rules(['Address is required', 'has(self.address) || has(self.network)']),
+);
 
 /** Istio: a service that Kubernetes does not know. */
 export const serviceEntry = defineResource({
@@ -111,7 +115,10 @@ export const serviceEntry = defineResource({
   schema: objectOf({
     spec: z
       .object({
-        hosts: z.array(z.string()).min(1).max(256),
+        hosts: z
+          .array(z.string().meta(rules(['hostname cannot be wildcard', "self != '*'"])))
+          .min(1)
+          .max(256),
         addresses: z.array(z.string().max(64)).max(256).optional(),
         ports: z
           .array(
@@ -165,7 +172,7 @@ export const workloadGroup = defineResource({
         metadata: z
           .object({ labels: stringMap.optional(), annotations: stringMap.optional() })
           .optional(),
-        template: workloadEntrySpec,
+        template: workload,
         probe: anyObject.optional(),
       })
       .optional(),

@@ -1,12 +1,12 @@
 import { z } from 'zod';
-import { objectOf } from '../field-types.ts';
+import { objectOf, rules } from '../field-types.ts';
 import { defineResource } from '../resource.ts';
 import {
   ageColumn,
-  atMostOneOf,
   istioDuration,
   istioStatus,
   policyTargetReference,
+  targetOrSelector,
   workloadSelector,
 } from './selectors.ts';
 
@@ -106,7 +106,7 @@ export const authorizationPolicy = defineResource({
           .optional()
           .describe('Specifies detailed configuration of the CUSTOM action.'),
       })
-      .meta(atMostOneOf('targetRef', 'selector'))
+      .meta(targetOrSelector)
       .optional(),
     status: istioStatus.optional(),
   }),
@@ -146,9 +146,21 @@ export const peerAuthentication = defineResource({
         mtls: mutualTls.optional().describe('Mutual TLS settings for workload.'),
         portLevelMtls: z
           .record(z.string(), mutualTls)
+          .meta(
+            rules([
+              'port must be between 1-65535',
+              'self.all(key, 0 < int(key) && int(key) <= 65535)',
+            ]),
+          )
           .optional()
           .describe('Port specific mutual TLS settings. Needs a selector.'),
       })
+      .meta(
+        rules([
+          'portLevelMtls requires selector',
+          '(has(self.selector) && has(self.selector.matchLabels) && self.selector.matchLabels.size() > 0) || !has(self.portLevelMtls)',
+        ]),
+      )
       .optional(),
     status: istioStatus.optional(),
   }),
@@ -156,21 +168,28 @@ export const peerAuthentication = defineResource({
 
 const jwtHeader = z.object({ name: z.string().min(1), prefix: z.string().optional() });
 
-const jwtRule = z.object({
-  issuer: z.string().optional().describe('Identifies the issuer that issued the JWT.'),
-  audiences: z.array(z.string()).optional(),
-  jwksUri: z.string().max(2048).optional().describe('URL of the provider’s public key set.'),
-  jwks_uri: z.string().optional().describe('Deprecated: use jwksUri.'),
-  jwks: z.string().optional().describe('JSON Web Key Set of public keys, inline.'),
-  fromHeaders: z.array(jwtHeader).optional(),
-  fromParams: z.array(z.string()).optional(),
-  fromCookies: z.array(z.string()).optional(),
-  outputPayloadToHeader: z.string().optional(),
-  forwardOriginalToken: z.boolean().optional(),
-  outputClaimToHeaders: z.array(z.object({ header: z.string(), claim: z.string() })).optional(),
-  timeout: istioDuration.optional(),
-  spaceDelimitedClaims: z.array(z.string()).optional(),
-});
+const jwtRule = z
+  .object({
+    issuer: z.string().min(1).optional().describe('Identifies the issuer that issued the JWT.'),
+    audiences: z.array(z.string()).optional(),
+    jwksUri: z.string().max(2048).optional().describe('URL of the provider’s public key set.'),
+    jwks_uri: z.string().optional().describe('Deprecated: use jwksUri.'),
+    jwks: z.string().optional().describe('JSON Web Key Set of public keys, inline.'),
+    fromHeaders: z.array(jwtHeader).optional(),
+    fromParams: z.array(z.string()).optional(),
+    fromCookies: z.array(z.string()).optional(),
+    outputPayloadToHeader: z.string().optional(),
+    forwardOriginalToken: z.boolean().optional(),
+    outputClaimToHeaders: z.array(z.object({ header: z.string(), claim: z.string() })).optional(),
+    timeout: istioDuration.optional(),
+    spaceDelimitedClaims: z.array(z.string()).optional(),
+  })
+  .meta(
+    rules([
+      'only one of jwks or jwksUri can be set',
+      '(has(self.jwksUri) ? 1 : 0) + (has(self.jwks_uri) ? 1 : 0) + (has(self.jwks) ? 1 : 0) <= 1',
+    ]),
+  );
 
 /** Istio: which JWTs are accepted. */
 export const requestAuthentication = defineResource({
@@ -190,7 +209,7 @@ export const requestAuthentication = defineResource({
         targetRefs: z.array(policyTargetReference).max(16).optional(),
         jwtRules: z.array(jwtRule).max(4096).optional(),
       })
-      .meta(atMostOneOf('targetRef', 'selector'))
+      .meta(targetOrSelector)
       .optional(),
     status: istioStatus.optional(),
   }),

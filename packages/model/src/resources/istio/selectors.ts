@@ -1,9 +1,22 @@
 import { z } from 'zod';
-import { keyedList, stringMap, timestamp } from '../field-types.ts';
+import { keyedList, rules, timestamp } from '../field-types.ts';
 
 /** Workloads that a policy applies to, by label; absent selects the whole namespace. */
 export const workloadSelector = z.object({
-  matchLabels: stringMap
+  matchLabels: z
+    .record(
+      z.string(),
+      z
+        .string()
+        .max(63)
+        .meta(rules(['wildcard not allowed in label value match', "!self.contains('*')"])),
+    )
+    .meta(
+      rules(
+        ['wildcard not allowed in label key match', "self.all(key, !key.contains('*'))"],
+        ['key must not be empty', 'self.all(key, key.size() != 0)'],
+      ),
+    )
     .optional()
     .describe(
       'One or more labels that indicate a specific set of pods/VMs on which a policy should be applied.',
@@ -61,14 +74,8 @@ export const istioDuration = z.string().meta({
   ],
 });
 
-/** Exactly one of the fields (or none) may be set. */
-export function atMostOneOf(first: string, second: string) {
-  return {
-    'x-kubernetes-validations': [
-      {
-        message: `only one of ${first} or ${second} can be set`,
-        rule: `(has(self.${first}) ? 1 : 0) + (has(self.${second}) ? 1 : 0) <= 1`,
-      },
-    ],
-  };
-}
+/** A policy is for the workloads of a selector, or for targets. */
+export const targetOrSelector = rules([
+  'only one of targetRefs or selector can be set',
+  '(has(self.selector) ? 1 : 0) + (has(self.targetRef) ? 1 : 0) + (has(self.targetRefs) ? 1 : 0) <= 1',
+]);
