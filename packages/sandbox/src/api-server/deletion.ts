@@ -2,6 +2,7 @@
 import type { ApiObject } from '../cluster-client.ts';
 import { countsGenerations } from './built-in/kinds.ts';
 import { listOr, objectOr, timestampOf } from './json.ts';
+import { checkDeletable } from './namespace-rules.ts';
 import type { Admission, Objects } from './objects.ts';
 import type { ServedResource } from './resource-registry.ts';
 import { conflict } from './status.ts';
@@ -118,6 +119,7 @@ export async function deleteObject(
 ): Promise<Deletion> {
   const { resource, target } = where;
   const before = objects.get(resource, target);
+  checkDeletable(resource, target.name);
   await admission.validate({
     resource,
     operation: 'DELETE',

@@ -117,6 +117,16 @@ describe.skipIf(kubectl === null)('kubectl prints', () => {
       'spec: Invalid value: "object": only one of targetRefs or selector can be set',
     ],
     [
+      'the end of a namespace that a cluster needs',
+      'delete ns default',
+      'namespaces "default" is forbidden: this namespace may not be deleted',
+    ],
+    [
+      'a finalizer of nobody',
+      `patch cm kube-root-ca.crt --type=merge -p '{"metadata":{"finalizers":["mine"]}}'`,
+      'metadata.finalizers[0]: Invalid value: "mine": name is neither a standard finalizer name nor is it fully qualified',
+    ],
+    [
       'a secret without its keys',
       `apply -f - <<< '{"apiVersion":"v1","kind":"Secret","metadata":{"name":"s"},"type":"kubernetes.io/tls"}'`,
       'data[tls.crt]: Required value',
@@ -163,6 +173,28 @@ spec:
     ]);
   });
 
+  test('a scaler sent as protobuf, in the version that get shows', async () => {
+    expect(await run('autoscale deploy web --min=1 --max=3 --cpu=50%')).toContain('web autoscaled');
+    expect(await run('get hpa web')).toMatch(/^web Deployment\/web cpu: <unknown>\/50% 1 3 0 /m);
+    await run('create pdb none --selector=a=b --max-unavailable=0');
+    expect(await run('get pdb none')).toMatch(/^none N\/A 0 0 /m);
+  });
+
+  test('a replica set adopts the pods it selects, and lets go of those that lose its labels', async () => {
+    await run('create deployment own --image=nginx --replicas=2');
+    const pods = async (): Promise<string[]> =>
+      (await run('get pods -l app=own -o name')).split('\n').filter((line) => line !== '');
+    await expect.poll(pods).toHaveLength(2);
+    const before = await pods();
+    const [set] = (await run('get rs -l app=own -o name')).split('\n');
+    await run(`delete ${set} --cascade=orphan`);
+    await expect.poll(() => run('get rs -l app=own')).toMatch(/ 2 2 0 /);
+    expect(await pods()).toEqual(before);
+    await run(`label ${before[0]} app-`);
+    await expect.poll(pods).toHaveLength(2);
+    expect(await run(`get ${before[0]} -o jsonpath={.metadata.ownerReferences}`)).toBe('');
+  });
+
   test.for([
     ['get pdb half', /^half 50% N\/A 0 \d+s$/m],
     ['get ingress shop', /^shop nginx shop.example 80 \d+s$/m],
@@ -172,7 +204,7 @@ spec:
     ['get priorityclasses', /^system-node-critical 2000001000 false \d+s PreemptLowerPriority$/m],
     ['get --raw /readyz?verbose', /^\[\+\]ping ok\n(.*ok\n)*readyz check passed$/],
     ['get --raw /livez/ping', /^ok$/],
-    ['get --raw /metrics', /^apiserver_storage_objects\{resource="deployments.apps"\} 1$/m],
+    ['get --raw /metrics', /^apiserver_storage_objects\{resource="deployments.apps"\} \d+$/m],
     ['get --raw /.well-known/openid-configuration', /"jwks_uri":"https:\/\/127/],
     ['get --raw /', /"\/apis\/apps\/v1"/],
     ['auth can-i --list', /selfsubjectreviews.authentication.k8s.io/],

@@ -6,6 +6,15 @@ import type { Target } from './write-request.ts';
 
 const namespaces = { group: '', plural: 'namespaces', kind: 'Namespace' } as const;
 
+const immortal = new Set(['default', 'kube-public', 'kube-system']);
+
+/** Throws 403 for the namespaces that a cluster cannot be without (admission plugin NamespaceLifecycle). */
+export function checkDeletable(resource: ServedResource, name: string): void {
+  if (resource.collection !== '/namespaces' || !immortal.has(name)) return;
+  const message = `namespaces "${name}" is forbidden: this namespace may not be deleted`;
+  throw new ApiStatusError(403, 'Forbidden', message, { name, kind: 'namespaces' });
+}
+
 /** Throws 404 if the namespace does not exist, 403 if it is being deleted: nothing new may be made in it. */
 export function checkNamespace(storage: Storage, resource: ServedResource, target: Target): void {
   const namespace = storage.get('/namespaces', '', target.namespace);

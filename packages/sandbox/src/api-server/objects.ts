@@ -6,7 +6,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { ApiStatusError } from '../api-status-error.ts';
 import type { ApiObject } from '../cluster-client.ts';
 import { countsGenerations, kindAdmission } from './built-in/kinds.ts';
-import { metadataCauses } from './built-in/names.ts';
+import { finalizerCauses, metadataCauses } from './built-in/names.ts';
 import { kindRules } from './built-in/rules.ts';
 import {
   allocateServiceAddresses,
@@ -219,6 +219,7 @@ export class Objects {
     const name = stringOr(metadata.name) ?? '';
     const causes: Cause[] = [...typeCauses];
     causes.push(...metadataCauses(resource.collection, resource.namespaced, metadata));
+    causes.push(...finalizerCauses(metadata, previous?.metadata ?? null, !resource.custom));
     if (resource.collection === '/services') {
       const unavailable = this.#allocate(object, previous);
       if (unavailable.length > 0) throw invalid(resource, name, unavailable);

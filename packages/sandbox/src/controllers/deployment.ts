@@ -1,5 +1,6 @@
 /** Rolls a Deployment's pods from one template to the next by way of one ReplicaSet per template. */
 import type { ApiObject } from '../cluster-client.ts';
+import { claimChildren } from './claims.ts';
 import type { Controller, ControllerDeps } from './controller.ts';
 import { runController } from './controller.ts';
 import { deploymentStatus } from './deployment-status.ts';
@@ -12,14 +13,20 @@ import { writeStatus } from './write-status.ts';
 const REVISION = 'deployment.kubernetes.io/revision';
 const HASH_LABEL = 'pod-template-hash';
 const DEFAULT_HISTORY_LIMIT = 10;
+/** How soon the informer shows what was claimed. */
+const CLAIM_RETRY_MS = 10;
 
 export function runDeployments(deps: ControllerDeps): Controller {
   const { client, informers, events } = deps;
-  return runController(
+  const controller = runController(
     deps,
     { parents: informers.deployments, kind: 'Deployment', children: informers.replicaSets },
     async (deployment) => {
       if (deployment.metadata.deletionTimestamp !== undefined) return;
+      if (await claimChildren(client, informers.replicaSets, deployment)) {
+        controller.look(deployment, CLAIM_RETRY_MS);
+        return;
+      }
       const sets = informers.replicaSets.ownedBy(deployment);
       const hash = templateHash(deployment.spec.template);
       let current = sets.find(({ metadata }) => metadata.labels?.[HASH_LABEL] === hash) ?? null;
@@ -50,6 +57,8 @@ export function runDeployments(deps: ControllerDeps): Controller {
       );
     },
   );
+
+  return controller;
 
   /** Also marks a set that keeps its number for the new size. */
   async function resize(plan: SetPlan, deployment: ApiObject): Promise<void> {

@@ -26,3 +26,18 @@ export function matchesRequirement(requirement: Requirement, labels: Labels): bo
   };
   return tests[operator]?.() ?? false;
 }
+
+/** A LabelSelector: all of its labels and all of its expressions. */
+export function matchesSelector(
+  selector: {
+    readonly matchLabels?: Labels;
+    readonly matchExpressions?: readonly Requirement[];
+  },
+  labels: Labels = {},
+): boolean {
+  const { matchLabels = {}, matchExpressions = [] } = selector;
+  return (
+    matchesLabels(matchLabels, labels) &&
+    matchExpressions.every((requirement) => matchesRequirement(requirement, labels))
+  );
+}

@@ -1,4 +1,5 @@
 import type { ApiObject, ClusterClient } from '../cluster-client.ts';
+import { claimChildren } from './claims.ts';
 import type { Controller, ControllerDeps } from './controller.ts';
 import { runController } from './controller.ts';
 import { controllerOf } from './informer.ts';
@@ -9,6 +10,9 @@ import { writeStatus } from './write-status.ts';
 
 /** How soon a pod that must be ready for a while is looked at again. */
 const AVAILABILITY_RETRY_MS = 500;
+
+/** How soon the informer shows what was claimed. */
+const CLAIM_RETRY_MS = 10;
 
 /** Keeps as many pods of a template as `spec.replicas` says. */
 export function runReplicaSets(deps: ControllerDeps): Controller {
@@ -23,6 +27,10 @@ export function runReplicaSets(deps: ControllerDeps): Controller {
     { parents: informers.replicaSets, kind: 'ReplicaSet', children: informers.pods },
     async (set) => {
       const { uid = '', namespace = '', deletionTimestamp } = set.metadata;
+      if (deletionTimestamp === undefined && (await claimChildren(client, informers.pods, set))) {
+        controller.look(set, CLAIM_RETRY_MS);
+        return;
+      }
       const waiting = expected.get(uid) ?? new Set<string>();
       expected.set(uid, waiting);
       const active = informers.pods.ownedBy(set).filter(isActive);

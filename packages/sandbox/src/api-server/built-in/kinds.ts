@@ -1,6 +1,7 @@
 /** What the built-in kinds do beyond storing: defaults by collection, and who counts generations. */
 import type { JsonObject } from '../json.ts';
 import {
+  autoscalerDefaults,
   bindingDefaults,
   customResourceDefinitionDefaults,
   endpointSliceDefaults,
@@ -36,6 +37,7 @@ export const kindDefaults: Readonly<Record<string, Filler>> = {
   'apps/statefulsets': statefulSetDefaults,
   'batch/jobs': jobDefaults,
   'batch/cronjobs': cronJobDefaults,
+  'autoscaling/horizontalpodautoscalers': autoscalerDefaults,
   'coordination.k8s.io/leases': leaseDefaults,
   'discovery.k8s.io/endpointslices': endpointSliceDefaults,
   'rbac.authorization.k8s.io/clusterrolebindings': bindingDefaults,

@@ -1,6 +1,6 @@
 /** Rules for names, labels and annotations (apimachinery `validation`), with kube-apiserver's wording. */
 import { type JsonObject, listOr, objectOr, stringOr } from '../json.ts';
-import { type Cause, invalidValue, requiredValue } from '../status.ts';
+import { type Cause, forbiddenValue, invalidValue, requiredValue } from '../status.ts';
 
 const LABEL = '[a-z0-9]([-a-z0-9]*[a-z0-9])?';
 const SUBDOMAIN = `${LABEL}(\\.${LABEL})*`;
@@ -102,6 +102,31 @@ export function labelCauses(labels: unknown, field: string): Cause[] {
     ...keyCauses(map, field),
     ...badValues.map((value) => invalidValue(field, value, valueWhy)),
   ];
+}
+
+const standardFinalizers = new Set(['kubernetes', 'orphan', 'foregroundDeletion']);
+
+/** Finalizers of the built-in kinds have a domain, or are Kubernetes' own; one that is being deleted takes no new ones. */
+export function finalizerCauses(
+  metadata: JsonObject,
+  previous: { readonly finalizers?: readonly string[]; readonly deletionTimestamp?: string } | null,
+  builtIn: boolean,
+): Cause[] {
+  const finalizers = listOr(metadata.finalizers).map(String);
+  const why = 'name is neither a standard finalizer name nor is it fully qualified';
+  const causes = finalizers.flatMap((name, index) =>
+    builtIn && !name.includes('/') && !standardFinalizers.has(name)
+      ? [invalidValue(`metadata.finalizers[${index}]`, name, why)]
+      : [],
+  );
+  const before = previous?.finalizers ?? [];
+  const added = finalizers.filter((name) => !before.includes(name)).toSorted();
+  if (previous?.deletionTimestamp !== undefined && added.length > 0) {
+    const list = `[]string{${added.map((name) => JSON.stringify(name)).join(', ')}}`;
+    const problem = `no new finalizers can be added if the object is being deleted, found new finalizers ${list}`;
+    causes.push(forbiddenValue('metadata.finalizers', problem));
+  }
+  return causes;
 }
 
 /** Mistakes in an object's metadata. */

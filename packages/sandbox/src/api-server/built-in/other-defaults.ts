@@ -60,6 +60,17 @@ export function endpointSliceDefaults(slice: JsonObject): void {
   }
 }
 
+/** One pod at least, and 80 % of the CPU unless other metrics are given. The first version of the kind knew no others. */
+export function autoscalerDefaults(autoscaler: JsonObject): void {
+  const spec = objectOr(autoscaler.spec);
+  fill(spec, 'minReplicas', 1);
+  const { targetCPUUtilizationPercentage: percentage = 80 } = spec;
+  delete spec.targetCPUUtilizationPercentage;
+  const target = { type: 'Utilization', averageUtilization: percentage };
+  fill(spec, 'metrics', [{ type: 'Resource', resource: { name: 'cpu', target } }]);
+  fill(autoscaler, 'status', { currentMetrics: null, desiredReplicas: 0 });
+}
+
 /** A lease has a spec, however empty. */
 export function leaseDefaults(lease: JsonObject): void {
   fill(lease, 'spec', {});

@@ -88,7 +88,8 @@ export async function handleUpdate(
 
 /** `finalize` writes what a namespace still waits for; it is an update of the object itself. */
 function subresourceOf(path: ResourcePath): Subresource {
-  if (path.subresource === 'status') return 'status';
+  // An approval is a condition of the status.
+  if (path.subresource === 'status' || path.subresource === 'approval') return 'status';
   if (path.subresource === '' || path.subresource === 'finalize') return '';
   throw methodNotAllowed(`the server does not allow this method on ${path.subresource}`);
 }

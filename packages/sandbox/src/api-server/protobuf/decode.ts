@@ -58,6 +58,12 @@ function integer(value: bigint | Buffer): number {
 
 type Reader = (value: bigint | Buffer) => unknown;
 
+function intOrString(value: bigint | Buffer): unknown {
+  return part(value, 1) === 1n
+    ? text(part(value, 3) ?? Buffer.of())
+    : integer(part(value, 2) ?? 0n);
+}
+
 /** `undefined` leaves the field out. */
 const readers: Readonly<Record<string, Reader>> = {
   string: (value) => text(value) || undefined,
@@ -71,10 +77,8 @@ const readers: Readonly<Record<string, Reader>> = {
     const seconds = part(value, 1);
     return seconds === undefined ? undefined : timestampOf(new Date(integer(seconds) * 1000));
   },
-  intOrString: (value) => {
-    if (part(value, 1) === 1n) return text(part(value, 3) ?? Buffer.of()) || undefined;
-    return integer(part(value, 2) ?? 0n) || undefined;
-  },
+  intOrString: (value) => intOrString(value) || undefined,
+  'intOrString?': intOrString,
 };
 
 function read(type: string, value: bigint | Buffer): unknown {

@@ -4,7 +4,7 @@
  */
 
 /**
- * `string`, `int`, `bool`: left out when zero, as Go's JSON does. `int?`, `bool?`: Go pointers, kept when they are sent.
+ * `string`, `int`, `bool`: left out when zero, as Go's JSON does. `int?`, `bool?`, `intOrString?`: Go pointers, kept when they are sent.
  * `bytes` becomes base64, `time` RFC 3339, `quantity` and `intOrString` their JSON forms. A leading `[]` repeats, `{}`
  * maps from strings; any other word names a message of this table. A field without a name is part of its parent.
  */
@@ -148,7 +148,7 @@ export const messages: Readonly<Record<string, MessageTable>> = {
     9: ['progressDeadlineSeconds', 'int?'],
   },
   DeploymentStrategy: { 1: ['type', 'string'], 2: ['rollingUpdate', 'RollingUpdate'] },
-  RollingUpdate: { 1: ['maxUnavailable', 'intOrString'], 2: ['maxSurge', 'intOrString'] },
+  RollingUpdate: { 1: ['maxUnavailable', 'intOrString?'], 2: ['maxSurge', 'intOrString?'] },
   'batch/v1/Job': withSpec('JobSpec'),
   JobSpec: {
     1: ['parallelism', 'int?'],
@@ -225,11 +225,62 @@ export const messages: Readonly<Record<string, MessageTable>> = {
     3: ['roleRef', 'RoleRef'],
   },
 
+  'autoscaling/v1/HorizontalPodAutoscaler': withSpec('AutoscalerSpecV1'),
+  AutoscalerSpecV1: {
+    1: ['scaleTargetRef', 'ScaleTarget'],
+    2: ['minReplicas', 'int?'],
+    3: ['maxReplicas', 'int'],
+    4: ['targetCPUUtilizationPercentage', 'int?'],
+  },
+  'autoscaling/v2/HorizontalPodAutoscaler': withSpec('AutoscalerSpec'),
+  AutoscalerSpec: {
+    1: ['scaleTargetRef', 'ScaleTarget'],
+    2: ['minReplicas', 'int?'],
+    3: ['maxReplicas', 'int'],
+    4: ['metrics', '[]Metric'],
+  },
+  ScaleTarget: { 1: ['kind', 'string'], 2: ['name', 'string'], 3: ['apiVersion', 'string'] },
+  Metric: { 1: ['type', 'string'], 4: ['resource', 'ResourceMetric'] },
+  ResourceMetric: { 1: ['name', 'string'], 2: ['target', 'MetricTarget'] },
+  MetricTarget: {
+    1: ['type', 'string'],
+    2: ['value', 'quantity'],
+    3: ['averageValue', 'quantity'],
+    4: ['averageUtilization', 'int?'],
+  },
+
+  'certificates.k8s.io/v1/CertificateSigningRequest': {
+    1: metadata,
+    2: ['spec', 'SigningRequestSpec'],
+    3: ['status', 'SigningRequestStatus'],
+  },
+  SigningRequestSpec: {
+    1: ['request', 'bytes'],
+    2: ['username', 'string'],
+    3: ['uid', 'string'],
+    4: ['groups', '[]string'],
+    5: ['usages', '[]string'],
+    7: ['signerName', 'string'],
+    8: ['expirationSeconds', 'int?'],
+  },
+  SigningRequestStatus: {
+    1: ['conditions', '[]SigningRequestCondition'],
+    2: ['certificate', 'bytes'],
+  },
+  SigningRequestCondition: {
+    1: ['type', 'string'],
+    2: ['reason', 'string'],
+    3: ['message', 'string'],
+    4: ['lastUpdateTime', 'time'],
+    5: ['lastTransitionTime', 'time'],
+    6: ['status', 'string'],
+  },
+
   'policy/v1/PodDisruptionBudget': withSpec('PodDisruptionBudgetSpec'),
   PodDisruptionBudgetSpec: {
-    1: ['minAvailable', 'intOrString'],
+    1: ['minAvailable', 'intOrString?'],
     2: ['selector', 'LabelSelector'],
-    3: ['maxUnavailable', 'intOrString'],
+    3: ['maxUnavailable', 'intOrString?'],
   },
   'policy/v1/Eviction': { 1: metadata, 2: ['deleteOptions', 'DeleteOptions'] },
   DeleteOptions: {
