@@ -87,13 +87,18 @@ const ROUTES = ['-4', '-6'].flatMap((family) => {
   return { family, rule, route: `local ${everything} dev lo table ${ROUTE_TABLE}` };
 });
 
-/** Shell steps that run beside the nft program on standard input. IPv6 may be switched off in a namespace. */
+/**
+ * Shell steps that run beside the nft program on standard input. A rule that is there already stays: without it, replies
+ * would leave the pod instead of going back to the proxy. IPv6 may be switched off in a namespace.
+ */
 function routeCommands(verb: 'add' | 'del'): string {
   return ROUTES.map(({ family, rule, route }) => {
-    const remove = `while ip ${family} rule del ${rule} 2>/dev/null; do :; done; ip ${family} route del ${route} 2>/dev/null`;
-    if (verb === 'del') return `${remove}; true`;
+    if (verb === 'del') {
+      return `while ip ${family} rule del ${rule} 2>/dev/null; do :; done; ip ${family} route del ${route} 2>/dev/null; true`;
+    }
+    const present = `ip ${family} rule list pref ${RULE_PREFERENCE} | grep -q .`;
     const optional = family === '-6' ? ' 2>/dev/null || true' : '';
-    return `{ ${remove}; ip ${family} rule add ${rule} && ip ${family} route replace ${route}${optional}; }`;
+    return `{ { ${present} || ip ${family} rule add ${rule}; } && ip ${family} route replace ${route}${optional}; }`;
   }).join(' && ');
 }
 

@@ -46,7 +46,14 @@ function openListener(): { fd: number; family: number } {
 export interface DialInPodOptions {
   /** Appears as the source address of the connection; null for the pod's own. */
   readonly sourceIp: string | null;
-  readonly onTimeout?: () => Error;
+}
+
+/** Nobody answered for 10 s. */
+export class DialTimeoutError extends Error {
+  constructor() {
+    super('timed out');
+    this.name = 'DialTimeoutError';
+  }
 }
 
 /** Connects from inside a pod's namespace, marked so that the redirection leaves the connection alone. */
@@ -62,7 +69,7 @@ export function dialInPod(
     if (options.sourceIp !== null) bindSource(socket, options.sourceIp, isV6);
     return socket;
   });
-  return connectSocket(fd, to, options);
+  return connectSocket(fd, to);
 }
 
 function bindSource(fd: number, sourceIp: string, isV6: boolean): void {
@@ -73,11 +80,11 @@ function bindSource(fd: number, sourceIp: string, isV6: boolean): void {
   bindSocket(fd, socketAddress({ ip: sourceIp, port: 0 }));
 }
 
-function connectSocket(fd: number, to: SocketAddress, options: DialInPodOptions): Promise<Socket> {
+function connectSocket(fd: number, to: SocketAddress): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = new Socket({ fd, allowHalfOpen: true, manualStart: true } as object);
     const timer = setTimeout(() => {
-      socket.destroy(options.onTimeout?.() ?? new Error('connection timed out'));
+      socket.destroy(new DialTimeoutError());
     }, CONNECT_TIMEOUT_MS);
     const onError = (error: Error): void => {
       clearTimeout(timer);
