@@ -127,6 +127,11 @@ describe.skipIf(kubectl === null)('kubectl prints', () => {
       'metadata.finalizers[0]: Invalid value: "mine": name is neither a standard finalizer name nor is it fully qualified',
     ],
     [
+      'a pod of a priority that nobody named',
+      `run odd --image=nginx --overrides='{"spec":{"priorityClassName":"odd"}}'`,
+      'pods "odd" is forbidden: no PriorityClass with name odd was found',
+    ],
+    [
       'a secret without its keys',
       `apply -f - <<< '{"apiVersion":"v1","kind":"Secret","metadata":{"name":"s"},"type":"kubernetes.io/tls"}'`,
       'data[tls.crt]: Required value',
@@ -199,6 +204,10 @@ spec:
     ['get pdb half', /^half 50% N\/A 0 \d+s$/m],
     ['get ingress shop', /^shop nginx shop.example 80 \d+s$/m],
     ['get deploy web --subresource=scale', /^web 2 2 \d+s$/m],
+    [
+      `run vital --image=nginx -o yaml --overrides='{"spec":{"priorityClassName":"system-node-critical"}}'`,
+      /priority: 2000001000$/m,
+    ],
     ['get endpoints np', /^np <none> \d+s$/m],
     ['get endpoints np', /Warning: v1 Endpoints is deprecated in v1.33\+/],
     ['get priorityclasses', /^system-node-critical 2000001000 false \d+s PreemptLowerPriority$/m],

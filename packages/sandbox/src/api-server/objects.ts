@@ -139,7 +139,7 @@ export class Objects {
       after: object,
       manager: managerOf({ resource, target, subresource: '', request }),
     });
-    kindAdmission[resource.collection]?.(object);
+    kindAdmission[resource.collection]?.(object, this.#storage);
     const admission: AdmissionRequest = {
       resource,
       operation: 'CREATE',

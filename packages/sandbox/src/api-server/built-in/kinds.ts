@@ -1,5 +1,6 @@
 /** What the built-in kinds do beyond storing: defaults by collection, and who counts generations. */
 import type { JsonObject } from '../json.ts';
+import type { Storage } from '../storage.ts';
 import {
   autoscalerDefaults,
   bindingDefaults,
@@ -11,6 +12,7 @@ import {
   webhookDefaults,
 } from './other-defaults.ts';
 import { admitPod, podDefaults } from './pod-defaults.ts';
+import { resolvePriority } from './priorities.ts';
 import { serviceDefaults } from './service-defaults.ts';
 import {
   admitJob,
@@ -48,8 +50,13 @@ export const kindDefaults: Readonly<Record<string, Filler>> = {
 };
 
 /** Only on creation. */
-export const kindAdmission: Readonly<Record<string, Filler>> = {
-  '/pods': admitPod,
+export const kindAdmission: Readonly<
+  Record<string, (object: JsonObject, storage: Storage) => void>
+> = {
+  '/pods': (pod, storage) => {
+    admitPod(pod);
+    resolvePriority(storage, pod);
+  },
   'batch/jobs': admitJob,
 };
 

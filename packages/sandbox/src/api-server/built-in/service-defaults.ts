@@ -83,7 +83,8 @@ export function allocateServiceAddresses(
   const kept = before.type === 'ExternalName' ? '' : (stringOr(before.clusterIP) ?? '');
   const address = asked !== '' ? asked : kept !== '' ? kept : freeAddress(usedAddresses(others));
   spec.clusterIP = address;
-  spec.clusterIPs = [address];
+  const [first] = listOr(spec.clusterIPs);
+  if (first !== address) spec.clusterIPs = [address];
   fill(spec, 'ipFamilies', ['IPv4']);
   fill(spec, 'ipFamilyPolicy', 'SingleStack');
   if (spec.type === 'NodePort' || spec.type === 'LoadBalancer') {
@@ -104,8 +105,9 @@ function keepNodePorts(spec: JsonObject, before: JsonObject): void {
 const serviceRange = new BlockList();
 serviceRange.addSubnet('10.96.0.0', 16);
 
+/** Addresses of the other family are nobody's here, and stored as given. */
 function inServiceRange(address: string): boolean {
-  return isIPv4(address) && serviceRange.check(address);
+  return !isIPv4(address) || serviceRange.check(address);
 }
 
 /** Node ports that are taken, or outside their range. */
