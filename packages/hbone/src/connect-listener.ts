@@ -1,4 +1,5 @@
 import { constants, type X509Certificate } from 'node:crypto';
+import type { Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import {
   Http2Connection,
@@ -7,7 +8,7 @@ import {
   type Http2StreamListener,
   joinHeader,
 } from '@aquifer/http';
-import type { Identity } from '@aquifer/model';
+import { formatIdentity, type Identity } from '@aquifer/model';
 import { KEEP_ALIVE, MAX_STREAMS_AS_SERVER, serverLimits } from './http2-settings.ts';
 import { spiffeIdentities } from './peer-identity.ts';
 import { HBONE_ALPN, TLS_OPTIONS, type WorkloadCertificate } from './tls.ts';
@@ -63,6 +64,8 @@ export class ConnectListener {
   readonly server: Server;
   readonly #options: ConnectListenerOptions;
   readonly #connections = new Set<Http2Connection>();
+  /** Of accepted sockets: one whose client gave up does not know them any more. */
+  readonly #addresses = new WeakMap<Socket, FailedPeer>();
 
   constructor(options: ConnectListenerOptions) {
     this.#options = options;
@@ -78,9 +81,11 @@ export class ConnectListener {
       this.#onSecureConnection(socket);
     });
     this.server.on('tlsClientError', (error, socket) => {
-      options.onHandshakeFailed(addressOf(socket), error);
+      const text = `tls handshake error: ${handshakeErrorText(error)}`;
+      options.onHandshakeFailed(this.#addressOf(socket), new Error(text, { cause: error }));
       socket.destroy();
     });
+    this.server.on('connection', (socket) => this.#addresses.set(socket, addressOf(socket)));
   }
 
   /** Takes effect for connections accepted from now on. */
@@ -105,19 +110,24 @@ export class ConnectListener {
     const identities = certificate === undefined ? [] : spiffeIdentities(certificate);
     const { trustDomain } = this.#options;
     if (certificate === undefined || !identities.some((id) => id.trustDomain === trustDomain)) {
-      const got = identities.map((id) => id.trustDomain).join(',');
-      const text = `identity verification error: expected trustdomain (${trustDomain}), got ${got}`;
-      this.#options.onHandshakeFailed(addressOf(socket), new Error(text));
+      const got = identities.map(formatIdentity).join(',');
+      const text = `tls handshake error: identity verification error: peer did not present the expected trustdomain (${trustDomain}), got ${got}`;
+      this.#options.onHandshakeFailed(this.#addressOf(socket), new Error(text));
       socket.destroy();
       return;
     }
     const peer: TunnelPeer = {
       identity: identities[0]!,
-      ...addressOf(socket),
+      ...this.#addressOf(socket),
       localPort: socket.localPort ?? 0,
       certificate,
     };
     this.#serve(socket, peer);
+  }
+
+  #addressOf(socket: TLSSocket): FailedPeer {
+    const { _parent: accepted } = socket as TLSSocket & { readonly _parent?: Socket };
+    return (accepted && this.#addresses.get(accepted)) ?? addressOf(socket);
   }
 
   #serve(socket: TLSSocket, peer: TunnelPeer): void {
@@ -147,12 +157,30 @@ function contextOptions(certificate: WorkloadCertificate) {
   };
 }
 
-function addressOf(socket: TLSSocket): FailedPeer {
+function addressOf(socket: Socket): FailedPeer {
   return {
     ip: unmapped(socket.remoteAddress ?? ''),
     port: socket.remotePort ?? 0,
     localIp: unmapped(socket.localAddress ?? ''),
   };
+}
+
+/** What ztunnel's TLS library says where OpenSSL says this. */
+const HANDSHAKE_ERRORS: Readonly<Record<string, string>> = {
+  'http request': 'Custom { kind: InvalidData, error: InvalidMessage(InvalidContentType) }',
+  'wrong version number': 'Custom { kind: InvalidData, error: InvalidMessage(InvalidContentType) }',
+  'packet length too long':
+    'Custom { kind: InvalidData, error: InvalidMessage(InvalidContentType) }',
+  'peer did not return a certificate':
+    'Custom { kind: InvalidData, error: NoCertificatesPresented }',
+};
+
+function handshakeErrorText(error: Error): string {
+  if (error.message === 'socket hang up') {
+    return 'Custom { kind: UnexpectedEof, error: "tls handshake eof" }';
+  }
+  const { reason = error.message } = error as Error & { readonly reason?: string };
+  return (Object.hasOwn(HANDSHAKE_ERRORS, reason) ? HANDSHAKE_ERRORS[reason] : null) ?? reason;
 }
 
 function unmapped(ip: string): string {

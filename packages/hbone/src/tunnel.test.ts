@@ -139,7 +139,9 @@ describe('a tunnel', () => {
       tunnel.connect('a:1', {}),
     );
     await expect(attempt).rejects.toThrow(/tls|http2/);
-    expect(failures.join()).toContain('expected trustdomain (cluster.local), got elsewhere.org');
+    expect(failures.join()).toContain(
+      'expected trustdomain (cluster.local), got spiffe://elsewhere.org/',
+    );
   });
 
   test('is refused to a client whose certificate another authority signed', async () => {
@@ -160,9 +162,32 @@ describe('a tunnel', () => {
     garbage.write('GET / HTTP/1.1\r\n\r\n');
     garbage.resume();
     await once(garbage, 'close');
-    expect(failures).toHaveLength(1);
+    expect(failures).toEqual([expect.stringMatching(/^tls handshake error: .*InvalidContentType/)]);
     await tunnel.connect('127.0.0.1:80', {});
     tunnel.abort();
+  });
+
+  test('a client that gives up before it has spoken is known by its addresses', async () => {
+    const failed = Promise.withResolvers<object>();
+    const listener = new ConnectListener({
+      certificate: certificates.server,
+      trustDomain: 'cluster.local',
+      onConnect: () => expect.unreachable(),
+      onHandshakeFailed: (peer, error) => failed.resolve({ ...peer, error: error.message }),
+    });
+    onTestFinished(() => listener.abort());
+    listener.server.listen(0, '127.0.0.1');
+    await once(listener.server, 'listening');
+    const client = connect((listener.server.address() as AddressInfo).port, '127.0.0.1');
+    await once(client, 'connect');
+    const { localPort } = client;
+    client.destroy();
+    expect(await failed.promise).toEqual({
+      ip: '127.0.0.1',
+      port: localPort,
+      localIp: '127.0.0.1',
+      error: 'tls handshake error: Custom { kind: UnexpectedEof, error: "tls handshake eof" }',
+    });
   });
 
   test('an upstream that resets ends the stream with an error, not a clean end', async () => {

@@ -1,3 +1,4 @@
+import { constants } from 'node:os';
 import { HboneError, type HboneErrorCode } from '@aquifer/hbone';
 import type { Outcome } from './telemetry/connection-record.ts';
 import type { ResponseFlag } from './telemetry/labels.ts';
@@ -20,12 +21,41 @@ export class IdentityError extends Error {
   }
 }
 
-/** What to record for anything that was thrown while connecting. */
-export function failureOutcome(error: unknown): Outcome {
+/** The C library's words for what can happen to a connection; Node has its own, which operators do not search for. */
+const SYSTEM_ERRORS: Readonly<Record<string, string>> = {
+  EACCES: 'Permission denied',
+  EADDRINUSE: 'Address already in use',
+  EADDRNOTAVAIL: 'Cannot assign requested address',
+  ECONNABORTED: 'Software caused connection abort',
+  ECONNREFUSED: 'Connection refused',
+  ECONNRESET: 'Connection reset by peer',
+  EHOSTUNREACH: 'No route to host',
+  EINVAL: 'Invalid argument',
+  EMFILE: 'Too many open files',
+  ENETDOWN: 'Network is down',
+  ENETUNREACH: 'Network is unreachable',
+  EPERM: 'Operation not permitted',
+  EPIPE: 'Broken pipe',
+  ETIMEDOUT: 'Connection timed out',
+};
+
+/** `Connection refused (os error 111)`, as ztunnel prints errors of the system; others as they are. */
+function ioErrorText(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const code = (error as NodeJS.ErrnoException).code ?? '';
+  const text = Object.hasOwn(SYSTEM_ERRORS, code) ? SYSTEM_ERRORS[code] : undefined;
+  if (text === undefined) return error.message;
+  return `${text} (os error ${constants.errno[code as keyof typeof constants.errno]})`;
+}
+
+/**
+ * What to record for anything that was thrown while connecting. `io error` is said of a next hop, `connection failed` of
+ * the application of this proxy's own pod (spec ztunnel 9.2).
+ */
+export function failureOutcome(error: unknown, kind: 'io error' | 'connection failed'): Outcome {
   if (error instanceof HboneError) return { flag: FLAGS[error.code], error: error.message };
   if (error instanceof IdentityError) return { flag: 'IDENTITY_ERROR', error: error.message };
-  const message = error instanceof Error ? error.message : String(error);
-  return { flag: 'CONNECT', error: `connection failed: ${message}` };
+  return { flag: 'CONNECT', error: `${kind}: ${ioErrorText(error)}` };
 }
 
 /** Ends of a copy that are part of normal life (spec ztunnel 9.2). */
@@ -36,10 +66,11 @@ const NORMAL_ENDS: ReadonlySet<string> = new Set([
   'ERR_STREAM_PREMATURE_CLOSE',
 ]);
 
-/** How a copy that ended is recorded. */
-export function copyOutcome(error: Error | null): Outcome {
+/** How a copy that ended is recorded; `wasAborted` if this proxy ended it, since its time to finish was over. */
+export function copyOutcome(error: Error | null, wasAborted: boolean): Outcome {
+  if (wasAborted) return { flag: 'CONNECT', error: 'connection closed due to connection drain' };
   if (error === null || NORMAL_ENDS.has((error as NodeJS.ErrnoException).code ?? '')) {
     return { flag: '-', error: null };
   }
-  return { flag: 'CONNECT', error: `io error: ${error.message}` };
+  return { flag: 'CONNECT', error: `io error: ${ioErrorText(error)}` };
 }

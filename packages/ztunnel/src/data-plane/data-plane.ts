@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { ResourceBatch } from '@aquifer/control-plane-client/store';
 import { ThreadPool } from '@aquifer/runtime';
 import type { CertificateUpdate } from './certificates.ts';
@@ -10,6 +11,9 @@ import type {
   ThreadMetrics,
   ThreadQuestion,
 } from './protocol.ts';
+
+/** Connections end within milliseconds; log lines are written after 20 more. */
+const LAST_LINES_MS = 50;
 
 export interface DataPlaneOptions {
   readonly threads: number;
@@ -83,7 +87,10 @@ export class DataPlane {
     await this.#threads.ask({ kind: 'drain' });
   }
 
+  /** Ends every connection, each with its line in the access log, and then the threads. */
   async stop(): Promise<void> {
+    await this.#threads.ask({ kind: 'abort' });
+    await delay(LAST_LINES_MS);
     await this.#threads.stop();
   }
 }

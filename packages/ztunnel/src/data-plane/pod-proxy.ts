@@ -41,6 +41,7 @@ export class PodProxy {
   readonly #resources = new DisposableStack();
   #hbone: HboneListener | null = null;
   #stopped = false;
+  #aborted = false;
 
   /** Binds all three ports at once; throws if one is taken, leaving none behind. */
   constructor(pod: CapturedPod, namespace: NetworkNamespace, deps: PodProxyDeps) {
@@ -77,6 +78,7 @@ export class PodProxy {
   }
 
   abort(): void {
+    this.#aborted = true;
     this.#stop((listener) => {
       listener.abort();
     });
@@ -111,6 +113,7 @@ export class PodProxy {
       log,
       network: config.network,
       preserveSource: config.preserveSource,
+      isAborted: () => this.#aborted,
       workload: () => this.#waitForWorkload(),
       secureContext: (identity) => certificates.context(identity),
     };

@@ -37,7 +37,7 @@ export type ThreadQuestion =
       readonly namespaceFd: number;
     }
   | { readonly kind: 'stop-pod'; readonly uid: string; readonly graceful: boolean }
-  | { readonly kind: 'dump' | 'metrics' | 'drain' };
+  | { readonly kind: 'dump' | 'metrics' | 'drain' | 'abort' };
 
 /** What a data-plane thread says by itself. */
 export interface ThreadEvent {

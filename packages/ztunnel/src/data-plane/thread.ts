@@ -60,6 +60,8 @@ class DataPlaneThread {
         return this.#totals.snapshot();
       case 'drain':
         return this.#drain();
+      case 'abort':
+        return this.#abort();
     }
   }
 
@@ -88,6 +90,11 @@ class DataPlaneThread {
 
   #drain(): void {
     for (const proxy of this.#pods.values()) proxy.drain();
+  }
+
+  #abort(): void {
+    for (const proxy of this.#pods.values()) proxy.abort();
+    this.#pods.clear();
   }
 
   #dump(): ThreadDump {

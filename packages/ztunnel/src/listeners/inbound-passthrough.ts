@@ -87,9 +87,10 @@ async function forward(
   const sourceIp = context.preserveSource && client.ip !== dst.ip ? client.ip : null;
   try {
     const upstream = await dialInPod(context.namespace, dst, { sourceIp });
-    record.close(copyOutcome(await splice(socket, upstream, record)));
+    const ended = await splice(socket, upstream, record);
+    record.close(copyOutcome(ended, context.isAborted()));
   } catch (error) {
-    record.close(failureOutcome(error));
+    record.close(failureOutcome(error, 'connection failed'));
     socket.resetAndDestroy();
   }
 }

@@ -37,8 +37,7 @@ export function listenInbound(
     },
     onHandshakeFailed: (client, error) => {
       const dst = { ip: client.localIp, port: INBOUND_HBONE_PORT };
-      const text = `tls handshake error: ${error.message}`;
-      logEarlyDeny(access, { client, dst, direction: 'inbound', error: text });
+      logEarlyDeny(access, { client, dst, direction: 'inbound', error: error.message });
     },
   });
   listener.server.on('connection', (socket) => {
@@ -134,9 +133,10 @@ async function forward(
     socket = await dialInPod(context.namespace, upstream, { sourceIp });
     const stream = request.accept({ baggage: encodeBaggage(destination) });
     if (isCut) socket.resetAndDestroy();
-    record.close(copyOutcome(await splice(stream, socket, record)));
+    const ended = await splice(stream, socket, record);
+    record.close(copyOutcome(ended, context.isAborted()));
   } catch (error) {
-    record.close(failureOutcome(error));
+    record.close(failureOutcome(error, 'connection failed'));
     request.refuse(503);
   }
 }

@@ -15,7 +15,7 @@ import {
   formatSocketAddress,
   type SocketAddress,
 } from '@aquifer/wire';
-import { dialInPod, originalDestination } from '../capture/sockets.ts';
+import { DialTimeoutError, dialInPod, originalDestination } from '../capture/sockets.ts';
 import { PROXY_PORTS } from '../decide/inbound-route.ts';
 import { decideOutbound, type OutboundDecision } from '../decide/outbound-route.ts';
 import { copyOutcome, failureOutcome, IdentityError } from '../errors.ts';
@@ -60,78 +60,118 @@ async function handleOutbound(
   if (isSelfCall(originalDst)) return refuse('attempted recursive call to ourselves');
   const source = await context.workload();
   if (source === null) return refuse('failed to fetch information about local workload');
-  let tried: ReadonlySet<string> = NONE_TRIED;
-  for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
-    const decision = decideOutbound(context.store, {
-      source,
-      originalDst,
-      network: context.network,
-      random: Math.random,
-      avoid: tried,
-    });
-    if (decision.kind === 'deny') return refuse(decision.reason);
-    const mayRetry = attempt < MAX_ATTEMPTS && decision.service !== null && !socket.destroyed;
-    const call = { client, originalDst, source, decision, mayRetry };
-    if ((await proxy(socket, call, { context, pool })) !== 'try-again') return;
-    if (decision.destination !== null) tried = new Set([...tried, decision.destination.uid]);
-    await delay(attempt * RETRY_AFTER_MS);
-  }
+  const call: OutboundCall = {
+    client,
+    originalDst,
+    source,
+    decide: (avoid) =>
+      decideOutbound(context.store, {
+        source,
+        originalDst,
+        network: context.network,
+        random: Math.random,
+        avoid,
+      }),
+    tried: NONE_TRIED,
+    attempts: 0,
+  };
+  const decision = call.decide(NONE_TRIED);
+  if (decision.kind === 'deny') return refuse(decision.reason);
+  let route: Route | null = decision;
+  while (route !== null) route = await proxy(socket, call, route, { context, pool });
 }
 
 interface OutboundCall {
   readonly client: SocketAddress;
   readonly originalDst: SocketAddress;
   readonly source: Workload;
-  readonly decision: Route;
-  /** Another endpoint may be tried, because the caller aimed at a service. */
-  readonly mayRetry: boolean;
+  /** Decides where to go, preferably not to these workloads. */
+  readonly decide: (avoid: ReadonlySet<string>) => OutboundDecision;
+  /** Uids of workloads that could not be reached. */
+  tried: ReadonlySet<string>;
+  attempts: number;
 }
 
-/** Each attempt has its own record. `try-again` only if no byte of the caller was passed on. */
+interface ProxyDeps {
+  readonly context: PodContext;
+  readonly pool: TunnelPool;
+}
+
+/** Each next hop has its own record, however often it is tried. Returns another one to try, if no byte was passed on. */
 async function proxy(
   socket: Socket,
   call: OutboundCall,
-  { context, pool }: { readonly context: PodContext; readonly pool: TunnelPool },
-): Promise<'done' | 'try-again'> {
-  using record = new ConnectionRecord(describeCall(call), context.record);
-  using _tracked = trackCall(call, context);
-  let upstream: Socket | TunnelStream;
-  try {
-    upstream = await connectUpstream(call, context, pool);
-  } catch (error) {
-    record.close(failureOutcome(error));
-    if (call.mayRetry && isWorthRetrying(error)) return 'try-again';
-    socket.resetAndDestroy();
-    return 'done';
+  route: Route,
+  deps: ProxyDeps,
+): Promise<Route | null> {
+  using record = new ConnectionRecord(describeCall(call, route), deps.context.record);
+  using _tracked = trackCall(call, route, deps.context);
+  let upstream: Socket | TunnelStream | null = null;
+  while (upstream === null) {
+    try {
+      upstream = await connectUpstream(call, route, deps);
+    } catch (error) {
+      const next = socket.destroyed ? null : routeAfter(error, call, route);
+      if (next !== null) await delay(call.attempts * RETRY_AFTER_MS);
+      if (next !== null && isSameHop(next, route)) continue;
+      record.close(failureOutcome(error, 'io error'));
+      if (next === null) socket.resetAndDestroy();
+      return next;
+    }
   }
-  record.close(copyOutcome(await splice(socket, upstream, record)));
-  return 'done';
+  const ended = await splice(socket, upstream, record);
+  record.close(copyOutcome(ended, deps.context.isAborted()));
+  return null;
 }
 
-function describeCall({ client, source, decision }: OutboundCall): RecordedConnection {
-  const isHbone = decision.kind === 'hbone';
+/**
+ * Where to try after a failure, null to give up. The same next hop again only if it answered: it may be about to
+ * restart, while one that nobody answers for has kept the caller waiting for seconds.
+ */
+function routeAfter(error: unknown, call: OutboundCall, route: Route): Route | null {
+  const { service, destination } = route;
+  call.attempts += 1;
+  if (call.attempts === MAX_ATTEMPTS || service === null || !isWorthRetrying(error)) return null;
+  if (destination !== null) call.tried = new Set([...call.tried, destination.uid]);
+  const next = call.decide(call.tried);
+  if (next.kind === 'deny' || (isSameHop(next, route) && isUnanswered(error))) return null;
+  return next;
+}
+
+function isSameHop(a: Route, b: Route): boolean {
+  return formatSocketAddress(a.nextHop) === formatSocketAddress(b.nextHop);
+}
+
+function isUnanswered(error: unknown): boolean {
+  const code = (error as NodeJS.ErrnoException).code ?? '';
+  return error instanceof DialTimeoutError || code === 'EHOSTUNREACH' || code === 'ETIMEDOUT';
+}
+
+function describeCall({ client, source }: OutboundCall, route: Route): RecordedConnection {
+  const isHbone = route.kind === 'hbone';
   return {
     reporter: 'source',
     client,
-    dst: decision.nextHop,
-    hboneAuthority: isHbone ? decision.authority : null,
+    dst: route.nextHop,
+    hboneAuthority: isHbone ? route.authority : null,
     source,
     sourceIdentity: isHbone ? source : null,
-    destination: decision.destination,
-    service: decision.service,
+    destination: route.destination,
+    service: route.service,
     isMutualTls: isHbone,
   };
 }
 
 function trackCall(
-  { client, originalDst, decision }: OutboundCall,
+  { client, originalDst }: OutboundCall,
+  route: Route,
   context: PodContext,
 ): Disposable {
   return context.tracker.trackOutbound({
     src: client,
     originalDst,
-    actualDst: decision.nextHop,
-    protocol: decision.kind === 'hbone' ? 'HBONE' : 'TCP',
+    actualDst: route.nextHop,
+    protocol: route.kind === 'hbone' ? 'HBONE' : 'TCP',
   });
 }
 
@@ -143,18 +183,17 @@ function isWorthRetrying(error: unknown): boolean {
 
 function connectUpstream(
   call: OutboundCall,
-  context: PodContext,
-  pool: TunnelPool,
+  route: Route,
+  deps: ProxyDeps,
 ): Promise<Socket | TunnelStream> {
-  const { decision } = call;
-  if (decision.kind === 'hbone') return connectTunnel(call, decision, { context, pool });
-  return dialInPod(context.namespace, decision.nextHop, { sourceIp: null });
+  if (route.kind === 'hbone') return connectTunnel(call, route, deps);
+  return dialInPod(deps.context.namespace, route.nextHop, { sourceIp: null });
 }
 
 async function connectTunnel(
   { client, source }: OutboundCall,
   route: HboneRoute,
-  { context, pool }: { readonly context: PodContext; readonly pool: TunnelPool },
+  { context, pool }: ProxyDeps,
 ): Promise<TunnelStream> {
   const { nextHop, expectedSans, authority, service } = route;
   const identity = formatIdentity(source);
@@ -162,10 +201,7 @@ async function connectTunnel(
   const key = `${identity}|${expectedSans.join(',')}|${hop}|${client.ip}`;
   const dial = async () => {
     const secureContext = await context.secureContext(identity);
-    const socket = await dialInPod(context.namespace, nextHop, {
-      sourceIp: null,
-      onTimeout: () => networkPolicyTimeout(hop),
-    });
+    const socket = await dialHbone(context, nextHop);
     return openTunnel(socket, { secureContext, verifyPeer: expectSans(expectedSans) });
   };
   const headers = {
@@ -176,9 +212,15 @@ async function connectTunnel(
   return (await pool.connect(key, dial, { authority, headers })).stream;
 }
 
-function networkPolicyTimeout(hop: string): Error {
-  const text = `connection timed out, maybe a NetworkPolicy is blocking HBONE port 15008: ${hop}`;
-  return new HboneError('HB_CONNECT_TIMEOUT', text);
+/** A port 15008 that stays silent is usually cut off by a NetworkPolicy (spec ztunnel 3.7). */
+async function dialHbone(context: PodContext, nextHop: SocketAddress): Promise<Socket> {
+  try {
+    return await dialInPod(context.namespace, nextHop, { sourceIp: null });
+  } catch (error) {
+    if (!(error instanceof DialTimeoutError)) throw error;
+    const text = `connection timed out, maybe a NetworkPolicy is blocking HBONE port 15008: ${error.message}`;
+    throw new HboneError('HB_CONNECT_TIMEOUT', text, { cause: error });
+  }
 }
 
 function isSelfCall({ ip, port }: SocketAddress): boolean {

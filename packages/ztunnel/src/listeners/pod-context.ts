@@ -17,6 +17,8 @@ export interface PodContext {
   readonly network: string;
   /** Whether applications see the caller's own address. */
   readonly preserveSource: boolean;
+  /** Whether connections are being ended because their time to finish is over. */
+  readonly isAborted: () => boolean;
   /** The pod's workload, waiting up to 5 s for the control plane to send it; null if it did not. */
   readonly workload: () => Promise<Workload | null>;
   /** TLS context of an identity of this pod; waits for its certificate. */

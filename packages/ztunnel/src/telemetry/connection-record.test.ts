@@ -64,6 +64,13 @@ test('a line about unknown peers leaves their fields out', () => {
   expect(lines[1]).toMatch(/ policy="shop\/none" error="no \\"way\\""\n$/);
 });
 
+test('the policy that decided is named once', () => {
+  const { lines, deps } = observe();
+  const error = 'connection closed due to policy rejection: explicitly denied by: shop/no-9090';
+  new ConnectionRecord(OUTBOUND, deps).close({ flag: 'DENY', error, policy: 'shop/no-9090' });
+  expect(lines[1]).toContain(` duration="0ms" error="${error}"`);
+});
+
 test('connections with one workload are counted apart by service and by how they ended', () => {
   const { deps, sum } = observe();
   const services: (Service | null)[] = [null, aService({ name: 'a', vip: '10.96.0.1' }), null];

@@ -74,7 +74,7 @@ export class ConnectionRecord implements Disposable {
     const fields = describe(this.#connection, {
       received: this.#received,
       sent: this.#sent,
-      duration: `${Math.round(performance.now() - this.#openedAtMs)}ms`,
+      duration: `${Math.floor(performance.now() - this.#openedAtMs)}ms`,
       outcome,
     });
     access.log(outcome.error === null ? 'info' : 'error', 'connection complete', fields);
@@ -140,9 +140,15 @@ function describe(connection: RecordedConnection, ending: Ending): LogFields {
     bytes_sent: isSource ? ending.received : ending.sent,
     bytes_recv: isSource ? ending.sent : ending.received,
     duration: ending.duration,
-    policy: ending.outcome.policy,
+    policy: unnamedPolicy(ending.outcome),
     error: ending.outcome.error,
   };
+}
+
+/** A field that only our lines have: which policy decided, where ztunnel's error text does not say it. */
+function unnamedPolicy({ policy, error }: Partial<Outcome>): string | null {
+  if (policy === null || policy === undefined) return null;
+  return error?.includes(policy) === true ? null : policy;
 }
 
 function identityText(identity: Identity | null): string | null {
