@@ -200,6 +200,12 @@ spec:
     expect(await run(`get ${before[0]} -o jsonpath={.metadata.ownerReferences}`)).toBe('');
   });
 
+  test('a budget knows how many pods it is for, and how many may go', async () => {
+    const shown = () => run('get pdb half -o jsonpath="{.status}"');
+    await expect.poll(shown).toMatch(/"desiredHealthy":1,.*"expectedPods":2/);
+    expect(await shown()).toContain('"reason":"InsufficientPods"');
+  });
+
   test.for([
     ['get pdb half', /^half 50% N\/A 0 \d+s$/m],
     ['get ingress shop', /^shop nginx shop.example 80 \d+s$/m],
@@ -213,6 +219,9 @@ spec:
     ['get priorityclasses', /^system-node-critical 2000001000 false \d+s PreemptLowerPriority$/m],
     ['get --raw /readyz?verbose', /^\[\+\]ping ok\n(.*ok\n)*readyz check passed$/],
     ['get --raw /livez/ping', /^ok$/],
+    ['get --raw /constructor', /NotFound/],
+    ['get --raw /version', /^\{\n "major": "1",\n "minor": "34",$/m],
+    ['get --raw /api/v1/namespaces/default?pretty=true', /^\{\n "apiVersion": "v1",$/m],
     ['get --raw /metrics', /^apiserver_storage_objects\{resource="deployments.apps"\} \d+$/m],
     ['get --raw /.well-known/openid-configuration', /"jwks_uri":"https:\/\/127/],
     ['get --raw /', /"\/apis\/apps\/v1"/],

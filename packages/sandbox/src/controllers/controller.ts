@@ -24,6 +24,7 @@ export interface Informers {
   readonly daemonSets: Informer;
   readonly jobs: Informer;
   readonly statefulSets: Informer;
+  readonly disruptionBudgets: Informer;
 }
 
 export interface Controller {

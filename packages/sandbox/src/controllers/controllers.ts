@@ -3,6 +3,7 @@ import { EventRecorder } from '../nodes/event-recorder.ts';
 import type { Controller, ControllerDeps, Informers } from './controller.ts';
 import { runDaemonSets } from './daemon-set.ts';
 import { runDeployments } from './deployment.ts';
+import { runDisruptionBudgets } from './disruption.ts';
 import { runEndpointSlices } from './endpoint-slice.ts';
 import { runEndpoints } from './endpoints.ts';
 import { Informer } from './informer.ts';
@@ -11,6 +12,7 @@ import { runReplicaSets } from './replica-set.ts';
 import {
   DAEMON_SETS,
   DEPLOYMENTS,
+  DISRUPTION_BUDGETS,
   ENDPOINT_SLICES,
   JOBS,
   NODES,
@@ -31,6 +33,7 @@ const CONTROLLERS: Readonly<Record<string, (deps: ControllerDeps) => Controller>
   'endpoint-slice-controller': runEndpointSlices,
   'endpoint-controller': runEndpoints,
   'statefulset-controller': runStatefulSets,
+  controllermanager: runDisruptionBudgets,
 };
 
 /** All controllers of the cluster, at work from `startControllers` to `stop`. */
@@ -53,6 +56,7 @@ export async function startControllers(
     daemonSets: new Informer(client, DAEMON_SETS),
     jobs: new Informer(client, JOBS),
     statefulSets: new Informer(client, STATEFUL_SETS),
+    disruptionBudgets: new Informer(client, DISRUPTION_BUDGETS),
   };
   const running = Object.entries(CONTROLLERS).map(([component, run]) =>
     run({ client, informers, onError, events: new EventRecorder(client, component) }),

@@ -16,6 +16,11 @@ export const REVISIONS: ResourceKey = {
   version: 'v1',
   plural: 'controllerrevisions',
 };
+export const DISRUPTION_BUDGETS: ResourceKey = {
+  group: 'policy',
+  version: 'v1',
+  plural: 'poddisruptionbudgets',
+};
 export const DEPLOYMENTS: ResourceKey = { group: 'apps', version: 'v1', plural: 'deployments' };
 export const REPLICA_SETS: ResourceKey = { group: 'apps', version: 'v1', plural: 'replicasets' };
 export const DAEMON_SETS: ResourceKey = { group: 'apps', version: 'v1', plural: 'daemonsets' };

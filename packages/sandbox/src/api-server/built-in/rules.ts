@@ -172,17 +172,17 @@ const configMapRule: KindRule = (object, previous) => [
 ];
 
 /** Keys that a secret of a type must have. */
-const secretKeys: Readonly<Record<string, readonly string[]>> = {
-  'kubernetes.io/tls': ['tls.crt', 'tls.key'],
-  'kubernetes.io/dockerconfigjson': ['.dockerconfigjson'],
-  'kubernetes.io/dockercfg': ['.dockercfg'],
-  'kubernetes.io/ssh-auth': ['ssh-privatekey'],
-};
+const secretKeys: ReadonlyMap<unknown, readonly string[]> = new Map([
+  ['kubernetes.io/tls', ['tls.crt', 'tls.key']],
+  ['kubernetes.io/dockerconfigjson', ['.dockerconfigjson']],
+  ['kubernetes.io/dockercfg', ['.dockercfg']],
+  ['kubernetes.io/ssh-auth', ['ssh-privatekey']],
+]);
 
 const secretRule: KindRule = (object, previous) => {
   const data = objectOr(object.data);
   const causes = dataKeyCauses(object, ['data']);
-  for (const key of secretKeys[String(object.type)] ?? []) {
+  for (const key of secretKeys.get(object.type) ?? []) {
     if (data[key] === undefined) causes.push(requiredValue(`data[${key}]`));
   }
   if (previous !== null && previous.type !== object.type) {

@@ -84,9 +84,17 @@ export async function objectBody(exchange: Exchange): Promise<JsonObject> {
   return body;
 }
 
-/** Answers with JSON and its length. */
+/** Whether a person reads the answer: a browser or a command, or who asks with `pretty` (apiserver `isPrettyPrint`). */
+function isForPeople({ headers, url }: IncomingMessage): boolean {
+  const asked = /[?&]pretty=(1|true)\b/.test(url ?? '');
+  return asked || /^(curl|Wget|Mozilla\/5\.0)/.test(headers['user-agent'] ?? '');
+}
+
+/** Answers with JSON and its length, indented for people. */
 export function sendJson(response: ServerResponse, status: number, body: unknown): void {
-  const text = `${JSON.stringify(body)}\n`;
+  const text = isForPeople(response.req)
+    ? JSON.stringify(body, null, 2)
+    : `${JSON.stringify(body)}\n`;
   response.writeHead(status, {
     'Content-Type': 'application/json',
     'Content-Length': Buffer.byteLength(text),

@@ -97,15 +97,15 @@ export async function handleReview(
 }
 
 /** What a token may be bound to. */
-const bindable: Readonly<Record<string, NamedKind>> = {
-  Pod: { group: '', plural: 'pods', kind: 'Pod' },
-  Secret: { group: '', plural: 'secrets', kind: 'Secret' },
-  Node: { group: '', plural: 'nodes', kind: 'Node' },
-};
+const bindable: ReadonlyMap<unknown, NamedKind> = new Map([
+  ['Pod', { group: '', plural: 'pods', kind: 'Pod' }],
+  ['Secret', { group: '', plural: 'secrets', kind: 'Secret' }],
+  ['Node', { group: '', plural: 'nodes', kind: 'Node' }],
+]);
 
 /** Throws 404 for an object that is not there, 409 for one that was replaced by another of its name. */
 function checkBound(storage: Storage, namespace: string, bound: JsonObject): void {
-  const kind = bindable[stringOr(bound.kind) ?? ''];
+  const kind = bindable.get(bound.kind);
   if (kind === undefined) return;
   const name = stringOr(bound.name) ?? '';
   const scope = kind.plural === 'nodes' ? '' : namespace;

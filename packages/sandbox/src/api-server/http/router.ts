@@ -158,7 +158,8 @@ const discovery =
 const documents: Readonly<Record<string, Document>> = {
   '/api': discovery(true),
   '/apis': discovery(false),
-  '/version': ({ response }) => sendJson(response, 200, version),
+  '/version': ({ response }) =>
+    sendText(response, 'application/json', JSON.stringify(version, null, 2)),
   '/': sendPaths,
   '/metrics': sendMetrics,
   '/.well-known/openid-configuration': sendTokenIssuer,

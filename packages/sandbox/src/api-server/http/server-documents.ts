@@ -12,11 +12,11 @@ export interface ServerDocumentDependencies {
   readonly registry: ResourceRegistry;
 }
 
-const checks: Readonly<Record<string, readonly string[]>> = {
-  healthz: ['ping', 'log', 'etcd'],
-  livez: ['ping', 'log', 'etcd'],
-  readyz: ['ping', 'log', 'etcd', 'informer-sync', 'shutdown'],
-};
+const checks: ReadonlyMap<string, readonly string[]> = new Map([
+  ['healthz', ['ping', 'log', 'etcd']],
+  ['livez', ['ping', 'log', 'etcd']],
+  ['readyz', ['ping', 'log', 'etcd', 'informer-sync', 'shutdown']],
+]);
 
 /** Answers with a text. */
 export function sendText(response: ServerResponse, type: string, text: string | Buffer): void {
@@ -27,7 +27,7 @@ export function sendText(response: ServerResponse, type: string, text: string | 
 /** `/healthz`, `/livez`, `/readyz` (`?verbose` lists the checks) and each check of theirs; false for other paths. */
 export function sendHealth({ response, info }: Exchange): boolean {
   const [name = '', check, ...rest] = info.path.split('/').filter((part) => part !== '');
-  const known = checks[name];
+  const known = checks.get(name);
   if (known === undefined || rest.length > 0) return false;
   if (check !== undefined && !known.includes(check)) return false;
   const verbose = info.query.has('verbose') && check === undefined;
@@ -63,7 +63,7 @@ export function sendPaths({ response }: Exchange, { registry }: ServerDocumentDe
     .all()
     .filter(({ group }) => group !== '')
     .flatMap(({ group, apiVersion }) => [`/apis/${group}`, `/apis/${apiVersion}`]);
-  const health = Object.entries(checks).flatMap(([name, known]) => [
+  const health = [...checks].flatMap(([name, known]) => [
     `/${name}`,
     ...known.map((check) => `/${name}/${check}`),
   ]);
