@@ -28,7 +28,7 @@ export async function serveHttp(
     void answer(routes, request).then(
       ({ status, body, contentType = 'text/plain; charset=utf-8' }) => {
         response.writeHead(status, {
-          'content-type': contentType,
+          ...(body !== '' && { 'content-type': contentType }),
           'content-length': Buffer.byteLength(body),
         });
         response.end(body);
@@ -59,7 +59,7 @@ async function answer(routes: HttpRoutes, request: IncomingMessage): Promise<Htt
   try {
     const url = new URL(request.url ?? '/', 'http://localhost');
     const handler = routes[url.pathname];
-    if (handler === undefined) return { status: 404, body: 'not found\n' };
+    if (handler === undefined) return { status: 404, body: '' };
     return await handler({ method: request.method ?? 'GET', url, headers: request.headers });
   } catch (error) {
     return { status: 500, body: `${(error as Error).message}\n` };

@@ -39,6 +39,8 @@ export interface Logger {
   info(message: string, fields?: LogFields): void;
   debug(message: string, fields?: LogFields): void;
   log(level: LogLevel, message: string, fields?: LogFields): void;
+  /** Replaces the levels of every scope; a list as in `LogOptions`. What is not understood in it is left out. */
+  setLevels(levels: string): void;
   /** The same sink and levels under another scope. */
   scope(name: string): Logger;
 }
@@ -91,24 +93,22 @@ class LogLevels {
   #byScope: ReadonlyMap<string, number> = new Map();
 
   constructor(spec = 'info') {
-    this.apply(spec);
+    this.replace(spec);
   }
 
-  /** Null when applied, else the part that is not understood; nothing changes then. */
-  apply(spec: string): string | null {
-    let fallback = this.#fallback;
-    const byScope = new Map(this.#byScope);
+  replace(spec: string): void {
+    let fallback: number = RANK.info;
+    const byScope = new Map<string, number>();
     for (const part of spec.split(',').map((text) => text.trim())) {
       if (part === '') continue;
       const [scope, level] = part.includes('=') ? part.split('=', 2) : [null, part];
       const rank = RANK[level as LogLevel];
-      if (rank === undefined) return part;
+      if (rank === undefined) continue;
       if (scope === null || scope === undefined) fallback = rank;
       else byScope.set(scope, rank);
     }
     this.#fallback = fallback;
     this.#byScope = byScope;
-    return null;
   }
 
   isEnabled(scope: string, level: LogLevel): boolean {
@@ -169,6 +169,9 @@ class ScopedLogger implements Logger {
     if (!this.isEnabled(level)) return;
     const { format, write, now } = this.#sink;
     write(format({ time: timestamp(now()), level, scope: this.#scope, message, fields }));
+  }
+  setLevels(levels: string): void {
+    this.#sink.levels.replace(levels);
   }
   scope(name: string): Logger {
     return new ScopedLogger(name, this.#sink);

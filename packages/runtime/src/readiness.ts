@@ -19,8 +19,8 @@ export class Readiness {
   /** Serves `GET /healthz/ready`. */
   readonly handler: HttpHandler = ({ method }) => {
     if (method !== 'GET') return { status: 405, body: '' };
-    if (this.isReady) return { status: 200, body: 'ready\n' };
+    if (this.isReady) return { status: 200, contentType: 'text/plain', body: 'ready\n' };
     const names = [...this.#pending].toSorted().join(', ');
-    return { status: 500, body: `not ready, pending: ${names}\n` };
+    return { status: 500, contentType: 'text/plain', body: `not ready, pending: ${names}\n` };
   };
 }

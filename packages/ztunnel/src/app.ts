@@ -9,18 +9,23 @@ import {
 } from '@aquifer/control-plane-client';
 import {
   type HttpHandler,
+  type HttpRoutes,
   type Logger,
   Readiness,
   redactConfig,
   serveHttp,
 } from '@aquifer/runtime';
 import { ADDRESS_TYPE, AUTHORIZATION_TYPE, ENROLLED_POD_TYPE } from '@aquifer/wire';
+import { adminPages } from './admin/admin-pages.ts';
 import { renderConfigDump } from './admin/config-dump.ts';
+import { LogFilter } from './admin/log-filter.ts';
 import { ZTUNNEL_CONFIG, type ZtunnelConfig } from './config.ts';
 import { DataPlane } from './data-plane/data-plane.ts';
 import { checkAddresses, checkPolicies } from './data-plane/resource-check.ts';
 import { NodeAgent } from './node/node-agent.ts';
 import { ControlMetrics, exposeMetrics } from './telemetry/metrics-exposition.ts';
+
+const OPEN_METRICS = 'application/openmetrics-text';
 
 /** A running node proxy. */
 export interface Ztunnel {
@@ -35,6 +40,7 @@ export interface Ztunnel {
 export async function startZtunnel(config: ZtunnelConfig, log: Logger): Promise<Ztunnel> {
   const failed = Promise.withResolvers<never>();
   const readiness = new Readiness(['state manager', 'proxy', 'workload proxy manager']);
+  const logFilter = new LogFilter(config.logLevels);
   const metrics = new ControlMetrics(config.versionTag);
   const csr = new CsrClient({
     endpoint: endpointOf(config, config.caAddress ?? config.xdsAddress),
@@ -91,20 +97,31 @@ export async function startZtunnel(config: ZtunnelConfig, log: Logger): Promise<
   });
   const servers = await bindServers(config, {
     readiness: readiness.handler,
-    metrics: async () => ({
+    metrics: async ({ headers }) => ({
       status: 200,
-      contentType: 'application/openmetrics-text;charset=utf-8;version=1.0.0',
+      ...(headers.accept?.includes(OPEN_METRICS) && {
+        contentType: `${OPEN_METRICS};charset=utf-8;version=1.0.0`,
+      }),
       body: await exposeMetrics(metrics, await dataPlane.metrics()),
     }),
-    configDump: async () => ({
-      status: 200,
-      contentType: 'application/json',
-      body: renderConfigDump({
-        thread: await dataPlane.dump(),
-        certificates: certificates.states(),
-        captures: agent.captures(),
-        config: redactConfig(ZTUNNEL_CONFIG, config),
-        version: config.versionTag,
+    admin: adminPages({
+      logFilter,
+      onLevelsChanged: () => {
+        log.setLevels(logFilter.scopes);
+        dataPlane.setLogLevels(logFilter.scopes);
+        log.scope('telemetry').info(`new log filter is ${logFilter.text}`);
+      },
+      onQuit: () => process.kill(process.pid, 'SIGTERM'),
+      configDump: async () => ({
+        status: 200,
+        contentType: 'application/json',
+        body: renderConfigDump({
+          thread: await dataPlane.dump(),
+          certificates: certificates.states(),
+          captures: agent.captures(),
+          config: redactConfig(ZTUNNEL_CONFIG, config),
+          version: config.versionTag,
+        }),
       }),
     }),
   });
@@ -188,14 +205,11 @@ function describeNode(config: ZtunnelConfig) {
 
 async function bindServers(
   config: ZtunnelConfig,
-  handlers: Readonly<Record<'readiness' | 'metrics' | 'configDump', HttpHandler>>,
+  handlers: Readonly<Record<'readiness' | 'metrics', HttpHandler>> & { readonly admin: HttpRoutes },
 ): Promise<{ ports: Ztunnel['ports']; close(): void }> {
   const metricsRoutes = { '/metrics': handlers.metrics, '/stats/prometheus': handlers.metrics };
   const [admin, stats, readiness] = await Promise.all([
-    serveHttp(
-      { '/config_dump': handlers.configDump },
-      { host: '127.0.0.1', port: config.adminPort },
-    ),
+    serveHttp(handlers.admin, { host: '127.0.0.1', port: config.adminPort }),
     serveHttp(metricsRoutes, { port: config.statsPort }),
     serveHttp({ '/healthz/ready': handlers.readiness }, { port: config.readinessPort }),
   ]);

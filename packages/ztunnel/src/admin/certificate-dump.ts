@@ -33,7 +33,7 @@ function describePem(pem: string): DumpedCertificate[] {
   return (pem.match(PEM_BLOCK) ?? []).map((block) => {
     const certificate = new X509Certificate(block);
     return {
-      pem: Buffer.from(block).toString('base64'),
+      pem: Buffer.from(`${block}\n`).toString('base64'),
       serialNumber: BigInt(`0x${certificate.serialNumber}`).toString(),
       validFrom: withSeconds(certificate.validFromDate),
       expirationTime: withSeconds(certificate.validToDate),

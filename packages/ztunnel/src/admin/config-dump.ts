@@ -1,4 +1,5 @@
 import type { CertificateState } from '@aquifer/control-plane-client';
+import { policyKey } from '@aquifer/model';
 import type { ThreadDump } from '../data-plane/protocol.ts';
 import type { PodCapture } from '../node/pod-capture.ts';
 import { describeCertificates } from './certificate-dump.ts';
@@ -18,7 +19,10 @@ export function renderConfigDump(sources: ConfigDumpSources): string {
   const dump = {
     workloads: sortBy(thread.workloads, 'uid'),
     services: sortBy(thread.services, 'hostname'),
-    policies: sortBy(thread.policies, 'name'),
+    policies: thread.policies.toSorted((a, b) => (policyKey(a) < policyKey(b) ? -1 : 1)),
+    // Of endpoints whose service is not known, and of a local file: neither is kept here.
+    stagedServices: {},
+    staticConfig: { workloads: [], services: [], policies: [] },
     certificates: describeCertificates(certificates),
     workloadState: Object.fromEntries(
       [...captures].map(([uid, capture]) => [
@@ -27,9 +31,22 @@ export function renderConfigDump(sources: ConfigDumpSources): string {
       ]),
     ),
     config,
-    version: { version },
+    version: describeVersion(version),
   };
-  return `${JSON.stringify(sortKeys(dump), null, 2)}\n`;
+  return JSON.stringify(sortKeys(dump), null, 2);
+}
+
+/** The fields of ztunnel's; what a program without a compiler does not have is `unknown`. */
+function describeVersion(istioVersion: string): Record<string, string> {
+  return {
+    version: istioVersion,
+    gitRevision: 'unknown',
+    rustVersion: 'unknown',
+    buildProfile: 'release',
+    buildStatus: 'unknown',
+    istioVersion,
+    cryptoProvider: 'tls-openssl',
+  };
 }
 
 function describeCapture(
@@ -39,7 +56,7 @@ function describeCapture(
   const { name, namespace, serviceAccount } = pod;
   return {
     state: state === 'captured' ? 'Up' : 'Pending',
-    connections: connections ?? { inbound: [], outbound: [] },
+    ...(state === 'captured' && { connections: connections ?? { inbound: [], outbound: [] } }),
     info: { name, namespace, serviceAccount },
   };
 }

@@ -46,6 +46,11 @@ export class DataPlane {
     this.#threads.tell({ kind: 'policies', batch });
   }
 
+  /** As `RUST_LOG`. */
+  setLogLevels(levels: string): void {
+    this.#threads.tell({ kind: 'log-levels', levels });
+  }
+
   updateCertificate(identity: string, update: CertificateUpdate): void {
     this.#threads.tell({ kind: 'certificate', identity, update });
   }

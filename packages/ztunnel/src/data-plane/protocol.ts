@@ -1,4 +1,5 @@
 import type { ResourceBatch } from '@aquifer/control-plane-client/store';
+import type { DumpedPolicy } from '@aquifer/wire';
 import type { OpenConnection } from '../authz/connection-tracker.ts';
 import type { TrafficSnapshot } from '../telemetry/traffic-totals.ts';
 import type { CertificateUpdate } from './certificates.ts';
@@ -26,6 +27,7 @@ export interface ThreadConfig {
 /** What the main thread tells every data-plane thread. */
 export type ThreadMessage =
   | { readonly kind: 'addresses' | 'policies'; readonly batch: ResourceBatch }
+  | { readonly kind: 'log-levels'; readonly levels: string }
   | { readonly kind: 'certificate'; readonly identity: string; readonly update: CertificateUpdate };
 
 /** What it asks of every data-plane thread. */
@@ -48,7 +50,7 @@ export interface ThreadEvent {
 export interface ThreadDump {
   readonly workloads: readonly object[];
   readonly services: readonly object[];
-  readonly policies: readonly object[];
+  readonly policies: readonly DumpedPolicy[];
   readonly connections: Readonly<
     Record<string, { readonly inbound: OpenConnection[]; readonly outbound: OpenConnection[] }>
   >;

@@ -42,6 +42,9 @@ class DataPlaneThread {
       case 'policies':
         this.#store.applyPolicies(message.batch);
         return;
+      case 'log-levels':
+        this.#log.setLevels(message.levels);
+        return;
       case 'certificate':
         this.#certificates.update(message.identity, message.update);
         return;

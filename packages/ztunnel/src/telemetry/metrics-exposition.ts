@@ -16,11 +16,6 @@ const TRAFFIC_FAMILIES: readonly { name: string; help: string; field: keyof Tota
     field: 'closed',
   },
   {
-    name: 'istio_tcp_connections_failed',
-    help: 'The total number of TCP connections that failed (unstable).',
-    field: 'failed',
-  },
-  {
     name: 'istio_tcp_received_bytes',
     help: 'The size of total bytes received during request in case of a TCP connection.',
     field: 'receivedBytes',
@@ -30,28 +25,23 @@ const TRAFFIC_FAMILIES: readonly { name: string; help: string; field: keyof Tota
     help: 'The size of total bytes sent during response in case of a TCP connection.',
     field: 'sentBytes',
   },
+  {
+    name: 'istio_tcp_connections_failed',
+    help: 'The total number of TCP connections that failed to establish (unstable).',
+    field: 'failed',
+  },
 ];
 
 /** Counters that the main thread keeps by itself. */
 export class ControlMetrics {
   readonly registry: Registry = new Registry();
-  readonly xdsMessages: Counter<'url'> = this.#counter(
-    'istio_xds_message_total',
-    'Discovery responses (unstable).',
-    ['url'],
-  );
-  readonly xdsBytes: Counter<'url'> = this.#counter(
-    'istio_xds_message_bytes_total',
-    'Bytes of resources in discovery responses (unstable).',
-    ['url'],
-  );
-  readonly xdsTerminations: Counter<'reason'> = this.#counter(
-    'istio_xds_connection_terminations_total',
-    'Discovery streams that ended (unstable).',
-    ['reason'],
-  );
+  readonly xdsTerminations: Counter<'reason'>;
+  readonly xdsMessages: Counter<'url'>;
+  readonly xdsBytes: Counter<'url'>;
 
   constructor(tag: string) {
+    this.#gauge('process_open_fds', 'Number of open file descriptors', openFileDescriptors);
+    this.#gauge('process_max_fds', 'Maximum number of file descriptors', maxFileDescriptors);
     const build = new Gauge({
       name: 'istio_build',
       help: 'Istio component build info.',
@@ -59,8 +49,21 @@ export class ControlMetrics {
       registers: [this.registry],
     });
     build.set({ component: 'ztunnel', tag }, 1);
-    this.#gauge('process_open_fds', 'Number of open file descriptors.', openFileDescriptors);
-    this.#gauge('process_max_fds', 'Maximum number of file descriptors.', maxFileDescriptors);
+    this.xdsTerminations = this.#counter(
+      'istio_xds_connection_terminations_total',
+      'The total number of completed connections to xds server (unstable).',
+      ['reason'],
+    );
+    this.xdsMessages = this.#counter(
+      'istio_xds_message_total',
+      'Total number of messages received (unstable).',
+      ['url'],
+    );
+    this.xdsBytes = this.#counter(
+      'istio_xds_message_bytes_total',
+      'Total number of bytes received (unstable).',
+      ['url'],
+    );
   }
 
   #counter<Label extends string>(name: string, help: string, labelNames: Label[]): Counter<Label> {
@@ -79,6 +82,9 @@ export class ControlMetrics {
   }
 }
 
+/** ztunnel shows a family once it has a sample. */
+const FAMILY_WITHOUT_SAMPLES = /# HELP .*\n# TYPE .*\n(?=# )/g;
+
 /** All metrics as OpenMetrics text, made when somebody scrapes (spec ztunnel 9.1). */
 export async function exposeMetrics(
   control: ControlMetrics,
@@ -90,7 +96,8 @@ export async function exposeMetrics(
   addTraffic(registry, threads);
   addOpenSockets(registry, threads);
   const texts = await Promise.all([control.registry.metrics(), registry.metrics()]);
-  return `${texts.map((text) => text.replace(/# EOF\n?$/, '')).join('')}# EOF\n`;
+  const text = `${texts.map((part) => part.replace(/# EOF\n?$/, '')).join('')}# EOF\n`;
+  return text.replaceAll(FAMILY_WITHOUT_SAMPLES, '');
 }
 
 function addTraffic(registry: Registry, threads: readonly TrafficSnapshot[]): void {
@@ -103,22 +110,31 @@ function addTraffic(registry: Registry, threads: readonly TrafficSnapshot[]): vo
     });
     for (const { series } of threads) {
       for (const { labels, totals } of series) {
-        if (totals[field] > 0) counter.inc(namedLabels(labels), totals[field]);
+        if (isShown(field, totals)) counter.inc(namedLabels(labels), totals[field]);
       }
     }
   }
 }
 
+/** Bytes are counted from the opening of a connection on, even if none follow. */
+function isShown(field: keyof Totals, totals: Totals): boolean {
+  const countsBytes = field === 'receivedBytes' || field === 'sentBytes';
+  return totals[field] > 0 || (countsBytes && totals.opened > 0);
+}
+
 function addOpenSockets(registry: Registry, threads: readonly TrafficSnapshot[]): void {
   const gauge = new Gauge({
     name: 'istio_tcp_sockets_open',
-    help: 'Sockets accepted and still open (unstable).',
+    help: 'The current number of open TCP sockets (unstable).',
     labelNames: ['reporter'],
     registers: [registry],
   });
-  for (const { openSockets } of threads) {
-    gauge.inc({ reporter: 'source' }, openSockets.source);
-    gauge.inc({ reporter: 'destination' }, openSockets.destination);
+  for (const { openSockets, series } of threads) {
+    for (const reporter of ['source', 'destination'] as const) {
+      const wasUsed =
+        openSockets[reporter] > 0 || series.some(({ labels }) => labels[0] === reporter);
+      if (wasUsed) gauge.inc({ reporter }, openSockets[reporter]);
+    }
   }
 }
 
