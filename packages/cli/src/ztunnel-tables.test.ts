@@ -28,8 +28,8 @@ const dump: ConfigDump = {
       vips: ['/10.96.0.1'],
       ports: { '80': 8080 },
       endpoints: {
-        a: { workloadUid: 'a', port: {}, status: 'Healthy' },
-        b: { workloadUid: 'b', port: {}, status: 'Unhealthy' },
+        a: { workloadUid: 'Kubernetes//Pod/shop/server', port: {}, status: 'Healthy' },
+        b: { workloadUid: 'not known', port: {}, status: 'Healthy' },
       },
       subjectAltNames: [],
     },
@@ -66,7 +66,7 @@ test('workloads name the waypoint that takes their traffic', () => {
   );
 });
 
-test('services count their healthy endpoints', () => {
+test('services count their endpoints whose workload is healthy', () => {
   expect(serviceTable(dump.services, dump).split('\n')[1]).toBe(
     'shop      server       10.96.0.1   None     1/2',
   );
@@ -83,5 +83,23 @@ test('a certificate that is being waited for is listed without one', () => {
     certChain: [],
     rootCerts: [],
   };
-  expect(certificateTable([identity], new Date())).toContain('Unavailable');
+  const [, row = ''] = certificateTable([identity], new Date()).split('\n');
+  expect(row.trim().split(/ {2,}/)).toEqual([
+    'spiffe://td/ns/a/sa/b',
+    'NA',
+    'Unavailable',
+    'false',
+    'NA',
+    'NA',
+    'NA',
+  ]);
+});
+
+test('a workload has all its addresses or its hostname, and a waypoint that may be unknown', () => {
+  const [workload] = dump.workloads;
+  const waypoint = { destination: 'shop/elsewhere', hboneMtlsPort: 15008 };
+  const dual = { ...workload!, workloadIps: ['10.77.0.3', 'fd00::3'], waypoint };
+  expect(workloadTable([dual], dump)).toContain(' 10.77.0.3,fd00::3 n2   NA ');
+  const external = { ...workload!, workloadIps: [], hostname: 'db.example.com' };
+  expect(workloadTable([external], dump)).toContain(' db.example.com n2 ');
 });

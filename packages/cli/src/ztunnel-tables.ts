@@ -13,7 +13,7 @@ export function workloadTable(workloads: readonly DumpedWorkload[], dump: Config
   const rows = workloads.map((workload) => [
     workload.namespace,
     workload.name,
-    workload.workloadIps[0] ?? '',
+    workload.workloadIps.join(',') || String(workload.hostname ?? ''),
     workload.node ?? '',
     waypointName(workload.waypoint, dump),
     workload.protocol,
@@ -23,9 +23,12 @@ export function workloadTable(workloads: readonly DumpedWorkload[], dump: Config
 }
 
 export function serviceTable(services: readonly DumpedService[], dump: ConfigDump): string {
+  const healthyUids = new Set(
+    dump.workloads.filter(({ status }) => status === 'Healthy').map(({ uid }) => uid),
+  );
   const rows = services.map((service) => {
     const endpoints = Object.values(service.endpoints);
-    const healthy = endpoints.filter(({ status }) => status !== 'Unhealthy');
+    const healthy = endpoints.filter(({ workloadUid }) => healthyUids.has(workloadUid));
     return [
       service.namespace,
       service.name,
@@ -64,7 +67,8 @@ export function certificateTable(identities: readonly DumpedIdentity[], now: Dat
 
 function certificateRows(identity: DumpedIdentity, now: Date): string[][] {
   const { identity: name, state, certChain, rootCerts } = identity;
-  if (certChain.length === 0) return [[name, '-', state.split(':')[0]!, 'false', '-', '-', '-']];
+  if (certChain.length === 0)
+    return [[name, 'NA', state.split(':')[0]!, 'false', 'NA', 'NA', 'NA']];
   const row = (type: string, certificate: DumpedCertificate) => [
     name,
     type,
@@ -84,7 +88,7 @@ function isValid({ validFrom, expirationTime }: DumpedCertificate, now: Date): b
   return new Date(validFrom) <= now && now < new Date(expirationTime);
 }
 
-/** The name of the service behind the waypoint's address, `None` without a waypoint. */
+/** The name of the service behind the waypoint's address, `None` without a waypoint, `NA` if it is not known. */
 function waypointName(waypoint: DumpedGateway | undefined, dump: ConfigDump): string {
   if (waypoint === undefined) return 'None';
   const { destination } = waypoint;
@@ -92,10 +96,11 @@ function waypointName(waypoint: DumpedGateway | undefined, dump: ConfigDump): st
     ({ namespace, hostname, vips }) =>
       `${namespace}/${hostname}` === destination || vips.includes(destination),
   );
-  return service?.name ?? destination.slice(destination.indexOf('/') + 1);
+  return service?.name ?? 'NA';
 }
 
-function byColumns(a: readonly string[], b: readonly string[]): number {
+/** By what is in the columns, from the left. */
+export function byColumns(a: readonly string[], b: readonly string[]): number {
   for (const [i, cell] of a.entries()) {
     if (cell !== b[i]) return cell < (b[i] ?? '') ? -1 : 1;
   }

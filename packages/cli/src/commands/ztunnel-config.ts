@@ -6,7 +6,14 @@ import { type Cluster, isNotFound } from '../cluster.ts';
 import type { CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { formatData, type OutputFormat } from '../output/print.ts';
-import { certificateTable, policyTable, serviceTable, workloadTable } from '../ztunnel-tables.ts';
+import { identityJson, policyJson, serviceJson, workloadJson } from '../ztunnel-json.ts';
+import {
+  byColumns,
+  certificateTable,
+  policyTable,
+  serviceTable,
+  workloadTable,
+} from '../ztunnel-tables.ts';
 
 const ZTUNNEL_NAMESPACE = 'istio-system';
 
@@ -36,6 +43,8 @@ interface View {
   readonly filters: readonly Option[];
   select(dump: ConfigDump, options: FilterOptions): readonly object[];
   table(selected: never, dump: ConfigDump): string;
+  /** One object as JSON or YAML shows it. */
+  json(object: never): object;
 }
 
 const VIEWS: readonly View[] = [
@@ -51,11 +60,12 @@ const VIEWS: readonly View[] = [
     select: ({ workloads }, { address, workloadNamespace, workloadNode }) =>
       workloads.filter(
         (workload) =>
-          (address === undefined || workload.workloadIps.includes(address)) &&
-          (workloadNamespace === undefined || workload.namespace === workloadNamespace) &&
-          (workloadNode === undefined || workload.node === workloadNode),
+          (address === undefined || workload.workloadIps.some((ip) => matches(ip, address))) &&
+          matches(workload.namespace, workloadNamespace) &&
+          matches(workload.node, workloadNode),
       ),
     table: workloadTable,
+    json: workloadJson,
   },
   {
     name: 'service',
@@ -63,10 +73,11 @@ const VIEWS: readonly View[] = [
     summary: 'Services that a ztunnel knows',
     filters: [new Option('--service-namespace <namespace>', 'only services of this namespace')],
     select: ({ services }, { serviceNamespace }) =>
-      services.filter(
-        ({ namespace }) => serviceNamespace === undefined || namespace === serviceNamespace,
-      ),
+      services
+        .filter(({ namespace }) => matches(namespace, serviceNamespace))
+        .toSorted((a, b) => byColumns([a.namespace, a.name], [b.namespace, b.name])),
     table: serviceTable,
+    json: serviceJson,
   },
   {
     name: 'policy',
@@ -74,10 +85,11 @@ const VIEWS: readonly View[] = [
     summary: 'L4 policies that a ztunnel enforces',
     filters: [new Option('--policy-namespace <namespace>', 'only policies of this namespace')],
     select: ({ policies }, { policyNamespace }) =>
-      policies.filter(
-        ({ namespace }) => policyNamespace === undefined || namespace === policyNamespace,
-      ),
+      policies
+        .filter(({ namespace }) => matches(namespace, policyNamespace))
+        .toSorted((a, b) => byColumns([a.namespace, a.name], [b.namespace, b.name])),
     table: policyTable,
+    json: policyJson,
   },
   {
     name: 'certificate',
@@ -86,6 +98,7 @@ const VIEWS: readonly View[] = [
     filters: [],
     select: ({ certificates }) => certificates,
     table: (selected) => certificateTable(selected, new Date()),
+    json: identityJson,
   },
 ];
 
@@ -124,6 +137,11 @@ export function addZtunnelConfig(program: Command, context: CliContext): void {
   });
 }
 
+/** Filters look at letters, not at their case, as istioctl's do; without a filter everything is shown. */
+function matches(value: string | undefined, wanted: string | undefined): boolean {
+  return wanted === undefined || value?.toLowerCase() === wanted.toLowerCase();
+}
+
 function withSource(command: Command): Command {
   return command
     .option('-n, --namespace <namespace>', 'namespace of the pod argument')
@@ -139,7 +157,11 @@ function withSource(command: Command): Command {
 
 function render(view: View, dump: ConfigDump, options: Options): string {
   const selected = view.select(dump, options);
-  if (options.output !== 'short') return formatData(selected, options.output);
+  if (options.output !== 'short')
+    return formatData(
+      selected.map((one) => view.json(one as never)),
+      options.output,
+    );
   return view.table(selected as never, dump);
 }
 
