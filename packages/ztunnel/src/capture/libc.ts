@@ -30,6 +30,10 @@ const SOCK_CLOEXEC = 0o2000000;
 export const OPTION = {
   reusePort: { level: 1, number: 15 },
   mark: { level: 1, number: 36 },
+  keepAlive: { level: 1, number: 9 },
+  keepIdleSeconds: { level: 6, number: 4 },
+  keepIntervalSeconds: { level: 6, number: 5 },
+  keepCount: { level: 6, number: 6 },
   v6Only: { level: 41, number: 26 },
   ipTransparent: { level: 0, number: 19 },
   ipFreebind: { level: 0, number: 15 },

@@ -15,17 +15,31 @@ import type { NetworkNamespace } from './netns.ts';
 import { PROXY_MARK } from './redirection.ts';
 
 const BACKLOG = 1024;
-const KEEP_ALIVE_MS = 180_000;
+/** A silent peer is gone after half an hour; Node's own keep-alive would give it ten seconds (spec ztunnel 1.7). */
+const KEEP_ALIVE = [
+  [OPTION.keepAlive, 1],
+  [OPTION.keepIdleSeconds, 180],
+  [OPTION.keepIntervalSeconds, 180],
+  [OPTION.keepCount, 9],
+] as const;
 /** TCP connect, socket creation included (spec ztunnel 1.7). */
 const CONNECT_TIMEOUT_MS = 10_000;
 
-/** A listening socket inside a pod's namespace, on all its addresses, shared between threads by SO_REUSEPORT. */
+function keepAlive(fd: number): void {
+  for (const [option, value] of KEEP_ALIVE) setOption(fd, option, value);
+}
+
+/**
+ * A listening socket inside a pod's namespace, on all its addresses, shared between threads by SO_REUSEPORT. What it
+ * accepts has its keep-alive.
+ */
 export function listenInPod(namespace: NetworkNamespace, port: number): number {
   return namespace.run(() => {
     const fd = openListener();
     setOption(fd.fd, OPTION.reusePort, 1);
     setOption(fd.fd, OPTION.mark, PROXY_MARK);
     setOption(fd.fd, OPTION.ipTransparent, 1);
+    keepAlive(fd.fd);
     bindSocket(fd.fd, socketAddress({ ip: fd.family === AF_INET6 ? '::' : '0.0.0.0', port }));
     listenSocket(fd.fd, BACKLOG);
     return fd.fd;
@@ -66,6 +80,7 @@ export function dialInPod(
     const isV6 = to.ip.includes(':');
     const socket = tcpSocket(isV6 ? AF_INET6 : AF_INET);
     setOption(socket, OPTION.mark, PROXY_MARK);
+    keepAlive(socket);
     if (options.sourceIp !== null) bindSource(socket, options.sourceIp, isV6);
     return socket;
   });
@@ -95,7 +110,6 @@ function connectSocket(fd: number, to: SocketAddress): Promise<Socket> {
       clearTimeout(timer);
       socket.off('error', onError);
       socket.setNoDelay(true);
-      socket.setKeepAlive(true, KEEP_ALIVE_MS);
       resolve(socket);
     });
     socket.connect({ host: to.ip, port: to.port, family: to.ip.includes(':') ? 6 : 4 });

@@ -106,6 +106,7 @@ export class PodProxy {
   #context(): PodContext {
     const { config, store, certificates, record, log } = this.#deps;
     return {
+      pod: this.#pod,
       namespace: this.#namespace,
       store,
       tracker: this.tracker,

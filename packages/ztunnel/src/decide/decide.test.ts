@@ -64,7 +64,7 @@ function route(
     workloads = everything,
     source = client,
   } = options;
-  const [ip = '', port = ''] = target.split(':');
+  const [, ip = '', port = ''] = /^\[?([^\]]+)\]?:(\d+)$/.exec(target) ?? [];
   return decideOutbound(storeOf(workloads, services), {
     source,
     originalDst: { ip, port: Number(port) },
@@ -139,6 +139,59 @@ describe('outbound', () => {
     expect(decision).toMatchObject({
       kind: 'deny',
       reason: expect.stringContaining('unknown waypoint'),
+    });
+  });
+
+  test('names the waypoint that it did not find', () => {
+    const services = [{ ...service, waypoint: viaHostname }];
+    expect(route('10.96.0.1:80', { services })).toEqual({
+      kind: 'deny',
+      reason: 'unknown waypoint: waypoint waypoint.shop.svc.cluster.local not found',
+    });
+  });
+
+  test('from IPv6 to a waypoint given as an IPv4 address dials that address', () => {
+    const waypoint = {
+      destination: { kind: 'address' as const, network: '', address: '10.0.0.11' },
+      hboneMtlsPort: 15008,
+    };
+    const workloads = [
+      client,
+      { ...server, addresses: ['fd00::2'], waypoint },
+      aWorkload({ name: 'dual', addresses: ['fd00::11', '10.0.0.11'] }),
+    ];
+    expect(route('[fd00::2]:80', { workloads })).toMatchObject({
+      authority: '[fd00::2]:80',
+      nextHop: { ip: '10.0.0.11', port: 15008 },
+    });
+  });
+
+  test('to a waypoint behind an application tunnel uses its port only where the waypoint says so', () => {
+    const hop = (port: number, ports: Service['ports']) =>
+      route('10.96.0.1:80', {
+        services: [
+          { ...service, waypoint: viaAddress },
+          { ...waypointService, ports },
+        ],
+        workloads: [client, { ...waypointPod, applicationTunnel: { protocol: 'proxy', port } }],
+      });
+    expect(hop(15_088, [])).toMatchObject({ nextHop: { ip: '10.0.0.9', port: 15_008 } });
+    expect(hop(0, [])).toMatchObject({ kind: 'deny' });
+    expect(hop(0, waypointService.ports)).toMatchObject({ nextHop: { port: 15_008 } });
+  });
+
+  test('to a workload of another network is refused: only services are reached across networks', () => {
+    const remote = { ...server, network: 'remote' };
+    const decision = decideOutbound(storeOf([client, remote], []), {
+      source: client,
+      originalDst: { ip: '10.0.0.2', port: 80 },
+      network: 'remote',
+      random: () => 0,
+      avoid: new Set(),
+    });
+    expect(decision).toEqual({
+      kind: 'deny',
+      reason: 'no service for target address: 10.0.0.2:80',
     });
   });
 

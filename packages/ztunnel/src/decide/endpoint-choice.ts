@@ -1,5 +1,5 @@
 import type { Endpoint, WorkloadView } from '@aquifer/control-plane-client/store';
-import type { RoutingScope, Service, Workload } from '@aquifer/model';
+import type { RoutingScope, Service, ServicePort, Workload } from '@aquifer/model';
 import { serviceKey } from '@aquifer/model';
 
 /** A workload that can take the connection, and the port it serves it on. */
@@ -36,7 +36,7 @@ export function chooseEndpoint(
     const candidate = toCandidate(view, service, {
       endpoint,
       request,
-      targetPort: servicePort?.targetPort ?? 0,
+      servicePort: servicePort ?? null,
     });
     if (candidate !== null) candidates.push(candidate);
   }
@@ -45,25 +45,37 @@ export function chooseEndpoint(
   return pickWeighted(keepBestRanked(eligible), request.random);
 }
 
+interface EndpointOfService {
+  readonly endpoint: Endpoint;
+  readonly request: EndpointRequest;
+  /** Null if the service does not list the port, which only a waypoint may have. */
+  readonly servicePort: ServicePort | null;
+}
+
 function toCandidate(
   view: WorkloadView,
   service: Service,
-  from: {
-    readonly endpoint: Endpoint;
-    readonly request: EndpointRequest;
-    readonly targetPort: number;
-  },
+  from: EndpointOfService,
 ): Candidate | null {
-  const { endpoint, request, targetPort } = from;
+  const { endpoint, request } = from;
   const workload = view.workload(endpoint.workloadUid);
   if (workload === null || !isUsable(workload, endpoint, service)) return null;
-  const own =
-    endpoint.ports.find(({ servicePort }) => servicePort === request.port)?.targetPort ?? 0;
-  const tunnel = workload.applicationTunnel !== null ? request.port : 0;
-  const port = own || targetPort || tunnel;
+  const port = portOf(workload, from);
   if (port === 0) return null;
   const rank = localityRank(service, request.source, workload);
   return rank === null ? null : { workload, port, rank };
+}
+
+/** The endpoint's own mapping, else the service's, else what an application tunnel takes; 0 if there is none. */
+function portOf(
+  { applicationTunnel }: Workload,
+  { endpoint, request, servicePort: listed }: EndpointOfService,
+): number {
+  if (listed === null && applicationTunnel === null) return 0;
+  const own =
+    endpoint.ports.find(({ servicePort }) => servicePort === request.port)?.targetPort ?? 0;
+  const tunnel = (applicationTunnel?.port ?? 0) > 0 ? request.port : 0;
+  return own || listed?.targetPort || tunnel;
 }
 
 function isUsable(workload: Workload, endpoint: Endpoint, service: Service): boolean {

@@ -124,6 +124,9 @@ function direct(
   { workload, port }: ChosenEndpoint,
   service: Service | null,
 ): OutboundDecision {
+  if (service === null && workload.network !== source.network) {
+    return deny(`no service for target address: ${formatSocketAddress(originalDst)}`);
+  }
   const ip = chooseAddress(workload, originalDst.ip, service);
   if (ip === null || workload.network !== source.network) {
     return deny('no valid routing destination for workload');

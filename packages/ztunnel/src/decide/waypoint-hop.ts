@@ -25,12 +25,15 @@ export function resolveWaypoint(
   | { readonly ok: true; readonly value: WaypointHop }
   | { readonly ok: false; readonly error: string } {
   const { service, workload, name } = lookUp(view, reference, context.source);
+  const { destination } = reference;
+  // An address is of one family, whatever the caller speaks; behind a hostname the caller's own is looked for.
+  const aimedAt = destination.kind === 'address' ? destination.address : context.aimedAt;
   const port = reference.hboneMtlsPort;
   const chosen =
     service === null
       ? workload && { workload, port }
       : chooseEndpoint(view, service, { ...context, port, mode: 'waypoint' });
-  const ip = chosen && chooseAddress(chosen.workload, context.aimedAt, service);
+  const ip = chosen && chooseAddress(chosen.workload, aimedAt, service);
   if (chosen === null || ip === null) {
     return { ok: false, error: `unknown waypoint: waypoint ${name} not found` };
   }
@@ -53,13 +56,13 @@ function lookUp(
     return {
       service: view.service(serviceKey(destination)),
       workload: null,
-      name: serviceKey(destination),
+      name: destination.hostname,
     };
   }
   const { network, address } = destination;
   const service = view.serviceByVip(network, address, source.namespace);
   const workload = service === null ? view.workloadByAddress(network, address) : null;
-  return { service, workload, name: `${network}/${address}` };
+  return { service, workload, name: address };
 }
 
 /** Whether the workload is an instance of the waypoint, by service membership or by address. */

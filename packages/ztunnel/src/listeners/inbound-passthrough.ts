@@ -7,8 +7,8 @@ import { guessService, PROXY_PORTS } from '../decide/inbound-route.ts';
 import { copyOutcome, failureOutcome } from '../errors.ts';
 import { ConnectionRecord, logEarlyDeny } from '../telemetry/connection-record.ts';
 import { peerAddress } from './outbound.ts';
-import { acceptPlain } from './plain-listener.ts';
-import type { PodContext, PodListener } from './pod-context.ts';
+import { acceptPlain, turnAway } from './plain-listener.ts';
+import { type PodContext, type PodListener, unknownWorkload } from './pod-context.ts';
 
 /** Serves 15006: plaintext that arrives at the pod (spec ztunnel 4.3). Policy decides; nobody is authenticated. */
 export function listenInboundPassthrough(fd: number, context: PodContext): PodListener {
@@ -25,11 +25,11 @@ async function handlePassthrough(socket: Socket, context: PodContext): Promise<v
   const dst = originalDestination(socket);
   const refuse = (error: string): void => {
     logEarlyDeny(context.record.access, { client, dst, direction: 'inbound', error });
-    socket.resetAndDestroy();
+    turnAway(socket);
   };
   if (PROXY_PORTS.has(dst.port)) return refuse('attempted recursive call to ourselves');
   const destination = await context.workload();
-  if (destination === null) return refuse('failed to fetch information about local workload');
+  if (destination === null) return refuse(unknownWorkload(context));
   await forward(socket, { client, dst, destination }, context);
 }
 
@@ -81,7 +81,7 @@ async function forward(
   if (!verdict.allowed) {
     const error = `connection closed due to policy rejection: ${verdict.reason}`;
     record.close({ flag: 'DENY', error, policy: verdict.policy });
-    socket.resetAndDestroy();
+    turnAway(socket);
     return;
   }
   const sourceIp = context.preserveSource && client.ip !== dst.ip ? client.ip : null;
@@ -91,6 +91,6 @@ async function forward(
     record.close(copyOutcome(ended, context.isAborted()));
   } catch (error) {
     record.close(failureOutcome(error, 'connection failed'));
-    socket.resetAndDestroy();
+    turnAway(socket);
   }
 }

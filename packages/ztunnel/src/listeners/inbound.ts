@@ -12,7 +12,7 @@ import { dialInPod } from '../capture/sockets.ts';
 import { decideInbound, guessService } from '../decide/inbound-route.ts';
 import { copyOutcome, failureOutcome } from '../errors.ts';
 import { ConnectionRecord, logEarlyDeny } from '../telemetry/connection-record.ts';
-import type { PodContext, PodListener } from './pod-context.ts';
+import { type PodContext, type PodListener, unknownWorkload } from './pod-context.ts';
 
 /** A pod's HBONE listener, whose certificate is replaced while it runs. */
 export interface HboneListener extends PodListener {
@@ -70,7 +70,7 @@ async function handleConnect(request: ConnectRequest, context: PodContext): Prom
   };
   const destination = await context.workload();
   if (destination === null) {
-    return refuse(503, 'failed to fetch information about local workload');
+    return refuse(503, unknownWorkload(context));
   }
   const decision = decideInbound(context.store, {
     destination,

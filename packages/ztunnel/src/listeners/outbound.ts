@@ -25,8 +25,8 @@ import {
   type RecordedConnection,
 } from '../telemetry/connection-record.ts';
 import { newTraceparent } from '../telemetry/trace-context.ts';
-import { acceptPlain } from './plain-listener.ts';
-import type { PodContext, PodListener } from './pod-context.ts';
+import { acceptPlain, turnAway } from './plain-listener.ts';
+import { type PodContext, type PodListener, unknownWorkload } from './pod-context.ts';
 
 /** Connects to a service are tried on another endpoint while no byte has been sent. */
 const MAX_ATTEMPTS = 3;
@@ -55,11 +55,11 @@ async function handleOutbound(
   const originalDst = originalDestination(socket);
   const refuse = (error: string): void => {
     logEarlyDeny(context.record.access, { client, dst: originalDst, direction: 'outbound', error });
-    socket.resetAndDestroy();
+    turnAway(socket);
   };
   if (isSelfCall(originalDst)) return refuse('attempted recursive call to ourselves');
   const source = await context.workload();
-  if (source === null) return refuse('failed to fetch information about local workload');
+  if (source === null) return refuse(unknownWorkload(context));
   const call: OutboundCall = {
     client,
     originalDst,
@@ -115,7 +115,7 @@ async function proxy(
       if (next !== null) await delay(call.attempts * RETRY_AFTER_MS);
       if (next !== null && isSameHop(next, route)) continue;
       record.close(failureOutcome(error, 'io error'));
-      if (next === null) socket.resetAndDestroy();
+      if (next === null) turnAway(socket);
       return next;
     }
   }

@@ -2,7 +2,21 @@ import { createServer, type Socket } from 'node:net';
 import { OpenSet } from '../open-set.ts';
 import type { PodListener } from './pod-context.ts';
 
-const KEEP_ALIVE_MS = 180_000;
+/** For a client that waits to be spoken to. */
+const TURN_AWAY_AFTER_MS = 50;
+
+/**
+ * Resets a connection that nothing will come of, once its client has sent something: a reset that overtakes the end of
+ * its `connect` looks to it like a port that nobody listens on.
+ */
+export function turnAway(socket: Socket): void {
+  const reset = (): void => {
+    clearTimeout(timer);
+    socket.resetAndDestroy();
+  };
+  const timer = setTimeout(reset, TURN_AWAY_AFTER_MS);
+  socket.once('readable', reset);
+}
 
 /**
  * Accepts plain TCP on a listening socket made elsewhere. `onConnection` owns the connection's errors; one that
@@ -21,8 +35,6 @@ export function acceptPlain(
     allowHalfOpen: true,
     pauseOnConnect: true,
     noDelay: true,
-    keepAlive: true,
-    keepAliveInitialDelay: KEEP_ALIVE_MS,
   };
   const server = createServer(settings, (socket) => {
     const membership = sockets.add(socket);

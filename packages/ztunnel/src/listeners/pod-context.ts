@@ -4,10 +4,12 @@ import type { Workload } from '@aquifer/model';
 import type { Logger } from '@aquifer/runtime';
 import type { ConnectionTracker } from '../authz/connection-tracker.ts';
 import type { NetworkNamespace } from '../capture/netns.ts';
+import type { CapturedPod } from '../data-plane/protocol.ts';
 import type { RecordDeps } from '../telemetry/connection-record.ts';
 
 /** What the listeners of one captured pod share. */
 export interface PodContext {
+  readonly pod: Pick<CapturedPod, 'namespace' | 'name' | 'serviceAccount'>;
   readonly namespace: NetworkNamespace;
   readonly store: WorkloadStore;
   readonly tracker: ConnectionTracker;
@@ -23,6 +25,12 @@ export interface PodContext {
   readonly workload: () => Promise<Workload | null>;
   /** TLS context of an identity of this pod; waits for its certificate. */
   readonly secureContext: (identity: string) => Promise<SecureContext>;
+}
+
+/** Why a connection is refused whose own pod the control plane has not described. */
+export function unknownWorkload({ pod }: PodContext): string {
+  const { serviceAccount, namespace, name } = pod;
+  return `failed to fetch information about local workload: ${serviceAccount}.${namespace} (${name})`;
 }
 
 /** A listener of a pod. `drain` stops accepting and leaves connections alone; `abort` ends them too. */
