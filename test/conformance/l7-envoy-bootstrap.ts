@@ -21,7 +21,29 @@ function cluster(name: string, port: number): object {
   };
 }
 
+/** Istio's format without what differs from run to run. */
+const ACCESS_LOG = {
+  name: 'envoy.access_loggers.file',
+  typed_config: {
+    '@type': 'type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog',
+    path: '/dev/stdout',
+    log_format: {
+      text_format_source: {
+        inline_string:
+          '"%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%" %RESPONSE_CODE% %RESPONSE_FLAGS% ' +
+          '%RESPONSE_CODE_DETAILS% "%UPSTREAM_TRANSPORT_FAILURE_REASON%" %BYTES_RECEIVED% %BYTES_SENT% ' +
+          '"%REQ(X-FORWARDED-FOR)%" "%REQ(USER-AGENT)%" "%REQ(:AUTHORITY)%" "%UPSTREAM_HOST%" ' +
+          '%UPSTREAM_CLUSTER_RAW% %REQUESTED_SERVER_NAME% %ROUTE_NAME%\n',
+      },
+    },
+  },
+};
+
 const toOrigin = { cluster: 'origin', timeout: '0s' };
+
+function setBy(value: string): object {
+  return { header: { key: 'x-set-by', value }, append_action: 'OVERWRITE_IF_EXISTS_OR_ADD' };
+}
 
 const ROUTES: readonly object[] = [
   {
@@ -66,6 +88,20 @@ const ROUTES: readonly object[] = [
       scheme_redirect: 'https',
       response_code: 'MOVED_PERMANENTLY',
     },
+  },
+  {
+    match: { prefix: '/secure' },
+    redirect: { scheme_redirect: 'https', response_code: 'TEMPORARY_REDIRECT' },
+  },
+  {
+    match: { prefix: '/both' },
+    route: {
+      timeout: '0s',
+      weighted_clusters: {
+        clusters: [{ name: 'origin', weight: 1, request_headers_to_add: [setBy('backend')] }],
+      },
+    },
+    request_headers_to_add: [setBy('route')],
   },
   { match: { path_separated_prefix: '/old' }, route: { ...toOrigin, prefix_rewrite: '/new' } },
   {
@@ -146,10 +182,23 @@ export function bootstrap(ports: {
     stat_prefix: 'inbound',
     server_name: 'istio-envoy',
     normalize_path: true,
+    proxy_100_continue: true,
+    use_remote_address: false,
+    upgrade_configs: [{ upgrade_type: 'websocket' }],
+    access_log: [ACCESS_LOG],
+    request_id_extension: {
+      typed_config: {
+        '@type': 'type.googleapis.com/envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig',
+        use_request_id_for_trace_sampling: true,
+      },
+    },
     route_config: {
       name: 'routes',
       validate_clusters: false,
-      virtual_hosts: [{ name: 'shop', domains: ['shop.test', '*.shop.test', 'a'], routes: ROUTES }],
+      ignore_port_in_host_matching: true,
+      virtual_hosts: [
+        { name: 'shop', domains: ['shop.test', '*.shop.test', 'a', '[::1]'], routes: ROUTES },
+      ],
     },
     http_filters: [
       {

@@ -10,7 +10,7 @@ const CLASSES: Uint8Array = Uint8Array.from({ length: 256 }, (_, code) => {
   return (
     (/[!#$%&'*+\-.^_`|~0-9A-Za-z]/.test(character) ? NAME : 0) |
     (/[\t\x20-\x7e\x80-\xff]/.test(character) ? VALUE : 0) |
-    (/[\x21-\x7e\x80-\xff]/.test(character) ? TARGET : 0)
+    (/[\x21-\x7e]/.test(character) ? TARGET : 0)
   );
 });
 

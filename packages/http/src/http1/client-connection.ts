@@ -12,7 +12,12 @@ import {
   type ResponseHead,
   responseFraming,
 } from './parse.ts';
-import type { HttpProblem } from './problem.ts';
+import { badRequest, type HttpProblem } from './problem.ts';
+
+const UNASKED_UPGRADE = {
+  ok: false,
+  error: badRequest('101 to a request that asked for no upgrade'),
+} as const;
 
 /** Why an answer did not arrive, or not whole. */
 export interface ClientFailure {
@@ -23,6 +28,8 @@ export interface ClientFailure {
 /** Takes the answer to a request. After `onEnd` or `onFailure` nothing more arrives. */
 export interface ResponseListener {
   onHead(head: ResponseHead, framing: BodyFraming): void;
+  /** A head with 1xx, before the real one. */
+  onInterim?(head: ResponseHead): void;
   /** The bytes may be reused once this returns. */
   onData(chunk: Buffer): void;
   /** What one read brought has been handed over, and the answer goes on: a chance to pass on what was gathered. */
@@ -172,7 +179,11 @@ export class ClientConnection implements ClientExchange {
       this.#listener?.onHead(head, { kind: 'until-close' });
       return { ok: true, value: { kind: 'raw' } };
     }
-    if (head.status < 200) return { ok: true, value: { kind: 'none' } };
+    if (head.status === 101) return UNASKED_UPGRADE;
+    if (head.status < 200) {
+      this.#listener?.onInterim?.(head);
+      return { ok: true, value: { kind: 'none' } };
+    }
     this.#isUpgrade = false;
     const framing = responseFraming(head, this.#method);
     if (!framing.ok) return framing;
@@ -192,8 +203,10 @@ export class ClientConnection implements ClientExchange {
     const listener = this.#listener;
     this.#listener = null;
     this.#completed += 1;
-    // An answer before the end of the request leaves bytes under way that nobody will read.
-    if (!this.#requestEnded || !this.#keepAlive) this.close();
+    // An answer before the end of the request leaves bytes under way that nobody will read, and bytes behind an answer
+    // would be taken for the next one.
+    const isTainted = !this.#requestEnded || this.#reader.isHoldingBack;
+    if (isTainted || !this.#keepAlive) this.close();
     else this.#reader.next();
     listener?.onEnd();
   }

@@ -179,6 +179,24 @@ describe('a server connection', () => {
     expect(problems).toHaveLength(1);
   });
 
+  test('goes on after an answer to a head without body, and after a body says that it ends', async () => {
+    const refuse = (exchange: ServerExchange): RequestListener => {
+      const headers = ['content-length', '0'];
+      exchange.respond({ status: 403, reason: 'No', headers }, { kind: 'none' });
+      exchange.end();
+      return { ...echo(exchange), onEnd: () => undefined };
+    };
+    const handler = { onRequest: refuse, onProblem: () => undefined, onClose: () => undefined };
+    const port = await portOf(
+      createServer({ allowHalfOpen: true }, (socket) => void new ServerConnection(socket, handler)),
+    );
+    const upload = 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n';
+    expect(await raw(port, `GET / HTTP/1.1\r\nHost: a\r\n\r\n${upload}`)).toBe(
+      'HTTP/1.1 403 No\r\ncontent-length: 0\r\n\r\n' +
+        'HTTP/1.1 403 No\r\ncontent-length: 0\r\nconnection: close\r\n\r\n',
+    );
+  });
+
   test('answers 426 to HTTP/1.0 and 100 to a client that waits for it', async () => {
     const port = await serveEcho();
     expect(await raw(port, 'GET / HTTP/1.0\r\nHost: a\r\n\r\n')).toMatch(/^HTTP\/1.1 426 /);
@@ -271,6 +289,14 @@ describe('a client connection', () => {
       await portOf(createServer((socket) => socket.once('data', () => socket.resetAndDestroy()))),
     );
     expect((await send(resetting, '/')).failure?.kind).toBe('remote-reset');
+  });
+
+  test('is not used again after an answer with bytes behind it', async () => {
+    const answer = 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nokextra';
+    const talkative = createServer((socket) => socket.once('data', () => socket.write(answer)));
+    const connection = await dial(await portOf(talkative));
+    expect((await send(connection, '/')).body).toBe('ok');
+    expect(connection.isUsable).toBe(false);
   });
 
   test('reports an answer that is no HTTP', async () => {

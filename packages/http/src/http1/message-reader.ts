@@ -141,7 +141,7 @@ export class MessageReader<Head> {
       if (bytes.length <= MAX_HEAD_BYTES) return false;
       return this.#fail({
         status: 431,
-        details: 'request_headers_too_large',
+        details: 'http1.headers_too_large',
         message: `head of more than ${MAX_HEAD_BYTES} bytes`,
       });
     }

@@ -36,7 +36,14 @@ export type Parsed<T> =
 export const MAX_HEAD_BYTES: number = 60 * 1024;
 const MAX_HEADERS = 100;
 
-const METHOD = /^[A-Z][A-Z0-9_-]{0,31}$/;
+/** Those that Envoy's parser knows; of another nobody here could say whether it has a body. */
+const METHODS = new Set(
+  (
+    'GET POST PUT DELETE HEAD OPTIONS PATCH CONNECT TRACE ACL BIND CHECKOUT COPY LINK LOCK MERGE MKACTIVITY ' +
+    'MKCALENDAR MKCOL MOVE MSEARCH NOTIFY PROPFIND PROPPATCH PURGE REBIND REPORT SEARCH SOURCE SUBSCRIBE UNBIND ' +
+    'UNLINK UNLOCK UNSUBSCRIBE'
+  ).split(' '),
+);
 /** `HTTP/1.1`. */
 const VERSION_LENGTH = 8;
 /** Behind `HTTP/1.1 200 `. */
@@ -56,32 +63,48 @@ export function parseRequestHead(text: string): Parsed<RequestHead> {
   const methodEnd = text.indexOf(' ');
   const targetEnd = endOfTarget(text, methodEnd + 1);
   const lineEnd = endOfValue(text, targetEnd);
-  if (methodEnd <= 0 || !isLineEnd(text, lineEnd)) return fail('malformed request line');
+  if (!isLineEnd(text, lineEnd)) return wrongCharacter(text, lineEnd, 'malformed request line');
+  if (methodEnd <= 0) return fail('malformed request line');
   const method = text.slice(0, methodEnd);
-  if (!METHOD.test(method)) return fail('invalid method');
-  if (targetEnd === methodEnd + 1 || text[targetEnd] !== ' ') {
-    return fail('invalid request target');
-  }
+  if (!METHODS.has(method)) return fail('invalid method');
   const target = text.slice(methodEnd + 1, targetEnd);
+  const problem = target.startsWith('/') ? null : checkTarget(method, target);
+  if (problem !== null) return { ok: false, error: problem };
   const version = text.slice(targetEnd + 1, lineEnd);
-  const minorVersion = parseVersion(version);
+  const minorVersion = text[targetEnd] === ' ' ? parseVersion(version) : null;
   if (minorVersion === null) return unsupportedVersion(version);
   const headers = parseFields(text, lineEnd + 2);
   if (!headers.ok) return headers;
   return { ok: true, value: { method, target, minorVersion, headers: headers.value } };
 }
 
-/** Exactly one Host, with a value that cannot be mistaken for something else (RFC 9112 3.2). */
+/** Targets that are no path: absolute form, the authority of a CONNECT, or the `*` of OPTIONS (RFC 9112 3.2). */
+function checkTarget(method: string, target: string): HttpProblem | null {
+  const isAuthority = method === 'CONNECT' && /^[^/?#]+$/.test(target);
+  const isWhole = method === 'OPTIONS' && target === '*';
+  if (isAuthority || isWhole || /^https?:\/\/[^/?#]/i.test(target)) return null;
+  if (target === '*') return badRequest('invalid request target', 'http1.invalid_url');
+  const isOtherScheme = /^[a-z][a-z0-9+.-]*:\/\//i.test(target);
+  return badRequest('invalid request target', isOtherScheme ? 'http1.invalid_scheme' : undefined);
+}
+
+/**
+ * At most one Host, with a value that cannot be mistaken for something else (RFC 9112 3.2). That there is none is for
+ * who answers to say, since a target may name the authority too.
+ */
 export function checkHost(head: RequestHead): HttpProblem | null {
+  if (head.method === 'CONNECT' && head.target.startsWith('/')) {
+    return badRequest('CONNECT to a path', 'http1.invalid_url');
+  }
   let seen = 0;
   for (let i = 0; i < head.headers.length; i += 2) {
     if (head.headers[i] !== 'host') continue;
     seen += 1;
-    if (/[\s,/@]/.test(head.headers[i + 1]!)) return badRequest('invalid Host');
+    if (/[\s,/@]/.test(head.headers[i + 1]!)) {
+      return badRequest('invalid Host', 'http.invalid_authority');
+    }
   }
-  if (seen === 1 || (seen === 0 && head.minorVersion === 0)) return null;
-  if (seen === 0) return { status: 400, details: 'missing_host_header', message: 'missing Host' };
-  return badRequest('more than one Host');
+  return seen <= 1 ? null : badRequest('more than one Host');
 }
 
 export function parseResponseHead(text: string): Parsed<ResponseHead> {
@@ -119,7 +142,7 @@ export function parseFields(text: string, start: number): Parsed<HeaderList> {
     if (colon === at || text.charCodeAt(colon) !== COLON) return fail('invalid header name');
     const end = endOfValue(text, colon + 1);
     const name = text.slice(at, colon).toLowerCase();
-    if (!isLineEnd(text, end)) return fail(`invalid value of header ${name}`);
+    if (!isLineEnd(text, end)) return wrongCharacter(text, end, `invalid value of header ${name}`);
     headers.push(name, trimmed(text, colon + 1, end));
     if (headers.length > 2 * MAX_HEADERS) return tooManyHeaders();
     at = end + 2;
@@ -154,7 +177,7 @@ function declaredFraming(
     const name = headers[i];
     const value = headers[i + 1]!;
     if (name === 'content-length') {
-      if (length !== null && length !== value) return fail('differing Content-Length');
+      if (length !== null) return fail('more than one Content-Length');
       length = value;
     } else if (name === 'transfer-encoding') {
       coding = coding === null ? value : `${coding},${value}`;
@@ -171,7 +194,13 @@ function transferCoding(
   coding: string,
   { hasLength, minorVersion }: { readonly hasLength: boolean; readonly minorVersion: 0 | 1 },
 ): Parsed<BodyFraming> {
-  if (hasLength) return fail('both Content-Length and Transfer-Encoding');
+  if (hasLength) {
+    const details = 'http1.content_length_and_chunked_not_allowed';
+    return {
+      ok: false,
+      error: badRequest('both Content-Length and Transfer-Encoding', details),
+    };
+  }
   if (minorVersion === 0) return fail('Transfer-Encoding in HTTP/1.0');
   if (coding.toLowerCase() !== 'chunked') {
     return {
@@ -207,13 +236,15 @@ function parseVersion(text: string): 0 | 1 | null {
 
 function unsupportedVersion(text: string): Parsed<never> {
   if (!/^HTTP\/\d\.\d$/.test(text)) return fail('malformed request line');
+  const message = `${text} is not accepted`;
+  return { ok: false, error: { status: 426, details: 'low_version', message } };
+}
+
+function wrongCharacter(text: string, at: number, message: string): Parsed<never> {
+  const isLineBreak = text.charCodeAt(at) === LF || text.charCodeAt(at) === CR;
   return {
     ok: false,
-    error: {
-      status: 505,
-      details: 'http1.unsupported_version',
-      message: `unsupported version ${text}`,
-    },
+    error: badRequest(message, isLineBreak ? undefined : 'http1.invalid_characters'),
   };
 }
 

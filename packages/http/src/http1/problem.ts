@@ -3,11 +3,19 @@
  * for the access log.
  */
 export interface HttpProblem {
-  readonly status: 400 | 413 | 426 | 431 | 501 | 505;
+  readonly status: 400 | 426 | 431 | 501;
   readonly details: string;
   readonly message: string;
 }
 
-export function badRequest(message: string): HttpProblem {
-  return { status: 400, details: 'http1.codec_error', message };
+export function badRequest(message: string, details = 'http1.codec_error'): HttpProblem {
+  return { status: 400, details, message };
 }
+
+/** What is said to the client, in the status line and as body. */
+export const PROBLEM_WORDS: Readonly<Record<HttpProblem['status'], string>> = {
+  400: 'Bad Request',
+  426: 'Upgrade Required',
+  431: 'Request Header Fields Too Large',
+  501: 'Not Implemented',
+};

@@ -13,7 +13,7 @@ import {
   type RequestHead,
   requestFraming,
 } from './parse.ts';
-import type { HttpProblem } from './problem.ts';
+import { type HttpProblem, PROBLEM_WORDS } from './problem.ts';
 
 const RAW = { ok: true, value: { kind: 'raw' } } as const;
 const CONTINUE = 'HTTP/1.1 100 Continue\r\n\r\n';
@@ -29,6 +29,8 @@ export interface RequestListener {
   onEnd(): void;
   /** The client is gone; nothing more can be answered. */
   onAbort(): void;
+  /** The client broke the protocol within its request; it has been answered, with a body of so many bytes. */
+  onProblem?(problem: HttpProblem, bytesSent: number): void;
   /** The client has taken what was written; more may follow. */
   onDrain(): void;
 }
@@ -42,6 +44,14 @@ export interface ServerExchange {
     head: { readonly status: number; readonly reason: string; readonly headers: HeaderList },
     framing: BodyFraming,
   ): void;
+  /** A head with 1xx, before the real one; leaves at once. */
+  respondInterim(head: {
+    readonly status: number;
+    readonly reason: string;
+    readonly headers: HeaderList;
+  }): void;
+  /** The answer to come is the last on this connection. */
+  closeAfterwards(): void;
   /** False when the client should be given time: wait for `onDrain`. */
   write(chunk: Buffer): boolean;
   flush(): void;
@@ -56,8 +66,12 @@ export interface ServerExchange {
 export interface ServerConnectionHandler {
   /** Called for each request, in order, one at a time. */
   onRequest(exchange: ServerExchange): RequestListener;
-  /** The client broke the protocol; it has been answered and the connection ends. */
-  onProblem(problem: HttpProblem): void;
+  /** The client broke the protocol before its request was one; it has been answered and the connection ends. */
+  onProblem(problem: HttpProblem, bytesSent: number): void;
+  /** What else such an answer says. */
+  problemHeaders?(): HeaderList;
+  /** `expect: 100-continue` is passed on for the upstream to answer; else it is answered here. */
+  readonly proxiesContinue?: boolean;
   onClose(): void;
 }
 
@@ -129,14 +143,18 @@ export class ServerConnection {
     }
     const framing = requestFraming(head);
     if (!framing.ok) return framing;
-    if (getHeader(head.headers, 'expect')?.toLowerCase() === '100-continue') {
-      removeHeader(head.headers, 'expect');
-      this.#stream.write(CONTINUE, 'latin1');
-    }
+    if (!this.#handler.proxiesContinue) this.#continueIfAsked(head);
     const exchange = new Exchange(head, framing.value, this.#forExchanges);
     this.#exchange = exchange;
     exchange.listener = this.#handler.onRequest(exchange);
     return exchange.listener.isUpgrade ? RAW : framing;
+  }
+
+  #continueIfAsked(head: RequestHead): void {
+    if (getHeader(head.headers, 'expect')?.toLowerCase() === '100-continue') {
+      removeHeader(head.headers, 'expect');
+      this.#stream.write(CONTINUE, 'latin1');
+    }
   }
 
   #complete(reusable: boolean): void {
@@ -164,17 +182,18 @@ export class ServerConnection {
   #refuse(problem: HttpProblem): void {
     const exchange = this.#exchange;
     this.#exchange = null;
-    exchange?.aborted();
-    this.#handler.onProblem(problem);
     if (exchange?.hasResponded || this.#stream.destroyed) {
+      exchange?.aborted();
       this.#stream.destroy();
       return;
     }
     const { status } = problem;
-    const body = status === 400 && problem.details.startsWith('http1.') ? 'Bad Request' : '';
-    const headers = ['content-length', String(body.length), 'connection', 'close'];
-    if (body !== '') headers.unshift('content-type', 'text/plain');
-    this.#stream.write(`${responseHeadText({ status, reason: '', headers })}${body}`, 'latin1');
+    const words = PROBLEM_WORDS[status];
+    if (exchange === null) this.#handler.onProblem(problem, words.length);
+    else exchange.broken(problem, words.length);
+    const headers = ['content-length', String(words.length), 'content-type', 'text/plain'];
+    headers.push(...(this.#handler.problemHeaders?.() ?? []), 'connection', 'close');
+    this.#stream.write(`${responseHeadText({ status, reason: words, headers })}${words}`, 'latin1');
     this.#end();
   }
 }
@@ -204,12 +223,14 @@ class Exchange implements ServerExchange {
   #requestEnded = false;
   #responseEnded = false;
   #keepAlive: boolean;
+  readonly #mayUpgrade: boolean;
 
   constructor(head: RequestHead, framing: BodyFraming, deps: ExchangeDeps) {
     this.head = head;
     this.framing = framing;
     this.#deps = deps;
     this.#keepAlive = keepsAlive(head);
+    this.#mayUpgrade = getHeader(head.headers, 'upgrade') !== null;
   }
 
   respond(
@@ -218,13 +239,34 @@ class Exchange implements ServerExchange {
   ): void {
     this.hasResponded = true;
     const isUpgraded = head.status === 101;
-    // A client that is still sending what nobody reads must not send another request after it.
-    const isUnread = !this.#requestEnded && framing.kind === 'none';
-    if (isUpgraded || isUnread || framing.kind === 'until-close' || this.#deps.isDraining()) {
+    // A client that is still sending must not send another request after it: nobody may read what comes first.
+    if (
+      isUpgraded ||
+      this.#isSending ||
+      framing.kind === 'until-close' ||
+      this.#deps.isDraining()
+    ) {
       this.#keepAlive = false;
     }
     if (!this.#keepAlive && !isUpgraded) head.headers.push('connection', 'close');
     this.#deps.writer.begin(responseHeadText(head), framing);
+  }
+
+  respondInterim(head: {
+    readonly status: number;
+    readonly reason: string;
+    readonly headers: HeaderList;
+  }): void {
+    this.#deps.stream.write(responseHeadText(head), 'latin1');
+  }
+
+  closeAfterwards(): void {
+    this.#keepAlive = false;
+  }
+
+  /** A request without a body has ended with its head, though its listener may not have heard so yet. */
+  get #isSending(): boolean {
+    return !this.#requestEnded && (this.framing.kind !== 'none' || this.#mayUpgrade);
   }
 
   write(chunk: Buffer): boolean {
@@ -263,6 +305,12 @@ class Exchange implements ServerExchange {
     this.#finishIfDone();
   }
 
+  broken(problem: HttpProblem, bytesSent: number): void {
+    if (this.listener.onProblem === undefined) this.listener.onAbort();
+    else this.listener.onProblem(problem, bytesSent);
+    this.listener = IGNORE;
+  }
+
   aborted(): void {
     if (!this.#responseEnded || !this.#requestEnded) this.listener.onAbort();
     this.listener = IGNORE;
@@ -275,6 +323,8 @@ class Exchange implements ServerExchange {
       this.#deps.onComplete(this.#keepAlive);
       return;
     }
+    // Answered from its head alone: the end of the request, which follows at once, completes it.
+    if (!this.#isSending) return;
     // The answer came before the request had ended: the connection cannot be used again.
     this.listener = IGNORE;
     this.#deps.onComplete(false);

@@ -31,6 +31,8 @@ export interface HttpChain {
   readonly authorization: readonly AuthorizationFilter[];
   readonly serverName: string;
   readonly normalizePath: boolean;
+  /** A client that waits for 100 hears it from the upstream, not from here. */
+  readonly proxiesContinue: boolean;
   /** Milliseconds without a byte on a stream; 0 is no limit. */
   readonly streamIdleTimeoutMs: number;
   readonly accessLog: AccessLogFormat | null;
@@ -208,6 +210,7 @@ function compileHttp(
     ),
     serverName: manager.serverName || 'envoy',
     normalizePath: manager.normalizePath ?? false,
+    proxiesContinue: manager.proxy100Continue,
     streamIdleTimeoutMs: durationMs(manager.streamIdleTimeout) ?? 300_000,
     accessLog: compileAccessLog(manager.accessLog),
   };

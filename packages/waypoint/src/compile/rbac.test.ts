@@ -7,7 +7,7 @@ const input: AuthorizationInput = {
   method: 'GET',
   authority: 'Shop.test',
   path: '/items/1',
-  header: (name) => (name === 'x-tenant' ? 'a' : null),
+  header: (name, passes) => (name === 'x-tenant' ? passes('a') : null),
   query: () => null,
   peerPrincipal: 'spiffe://cluster.local/ns/shop/sa/web',
   sourceIp: '10.0.0.7',
@@ -26,6 +26,15 @@ const peer = (regex: string) => [
 ];
 
 describe('a request', () => {
+  test('with several values of a header is matched by each of them alone', () => {
+    const values = ['a', 'evil'];
+    const many: AuthorizationInput = { ...input, header: (_name, passes) => values.some(passes) };
+    const deny = (header: JsonValue) =>
+      filter('DENY', { permissions: [{ header }], principals: anyone })(many);
+    expect(deny({ name: 'x', stringMatch: { exact: 'evil' } })).not.toBeNull();
+    expect(deny({ name: 'x', stringMatch: { exact: 'a,evil' } })).toBeNull();
+  });
+
   test('that a DENY matches is refused by that policy', () => {
     const deny = filter('DENY', {
       permissions: [{ urlPath: { path: { prefix: '/items' } } }],

@@ -6,6 +6,8 @@ import { ConfigProblem } from './problem.ts';
 export type AttemptFailure =
   | 'connect-failure'
   | 'reset'
+  /** The answer was no HTTP. */
+  | 'protocol-error'
   /** A kept connection closed as it was used again, before it answered anything. */
   | 'stale-connection'
   | 'per-try-timeout';
@@ -76,6 +78,7 @@ export function compileRetryPolicy(
 const CAUSES: Readonly<Record<AttemptFailure, readonly string[]>> = {
   'connect-failure': ['connect-failure'],
   reset: ['reset'],
+  'protocol-error': ['reset'],
   'stale-connection': ['reset', 'reset-before-request', 'connect-failure'],
   'per-try-timeout': ['reset'],
 };

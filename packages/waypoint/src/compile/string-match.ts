@@ -54,9 +54,9 @@ export interface MatchInput {
   readonly authority: string;
   /** Without the query. */
   readonly path: string;
-  /** Joined values of a header in lower case; null if it is absent. */
-  header(name: string): string | null;
-  /** First value of a query parameter, decoded; null if it is absent. */
+  /** Whether a value of a header, named in lower case, passes; each stands for itself. Null if there is none. */
+  header(name: string, passes: TextMatch): boolean | null;
+  /** First value of a query parameter as it was sent; null if it is absent. */
   query(name: string): string | null;
 }
 
@@ -64,35 +64,35 @@ export type InputMatch = (input: MatchInput) => boolean;
 
 export function compileHeaderMatch(matcher: HeaderMatcher, path: string): InputMatch {
   const name = matcher.name.toLowerCase();
-  const read = readerOf(name);
+  const passes = readerOf(name);
   const specifier = matcher.headerMatchSpecifier;
   const emptyIfMissing = matcher.treatMissingHeaderAsEmpty;
   const test = ((): InputMatch => {
     if (specifier.case !== 'stringMatch') {
       const wanted = specifier.case === undefined || specifier.value;
-      return (input) => (read(input) !== null) === wanted;
+      return (input) => (passes(input, ANYTHING) !== null) === wanted;
     }
     const matches = compileStringMatch(specifier.value, `${path}.string_match`);
-    return (input) => {
-      const value = read(input) ?? (emptyIfMissing ? '' : null);
-      return value !== null && matches(value);
-    };
+    const ifMissing = emptyIfMissing && matches('');
+    return (input) => passes(input, matches) ?? ifMissing;
   })();
   return matcher.invertMatch ? (input) => !test(input) : test;
 }
 
+const ANYTHING: TextMatch = () => true;
+
 /** Pseudo headers are read from where they travel in HTTP/1.1. */
-function readerOf(name: string): (input: MatchInput) => string | null {
+function readerOf(name: string): (input: MatchInput, passes: TextMatch) => boolean | null {
   switch (name) {
     case ':method':
-      return (input) => input.method;
+      return (input, passes) => passes(input.method);
     case ':authority':
     case 'host':
-      return (input) => input.authority;
+      return (input, passes) => passes(input.authority);
     case ':path':
-      return (input) => input.path;
+      return (input, passes) => passes(input.path);
     default:
-      return (input) => input.header(name);
+      return (input, passes) => input.header(name, passes);
   }
 }
 

@@ -1,3 +1,4 @@
+import { getHeader } from '@aquifer/http';
 import type { RedirectTo } from '../compile/route.ts';
 import type { HttpRequest } from '../request/http-request.ts';
 
@@ -12,14 +13,27 @@ export function redirect(request: HttpRequest): boolean {
 }
 
 function locationOf(request: HttpRequest, action: RedirectTo): string {
-  const original = request.header('x-forwarded-proto') ?? 'http';
+  const original = getHeader(request.exchange.head.headers, 'x-forwarded-proto') ?? 'http';
   const scheme = action.scheme ?? original;
-  const [host = '', ownPort] = request.authority.split(':');
-  const port = action.port ?? (action.scheme === null && action.host === null ? ownPort : null);
-  const isImplied = port === null || port === undefined || WELL_KNOWN_PORT[scheme] === Number(port);
-  const authority = `${action.host ?? host}${isImplied ? '' : `:${port}`}`;
   const path = action.path === null ? request.target : action.path(request.target);
-  return `${scheme}://${authority}${path}`;
+  return `${scheme}://${authorityOf(request, action)}${path}`;
+}
+
+/** The client's own, with its port, unless the redirect has another; a port of its scheme is not said. */
+function authorityOf({ authority }: HttpRequest, { scheme, host, port }: RedirectTo): string {
+  const [, own = '', ownPort] = /^(.*?)(?::(\d+))?$/.exec(authority) ?? [];
+  if (port !== null) return `${host ?? own}:${port}`;
+  if (host !== null) return host;
+  return isImplied(scheme, ownPort) ? own : authority;
+}
+
+/** `http://a:443` redirected to https loses its port, and the other way round. */
+function isImplied(scheme: string | null, port: string | undefined): boolean {
+  return (
+    port !== undefined &&
+    scheme !== null &&
+    WELL_KNOWN_PORT[scheme === 'https' ? 'http' : 'https'] === Number(port)
+  );
 }
 
 export function respondDirectly(request: HttpRequest): boolean {

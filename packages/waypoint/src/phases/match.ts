@@ -1,35 +1,60 @@
 // hot path: every request
-import { getHeader } from '@aquifer/http';
+
+import { upgradeOf } from '../request/headers.ts';
 import type { HttpRequest } from '../request/http-request.ts';
-import { NOT_FOUND, PATH_NOT_NORMALISED, UPGRADE_REFUSED } from '../request/outcome.ts';
+import {
+  MISSING_HOST,
+  NO_PATH,
+  NOT_FOUND,
+  PATH_NOT_NORMALISED,
+  UPGRADE_REFUSED,
+} from '../request/outcome.ts';
 import { normalizePath } from '../request/path.ts';
 
 export function normalize(request: HttpRequest): boolean {
-  if (request.method === 'CONNECT' || !isUpgradeAllowed(request)) {
-    request.reply(UPGRADE_REFUSED);
+  const { target } = request;
+  if (!request.hasAuthority) {
+    request.reply(MISSING_HOST);
+    return true;
+  }
+  if (!target.startsWith('/')) {
+    if (request.method === 'CONNECT') return false;
+    request.reply(NO_PATH);
     return true;
   }
   if (!request.connection.chain.normalizePath) return false;
-  const target = normalizePath(request.target);
-  if (target === null) {
+  const normalized = normalizePath(target);
+  if (normalized === null) {
     request.reply(PATH_NOT_NORMALISED);
     return true;
   }
-  if (target !== request.target) request.target = target;
+  if (normalized !== target) request.target = normalized;
+  return false;
+}
+
+/** No route takes a CONNECT. What the route leads to is logged even if the request gets no further. */
+export function matchRoute(request: HttpRequest): boolean {
+  const { chain, deps } = request.connection;
+  if (request.method === 'CONNECT') return false;
+  request.route = deps.config.routesOf(chain)?.find(request) ?? null;
+  const action = request.route?.action;
+  if (action?.kind === 'forward' && action.targets.length === 1) {
+    request.clusterName = deps.config.clusters.get(action.targets[0]!.cluster)?.name ?? null;
+  }
   return false;
 }
 
 /** WebSocket may upgrade; `h2c` is passed over and served as plain HTTP/1.1; anything else is refused. */
-function isUpgradeAllowed(request: HttpRequest): boolean {
-  if (request.isUpgrade) return true;
-  const upgrade = getHeader(request.exchange.head.headers, 'upgrade');
-  return upgrade === null || upgrade.toLowerCase() === 'h2c';
+export function refuseUpgrade(request: HttpRequest): boolean {
+  if (request.isUpgrade) return false;
+  const upgrade = upgradeOf(request.exchange.head.headers);
+  if (upgrade === null || upgrade.toLowerCase() === 'h2c') return false;
+  request.reply(UPGRADE_REFUSED);
+  return true;
 }
 
-export function matchRoute(request: HttpRequest): boolean {
-  const { chain, deps } = request.connection;
-  request.route = deps.config.routesOf(chain)?.find(request) ?? null;
+export function requireRoute(request: HttpRequest): boolean {
   if (request.route !== null) return false;
-  request.reply(NOT_FOUND);
+  request.reply(request.method === 'CONNECT' ? { ...NOT_FOUND, closes: true } : NOT_FOUND);
   return true;
 }

@@ -8,8 +8,11 @@ import type {
   ResponseHead,
   ResponseListener,
 } from '@aquifer/http';
+import { getHeader, removeHeader, setHeader } from '@aquifer/http';
 import type { Host } from '../clusters/host.ts';
+import { dateText } from './date.ts';
 import { endToEnd, mutate } from './headers.ts';
+import { reasonOf } from './reasons.ts';
 import type { RequestBody } from './request-body.ts';
 import type { Timeout, TimerWheel } from './timer-wheel.ts';
 import type { UpstreamCall } from './upstream-call.ts';
@@ -67,7 +70,7 @@ export class Attempt implements ResponseListener {
       (error: Error) => {
         if (this.#isOver) return;
         this.#leave();
-        this.#call.onFailure('connect-failure', error.message);
+        this.#call.onFailure('connect-failure', transportFailure(error));
       },
     );
   }
@@ -133,14 +136,27 @@ export class Attempt implements ResponseListener {
     this.status = head.status;
     if (!this.#call.onHead(head)) return;
     this.#passesOn = true;
+    const { status } = head;
     const headers = endToEnd(head.headers);
-    const downstream = downstreamFraming(framing, head, headers);
-    headers.push('x-envoy-upstream-service-time', String(request.serviceTimeMs));
-    setServer(headers, request.connection.chain.serverName);
+    if (status === 101) headers.push('connection', 'Upgrade', 'upgrade', 'websocket');
+    else headers.push('x-envoy-upstream-service-time', String(request.serviceTimeMs));
+    if (getHeader(headers, 'date') === null) headers.push('date', dateText());
+    setHeader(headers, 'server', request.connection.chain.serverName);
     mutate(headers, this.#call.responseHeaders);
     mutate(headers, request.route?.responseHeaders ?? null);
-    if (head.status === 101) headers.push('connection', 'Upgrade', 'upgrade', 'websocket');
-    request.exchange.respond({ status: head.status, reason: head.reason, headers }, downstream);
+    const downstream = downstreamFraming(framing, { status, method: request.method, headers });
+    request.exchange.respond({ status, reason: reasonOf(status), headers }, downstream);
+  }
+
+  /** 100 and its like, for a client that said it waits. */
+  onInterim({ status, headers }: ResponseHead): void {
+    const { request } = this.#call;
+    if (!request.connection.chain.proxiesContinue || request.hasResponded) return;
+    request.exchange.respondInterim({
+      status,
+      reason: reasonOf(status),
+      headers: endToEnd(headers),
+    });
   }
 
   onData(chunk: Buffer): void {
@@ -171,8 +187,8 @@ export class Attempt implements ResponseListener {
     // A kept connection that closes as it is used again has most likely not taken the request; sending it once more
     // is allowed where doing it twice does no harm (RFC 9110 9.2.2).
     const isRepeatable = isStale && IDEMPOTENT.has(this.#call.request.method);
-    const kind = isRepeatable && failure.kind !== 'protocol-error' ? 'stale-connection' : 'reset';
-    this.#call.onFailure(kind, failure.message);
+    if (failure.kind === 'protocol-error') this.#call.onFailure('protocol-error', failure.message);
+    else this.#call.onFailure(isRepeatable ? 'stale-connection' : 'reset', failure.message);
   }
 
   onDrain(): void {
@@ -187,25 +203,32 @@ export class Attempt implements ResponseListener {
   }
 }
 
-/** A body without a length is chunked towards the client. */
+/** A body without a length is chunked towards the client, also where only a HEAD asks about it. */
 function downstreamFraming(
   framing: BodyFraming,
-  head: ResponseHead,
-  headers: HeaderList,
+  answer: { readonly status: number; readonly method: string; readonly headers: HeaderList },
 ): BodyFraming {
-  if (head.status === 101) return { kind: 'none' };
-  if (framing.kind === 'chunked' || framing.kind === 'until-close') {
-    headers.push('transfer-encoding', 'chunked');
-    return { kind: 'chunked' };
+  const { status, method, headers } = answer;
+  if (status === 101 || status === 304) return NO_BODY;
+  if (status === 204) {
+    removeHeader(headers, 'content-length');
+    return NO_BODY;
   }
-  return framing;
+  const hasLength = framing.kind === 'none' || framing.kind === 'length';
+  if (hasLength && getHeader(headers, 'content-length') !== null) return framing;
+  headers.push('transfer-encoding', 'chunked');
+  return method === 'HEAD' ? NO_BODY : { kind: 'chunked' };
 }
 
-function setServer(headers: HeaderList, name: string): void {
-  for (let i = 0; i < headers.length; i += 2) {
-    if (headers[i] !== 'server') continue;
-    headers[i + 1] = name;
-    return;
-  }
-  headers.push('server', name);
+const NO_BODY: BodyFraming = { kind: 'none' };
+
+/** What Envoy calls it. */
+const CONNECT_ERRORS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'delayed connect error: Connection refused',
+  EHOSTUNREACH: 'delayed connect error: No route to host',
+  ENETUNREACH: 'immediate connect error: Network is unreachable',
+};
+
+function transportFailure(error: NodeJS.ErrnoException): string {
+  return CONNECT_ERRORS[error.code ?? ''] ?? error.message;
 }

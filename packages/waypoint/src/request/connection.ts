@@ -8,6 +8,7 @@ import type {
   RequestTelemetry,
   SourcePeer,
 } from '../telemetry/request-telemetry.ts';
+import { dateText } from './date.ts';
 import { HttpRequest } from './http-request.ts';
 import type { TimerWheel } from './timer-wheel.ts';
 
@@ -57,7 +58,9 @@ export function serveHttp(
       request.start();
       return request;
     },
-    onProblem: (problem) => deps.telemetry.protocolError(connection, problem),
+    onProblem: (problem, bytesSent) => deps.telemetry.protocolError(connection, problem, bytesSent),
+    problemHeaders: () => ['date', dateText(), 'server', chain.serverName],
+    proxiesContinue: chain.proxiesContinue,
     onClose: () => deps.telemetry.connections.delete(server),
   });
   deps.telemetry.connections.add(server);

@@ -23,17 +23,31 @@ export function endToEnd(headers: readonly string[]): HeaderList {
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i]!;
     const value = headers[i + 1]!;
-    if (isHopByHop(name) && !(name === 'te' && value.toLowerCase() === 'trailers')) continue;
-    if (alsoDropped?.has(name)) continue;
-    kept.push(name, value);
+    if (isHopByHop(name)) {
+      if (name === 'te' && TRAILERS.test(value)) kept.push(name, 'trailers');
+    } else if (!alsoDropped?.has(name)) kept.push(name, value);
   }
   return kept;
 }
 
+const TRAILERS = /(^|,)[ \t]*trailers[ \t]*(,|$)/i;
+
+/** What the message itself is read by; a `connection` that names one may not take it away from the next reader. */
+const OF_THE_MESSAGE = ['content-length', 'host'];
+
 /** Null for what most connections say, which names no field. */
 function fieldsNamedBy(connection: string | null): ReadonlySet<string> | null {
   if (connection === null || connection === 'keep-alive' || connection === 'close') return null;
-  return new Set(connection.toLowerCase().split(/\s*,\s*/));
+  const named = new Set(connection.toLowerCase().split(/\s*,\s*/));
+  for (const name of OF_THE_MESSAGE) named.delete(name);
+  return named;
+}
+
+/** What the request asks to upgrade to: only if `connection` says so too (RFC 9110 7.8). */
+export function upgradeOf(headers: readonly string[]): string | null {
+  const upgrade = getHeader(headers, 'upgrade');
+  if (upgrade === null) return null;
+  return /(^|,)\s*upgrade\s*(,|$)/i.test(joinHeader(headers, 'connection') ?? '') ? upgrade : null;
 }
 
 /** Looks at the length first: to be found in a set, a name that was just read must be hashed. */
@@ -41,9 +55,32 @@ function isHopByHop(name: string): boolean {
   return HOP_BY_HOP_LENGTHS.includes(name.length) && HOP_BY_HOP.has(name);
 }
 
-/** What every forwarded request carries (spec l7 3.7). */
-export function addRequestHeaders(headers: HeaderList): void {
-  if (getHeader(headers, 'x-request-id') === null) headers.push('x-request-id', randomUUID());
+/** Orders to the proxy, and a client certificate that it did not see: not for a client to give (spec l7 3.3, 3.7). */
+const NOT_FROM_CLIENTS = new Set([
+  'x-forwarded-client-cert',
+  'x-envoy-expected-rq-timeout-ms',
+  'x-envoy-force-trace',
+  'x-envoy-hedge-on-per-try-timeout',
+  'x-envoy-internal',
+  'x-envoy-ip-tags',
+  'x-envoy-max-retries',
+  'x-envoy-retriable-header-names',
+  'x-envoy-retriable-status-codes',
+  'x-envoy-retry-grpc-on',
+  'x-envoy-retry-on',
+  'x-envoy-upstream-alt-stat-name',
+  'x-envoy-upstream-rq-per-try-timeout-ms',
+  'x-envoy-upstream-rq-timeout-alt-response',
+  'x-envoy-upstream-rq-timeout-ms',
+]);
+
+/** What every request that is passed on carries, and what it does not. */
+export function prepareRequestHeaders(headers: HeaderList): void {
+  for (let i = headers.length - 2; i >= 0; i -= 2) {
+    const name = headers[i]!;
+    if (name.startsWith('x-') && NOT_FROM_CLIENTS.has(name)) headers.splice(i, 2);
+  }
+  if (!getHeader(headers, 'x-request-id')) setHeader(headers, 'x-request-id', randomUUID());
   if (getHeader(headers, 'x-forwarded-proto') === null) headers.push('x-forwarded-proto', 'http');
 }
 

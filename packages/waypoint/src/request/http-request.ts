@@ -1,16 +1,23 @@
 // hot path: one object per request
-import { getHeader, joinHeader, type RequestListener, type ServerExchange } from '@aquifer/http';
+import {
+  getHeader,
+  type HttpProblem,
+  type RequestListener,
+  type ServerExchange,
+} from '@aquifer/http';
 import type { Host } from '../clusters/host.ts';
 import type { AuthorizationInput } from '../compile/rbac.ts';
 import type { CompiledRoute } from '../compile/route.ts';
 import { runPhases } from '../phases.ts';
 import type { HttpConnection } from './connection.ts';
-import { addRequestHeaders, mutate } from './headers.ts';
+import { dateText } from './date.ts';
+import { mutate, prepareRequestHeaders, upgradeOf } from './headers.ts';
 import type { LocalReply } from './outcome.ts';
-import { pathOnly } from './path.ts';
+import { pathOnly, queryValue } from './path.ts';
+import { reasonOf } from './reasons.ts';
 import type { UpstreamCall } from './upstream-call.ts';
 
-const ABSOLUTE_FORM = /^https?:\/\/([^/?#]*)(.*)$/i;
+const ABSOLUTE_FORM = /^https?:\/\/(?:[^/?#]*@)?([^/?#]*)(.*)$/i;
 
 /**
  * One request on its way: read by the phases, answered once, recorded once. It takes the request's body and passes it
@@ -21,6 +28,7 @@ export class HttpRequest implements RequestListener, AuthorizationInput {
   readonly connection: HttpConnection;
   readonly startedAtMs: number = performance.now();
   readonly isUpgrade: boolean;
+  readonly hasAuthority: boolean;
   authority: string;
   route: CompiledRoute | null = null;
   call: UpstreamCall | null = null;
@@ -34,7 +42,6 @@ export class HttpRequest implements RequestListener, AuthorizationInput {
   #target: string;
   /** Routes and policies ask for it many times. */
   #path: string;
-  #query: URLSearchParams | null = null;
   #responded = false;
   #recorded = false;
 
@@ -42,18 +49,21 @@ export class HttpRequest implements RequestListener, AuthorizationInput {
     this.exchange = exchange;
     this.connection = connection;
     const { target, headers } = exchange.head;
+    const isConnect = exchange.head.method === 'CONNECT';
     const [, host, rest] = target.startsWith('/') ? [] : (ABSOLUTE_FORM.exec(target) ?? []);
-    this.#target = rest === undefined ? target : rest || '/';
+    const authority = isConnect ? target : (host ?? getHeader(headers, 'host'));
+    this.#target = isConnect ? '' : rest === undefined ? target : rest || '/';
     this.#path = pathOnly(this.#target);
-    this.authority = host ?? getHeader(headers, 'host') ?? '';
-    this.isUpgrade = getHeader(headers, 'upgrade')?.toLowerCase() === 'websocket';
+    this.hasAuthority = authority !== null;
+    this.authority = authority ?? '';
+    this.isUpgrade = upgradeOf(headers)?.toLowerCase() === 'websocket';
   }
 
   get method(): string {
     return this.exchange.head.method;
   }
 
-  /** In origin form, normalised by the first phase. */
+  /** In origin form, normalised by the first phase; empty for CONNECT. */
   get target(): string {
     return this.#target;
   }
@@ -83,17 +93,23 @@ export class HttpRequest implements RequestListener, AuthorizationInput {
     return this.connection.info.destination.port;
   }
 
-  header(name: string): string | null {
-    return joinHeader(this.exchange.head.headers, name);
+  header(name: string, passes: (value: string) => boolean): boolean | null {
+    const { headers } = this.exchange.head;
+    let found: boolean | null = null;
+    for (let i = 0; i < headers.length; i += 2) {
+      if (headers[i] !== name) continue;
+      if (passes(headers[i + 1]!)) return true;
+      found = false;
+    }
+    return found;
   }
 
   query(name: string): string | null {
-    this.#query ??= new URLSearchParams(this.target.slice(this.path.length));
-    return this.#query.get(name);
+    return queryValue(this.#target, this.#path.length, name);
   }
 
   start(): void {
-    addRequestHeaders(this.exchange.head.headers);
+    prepareRequestHeaders(this.exchange.head.headers);
     runPhases(this);
   }
 
@@ -104,8 +120,9 @@ export class HttpRequest implements RequestListener, AuthorizationInput {
     const { status, body } = reply;
     const headers = body === '' ? [] : ['content-type', 'text/plain'];
     headers.unshift('content-length', String(Buffer.byteLength(body)));
-    headers.push(...extraHeaders, 'server', this.connection.chain.serverName);
+    headers.push(...extraHeaders, 'date', dateText(), 'server', this.connection.chain.serverName);
     mutate(headers, this.route?.responseHeaders ?? null);
+    if (reply.closes) this.exchange.closeAfterwards();
     const isHead = this.method === 'HEAD';
     const framing =
       body === '' || isHead
@@ -156,27 +173,14 @@ export class HttpRequest implements RequestListener, AuthorizationInput {
     this.call?.downstreamDrained();
   }
 
+  onProblem({ status, details }: HttpProblem, bytesSent: number): void {
+    this.call?.abort();
+    this.bytesSent += bytesSent;
+    this.record(status, 'DPE', details);
+  }
+
   onAbort(): void {
     this.call?.abort();
     this.record(0, 'DC', 'downstream_remote_disconnect');
   }
-}
-
-const REASONS: Readonly<Record<number, string>> = {
-  200: 'OK',
-  301: 'Moved Permanently',
-  302: 'Found',
-  303: 'See Other',
-  307: 'Temporary Redirect',
-  308: 'Permanent Redirect',
-  400: 'Bad Request',
-  403: 'Forbidden',
-  404: 'Not Found',
-  500: 'Internal Server Error',
-  503: 'Service Unavailable',
-  504: 'Gateway Timeout',
-};
-
-function reasonOf(status: number): string {
-  return REASONS[status] ?? '';
 }

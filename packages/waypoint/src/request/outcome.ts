@@ -7,6 +7,8 @@ export interface LocalReply {
   /** Envoy's response flags, joined by commas; empty for none. */
   readonly flag: string;
   readonly details: string;
+  /** The connection ends after it. */
+  readonly closes?: boolean;
 }
 
 export const NOT_FOUND: LocalReply = reply(404, '', 'NR', 'route_not_found');
@@ -16,13 +18,16 @@ export const NO_HEALTHY_UPSTREAM: LocalReply = reply(
   'UH',
   'no_healthy_upstream',
 );
-export const PATH_NOT_NORMALISED: LocalReply = reply(400, '', '', 'path_normalization_failed');
-export const UPGRADE_REFUSED: LocalReply = reply(403, '', '', 'upgrade_failed');
+export const MISSING_HOST: LocalReply = closing(400, 'missing_host_header');
+export const PATH_NOT_NORMALISED: LocalReply = closing(400, 'path_normalization_failed');
+export const UPGRADE_REFUSED: LocalReply = closing(403, 'upgrade_failed');
+/** A target that names no path, such as `*`. */
+export const NO_PATH: LocalReply = reply(404, '', '', 'absolute_path_rejected');
 export const REQUEST_TIMEOUT: LocalReply = reply(
   504,
   'upstream request timeout',
   'UT',
-  'upstream_response_timeout',
+  'response_timeout',
 );
 const PER_TRY_TIMEOUT: LocalReply = reply(
   504,
@@ -40,31 +45,40 @@ export function clusterNotFound(status: number): LocalReply {
 }
 
 /** What a failed attempt becomes when nothing is left to try. */
-export function attemptFailed(failure: AttemptFailure, hasRetried: boolean): LocalReply {
+export function attemptFailed(
+  failure: AttemptFailure,
+  { hasRetried, transportFailure }: { hasRetried: boolean; transportFailure: string | null },
+): LocalReply {
   if (failure === 'per-try-timeout') return PER_TRY_TIMEOUT;
-  const { flag, words } = FAILURES[failure];
+  const { status, flag, words } = FAILURES[failure];
+  const cause = transportFailure === null ? words : `${words}|${transportFailure}`;
   const prefix = 'upstream connect error or disconnect/reset before headers. ';
   const retried = hasRetried ? 'retried and the latest ' : '';
   return reply(
-    503,
+    status,
     `${prefix}${retried}reset reason: ${words}`,
     flag,
-    `upstream_reset_before_response_started{${words.replaceAll(' ', '_')}}`,
+    `upstream_reset_before_response_started{${cause.replaceAll(' ', '_')}}`,
   );
 }
 
-const TERMINATION = { flag: 'UC', words: 'connection termination' } as const;
+const TERMINATION = { status: 503, flag: 'UC', words: 'connection termination' } as const;
 
 const FAILURES: Readonly<
   Record<
     Exclude<AttemptFailure, 'per-try-timeout'>,
-    { readonly flag: string; readonly words: string }
+    { readonly status: number; readonly flag: string; readonly words: string }
   >
 > = {
-  'connect-failure': { flag: 'UF', words: 'remote connection failure' },
+  'connect-failure': { status: 503, flag: 'UF', words: 'remote connection failure' },
+  'protocol-error': { status: 502, flag: 'UPE', words: 'protocol error' },
   reset: TERMINATION,
   'stale-connection': TERMINATION,
 };
+
+function closing(status: number, details: string): LocalReply {
+  return { ...reply(status, '', '', details), closes: true };
+}
 
 function reply(status: number, body: string, flag: string, details: string): LocalReply {
   return { status, body, flag, details };

@@ -124,22 +124,24 @@ export class UpstreamCall {
   /** An attempt ended without an answer. */
   onFailure(failure: AttemptFailure, reason: string): void {
     if (this.#isDone) return;
-    this.request.upstreamFailure = reason;
     if (this.request.hasResponded) {
       this.#finish();
       this.request.exchange.abort();
-      this.request.record(
-        this.#attempt?.status ?? 0,
-        'UC',
-        'upstream_reset_after_response_started',
-      );
+      // However an answer is cut short, it then is no whole HTTP message.
+      const details = 'upstream_reset_after_response_started{protocol_error}';
+      this.request.record(this.#attempt?.status ?? 0, 'UPE', details);
       return;
     }
     if (this.#route.action.retry?.retriesFailure(failure) && this.#retry()) return;
     this.#finish();
+    this.#replyFailure(failure, failure === 'connect-failure' ? reason : null);
+  }
+
+  #replyFailure(failure: AttemptFailure, transportFailure: string | null): void {
+    this.request.upstreamFailure = transportFailure?.replaceAll(' ', '_') ?? null;
     const hasRetried = this.#attempts > 1;
-    const reply = attemptFailed(failure, hasRetried);
-    const flag = hasRetried && this.#isExhausted() ? `${reply.flag},URX` : reply.flag;
+    const reply = attemptFailed(failure, { hasRetried, transportFailure });
+    const flag = hasRetried && this.#isExhausted() ? `URX,${reply.flag}` : reply.flag;
     this.request.reply({ ...reply, flag });
   }
 
@@ -199,15 +201,27 @@ function upstreamHeaders(request: HttpRequest, { action, target }: Route): Heade
   const headers = endToEnd(request.exchange.head.headers);
   const host = target.hostRewrite ?? action.hostRewrite;
   setHeader(headers, 'host', host ?? request.authority);
-  if (host !== null) setHeader(headers, 'x-envoy-original-host', request.authority);
+  if (host !== null) {
+    setHeader(headers, 'x-envoy-original-host', request.authority);
+    request.authority = host;
+  }
   if (action.pathRewrite !== null) setHeader(headers, 'x-envoy-original-path', request.target);
-  mutate(headers, request.route?.requestHeaders ?? null);
   mutate(headers, target.requestHeaders);
-  if (request.exchange.framing.kind === 'chunked') headers.push('transfer-encoding', 'chunked');
+  mutate(headers, request.route?.requestHeaders ?? null);
+  sayLength(headers, request);
   const timeoutMs = shortest(action.timeoutMs, action.retry?.perTryTimeoutMs ?? 0);
   if (timeoutMs > 0) setHeader(headers, 'x-envoy-expected-rq-timeout-ms', String(timeoutMs));
   if (request.isUpgrade) headers.push('connection', 'Upgrade', 'upgrade', 'websocket');
   return headers;
+}
+
+const WITHOUT_BODY = ['GET', 'HEAD', 'DELETE', 'TRACE'];
+
+/** A request that could have a body says how long it is, whatever a route took away. */
+function sayLength(headers: HeaderList, { exchange: { framing }, method }: HttpRequest): void {
+  if (framing.kind === 'chunked') headers.push('transfer-encoding', 'chunked');
+  else if (framing.kind === 'length') setHeader(headers, 'content-length', String(framing.bytes));
+  else if (!WITHOUT_BODY.includes(method)) setHeader(headers, 'content-length', '0');
 }
 
 /** Zero is no limit. */

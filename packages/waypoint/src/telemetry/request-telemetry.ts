@@ -76,7 +76,7 @@ export class RequestTelemetry {
   }
 
   /** A request that was never understood: counted and logged with what there is. */
-  protocolError(connection: HttpConnection, problem: HttpProblem): void {
+  protocolError(connection: HttpConnection, problem: HttpProblem, bytesSent: number): void {
     const format = connection.chain.accessLog;
     if (format === null) return;
     this.#write(
@@ -88,7 +88,7 @@ export class RequestTelemetry {
         flags: 'DPE',
         details: problem.details,
         bytesReceived: 0,
-        bytesSent: 0,
+        bytesSent,
         durationMs: 0,
         upstreamServiceTimeMs: null,
         requestHeaders: [],
@@ -144,7 +144,7 @@ function accessRecord(request: HttpRequest, ending: Ending, durationMs: number):
   return {
     startedAtMs: Date.now() - durationMs,
     method: request.method,
-    path: request.target,
+    path: request.target || '-',
     status: ending.status,
     flags: ending.flag || '-',
     details: ending.details,
@@ -153,7 +153,7 @@ function accessRecord(request: HttpRequest, ending: Ending, durationMs: number):
     durationMs: Math.round(durationMs),
     upstreamServiceTimeMs: request.serviceTimeMs,
     requestHeaders: request.exchange.head.headers,
-    authority: request.authority,
+    authority: request.hasAuthority ? request.authority : '-',
     upstreamHost: request.host?.name ?? null,
     upstreamCluster: request.clusterName,
     upstreamFailure: request.upstreamFailure,

@@ -1,0 +1,13 @@
+import { STATUS_CODES } from 'node:http';
+
+/** Where Envoy's words differ from Node's. */
+const OTHER_WORDS: Readonly<Record<number, string>> = {
+  102: 'Unknown',
+  103: 'Unknown',
+  418: 'Unknown',
+};
+
+/** The reason of a status line, which is the proxy's own whatever the upstream said. */
+export function reasonOf(status: number): string {
+  return OTHER_WORDS[status] ?? STATUS_CODES[status] ?? 'Unknown';
+}
