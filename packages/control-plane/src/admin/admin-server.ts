@@ -22,7 +22,8 @@ export async function listenAdmin(
   pages: AdminPages,
 ): Promise<BoundAdminServer> {
   const server = createServer((request, response) => {
-    const path = new URL(request.url ?? '/', 'http://localhost').pathname;
+    // A target such as `//` is no URL; it is nobody's page.
+    const path = URL.parse(request.url ?? '/', 'http://localhost')?.pathname ?? '';
     const page = Object.hasOwn(pages, path) ? pages[path] : undefined;
     const answer = (status: number, contentType: string, body: string): void => {
       response.writeHead(status, { 'content-type': contentType }).end(body);
@@ -31,7 +32,7 @@ export async function listenAdmin(
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       return answer(405, 'text/plain', 'method not allowed\n');
     }
-    Promise.resolve(page.body()).then(
+    Promise.try(() => page.body()).then(
       (body) =>
         body === null
           ? answer(503, 'text/plain', 'not ready\n')

@@ -40,10 +40,11 @@ export class DeltaConnection {
     this.#stream = stream;
     this.proxy = proxy;
     this.#deps = deps;
-    // While the proxy reads slowly, newer snapshots replace older ones unsent.
+    // While the proxy reads slowly, newer snapshots replace older ones unsent, and its requests wait.
     stream.on('drain', () => {
       this.#isBlocked = false;
       this.push();
+      if (!this.#isBlocked) stream.resume();
     });
   }
 
@@ -86,13 +87,22 @@ export class DeltaConnection {
     this.#stream.end();
   }
 
-  /** Sends what the current snapshot changed, type by type in push order. */
+  /** Sends what the current snapshot changed, type by type in push order. Never throws: other types and proxies go on. */
   push(): void {
     for (const { typeUrl } of GENERATORS) {
       const subscription = this.#subscriptions.get(typeUrl);
       if (subscription === undefined || this.#isBlocked) continue;
-      const reply = subscription.push(this.#resources(typeUrl));
-      if (reply !== null) this.#send(typeUrl, subscription, reply);
+      try {
+        const reply = subscription.push(this.#resources(typeUrl));
+        if (reply !== null) this.#send(typeUrl, subscription, reply);
+      } catch (error) {
+        const { message } = error as Error;
+        this.#deps.log.error('push failed', {
+          proxy: this.proxy.id,
+          type: typeUrl,
+          error: message,
+        });
+      }
     }
   }
 
@@ -119,7 +129,9 @@ export class DeltaConnection {
       controlPlane: { identifier: CONTROL_PLANE_IDENTIFIER },
     });
     this.#deps.metrics.pushed(typeUrl, reply.resources.length);
-    if (!this.#stream.write(response)) this.#isBlocked = true;
+    if (this.#stream.write(response)) return;
+    this.#isBlocked = true;
+    this.#stream.pause();
   }
 }
 

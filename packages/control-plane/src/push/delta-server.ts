@@ -29,7 +29,7 @@ export class DeltaServer {
   constructor(deps: DeltaServerDeps) {
     this.#deps = deps;
     deps.publisher.subscribe(() => {
-      for (const connection of this.#connections) this.#guard(connection, () => connection.push());
+      for (const connection of this.#connections) connection.push();
     });
   }
 
@@ -61,27 +61,14 @@ export class DeltaServer {
     this.#deps.metrics.connected(this.#connections.size);
     this.#deps.log.info('proxy disconnected', { proxy: session.connection.proxy.id });
   }
-
-  /** What one proxy's configuration throws must not keep the others from theirs. */
-  #guard(connection: DeltaConnection, push: () => void): void {
-    try {
-      push();
-    } catch (error) {
-      this.#deps.log.error('push failed', {
-        proxy: connection.proxy.id,
-        error: (error as Error).message,
-      });
-    }
-  }
 }
 
-/** A stream from its first byte on: requests wait, in order, until it is known who asks. */
+/** A stream from its first byte on: it is not read further until it is known who asks. */
 class StreamSession {
   readonly #stream: DeltaStream;
   readonly #deps: DeltaServerDeps;
   readonly #isSecure: boolean;
   readonly #onConnected: (connection: DeltaConnection) => void;
-  #waiting: DeltaDiscoveryRequest[] | null = null;
   connection: DeltaConnection | null = null;
 
   constructor(
@@ -98,9 +85,8 @@ class StreamSession {
 
   receive(request: DeltaDiscoveryRequest): void {
     if (this.connection !== null) this.#handle(this.connection, request);
-    else if (this.#waiting !== null) this.#waiting.push(request);
     else {
-      this.#waiting = [request];
+      this.#stream.pause();
       this.#connect(request).catch((error: unknown) => this.#refuse(error));
     }
   }
@@ -125,10 +111,10 @@ class StreamSession {
       log.warn('proxy is refused', { proxy: parsed.value.id, error: proxy.error });
       throw new Refusal('CP_NOT_IDENTICAL', proxy.error);
     }
-    this.#open(proxy.value);
+    this.#open(proxy.value, first);
   }
 
-  #open(proxy: ConnectedProxy): void {
+  #open(proxy: ConnectedProxy, first: DeltaDiscoveryRequest): void {
     const { log, metrics, publisher } = this.#deps;
     if (this.#stream.cancelled) return;
     log.info('proxy connected', { proxy: proxy.id, node: proxy.nodeName || null });
@@ -139,8 +125,8 @@ class StreamSession {
     });
     this.connection = connection;
     this.#onConnected(connection);
-    for (const request of this.#waiting ?? []) this.#handle(connection, request);
-    this.#waiting = null;
+    this.#stream.resume();
+    this.#handle(connection, first);
   }
 
   #handle(connection: DeltaConnection, request: DeltaDiscoveryRequest): void {
