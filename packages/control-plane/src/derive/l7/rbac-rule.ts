@@ -36,7 +36,7 @@ export interface RuleContext {
   readonly action: 'ALLOW' | 'DENY' | 'AUDIT' | 'CUSTOM';
 }
 
-/** What of a rule cannot be checked here: HTTP on a TCP chain, an unknown condition, a bad template. */
+/** What of a rule cannot be checked here: HTTP on a TCP chain, a bad template. */
 class Unchecked {
   isFound = false;
 }
@@ -44,6 +44,7 @@ class Unchecked {
 /** Null when the rule can never hold. */
 export function rbacPolicy(rule: AuthorizationRule, context: RuleContext): PolicyInit | null {
   const { from = [], to = [], when = [] } = rule;
+  if (!when.every(({ key }) => isKnownKey(key))) return null;
   const unchecked = new Unchecked();
   const conditions = when.map((condition) => convertCondition(condition, context, unchecked));
   const ofPermissions = conditions.flatMap(({ permissions = [] }) => permissions);
@@ -171,12 +172,23 @@ function convertCondition(
     key === 'source.serviceAccount' ? serviceAccount(context.namespace) : SOURCE_KEYS.get(key);
   if (onConnection !== undefined)
     return { principals: principals(values, notValues, onConnection) };
-  const onRequest = requestAttribute(key);
-  if (onRequest === null) {
-    unchecked.isFound = true;
-    return {};
-  }
+  // Nothing here writes metadata of a connection, so it has no value.
+  if (key.startsWith(METADATA_KEYS))
+    return { principals: principals(values, notValues, () => NOBODY) };
+  const onRequest = requestAttribute(key) ?? noToken;
   return { principals: httpOnly(principals(values, notValues, onRequest), context, unchecked) };
+}
+
+const METADATA_KEYS = 'experimental.envoy.filters.';
+
+/** A rule with a key that means nothing is left out whole, whatever its action, as in Istio (spec l7 5.3). */
+function isKnownKey(key: string): boolean {
+  if (DESTINATION_KEYS.has(key) || SOURCE_KEYS.has(key)) return true;
+  return (
+    key === 'source.serviceAccount' ||
+    key.startsWith(METADATA_KEYS) ||
+    requestAttribute(key) !== null
+  );
 }
 
 /** Null for keys that mean nothing here. */

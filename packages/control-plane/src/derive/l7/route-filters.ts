@@ -27,15 +27,42 @@ export function hasUnsupportedFilter(filters: Filters): boolean {
   return filters.some(({ type }) => type === 'ExtensionRef' || type === 'ExternalAuth');
 }
 
+/** Not for a header option to change: Envoy refuses a configuration that does. */
+function isAuthority(name: string): boolean {
+  return name.toLowerCase() === 'host';
+}
+
+/** Sorted by name; of several values for one name the last counts, as in Istio. */
 function options({ set = [], add = [] }: HeaderModifier) {
-  const option = (action: AppendAction) => (header: { name: string; value: string }) => ({
-    header: { key: header.name.toLowerCase(), value: header.value },
-    appendAction: action,
-  });
+  const listed = (headers: typeof set, appendAction: AppendAction) =>
+    [...new Map(headers.map(({ name, value }) => [name.toLowerCase(), value]))]
+      .filter(([key]) => !isAuthority(key))
+      .toSorted(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, value]) => ({ header: { key, value }, appendAction }));
   return [
-    ...set.map(option(AppendAction.OVERWRITE_IF_EXISTS_OR_ADD)),
-    ...add.map(option(AppendAction.APPEND_IF_EXISTS_OR_ADD)),
+    ...listed(set, AppendAction.OVERWRITE_IF_EXISTS_OR_ADD),
+    ...listed(add, AppendAction.APPEND_IF_EXISTS_OR_ADD),
   ];
+}
+
+/** A request's Host that is set or added is a rewrite of it (spec l7 1.8). */
+function authoritiesOf(filters: Filters): string[] {
+  const modifiers = filters.flatMap(({ requestHeaderModifier }) => requestHeaderModifier ?? []);
+  return modifiers
+    .flatMap(({ set = [], add = [] }) => [...set, ...add])
+    .filter(({ name }) => isAuthority(name))
+    .map(({ value }) => value);
+}
+
+/** The host that requests go on with, as routes and weighted clusters say it: that of the first filters that name one. */
+export function hostRewrite(
+  ...levels: readonly Filters[]
+): Pick<ActionInit, 'hostRewriteSpecifier'> {
+  const [value] = levels.flatMap((filters) => [
+    ...filters.flatMap(({ urlRewrite: found }) => found?.hostname ?? []),
+    ...authoritiesOf(filters),
+  ]);
+  return value === undefined ? {} : { hostRewriteSpecifier: { case: 'hostRewriteLiteral', value } };
 }
 
 /** What routes and weighted clusters have in common. */
@@ -50,7 +77,8 @@ export type HeaderChanges = Required<
 >;
 
 export function headerChanges(filters: Filters): HeaderChanges {
-  const lower = (names: readonly string[] = []) => names.map((name) => name.toLowerCase());
+  const lower = (names: readonly string[] = []) =>
+    names.filter((name) => !isAuthority(name)).map((name) => name.toLowerCase());
   const request = filters.flatMap(({ requestHeaderModifier: found }) => found ?? []);
   const response = filters.flatMap(({ responseHeaderModifier: found }) => found ?? []);
   return {
@@ -71,12 +99,20 @@ const REDIRECT_CODES: Readonly<Record<number, RedirectCode>> = {
 
 const WELL_KNOWN_PORTS: Readonly<Record<string, number>> = { http: 80, https: 443 };
 
-/** Null without a RequestRedirect. */
-export function redirectAction(filters: Filters, match: HTTPRouteMatch): RedirectInit | null {
+/**
+ * Null without a RequestRedirect. Without port and scheme it leads to the port of the Service; a port that is the
+ * scheme's own is not said.
+ */
+export function redirectAction(
+  filters: Filters,
+  match: HTTPRouteMatch,
+  servicePort: number,
+): RedirectInit | null {
   const redirect = filters.find(({ requestRedirect }) => requestRedirect)?.requestRedirect;
   if (redirect === undefined) return null;
-  const { scheme, hostname = '', port = 0, path, statusCode = 302 } = redirect;
-  const isImplied = scheme !== undefined && WELL_KNOWN_PORTS[scheme] === port;
+  const { scheme, hostname = '', path, statusCode = 302 } = redirect;
+  const port = redirect.port ?? (scheme === undefined ? servicePort : 0);
+  const isImplied = WELL_KNOWN_PORTS[scheme ?? 'http'] === port;
   return {
     hostRedirect: hostname,
     portRedirect: isImplied ? 0 : port,
@@ -101,17 +137,12 @@ function redirectPath(
     : { case: 'prefixRewrite', value: rewrite.value };
 }
 
-/** The URLRewrite, if there is one. */
+/** The path of the URLRewrite, if there is one. */
 export function urlRewrite(filters: Filters, match: HTTPRouteMatch): Partial<ActionInit> {
   const rewrite = filters.find((filter) => filter.urlRewrite)?.urlRewrite;
   if (rewrite === undefined) return {};
-  const { hostname, path } = rewrite;
-  return {
-    ...(hostname !== undefined && {
-      hostRewriteSpecifier: { case: 'hostRewriteLiteral' as const, value: hostname },
-    }),
-    ...(path !== undefined && pathRewrite(path, match)),
-  };
+  const { path } = rewrite;
+  return path === undefined ? {} : pathRewrite(path, match);
 }
 
 function pathRewrite(path: PathModifier, match: HTTPRouteMatch): Partial<ActionInit> {

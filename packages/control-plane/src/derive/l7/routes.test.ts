@@ -1,8 +1,10 @@
+import type { HTTPRouteFilter } from '@aquifer/model/resources';
 import { ListenerSchema } from '@aquifer/wire/gen/envoy/config/listener/v3_pb';
 import { type JsonObject, toJson } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
 import type { TestObject } from '../derivation.fixture.ts';
 import { deriveWaypoint, messageRegistry, recordedObjects } from './recorded-waypoint.fixture.ts';
+import { redirectAction } from './route-filters.ts';
 
 const registry = await messageRegistry();
 const BASE = recordedObjects('05-gamma-filters').filter(({ kind }) => kind !== 'HTTPRoute');
@@ -105,6 +107,32 @@ test.for([
     schemeRedirect: 'https',
     responseCode: 'FOUND',
     ...(port !== undefined && { portRedirect: port }),
+  });
+});
+
+test.for([
+  { what: 'names nothing', given: { hostname: 'a.test' }, port: 8080 },
+  { what: 'names the port of http', given: { port: 80 }, port: 0 },
+  { what: 'names a scheme only', given: { scheme: 'http' }, port: 0 },
+])('on port 8080 a redirect that $what leads to port $port', ({ given, port }) => {
+  const filters = redirect(given).filters as unknown as HTTPRouteFilter[];
+  expect(redirectAction(filters, {}, 8080)?.portRedirect).toBe(port);
+});
+
+test('headers are told by name, and a Host that is set is a rewrite', () => {
+  const requestHeaderModifier = {
+    set: [
+      { name: 'X-B', value: '1' },
+      { name: 'Host', value: 'inner.test' },
+      { name: 'x-a', value: '2' },
+    ],
+    remove: ['host', 'x-c'],
+  };
+  const filters = [{ type: 'RequestHeaderModifier', requestHeaderModifier }];
+  expect(onlyRoute({ ...TO_CART, filters })).toMatchObject({
+    requestHeadersToAdd: [{ header: { key: 'x-a' } }, { header: { key: 'x-b' } }],
+    requestHeadersToRemove: ['x-c'],
+    route: { hostRewriteLiteral: 'inner.test' },
   });
 });
 

@@ -16,6 +16,7 @@ import {
   type HeaderChanges,
   hasUnsupportedFilter,
   headerChanges,
+  hostRewrite,
   mirrors,
   redirectAction,
   urlRewrite,
@@ -147,7 +148,11 @@ function ruleEntries(route: HTTPRoute): Entry[] {
 function envoyRoute(entry: Entry, list: RouteList, port: number, scope: WaypointScope): RouteInit {
   const { name, rule, match } = entry;
   const { filters = [] } = rule;
-  const { hostname, headers, action } = routeAction(entry, list.namespace, scope);
+  const { hostname, headers, action } = routeAction(
+    entry,
+    { namespace: list.namespace, port },
+    scope,
+  );
   const path = pathOf(match);
   const shownPath = path.type === 'PathPrefix' ? '/*' : path.value;
   const config = `/apis/networking.istio.io/v1/namespaces/${list.namespace}/virtual-service/${list.name}`;
@@ -169,10 +174,14 @@ interface RouteTarget {
   readonly hostname: string | null;
 }
 
-function routeAction({ rule, match }: Entry, namespace: string, scope: WaypointScope): RouteTarget {
+function routeAction(
+  { rule, match }: Entry,
+  { namespace, port }: { readonly namespace: string; readonly port: number },
+  scope: WaypointScope,
+): RouteTarget {
   const { filters = [] } = rule;
   const headers = headerChanges(filters);
-  const redirect = redirectAction(filters, match);
+  const redirect = redirectAction(filters, match, port);
   if (redirect !== null) {
     return { action: { case: 'redirect', value: redirect }, headers, hostname: null };
   }
@@ -192,11 +201,16 @@ function routeAction({ rule, match }: Entry, namespace: string, scope: WaypointS
       (backend) => resolveBackend(backend, namespace, scope).cluster,
     ),
     ...urlRewrite(filters, match),
+    ...hostRewrite(filters),
   };
   const resolve = (backend: BackendRef) => resolveBackend(backend, namespace, scope);
   if (others.length === 0) {
     const { cluster, hostname } = resolve(first);
-    const value: ActionInit = { ...common, clusterSpecifier: { case: 'cluster', value: cluster } };
+    const value: ActionInit = {
+      ...common,
+      ...hostRewrite(filters, backendFilters(backends)),
+      clusterSpecifier: { case: 'cluster', value: cluster },
+    };
     const all = headerChanges([...filters, ...backendFilters(backends)]);
     return { action: { case: 'route', value }, headers: all, hostname };
   }
@@ -204,6 +218,7 @@ function routeAction({ rule, match }: Entry, namespace: string, scope: WaypointS
     name: resolve(backend).cluster,
     weight: backend.weight ?? 1,
     ...headerChanges(backend.filters ?? []),
+    ...(common.hostRewriteSpecifier === undefined && hostRewrite(backend.filters ?? [])),
   }));
   const value: ActionInit = {
     ...common,
