@@ -1,6 +1,5 @@
 // hot path: every request
 
-import { upgradeOf } from '../request/headers.ts';
 import type { HttpRequest } from '../request/http-request.ts';
 import {
   MISSING_HOST,
@@ -46,9 +45,8 @@ export function matchRoute(request: HttpRequest): boolean {
 
 /** WebSocket may upgrade; `h2c` is passed over and served as plain HTTP/1.1; anything else is refused. */
 export function refuseUpgrade(request: HttpRequest): boolean {
-  if (request.isUpgrade) return false;
-  const upgrade = upgradeOf(request.exchange.head.headers);
-  if (upgrade === null || upgrade.toLowerCase() === 'h2c') return false;
+  const { upgrade } = request;
+  if (upgrade === null || request.isUpgrade || upgrade === 'h2c') return false;
   request.reply(UPGRADE_REFUSED);
   return true;
 }

@@ -27,6 +27,8 @@ export class HttpRequest implements RequestListener, AuthorizationInput {
   readonly exchange: ServerExchange;
   readonly connection: HttpConnection;
   readonly startedAtMs: number = performance.now();
+  /** What is asked to upgrade to, in lower case. */
+  readonly upgrade: string | null;
   readonly isUpgrade: boolean;
   readonly hasAuthority: boolean;
   authority: string;
@@ -56,7 +58,8 @@ export class HttpRequest implements RequestListener, AuthorizationInput {
     this.#path = pathOnly(this.#target);
     this.hasAuthority = authority !== null;
     this.authority = authority ?? '';
-    this.isUpgrade = upgradeOf(headers)?.toLowerCase() === 'websocket';
+    this.upgrade = upgradeOf(headers)?.toLowerCase() ?? null;
+    this.isUpgrade = this.upgrade === 'websocket';
   }
 
   get method(): string {
