@@ -37,7 +37,10 @@ function start(): Promise<RunningControlPlane> {
     api.tokens.set('zt', { username, pod: { name: 'ztunnel-1', uid: 'zt-1' } });
     api.tokens.set('old', { username, pod: { name: 'ztunnel-1', uid: 'zt-0' } });
     const pod = { name: 'web', uid: 'uid-web' };
-    api.tokens.set('web', { username: 'system:serviceaccount:shop:web', pod });
+    const web = { username: 'system:serviceaccount:shop:web', pod };
+    api.tokens.set('web', web);
+    api.tokens.set('foreign', { ...web, audiences: ['vault'] });
+    api.tokens.set('for the API', { ...web, audiences: [] });
   });
 }
 
@@ -121,6 +124,16 @@ test.for([
 test.for([
   { what: 'no token', ask: { token: null }, code: status.UNAUTHENTICATED },
   { what: 'an unknown token', ask: { token: 'x' }, code: status.UNAUTHENTICATED },
+  {
+    what: 'a token for another audience',
+    ask: { token: 'foreign' },
+    code: status.UNAUTHENTICATED,
+  },
+  {
+    what: 'a token for the API itself',
+    ask: { token: 'for the API' },
+    code: status.UNAUTHENTICATED,
+  },
   { what: 'no CSR', ask: { token: 'web', csr: '' }, code: status.INVALID_ARGUMENT },
   {
     what: 'a lifetime over 90 days',

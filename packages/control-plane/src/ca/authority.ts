@@ -48,6 +48,10 @@ export class CertificateAuthority {
       if (!certificate.checkPrivateKey(key))
         return err('ca-key.pem does not belong to ca-cert.pem');
       if (!certificate.ca) return err('ca-cert.pem is not a certificate authority');
+      if (certificate.validToDate.getTime() < Date.now())
+        return err(`ca-cert.pem ended on ${certificate.validToDate.toISOString()}`);
+      if (!leadsToRoot(certificate, pem))
+        return err('ca-cert.pem does not lead to a certificate of root-cert.pem');
       return ok(new CertificateAuthority(pem, certificate, key));
     } catch (error) {
       return err(`ca-cert.pem or ca-key.pem cannot be read: ${(error as Error).message}`);
@@ -127,6 +131,24 @@ export function createSelfSignedRoot(trustDomain: string, now: Date = new Date()
     'ca-cert.pem': certificate,
     'ca-key.pem': privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
   };
+}
+
+/** Whether the signatures from the certificate, over the chain, end at a trusted root. */
+function leadsToRoot(certificate: X509Certificate, pem: AuthorityPem): boolean {
+  const certificatesOf = (bundle: string): X509Certificate[] =>
+    splitPem(bundle).map((block) => new X509Certificate(block));
+  const roots = certificatesOf(pem['root-cert.pem'] ?? pem['ca-cert.pem']);
+  const unused = new Set(certificatesOf(pem['cert-chain.pem'] ?? ''));
+  let last: X509Certificate | undefined = certificate;
+  while (last !== undefined) {
+    const lower: X509Certificate = last;
+    const signedLower = (upper: X509Certificate): boolean =>
+      lower.checkIssued(upper) && lower.verify(upper.publicKey);
+    if (roots.some((root) => root.raw.equals(lower.raw) || signedLower(root))) return true;
+    last = [...unused].find(signedLower);
+    if (last !== undefined) unused.delete(last);
+  }
+  return false;
 }
 
 /** The certificates of a bundle, each ending in a newline. */

@@ -5,6 +5,8 @@ import { bytesOf, fromDer, itemsOf, objectIdOf, toDer } from './der.ts';
 import { isSignedBy } from './signature.ts';
 
 const MIN_RSA_BITS = 2048;
+/** P-256, P-384 and P-521: the curves of TLS 1.3 signatures (RFC 8446, 4.2.3). */
+const CURVES: readonly string[] = ['prime256v1', 'secp384r1', 'secp521r1'];
 
 /**
  * The public key of a PKCS #10 request in PEM whose self-signature holds. Subject and names in it are ignored: the
@@ -43,9 +45,12 @@ function csrBytes(pem: string): Buffer | null {
 }
 
 function weaknessOf(key: KeyObject): string | null {
-  const { modulusLength = MIN_RSA_BITS } = key.asymmetricKeyDetails ?? {};
+  const { modulusLength = MIN_RSA_BITS, namedCurve = '' } = key.asymmetricKeyDetails ?? {};
   if (key.asymmetricKeyType === 'rsa' && modulusLength < MIN_RSA_BITS) {
     return `the RSA key of the CSR has ${modulusLength} bits, at least ${MIN_RSA_BITS} are needed`;
+  }
+  if (key.asymmetricKeyType === 'ec' && !CURVES.includes(namedCurve)) {
+    return `the curve ${namedCurve} of the CSR's key is none of ${CURVES.join(', ')}`;
   }
   return ['ec', 'rsa', 'ed25519'].includes(key.asymmetricKeyType ?? '')
     ? null

@@ -204,3 +204,11 @@ function flipByte(pem: string): string {
   der[der.indexOf('evil')] = 'E'.charCodeAt(0);
   return `-----BEGIN CERTIFICATE REQUEST-----\n${der.toString('base64')}\n-----END CERTIFICATE REQUEST-----\n`;
 }
+
+test('a key on a curve that TLS 1.3 does not sign with is refused', () => {
+  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:secp256k1'];
+  expect(publicKeyOfCsr(opensslCsr(workspace(), ...key))).toEqual({
+    ok: false,
+    error: "the curve secp256k1 of the CSR's key is none of prime256v1, secp384r1, secp521r1",
+  });
+});

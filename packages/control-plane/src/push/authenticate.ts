@@ -48,8 +48,9 @@ function bearerToken(metadata: Metadata): string | null {
 }
 
 function callerOf(review: TokenReview, trustDomain: string): Result<Caller, string> {
-  const { authenticated, user, audiences = [AUDIENCE], error } = review.status ?? {};
+  const { authenticated, user, audiences = [], error } = review.status ?? {};
   if (authenticated !== true) return err(error || 'the token is not valid');
+  // An answer without audiences is about a token for the API itself.
   if (!audiences.includes(AUDIENCE)) return err(`the token is not for the audience ${AUDIENCE}`);
   return accountOf(user ?? {}, trustDomain);
 }
