@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { createLogger } from '@aquifer/runtime';
 import { expect, onTestFinished, test } from 'vitest';
 import { CertificateManager, type CertificateState } from './certificate-manager.ts';
@@ -54,6 +55,17 @@ test('a valid certificate stays in use while its renewal fails', async () => {
   manager.want(ID);
   await expect.poll(() => attempts, { timeout: 3000 }).toBe(2);
   expect(kinds).toEqual(['initializing', 'available']);
+});
+
+test('certificates that are over when they arrive are not asked for without a pause', async () => {
+  let attempts = 0;
+  const { manager } = keep(() => {
+    attempts += 1;
+    return Promise.resolve(issued(-1000));
+  });
+  manager.want(ID);
+  await delay(300);
+  expect(attempts).toBe(1);
 });
 
 test('a certificate whose times make no sense is renewed at once', () => {

@@ -82,9 +82,12 @@ export class CertificateManager {
     await this.#takeSlot();
     try {
       const certificate = await this.#options.sign(spiffeUri);
-      backoff.reset();
       this.#enter(spiffeUri, entry, { kind: 'available', certificate });
-      return refreshAtMs(certificate) - Date.now();
+      const waitMs = refreshAtMs(certificate) - Date.now();
+      // An authority that is at its own end, or clocks that differ by half a life, must not become a storm of requests.
+      if (waitMs <= 0) return backoff.next();
+      backoff.reset();
+      return waitMs;
     } catch (error) {
       return this.#afterFailure(spiffeUri, entry, {
         error: error as Error,

@@ -63,15 +63,20 @@ export class SubscriptionState {
     return { subscribe, unsubscribe };
   }
 
-  /** Applies a response; rejected resources are not remembered, so the server sends them again. */
+  /**
+   * Applies a response. Of a rejected resource the version that stays in force is remembered, if there is one: the
+   * server sends the newer one again, and says so when it is gone.
+   */
   receive(
     batch: ResourceBatch,
     versions: ReadonlyMap<string, string>,
   ): readonly RejectedResource[] {
     const rejected = this.subscription.apply(batch);
     for (const name of batch.removed) this.#versions.delete(name);
-    for (const [name, version] of versions) this.#versions.set(name, version);
-    for (const { name } of rejected) this.#versions.delete(name);
+    const refused = new Set(rejected.map(({ name }) => name));
+    for (const [name, version] of versions) {
+      if (!refused.has(name)) this.#versions.set(name, version);
+    }
     if (rejected.length === 0) this.synced = true;
     return rejected;
   }
