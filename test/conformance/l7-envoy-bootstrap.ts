@@ -115,6 +115,7 @@ const ROUTES: readonly object[] = [
     request_headers_to_add: [
       { header: { key: 'x-set', value: 'route' }, append_action: 'OVERWRITE_IF_EXISTS_OR_ADD' },
       { header: { key: 'x-more', value: '1' }, append_action: 'APPEND_IF_EXISTS_OR_ADD' },
+      { header: { key: 'x-share', value: '50%%' }, append_action: 'APPEND_IF_EXISTS_OR_ADD' },
     ],
     response_headers_to_add: [
       { header: { key: 'x-added', value: 'yes' }, append_action: 'OVERWRITE_IF_EXISTS_OR_ADD' },

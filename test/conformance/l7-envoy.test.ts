@@ -72,6 +72,8 @@ function describeUpstream(request: IncomingMessage, body: string): string {
   return [`${request.method} ${request.url}`, ...headers.toSorted(), body].join('\n');
 }
 
+const logOf = (name: string): string => join(directory, `${name}.log`);
+
 async function freePort(): Promise<number> {
   const server = createTcpServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -119,6 +121,8 @@ async function start(name: 'envoy' | 'ours', closedPort: number): Promise<void> 
       what: `${name} on port ${ports[name]}`,
     },
   );
+  const isLogged = () => readFileSync(logOf(name), 'latin1').endsWith('\n');
+  await eventually(isLogged, { timeoutMs: 2000, what: 'the line of that' });
 }
 
 function raw(port: number, bytes: string): Promise<string> {
@@ -129,7 +133,9 @@ function raw(port: number, bytes: string): Promise<string> {
   return text(socket);
 }
 
-const logOf = (name: string): string => join(directory, `${name}.log`);
+function linesOf(log: string): number {
+  return log.split('\n').length - 1;
+}
 
 async function ask(name: 'envoy' | 'ours', request: string): Promise<Answer> {
   seen.length = 0;
@@ -137,7 +143,11 @@ async function ask(name: 'envoy' | 'ours', request: string): Promise<Answer> {
   const before = readFileSync(logOf(name), 'latin1').length;
   const answer = await raw(ports[name], request);
   const readLog = () => readFileSync(logOf(name), 'latin1').slice(before);
-  await eventually(() => readLog().endsWith('\n'), { timeoutMs: 2000, what: 'an access line' });
+  const answers = answer.match(/HTTP\/1\.1 [2-5]\d\d /g) ?? [];
+  await eventually(() => linesOf(readLog()) >= answers.length, {
+    timeoutMs: 2000,
+    what: 'the access lines',
+  });
   return { text: comparable(answer), upstream: [...seen], log: readLog() };
 }
 

@@ -344,12 +344,17 @@ function compileMutation(
   const pairs = (isAppend: boolean) =>
     options
       .filter((option) => appends(option) === isAppend)
-      .map(({ header }) => [header?.key.toLowerCase() ?? '', header?.value ?? ''] as const);
+      .map(({ header }) => [header?.key.toLowerCase() ?? '', headerValue(header?.value)] as const);
   return {
     remove: remove.map((name) => name.toLowerCase()),
     set: pairs(false),
     append: pairs(true),
   };
+}
+
+/** In Envoy's format strings, which values are, a percent sign is written twice. */
+function headerValue(format = ''): string {
+  return format.replaceAll('%%', '%');
 }
 
 function appends(option: HeaderValueOption): boolean {
