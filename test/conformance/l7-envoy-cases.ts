@@ -110,6 +110,10 @@ export const REQUESTS: readonly (readonly [what: string, request: string])[] = [
   ],
   ['an answer without date', answered('HTTP/1.1 200 OK|content-length: 0')],
   ['an answer with words of its own', answered('HTTP/1.1 404 Nope|content-length: 0')],
+  [
+    'an answer of another proxy',
+    answered('HTTP/1.1 200 OK|x-envoy-upstream-service-time: 9|content-length: 0'),
+  ],
   ['an answer without words', answered('HTTP/1.1 201|content-length: 0')],
   ['204 with a length', answered('HTTP/1.1 204 No Content|content-length: 0')],
   ['304 with a length', answered('HTTP/1.1 304 Not Modified|content-length: 7')],

@@ -139,7 +139,7 @@ export class Attempt implements ResponseListener {
     const { status } = head;
     const headers = endToEnd(head.headers);
     if (status === 101) headers.push('connection', 'Upgrade', 'upgrade', 'websocket');
-    else headers.push('x-envoy-upstream-service-time', String(request.serviceTimeMs));
+    else setHeader(headers, 'x-envoy-upstream-service-time', String(request.serviceTimeMs));
     if (getHeader(headers, 'date') === null) headers.push('date', dateText());
     setHeader(headers, 'server', request.connection.chain.serverName);
     mutate(headers, this.#call.responseHeaders);
