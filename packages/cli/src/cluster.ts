@@ -18,6 +18,8 @@ const FIELD_MANAGER = 'aquifer';
 export interface ClusterOptions {
   /** From `--kubeconfig`. */
   readonly kubeconfig?: string | undefined;
+  /** From `--context`. */
+  readonly context?: string | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Where a sandbox of this machine keeps its kubeconfig. */
   readonly sandboxKubeconfig: string;
@@ -60,21 +62,58 @@ export class Cluster {
 
 /** Finds a cluster as kubectl does (flag, KUBECONFIG, ~/.kube/config), else the sandbox of this machine. */
 export function openCluster(options: ClusterOptions): Cluster {
+  const paths = kubeconfigPaths(options);
+  const where = paths.join(':');
   const config = new KubeConfig();
-  const { kubeconfig, env, sandboxKubeconfig } = options;
-  const named = kubeconfig ?? env.KUBECONFIG?.split(':').find(existsSync);
-  const home = join(env.HOME ?? '/root', '.kube', 'config');
-  const path = [named, home, sandboxKubeconfig].find(
-    (candidate) => candidate !== undefined && existsSync(candidate),
-  );
-  if (path === undefined) {
+  try {
+    config.loadFromFile(paths[0]!);
+    for (const path of paths.slice(1)) {
+      const further = new KubeConfig();
+      further.loadFromFile(path);
+      config.mergeConfig(further);
+    }
+  } catch (error) {
+    throw new CliError(`kubeconfig ${where} cannot be read: ${(error as Error).message}`);
+  }
+  // The client says nothing, or undefined, of a file without one.
+  const { context = config.getCurrentContext() || '' } = options;
+  const known = config.getContexts().map(({ name }) => name);
+  if (!known.includes(context)) {
     throw new CliError(
-      'no cluster to talk to: neither --kubeconfig, KUBECONFIG nor ~/.kube/config names one, and no sandbox runs here',
-      'start one with: aquifer sandbox up',
+      context === ''
+        ? `kubeconfig ${where} has no current context`
+        : `kubeconfig ${where} has no context ${JSON.stringify(context)}`,
+      `choose one with --context; existing: ${known.join(', ') || 'none'}`,
     );
   }
-  config.loadFromFile(path);
+  config.setCurrentContext(context);
+  if (config.getCurrentCluster() === null) {
+    throw new CliError(`the cluster of context ${context} is missing from kubeconfig ${where}`);
+  }
   return new Cluster(config);
+}
+
+/** Existing files; what was named explicitly is never replaced by another cluster's. */
+function kubeconfigPaths({ kubeconfig, env, sandboxKubeconfig }: ClusterOptions): string[] {
+  if (kubeconfig !== undefined) {
+    if (existsSync(kubeconfig)) return [kubeconfig];
+    throw new CliError(`--kubeconfig ${kubeconfig}: no such file`);
+  }
+  if (env.KUBECONFIG) {
+    const named = env.KUBECONFIG.split(':').filter((path) => path !== '' && existsSync(path));
+    if (named.length > 0) return named;
+    throw new CliError(
+      `KUBECONFIG=${env.KUBECONFIG}: no such file`,
+      'correct it, or unset it to use ~/.kube/config or the sandbox of this machine',
+    );
+  }
+  const home = join(env.HOME ?? '/root', '.kube', 'config');
+  const found = [home, sandboxKubeconfig].find((candidate) => existsSync(candidate));
+  if (found !== undefined) return [found];
+  throw new CliError(
+    'no cluster to talk to: neither --kubeconfig, KUBECONFIG nor ~/.kube/config names one, and no sandbox runs here',
+    'start one with: aquifer sandbox up',
+  );
 }
 
 /** HTTP status of a failed API call; null if it was no answer of the API. */
@@ -85,4 +124,31 @@ export function apiStatus(error: unknown): number | null {
 /** Whether the error says that the object does not exist. */
 export function isNotFound(error: unknown): boolean {
   return apiStatus(error) === 404;
+}
+
+/** What went wrong with an API call, in kubectl's words; null if it was none. */
+export function apiMessage(error: unknown): string | null {
+  if (apiStatus(error) === 401) return 'you must be logged in to the server (Unauthorized)';
+  if (error instanceof ApiException) {
+    const { reason, message } = statusOf(error.body);
+    return `from server (${reason ?? error.code}): ${message ?? 'without a message'}`;
+  }
+  if ((error as Error).message !== 'fetch failed') return null;
+  return `the cluster cannot be reached: ${rootCause(error as Error)}`;
+}
+
+/** `fetch` wraps what happened; a name with several addresses has one error for each. */
+function rootCause(error: Error): string {
+  if (error instanceof AggregateError) return rootCause(error.errors[0] as Error);
+  return error.cause instanceof Error ? rootCause(error.cause) : error.message;
+}
+
+/** The fields of a `Status` that say why; the client gives it parsed or as text. */
+function statusOf(body: unknown): { readonly reason?: string; readonly message?: string } {
+  if (typeof body !== 'string') return (body ?? {}) as object;
+  try {
+    return JSON.parse(body) as object;
+  } catch {
+    return { message: body.trim() };
+  }
 }

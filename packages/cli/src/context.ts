@@ -21,8 +21,12 @@ export function createContext(
     stdout: streams.stdout,
     progress: new Progress(streams.stderr),
     cluster: (command) => {
-      const { kubeconfig } = command.optsWithGlobals<{ kubeconfig?: string }>();
-      return openCluster({ kubeconfig, env, sandboxKubeconfig: sandboxPaths(env).kubeconfig });
+      const { kubeconfig, context } = command.optsWithGlobals<{
+        kubeconfig?: string;
+        context?: string;
+      }>();
+      const sandboxKubeconfig = sandboxPaths(env).kubeconfig;
+      return openCluster({ kubeconfig, context, env, sandboxKubeconfig });
     },
   };
 }

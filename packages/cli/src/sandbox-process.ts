@@ -80,7 +80,8 @@ export async function startSandboxProcess(paths: SandboxPaths, env: Env): Promis
     child.kill('SIGTERM');
     interrupted.reject(new CliError('interrupted; the sandbox was taken down again'));
   };
-  process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
+  // Not once: a terminal interrupts the whole process group, so that the same Ctrl-C arrives again from our launcher.
+  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
   try {
     return await Promise.race([untilServing(child, paths), interrupted.promise]);
   } catch (error) {

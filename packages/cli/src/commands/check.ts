@@ -36,6 +36,7 @@ export function addCheck(program: Command, context: CliContext): void {
         .choices(['short', 'json'])
         .default('short'),
     )
+    .addHelpText('after', '\nExamples:\n  aquifer check\n  aquifer check -o json')
     .action(async (options: { output: string }) => {
       const findings = [...checkMachine(context.env), ...(await checkCluster(context, command))];
       context.stdout.write(

@@ -21,6 +21,7 @@ import type { Cluster } from '../cluster.ts';
 import { ModeWorkloads } from '../comparison-workloads.ts';
 import type { CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
+import { integerBetween, parseDuration } from '../option-values.ts';
 import { formatData } from '../output/print.ts';
 import { formatTable } from '../output/table.ts';
 import { runningSandbox, sandboxPaths } from '../sandbox-process.ts';
@@ -63,9 +64,15 @@ export function addCompare(program: Command, context: CliContext): void {
   const command = group
     .command('run')
     .description('Deploy the same workload in four modes, drive the same load, and compare')
+    .addHelpText('after', EXAMPLES)
     .option('--duration <duration>', 'time to measure each mode for', parseSeconds, 10)
-    .option('--pods <count>', 'pods of the workload: a client, the others serve', parsePods, 4)
-    .option('--rate <requests>', 'requests per second', parseRate, 1000)
+    .option(
+      '--pods <count>',
+      'pods of the workload: a client, the others serve',
+      integerBetween(2, 50),
+      4,
+    )
+    .option('--rate <requests>', 'requests per second', integerBetween(1, 100_000), 1000)
     .addOption(
       new Option('-o, --output <format>', 'how to print')
         .choices(['short', 'json'])
@@ -107,7 +114,8 @@ async function runComparison(
   const settings: RunSettings = { pods, rate, rounds, secondsPerRound };
   const stop = new AbortController();
   const onSignal = (): void => stop.abort(new CliError('interrupted; the workloads were removed'));
-  process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
+  // Not once: a terminal interrupts the whole process group, so that the same Ctrl-C arrives again from our launcher.
+  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
   const { signal } = stop;
   const options = { pods, trustDomain: TRUST_DOMAIN, signal };
   const all = MODES.map((mode) => new ModeWorkloads(mode, cluster, options));
@@ -212,22 +220,7 @@ function formatReport(report: ComparisonReport): string {
 }
 
 function parseSeconds(text: string): number {
-  const [, amount, unit] = /^(\d+(?:\.\d+)?)(s|m)$/.exec(text) ?? [];
-  const seconds = Number(amount) * (unit === 'm' ? 60 : 1);
-  if (!(seconds > 0)) throw new InvalidArgumentError('Write it like 10s or 2m.');
+  const seconds = parseDuration(text) / 1000;
+  if (!(seconds > 0)) throw new InvalidArgumentError('It must be longer than nothing.');
   return seconds;
-}
-
-function parsePods(text: string): number {
-  return parseInteger(text, 2, 50);
-}
-
-function parseRate(text: string): number {
-  return parseInteger(text, 1, 100_000);
-}
-
-function parseInteger(text: string, min: number, max: number): number {
-  const value = Number(text);
-  if (Number.isInteger(value) && value >= min && value <= max) return value;
-  throw new InvalidArgumentError(`Give a number from ${min} to ${max}.`);
 }

@@ -4,9 +4,11 @@ import { Cluster } from '../cluster.ts';
 import type { CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { applyManifests, untilMeshReady } from '../mesh-installation.ts';
+import { integerBetween } from '../option-values.ts';
 import { formatTable } from '../output/table.ts';
 import {
   runningSandbox,
+  type SandboxPaths,
   sandboxPaths,
   startSandboxProcess,
   stopSandboxProcess,
@@ -20,8 +22,8 @@ Examples:
   aquifer sandbox down               # leaves nothing behind`;
 
 interface UpOptions {
-  readonly nodes: string;
-  readonly port: string;
+  readonly nodes: number;
+  readonly port: number;
   readonly mesh: boolean;
 }
 
@@ -33,17 +35,25 @@ export function addSandbox(program: Command, context: CliContext): void {
   group
     .command('up')
     .description('Start the sandbox and install the mesh')
-    .option('--nodes <count>', 'number of nodes', '2')
-    .option('--port <port>', 'port of the Kubernetes API on 127.0.0.1', '6443')
+    .option('--nodes <count>', 'number of nodes', integerBetween(1, 250), 2)
+    .option(
+      '--port <port>',
+      'port of the Kubernetes API on 127.0.0.1; 0 picks a free one',
+      integerBetween(0, 65_535),
+      6443,
+    )
     .option('--no-mesh', 'leave the mesh out')
+    .addHelpText('after', '\nExample:\n  aquifer sandbox up --nodes 3 --no-mesh')
     .action((options: UpOptions) => up(context, options));
   group
     .command('down')
     .description('Take the sandbox down and remove everything it made, also after a crash')
+    .addHelpText('after', '\nExample:\n  aquifer sandbox down')
     .action(() => down(context));
   group
     .command('status')
     .description('Show whether a sandbox runs here, and what is in it')
+    .addHelpText('after', '\nExample:\n  export KUBECONFIG=$(aquifer sandbox status -o kubeconfig)')
     .addOption(
       new Option('-o, --output <format>', 'how to print')
         .choices(['short', 'json', 'kubeconfig'])
@@ -62,10 +72,25 @@ async function up(context: CliContext, options: UpOptions): Promise<void> {
     );
   }
   const { progress } = context;
-  const env = { ...context.env, SANDBOX_NODES: options.nodes, SANDBOX_API_PORT: options.port };
+  const env = {
+    ...context.env,
+    SANDBOX_NODES: String(options.nodes),
+    SANDBOX_API_PORT: String(options.port),
+  };
   await progress.step(`Kubernetes API and ${options.nodes} nodes`, () =>
     startSandboxProcess(paths, env),
   );
+  await orTakenDown(context, paths, () => install(context, paths, options));
+  context.stdout.write(
+    `\nThe sandbox is up. Talk to it with any Kubernetes tool:\n  export KUBECONFIG=${paths.kubeconfig}\n  kubectl get pods -A\n`,
+  );
+}
+
+async function install(
+  { progress }: CliContext,
+  paths: SandboxPaths,
+  options: UpOptions,
+): Promise<void> {
   const cluster = clusterOf(paths.kubeconfig);
   await progress.step('Custom resources of Gateway API and Istio', () =>
     applyManifests(cluster, 'crds'),
@@ -80,9 +105,33 @@ async function up(context: CliContext, options: UpOptions): Promise<void> {
       await untilMeshReady(cluster, 'node proxies');
     });
   }
-  context.stdout.write(
-    `\nThe sandbox is up. Talk to it with any Kubernetes tool:\n  export KUBECONFIG=${paths.kubeconfig}\n  kubectl get pods -A\n`,
-  );
+}
+
+/** Ctrl-C takes the sandbox down again, as it does while the sandbox starts; what fails otherwise stays for a look. */
+async function orTakenDown(
+  context: CliContext,
+  paths: SandboxPaths,
+  action: () => Promise<void>,
+): Promise<void> {
+  const interruption: { takenDown?: Promise<boolean> } = {};
+  const onSignal = (): void => {
+    interruption.takenDown ??= context.progress.step('Sandbox taken down', () =>
+      stopSandboxProcess(paths, context.env),
+    );
+  };
+  // Not once: a terminal interrupts the whole process group, so that the same Ctrl-C arrives again from our launcher.
+  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+  try {
+    await action().catch((error: unknown) => {
+      // Without its API the action fails, soon.
+      if (interruption.takenDown === undefined) throw error;
+    });
+    if (interruption.takenDown === undefined) return;
+    await interruption.takenDown;
+    throw new CliError('interrupted; the sandbox was taken down again');
+  } finally {
+    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+  }
 }
 
 function clusterOf(kubeconfig: string): Cluster {

@@ -1,44 +1,55 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Gateway } from '@aquifer/model/resources';
-import { type Command, Option } from 'commander';
-import { type Cluster, isNotFound } from '../cluster.ts';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { apiMessage, type Cluster, isNotFound } from '../cluster.ts';
 import type { CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
+import { parseDuration } from '../option-values.ts';
 import { formatData } from '../output/print.ts';
 import { formatTable } from '../output/table.ts';
+import {
+  GATEWAYS,
+  type GatewayName,
+  type GatewayOptions,
+  listWaypoints,
+  programmedCondition,
+  REVISION,
+  readGateway,
+  WAYPOINT_FOR,
+  waypointGateway,
+} from '../waypoint-gateways.ts';
 
-const GATEWAYS = { group: 'gateway.networking.k8s.io', version: 'v1', plural: 'gateways' } as const;
-const WAYPOINT_CLASS = 'istio-waypoint';
-const WAYPOINT_FOR = 'istio.io/waypoint-for';
 const USE_WAYPOINT = 'istio.io/use-waypoint';
 const DATAPLANE_MODE = 'istio.io/dataplane-mode';
-const REVISION = 'istio.io/rev';
 const POLL_MS = 300;
+/** Spaces between columns: istioctl's tables of waypoints have two more than its others. */
+const COLUMN_GAP = 5;
+const DEFAULT_WAIT_MS = 90_000;
 
-interface ApplyOptions {
-  readonly namespace?: string;
-  readonly name: string;
-  readonly for?: string;
-  readonly revision?: string;
+interface ApplyOptions extends GatewayOptions {
   readonly enrollNamespace?: boolean;
   readonly overwrite?: boolean;
   readonly wait?: boolean;
-  readonly waypointTimeout: string;
+  readonly waypointTimeout: number;
 }
 
 const EXAMPLES = `
 Examples:
   aquifer waypoint apply -n shop --enroll-namespace --wait
   aquifer waypoint apply -n shop --name inventory --for workload
+  aquifer waypoint generate -n shop --for all | kubectl apply -f -
   aquifer waypoint list -A
+  aquifer waypoint status -n shop
   aquifer waypoint delete -n shop waypoint`;
 
 export function addWaypoint(program: Command, context: CliContext): void {
   const group = program
     .command('waypoint')
-    .description('Deploy, list and delete waypoints: L7 proxies of a namespace')
+    .description('Generate, deploy, list and delete waypoints: L7 proxies of a namespace')
     .addHelpText('after', EXAMPLES);
+  addGenerate(group, context);
   addApply(group, context);
+  addStatus(group, context);
   addList(group, context);
   addDelete(group, context);
 }
@@ -47,10 +58,10 @@ function withNamespace(command: Command): Command {
   return command.option('-n, --namespace <namespace>', 'namespace (default: that of the context)');
 }
 
-function addApply(group: Command, context: CliContext): void {
-  const command = withNamespace(group.command('apply').description('Deploy a waypoint'));
-  command
-    .option('--name <name>', 'name of the waypoint', 'waypoint')
+/** Options of the Gateway itself, which `generate` and `apply` share. */
+function withGatewayOptions(command: Command): Command {
+  return withNamespace(command)
+    .option('--name <name>', 'name of the waypoint', waypointName, 'waypoint')
     .addOption(
       new Option('--for <traffic>', 'traffic it takes').choices([
         'service',
@@ -59,30 +70,63 @@ function addApply(group: Command, context: CliContext): void {
         'none',
       ]),
     )
-    .option('-r, --revision <revision>', 'revision that owns it')
+    .option('-r, --revision <revision>', 'revision that owns it');
+}
+
+function waypointName(text: string): string {
+  if (text === 'none') {
+    throw new InvalidArgumentError('"none" is reserved: it opts out of waypoints.');
+  }
+  return text || 'waypoint';
+}
+
+function withTimeout(command: Command): Command {
+  return command.addOption(
+    new Option('--waypoint-timeout <duration>', 'how long to wait')
+      .argParser(parseDuration)
+      .default(DEFAULT_WAIT_MS, '90s'),
+  );
+}
+
+function addGenerate(group: Command, context: CliContext): void {
+  withGatewayOptions(group.command('generate').description('Print a waypoint as YAML'))
+    .addHelpText('after', '\nExample:\n  aquifer waypoint generate -n shop | kubectl apply -f -')
+    .action((options: GatewayOptions) => {
+      context.stdout.write(formatData(waypointGateway(options.namespace, options), 'yaml'));
+    });
+}
+
+function addApply(group: Command, context: CliContext): void {
+  const command = withGatewayOptions(group.command('apply').description('Deploy a waypoint'))
     .option('--enroll-namespace', 'label the namespace, so that its services use the waypoint')
     .option('--overwrite', 'with --enroll-namespace: replace a label that names another waypoint')
     .option('-w, --wait', 'wait until the waypoint is programmed')
-    .option('--waypoint-timeout <duration>', 'how long to wait', '90s')
-    .action((options: ApplyOptions) => apply(context, context.cluster(command), options));
+    .addHelpText(
+      'after',
+      `
+Examples:
+  aquifer waypoint apply -n shop --enroll-namespace --wait
+  aquifer waypoint apply -n shop --name inventory --for workload --wait --waypoint-timeout 2m`,
+    );
+  withTimeout(command).action((options: ApplyOptions) =>
+    apply(context, context.cluster(command), options),
+  );
 }
 
 async function apply(context: CliContext, cluster: Cluster, options: ApplyOptions): Promise<void> {
   const namespace = options.namespace ?? cluster.defaultNamespace;
-  if (options.name === 'none') {
-    throw new CliError('"none" is reserved: it opts out of waypoints', 'choose another --name');
-  }
   const labels = await readNamespaceLabels(cluster, namespace);
   checkEnrolment(labels, namespace, options);
+  // Else the client says only that it does not know the kind.
+  await listWaypoints(cluster, namespace);
   await cluster.apply(waypointGateway(namespace, options));
   context.stdout.write(`✅ waypoint ${namespace}/${options.name} applied\n`);
   const gateway = { namespace, name: options.name };
   if (options.enrollNamespace || options.wait) {
-    const timeoutMs = parseDuration(options.waypointTimeout);
     // Traffic that is sent to a waypoint never bypasses it, so it is not sent there before it serves.
     await context.progress.step(
       `waypoint ${namespace}/${options.name} is programmed and ready`,
-      () => waitUntilReady(cluster, gateway, timeoutMs),
+      () => waitUntilReady(cluster, gateway, options.waypointTimeout),
     );
   }
   if (options.enrollNamespace) {
@@ -135,26 +179,6 @@ async function enrol(cluster: Cluster, namespace: string, name: string): Promise
   });
 }
 
-function waypointGateway(namespace: string, options: ApplyOptions) {
-  const labels = {
-    ...(options.for !== undefined && { [WAYPOINT_FOR]: options.for }),
-    ...(options.revision !== undefined && { [REVISION]: options.revision }),
-  };
-  return {
-    apiVersion: `${GATEWAYS.group}/${GATEWAYS.version}`,
-    kind: 'Gateway',
-    metadata: {
-      name: options.name,
-      namespace,
-      ...(Object.keys(labels).length > 0 && { labels }),
-    },
-    spec: {
-      gatewayClassName: WAYPOINT_CLASS,
-      listeners: [{ name: 'mesh', port: 15_008, protocol: 'HBONE' }],
-    },
-  };
-}
-
 async function waitUntilReady(
   cluster: Cluster,
   gateway: GatewayName,
@@ -163,7 +187,9 @@ async function waitUntilReady(
   const deadlineMs = Date.now() + timeoutMs;
   let last = 'no status was written';
   while (Date.now() < deadlineMs) {
-    const problem = await notReadyBecause(cluster, gateway);
+    const problem = await notReadyBecause(cluster, gateway).catch(
+      (error: Error) => apiMessage(error) ?? error.message,
+    );
     if (problem === null) return;
     last = problem;
     await delay(POLL_MS);
@@ -174,18 +200,9 @@ async function waitUntilReady(
   );
 }
 
-interface GatewayName {
-  readonly namespace: string;
-  readonly name: string;
-}
-
 /** Null when the Gateway is programmed and a pod of it is ready. */
 async function notReadyBecause(cluster: Cluster, gateway: GatewayName): Promise<string | null> {
-  const object = (await cluster.custom.getNamespacedCustomObject({
-    ...GATEWAYS,
-    ...gateway,
-  })) as Gateway;
-  const programmed = object.status?.conditions?.find(({ type }) => type === 'Programmed');
+  const programmed = programmedCondition(await readGateway(cluster, gateway));
   if (programmed === undefined) return 'no status was written';
   if (programmed.status !== 'True') return `${programmed.reason}: ${programmed.message}`;
   const { items } = await cluster.core.listNamespacedPod({
@@ -198,17 +215,13 @@ async function notReadyBecause(cluster: Cluster, gateway: GatewayName): Promise<
   return isReady ? null : 'no pod of the waypoint is ready';
 }
 
-function parseDuration(text: string): number {
-  const [, amount, unit] = /^(\d+)(ms|s|m|h)$/.exec(text) ?? [];
-  const unitMs = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[unit ?? ''];
-  if (unitMs === undefined)
-    throw new CliError(`${text} is not a duration`, 'write it like 90s or 2m');
-  return Number(amount) * unitMs;
-}
-
 function addList(group: Command, context: CliContext): void {
   const command = withNamespace(group.command('list').description('List waypoints'));
   command
+    .addHelpText(
+      'after',
+      '\nExamples:\n  aquifer waypoint list -n shop\n  aquifer waypoint list -A',
+    )
     .option('-A, --all-namespaces', 'of every namespace')
     .addOption(
       new Option('-o, --output <format>', 'how to print')
@@ -233,67 +246,144 @@ function addList(group: Command, context: CliContext): void {
     );
 }
 
-async function listWaypoints(cluster: Cluster, namespace: string | null): Promise<Gateway[]> {
-  const list =
-    namespace === null
-      ? await cluster.custom.listClusterCustomObject(GATEWAYS)
-      : await cluster.custom.listNamespacedCustomObject({ ...GATEWAYS, namespace });
-  return (list as { items: Gateway[] }).items.filter(
-    ({ spec }) => spec.gatewayClassName === WAYPOINT_CLASS,
-  );
-}
-
 function waypointTable(waypoints: readonly Gateway[], withNamespaces: boolean): string {
   const header = ['NAME', 'REVISION', 'TRAFFIC TYPE', 'PROGRAMMED'];
-  const rows = waypoints.map(({ metadata, status }) => {
-    const programmed = status?.conditions?.find(({ type }) => type === 'Programmed');
+  const rows = waypoints.map((waypoint) => {
+    const { metadata } = waypoint;
+    const programmed = programmedCondition(waypoint);
     const row = [
       metadata.name ?? '',
       metadata.labels?.[REVISION] ?? 'default',
       metadata.labels?.[WAYPOINT_FOR] ?? 'none',
-      programmed?.status ?? 'Unknown',
+      programmed?.status ?? 'False',
     ];
     return withNamespaces ? [metadata.namespace ?? '', ...row] : row;
   });
-  return formatTable(withNamespaces ? ['NAMESPACE', ...header] : header, rows);
+  return formatTable(withNamespaces ? ['NAMESPACE', ...header] : header, rows, COLUMN_GAP);
+}
+
+interface StatusOptions {
+  readonly namespace?: string;
+  readonly allNamespaces?: boolean;
+  readonly wait: 'true' | 'false';
+  readonly waypointTimeout: number;
+}
+
+function addStatus(group: Command, context: CliContext): void {
+  const command = withNamespace(
+    group.command('status').description('Show whether waypoints are programmed, and why not'),
+  )
+    .option('-A, --all-namespaces', 'of every namespace')
+    .addOption(
+      new Option('-w, --wait [wait]', 'wait until they are programmed')
+        .choices(['true', 'false'])
+        .preset('true')
+        .default('true'),
+    )
+    .addHelpText(
+      'after',
+      '\nExamples:\n  aquifer waypoint status -n shop\n  aquifer waypoint status -A --wait=false',
+    );
+  withTimeout(command).action((options: StatusOptions) =>
+    showStatus(context, context.cluster(command), options),
+  );
+}
+
+async function showStatus(
+  context: CliContext,
+  cluster: Cluster,
+  options: StatusOptions,
+): Promise<void> {
+  const all = options.allNamespaces ?? false;
+  const namespace = all ? null : (options.namespace ?? cluster.defaultNamespace);
+  const deadlineMs = Date.now() + (options.wait === 'true' ? options.waypointTimeout : 0);
+  let waypoints = await listWaypoints(cluster, namespace);
+  const unfinished = () =>
+    waypoints.find((waypoint) => programmedCondition(waypoint)?.status !== 'True');
+  while (unfinished() !== undefined && Date.now() < deadlineMs) {
+    await delay(POLL_MS);
+    waypoints = await listWaypoints(cluster, namespace);
+  }
+  context.stdout.write(
+    waypoints.length === 0 ? 'No waypoints found.\n' : statusTable(waypoints, all),
+  );
+  const late = unfinished()?.metadata;
+  if (options.wait === 'true' && late !== undefined) {
+    throw new CliError(
+      `timed out while retrieving status for waypoint\t${late.namespace}/${late.name}`,
+      `see: kubectl describe gateway -n ${late.namespace} ${late.name}`,
+    );
+  }
+}
+
+function statusTable(waypoints: readonly Gateway[], withNamespaces: boolean): string {
+  const header = ['NAME', 'STATUS', 'TYPE', 'REASON', 'MESSAGE'];
+  const rows = waypoints.map((waypoint) => {
+    const { namespace = '', name = '' } = waypoint.metadata;
+    const {
+      status = 'Unknown',
+      reason = 'Pending',
+      message = 'no status was written',
+    } = programmedCondition(waypoint) ?? {};
+    const row = [name, status, 'Programmed', reason, message];
+    return withNamespaces ? [namespace, ...row] : row;
+  });
+  return formatTable(withNamespaces ? ['NAMESPACE', ...header] : header, rows, COLUMN_GAP);
+}
+
+interface DeleteOptions {
+  readonly namespace?: string;
+  readonly all?: boolean;
+  readonly revision?: string;
 }
 
 function addDelete(group: Command, context: CliContext): void {
   const command = withNamespace(
     group
       .command('delete [names...]')
-      .description('Delete waypoints by name, or all of a namespace'),
+      .description('Delete waypoints by name, all of a namespace, or those of a revision'),
   );
   command
     .option('--all', 'every waypoint of the namespace')
-    .action(async (names: string[], options: { namespace?: string; all?: boolean }) => {
+    .option('-r, --revision <revision>', 'every waypoint of the namespace that this revision owns')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  aquifer waypoint delete -n shop waypoint inventory
+  aquifer waypoint delete -n shop --all`,
+    )
+    .action(async (names: string[], options: DeleteOptions) => {
+      checkChoice(names, options, command);
       const cluster = context.cluster(command);
       const namespace = options.namespace ?? cluster.defaultNamespace;
-      const existing = (await listWaypoints(cluster, namespace)).map(
-        ({ metadata }) => metadata.name ?? '',
-      );
-      for (const name of chooseWaypoints(names, existing, {
-        namespace,
-        all: options.all ?? false,
-      })) {
+      const existing = await listWaypoints(cluster, namespace);
+      const chosen = chooseWaypoints(names, existing, namespace, options.revision);
+      for (const name of chosen) {
         await cluster.custom.deleteNamespacedCustomObject({ ...GATEWAYS, namespace, name });
         context.stdout.write(`waypoint ${namespace}/${name} deleted\n`);
       }
+      if (chosen.size === 0) context.stdout.write('No waypoints found.\n');
     });
+}
+
+function checkChoice(names: readonly string[], options: DeleteOptions, command: Command): void {
+  const isBulk = options.all === true || options.revision !== undefined;
+  if (isBulk && names.length > 0) {
+    command.error('error: give names, or --all or --revision, not both');
+  }
+  if (!isBulk && names.length === 0) {
+    command.error('error: no waypoint named: name one, or use --all or --revision');
+  }
 }
 
 function chooseWaypoints(
   names: readonly string[],
-  existing: readonly string[],
-  { namespace, all }: { readonly namespace: string; readonly all: boolean },
-): readonly string[] {
-  if (all && names.length > 0) throw new CliError('give names or --all, not both');
-  if (all) return existing;
-  if (names.length === 0)
-    throw new CliError(
-      'no waypoint named',
-      `name one, or use --all; existing: ${existing.join(', ') || 'none'}`,
-    );
+  waypoints: readonly Gateway[],
+  namespace: string,
+  revision: string | undefined,
+): ReadonlySet<string> {
+  const existing = waypoints.map(({ metadata }) => metadata.name ?? '');
   const missing = names.filter((name) => !existing.includes(name));
   if (missing.length > 0) {
     throw new CliError(
@@ -301,5 +391,9 @@ function chooseWaypoints(
       `existing: ${existing.join(', ') || 'none'}`,
     );
   }
-  return names;
+  if (names.length > 0) return new Set(names);
+  const owned = waypoints.filter(
+    ({ metadata }) => revision === undefined || metadata.labels?.[REVISION] === revision,
+  );
+  return new Set(owned.map(({ metadata }) => metadata.name ?? ''));
 }

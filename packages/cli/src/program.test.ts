@@ -1,0 +1,232 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { parse } from 'yaml';
+import { type ClusterApi, startClusterApi } from '../../../test/fixtures/cluster-api.ts';
+import { ScriptedKubernetesApi } from '../../../test/fixtures/scripted-kubernetes-api.ts';
+import { createContext } from './context.ts';
+import { runCommandLine } from './program.ts';
+
+const GATEWAYS = '/apis/gateway.networking.k8s.io/v1';
+
+let api: ClusterApi;
+let kubeconfig: string;
+
+beforeAll(async () => {
+  api = await startClusterApi();
+  kubeconfig = join(api.directory, 'cli.kubeconfig');
+  writeFileSync(kubeconfig, api.server.kubeconfig());
+});
+afterAll(() => api[Symbol.asyncDispose]());
+
+interface Outcome {
+  readonly code: number;
+  readonly out: string;
+  readonly errors: string;
+}
+
+/** Runs a command line as `aquifer` does, with nothing but a kubeconfig around it. */
+async function run(commandLine: string, env: Record<string, string> = {}): Promise<Outcome> {
+  let out = '';
+  let errors = '';
+  const stdout = { write: (text: string) => (out += text) };
+  const stderr = { write: (text: string) => (errors += text), isTTY: false };
+  const around = { HOME: api.directory, KUBECONFIG: kubeconfig, ...env };
+  const context = createContext(around, { stdout, stderr: stderr as never });
+  const code = await runCommandLine(commandLine.split(' ').filter(Boolean), context, stderr.write);
+  return { code, out, errors };
+}
+
+async function send(method: string, path: string, body?: object): Promise<number> {
+  const contentType = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
+  const answer = await api.send(method, path, { contentType, ...(body && { body }) });
+  return answer.status;
+}
+
+async function program(namespace: string, name: string, status: string): Promise<void> {
+  const lastTransitionTime = '2026-01-01T00:00:00Z';
+  const text = { reason: status === 'True' ? 'Programmed' : 'Pending', message: `is ${status}` };
+  const condition = { type: 'Programmed', status, lastTransitionTime, ...text };
+  const path = `${GATEWAYS}/namespaces/${namespace}/gateways/${name}/status`;
+  expect(await send('PATCH', path, { status: { conditions: [condition] } })).toBe(200);
+}
+
+test.for([
+  { line: 'waypoint apply --bogus', says: "unknown option '--bogus'" },
+  { line: 'waypoint foo', says: "unknown command 'foo'" },
+  { line: 'waypoint apply extra', says: 'too many arguments' },
+  { line: 'waypoint apply --for nope', says: "--for <traffic>' argument 'nope' is invalid" },
+  { line: 'waypoint apply --name none', says: "--name <name>' argument 'none' is invalid" },
+  { line: 'waypoint apply --waypoint-timeout soon', says: 'Write it like 90s or 1m30s.' },
+  { line: 'waypoint delete', says: 'name one, or use --all' },
+  { line: 'waypoint delete --all waypoint', says: 'not both' },
+  { line: 'waypoint list -n', says: 'argument missing' },
+  { line: 'waypoint list -o xml', says: 'Allowed choices are short, json, yaml.' },
+  { line: 'sandbox up --nodes x', says: "--nodes <count>' argument 'x' is invalid" },
+  { line: 'sandbox up --port 70000', says: 'Give a number from 0 to 65535.' },
+  { line: 'compare run --pods 1', says: 'Give a number from 2 to 50.' },
+  { line: 'compare run --duration 0s', says: "--duration <duration>' argument '0s' is invalid" },
+])('aquifer $line is wrong usage: exit code 64', async ({ line, says }) => {
+  const { code, out, errors } = await run(line);
+  expect({ code, out }).toEqual({ code: 64, out: '' });
+  expect(errors).toContain(says);
+  expect(errors).toContain('--help');
+});
+
+test.for(['', 'waypoint', 'sandbox', 'compare', '--help', 'waypoint status --help'])(
+  'aquifer %s shows its help on standard output',
+  async (line) => {
+    const { code, out, errors } = await run(line);
+    expect({ code, errors }).toEqual({ code: 0, errors: '' });
+    expect(out).toMatch(/^Usage: aquifer/);
+  },
+);
+
+const LEAVES = [
+  'waypoint generate',
+  'waypoint apply',
+  'waypoint list',
+  'waypoint status',
+  'waypoint delete',
+  'sandbox up',
+  'sandbox down',
+  'sandbox status',
+  'compare run',
+  'check',
+];
+
+test.for(LEAVES)('the help of aquifer %s has an example', async (line) => {
+  expect((await run(`${line} --help`)).out).toMatch(new RegExp(`Examples?:\\n  .*aquifer ${line}`));
+});
+
+test('a kubeconfig that is not there, not readable or of another context is named; no other cluster is asked', async () => {
+  const list = 'waypoint list';
+  expect(await run(`--kubeconfig /nowhere ${list}`)).toMatchObject({
+    code: 1,
+    errors: 'error: --kubeconfig /nowhere: no such file\n',
+  });
+  expect((await run(list, { KUBECONFIG: '/nowhere' })).errors).toContain('KUBECONFIG=/nowhere: no');
+  const broken = join(api.directory, 'broken');
+  writeFileSync(broken, '{');
+  expect((await run(`${list} -c ${broken}`)).errors).toContain(`${broken} cannot be read`);
+  writeFileSync(broken, 'apiVersion: v1\nkind: Config\nclusters: []\ncontexts: []\nusers: []\n');
+  expect((await run(`${list} -c ${broken}`)).errors).toContain('has no current context');
+  const other = await run(`${list} --context other`);
+  expect(other.errors).toContain('has no context "other"');
+  expect(other.errors).toContain('existing: ');
+});
+
+test('KUBECONFIG may name several files', async () => {
+  const empty = join(api.directory, 'empty');
+  writeFileSync(empty, 'apiVersion: v1\nkind: Config\nclusters: []\ncontexts: []\nusers: []\n');
+  const { errors } = await run('waypoint apply -n nowhere', {
+    KUBECONFIG: `/nowhere:${empty}:${kubeconfig}`,
+  });
+  expect(errors).toContain('namespace nowhere does not exist');
+});
+
+test('a cluster that does not answer is named, and why', async () => {
+  const away = join(api.directory, 'away');
+  const gone = new ScriptedKubernetesApi();
+  writeFileSync(away, await gone.start());
+  await gone.stop();
+  const { code, errors } = await run(`waypoint list -c ${away}`);
+  expect(code).toBe(1);
+  expect(errors).toMatch(
+    /^error: the cluster cannot be reached: connect ECONNREFUSED 127.0.0.1:\d+\n$/,
+  );
+});
+
+test('an unknown namespace is said, with the remedy', async () => {
+  const { code, errors } = await run('waypoint apply -n nowhere');
+  expect(code).toBe(1);
+  expect(errors).toContain('kubectl create namespace nowhere');
+});
+
+test('a missing Gateway API is said, with the remedy', async () => {
+  const scripted = new ScriptedKubernetesApi();
+  scripted.absentGroups.add('gateway.networking.k8s.io/v1');
+  scripted.put({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'default' } });
+  const path = join(api.directory, 'scripted');
+  writeFileSync(path, await scripted.start());
+  onTestFinished(() => scripted.stop());
+  for (const line of ['waypoint apply', 'waypoint list', 'waypoint status -A']) {
+    const { code, errors } = await run(`${line} -c ${path}`);
+    expect(code).toBe(1);
+    expect(errors).toContain('kubectl apply -f deploy/crds');
+  }
+});
+
+test('what the API refuses is said in its words', async () => {
+  const text = api.server.kubeconfig().replace(/client-certificate-data: .*/, 'token: x');
+  const stranger = join(api.directory, 'stranger');
+  writeFileSync(stranger, text.replace(/ +client-key-data: .*\n/, ''));
+  expect(await run(`waypoint list -c ${stranger}`)).toMatchObject({
+    code: 1,
+    errors: 'error: you must be logged in to the server (Unauthorized)\n',
+  });
+  const { code, errors } = await run('waypoint apply --name Upper_Case');
+  expect(code).toBe(1);
+  expect(errors).toMatch(/^error: from server \(Invalid\): .*"upper_case" is invalid.*\n$/i);
+});
+
+test('generate prints the Gateway that istioctl prints, and needs no cluster', async () => {
+  const line = 'waypoint generate --for all -r canary -n shop';
+  const { code, out } = await run(line, { KUBECONFIG: '/nowhere' });
+  expect(code).toBe(0);
+  expect(out).toBe(`apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata:
+  labels:
+    istio.io/rev: canary
+    istio.io/waypoint-for: all
+  name: waypoint
+  namespace: shop
+spec:
+  gatewayClassName: istio-waypoint
+  listeners:
+  - name: mesh
+    port: 15008
+    protocol: HBONE
+`);
+  expect(parse((await run('waypoint generate')).out).metadata).toEqual({ name: 'waypoint' });
+});
+
+test('waypoints are applied, listed, waited for and deleted as with istioctl', async () => {
+  expect((await run('waypoint list -A')).out).toBe('No waypoints found.\n');
+  expect((await run('waypoint status')).out).toBe('No waypoints found.\n');
+  for (const line of ['--name b -r canary', '--name a --for workload']) {
+    const applied = await run(`waypoint apply ${line}`);
+    expect(applied.code).toBe(0);
+  }
+  await program('default', 'a', 'True');
+  expect((await run('waypoint list')).out).toBe(`NAME     REVISION     TRAFFIC TYPE     PROGRAMMED
+a        default      workload         True
+b        canary       none             Unknown
+`);
+  const json = JSON.parse((await run('waypoint list -o json')).out);
+  expect(json).toEqual(parse((await run('waypoint list -o yaml')).out));
+  expect(json[0]).toMatchObject({ kind: 'Gateway', metadata: { name: 'a', namespace: 'default' } });
+  await program('default', 'b', 'False');
+  const late = await run('waypoint status -A --waypoint-timeout 100ms');
+  expect(late).toMatchObject({
+    code: 1,
+    out: `NAMESPACE     NAME     STATUS     TYPE           REASON         MESSAGE
+default       a        True       Programmed     Programmed     is True
+default       b        False      Programmed     Pending        is False
+`,
+  });
+  expect(late.errors).toContain('timed out while retrieving status for waypoint\tdefault/b\n');
+  expect((await run('waypoint status --wait=false')).code).toBe(0);
+  const waited = await run('waypoint apply --name b -r canary --wait --waypoint-timeout 400ms');
+  expect(waited.code).toBe(1);
+  expect(waited.errors).toContain('timed out while waiting for waypoint default/b: Pending: is');
+  expect(waited.errors).not.toContain('\u001b');
+  expect(await run('waypoint delete c')).toMatchObject({
+    code: 1,
+    errors: 'error: no waypoint c in namespace default\n  → existing: a, b\n',
+  });
+  expect((await run('waypoint delete -r canary')).out).toBe('waypoint default/b deleted\n');
+  expect((await run('waypoint delete a a')).out).toBe('waypoint default/a deleted\n');
+  expect((await run('waypoint delete --all')).out).toBe('No waypoints found.\n');
+});

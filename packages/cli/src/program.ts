@@ -1,0 +1,58 @@
+import { Command, CommanderError } from 'commander';
+import { apiMessage } from './cluster.ts';
+import { addCheck } from './commands/check.ts';
+import { addCompare } from './commands/compare-run.ts';
+import { addSandbox } from './commands/sandbox.ts';
+import { addWaypoint } from './commands/waypoint.ts';
+import { addZtunnelConfig } from './commands/ztunnel-config.ts';
+import type { CliContext } from './context.ts';
+import { CliError } from './errors.ts';
+
+/** Exit code of commands that are written wrongly, as istioctl's (EX_USAGE of sysexits.h). */
+const USAGE_ERROR = 64;
+
+class AquiferCommand extends Command {
+  override createCommand(name?: string): Command {
+    return new AquiferCommand(name);
+  }
+
+  /** Also a group without a subcommand shows its help on standard output and succeeds, as with kubectl. */
+  override help(): never {
+    return super.help();
+  }
+}
+
+/** Runs one command line (without program name) and returns its exit code: 0, 64 for wrong usage, else 1. */
+export async function runCommandLine(
+  args: readonly string[],
+  context: CliContext,
+  writeError: (text: string) => unknown,
+): Promise<number> {
+  const program = new AquiferCommand('aquifer')
+    .description(
+      'An ambient service mesh: enrol namespaces by label, deploy waypoints, compare the cost',
+    )
+    .option(
+      '-c, --kubeconfig <path>',
+      'kubeconfig to use (default: KUBECONFIG, ~/.kube/config, the sandbox)',
+    )
+    .option('--context <name>', 'context of the kubeconfig to use (default: its current one)')
+    .showHelpAfterError('(try --help)')
+    .configureOutput({
+      writeOut: (text) => void context.stdout.write(text),
+      writeErr: (text) => void writeError(text),
+    })
+    .exitOverride();
+  for (const add of [addSandbox, addWaypoint, addZtunnelConfig, addCompare, addCheck])
+    add(program, context);
+  try {
+    await program.parseAsync(args, { from: 'user' });
+    return 0;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE_ERROR;
+    const remedy = error instanceof CliError ? error.remedy : null;
+    const message = apiMessage(error) ?? (error as Error).message;
+    writeError(`error: ${message}${remedy === null ? '' : `\n  → ${remedy}`}\n`);
+    return 1;
+  }
+}
