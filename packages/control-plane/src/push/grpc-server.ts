@@ -52,19 +52,32 @@ const MEBIBYTE = 1024 * 1024;
 const OPTIONS = {
   'grpc.max_receive_message_length': 16 * MEBIBYTE,
   'grpc.max_send_message_length': -1,
-  // Proxies reconnect with their versions, so that replicas share them evenly.
-  'grpc.max_connection_age_ms': 30 * 60_000,
   'grpc.keepalive_time_ms': 30_000,
   'grpc.keepalive_timeout_ms': 10_000,
   'grpc.max_concurrent_streams': 100_000,
 };
 
+/** How long a connection lives, and its streams after that. */
+interface ConnectionAge {
+  readonly maxMs: number;
+  readonly graceMs: number;
+}
+
+/** Istio's defaults. */
+const AGE: ConnectionAge = { maxMs: 30 * 60_000, graceMs: 10_000 };
+
+/** Proxies whose connection is too old reconnect with their versions: tokens are checked anew, replicas share evenly. */
 export async function listenGrpc(
   address: string,
   identity: ServerIdentity,
   deps: GrpcDeps,
+  age: ConnectionAge = AGE,
 ): Promise<BoundGrpcServer> {
-  const server = new Server(OPTIONS);
+  const server = new Server({
+    ...OPTIONS,
+    'grpc.max_connection_age_ms': age.maxMs,
+    'grpc.max_connection_age_grace_ms': age.graceMs,
+  });
   const discovery = grpcMethods(AggregatedDiscoveryService);
   server.addService(
     { deltaAggregatedResources: discovery.deltaAggregatedResources },
