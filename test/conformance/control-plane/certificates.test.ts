@@ -178,3 +178,40 @@ test('the root is kept in a Secret and published in every namespace', async () =
     metadata: { name: 'istio-ca-secret' },
   });
 });
+
+test('an authority that cert-manager keeps in the Secret cacerts signs, and its root is in every namespace', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'aquifer-ca-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const openssl = (...args: string[]) =>
+    execFileSync('openssl', args, { cwd: folder, stdio: 'pipe' });
+  const key = ['-nodes', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1'];
+  const authority = ['-addext', 'basicConstraints=critical,CA:TRUE'];
+  openssl('req', '-x509', ...key, '-keyout', 'root.key', '-subj', '/O=root', '-out', 'ca.crt');
+  const signer = ['-CA', 'ca.crt', '-CAkey', 'root.key', '-keyout', 'tls.key', '-out', 'tls.crt'];
+  openssl('req', '-x509', ...key, ...authority, ...signer, '-subj', '/O=intermediate');
+  const data = Object.fromEntries(
+    ['tls.crt', 'tls.key', 'ca.crt'].map((name) => [
+      name,
+      readFileSync(join(folder, name)).toString('base64'),
+    ]),
+  );
+  const plane = await startTestControlPlane(OBJECTS, (api) => {
+    const pod = { name: 'web', uid: 'uid-web' };
+    api.tokens.set('web', { username: 'system:serviceaccount:shop:web', pod });
+    const metadata = { namespace: 'istio-system', name: 'cacerts' };
+    api.put({ apiVersion: 'v1', kind: 'Secret', metadata, data });
+  });
+  const root = readFileSync(join(folder, 'ca.crt'), 'utf8');
+  expect(plane.app.rootBundle).toBe(root);
+  const { certChain } = await ask(plane, { token: 'web' });
+  expect(certChain.slice(1)).toEqual([readFileSync(join(folder, 'tls.crt'), 'utf8'), root]);
+  await eventually(() =>
+    ['istio-system', 'shop'].every((namespace) =>
+      plane.api.writes.some(
+        ({ path, body }) =>
+          path === `/api/v1/namespaces/${namespace}/configmaps/istio-ca-root-cert` &&
+          JSON.stringify(body.data) === JSON.stringify({ 'root-cert.pem': root }),
+      ),
+    ),
+  );
+});

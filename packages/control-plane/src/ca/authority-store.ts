@@ -8,6 +8,8 @@ import { type AuthorityPem, CertificateAuthority, createSelfSignedRoot } from '.
 const PLUGGED_IN = 'cacerts';
 const SELF_SIGNED = 'istio-ca-secret';
 const KEYS = ['ca-cert.pem', 'ca-key.pem', 'root-cert.pem', 'cert-chain.pem'] as const;
+/** What cert-manager and `kubectl create secret tls` write; `tls.crt` is the chain, its first certificate signs. */
+const TLS_KEYS = ['tls.crt', 'tls.key', 'ca.crt'] as const;
 
 /**
  * The authority in force. `cacerts` wins when it is there, and must then be complete; otherwise `istio-ca-secret` is
@@ -37,23 +39,36 @@ export async function openAuthority(
 }
 
 function loadPluggedIn(secret: Secret): Result<CertificateAuthority, string> {
-  const missing = KEYS.filter((key) => !secret.data?.[key]);
+  const isTls = secret.data?.['tls.crt'] !== undefined;
+  const missing = (isTls ? TLS_KEYS : KEYS).filter((key) => !secret.data?.[key]);
   if (missing.length > 0) return err(`Secret ${PLUGGED_IN} lacks ${missing.join(', ')}`);
-  return named(PLUGGED_IN, CertificateAuthority.load(pemOf(secret)));
+  return named(PLUGGED_IN, CertificateAuthority.load(isTls ? tlsPemOf(secret) : pemOf(secret)));
 }
 
 function named<T>(secret: string, result: Result<T, string>): Result<T, string> {
   return result.ok ? ok(result.value) : err(`Secret ${secret}: ${result.error}`);
 }
 
-function pemOf(secret: Secret): AuthorityPem {
-  const text = (key: string): string =>
-    Buffer.from(String(secret.data?.[key] ?? ''), 'base64').toString();
-  const root = text('root-cert.pem');
-  const chain = text('cert-chain.pem');
+function textOf(secret: Secret, key: string): string {
+  return Buffer.from(String(secret.data?.[key] ?? ''), 'base64').toString();
+}
+
+function tlsPemOf(secret: Secret): AuthorityPem {
+  const chain = textOf(secret, 'tls.crt');
   return {
-    'ca-cert.pem': text('ca-cert.pem'),
-    'ca-key.pem': text('ca-key.pem'),
+    'ca-cert.pem': chain,
+    'ca-key.pem': textOf(secret, 'tls.key'),
+    'root-cert.pem': textOf(secret, 'ca.crt'),
+    'cert-chain.pem': chain,
+  };
+}
+
+function pemOf(secret: Secret): AuthorityPem {
+  const root = textOf(secret, 'root-cert.pem');
+  const chain = textOf(secret, 'cert-chain.pem');
+  return {
+    'ca-cert.pem': textOf(secret, 'ca-cert.pem'),
+    'ca-key.pem': textOf(secret, 'ca-key.pem'),
     ...(root !== '' && { 'root-cert.pem': root }),
     ...(chain !== '' && { 'cert-chain.pem': chain }),
   };
