@@ -1,5 +1,9 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { parse } from 'yaml';
 import { type ClusterApi, startClusterApi } from '../../../test/fixtures/cluster-api.ts';
@@ -229,4 +233,14 @@ default       b        False      Programmed     Pending        is False
   expect((await run('waypoint delete -r canary')).out).toBe('waypoint default/b deleted\n');
   expect((await run('waypoint delete a a')).out).toBe('waypoint default/a deleted\n');
   expect((await run('waypoint delete --all')).out).toBe('No waypoints found.\n');
+});
+
+test('a reader that goes away ends the command without a word', async () => {
+  const main = fileURLToPath(new URL('main.ts', import.meta.url));
+  const child = spawn(process.execPath, [main, 'waypoint', '--help'], {
+    env: { ...process.env, NODE_NO_WARNINGS: '1' },
+  });
+  child.stdout.destroy();
+  const [errors, [code]] = await Promise.all([text(child.stderr), once(child, 'close')]);
+  expect({ errors, code }).toEqual({ errors: '', code: 141 });
 });
