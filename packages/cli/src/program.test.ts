@@ -141,6 +141,16 @@ test('a cluster that does not answer is named, and why', async () => {
   );
 });
 
+test('check lists why the cluster cannot be reached', async () => {
+  const away = join(api.directory, 'away');
+  const { code, out } = await run(`check -c ${away} -o json`);
+  expect(code).toBe(1);
+  expect(JSON.parse(out).at(-1)).toMatchObject({
+    state: 'missing',
+    what: expect.stringContaining('connect ECONNREFUSED'),
+  });
+});
+
 test('an unknown namespace is said, with the remedy', async () => {
   const { code, errors } = await run('waypoint apply -n nowhere');
   expect(code).toBe(1);

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { AppsV1Api } from '@kubernetes/client-node';
 import { type Command, Option } from 'commander';
-import type { Cluster } from '../cluster.ts';
+import { apiMessage, type Cluster } from '../cluster.ts';
 import type { CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { formatTable } from '../output/table.ts';
@@ -83,7 +83,8 @@ async function checkCluster(context: CliContext, command: Command): Promise<Find
     await cluster.core.listNamespace({ limit: 1 });
   } catch (error) {
     const remedy = 'start one with: aquifer sandbox up, or set KUBECONFIG';
-    const what = `a reachable cluster: ${(error as Error).message.split('\n')[0]}`;
+    const message = apiMessage(error) ?? (error as Error).message;
+    const what = `a reachable cluster: ${message.split('\n')[0]}`;
     return [{ area: 'cluster', what, state: 'missing', remedy }];
   }
   const apps = cluster.config.makeApiClient(AppsV1Api);
