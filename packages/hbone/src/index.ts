@@ -1,3 +1,4 @@
+export { resetSocket } from '@aquifer/http';
 export type { ConnectedStream, DialOptions } from './connect-dialer.ts';
 export { openTunnel, Tunnel } from './connect-dialer.ts';
 export type { ConnectListenerOptions, ConnectRequest, TunnelPeer } from './connect-listener.ts';

@@ -5,6 +5,7 @@ import {
   type Http2Stream,
   type Http2StreamListener,
   readShared,
+  resetSocket,
   SlabWriter,
 } from '@aquifer/http';
 import { TunnelStream } from './tunnel-stream.ts';
@@ -143,13 +144,7 @@ class DuplexSide implements Side {
   }
 
   cut(error: Error | null): void {
-    const stream = this.#stream;
-    if (stream.destroyed) return;
-    if ('resetAndDestroy' in stream && typeof stream.resetAndDestroy === 'function') {
-      (stream.resetAndDestroy as () => void).call(stream);
-    } else {
-      stream.destroy(error ?? undefined);
-    }
+    if (!this.#stream.destroyed) resetSocket(this.#stream, error);
   }
 }
 

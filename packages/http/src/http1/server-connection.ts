@@ -1,5 +1,6 @@
 // hot path: every request of an HTTP/1.1 client
 import type { Duplex } from 'node:stream';
+import { resetSocket } from '../sockets/reset.ts';
 import { readShared } from '../sockets/shared-reads.ts';
 import { getHeader, type HeaderList, removeHeader } from './headers.ts';
 import { MessageReader } from './message-reader.ts';
@@ -294,9 +295,7 @@ class Exchange implements ServerExchange {
 
   abort(): void {
     this.#responseEnded = true;
-    const { stream } = this.#deps;
-    if ('resetAndDestroy' in stream) (stream.resetAndDestroy as () => void).call(stream);
-    else stream.destroy();
+    resetSocket(this.#deps.stream);
   }
 
   requestEnded(): void {

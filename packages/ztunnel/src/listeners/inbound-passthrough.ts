@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { splice } from '@aquifer/hbone';
+import { resetSocket, splice } from '@aquifer/hbone';
 import type { Workload } from '@aquifer/model';
 import type { SocketAddress } from '@aquifer/wire';
 import { dialInPod, originalDestination } from '../capture/sockets.ts';
@@ -67,7 +67,7 @@ async function forward(
       },
       terminate: ({ policy }) => {
         record.close({ flag: 'DENY', error: 'connection closed due to policy change', policy });
-        socket.resetAndDestroy();
+        resetSocket(socket);
       },
     },
     {

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import {
   ConnectListener,
   type ConnectRequest,
+  resetSocket,
   splice,
   type WorkloadCertificate,
 } from '@aquifer/hbone';
@@ -111,7 +112,7 @@ async function forward(
       terminate: ({ policy }) => {
         record.close({ flag: 'DENY', error: 'connection closed due to policy change', policy });
         isCut = true;
-        socket?.resetAndDestroy();
+        if (socket !== null) resetSocket(socket);
       },
     },
     {
@@ -132,7 +133,7 @@ async function forward(
   try {
     socket = await dialInPod(context.namespace, upstream, { sourceIp });
     const stream = request.accept({ baggage: encodeBaggage(destination) });
-    if (isCut) socket.resetAndDestroy();
+    if (isCut) resetSocket(socket);
     const ended = await splice(stream, socket, record);
     record.close(copyOutcome(ended, context.isAborted()));
   } catch (error) {

@@ -1,4 +1,5 @@
 import { createServer, type Socket } from 'node:net';
+import { resetSocket } from '@aquifer/hbone';
 import { OpenSet } from '../open-set.ts';
 import type { PodListener } from './pod-context.ts';
 
@@ -12,7 +13,7 @@ const TURN_AWAY_AFTER_MS = 50;
 export function turnAway(socket: Socket): void {
   const reset = (): void => {
     clearTimeout(timer);
-    socket.resetAndDestroy();
+    resetSocket(socket);
   };
   const timer = setTimeout(reset, TURN_AWAY_AFTER_MS);
   socket.once('readable', reset);
@@ -46,7 +47,7 @@ export function acceptPlain(
       options.onOpenSockets(-1);
     });
     options.onConnection(socket).catch(() => {
-      socket.resetAndDestroy();
+      resetSocket(socket);
     });
   });
   server.listen({ fd });
@@ -56,7 +57,7 @@ export function acceptPlain(
     },
     abort: () => {
       server.close();
-      for (const { member } of sockets.memberships()) member.resetAndDestroy();
+      for (const { member } of sockets.memberships()) resetSocket(member);
     },
   };
 }
