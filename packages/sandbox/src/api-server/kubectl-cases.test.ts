@@ -1,30 +1,19 @@
 /** What kubectl prints for commands that no recording holds: refusals in the words of kube-apiserver, and tables. */
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { noPods } from '../../../../test/fixtures/cluster-api.ts';
+import {
+  type KubectlCluster,
+  startKubectlCluster,
+} from '../../../../test/fixtures/kubectl-cluster.ts';
 import { findKubectl } from '../../../../test/setup/find-kubectl.ts';
-import { startControllers } from '../controllers/controllers.ts';
-import { type ApiServer, startApiServer } from './api-server.ts';
 
 const kubectl = findKubectl();
 
 describe.skipIf(kubectl === null)('kubectl prints', () => {
-  const directory = mkdtempSync(join(tmpdir(), 'kubectl-cases-'));
-  let api: ApiServer;
-  let stopControllers: () => void;
+  let cluster: KubectlCluster;
 
   beforeAll(async () => {
-    api = await startApiServer({
-      dataDirectory: join(directory, 'cluster'),
-      listen: [{ host: '127.0.0.1', port: 0 }],
-      podAccess: noPods,
-    });
-    const running = await startControllers(api.client, () => undefined);
-    stopControllers = () => running.stop();
-    writeFileSync(join(directory, 'kubeconfig'), api.kubeconfig());
+    cluster = await startKubectlCluster();
     await run('create deployment web --image=nginx --replicas=2');
     await run('create service nodeport np --tcp=80:8080 --node-port=30080');
     await run('create pdb half --selector=app=web --min-available=50%');
@@ -33,16 +22,12 @@ describe.skipIf(kubectl === null)('kubectl prints', () => {
     await run('create job once --image=busybox -- true');
   });
 
-  afterAll(async () => {
-    stopControllers();
-    await api.stop();
-    rmSync(directory, { recursive: true });
-  });
+  afterAll(() => cluster[Symbol.asyncDispose]());
 
   /** Output and errors in one, with what a manifest from standard input gives. */
   function run(command: string, manifest = ''): Promise<string> {
     const { promise, resolve } = Promise.withResolvers<string>();
-    const env = { HOME: directory, KUBECONFIG: join(directory, 'kubeconfig') };
+    const env = { HOME: cluster.directory, KUBECONFIG: cluster.kubeconfig };
     const child = execFile('sh', ['-c', `${kubectl} ${command}`], { env }, (_error, out, err) => {
       resolve(`${out}${err}`.replaceAll(/ +/g, ' ').trim());
     });

@@ -3,22 +3,15 @@
  * order, same output but for what differs from run to run. Without nodes, as in the recording.
  */
 import { execFile } from 'node:child_process';
-import {
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { noPods } from '../../../../test/fixtures/cluster-api.ts';
+import {
+  type KubectlCluster,
+  startKubectlCluster,
+} from '../../../../test/fixtures/kubectl-cluster.ts';
 import { findKubectl } from '../../../../test/setup/find-kubectl.ts';
 import type { ClusterClient } from '../cluster-client.ts';
-import { startControllers } from '../controllers/controllers.ts';
-import { type ApiServer, startApiServer } from './api-server.ts';
 
 const RECORDINGS = join(import.meta.dirname, '../../../../test/fixtures/golden/kubectl');
 
@@ -91,42 +84,31 @@ function normalise(text: string): string {
 const kubectl = findKubectl();
 
 describe.skipIf(kubectl === null)('kubectl answers as with a real API server', () => {
-  const directory = mkdtempSync(join(tmpdir(), 'kubectl-replay-'));
-  let api: ApiServer;
-  let stopControllers: () => void;
+  let cluster: KubectlCluster;
 
   beforeAll(async () => {
-    api = await startApiServer({
-      dataDirectory: join(directory, 'cluster'),
-      listen: [{ host: '127.0.0.1', port: 0 }],
-      podAccess: noPods,
-    });
-    const running = await startControllers(api.client, () => undefined);
-    stopControllers = () => running.stop();
+    cluster = await startKubectlCluster();
+    const { api, directory } = cluster;
     await api.client.create(namespaces, {
       apiVersion: 'v1',
       kind: 'Namespace',
       metadata: { name: 'istio-system' },
     });
-    writeFileSync(join(directory, 'kubeconfig'), api.kubeconfig());
     // The recording's program was called kubectl137, and so is its field manager.
     symlinkSync(kubectl ?? '', join(directory, 'kubectl137'));
     const wrapper = `#!/bin/sh\nexec ${directory}/kubectl137 "$@"\n`;
     writeFileSync(join(directory, 'kubectl'), wrapper, { mode: 0o755 });
   });
 
-  afterAll(async () => {
-    stopControllers();
-    await api.stop();
-    rmSync(directory, { recursive: true });
-  });
+  afterAll(() => cluster[Symbol.asyncDispose]());
 
   function run(command: string): Promise<Conversation> {
     const { promise, resolve } = Promise.withResolvers<Conversation>();
+    const { directory, kubeconfig } = cluster;
     const env = {
       HOME: directory,
       PATH: `${directory}:${process.env.PATH}`,
-      KUBECONFIG: join(directory, 'kubeconfig'),
+      KUBECONFIG: kubeconfig,
       TMPDIR: directory,
     };
     execFile('sh', ['-c', command], { cwd: RECORDINGS, env }, (error, stdout, stderr) => {
@@ -140,7 +122,7 @@ describe.skipIf(kubectl === null)('kubectl answers as with a real API server', (
   test.for(files)('%s', { timeout: 20_000 }, async (file) => {
     const recorded = JSON.parse(readFileSync(join(RECORDINGS, file), 'utf8')) as Conversation;
     const name = file.replace('.json', '');
-    if (name === '16-apply-unchanged') await makeFirstPodReady(api.client);
+    if (name === '16-apply-unchanged') await makeFirstPodReady(cluster.api.client);
     const answer = await run(recorded.command);
     const shown = ({ exit, stdout, stderr }: Conversation): unknown[] => {
       const lines = normalise(stdout).split('\n');

@@ -5,6 +5,7 @@
 
 import { err, ok, type Result } from '@aquifer/model';
 import type { Container } from '@aquifer/model/resources';
+import { quantityValue } from '../quantity.ts';
 import type { NodePod } from './node-pod.ts';
 
 /** The value of a field, or the reason why a pod has no such field. */
@@ -62,34 +63,8 @@ export function resourceFieldValue(
   };
   const declared = container.resources?.[kind]?.[name];
   const amount =
-    declared !== undefined ? parseQuantity(declared) : kind === 'limits' ? (whole[name] ?? 0) : 0;
-  const divisor = parseQuantity(reference.divisor ?? '1') || 1;
+    declared !== undefined ? quantityValue(declared) : kind === 'limits' ? (whole[name] ?? 0) : 0;
+  const divisor = quantityValue(reference.divisor ?? '1') || 1;
   // Binary fractions such as 0.1/0.001 must not round up to one more.
   return ok(String(Math.ceil(Number((amount / divisor).toFixed(6)))));
-}
-
-const SUFFIXES: Readonly<Record<string, number>> = {
-  '': 1,
-  n: 1e-9,
-  u: 1e-6,
-  m: 1e-3,
-  k: 1e3,
-  M: 1e6,
-  G: 1e9,
-  T: 1e12,
-  P: 1e15,
-  E: 1e18,
-  Ki: 2 ** 10,
-  Mi: 2 ** 20,
-  Gi: 2 ** 30,
-  Ti: 2 ** 40,
-  Pi: 2 ** 50,
-  Ei: 2 ** 60,
-};
-
-/** A Kubernetes quantity such as `100m`, `64Mi`, `1e3` or `2` as a number; NaN if it is none. */
-function parseQuantity(quantity: string | number): number {
-  const [, digits, suffix] =
-    /^([+-]?[\d.]+(?:[eE][+-]?\d+)?)([a-zA-Z]*)$/.exec(String(quantity)) ?? [];
-  return Number(digits) * (SUFFIXES[suffix ?? ''] ?? Number.NaN);
 }
