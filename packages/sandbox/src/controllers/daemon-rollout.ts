@@ -1,18 +1,8 @@
 /** Which pods of a DaemonSet are replaced next (kubernetes `daemon/update.go`, `rollingUpdate`). Pure. */
 import type { ApiObject } from '../cluster-client.ts';
 import { isActive, isAvailable } from './pod-state.ts';
+import { isOfRevision } from './pod-template.ts';
 import { rolloutBounds } from './rollout.ts';
-
-const HASH_LABEL = 'controller-revision-hash';
-
-/** The label by which a pod tells the template it was made from. */
-export function revisionLabel(hash: string): Record<string, string> {
-  return { [HASH_LABEL]: hash };
-}
-
-export function isCurrent({ metadata }: ApiObject, hash: string): boolean {
-  return metadata.labels?.[HASH_LABEL] === hash;
-}
 
 export interface DaemonRollout {
   /** Nodes that get a pod of the new template beside the old one. */
@@ -39,8 +29,8 @@ export function planDaemonRollout(
     const active = pods.filter(isActive);
     return {
       node,
-      old: active.find((pod) => !isCurrent(pod, hash)) ?? null,
-      current: active.find((pod) => isCurrent(pod, hash)) ?? null,
+      old: active.find((pod) => !isOfRevision(pod, hash)) ?? null,
+      current: active.find((pod) => isOfRevision(pod, hash)) ?? null,
     };
   });
   const outdated = nodes.flatMap((each) => (each.old === null ? [] : [{ ...each, old: each.old }]));

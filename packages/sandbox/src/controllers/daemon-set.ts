@@ -1,10 +1,10 @@
 import type { ApiObject } from '../cluster-client.ts';
 import type { Controller, ControllerDeps } from './controller.ts';
 import { runController } from './controller.ts';
-import { isCurrent, planDaemonRollout, revisionLabel } from './daemon-rollout.ts';
+import { planDaemonRollout } from './daemon-rollout.ts';
 import { controllerOf } from './informer.ts';
-import { isActive, isAvailable, isFinished, isReady } from './pod-state.ts';
-import { podFromTemplate, templateHash } from './pod-template.ts';
+import { byAge, isActive, isAvailable, isFinished, isReady } from './pod-state.ts';
+import { isOfRevision, podFromTemplate, revisionLabel, templateHash } from './pod-template.ts';
 import { DAEMON_SETS, PODS } from './resource-keys.ts';
 import { fits } from './scheduler.ts';
 import { writeStatus } from './write-status.ts';
@@ -92,12 +92,7 @@ function status(
     numberReady: oldest.filter(isReady).length,
     numberAvailable: available,
     numberUnavailable: podsByNode.size - available,
-    updatedNumberScheduled: oldest.filter((pod) => isCurrent(pod, hash)).length,
+    updatedNumberScheduled: oldest.filter((pod) => isOfRevision(pod, hash)).length,
     observedGeneration: set.metadata.generation ?? 0,
   };
-}
-
-function byAge(one: ApiObject, other: ApiObject): number {
-  const made = ({ metadata }: ApiObject): number => Date.parse(metadata.creationTimestamp ?? '');
-  return made(one) - made(other);
 }

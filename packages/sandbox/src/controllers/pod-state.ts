@@ -27,6 +27,12 @@ export function isFinished({ status }: ApiObject): boolean {
   return status?.phase === 'Succeeded' || status?.phase === 'Failed';
 }
 
+/** Older first. */
+export function byAge(one: ApiObject, other: ApiObject): number {
+  const made = ({ metadata }: ApiObject): number => Date.parse(metadata.creationTimestamp ?? '');
+  return made(one) - made(other);
+}
+
 export function isTerminating({ metadata }: ApiObject): boolean {
   return metadata.deletionTimestamp !== undefined;
 }

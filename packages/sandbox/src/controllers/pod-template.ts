@@ -64,3 +64,14 @@ export function podFromTemplate(
     spec: structuredClone(spec),
   };
 }
+
+const REVISION_LABEL = 'controller-revision-hash';
+
+/** The label by which a pod of a DaemonSet or StatefulSet tells the template it was made from. */
+export function revisionLabel(revision: string): Record<string, string> {
+  return { [REVISION_LABEL]: revision };
+}
+
+export function isOfRevision({ metadata }: ApiObject, revision: string): boolean {
+  return metadata.labels?.[REVISION_LABEL] === revision;
+}

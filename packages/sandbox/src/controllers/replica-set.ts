@@ -3,7 +3,7 @@ import { claimChildren } from './claims.ts';
 import type { Controller, ControllerDeps } from './controller.ts';
 import { runController } from './controller.ts';
 import { controllerOf } from './informer.ts';
-import { isActive, isAvailable, isReady } from './pod-state.ts';
+import { byAge, isActive, isAvailable, isReady } from './pod-state.ts';
 import { podFromTemplate } from './pod-template.ts';
 import { PODS, REPLICA_SETS } from './resource-keys.ts';
 import { writeStatus } from './write-status.ts';
@@ -79,8 +79,7 @@ async function createExpected(
 function surplus(pods: readonly ApiObject[], count: number): readonly ApiObject[] {
   if (count <= 0) return [];
   const rank = (pod: ApiObject): number => (pod.spec.nodeName ? 1 : 0) + (isReady(pod) ? 2 : 0);
-  const born = ({ metadata }: ApiObject): number => Date.parse(metadata.creationTimestamp ?? '');
   return pods
-    .toSorted((one, other) => rank(one) - rank(other) || born(other) - born(one))
+    .toSorted((one, other) => rank(one) - rank(other) || byAge(other, one))
     .slice(0, count);
 }

@@ -5,11 +5,10 @@ import type { Controller, ControllerDeps } from './controller.ts';
 import { runController } from './controller.ts';
 import { currentRevision } from './controller-revisions.ts';
 import { isAvailable, isFinished, isReady, isTerminating } from './pod-state.ts';
-import { podFromTemplate } from './pod-template.ts';
+import { isOfRevision, podFromTemplate, revisionLabel } from './pod-template.ts';
 import { CLAIMS, PODS, STATEFUL_SETS } from './resource-keys.ts';
 import { writeStatus } from './write-status.ts';
 
-const HASH_LABEL = 'controller-revision-hash';
 const RETRY_MS = 500;
 
 /** What to do next with the pods of a set; `wait` is for one of them to serve, or to go. */
@@ -111,7 +110,7 @@ function renewingSteps(
   const partition: number = updateStrategy?.rollingUpdate?.partition ?? 0;
   for (const [, pod] of falling.filter(([ordinal]) => ordinal >= first + partition)) {
     if (isTerminating(pod)) return [{ kind: 'wait' }];
-    if (pod.metadata.labels?.[HASH_LABEL] !== revision) return [{ kind: 'delete', pod }];
+    if (!isOfRevision(pod, revision)) return [{ kind: 'delete', pod }];
     if (!isReady(pod)) return [{ kind: 'wait' }];
   }
   return [];
@@ -121,7 +120,7 @@ function numberedPod(set: ApiObject, ordinal: number, revision: string): ApiObje
   const name = `${set.metadata.name}-${ordinal}`;
   const pod = podFromTemplate(set, {
     'apps.kubernetes.io/pod-index': String(ordinal),
-    [HASH_LABEL]: revision,
+    ...revisionLabel(revision),
     'statefulset.kubernetes.io/pod-name': name,
   });
   pod.metadata.name = name;
@@ -157,7 +156,7 @@ function status(
   pods: readonly ApiObject[],
   revision: string,
 ): Record<string, unknown> {
-  const updated = pods.filter((pod) => pod.metadata.labels?.[HASH_LABEL] === revision).length;
+  const updated = pods.filter((pod) => isOfRevision(pod, revision)).length;
   const before: string = set.status?.currentRevision ?? revision;
   const isDone = updated === pods.length && pods.every(isReady);
   const current = isDone ? revision : before;
@@ -167,7 +166,7 @@ function status(
     replicas: pods.length,
     readyReplicas: pods.filter(isReady).length,
     availableReplicas: available,
-    currentReplicas: pods.filter((pod) => pod.metadata.labels?.[HASH_LABEL] === current).length,
+    currentReplicas: pods.filter((pod) => isOfRevision(pod, current)).length,
     updatedReplicas: updated,
     currentRevision: current,
     updateRevision: revision,

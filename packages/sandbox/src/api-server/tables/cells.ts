@@ -1,6 +1,7 @@
 /** Pieces of cells that several kinds show. */
 import type { ApiObject } from '../../cluster-client.ts';
 import { isObject, type JsonObject, listOr, objectOr, stringOr } from '../json.ts';
+import { ageOf } from './duration.ts';
 
 /** The objects of a list; empty when there is none. */
 export function objects(value: unknown): JsonObject[] {
@@ -15,6 +16,22 @@ export function specOf(object: ApiObject): JsonObject {
 /** The status, or an empty object. */
 export function statusOf(object: ApiObject): JsonObject {
   return objectOr(object.status);
+}
+
+/** As in its metadata. */
+export function name(object: ApiObject): string {
+  return object.metadata.name;
+}
+
+/** Since its creation, as kubectl shows it. */
+export function age(object: ApiObject): string {
+  return ageOf(object.metadata.creationTimestamp);
+}
+
+/** Pods that are wanted, there, and ready. */
+export function replicaCells(object: ApiObject): number[] {
+  const { replicas, readyReplicas } = statusOf(object);
+  return [count(specOf(object).replicas), count(replicas), count(readyReplicas)];
 }
 
 /** The number, or zero. */

@@ -2,24 +2,19 @@
 import type { ApiObject } from '../../cluster-client.ts';
 import { isObject, type JsonObject, listOr, objectOr, stringOr } from '../json.ts';
 import {
+  age,
   containerCells,
   count,
   mapText,
+  name,
   objects,
+  replicaCells,
   selectorText,
   specOf,
   statusOf,
 } from './cells.ts';
-import { ageOf, humanDuration } from './duration.ts';
+import { humanDuration } from './duration.ts';
 import type { Printer } from './printers.ts';
-
-function age(object: ApiObject): string {
-  return ageOf(object.metadata.creationTimestamp);
-}
-
-function name(object: ApiObject): string {
-  return object.metadata.name;
-}
 
 const LONGEST_ADDRESS = 16;
 
@@ -192,9 +187,7 @@ export const otherPrinters: Readonly<Record<string, Printer>> = {
     columns: ['Name', 'Desired', 'Current', 'Ready', 'Age', 'Containers*', 'Images*', 'Selector*'],
     cells: (object) => [
       name(object),
-      count(specOf(object).replicas),
-      count(statusOf(object).replicas),
-      count(statusOf(object).readyReplicas),
+      ...replicaCells(object),
       age(object),
       ...containerCells(object),
       mapText(specOf(object).selector),

@@ -2,10 +2,13 @@
 import type { ApiObject } from '../../cluster-client.ts';
 import { isObject, listOr, objectOr, stringOr } from '../json.ts';
 import {
+  age,
   containerCells,
   count,
   mapText,
+  name,
   objects,
+  replicaCells,
   selectorText,
   shortList,
   specOf,
@@ -19,14 +22,6 @@ export interface Printer {
   /** `Name` is shown always, `Name*` only with `-o wide`. */
   readonly columns: readonly string[];
   cells(object: ApiObject): unknown[];
-}
-
-function age(object: ApiObject): string {
-  return ageOf(object.metadata.creationTimestamp);
-}
-
-function name(object: ApiObject): string {
-  return object.metadata.name;
 }
 
 function servicePorts(service: ApiObject): string {
@@ -300,9 +295,7 @@ export const printers: Readonly<Record<string, Printer>> = {
     columns: ['Name', 'Desired', 'Current', 'Ready', 'Age', ...workloadColumns],
     cells: (object) => [
       name(object),
-      count(specOf(object).replicas),
-      count(statusOf(object).replicas),
-      count(statusOf(object).readyReplicas),
+      ...replicaCells(object),
       age(object),
       ...workloadCells(object),
     ],
