@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import type { Authorization, Service, Workload } from '@aquifer/model';
 import { encodeAuthorization, encodeService, encodeWorkload } from '@aquifer/wire';
 import { AuthorizationSchema } from '@aquifer/wire/gen/istio/security_pb';
@@ -239,6 +240,26 @@ describe('a pod outside the mesh', () => {
     }
     expect(curlStatus(client, 'http://10.77.0.3:8080/')).toBe('200');
   });
+});
+
+test('a pod whose port is taken is not captured, and keeps no listener', async () => {
+  const application = pods.start(outsider, [
+    process.execPath,
+    '-e',
+    "require('node:net').createServer().listen(15006, () => console.log('listening'))",
+  ]);
+  await once(application.stdout!, 'data');
+  const namespace = NetworkNamespace.open(outsider.path);
+  namespaces.push(namespace);
+  const pod = { uid: 'outsider', name: 'outsider', namespace: 'shop', serviceAccount: 'outsider' };
+  await expect(dataPlane.startPod(pod, namespace.fd)).rejects.toThrow('EADDRINUSE');
+  const listening = pods.run(outsider, ['ss', '-ltnH']).trim().split('\n');
+  expect(listening).toEqual([expect.stringContaining(':15006')]);
+  const ended = once(application, 'exit');
+  application.kill();
+  await ended;
+  await dataPlane.startPod(pod, namespace.fd);
+  await dataPlane.stopPod(pod.uid, { graceful: false });
 });
 
 test('a policy cuts an open connection within a second and refuses new ones until it is gone', async () => {

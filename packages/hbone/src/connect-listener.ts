@@ -64,6 +64,7 @@ export class ConnectListener {
   readonly server: Server;
   readonly #options: ConnectListenerOptions;
   readonly #connections = new Set<Http2Connection>();
+  #phase: 'serving' | 'draining' | 'aborted' = 'serving';
   /** Of accepted sockets: one whose client gave up does not know them any more. */
   readonly #addresses = new WeakMap<Socket, FailedPeer>();
 
@@ -95,12 +96,14 @@ export class ConnectListener {
 
   /** Stops accepting and lets open streams finish; new streams are refused. */
   drain(): void {
+    this.#phase = 'draining';
     this.server.close();
     for (const connection of this.#connections) connection.close();
   }
 
   /** Ends everything now. */
   abort(): void {
+    this.#phase = 'aborted';
     this.server.close();
     for (const connection of this.#connections) connection.abort();
   }
@@ -144,6 +147,9 @@ export class ConnectListener {
       },
     });
     this.#connections.add(connection);
+    // It shook hands while the others were told.
+    if (this.#phase === 'draining') connection.close();
+    if (this.#phase === 'aborted') connection.abort();
   }
 }
 

@@ -5,6 +5,8 @@ import { HboneError } from './errors.ts';
 /** Spec ztunnel 3.7. */
 const DEFAULT_MAX_STREAMS = 100;
 const DEFAULT_IDLE_MS = 300_000;
+/** Tunnels on which a request is tried, while peers that go away leave it unread. */
+const MAX_ATTEMPTS = 3;
 
 export interface TunnelPoolOptions {
   /** CONNECT streams per tunnel, further limited by what the peer allows. Default 100. */
@@ -45,21 +47,21 @@ export class TunnelPool {
 
   /**
    * Opens a CONNECT stream on a pooled tunnel, or on one made by `dial`. A peer that closes the tunnel without having
-   * looked at the request is asked once more.
+   * looked at the request is asked again.
    */
   async connect(
     key: string,
     dial: () => Promise<Tunnel>,
     request: { readonly authority: string; readonly headers: Readonly<Record<string, string>> },
   ): Promise<ConnectedStream> {
-    const tunnel = this.#findUsable(key) ?? (await this.#dialOnce(key, dial));
-    try {
-      return await tunnel.connect(request.authority, request.headers);
-    } catch (error) {
-      if (!isUnprocessed(error)) throw error;
+    for (let attempt = 1; ; attempt++) {
+      const tunnel = this.#findUsable(key) ?? (await this.#dialOnce(key, dial));
+      try {
+        return await tunnel.connect(request.authority, request.headers);
+      } catch (error) {
+        if (attempt === MAX_ATTEMPTS || !isUnprocessed(error)) throw error;
+      }
     }
-    const next = this.#findUsable(key) ?? (await this.#dialOnce(key, dial));
-    return next.connect(request.authority, request.headers);
   }
 
   /** Tunnels held, for metrics and tests. */

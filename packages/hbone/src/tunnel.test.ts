@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { TestAuthority } from '../../../test/fixtures/certificates.ts';
 import { openTunnel, type Tunnel } from './connect-dialer.ts';
@@ -188,6 +189,25 @@ describe('a tunnel', () => {
       localIp: '127.0.0.1',
       error: 'tls handshake error: Custom { kind: UnexpectedEof, error: "tls handshake eof" }',
     });
+  });
+
+  /** Whether a tunnel came of a handshake that was under way when its peer went away, and can still be used. */
+  async function handshakeDuring(ending: 'drain' | 'abort'): Promise<boolean> {
+    const { port, listener } = await listen((request) => request.refuse(500));
+    const socket = connect({ host: '127.0.0.1', port });
+    await once(listener.server, 'connection');
+    listener[ending]();
+    const verifyPeer = expectSans([SERVER]);
+    const secureContext = hboneSecureContext(certificates.client);
+    const tunnel = await openTunnel(socket, { secureContext, verifyPeer }).catch(() => null);
+    // What the peer says right after the handshake has arrived by then.
+    await delay(20);
+    return tunnel?.isUsable ?? false;
+  }
+
+  test('is not usable if its peer went away during the handshake', async () => {
+    expect(await handshakeDuring('drain')).toBe(false);
+    expect(await handshakeDuring('abort')).toBe(false);
   });
 
   test('an upstream that resets ends the stream with an error, not a clean end', async () => {

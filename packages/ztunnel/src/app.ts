@@ -221,15 +221,14 @@ async function bindServers(
   };
 }
 
-/** Returns as soon as no connection is open, at the latest at the deadline. */
+/** Returns as soon as nothing that was accepted is open, at the latest at the deadline. */
 async function untilIdle(dataPlane: DataPlane, deadlineMs: number): Promise<void> {
   const deadline = Date.now() + deadlineMs;
   while (Date.now() < deadline) {
-    const { connections } = await dataPlane.dump();
-    const open = Object.values(connections).some(
-      ({ inbound, outbound }) => inbound.length + outbound.length > 0,
-    );
-    if (!open) return;
+    const threads = await dataPlane.metrics();
+    if (threads.every(({ openSockets }) => openSockets.source + openSockets.destination === 0)) {
+      return;
+    }
     await delay(100);
   }
 }

@@ -11,6 +11,7 @@ type Call = (...args: readonly (number | Buffer)[]) => number;
 const setnsCall = libc.func('int setns(int fd, int nstype)') as Call;
 const socketCall = libc.func('int socket(int domain, int type, int protocol)') as Call;
 const bindCall = libc.func('int bind(int fd, const void *address, uint32_t length)') as Call;
+const closeCall = libc.func('int close(int fd)') as Call;
 const listenCall = libc.func('int listen(int fd, int backlog)') as Call;
 const setsockoptCall = libc.func(
   'int setsockopt(int fd, int level, int option, const void *value, uint32_t length)',
@@ -68,6 +69,11 @@ export function setns(fd: number): void {
 /** A non-blocking TCP socket that is closed on exec. */
 export function tcpSocket(family: number): number {
   return check('socket', socketCall(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+}
+
+/** For a socket that no handle of Node's owns. */
+export function closeSocket(fd: number): void {
+  check('close', closeCall(fd));
 }
 
 export function bindSocket(fd: number, address: Buffer): void {

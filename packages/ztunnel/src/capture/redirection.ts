@@ -28,7 +28,10 @@ export interface RedirectionOptions {
   readonly bypassInbound: boolean;
 }
 
-/** nft program that replaces whatever an earlier run left, in one transaction. */
+/**
+ * nft program that replaces the rules of an earlier run in their chains. With new chains in place of the old, a packet
+ * could be looked at by both while neither has rules, and leave in plain text.
+ */
 function captureRules(options: RedirectionOptions): string {
   const inbound = options.bypassInbound
     ? ''
@@ -37,7 +40,7 @@ function captureRules(options: RedirectionOptions): string {
     meta mark & ${MASK} == ${PROXY_MARK} accept
     iifname "lo" accept
     tcp dport != ${INBOUND_HBONE_PORT} ${FIRST_PACKET} redirect to :${INBOUND_PLAINTEXT_PORT}`;
-  return `${removeTables()}
+  return `${tablesAfter('flush')}
 table ${MANGLE_TABLE} {
   chain istio-prerouting {
     type filter hook prerouting priority mangle; policy accept;
@@ -74,10 +77,10 @@ function releaseRules(direction: keyof typeof NAT_CHAINS): string {
   return `flush chain ${NAT_TABLE} ${NAT_CHAINS[direction]}\n`;
 }
 
-/** nft program that leaves nothing behind; declaring a table first makes its deletion succeed in any case. */
-function removeTables(): string {
+/** Empties our tables, or removes them; declared first, so that it succeeds in any case. */
+function tablesAfter(verb: 'flush' | 'delete'): string {
   return [NAT_TABLE, MANGLE_TABLE]
-    .map((table) => `table ${table} {\n}\ndelete table ${table}\n`)
+    .map((table) => `table ${table} {\n}\n${verb} table ${table}\n`)
     .join('');
 }
 
@@ -102,6 +105,16 @@ function routeCommands(verb: 'add' | 'del'): string {
   }).join(' && ');
 }
 
+/**
+ * Whether callers that wait to be accepted move to the other listeners of their port when one closes: to those of the
+ * proxy that takes over. A container's own /proc/sys is usually read-only, the host's is not; both show the calling
+ * process's namespace. Best effort: without it those callers are reset, and nothing else changes.
+ */
+function handOverCallers(value: 0 | 1): string {
+  const write = (proc: string): string => `echo ${value} > ${proc}/sys/net/ipv4/tcp_migrate_req`;
+  return `{ (${write('/proc')}) || (${write('/proc/1/root/proc')}); } 2>/dev/null`;
+}
+
 /** Starts capturing in a namespace, given as a path such as `/proc/<pid>/fd/<n>`. Idempotent. */
 export function installRedirection(
   namespacePath: string,
@@ -109,7 +122,7 @@ export function installRedirection(
 ): Promise<void> {
   return runInNamespace(
     namespacePath,
-    `nft -f - && ${routeCommands('add')}`,
+    `${handOverCallers(1)}; nft -f - && ${routeCommands('add')}`,
     captureRules(options),
   );
 }
@@ -124,7 +137,8 @@ export function releaseRedirection(
 
 /** Removes rules and routes. */
 export function removeRedirection(namespacePath: string): Promise<void> {
-  return runInNamespace(namespacePath, `nft -f - && ${routeCommands('del')}`, removeTables());
+  const script = `${handOverCallers(0)}; nft -f - && ${routeCommands('del')}`;
+  return runInNamespace(namespacePath, script, tablesAfter('delete'));
 }
 
 async function runInNamespace(namespacePath: string, script: string, input: string): Promise<void> {

@@ -5,6 +5,7 @@ import {
   AF_INET,
   AF_INET6,
   bindSocket,
+  closeSocket,
   getOption,
   listenSocket,
   OPTION,
@@ -35,15 +36,27 @@ function keepAlive(fd: number): void {
  */
 export function listenInPod(namespace: NetworkNamespace, port: number): number {
   return namespace.run(() => {
-    const fd = openListener();
-    setOption(fd.fd, OPTION.reusePort, 1);
-    setOption(fd.fd, OPTION.mark, PROXY_MARK);
-    setOption(fd.fd, OPTION.ipTransparent, 1);
-    keepAlive(fd.fd);
-    bindSocket(fd.fd, socketAddress({ ip: fd.family === AF_INET6 ? '::' : '0.0.0.0', port }));
-    listenSocket(fd.fd, BACKLOG);
-    return fd.fd;
+    const { fd, family } = openListener();
+    return orClose(fd, () => {
+      setOption(fd, OPTION.reusePort, 1);
+      setOption(fd, OPTION.mark, PROXY_MARK);
+      setOption(fd, OPTION.ipTransparent, 1);
+      keepAlive(fd);
+      bindSocket(fd, socketAddress({ ip: family === AF_INET6 ? '::' : '0.0.0.0', port }));
+      listenSocket(fd, BACKLOG);
+    });
   });
+}
+
+/** Returns the socket once it is set up; one that cannot be is closed. */
+function orClose(fd: number, setUp: () => void): number {
+  try {
+    setUp();
+    return fd;
+  } catch (error) {
+    closeSocket(fd);
+    throw error;
+  }
 }
 
 /** Dual-stack where the namespace has IPv6, else IPv4 alone. */
@@ -79,10 +92,11 @@ export function dialInPod(
   const fd = namespace.run(() => {
     const isV6 = to.ip.includes(':');
     const socket = tcpSocket(isV6 ? AF_INET6 : AF_INET);
-    setOption(socket, OPTION.mark, PROXY_MARK);
-    keepAlive(socket);
-    if (options.sourceIp !== null) bindSource(socket, options.sourceIp, isV6);
-    return socket;
+    return orClose(socket, () => {
+      setOption(socket, OPTION.mark, PROXY_MARK);
+      keepAlive(socket);
+      if (options.sourceIp !== null) bindSource(socket, options.sourceIp, isV6);
+    });
   });
   return connectSocket(fd, to);
 }

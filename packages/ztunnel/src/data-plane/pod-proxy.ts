@@ -4,6 +4,7 @@ import { TunnelPool, type WorkloadCertificate } from '@aquifer/hbone';
 import { formatIdentity, type Workload } from '@aquifer/model';
 import type { Logger } from '@aquifer/runtime';
 import { ConnectionTracker } from '../authz/connection-tracker.ts';
+import { closeSocket } from '../capture/libc.ts';
 import type { NetworkNamespace } from '../capture/netns.ts';
 import {
   INBOUND_HBONE_PORT,
@@ -53,10 +54,18 @@ export class PodProxy {
     this.tracker = new ConnectionTracker(deps.store, () => this.#currentWorkload());
     const context = this.#context();
     const hboneFd = listenInPod(namespace, INBOUND_HBONE_PORT);
-    this.#listeners.push(
-      listenOutbound(listenInPod(namespace, OUTBOUND_PORT), context, this.#pool),
-      listenInboundPassthrough(listenInPod(namespace, INBOUND_PLAINTEXT_PORT), context),
-    );
+    this.#resources.defer(() => {
+      if (this.#hbone === null) closeSocket(hboneFd);
+    });
+    try {
+      const outboundFd = listenInPod(namespace, OUTBOUND_PORT);
+      this.#listeners.push(listenOutbound(outboundFd, context, this.#pool));
+      const plaintextFd = listenInPod(namespace, INBOUND_PLAINTEXT_PORT);
+      this.#listeners.push(listenInboundPassthrough(plaintextFd, context));
+    } catch (error) {
+      this.abort();
+      throw error;
+    }
     this.#resources.use(
       deps.certificates.watch(formatIdentity(this.#identity()), (certificate) => {
         this.#serveHbone(hboneFd, context, certificate);
