@@ -62,15 +62,19 @@ describe.skipIf(obstacle !== null)(`the story${obstacle ? `: ${obstacle}` : ''}`
 
   test('2. the label alone puts the same running pods on HBONE; open connections go on', async () => {
     using held = await shop.hold('client');
-    await sandbox.kubectl.run('label', 'ns', 'shop', 'istio.io/dataplane-mode=ambient');
-    await shop.untilRedirection('enabled', ['client', 'server', 'other']);
     // The handshake crosses the link when the first tunnels are opened.
     const { packets, result } = await captureLink('node-1', async () => {
+      const during = await shop.requestsWhile('client', async () => {
+        await sandbox.kubectl.run('label', 'ns', 'shop', 'istio.io/dataplane-mode=ambient');
+        await shop.untilRedirection('enabled', ['client', 'server', 'other']);
+      });
       const echoes = [];
       for (let n = 0; n < 6; n++) echoes.push(await shop.echo('client', '/', MARKED));
-      return echoes;
+      return { during, echoes };
     });
-    for (const echo of result) expect(echo.remoteAddress).toBe(client.ip);
+    expect(result.during.failed).toEqual([]);
+    expect(result.during.succeeded).toBeGreaterThan(0);
+    for (const echo of result.echoes) expect(echo.remoteAddress).toBe(client.ip);
     expect(packets.bytes.includes(PLAIN_WORDS)).toBe(false);
     expect(showsTls13(packets)).toBe(true);
     expect(await held.finish()).toBeGreaterThan(1);

@@ -23,7 +23,10 @@ const getsockoptCall = libc.func(
 const CLONE_NEWNET = 0x40000000;
 export const AF_INET = 2;
 export const AF_INET6 = 10;
+const AF_NETLINK = 16;
+const NETLINK_NETFILTER = 12;
 const SOCK_STREAM = 1;
+const SOCK_RAW = 3;
 const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
 
@@ -69,6 +72,11 @@ export function setns(fd: number): void {
 /** A non-blocking TCP socket that is closed on exec. */
 export function tcpSocket(family: number): number {
   return check('socket', socketCall(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+}
+
+/** A socket that speaks to netfilter in the kernel, a message per write. */
+export function netfilterSocket(): number {
+  return check('socket', socketCall(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER));
 }
 
 /** For a socket that no handle of Node's owns. */

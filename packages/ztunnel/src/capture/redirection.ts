@@ -91,7 +91,7 @@ const ROUTES = ['-4', '-6'].flatMap((family) => {
 });
 
 /**
- * Shell steps that run beside the nft program on standard input. A rule that is there already stays: without it, replies
+ * Shell steps that run before or after the nft program, which is on standard input. A rule that is there already stays: without it, replies
  * would leave the pod instead of going back to the proxy. IPv6 may be switched off in a namespace.
  */
 function routeCommands(verb: 'add' | 'del'): string {
@@ -105,24 +105,38 @@ function routeCommands(verb: 'add' | 'del'): string {
   }).join(' && ');
 }
 
+/** Settings of the namespace's kernel, and their values while it is captured and otherwise. */
+const SETTINGS = [
+  // Callers that wait to be accepted move to the other listeners of their port when one closes: to those of the proxy that
+  // takes over. Otherwise they are reset.
+  { path: 'net/ipv4/tcp_migrate_req', captured: 1, otherwise: 0 },
+  // Connections older than the capture stay unknown. Otherwise their last packets leave entries behind in which later
+  // connections of the proxy, from the same address and port, get lost.
+  { path: 'net/netfilter/nf_conntrack_tcp_loose', captured: 0, otherwise: 1 },
+] as const;
+
 /**
- * Whether callers that wait to be accepted move to the other listeners of their port when one closes: to those of the
- * proxy that takes over. A container's own /proc/sys is usually read-only, the host's is not; both show the calling
- * process's namespace. Best effort: without it those callers are reset, and nothing else changes.
+ * Shell steps that never fail: without the settings capture works, but for the few connections named above. A container's
+ * own /proc/sys is usually read-only, the host's is not; both show the calling process's namespace.
  */
-function handOverCallers(value: 0 | 1): string {
-  const write = (proc: string): string => `echo ${value} > ${proc}/sys/net/ipv4/tcp_migrate_req`;
-  return `{ (${write('/proc')}) || (${write('/proc/1/root/proc')}); } 2>/dev/null`;
+function settingCommands(state: 'captured' | 'otherwise'): string {
+  return SETTINGS.map((setting) => {
+    const write = (proc: string): string => `echo ${setting[state]} > ${proc}/sys/${setting.path}`;
+    return `{ (${write('/proc')}) || (${write('/proc/1/root/proc')}); } 2>/dev/null; `;
+  }).join('');
 }
 
-/** Starts capturing in a namespace, given as a path such as `/proc/<pid>/fd/<n>`. Idempotent. */
+/**
+ * Starts capturing in a namespace, given as a path such as `/proc/<pid>/fd/<n>`. Idempotent. The rules come last: by
+ * then the replies of what they capture find their way back.
+ */
 export function installRedirection(
   namespacePath: string,
   options: RedirectionOptions,
 ): Promise<void> {
   return runInNamespace(
     namespacePath,
-    `${handOverCallers(1)}; nft -f - && ${routeCommands('add')}`,
+    `${settingCommands('captured')}${routeCommands('add')} && nft -f -`,
     captureRules(options),
   );
 }
@@ -137,7 +151,7 @@ export function releaseRedirection(
 
 /** Removes rules and routes. */
 export function removeRedirection(namespacePath: string): Promise<void> {
-  const script = `${handOverCallers(0)}; nft -f - && ${routeCommands('del')}`;
+  const script = `${settingCommands('otherwise')}nft -f - && ${routeCommands('del')}`;
   return runInNamespace(namespacePath, script, tablesAfter('delete'));
 }
 

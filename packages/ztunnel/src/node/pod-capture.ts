@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { CaptureReport } from '@aquifer/control-plane-client';
 import type { Logger } from '@aquifer/runtime';
+import { forgetConnections } from '../capture/conntrack.ts';
 import type { NetworkNamespace } from '../capture/netns.ts';
 import {
   installRedirection,
@@ -80,6 +81,11 @@ export class PodCapture {
       this.#deps.log.debug('redirection could not be removed', this.#fields(error));
     }
     await this.#deps.dataPlane.stopPod(this.pod.uid, { graceful: false });
+    try {
+      forgetConnections(namespace);
+    } catch (error) {
+      this.#deps.log.warn('connections are still tracked', this.#fields(error));
+    }
     namespace.close();
     this.#namespace = null;
     this.#state = 'released';
