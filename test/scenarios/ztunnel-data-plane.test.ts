@@ -13,6 +13,7 @@ import {
   removeRedirection,
 } from '../../packages/ztunnel/src/capture/redirection.ts';
 import { DataPlane } from '../../packages/ztunnel/src/data-plane/data-plane.ts';
+import type { CapturedPod } from '../../packages/ztunnel/src/data-plane/protocol.ts';
 import { TRAFFIC_LABELS } from '../../packages/ztunnel/src/telemetry/labels.ts';
 import { TestAuthority } from '../fixtures/certificates.ts';
 import { eventually } from '../fixtures/eventually.ts';
@@ -63,6 +64,13 @@ async function run(i) {
 Promise.all(Array.from({ length: 40 }, (_, i) => run(i))).then((all) => console.log(all.filter(Boolean).length));
 `;
 
+/** Reads from one connection until it ends, and then exits with 7. */
+const LISTENER = [
+  process.execPath,
+  '-e',
+  "const s = require('node:net').connect(9100, '10.77.0.3'); s.resume(); s.on('error', () => {}); s.on('close', () => process.exit(7));",
+];
+
 let pods: PodNamespaces;
 let client: PodNamespace;
 let server: PodNamespace;
@@ -95,12 +103,16 @@ function addressResources(workloads: Workload[], services: Service[]) {
   }));
 }
 
-function setPolicies(policies: readonly Authorization[], removed: readonly string[] = []): void {
+function setPolicies(
+  policies: readonly Authorization[],
+  removed: readonly string[] = [],
+  proxies = dataPlane,
+): void {
   const resources = policies.map((policy) => ({
     name: `${policy.namespace}/${policy.name}`,
     body: toBinary(AuthorizationSchema, encodeAuthorization(policy)),
   }));
-  dataPlane.applyPolicies({ resources, removed });
+  proxies.applyPolicies({ resources, removed });
 }
 
 function curl(from: PodNamespace, url: string, ...args: string[]): string {
@@ -117,18 +129,13 @@ async function connections(flag: string): Promise<number> {
   return count;
 }
 
-beforeAll(async () => {
-  authority = new TestAuthority();
-  pods = new PodNamespaces('aqt');
-  client = pods.add('client', '10.77.0.2');
-  server = pods.add('server', '10.77.0.3');
-  outsider = pods.add('outsider', '10.77.0.4');
-  for (const pod of [client, server, outsider]) {
-    pods.run(pod, ['ip', 'route', 'add', '10.96.0.0/16', 'dev', 'eth0']);
-  }
-  pods.start(server, [process.execPath, '-e', SERVER]);
-  dataPlane = new DataPlane({
-    threads: 2,
+function podOf({ uid, name, namespace, serviceAccount }: Workload): CapturedPod {
+  return { uid, name, namespace, serviceAccount };
+}
+
+function startDataPlane({ threads }: { readonly threads: number }): DataPlane {
+  const started: DataPlane = new DataPlane({
+    threads,
     config: {
       network: '',
       trustDomain: 'cluster.local',
@@ -140,7 +147,7 @@ beforeAll(async () => {
       preserveSource: true,
     },
     onCertificateNeeded: (identity) => {
-      dataPlane.updateCertificate(identity, {
+      started.updateCertificate(identity, {
         kind: 'available',
         certificate: authority.issue(identity),
       });
@@ -149,6 +156,20 @@ beforeAll(async () => {
       throw error;
     },
   });
+  return started;
+}
+
+beforeAll(async () => {
+  authority = new TestAuthority();
+  pods = new PodNamespaces('aqt');
+  client = pods.add('client', '10.77.0.2');
+  server = pods.add('server', '10.77.0.3');
+  outsider = pods.add('outsider', '10.77.0.4');
+  for (const pod of [client, server, outsider]) {
+    pods.run(pod, ['ip', 'route', 'add', '10.96.0.0/16', 'dev', 'eth0']);
+  }
+  pods.start(server, [process.execPath, '-e', SERVER]);
+  dataPlane = startDataPlane({ threads: 2 });
   dataPlane.applyAddresses({
     resources: addressResources([clientWorkload, serverWorkload], [serverService]),
     removed: [],
@@ -159,8 +180,7 @@ beforeAll(async () => {
   ] as const) {
     const namespace = NetworkNamespace.open(pod.path);
     namespaces.push(namespace);
-    const { uid, name, namespace: inNamespace, serviceAccount } = workload;
-    await dataPlane.startPod({ uid, name, namespace: inNamespace, serviceAccount }, namespace.fd);
+    await dataPlane.startPod(podOf(workload), namespace.fd);
     await installRedirection(pod.path, { bypassInbound: false });
   }
   await eventually(() => curlStatus(client, 'http://10.77.0.3:8080/') === '200');
@@ -263,12 +283,8 @@ test('a pod whose port is taken is not captured, and keeps no listener', async (
 });
 
 test('a policy cuts an open connection within a second and refuses new ones until it is gone', async () => {
-  const ticking = pods.start(client, [
-    process.execPath,
-    '-e',
-    "const s = require('node:net').connect(9100, '10.77.0.3'); s.resume(); s.on('error', () => {}); s.on('close', () => process.exit(7));",
-  ]);
-  await expect.poll(openInbound).toBe(1);
+  const ticking = pods.start(client, LISTENER);
+  await expect.poll(() => openInbound()).toBe(1);
   const ended = new Promise((resolve) => ticking.once('exit', resolve));
   const startMs = Date.now();
   setPolicies([ALLOW_NOBODY]);
@@ -297,6 +313,23 @@ test('released pods connect directly and leave neither rules nor routes behind',
   expect(JSON.parse(curl(client, 'http://10.77.0.3:8080/'))).toMatchObject({ from: '10.77.0.2' });
 });
 
+test('a proxy that is being replaced still cuts what a policy forbids', async () => {
+  const leaving = startDataPlane({ threads: 1 });
+  leaving.applyAddresses({ resources: addressResources([serverWorkload], []), removed: [] });
+  const namespace = NetworkNamespace.open(server.path);
+  namespaces.push(namespace);
+  await leaving.startPod(podOf(serverWorkload), namespace.fd);
+  await installRedirection(server.path, { bypassInbound: false });
+  const ticking = pods.start(outsider, LISTENER);
+  const ended = once(ticking, 'exit');
+  await expect.poll(() => openInbound(leaving)).toBe(1);
+  await leaving.drain();
+  setPolicies([ALLOW_NOBODY], [], leaving);
+  expect(await ended).toEqual([7, null]);
+  await leaving.stop();
+  await removeRedirection(server.path);
+});
+
 async function tunnelledConnections(): Promise<number> {
   const column = TRAFFIC_LABELS.indexOf('connection_security_policy');
   let count = 0;
@@ -307,7 +340,7 @@ async function tunnelledConnections(): Promise<number> {
   return count;
 }
 
-async function openInbound(): Promise<number> {
-  const { connections: open } = await dataPlane.dump();
+async function openInbound(proxies = dataPlane): Promise<number> {
+  const { connections: open } = await proxies.dump();
   return open[serverWorkload.uid]?.inbound.length ?? 0;
 }

@@ -132,9 +132,11 @@ export async function startZtunnel(config: ZtunnelConfig, log: Logger): Promise<
     failed: failed.promise,
     drain: async () => {
       servers.close();
-      stream.stop();
+      agent.stop();
       await dataPlane.drain();
+      // Policies are followed to the end: what one forbids does not go on because its proxy is being replaced.
       await untilIdle(dataPlane, config.drainDeadlineMs);
+      stream.stop();
       certificates.stop();
       csr.close();
       await dataPlane.stop();

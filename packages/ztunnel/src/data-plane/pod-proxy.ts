@@ -40,6 +40,7 @@ export class PodProxy {
   readonly #pool: TunnelPool;
   readonly #listeners: PodListener[] = [];
   readonly #resources = new DisposableStack();
+  readonly #policyWatch: Disposable;
   #hbone: HboneListener | null = null;
   #stopped = false;
   #aborted = false;
@@ -52,6 +53,9 @@ export class PodProxy {
     const { poolMaxStreams: maxStreams, poolIdleMs: idleMs } = deps.config;
     this.#pool = new TunnelPool({ maxStreams, idleMs });
     this.tracker = new ConnectionTracker(deps.store, () => this.#currentWorkload());
+    this.#policyWatch = deps.store.onChange((change) => {
+      this.tracker.reevaluate(change);
+    });
     const context = this.#context();
     const hboneFd = listenInPod(namespace, INBOUND_HBONE_PORT);
     this.#resources.defer(() => {
@@ -71,14 +75,9 @@ export class PodProxy {
         this.#serveHbone(hboneFd, context, certificate);
       }),
     );
-    this.#resources.use(
-      deps.store.onChange((change) => {
-        this.tracker.reevaluate(change);
-      }),
-    );
   }
 
-  /** Stops accepting. Connections end by themselves, or when `abort` is called. */
+  /** Stops accepting. Connections end by themselves, when a policy forbids them, or when `abort` is called. */
   drain(): void {
     this.#stop((listener) => {
       listener.drain();
@@ -92,6 +91,7 @@ export class PodProxy {
       listener.abort();
     });
     this.#pool.abort();
+    this.#policyWatch[Symbol.dispose]();
   }
 
   #stop(end: (listener: PodListener) => void): void {

@@ -29,7 +29,7 @@ export class NodeAgent {
   /** The last word on each pod that the control plane has not taken yet. */
   readonly #unreported = new Map<string, CaptureReport>();
   #reporting = false;
-  #started = false;
+  #phase: 'waiting' | 'capturing' | 'stopped' = 'waiting';
   #announced = false;
 
   constructor(options: NodeAgentOptions) {
@@ -48,14 +48,20 @@ export class NodeAgent {
         rejected.push({ name, reason: (error as Error).message });
       }
     }
-    if (this.#started) this.#reconcile();
+    this.#reconcile();
     return rejected;
   }
 
   /** Begins to capture: the rest of the mesh is known by now, so that captured traffic can be decided. */
   start(): void {
-    this.#started = true;
+    if (this.#phase === 'waiting') this.#phase = 'capturing';
     this.#reconcile();
+  }
+
+  /** Captures and releases nothing more: the pods are left as they are to the proxy that takes over. */
+  stop(): void {
+    this.#phase = 'stopped';
+    for (const capture of this.#captures.values()) capture.giveUp();
   }
 
   /** State of each pod, for the config dump. */
@@ -64,6 +70,7 @@ export class NodeAgent {
   }
 
   #reconcile(): void {
+    if (this.#phase !== 'capturing') return;
     for (const [uid, capture] of this.#captures) {
       if (!this.#wanted.has(uid)) this.#release(uid, capture);
     }
@@ -93,7 +100,7 @@ export class NodeAgent {
   }
 
   #announce(): void {
-    if (this.#announced || !this.#started) return;
+    if (this.#announced || this.#phase !== 'capturing') return;
     const pending = [...this.#captures.values()].some(({ state }) => state === 'pending');
     if (pending) return;
     this.#announced = true;

@@ -61,9 +61,14 @@ export class PodCapture {
     return this.#state;
   }
 
+  /** Does not try again if the pod is not captured yet. */
+  giveUp(): void {
+    this.#abort.abort();
+  }
+
   /** Lets the pod go: inbound at once, outbound a moment later; open connections may finish, then no trace is left. */
   async release(): Promise<void> {
-    this.#abort.abort();
+    this.giveUp();
     await this.#done;
     const namespace = this.#namespace;
     if (namespace === null) return;
