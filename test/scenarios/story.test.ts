@@ -219,6 +219,18 @@ describe.skipIf(obstacle !== null)(`the story${obstacle ? `: ${obstacle}` : ''}`
     expect(succeeded).toBeGreaterThan(50);
   });
 
+  test('5. requests carry on while the namespace leaves its waypoint and comes back', async () => {
+    const label = (value: string) => sandbox.kubectl.run('label', 'ns', 'shop', value);
+    const { failed, succeeded } = await shop.requestsWhile('client', async () => {
+      await label('istio.io/use-waypoint-');
+      await eventually(async () => (await shop.echo('client')).remoteAddress === client.ip);
+      await label('istio.io/use-waypoint=waypoint');
+      await eventually(async () => (await shop.echo('client')).remoteAddress !== client.ip);
+    });
+    expect(failed).toEqual([]);
+    expect(succeeded).toBeGreaterThan(0);
+  });
+
   test('6. compare prints the four modes side by side', async () => {
     const { code, stdout, stderr } = await sandbox.aquifer(['compare', 'run', '--duration', '5s']);
     expect(stderr).not.toContain('✘');

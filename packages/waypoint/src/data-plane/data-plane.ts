@@ -9,6 +9,7 @@ import type {
   ThreadQuestion,
 } from './protocol.ts';
 import { RESOURCES, type ResourceKind } from './resources.ts';
+import { CHANGE_SPREADS_MS } from './snapshot.ts';
 
 export interface DataPlaneOptions {
   readonly threads: number;
@@ -19,6 +20,8 @@ export interface DataPlaneOptions {
 /** The data-plane threads, seen from the main thread. */
 export class DataPlane {
   readonly #threads: ThreadPool<ThreadMessage, ThreadQuestion, ThreadEvent>;
+  /** Resources that were removed a moment ago, by kind and name. */
+  readonly #leaving = new Map<string, NodeJS.Timeout>();
 
   constructor({ threads, config, onThreadLost }: DataPlaneOptions) {
     this.#threads = new ThreadPool({
@@ -42,8 +45,26 @@ export class DataPlane {
         return false;
       }
     });
-    this.#threads.tell({ kind: 'resources', type, upserts, removed: batch.removed });
+    for (const { name } of upserts) this.#stay(`${type}/${name}`);
+    this.#threads.tell({ kind: 'resources', type, upserts, removed: [] });
+    for (const name of batch.removed) this.#leave(type, name);
     return rejected;
+  }
+
+  #leave(type: ResourceKind, name: string): void {
+    const key = `${type}/${name}`;
+    this.#stay(key);
+    const remove = (): void => {
+      this.#leaving.delete(key);
+      this.#threads.tell({ kind: 'resources', type, upserts: [], removed: [name] });
+    };
+    this.#leaving.set(key, setTimeout(remove, CHANGE_SPREADS_MS).unref());
+  }
+
+  /** What has come back is not removed after all. */
+  #stay(key: string): void {
+    clearTimeout(this.#leaving.get(key));
+    this.#leaving.delete(key);
   }
 
   setCertificate(certificate: WorkloadCertificate): void {

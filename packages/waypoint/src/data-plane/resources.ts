@@ -50,9 +50,8 @@ export const RESOURCES: Readonly<Record<ResourceKind, ResourceHandler>> = {
   listener: {
     typeUrl: LISTENER_TYPE,
     check: (body) => void compileListener(fromBinary(ListenerSchema, body)),
-    upsert: ({ listeners }, body) => {
-      const compiled = compileListener(fromBinary(ListenerSchema, body));
-      listeners.set(compiled.name, compiled);
+    upsert: (config, body) => {
+      config.setListener(compileListener(fromBinary(ListenerSchema, body)));
     },
     remove: ({ listeners }, name) => void listeners.delete(name),
   },

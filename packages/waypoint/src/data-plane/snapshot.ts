@@ -4,19 +4,72 @@ import type { RouteTable } from '../compile/route.ts';
 
 const MAIN = 'main_internal';
 
+/**
+ * Node proxies hear of a change when we do, or a moment sooner or later. For so long, in milliseconds, what was removed
+ * is still served, and connections to what is not known yet wait.
+ */
+export const CHANGE_SPREADS_MS = 1_000;
+
+interface Waiting {
+  readonly ip: string;
+  readonly port: number;
+  readonly found: (choice: ChainChoice) => void;
+}
+
 /** Everything a thread serves by. Listeners and routes are replaced whole; requests keep what they read. */
 export class ServedConfig {
   readonly clusters: ClusterManager;
   readonly listeners: Map<string, CompiledListener> = new Map();
   readonly routes: Map<string, RouteTable> = new Map();
+  /** Versions of the main listener that were replaced a moment ago, newest first. */
+  readonly #replaced: CompiledListener[] = [];
+  readonly #waiting = new Set<Waiting>();
 
   constructor(clusters: ClusterManager) {
     this.clusters = clusters;
   }
 
-  /** Where a tunnelled connection to `ip:port` goes; null if nothing is configured for it. */
+  /** Replaces the listener of that name. */
+  setListener(listener: CompiledListener): void {
+    const before = this.listeners.get(listener.name);
+    this.listeners.set(listener.name, listener);
+    if (listener.name !== MAIN) return;
+    if (before !== undefined) {
+      this.#replaced.unshift(before);
+      setTimeout(() => this.#replaced.pop(), CHANGE_SPREADS_MS).unref();
+    }
+    for (const waiting of this.#waiting) {
+      const choice = listener.choose(waiting.ip, waiting.port);
+      if (choice !== null) waiting.found(choice);
+    }
+  }
+
+  /** Where a tunnelled connection to `ip:port` goes; null if nothing is configured for it, or was a moment ago. */
   choose(ip: string, port: number): ChainChoice | null {
-    return this.listeners.get(MAIN)?.choose(ip, port) ?? null;
+    const choice = this.listeners.get(MAIN)?.choose(ip, port) ?? null;
+    return choice ?? this.#chooseReplaced(ip, port);
+  }
+
+  /** As `choose`, of what is configured within a moment. */
+  chooseSoon(ip: string, port: number): Promise<ChainChoice | null> {
+    return new Promise((resolve) => {
+      const end = (choice: ChainChoice | null): void => {
+        clearTimeout(timer);
+        this.#waiting.delete(waiting);
+        resolve(choice);
+      };
+      const waiting: Waiting = { ip, port, found: end };
+      const timer = setTimeout(() => end(null), CHANGE_SPREADS_MS);
+      this.#waiting.add(waiting);
+    });
+  }
+
+  #chooseReplaced(ip: string, port: number): ChainChoice | null {
+    for (const listener of this.#replaced) {
+      const choice = listener.choose(ip, port);
+      if (choice !== null) return choice;
+    }
+    return null;
   }
 
   routesOf(chain: HttpChain): RouteTable | null {

@@ -35,19 +35,39 @@ export function terminateHbone(options: HboneTerminateOptions): ConnectListener 
 
 function accept(request: ConnectRequest, deps: EngineDeps): void {
   const authority = request.method === 'CONNECT' ? parseAuthority(request.authority) : null;
-  if (authority === null) {
-    request.refuse(400);
+  if (authority?.kind !== 'address') {
+    request.refuse(authority === null ? 400 : 404);
     return;
   }
-  const choice =
-    authority.kind === 'address' ? deps.config.choose(authority.ip, authority.port) : null;
-  if (authority.kind !== 'address' || choice === null) {
-    request.refuse(404);
-    return;
-  }
-  const destination = { ip: authority.ip, port: authority.port };
+  const { ip, port } = authority;
+  const choice = deps.config.choose(ip, port);
+  if (choice === null) void serveSoon(request, { ip, port }, deps);
+  else void serve(request, { ip, port }, { choice, deps });
+}
+
+/** The caller's node proxy may have heard of the service before we have. */
+async function serveSoon(
+  request: ConnectRequest,
+  destination: SocketAddress,
+  deps: EngineDeps,
+): Promise<void> {
+  let isAborted = false;
+  request.onAbort(() => {
+    isAborted = true;
+  });
+  const choice = await deps.config.chooseSoon(destination.ip, destination.port);
+  if (isAborted) return;
+  if (choice === null) request.refuse(404);
+  else await serve(request, destination, { choice, deps });
+}
+
+function serve(
+  request: ConnectRequest,
+  destination: SocketAddress,
+  { choice, deps }: { readonly choice: ChainChoice; readonly deps: EngineDeps },
+): Promise<void> {
   const info = { source: sourceOf(request), client: clientOf(request), destination };
-  void dispatch(request.accept().duplex(), choice, info, deps);
+  return dispatch(request.accept().duplex(), choice, info, deps);
 }
 
 /** Declared ports have one chain; undeclared ones are decided by the first bytes. */
