@@ -91,8 +91,8 @@ const ROUTES = ['-4', '-6'].flatMap((family) => {
 });
 
 /**
- * Shell steps that run before or after the nft program, which is on standard input. A rule that is there already stays: without it, replies
- * would leave the pod instead of going back to the proxy. IPv6 may be switched off in a namespace.
+ * Shell steps that run before or after the nft program, which is on standard input. A rule that is there already stays:
+ * without it, replies would leave the pod instead of going back to the proxy. IPv6 may be switched off in a namespace.
  */
 function routeCommands(verb: 'add' | 'del'): string {
   return ROUTES.map(({ family, rule, route }) => {
