@@ -107,8 +107,8 @@ function routeCommands(verb: 'add' | 'del'): string {
 
 /** Settings of the namespace's kernel, and their values while it is captured and otherwise. */
 const SETTINGS = [
-  // Callers that wait to be accepted move to the other listeners of their port when one closes: to those of the proxy that
-  // takes over. Otherwise they are reset.
+  // Callers that wait to be accepted move to the other listeners of their port when one closes: to those of the proxy
+  // that takes over. Otherwise they are reset.
   { path: 'net/ipv4/tcp_migrate_req', captured: 1, otherwise: 0 },
   // Connections older than the capture stay unknown. Otherwise their last packets leave entries behind in which later
   // connections of the proxy, from the same address and port, get lost.
@@ -116,8 +116,8 @@ const SETTINGS = [
 ] as const;
 
 /**
- * Shell steps that never fail: without the settings capture works, but for the few connections named above. A container's
- * own /proc/sys is usually read-only, the host's is not; both show the calling process's namespace.
+ * Shell steps that never fail: without the settings capture works, but for the few connections named above. A
+ * container's own /proc/sys is usually read-only, the host's is not; both show the calling process's namespace.
  */
 function settingCommands(state: 'captured' | 'otherwise'): string {
   return SETTINGS.map((setting) => {
