@@ -279,7 +279,7 @@ test('a pod whose port is taken is not captured, and keeps no listener', async (
   application.kill();
   await ended;
   await dataPlane.startPod(pod, namespace.fd);
-  await dataPlane.stopPod(pod.uid, { graceful: false });
+  await dataPlane.stopPod(pod.uid);
 });
 
 test('a policy cuts an open connection within a second and refuses new ones until it is gone', async () => {
@@ -305,7 +305,7 @@ test('released pods connect directly and leave neither rules nor routes behind',
       await releaseRedirection(pod.path, direction);
     }
     await removeRedirection(pod.path);
-    await dataPlane.stopPod(workload.uid, { graceful: false });
+    await dataPlane.stopPod(workload.uid);
     expect(pods.run(pod, ['nft', 'list', 'ruleset'])).toBe('');
     expect(pods.run(pod, ['ip', 'rule'])).not.toContain('fwmark');
     expect(pods.run(pod, ['ss', '-ltnH'])).not.toContain(':15001');

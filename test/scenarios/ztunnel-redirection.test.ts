@@ -27,10 +27,10 @@ const told = Array.from({ length: ${CALLERS} }, () => new Promise((resolve) => {
 Promise.all(told).then((all) => { console.log([...new Set(all)].join()); process.exit(); });
 `;
 
-/** Says \`up\`, and sends back what it gets. */
+/** Says `up`, and sends back what it gets. */
 const ECHO = `require('node:net').createServer((s) => s.pipe(s)).listen(9000, () => console.log('up'));`;
 
-/** Sends each line of its input on one connection and prints what comes back. */
+/** Sends its input on one connection and prints what comes back. */
 const TALKER = `
 const s = require('node:net').connect(9000, '10.78.0.3');
 process.stdin.pipe(s).pipe(process.stdout);

@@ -60,14 +60,14 @@ export class DataPlane {
     try {
       await this.#threads.ask({ kind: 'start-pod', pod, namespaceFd });
     } catch (error) {
-      await this.stopPod(pod.uid, { graceful: false });
+      await this.stopPod(pod.uid);
       throw error;
     }
   }
 
-  /** Graceful: stops accepting, connections go on. Otherwise everything of the pod ends. */
-  async stopPod(uid: string, { graceful }: { readonly graceful: boolean }): Promise<void> {
-    await this.#threads.ask({ kind: 'stop-pod', uid, graceful });
+  /** Ends everything of the pod. */
+  async stopPod(uid: string): Promise<void> {
+    await this.#threads.ask({ kind: 'stop-pod', uid });
   }
 
   async dump(): Promise<ThreadDump> {

@@ -57,24 +57,12 @@ export class PodProxy {
       this.tracker.reevaluate(change);
     });
     const context = this.#context();
-    const hboneFd = listenInPod(namespace, INBOUND_HBONE_PORT);
-    this.#resources.defer(() => {
-      if (this.#hbone === null) closeSocket(hboneFd);
-    });
     try {
-      const outboundFd = listenInPod(namespace, OUTBOUND_PORT);
-      this.#listeners.push(listenOutbound(outboundFd, context, this.#pool));
-      const plaintextFd = listenInPod(namespace, INBOUND_PLAINTEXT_PORT);
-      this.#listeners.push(listenInboundPassthrough(plaintextFd, context));
+      this.#listen(context);
     } catch (error) {
       this.abort();
       throw error;
     }
-    this.#resources.use(
-      deps.certificates.watch(formatIdentity(this.#identity()), (certificate) => {
-        this.#serveHbone(hboneFd, context, certificate);
-      }),
-    );
   }
 
   /** Stops accepting. Connections end by themselves, when a policy forbids them, or when `abort` is called. */
@@ -92,6 +80,22 @@ export class PodProxy {
     });
     this.#pool.abort();
     this.#policyWatch[Symbol.dispose]();
+  }
+
+  #listen(context: PodContext): void {
+    const hboneFd = listenInPod(this.#namespace, INBOUND_HBONE_PORT);
+    this.#resources.defer(() => {
+      if (this.#hbone === null) closeSocket(hboneFd);
+    });
+    const outboundFd = listenInPod(this.#namespace, OUTBOUND_PORT);
+    this.#listeners.push(listenOutbound(outboundFd, context, this.#pool));
+    const plaintextFd = listenInPod(this.#namespace, INBOUND_PLAINTEXT_PORT);
+    this.#listeners.push(listenInboundPassthrough(plaintextFd, context));
+    this.#resources.use(
+      this.#deps.certificates.watch(formatIdentity(this.#identity()), (certificate) => {
+        this.#serveHbone(hboneFd, context, certificate);
+      }),
+    );
   }
 
   #stop(end: (listener: PodListener) => void): void {

@@ -38,7 +38,7 @@ export type ThreadQuestion =
       /** Open in this process, whichever thread opened it. */
       readonly namespaceFd: number;
     }
-  | { readonly kind: 'stop-pod'; readonly uid: string; readonly graceful: boolean }
+  | { readonly kind: 'stop-pod'; readonly uid: string }
   | { readonly kind: 'dump' | 'metrics' | 'drain' | 'abort' };
 
 /** What a data-plane thread says by itself. */

@@ -56,7 +56,7 @@ class DataPlaneThread {
       case 'start-pod':
         return this.#startPod(question);
       case 'stop-pod':
-        return this.#stopPod(question.uid, question.graceful);
+        return this.#stopPod(question.uid);
       case 'dump':
         return this.#dump();
       case 'metrics':
@@ -80,13 +80,9 @@ class DataPlaneThread {
     this.#pods.set(pod.uid, proxy);
   }
 
-  #stopPod(uid: string, graceful: boolean): void {
+  #stopPod(uid: string): void {
     const proxy = this.#pods.get(uid);
     if (proxy === undefined) return;
-    if (graceful) {
-      proxy.drain();
-      return;
-    }
     this.#pods.delete(uid);
     proxy.abort();
   }

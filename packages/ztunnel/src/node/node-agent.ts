@@ -100,7 +100,7 @@ export class NodeAgent {
   }
 
   #announce(): void {
-    if (this.#announced || this.#phase !== 'capturing') return;
+    if (this.#announced) return;
     const pending = [...this.#captures.values()].some(({ state }) => state === 'pending');
     if (pending) return;
     this.#announced = true;

@@ -85,7 +85,7 @@ export class PodCapture {
       // The pod itself may be gone, and its namespace with it.
       this.#deps.log.debug('redirection could not be removed', this.#fields(error));
     }
-    await this.#deps.dataPlane.stopPod(this.pod.uid, { graceful: false });
+    await this.#deps.dataPlane.stopPod(this.pod.uid);
     try {
       forgetConnections(namespace);
     } catch (error) {
