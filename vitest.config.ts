@@ -10,6 +10,9 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['packages/*/src/**/*.test.ts', 'test/{repository,conformance}/**/*.test.ts'],
+          // Generous: some start programs, and the machine may be busy.
+          testTimeout: 30_000,
+          hookTimeout: 60_000,
         },
       },
       {

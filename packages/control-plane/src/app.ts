@@ -1,4 +1,5 @@
 /** Wiring: Kubernetes watches → derive → push, statuses and waypoints; binds every port before it serves. */
+import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '@aquifer/runtime';
 import { collectDefaultMetrics, Registry } from 'prom-client';
@@ -9,6 +10,7 @@ import { openAuthority } from './ca/authority-store.ts';
 import { distributeRoots } from './ca/trust-bundle.ts';
 import { type ControlPlaneConfig, commaList } from './config.ts';
 import { Deriver, type Snapshot } from './derive/snapshot.ts';
+import { ForeignObjects } from './gateways/owned-object.ts';
 import { writeRouteStatuses } from './gateways/route-status.ts';
 import { reconcileWaypoints } from './gateways/waypoint-controller.ts';
 import { ClusterStore } from './ingest/cluster-store.ts';
@@ -21,8 +23,9 @@ import { DeltaServer } from './push/delta-server.ts';
 import { listenGrpc } from './push/grpc-server.ts';
 import { Publisher } from './push/publisher.ts';
 import { createPushMetrics } from './push/push-metrics.ts';
+import { WriterLease } from './reconcile/lease.ts';
+import { WriteQueue } from './reconcile/write-queue.ts';
 import { writeConditions } from './status/derived-conditions.ts';
-import { WriteQueue } from './status/write-queue.ts';
 
 /** A running control plane with the ports it really listens on. */
 export interface ControlPlane {
@@ -145,14 +148,29 @@ function startPipeline(
       error: (error as Error).message,
     }),
   );
+  const foreign = new ForeignObjects();
   const write = (snapshot: Snapshot): void => {
+    if (!lease.isHeld) return;
     distributeRoots(snapshot.state, authority.rootBundle, queue, api);
     writeConditions(snapshot, queue, api);
-    reconcileWaypoints(snapshot.state, { api, queue, settings });
+    reconcileWaypoints(snapshot.state, { api, queue, foreign, settings });
     writeRouteStatuses(snapshot, settings, queue, api);
   };
-  const queue = new WriteQueue(log.scope('write'), () => {
+  const rewrite = (): void => {
     if (publisher.current !== null) write(publisher.current);
+  };
+  const lease = new WriterLease({
+    api,
+    log: log.scope('lease'),
+    namespace: config.systemNamespace,
+    name: config.revision === 'default' ? 'istiod-writer' : `istiod-writer-${config.revision}`,
+    holder: config.podName || randomUUID(),
+    onGained: rewrite,
+  });
+  const queue = new WriteQueue({
+    log: log.scope('write'),
+    recheck: rewrite,
+    mayWrite: () => lease.isHeld,
   });
   const publish = (): void => {
     if (!store.isComplete) return;
@@ -165,6 +183,7 @@ function startPipeline(
   const debouncer = new Debouncer(publish, config.debounceAfterMs, config.debounceMaxMs);
   const store = new ClusterStore(() => debouncer.trigger(), config.revision);
   publisher.subscribe(write);
+  lease.start();
   const kinds = Object.keys(WATCHED_KINDS) as WatchedKind[];
   const reflectors = kinds.map((kind) =>
     reflect(kind, { api, sink: store, log: log.scope('watch') }, abort.signal),
@@ -174,7 +193,7 @@ function startPipeline(
       abort.abort();
       debouncer.stop();
       queue.stop();
-      await Promise.all(reflectors);
+      await Promise.all([...reflectors, lease.stop()]);
     },
   };
 }

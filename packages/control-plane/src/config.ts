@@ -13,6 +13,7 @@ const HOUR_MS = 60 * MINUTE_MS;
 /** What the control plane is told at its start. An alias, because `/debug/config` takes it as a record of anything. */
 export type ControlPlaneConfig = {
   readonly systemNamespace: string;
+  readonly podName: string;
   readonly clusterId: string;
   readonly clusterDomain: string;
   readonly trustDomain: string;
@@ -42,6 +43,11 @@ export const CONTROL_PLANE_KEYS: ConfigKeys<ControlPlaneConfig> = {
     {
       default: 'istio-system',
     },
+  ),
+  podName: stringKey(
+    'POD_NAME',
+    'Name under which the lease is held that lets one control plane write; empty makes one up.',
+    { default: '' },
   ),
   clusterId: stringKey('CLUSTER_ID', 'Id of the cluster, first part of every workload uid.', {
     default: 'Kubernetes',

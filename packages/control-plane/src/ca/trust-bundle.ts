@@ -3,7 +3,7 @@ import { nameOf } from '../derive/object.ts';
 import type { ClusterState } from '../ingest/cluster-state.ts';
 import { CONFIG_LABEL } from '../ingest/kinds.ts';
 import type { KubernetesApi } from '../ingest/kubernetes-api.ts';
-import type { WriteQueue } from '../status/write-queue.ts';
+import type { WriteQueue } from '../reconcile/write-queue.ts';
 
 const CONFIG_MAP = 'istio-ca-root-cert';
 const KEY = 'root-cert.pem';

@@ -6,8 +6,8 @@ import { type LabelledObject, labelsOf, nameOf, namespaceOf } from '../derive/ob
 import type { Snapshot } from '../derive/snapshot.ts';
 import { collectionPath, WATCHED_KINDS } from '../ingest/kinds.ts';
 import type { KubernetesApi } from '../ingest/kubernetes-api.ts';
+import type { WriteQueue } from '../reconcile/write-queue.ts';
 import { type ConditionText, isPresent, withTransitionTime } from '../status/condition-list.ts';
-import type { WriteQueue } from '../status/write-queue.ts';
 
 const ROUTE_CONTROLLER = 'istio.io/gateway-controller';
 

@@ -10,13 +10,14 @@ import {
   namespaceOf,
 } from '../derive/object.ts';
 import type { ClusterState } from '../ingest/cluster-state.ts';
-import { collectionPath, MANAGED_LABEL, WATCHED_KINDS } from '../ingest/kinds.ts';
+import { collectionPath, WATCHED_KINDS } from '../ingest/kinds.ts';
 import type { KubernetesApi } from '../ingest/kubernetes-api.ts';
 import { isManaged } from '../ingest/revision.ts';
+import type { WriteQueue } from '../reconcile/write-queue.ts';
 import { type ConditionText, isPresent, withTransitionTime } from '../status/condition-list.ts';
-import type { WriteQueue } from '../status/write-queue.ts';
 import { isContained } from './contained.ts';
 import { type DerivedGatewayStatus, deriveGatewayStatus, isManual } from './gateway-status.ts';
+import { applyOwned, type ForeignObjects } from './owned-object.ts';
 import {
   CONTROLLER_VERSION,
   type Manifest,
@@ -25,8 +26,10 @@ import {
 } from './waypoint-manifests.ts';
 
 export interface WaypointControllerDeps {
-  readonly api: Pick<KubernetesApi, 'apply' | 'create'>;
+  readonly api: Pick<KubernetesApi, 'get' | 'apply' | 'create'>;
   readonly queue: WriteQueue;
+  /** What stands in a waypoint's way; kept from one call to the next. */
+  readonly foreign: ForeignObjects;
   readonly settings: Omit<WaypointSettings, 'network'> & MeshSettings;
 }
 
@@ -45,11 +48,13 @@ export function reconcileWaypoints(state: ClusterState, deps: WaypointController
     const namespace = state.Namespace.get('', namespaceOf(gateway));
     if (!isManaged(gateway, namespace, settings.revision)) continue;
     if (!isManual(gateway)) {
-      for (const manifest of waypointManifests(gateway, settings))
-        reconcileObject(manifest, state, deps);
+      for (const manifest of waypointManifests(gateway, settings)) {
+        reconcileObject(gateway, manifest, state, deps);
+      }
       reconcileVersion(gateway, deps);
     }
-    reconcileStatus(gateway, deriveGatewayStatus(gateway, state, settings), deps);
+    const status = deriveGatewayStatus(gateway, state, settings);
+    reconcileStatus(gateway, deps.foreign.report(gateway, status), deps);
   }
 }
 
@@ -94,22 +99,27 @@ function reconcileClass(state: ClusterState, { api, queue }: WaypointControllerD
   }
 }
 
-/** An object that somebody else made under the same name is left alone. */
 function reconcileObject(
+  gateway: Gateway,
   manifest: Manifest,
   state: ClusterState,
-  deps: WaypointControllerDeps,
+  { api, queue, foreign }: WaypointControllerDeps,
 ): void {
   const { kind } = manifest;
   const { namespace, name } = manifest.metadata;
   const existing: LabelledObject | undefined = state[kind].get(namespace, name);
-  if (existing !== undefined && labelsOf(existing)[MANAGED_LABEL] === undefined) return;
-  if (existing !== undefined && isContained(manifest, existing)) return;
+  if (existing !== undefined && isContained(manifest, existing)) {
+    foreign.forget(gateway, manifest);
+    return;
+  }
   const path = `${collectionPath(WATCHED_KINDS[kind], namespace)}/${name}`;
   const version = existing?.metadata.resourceVersion ?? '';
-  deps.queue.wish(path, `${version} ${JSON.stringify(manifest)}`, () =>
-    deps.api.apply(path, manifest, WAYPOINT_CONTROLLER),
-  );
+  queue.wish(path, `${version} ${JSON.stringify(manifest)}`, async () => {
+    const outcome = await applyOwned({ gateway, manifest, path }, api);
+    if (outcome === 'declined') foreign.add(gateway, manifest);
+    else foreign.forget(gateway, manifest);
+    return outcome;
+  });
 }
 
 function reconcileVersion(gateway: Gateway, { api, queue }: WaypointControllerDeps): void {

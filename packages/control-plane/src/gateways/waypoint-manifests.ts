@@ -149,19 +149,46 @@ function deploymentSpec(
 }
 
 function serviceSpec(gateway: Gateway): object {
-  const listeners = gateway.spec.listeners.map(({ name, port, protocol }) => ({
-    name,
-    port,
-    protocol: 'TCP',
-    appProtocol: protocol === 'HBONE' ? 'all' : protocol.toLowerCase(),
-  }));
   return {
     type: annotationsOf(gateway)[SERVICE_TYPE_ANNOTATION] || 'ClusterIP',
     ipFamilyPolicy: 'PreferDualStack',
     selector: { [GATEWAY_NAME_LABEL]: nameOf(gateway) },
-    ports: [
-      { name: 'status-port', port: STATUS_PORT, protocol: 'TCP', appProtocol: 'tcp' },
-      ...listeners,
-    ],
+    ports: servicePorts(gateway),
   };
+}
+
+interface ServicePort {
+  readonly name: string;
+  readonly port: number;
+  readonly protocol: 'TCP';
+  readonly appProtocol: string;
+}
+
+/** One for each port number, whatever number of listeners share it; no two have one name. */
+function servicePorts(gateway: Gateway): ServicePort[] {
+  const ports: ServicePort[] = [
+    { name: 'status-port', port: STATUS_PORT, protocol: 'TCP', appProtocol: 'tcp' },
+  ];
+  for (const listener of gateway.spec.listeners) {
+    const { port } = listener;
+    if (ports.some((known) => known.port === port)) continue;
+    const protocol = listener.protocol.toLowerCase();
+    const cleaned = portName(listener.name);
+    const isTaken = cleaned === '' || ports.some(({ name }) => name === cleaned);
+    const name = isTaken ? portName(`${protocol}-${port}`) : cleaned;
+    const appProtocol = protocol === 'hbone' ? 'all' : protocol;
+    ports.push({ name, port, protocol: 'TCP', appProtocol });
+  }
+  return ports;
+}
+
+const LONGEST_PORT_NAME = 63;
+
+/** A listener's name may have dots, and be longer than a Service's port may be called (a DNS label). */
+function portName(name: string): string {
+  return name
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9-]+/g, '-')
+    .slice(0, LONGEST_PORT_NAME)
+    .replaceAll(/^-+|-+$/g, '');
 }

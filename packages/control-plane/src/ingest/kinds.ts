@@ -81,3 +81,15 @@ export function collectionPath(
     ? `${root}/${kind.plural}`
     : `${root}/namespaces/${namespace}/${kind.plural}`;
 }
+
+/** The API path of a kind's CustomResourceDefinition; null for the kinds that Kubernetes itself has. */
+export function definitionPath(kind: {
+  readonly apiVersion: string;
+  readonly plural: string;
+}): string | null {
+  const [group = ''] = kind.apiVersion.split('/');
+  if (!CUSTOM_GROUPS.includes(group)) return null;
+  return `/apis/apiextensions.k8s.io/v1/customresourcedefinitions/${kind.plural}.${group}`;
+}
+
+const CUSTOM_GROUPS: readonly string[] = ['gateway.networking.k8s.io', 'security.istio.io'];

@@ -8,16 +8,21 @@ import {
   Watch,
 } from '@kubernetes/client-node';
 
-/** An answer other than 2xx; `reason` is that of the API's Status object, such as `NotFound` or `Conflict`. */
+/**
+ * An answer other than 2xx; `reason` is that of the API's Status object, such as `NotFound` or `Conflict`, `objectName`
+ * the object that it is about, or empty.
+ */
 export class KubernetesApiError extends Error {
   override readonly name = 'KubernetesApiError';
   readonly status: number;
   readonly reason: string;
+  readonly objectName: string;
 
-  constructor(status: number, reason: string, message: string) {
+  constructor(status: number, reason: string, message: string, objectName = '') {
     super(message);
     this.status = status;
     this.reason = reason;
+    this.objectName = objectName;
   }
 }
 
@@ -149,13 +154,17 @@ function withQuery(path: string, query: Query): string {
   return entries.length === 0 ? path : `${path}?${new URLSearchParams(entries)}`;
 }
 
+/** The API's Status object, as far as it is read. */
+interface StatusBody {
+  readonly reason?: string;
+  readonly message?: string;
+  readonly details?: { readonly name?: string };
+}
+
 function statusError(status: number, text: string): KubernetesApiError {
   try {
-    const { reason = '', message = text } = JSON.parse(text) as {
-      reason?: string;
-      message?: string;
-    };
-    return new KubernetesApiError(status, reason, message);
+    const { reason = '', message = text, details } = JSON.parse(text) as StatusBody;
+    return new KubernetesApiError(status, reason, message, details?.name);
   } catch {
     return new KubernetesApiError(status, '', text.slice(0, 200));
   }

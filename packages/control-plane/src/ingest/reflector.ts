@@ -1,8 +1,13 @@
-/** Keeps one kind up to date: list, then watch from there, for ever. */
+/**
+ * Keeps one kind up to date: list, then watch from there, for ever.
+ *
+ * Always: what was learned stays until the API proves that it is over. An answer of 404 proves nothing: only that the
+ * kind's CustomResourceDefinition does not exist says that there are no objects of it.
+ */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '@aquifer/runtime';
 import type { StoredObject } from './collection.ts';
-import { collectionPath, WATCHED_KINDS, type WatchedKind } from './kinds.ts';
+import { collectionPath, definitionPath, WATCHED_KINDS, type WatchedKind } from './kinds.ts';
 import { type KubernetesApi, KubernetesApiError } from './kubernetes-api.ts';
 
 /** Where a reflector puts what it learns. */
@@ -12,9 +17,22 @@ export interface ReflectorSink {
   change(kind: WatchedKind, object: StoredObject, isDeleted: boolean): void;
 }
 
+export interface ReflectorDeps {
+  readonly api: Pick<KubernetesApi, 'list' | 'watch'>;
+  readonly sink: ReflectorSink;
+  readonly log: Logger;
+}
+
 interface ListBody {
   readonly metadata: { readonly resourceVersion?: string; readonly continue?: string };
   readonly items?: readonly StoredObject[];
+}
+
+/** Where a reflector stands: the version to watch from, or null before a list. */
+interface Position {
+  version: string | null;
+  /** Whether an event has come since the last pause. */
+  hasMoved: boolean;
 }
 
 const PAGE_SIZE = 1000;
@@ -23,41 +41,64 @@ const BACKOFF_MS = { first: 200, last: 30_000 };
 const ABSENT_RETRY_MS = 2000;
 /** Ends of watches in quick succession are no reason to hammer the server. */
 const REWATCH_PAUSE_MS = 50;
+/** A watch that lasted so long, or brought something, was a good one: the next pause is short again. */
+const GOOD_WATCH_MS = 5000;
 
-/** Runs until aborted; never throws. What was learned stays while the API is away. */
+/** Runs until aborted; never throws. */
 export async function reflect(
   kind: WatchedKind,
-  deps: { readonly api: KubernetesApi; readonly sink: ReflectorSink; readonly log: Logger },
+  deps: ReflectorDeps,
   signal: AbortSignal,
 ): Promise<void> {
+  const position: Position = { version: null, hasMoved: false };
   let backoffMs = BACKOFF_MS.first;
+  let isAbsent = false;
   while (!signal.aborted) {
-    try {
-      const version = await listAll(kind, deps);
-      backoffMs = BACKOFF_MS.first;
-      await watchFrom(kind, version, deps, signal);
-    } catch (error) {
-      if (signal.aborted) return;
-      const isAbsent = error instanceof KubernetesApiError && error.status === 404;
-      if (isAbsent) deps.sink.replace(kind, []);
-      else
-        deps.log.warn('watch failed', {
-          kind,
-          error: (error as Error).message,
-          retryMs: backoffMs,
-        });
-      await delay(isAbsent ? ABSENT_RETRY_MS : backoffMs, undefined, { signal }).catch(
-        () => undefined,
-      );
-      if (!isAbsent) backoffMs = Math.min(2 * backoffMs, BACKOFF_MS.last);
+    const startedAtMs = performance.now();
+    const error = await listAndWatch(kind, position, deps, signal);
+    if (signal.aborted) return;
+    const wasAbsent = isAbsent;
+    isAbsent = isNotFound(error) && (await isProvenAbsent(kind, deps));
+    if (isAbsent) {
+      if (!wasAbsent) deps.log.warn('kind is not installed: it is not read', { kind });
+      deps.sink.replace(kind, []);
     }
+    const isGood = position.hasMoved || performance.now() - startedAtMs >= GOOD_WATCH_MS;
+    if (isGood) backoffMs = BACKOFF_MS.first;
+    const pauseMs = isAbsent
+      ? ABSENT_RETRY_MS
+      : error === null && isGood
+        ? REWATCH_PAUSE_MS
+        : backoffMs;
+    if (error !== null && !isAbsent) {
+      deps.log.warn('watch failed', { kind, error: error.message, retryMs: pauseMs });
+    }
+    await delay(pauseMs, undefined, { signal }).catch(() => undefined);
+    if (!isAbsent) backoffMs = Math.min(2 * backoffMs, BACKOFF_MS.last);
+    position.hasMoved = false;
   }
 }
 
-async function listAll(
+/** Resolves when the watch has ended: to null if in an ordinary way, else to what was wrong. */
+async function listAndWatch(
   kind: WatchedKind,
-  { api, sink }: { readonly api: KubernetesApi; readonly sink: ReflectorSink },
-): Promise<string> {
+  position: Position,
+  deps: ReflectorDeps,
+  signal: AbortSignal,
+): Promise<Error | null> {
+  try {
+    position.version ??= await listAll(kind, deps);
+    await watchFrom(kind, position, deps, signal);
+    return null;
+  } catch (error) {
+    // Gone, or answered by something that does not know the kind: only a list can tell what is there now.
+    const isLost = error instanceof KubernetesApiError && [404, 410].includes(error.status);
+    if (isLost) position.version = null;
+    return error as Error;
+  }
+}
+
+async function listAll(kind: WatchedKind, { api, sink }: ReflectorDeps): Promise<string> {
   const path = collectionPath(WATCHED_KINDS[kind]);
   const { apiVersion } = WATCHED_KINDS[kind];
   const objects: StoredObject[] = [];
@@ -75,31 +116,58 @@ async function listAll(
   return version;
 }
 
-/** Returns when the server has forgotten the version (410): the caller lists again. */
+/** One watch, to its end. An `ERROR` in it is thrown as the answer that it stands for. */
 async function watchFrom(
   kind: WatchedKind,
-  from: string,
-  { api, sink }: { readonly api: KubernetesApi; readonly sink: ReflectorSink },
+  position: Position,
+  { api, sink }: ReflectorDeps,
   signal: AbortSignal,
 ): Promise<void> {
-  let resourceVersion = from;
-  let expired = false;
-  while (!signal.aborted && !expired) {
-    const query = { ...selectorOf(kind), resourceVersion, allowWatchBookmarks: true };
-    const listener = (type: string, object: unknown): void => {
-      if (type === 'ERROR') expired = true;
-      if (type === 'ERROR' || expired) return;
-      const stored = object as StoredObject & { metadata: { resourceVersion?: string } };
-      resourceVersion = stored.metadata.resourceVersion ?? resourceVersion;
-      if (type !== 'BOOKMARK') sink.change(kind, stored, type === 'DELETED');
-    };
-    try {
-      await api.watch(collectionPath(WATCHED_KINDS[kind]), query, listener, signal);
-    } catch (error) {
-      if (!(error instanceof KubernetesApiError) || error.status !== 410) throw error;
-      expired = true;
+  let failure: KubernetesApiError | null = null;
+  const query = {
+    ...selectorOf(kind),
+    resourceVersion: position.version ?? '',
+    allowWatchBookmarks: true,
+  };
+  const listener = (type: string, object: unknown): void => {
+    if (failure !== null) return;
+    if (type === 'ERROR') {
+      const { code = 500, reason = '', message = 'watch failed' } = object as StatusBody;
+      failure = new KubernetesApiError(code, reason, message);
+      return;
     }
-    if (!expired) await delay(REWATCH_PAUSE_MS, undefined, { signal }).catch(() => undefined);
+    const stored = object as StoredObject & { metadata: { resourceVersion?: string } };
+    position.version = stored.metadata.resourceVersion ?? position.version;
+    position.hasMoved = true;
+    if (type !== 'BOOKMARK') sink.change(kind, stored, type === 'DELETED');
+  };
+  await api.watch(collectionPath(WATCHED_KINDS[kind]), query, listener, signal);
+  if (failure !== null) throw failure;
+}
+
+interface StatusBody {
+  readonly code?: number;
+  readonly reason?: string;
+  readonly message?: string;
+}
+
+function isNotFound(error: Error | null): boolean {
+  return error instanceof KubernetesApiError && error.status === 404;
+}
+
+/** Whether the API itself says, by name, that the kind's definition does not exist. Built-in kinds always do. */
+async function isProvenAbsent(kind: WatchedKind, { api, log }: ReflectorDeps): Promise<boolean> {
+  const definition = definitionPath(WATCHED_KINDS[kind]);
+  if (definition === null) return false;
+  try {
+    await api.list(definition);
+    return false;
+  } catch (error) {
+    if (error instanceof KubernetesApiError && error.status === 404) {
+      return error.reason === 'NotFound' && definition.endsWith(`/${error.objectName}`);
+    }
+    log.warn('definition cannot be read', { kind, error: (error as Error).message });
+    return false;
   }
 }
 

@@ -3,13 +3,13 @@ import { nameOf, namespaceOf } from '../derive/object.ts';
 import type { Snapshot } from '../derive/snapshot.ts';
 import { collectionPath, WATCHED_KINDS } from '../ingest/kinds.ts';
 import type { KubernetesApi } from '../ingest/kubernetes-api.ts';
+import type { WriteQueue } from '../reconcile/write-queue.ts';
 import {
   type ConditionText,
   isPresent,
   type StoredConditions,
   withTransitionTime,
 } from './condition-list.ts';
-import type { WriteQueue } from './write-queue.ts';
 
 interface ConditionTarget {
   readonly kind: 'Service' | 'AuthorizationPolicy';

@@ -1,0 +1,153 @@
+/**
+ * Which of several control planes writes: the one that holds a Lease (coordination.k8s.io/v1), as client-go elects
+ * leaders.
+ *
+ * Always: `isHeld` turns false by itself, before anybody else may take the lease, when it could not be renewed.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Logger } from '@aquifer/runtime';
+import { type KubernetesApi, KubernetesApiError } from '../ingest/kubernetes-api.ts';
+
+export interface LeaseDeps {
+  readonly api: Pick<KubernetesApi, 'get' | 'create' | 'mergePatch'>;
+  readonly log: Logger;
+  readonly namespace: string;
+  readonly name: string;
+  /** Unique among all who want the lease; the same one after a restart takes its lease back at once. */
+  readonly holder: string;
+  /** Called each time that the lease was gained. */
+  readonly onGained: () => void;
+  /** Default: `LEASE_TIMES`. */
+  readonly times?: LeaseTimes;
+}
+
+export interface LeaseTimes {
+  /** Without a renewal for so long, as others see it, the lease may be taken. */
+  readonly durationMs: number;
+  /** Without a renewal for so long the holder stops writing. Shorter than `durationMs`. */
+  readonly renewDeadlineMs: number;
+  readonly retryMs: number;
+}
+
+/** client-go's. */
+export const LEASE_TIMES: LeaseTimes = {
+  durationMs: 15_000,
+  renewDeadlineMs: 10_000,
+  retryMs: 2000,
+};
+
+interface Lease {
+  readonly metadata: { readonly resourceVersion?: string };
+  readonly spec?: {
+    readonly holderIdentity?: string | null;
+    readonly leaseTransitions?: number | null;
+  };
+}
+
+export class WriterLease {
+  readonly #deps: LeaseDeps;
+  readonly #times: LeaseTimes;
+  readonly #abort = new AbortController();
+  readonly #path: string;
+  #heldUntilMs = 0;
+  /** The lease as last seen held by somebody else, and since when: clocks of others are not trusted. */
+  #seen: { readonly version: string; readonly sinceMs: number } | null = null;
+  #loop: Promise<void> | null = null;
+
+  constructor(deps: LeaseDeps) {
+    this.#deps = deps;
+    this.#times = deps.times ?? LEASE_TIMES;
+    this.#path = `/apis/coordination.k8s.io/v1/namespaces/${deps.namespace}/leases`;
+  }
+
+  get isHeld(): boolean {
+    return performance.now() < this.#heldUntilMs;
+  }
+
+  start(): void {
+    this.#loop ??= this.#run();
+  }
+
+  /** Gives the lease up, so that the next one need not wait for its end. Resolves also if the API is away. */
+  async stop(): Promise<void> {
+    this.#abort.abort();
+    await this.#loop;
+    if (!this.isHeld) return;
+    this.#heldUntilMs = 0;
+    try {
+      const lease = await this.#read();
+      if (lease?.spec?.holderIdentity !== this.#deps.holder) return;
+      await this.#write(lease, { holderIdentity: '', leaseDurationSeconds: 1 });
+    } catch (error) {
+      this.#deps.log.warn('lease not given up', { error: (error as Error).message });
+    }
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#abort;
+    while (!signal.aborted) {
+      const wasHeld = this.isHeld;
+      try {
+        await this.#takeOrRenew();
+      } catch (error) {
+        const isLost = error instanceof KubernetesApiError && error.status === 409;
+        if (!isLost) this.#deps.log.warn('lease', { error: (error as Error).message });
+      }
+      if (signal.aborted) return;
+      if (!wasHeld && this.isHeld) {
+        this.#deps.log.info('this control plane writes statuses and waypoints now');
+        this.#deps.onGained();
+      }
+      await delay(this.#times.retryMs, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  async #takeOrRenew(): Promise<void> {
+    const beganMs = performance.now();
+    const lease = await this.#read();
+    const holder = lease?.spec?.holderIdentity ?? '';
+    const isOurs = holder === this.#deps.holder;
+    if (!isOurs) this.#heldUntilMs = 0;
+    if (lease !== null && !isOurs && holder !== '' && !this.#hasEnded(lease)) return;
+    const nowText = microTime();
+    const transitions = lease?.spec?.leaseTransitions ?? 0;
+    await this.#write(lease, {
+      holderIdentity: this.#deps.holder,
+      leaseDurationSeconds: Math.ceil(this.#times.durationMs / 1000),
+      renewTime: nowText,
+      ...(!isOurs && {
+        acquireTime: nowText,
+        leaseTransitions: lease === null ? 0 : transitions + 1,
+      }),
+    });
+    this.#heldUntilMs = beganMs + this.#times.renewDeadlineMs;
+  }
+
+  #hasEnded({ metadata }: Lease): boolean {
+    const version = metadata.resourceVersion ?? '';
+    const nowMs = performance.now();
+    if (this.#seen?.version !== version) this.#seen = { version, sinceMs: nowMs };
+    return nowMs - this.#seen.sinceMs >= this.#times.durationMs;
+  }
+
+  #read(): Promise<Lease | null> {
+    return this.#deps.api.get<Lease>(`${this.#path}/${this.#deps.name}`);
+  }
+
+  /** Fails with a conflict if somebody else was faster. */
+  async #write(lease: Lease | null, spec: object): Promise<void> {
+    const { api, namespace, name } = this.#deps;
+    if (lease === null) {
+      const [apiVersion, kind] = ['coordination.k8s.io/v1', 'Lease'];
+      await api.create(this.#path, { apiVersion, kind, metadata: { namespace, name }, spec });
+      return;
+    }
+    const metadata = { resourceVersion: lease.metadata.resourceVersion };
+    await api.mergePatch(`${this.#path}/${name}`, { metadata, spec });
+  }
+}
+
+/** Kubernetes' MicroTime. */
+function microTime(): string {
+  return new Date().toISOString().replace('Z', '000Z');
+}

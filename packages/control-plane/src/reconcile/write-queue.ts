@@ -1,0 +1,184 @@
+/**
+ * Writes to the Kubernetes API, one at a time for each object.
+ *
+ * ```
+ *            wish            room              succeeded
+ *   (none) ───────► waiting ───────► running ───────────► written   the same wish is not repeated for a while
+ *                                       │ failed
+ *                                       └───────────────► resting   no wish is taken until the pause is over
+ * ```
+ *
+ * Always: what is written is the newest wish. A write that failed is never repeated from memory: when its pause is over,
+ * `recheck` wishes again for whatever is still missing then.
+ */
+import type { Logger } from '@aquifer/runtime';
+
+/**
+ * What became of a write. `settled`: it changed nothing, so the same wish need never be repeated. `declined`: it was
+ * not carried out, on purpose; it is asked again when the longest pause is over. Anything else: written.
+ */
+export type WriteOutcome = 'settled' | 'declined' | object;
+
+interface Wish {
+  readonly fingerprint: string;
+  readonly write: () => Promise<WriteOutcome>;
+}
+
+type Slot =
+  | { readonly kind: 'waiting'; readonly wish: Wish }
+  | { readonly kind: 'running'; readonly wish: Wish; newer: Wish | null }
+  | { readonly kind: 'written'; readonly fingerprint: string; readonly untilMs: number }
+  | { readonly kind: 'resting'; readonly untilMs: number };
+
+export interface WriteQueueDeps {
+  readonly log: Logger;
+  /** Wishes again for everything that is missing now. */
+  readonly recheck: () => void;
+  /** While it says no, wishes are not taken and nothing is begun. Default: always yes. */
+  readonly mayWrite?: () => boolean;
+}
+
+const MAX_CONCURRENT = 8;
+const PAUSE_MS = { first: 250, last: 30_000 };
+/** A watch shows our own write a moment later; until then the same wish is not written again. */
+const ECHO_MS = 5000;
+/** Above so many objects, what is over is forgotten. */
+const MAX_REMEMBERED = 1000;
+const FORGET_AFTER_MS = 60_000;
+
+export class WriteQueue {
+  readonly #deps: WriteQueueDeps;
+  readonly #slots = new Map<string, Slot>();
+  /** Keys of the slots that wait, in the order in which they were wished for. */
+  readonly #waiting = new Set<string>();
+  /** Failures in a row, by key. */
+  readonly #failures = new Map<string, number>();
+  #running = 0;
+  #recheck: { readonly timer: NodeJS.Timeout; readonly atMs: number } | null = null;
+  #stopped = false;
+
+  constructor(deps: WriteQueueDeps) {
+    this.#deps = deps;
+  }
+
+  /** `fingerprint` says what would be written, and what it is based on; `key` what it is written to. */
+  wish(key: string, fingerprint: string, write: () => Promise<WriteOutcome>): void {
+    if (this.#stopped || !this.#mayWrite()) return;
+    const slot = this.#slots.get(key);
+    const nowMs = performance.now();
+    switch (slot?.kind) {
+      case 'running':
+        slot.newer = slot.wish.fingerprint === fingerprint ? null : { fingerprint, write };
+        return;
+      case 'resting':
+        if (nowMs < slot.untilMs) return;
+        break;
+      case 'written':
+        if (slot.fingerprint !== fingerprint || nowMs >= slot.untilMs) break;
+        this.#recheckAt(slot.untilMs);
+        return;
+      case 'waiting':
+      case undefined:
+        break;
+    }
+    this.#slots.set(key, { kind: 'waiting', wish: { fingerprint, write } });
+    this.#waiting.add(key);
+    this.#next();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#waiting.clear();
+    if (this.#recheck !== null) clearTimeout(this.#recheck.timer);
+  }
+
+  #mayWrite(): boolean {
+    return this.#deps.mayWrite?.() ?? true;
+  }
+
+  #next(): void {
+    for (const key of this.#waiting) {
+      if (this.#stopped || this.#running >= MAX_CONCURRENT) return;
+      this.#waiting.delete(key);
+      const slot = this.#slots.get(key);
+      if (slot?.kind !== 'waiting') continue;
+      if (this.#mayWrite()) this.#begin(key, slot.wish);
+      else this.#slots.delete(key);
+    }
+  }
+
+  #begin(key: string, wish: Wish): void {
+    const slot: Slot = { kind: 'running', wish, newer: null };
+    this.#slots.set(key, slot);
+    this.#running += 1;
+    const ended = (outcome: WriteOutcome | null): void => {
+      this.#running -= 1;
+      if (outcome === null) this.#rest(key);
+      else this.#finish(key, slot, outcome);
+      this.#next();
+    };
+    wish.write().then(ended, (error: unknown) => {
+      const attempt = (this.#failures.get(key) ?? 0) + 1;
+      const { message } = error as Error;
+      this.#deps.log.warn('write failed', { object: key, error: message, attempt });
+      ended(null);
+    });
+  }
+
+  #finish(key: string, { wish, newer }: Slot & { kind: 'running' }, outcome: WriteOutcome): void {
+    this.#failures.delete(key);
+    if (newer !== null) {
+      this.#slots.set(key, { kind: 'waiting', wish: newer });
+      this.#waiting.add(key);
+      return;
+    }
+    const nowMs = performance.now();
+    if (outcome === 'declined') {
+      this.#slots.set(key, { kind: 'resting', untilMs: nowMs + PAUSE_MS.last });
+      this.#recheckAt(nowMs + PAUSE_MS.last);
+      return;
+    }
+    const untilMs = outcome === 'settled' ? Number.POSITIVE_INFINITY : nowMs + ECHO_MS;
+    this.#slots.set(key, { kind: 'written', fingerprint: wish.fingerprint, untilMs });
+    if (this.#slots.size > MAX_REMEMBERED) this.#forgetOld(nowMs);
+  }
+
+  #rest(key: string): void {
+    const failures = (this.#failures.get(key) ?? 0) + 1;
+    this.#failures.set(key, failures);
+    const pauseMs = Math.min(PAUSE_MS.first * 2 ** (failures - 1), PAUSE_MS.last);
+    const untilMs = performance.now() + pauseMs;
+    this.#slots.set(key, { kind: 'resting', untilMs });
+    this.#recheckAt(untilMs);
+  }
+
+  /** One timer, at the earliest time that anybody asked for; whoever is later asks again then. */
+  #recheckAt(atMs: number): void {
+    if (this.#stopped || !Number.isFinite(atMs)) return;
+    if (this.#recheck !== null) {
+      if (this.#recheck.atMs <= atMs) return;
+      clearTimeout(this.#recheck.timer);
+    }
+    // A timer may fire a millisecond early.
+    const timer = setTimeout(() => this.#wakeUp(), Math.max(0, atMs - performance.now()) + 2);
+    this.#recheck = { timer, atMs };
+  }
+
+  #wakeUp(): void {
+    this.#recheck = null;
+    this.#deps.recheck();
+    const nowMs = performance.now();
+    for (const slot of this.#slots.values()) {
+      if (slot.kind === 'resting' && slot.untilMs > nowMs) this.#recheckAt(slot.untilMs);
+    }
+  }
+
+  #forgetOld(nowMs: number): void {
+    for (const [key, slot] of this.#slots) {
+      if (!('untilMs' in slot)) continue;
+      if (Number.isFinite(slot.untilMs) && nowMs - slot.untilMs < FORGET_AFTER_MS) continue;
+      this.#slots.delete(key);
+      this.#failures.delete(key);
+    }
+  }
+}

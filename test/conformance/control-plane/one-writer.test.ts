@@ -1,0 +1,196 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { CONTROL_PLANE_KEYS, KubernetesApi, startControlPlane } from '@aquifer/control-plane';
+import type { Deployment, Gateway, ServiceAccount } from '@aquifer/model/resources';
+import { createLogger, parseEnv } from '@aquifer/runtime';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { WriterLease } from '../../../packages/control-plane/src/reconcile/lease.ts';
+import { type ClusterApi, startClusterApi } from '../../fixtures/cluster-api.ts';
+import { eventually } from '../../fixtures/eventually.ts';
+
+/** Several control planes at one API, and objects of users in their way. */
+const GATEWAYS = '/apis/gateway.networking.k8s.io/v1/namespaces/default/gateways';
+const DEPLOYMENTS = '/apis/apps/v1/namespaces/default/deployments';
+const ACCOUNTS = '/api/v1/namespaces/default/serviceaccounts';
+const silent = createLogger('test', { format: 'plain', write: () => undefined });
+let cluster: ClusterApi;
+let admin: KubernetesApi;
+
+beforeAll(async () => {
+  cluster = await startClusterApi();
+  admin = KubernetesApi.fromKubeconfig(cluster.server.kubeconfig());
+  await admin.create('/api/v1/namespaces', {
+    apiVersion: 'v1',
+    kind: 'Namespace',
+    metadata: { name: 'istio-system' },
+  });
+}, 30_000);
+
+afterAll(() => cluster[Symbol.asyncDispose]());
+
+async function startPlane(name: string, image: string) {
+  const parsed = parseEnv(CONTROL_PLANE_KEYS, {
+    BIND_ADDRESS: '127.0.0.1',
+    GRPC_PORT: '0',
+    SECURE_GRPC_PORT: '0',
+    MONITORING_PORT: '0',
+    PROBE_PORT: '0',
+    POD_NAME: name,
+    WAYPOINT_IMAGE: image,
+  });
+  if (!parsed.ok) throw new Error('bad test configuration');
+  const api = KubernetesApi.fromKubeconfig(cluster.server.kubeconfig());
+  const plane = await startControlPlane({ config: parsed.value, api, log: silent });
+  let isStopped = false;
+  const stop = async (): Promise<void> => {
+    if (!isStopped) await plane.stop();
+    isStopped = true;
+  };
+  onTestFinished(stop);
+  await eventually(() => plane.publisher.current !== null);
+  return { stop };
+}
+
+async function createGateway(name: string, annotations: Record<string, string> = {}) {
+  await admin.create(GATEWAYS, {
+    apiVersion: 'gateway.networking.k8s.io/v1',
+    kind: 'Gateway',
+    metadata: { name, namespace: 'default', annotations },
+    spec: {
+      gatewayClassName: 'istio-waypoint',
+      listeners: [
+        { name: 'mesh', port: 15_008, protocol: 'HBONE' },
+        { name: 'second.listener', port: 15_008, protocol: 'HBONE', hostname: 'b.example' },
+        { name: 'status-port', port: 8080, protocol: 'HTTP' },
+        { name: 'a.dotted.name', port: 8081, protocol: 'HTTP' },
+      ],
+    },
+  });
+}
+
+const deployment = (name: string) => admin.get<Deployment>(`${DEPLOYMENTS}/${name}`);
+
+function imageOf(found: Deployment | null): string | undefined {
+  return found?.spec?.template.spec?.containers[0]?.image;
+}
+
+test('of two control planes with different images one writes, and the other takes over when it stops', async () => {
+  const old = await startPlane('istiod-old', 'aquifer/waypoint:old');
+  await createGateway('shared');
+  await eventually(() => deployment('shared'));
+  await startPlane('istiod-new', 'aquifer/waypoint:new');
+  await delay(2000);
+  const during = await deployment('shared');
+  expect([imageOf(during), during?.metadata.generation]).toEqual(['aquifer/waypoint:old', 1]);
+  await old.stop();
+  const after = await eventually(async () => {
+    const found = await deployment('shared');
+    return imageOf(found) === 'aquifer/waypoint:new' ? found : null;
+  });
+  await delay(1000);
+  expect((await deployment('shared'))?.metadata.generation).toBe(2);
+  expect(after.metadata.generation).toBe(2);
+});
+
+test('a waypoint whose Gateway has two listeners on one port, or dots in a name, gets a Service', async () => {
+  await startPlane('istiod-ports', 'aquifer/waypoint:dev');
+  await createGateway('ports');
+  const service = await eventually(() =>
+    admin.get<{ spec: { ports: { name: string; port: number }[] } }>(
+      '/api/v1/namespaces/default/services/ports',
+    ),
+  );
+  expect(service.spec.ports.map(({ name, port }) => [name, port])).toEqual([
+    ['status-port', 15_021],
+    ['mesh', 15_008],
+    ['http-8080', 8080],
+    ['a-dotted-name', 8081],
+  ]);
+});
+
+test("a ServiceAccount of the user is used by a waypoint, and stays the user's", async () => {
+  await startPlane('istiod-account', 'aquifer/waypoint:dev');
+  const body = { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'my-sa' } };
+  await admin.create(ACCOUNTS, body);
+  await createGateway('with-account', { 'gateway.istio.io/service-account': 'my-sa' });
+  const made = await eventually(() => deployment('with-account'));
+  expect(made.spec?.template.spec?.serviceAccountName).toBe('my-sa');
+  await eventually(() => admin.get('/api/v1/namespaces/default/services/with-account'));
+  const account = await admin.get<ServiceAccount>(`${ACCOUNTS}/my-sa`);
+  expect(account?.metadata.ownerReferences).toBeUndefined();
+  expect(account?.metadata.labels).toBeUndefined();
+});
+
+test('a Deployment of the user under the name of a Gateway is left alone, and the Gateway says so', async () => {
+  await startPlane('istiod-conflict', 'aquifer/waypoint:dev');
+  const labels = { app: 'mine' };
+  await admin.create(DEPLOYMENTS, {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name: 'mine', namespace: 'default' },
+    spec: {
+      selector: { matchLabels: labels },
+      template: {
+        metadata: { labels },
+        spec: { containers: [{ name: 'c', image: 'nginx' }] },
+      },
+    },
+  });
+  await createGateway('mine');
+  const conditions = async () =>
+    (await admin.get<Gateway>(`${GATEWAYS}/mine`))?.status?.conditions ?? [];
+  const told = await eventually(async () =>
+    (await conditions()).find(({ reason }) => reason === 'NameConflict'),
+  );
+  expect(told).toMatchObject({ type: 'Programmed', status: 'False' });
+  expect(told.message).toContain('Deployment "mine" in namespace "default" is not managed');
+  const untouched = await deployment('mine');
+  expect([imageOf(untouched), untouched?.metadata.ownerReferences]).toEqual(['nginx', undefined]);
+});
+
+/** A lease of its own, with times short enough to see it end. */
+function lease(holder: string, name: string, gained: string[]) {
+  const made = new WriterLease({
+    api: admin,
+    log: silent,
+    namespace: 'istio-system',
+    name,
+    holder,
+    onGained: () => gained.push(holder),
+    times: { durationMs: 3000, renewDeadlineMs: 1500, retryMs: 300 },
+  });
+  onTestFinished(() => made.stop());
+  made.start();
+  return made;
+}
+
+test('a lease whose holder is gone without a word is taken when its time is over, and never held by two', async () => {
+  const gained: string[] = [];
+  const path = '/apis/coordination.k8s.io/v1/namespaces/istio-system/leases';
+  const metadata = { name: 'crashed', namespace: 'istio-system' };
+  const spec = { holderIdentity: 'gone', leaseDurationSeconds: 3, leaseTransitions: 4 };
+  await admin.create(path, { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata, spec });
+  const startedMs = performance.now();
+  const both = [lease('a', 'crashed', gained), lease('b', 'crashed', gained)];
+  let heldTwice = 0;
+  await eventually(
+    () => {
+      const held = both.filter(({ isHeld }) => isHeld).length;
+      if (held > 1) heldTwice += 1;
+      return held > 0;
+    },
+    { intervalMs: 20 },
+  );
+  expect(performance.now() - startedMs).toBeGreaterThan(2500);
+  await delay(1000);
+  expect(gained).toHaveLength(1);
+  expect(heldTwice).toBe(0);
+});
+
+test('a lease that cannot be renewed ends for its holder before anybody else may take it', async () => {
+  const gained: string[] = [];
+  const holder = lease('a', 'unrenewed', gained);
+  await eventually(() => holder.isHeld);
+  const path = '/apis/coordination.k8s.io/v1/namespaces/istio-system/leases/unrenewed';
+  await admin.mergePatch(path, { spec: { holderIdentity: 'somebody-else' } });
+  await eventually(() => !holder.isHeld, { timeoutMs: 1400, intervalMs: 20 });
+});
