@@ -51,31 +51,38 @@ export async function reflect(
   signal: AbortSignal,
 ): Promise<void> {
   const position: Position = { version: null, hasMoved: false };
-  let backoffMs = BACKOFF_MS.first;
+  const pauses = new Pauses();
   let isAbsent = false;
   while (!signal.aborted) {
     const startedAtMs = performance.now();
+    position.hasMoved = false;
     const error = await listAndWatch(kind, position, deps, signal);
     if (signal.aborted) return;
     const wasAbsent = isAbsent;
     isAbsent = isNotFound(error) && (await isProvenAbsent(kind, deps));
+    const isGood = position.hasMoved || performance.now() - startedAtMs >= GOOD_WATCH_MS;
     if (isAbsent) {
       if (!wasAbsent) deps.log.warn('kind is not installed: it is not read', { kind });
       deps.sink.replace(kind, []);
     }
-    const isGood = position.hasMoved || performance.now() - startedAtMs >= GOOD_WATCH_MS;
-    if (isGood) backoffMs = BACKOFF_MS.first;
-    const pauseMs = isAbsent
-      ? ABSENT_RETRY_MS
-      : error === null && isGood
-        ? REWATCH_PAUSE_MS
-        : backoffMs;
+    const pauseMs = isAbsent ? ABSENT_RETRY_MS : pauses.next(isGood, error === null);
     if (error !== null && !isAbsent) {
       deps.log.warn('watch failed', { kind, error: error.message, retryMs: pauseMs });
     }
     await delay(pauseMs, undefined, { signal }).catch(() => undefined);
-    if (!isAbsent) backoffMs = Math.min(2 * backoffMs, BACKOFF_MS.last);
-    position.hasMoved = false;
+  }
+}
+
+/** How long to wait after a watch: longer each time, until one was good. */
+class Pauses {
+  #nextMs = BACKOFF_MS.first;
+
+  next(isGood: boolean, hasEndedOrdinarily: boolean): number {
+    if (isGood) this.#nextMs = BACKOFF_MS.first;
+    if (isGood && hasEndedOrdinarily) return REWATCH_PAUSE_MS;
+    const pauseMs = this.#nextMs;
+    this.#nextMs = Math.min(2 * pauseMs, BACKOFF_MS.last);
+    return pauseMs;
   }
 }
 

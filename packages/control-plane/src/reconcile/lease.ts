@@ -17,7 +17,7 @@ export interface LeaseDeps {
   readonly holder: string;
   /** Called each time that the lease was gained. */
   readonly onGained: () => void;
-  /** Default: `LEASE_TIMES`. */
+  /** Default: client-go's, 15, 10 and 2 seconds. */
   readonly times?: LeaseTimes;
 }
 
@@ -29,8 +29,7 @@ export interface LeaseTimes {
   readonly retryMs: number;
 }
 
-/** client-go's. */
-export const LEASE_TIMES: LeaseTimes = {
+const LEASE_TIMES: LeaseTimes = {
   durationMs: 15_000,
   renewDeadlineMs: 10_000,
   retryMs: 2000,
@@ -105,19 +104,17 @@ export class WriterLease {
   async #takeOrRenew(): Promise<void> {
     const beganMs = performance.now();
     const lease = await this.#read();
-    const holder = lease?.spec?.holderIdentity ?? '';
-    const isOurs = holder === this.#deps.holder;
-    if (!isOurs) this.#heldUntilMs = 0;
-    if (lease !== null && !isOurs && holder !== '' && !this.#hasEnded(lease)) return;
-    const nowText = microTime();
-    const transitions = lease?.spec?.leaseTransitions ?? 0;
+    const { holder } = this.#deps;
+    const current = lease?.spec?.holderIdentity || null;
+    if (current !== holder) this.#heldUntilMs = 0;
+    if (lease !== null && current !== null && current !== holder && !this.#hasEnded(lease)) return;
     await this.#write(lease, {
-      holderIdentity: this.#deps.holder,
+      holderIdentity: holder,
       leaseDurationSeconds: Math.ceil(this.#times.durationMs / 1000),
-      renewTime: nowText,
-      ...(!isOurs && {
-        acquireTime: nowText,
-        leaseTransitions: lease === null ? 0 : transitions + 1,
+      renewTime: microTime(),
+      ...(current !== holder && {
+        acquireTime: microTime(),
+        leaseTransitions: transitionsAfter(lease),
       }),
     });
     this.#heldUntilMs = beganMs + this.#times.renewDeadlineMs;
@@ -145,6 +142,10 @@ export class WriterLease {
     const metadata = { resourceVersion: lease.metadata.resourceVersion };
     await api.mergePatch(`${this.#path}/${name}`, { metadata, spec });
   }
+}
+
+function transitionsAfter(lease: Lease | null): number {
+  return lease === null ? 0 : (lease.spec?.leaseTransitions ?? 0) + 1;
 }
 
 /** Kubernetes' MicroTime. */

@@ -65,22 +65,11 @@ export class WriteQueue {
   wish(key: string, fingerprint: string, write: () => Promise<WriteOutcome>): void {
     if (this.#stopped || !this.#mayWrite()) return;
     const slot = this.#slots.get(key);
-    const nowMs = performance.now();
-    switch (slot?.kind) {
-      case 'running':
-        slot.newer = slot.wish.fingerprint === fingerprint ? null : { fingerprint, write };
-        return;
-      case 'resting':
-        if (nowMs < slot.untilMs) return;
-        break;
-      case 'written':
-        if (slot.fingerprint !== fingerprint || nowMs >= slot.untilMs) break;
-        this.#recheckAt(slot.untilMs);
-        return;
-      case 'waiting':
-      case undefined:
-        break;
+    if (slot?.kind === 'running') {
+      slot.newer = slot.wish.fingerprint === fingerprint ? null : { fingerprint, write };
+      return;
     }
+    if (slot !== undefined && this.#isHeldBack(slot, fingerprint)) return;
     this.#slots.set(key, { kind: 'waiting', wish: { fingerprint, write } });
     this.#waiting.add(key);
     this.#next();
@@ -94,6 +83,13 @@ export class WriteQueue {
 
   #mayWrite(): boolean {
     return this.#deps.mayWrite?.() ?? true;
+  }
+
+  #isHeldBack(slot: Slot, fingerprint: string): boolean {
+    if (!('untilMs' in slot) || performance.now() >= slot.untilMs) return false;
+    if (slot.kind === 'written' && slot.fingerprint !== fingerprint) return false;
+    this.#recheckAt(slot.untilMs);
+    return true;
   }
 
   #next(): void {
