@@ -1,10 +1,10 @@
 /**
  * AuthorizationPolicy to ztunnel's Authorization (spec control-plane 2.9), and what the policy's status says about it.
- * ztunnel sees no HTTP: an ALLOW rule that needs it is dropped, a DENY rule is enforced without it.
+ * ztunnel sees no HTTP: an ALLOW rule that needs it is dropped, a DENY rule is enforced without it (ADR 13).
  */
-import type { Authorization, AuthorizationMatch, Cidr, StringMatch } from '@aquifer/model';
-import { EMPTY_MATCH, formatIpAddress, parseIpAddress } from '@aquifer/model';
+import type { Authorization, AuthorizationMatch } from '@aquifer/model';
 import type { AuthorizationPolicy, AuthorizationRule } from '@aquifer/model/resources';
+import { convertRule, type RuleFindings } from './authorization-rule.ts';
 import { DRY_RUN_ANNOTATION } from './labels.ts';
 import { annotationsOf, nameOf, namespaceOf, parseGoBool } from './object.ts';
 import { hasLabels, isEmptyMap } from './selectors.ts';
@@ -21,10 +21,6 @@ export interface ConvertedPolicy {
   readonly authorization: Authorization | null;
   readonly verdict: PolicyVerdict | null;
 }
-
-type Source = NonNullable<NonNullable<AuthorizationRule['from']>[number]['source']>;
-type Operation = NonNullable<NonNullable<AuthorizationRule['to']>[number]['operation']>;
-type When = NonNullable<AuthorizationRule['when']>[number];
 
 const ACCEPTED: PolicyVerdict = {
   status: 'True',
@@ -45,7 +41,7 @@ export function convertPolicy(policy: AuthorizationPolicy, rootNamespace: string
   if (action !== 'ALLOW' && action !== 'DENY') {
     return withheld(`ztunnel does not support the ${action} action`);
   }
-  const { groups, httpAttributes } = convertRules(rules, action, namespace);
+  const { groups, findings } = convertRules(rules, action, namespace);
   return {
     authorization: {
       name,
@@ -55,7 +51,7 @@ export function convertPolicy(policy: AuthorizationPolicy, rootNamespace: string
       groups,
       dryRun: false,
     },
-    verdict: httpAttributes.size === 0 ? ACCEPTED : httpVerdict(action, httpAttributes),
+    verdict: verdictOn(action, findings),
   };
 }
 
@@ -74,15 +70,15 @@ function convertRules(
   action: 'ALLOW' | 'DENY',
   namespace: string,
 ) {
-  const httpAttributes = new Set<string>();
+  const all: RuleFindings = { httpAttributes: new Set(), unreadable: new Set() };
   const groups: AuthorizationMatch[][][] = [];
   for (const rule of rules) {
-    const found = new Set<string>();
-    const group = convertRule(rule, namespace, found);
-    for (const attribute of found) httpAttributes.add(attribute);
-    if (action === 'DENY' || found.size === 0) groups.push(group);
+    const { group, findings } = convertRule(rule, { action, namespace });
+    for (const attribute of findings.httpAttributes) all.httpAttributes.add(attribute);
+    for (const value of findings.unreadable) all.unreadable.add(value);
+    if (action === 'DENY' || findings.httpAttributes.size === 0) groups.push(group);
   }
-  return { groups, httpAttributes };
+  return { groups, findings: all };
 }
 
 /**
@@ -102,6 +98,26 @@ function withheld(message: string): ConvertedPolicy {
   return { authorization: null, verdict: { status: 'False', reason: 'UnsupportedValue', message } };
 }
 
+function verdictOn(
+  action: 'ALLOW' | 'DENY',
+  { httpAttributes, unreadable }: RuleFindings,
+): PolicyVerdict {
+  if (unreadable.size > 0) return unreadableVerdict(action, unreadable);
+  return httpAttributes.size === 0 ? ACCEPTED : httpVerdict(action, httpAttributes);
+}
+
+function unreadableVerdict(action: 'ALLOW' | 'DENY', values: ReadonlySet<string>): PolicyVerdict {
+  const consequence =
+    action === 'ALLOW'
+      ? 'Until it is corrected, it allows nothing.'
+      : 'Until it is corrected, the rule denies whatever else it matches, as if it were not there.';
+  return {
+    status: 'False',
+    reason: 'UnsupportedValue',
+    message: `cannot be read: ${[...values].toSorted().join(', ')}. ${consequence}`,
+  };
+}
+
 function httpVerdict(action: 'ALLOW' | 'DENY', attributes: ReadonlySet<string>): PolicyVerdict {
   const consequence =
     action === 'ALLOW'
@@ -113,152 +129,4 @@ function httpVerdict(action: 'ALLOW' | 'DENY', attributes: ReadonlySet<string>):
     reason: 'UnsupportedValue',
     message: `ztunnel does not support HTTP attributes (found: ${found}). In ambient mode you must use a waypoint proxy to enforce HTTP rules. ${consequence}`,
   };
-}
-
-/** The clauses of one rule, ANDed: operations, sources, then each condition. */
-function convertRule(
-  rule: AuthorizationRule,
-  namespace: string,
-  httpAttributes: Set<string>,
-): AuthorizationMatch[][] {
-  const { to = [], from = [], when = [] } = rule;
-  const clauses: AuthorizationMatch[][] = [];
-  if (to.length > 0) {
-    clauses.push(to.map(({ operation = {} }) => convertOperation(operation, httpAttributes)));
-  }
-  if (from.length > 0) {
-    clauses.push(from.map(({ source = {} }) => convertSource(source, namespace, httpAttributes)));
-  }
-  for (const condition of when) clauses.push([convertCondition(condition, httpAttributes)]);
-  return clauses;
-}
-
-const HTTP_OPERATIONS = [
-  'hosts',
-  'notHosts',
-  'methods',
-  'notMethods',
-  'paths',
-  'notPaths',
-] as const;
-const HTTP_SOURCES = [
-  'requestPrincipals',
-  'notRequestPrincipals',
-  'remoteIpBlocks',
-  'notRemoteIpBlocks',
-] as const;
-
-function convertOperation(operation: Operation, httpAttributes: Set<string>): AuthorizationMatch {
-  note(operation, HTTP_OPERATIONS, httpAttributes);
-  return {
-    ...EMPTY_MATCH,
-    destinationPorts: ports(operation.ports),
-    notDestinationPorts: ports(operation.notPorts),
-  };
-}
-
-function convertSource(
-  source: Source,
-  namespace: string,
-  httpAttributes: Set<string>,
-): AuthorizationMatch {
-  note(source, HTTP_SOURCES, httpAttributes);
-  return {
-    ...EMPTY_MATCH,
-    sourceIps: ranges(source.ipBlocks),
-    notSourceIps: ranges(source.notIpBlocks),
-    namespaces: patterns(source.namespaces),
-    notNamespaces: patterns(source.notNamespaces),
-    principals: patterns(source.principals),
-    notPrincipals: patterns(source.notPrincipals),
-    serviceAccounts: accounts(source.serviceAccounts, namespace),
-    notServiceAccounts: accounts(source.notServiceAccounts, namespace),
-  };
-}
-
-function note<Name extends string>(
-  clause: { readonly [Key in Name]?: readonly string[] | undefined },
-  names: readonly Name[],
-  httpAttributes: Set<string>,
-): void {
-  for (const name of names) if ((clause[name]?.length ?? 0) > 0) httpAttributes.add(name);
-}
-
-type Values = readonly string[] | undefined;
-
-/** The condition keys that are properties of a connection; every other key needs HTTP. */
-const CONNECTION_KEYS: Readonly<
-  Record<string, (values: Values, notValues: Values) => Partial<AuthorizationMatch>>
-> = {
-  'source.ip': (values, notValues) => ({
-    sourceIps: ranges(values),
-    notSourceIps: ranges(notValues),
-  }),
-  'source.namespace': (values, notValues) => ({
-    namespaces: patterns(values),
-    notNamespaces: patterns(notValues),
-  }),
-  'source.principal': (values, notValues) => ({
-    principals: patterns(values),
-    notPrincipals: patterns(notValues),
-  }),
-  'destination.ip': (values, notValues) => ({
-    destinationIps: ranges(values),
-    notDestinationIps: ranges(notValues),
-  }),
-  'destination.port': (values, notValues) => ({
-    destinationPorts: ports(values),
-    notDestinationPorts: ports(notValues),
-  }),
-};
-
-function convertCondition(condition: When, httpAttributes: Set<string>): AuthorizationMatch {
-  if (Object.hasOwn(CONNECTION_KEYS, condition.key)) {
-    const convert = CONNECTION_KEYS[condition.key]!;
-    return { ...EMPTY_MATCH, ...convert(condition.values, condition.notValues) };
-  }
-  httpAttributes.add(condition.key);
-  return EMPTY_MATCH;
-}
-
-/** `*` is presence, `*x` a suffix, `x*` a prefix, anything else exact. */
-function patterns(values: Values = []): StringMatch[] {
-  return values.map((value) => {
-    if (value === '*') return { kind: 'presence' };
-    if (value.startsWith('*')) return { kind: 'suffix', value: value.slice(1) };
-    if (value.endsWith('*')) return { kind: 'prefix', value: value.slice(0, -1) };
-    return { kind: 'exact', value };
-  });
-}
-
-/** `namespace/name`, or a bare name in the policy's own namespace. */
-function accounts(values: Values = [], namespace: string) {
-  return values.map((value) => {
-    const slash = value.indexOf('/');
-    if (slash < 0) return { namespace, serviceAccount: value };
-    return { namespace: value.slice(0, slash), serviceAccount: value.slice(slash + 1) };
-  });
-}
-
-/** As recorded: what is no port number from 0 to 65535 is left out. */
-function ports(values: Values = []): number[] {
-  return values
-    .filter((value) => /^\d+$/.test(value))
-    .map(Number)
-    .filter((port) => port <= 65535);
-}
-
-/** Addresses and ranges, not masked; as recorded, what does not parse is left out. */
-function ranges(values: Values = []): Cidr[] {
-  const parsed: Cidr[] = [];
-  for (const value of values) {
-    const [text = '', length, ...rest] = value.split('/');
-    const bytes = parseIpAddress(text);
-    if (bytes === null || rest.length > 0) continue;
-    const bits = bytes.length * 8;
-    const prefixLength = length === undefined ? bits : /^\d+$/.test(length) ? Number(length) : -1;
-    if (prefixLength < 0 || prefixLength > bits) continue;
-    parsed.push({ address: formatIpAddress(bytes)!, prefixLength });
-  }
-  return parsed;
 }
