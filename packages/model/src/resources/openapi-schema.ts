@@ -57,6 +57,8 @@ const copied = [
   'maxLength',
   'minItems',
   'maxItems',
+  'minProperties',
+  'maxProperties',
   'pattern',
 ];
 

@@ -146,12 +146,13 @@ export const peerAuthentication = defineResource({
         mtls: mutualTls.optional().describe('Mutual TLS settings for workload.'),
         portLevelMtls: z
           .record(z.string(), mutualTls)
-          .meta(
-            rules([
+          .meta({
+            maxProperties: 65_535,
+            ...rules([
               'port must be between 1-65535',
               'self.all(key, 0 < int(key) && int(key) <= 65535)',
             ]),
-          )
+          })
           .optional()
           .describe('Port specific mutual TLS settings. Needs a selector.'),
       })

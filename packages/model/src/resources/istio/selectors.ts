@@ -11,12 +11,14 @@ export const workloadSelector = z.object({
         .max(63)
         .meta(rules(['wildcard not allowed in label value match', "!self.contains('*')"])),
     )
-    .meta(
-      rules(
+    .meta({
+      // As Istio's own. Without a bound the API server refuses the rules: they might cost too much.
+      maxProperties: 4096,
+      ...rules(
         ['wildcard not allowed in label key match', "self.all(key, !key.contains('*'))"],
         ['key must not be empty', 'self.all(key, key.size() != 0)'],
       ),
-    )
+    })
     .optional()
     .describe(
       'One or more labels that indicate a specific set of pods/VMs on which a policy should be applied.',
