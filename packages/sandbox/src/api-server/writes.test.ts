@@ -229,3 +229,34 @@ test('a deleted namespace empties itself first and takes nothing new', async () 
   await client.mergePatch(configMaps, target, { metadata: { finalizers: null } });
   await expect.poll(() => client.get(namespaces, 'doomed'), { timeout: 5000 }).toBeNull();
 });
+
+test('a StatefulSet may mount the volumes of its claim templates', async () => {
+  const labels = { app: 'db' };
+  const mount = { name: 'data', mountPath: '/data' };
+  const statefulSet = {
+    apiVersion: 'apps/v1',
+    kind: 'StatefulSet',
+    metadata: { name: 'db', namespace: 'default' },
+    spec: {
+      serviceName: 'db',
+      selector: { matchLabels: labels },
+      template: {
+        metadata: { labels },
+        spec: { containers: [{ name: 'db', image: 'db', volumeMounts: [mount] }] },
+      },
+      volumeClaimTemplates: [
+        {
+          metadata: { name: 'data' },
+          spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
+        },
+      ],
+    },
+  };
+  const statefulSets = { group: 'apps', version: 'v1', plural: 'statefulsets' };
+  await expect(api.server.client.create(statefulSets, statefulSet)).resolves.toBeDefined();
+  const { volumeClaimTemplates: _claims, ...spec } = statefulSet.spec;
+  const without = { ...statefulSet, metadata: { name: 'db2', namespace: 'default' }, spec };
+  await expect(api.server.client.create(statefulSets, without)).rejects.toMatchObject({
+    code: 422,
+  });
+});

@@ -32,7 +32,7 @@ export function runScheduler(deps: ControllerDeps): Controller {
       controller.look(pod, RETRY_MS);
       return;
     }
-    const fitting = nodes.filter((node) => fits(pod, node));
+    const fitting = nodes.filter((node) => node.spec?.unschedulable !== true && fits(pod, node));
     const node = leastLoaded(fitting, informers.pods.list(), assumed);
     if (node === null) {
       const message = `0/${nodes.length} nodes are available: ${nodes.length} node(s) didn't match Pod's node affinity/selector.`;
@@ -52,9 +52,11 @@ export function runScheduler(deps: ControllerDeps): Controller {
   return controller;
 }
 
-/** `nodeSelector`, required node affinity and `unschedulable`; inter-pod affinity is not looked at. */
+/**
+ * `nodeSelector` and required node affinity; inter-pod affinity is not looked at. Not `unschedulable` either: that keeps
+ * new pods away, but daemons stay on a cordoned node, and come to it.
+ */
 export function fits(pod: ApiObject, node: ApiObject): boolean {
-  if (node.spec?.unschedulable === true) return false;
   const labels = node.metadata.labels ?? {};
   if (!matchesLabels(pod.spec.nodeSelector ?? {}, labels)) return false;
   const terms: readonly NodeSelectorTerm[] | undefined =

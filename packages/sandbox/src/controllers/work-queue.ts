@@ -1,5 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-
 const FIRST_RETRY_MS = 50;
 const LAST_RETRY_MS = 10_000;
 
@@ -13,7 +11,9 @@ export class WorkQueue {
   /** Keys at work; true when they changed since. */
   readonly #active = new Map<string, boolean>();
   readonly #failures = new Map<string, number>();
-  readonly #abort = new AbortController();
+  /** Looks to come, one for each key: the earliest that was asked for. */
+  readonly #timers = new Map<string, { readonly timer: NodeJS.Timeout; readonly atMs: number }>();
+  #stopped = false;
 
   constructor(reconcile: (key: string) => Promise<void>, onError: (error: Error) => void) {
     this.#reconcile = reconcile;
@@ -21,7 +21,7 @@ export class WorkQueue {
   }
 
   add(key: string): void {
-    if (this.#abort.signal.aborted) return;
+    if (this.#stopped) return;
     if (this.#active.has(key)) {
       this.#active.set(key, true);
       return;
@@ -30,22 +30,31 @@ export class WorkQueue {
     setImmediate(() => void this.#work(key));
   }
 
-  /** Looks at the key again after a while, whatever happens until then. */
+  /** Looks at the key again after a while, whatever happens until then. Of several such looks the earliest counts. */
   addAfter(key: string, delayMs: number): void {
-    void sleep(delayMs, null, { signal: this.#abort.signal, ref: false }).then(
-      () => this.add(key),
-      () => undefined,
-    );
+    if (this.#stopped) return;
+    const atMs = performance.now() + delayMs;
+    const known = this.#timers.get(key);
+    if (known !== undefined && known.atMs <= atMs) return;
+    clearTimeout(known?.timer);
+    const timer = setTimeout(() => {
+      this.#timers.delete(key);
+      this.add(key);
+    }, delayMs);
+    timer.unref();
+    this.#timers.set(key, { timer, atMs });
   }
 
   stop(): void {
-    this.#abort.abort();
+    this.#stopped = true;
+    for (const { timer } of this.#timers.values()) clearTimeout(timer);
+    this.#timers.clear();
   }
 
   async #work(key: string): Promise<void> {
     this.#active.set(key, false);
     try {
-      if (!this.#abort.signal.aborted) await this.#reconcile(key);
+      if (!this.#stopped) await this.#reconcile(key);
       this.#failures.delete(key);
     } catch (error) {
       const failures = this.#failures.get(key) ?? 0;

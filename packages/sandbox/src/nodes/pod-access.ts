@@ -147,7 +147,13 @@ function execInTerminal(container: ContainerProcess, request: ExecRequest): Exec
     stdin,
     stdout,
     stderr: null,
-    resize: (columns, rows) => terminal.resize(Math.max(1, columns), Math.max(1, rows)),
+    resize: (columns, rows) => {
+      try {
+        terminal.resize(columns, rows);
+      } catch {
+        // The command has ended, and its terminal with it.
+      }
+    },
     kill: () => killGroup(terminal.pid),
     exitCode,
   };

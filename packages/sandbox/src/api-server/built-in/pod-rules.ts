@@ -196,12 +196,19 @@ function volumeCauses(spec: JsonObject, at: string): Cause[] {
 const restartPolicies = ['Always', 'OnFailure', 'Never'];
 const dnsPolicies = ['ClusterFirstWithHostNet', 'ClusterFirst', 'Default', 'None'];
 
-/** Mistakes of the spec of a pod or of a template. */
-export function podSpecCauses(spec: JsonObject, at: string): Cause[] {
+/**
+ * Mistakes of the spec of a pod or of a template. `claims` are volumes that each pod of the template gets besides those
+ * that it lists.
+ */
+export function podSpecCauses(
+  spec: JsonObject,
+  at: string,
+  claims: readonly unknown[] = [],
+): Cause[] {
   const causes = volumeCauses(spec, at);
   const containers = itemsOf(spec, 'containers');
   if (containers.length === 0) causes.push(requiredValue(`${at}.containers`));
-  const volumes = new Set(itemsOf(spec, 'volumes').map((volume) => volume.name));
+  const volumes = new Set([...itemsOf(spec, 'volumes').map((volume) => volume.name), ...claims]);
   for (const list of ['containers', 'initContainers']) {
     const items = itemsOf(spec, list);
     for (const [index, container] of items.entries()) {

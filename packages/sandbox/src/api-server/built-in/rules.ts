@@ -97,6 +97,9 @@ function strategyCauses({ strategy }: JsonObject): Cause[] {
 
 const workloadRule: KindRule = (object, previous) => {
   const spec = objectOr(object.spec);
+  const claims = itemsOf(spec, 'volumeClaimTemplates').map(
+    ({ metadata }) => objectOr(metadata).name,
+  );
   const causes: Cause[] = [];
   for (const field of ['replicas', 'minReadySeconds', 'revisionHistoryLimit']) {
     const value = spec[field];
@@ -106,7 +109,7 @@ const workloadRule: KindRule = (object, previous) => {
   }
   causes.push(...emptySelectorCauses(object), ...selectorCauses(spec));
   const podSpec = objectOr(objectOr(spec.template).spec);
-  causes.push(...podSpecCauses(podSpec, 'spec.template.spec'));
+  causes.push(...podSpecCauses(podSpec, 'spec.template.spec', claims));
   const { restartPolicy } = podSpec;
   if (restartPolicy !== undefined && restartPolicy !== 'Always') {
     causes.push(unsupportedValue('spec.template.spec.restartPolicy', restartPolicy, ['Always']));

@@ -1,7 +1,13 @@
-/** Kubernetes' protobuf envelope (`k8s\0` and a `runtime.Unknown`) and the messages in it. */
+/**
+ * Kubernetes' protobuf envelope (`k8s\0` and a `runtime.Unknown`) and the messages in it.
+ *
+ * Always: a field that is not in the table and says something refuses the whole request. Leaving it out would store
+ * another object than the client sent.
+ */
+import type { ApiStatusError } from '../../api-status-error.ts';
 import { type JsonObject, timestampOf } from '../json.ts';
 import { badRequest, unsupportedMediaType } from '../status.ts';
-import { type MessageTable, messages } from './messages.ts';
+import { type FieldRow, type MessageTable, messages } from './messages.ts';
 
 interface WireField {
   readonly number: number;
@@ -35,8 +41,6 @@ function* wireFields(bytes: Buffer): Generator<WireField> {
         throw badRequest('protobuf: a field is longer than the message');
       yield { number, value: bytes.subarray(at, at + length) };
       at += length;
-    } else if (wireType === 1 || wireType === 5) {
-      at += wireType === 1 ? 8 : 4;
     } else {
       throw badRequest(`protobuf: wire type ${wireType} is not used by Kubernetes`);
     }
@@ -86,7 +90,7 @@ function read(type: string, value: bigint | Buffer): unknown {
   if (reader !== undefined) return reader(value);
   const table = messages[type];
   if (table === undefined || typeof value === 'bigint') return undefined;
-  return readMessage(table, value);
+  return readMessage(table, value, type);
 }
 
 /** Strings of lists and maps keep their empty value. */
@@ -94,12 +98,32 @@ function readElement(type: string, value: bigint | Buffer): unknown {
   return type === 'string' ? text(value) : read(type, value);
 }
 
-function readMessage(table: MessageTable, bytes: Buffer): JsonObject {
+/** Go sends fields of value types also when they are zero: zeros, empty texts, and messages of nothing else. */
+function saysNothing(value: bigint | Buffer): boolean {
+  if (typeof value === 'bigint') return value === 0n;
+  try {
+    return [...wireFields(value)].every((field) => saysNothing(field.value));
+  } catch {
+    return false;
+  }
+}
+
+function unknownField(number: number, place: string): ApiStatusError {
+  return unsupportedMediaType(
+    `field ${number} of ${place} is not accepted as application/vnd.kubernetes.protobuf; send application/json`,
+  );
+}
+
+function readMessage(table: MessageTable, bytes: Buffer, place: string): JsonObject {
   const result: JsonObject = {};
   for (const { number, value } of wireFields(bytes)) {
     const row = table[number];
-    if (row === undefined) continue;
+    if (row === undefined) {
+      if (saysNothing(value)) continue;
+      throw unknownField(number, place);
+    }
     const [name, type] = row;
+    if (type === 'ignored') continue;
     if (type.startsWith('[]')) {
       const list = Array.isArray(result[name]) ? result[name] : [];
       result[name] = [...list, readElement(type.slice(2), value)];
@@ -116,8 +140,15 @@ function readMessage(table: MessageTable, bytes: Buffer): JsonObject {
   return result;
 }
 
-/** Throws 415 for a kind that is not in the table, 400 if the bytes are no Kubernetes message. */
-export function decodeProtobuf(body: Buffer): JsonObject {
+function isIgnoredStatus([name, type]: FieldRow): boolean {
+  return name === 'status' && type === 'ignored';
+}
+
+/**
+ * Throws 415 for a kind or a field that is not in the table, 400 if the bytes are no Kubernetes message. The status that
+ * an object carries is left out, as a write of the object leaves it alone; a write of the status itself is refused.
+ */
+export function decodeProtobuf(body: Buffer, isStatusWrite: boolean): JsonObject {
   if (!body.subarray(0, 4).equals(MAGIC)) throw badRequest('protobuf: the envelope is missing');
   const envelope = body.subarray(4);
   const type = part(envelope, 1) ?? Buffer.of();
@@ -125,11 +156,12 @@ export function decodeProtobuf(body: Buffer): JsonObject {
   const kind = text(part(type, 2) ?? Buffer.of());
   const table = messages[`${apiVersion}/${kind}`];
   const raw = part(envelope, 2) ?? Buffer.of();
-  if (table === undefined) {
+  const losesStatus = isStatusWrite && Object.values(table ?? {}).some(isIgnoredStatus);
+  if (table === undefined || losesStatus) {
     throw unsupportedMediaType(
-      `${kind} of ${apiVersion} is not accepted as application/vnd.kubernetes.protobuf; send application/json`,
+      `${losesStatus ? 'the status of ' : ''}${kind} of ${apiVersion} is not accepted as application/vnd.kubernetes.protobuf; send application/json`,
     );
   }
   if (typeof raw === 'bigint') throw badRequest('protobuf: the envelope holds no message');
-  return { apiVersion, kind, ...readMessage(table, raw) };
+  return { apiVersion, kind, ...readMessage(table, raw, kind) };
 }

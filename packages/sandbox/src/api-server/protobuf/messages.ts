@@ -6,17 +6,19 @@
 /**
  * `string`, `int`, `bool`: left out when zero, as Go's JSON does. `int?`, `bool?`, `intOrString?`: Go pointers, kept when they are sent.
  * `bytes` becomes base64, `time` RFC 3339, `quantity` and `intOrString` their JSON forms. A leading `[]` repeats, `{}`
- * maps from strings; any other word names a message of this table. A field without a name is part of its parent.
+ * maps from strings; any other word names a message of this table. A field without a name is part of its parent. What is
+ * `ignored` belongs to the server: a client that sends it back wishes nothing by it.
  */
-type FieldRow = readonly [name: string, type: string];
+/** JSON name and type of a field. */
+export type FieldRow = readonly [name: string, type: string];
 /** Fields by number. */
 export type MessageTable = Readonly<Record<number, FieldRow>>;
 
 const metadata: FieldRow = ['metadata', 'ObjectMeta'];
 
-/** An object with `metadata` and `spec`. */
+/** An object with `metadata`, `spec` and `status`. */
 function withSpec(spec: string): MessageTable {
-  return { 1: metadata, 2: ['spec', spec] };
+  return { 1: metadata, 2: ['spec', spec], 3: ['status', 'ignored'] };
 }
 
 /** By `apiVersion/Kind` for whole objects, by name for their parts. */
@@ -25,6 +27,7 @@ export const messages: Readonly<Record<string, MessageTable>> = {
     1: ['name', 'string'],
     2: ['generateName', 'string'],
     3: ['namespace', 'string'],
+    4: ['selfLink', 'ignored'],
     5: ['uid', 'string'],
     6: ['resourceVersion', 'string'],
     7: ['generation', 'int'],
@@ -35,6 +38,7 @@ export const messages: Readonly<Record<string, MessageTable>> = {
     12: ['annotations', '{}string'],
     13: ['ownerReferences', '[]OwnerReference'],
     14: ['finalizers', '[]string'],
+    17: ['managedFields', 'ignored'],
   },
   OwnerReference: {
     1: ['kind', 'string'],
@@ -47,7 +51,7 @@ export const messages: Readonly<Record<string, MessageTable>> = {
   LabelSelector: { 1: ['matchLabels', '{}string'], 2: ['matchExpressions', '[]Requirement'] },
   Requirement: { 1: ['key', 'string'], 2: ['operator', 'string'], 3: ['values', '[]string'] },
 
-  'v1/Namespace': { 1: metadata, 2: ['spec', 'NamespaceSpec'] },
+  'v1/Namespace': withSpec('NamespaceSpec'),
   NamespaceSpec: { 1: ['finalizers', '[]string'] },
   'v1/ConfigMap': {
     1: metadata,

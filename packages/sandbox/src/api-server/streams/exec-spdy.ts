@@ -2,9 +2,9 @@
 import type { Duplex } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { ContainerRef, ExecSession, PodAccess } from '../../cluster-client.ts';
-import { objectOr } from '../json.ts';
 import { exitStatus, failureStatus } from './pod-target.ts';
 import { SpdyConnection, type SpdyStream } from './spdy/connection.ts';
+import { terminalSize } from './terminal-size.ts';
 
 /** The error stream carries a Status; older protocols are not spoken. */
 export const SPDY_EXEC_PROTOCOL = 'v4.channel.k8s.io';
@@ -21,12 +21,9 @@ function expectedStreams(query: URLSearchParams): string[] {
 
 function followSize(stream: SpdyStream | undefined, session: ExecSession): void {
   stream?.on('data', (chunk: Buffer) => {
-    for (const line of chunk
-      .toString()
-      .split('\n')
-      .filter((text) => text.trim() !== '')) {
-      const size = objectOr(JSON.parse(line));
-      session.resize(Number(size.Width), Number(size.Height));
+    for (const line of chunk.toString().split('\n')) {
+      const size = terminalSize(line);
+      if (size !== null) session.resize(size.columns, size.rows);
     }
   });
 }

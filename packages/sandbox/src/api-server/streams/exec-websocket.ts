@@ -6,8 +6,8 @@
 import type { Readable } from 'node:stream';
 import type { WebSocket } from 'ws';
 import type { ContainerRef, ExecSession, PodAccess } from '../../cluster-client.ts';
-import { objectOr } from '../json.ts';
 import { exitStatus, failureStatus } from './pod-target.ts';
+import { terminalSize } from './terminal-size.ts';
 
 const STDIN = 0;
 const STDOUT = 1;
@@ -43,15 +43,23 @@ function pump(source: Readable | null, channel: number, socket: WebSocket): Prom
   return promise;
 }
 
-function receive(session: ExecSession, message: Buffer): void {
+function receive(session: ExecSession, message: Buffer, socket: WebSocket): void {
   const [channel, second] = message;
   const payload = message.subarray(1);
-  if (channel === STDIN) session.stdin?.write(payload);
+  if (channel === STDIN) toStdin(session, payload, socket);
   else if (channel === CLOSE && second === STDIN) session.stdin?.end();
   else if (channel === RESIZE) {
-    const size = objectOr(JSON.parse(payload.toString()));
-    session.resize(Number(size.Width), Number(size.Height));
+    const size = terminalSize(payload.toString());
+    if (size !== null) session.resize(size.columns, size.rows);
   }
+}
+
+/** Reads on only when the command took what there was. */
+function toStdin({ stdin }: ExecSession, payload: Buffer, socket: WebSocket): void {
+  if (stdin === null || stdin.writableEnded || stdin.destroyed || stdin.write(payload)) return;
+  socket.pause();
+  const resume = (): void => socket.resume();
+  stdin.once('drain', resume).once('close', resume);
 }
 
 function toBuffer(data: Buffer | ArrayBuffer | Buffer[]): Buffer {
@@ -71,8 +79,10 @@ export async function serveExec(
   socket.on('message', (data) => {
     const message = toBuffer(data);
     if (session === null) early.push(message);
-    else receive(session, message);
+    else receive(session, message, socket);
   });
+  // Frames that are none end this connection, and nothing else.
+  socket.on('error', () => socket.terminate());
   socket.on('close', () => session?.kill());
   try {
     session = await podAccess.exec(ref, {
@@ -80,7 +90,9 @@ export async function serveExec(
       stdin: query.get('stdin') === 'true',
       tty: query.get('tty') === 'true',
     });
-    for (const message of early) receive(session, message);
+    // The command may end before it has read everything.
+    session.stdin?.on('error', () => undefined);
+    for (const message of early) receive(session, message, socket);
     const outputs = [pump(session.stdout, STDOUT, socket), pump(session.stderr, STDERR, socket)];
     const code = await session.exitCode;
     await Promise.all(outputs);

@@ -2,12 +2,14 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { connect, createServer, type Server } from 'node:net';
+import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
 import { KubeConfig, PortForward } from '@kubernetes/client-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { WebSocket } from 'ws';
+import { parse } from 'yaml';
 import { eventually } from '../../../../../test/fixtures/eventually.ts';
 import { findKubectl } from '../../../../../test/setup/find-kubectl.ts';
 import type { ExecSession, PodAccess } from '../../cluster-client.ts';
@@ -124,6 +126,46 @@ describe.skipIf(kubectl === null)('streams into containers', () => {
       expect(out === input).toBe(true);
     },
   );
+
+  /** An exec of `cat` by hand: whatever frames a client may send. */
+  async function openExec(): Promise<WebSocket> {
+    const { users } = parse(api.kubeconfig()) as { users: { user: Record<string, string> }[] };
+    const pem = (field: string) => Buffer.from(users[0]?.user[field] ?? '', 'base64');
+    const path = '/api/v1/namespaces/default/pods/web/exec?command=cat&stdin=true&stdout=true';
+    const socket = new WebSocket(`${api.url.replace('https', 'wss')}${path}`, 'v5.channel.k8s.io', {
+      ca: api.caPem,
+      cert: pem('client-certificate-data'),
+      key: pem('client-key-data'),
+    });
+    socket.on('error', () => undefined);
+    await once(socket, 'open');
+    return socket;
+  }
+
+  test('messages of an exec that mean nothing end neither it nor the API', async () => {
+    const socket = await openExec();
+    const resize = (text: string) => Buffer.concat([Buffer.of(4), Buffer.from(text)]);
+    for (const text of ['', '{', '{"Width":"x"}', '[1]', 'null', '{"Width":-1,"Height":1e9}']) {
+      socket.send(resize(text));
+    }
+    for (const bytes of [[], [77, 1], [255], [255, 9], [4], [1, 2, 3]])
+      socket.send(Buffer.from(bytes));
+    const answers = once(socket, 'message') as Promise<[Buffer]>;
+    socket.send(Buffer.concat([Buffer.of(0), Buffer.from('still here')]));
+    expect((await answers)[0].toString()).toContain('still here');
+    socket.send(Buffer.of(255, 0));
+    socket.send(Buffer.concat([Buffer.of(0), Buffer.from('after the end of the input')]));
+    await once(socket, 'close');
+    expect((await run(['logs', 'web', '--tail=4'], '', true)).out).toBe('tail 4\n');
+  });
+
+  test('frames that are none end their own connection only', async () => {
+    const socket = await openExec();
+    const { _socket: raw } = socket as unknown as { _socket: Socket };
+    raw.write(Buffer.from([0xff, 0xff, 0xff, 0xff, 1, 2, 3]));
+    await once(socket, 'close');
+    expect((await run(['logs', 'web', '--tail=5'], '', true)).out).toBe('tail 5\n');
+  });
 
   test('exec of a program that does not exist tells why', async () => {
     const { code, err } = await run(['exec', 'web', '--', 'no-such-program'], '', true);
