@@ -27,22 +27,15 @@ async function bringUp(): Promise<boolean> {
 
 async function tell(): Promise<void> {
   const stage = new Stage(narrator, kubeconfig, process.env);
-  const parts: readonly [string, (stage: Stage) => Promise<void>][] = [
-    ['1. Without a mesh', story.withoutMesh],
-    ['2. One label: the same running pods speak HBONE', story.enrolled],
-    ['3. STRICT: only callers with an identity', story.strict],
-    ['4. One service account is allowed', story.authorized],
-    ['5. A waypoint: routes, retries, L7 policy', story.waypoint],
-    ['6. What each mode costs', story.compared],
-    ['7. The label comes off', story.released],
-  ];
-  for (const [title, part] of parts) await narrator.chapter(title, () => part(stage));
+  for (const { title, claims, tell: part } of story.CHAPTERS) {
+    await narrator.chapter({ title, claims, tell: () => part(stage) });
+  }
 }
 
 function explainKept(): void {
   process.stdout.write(`
 The sandbox is still running. In another shell:
-  export KUBECONFIG=${kubeconfig}
+  eval "$(npx aquifer sandbox env)"
   kubectl get pods -A
   kubectl label namespace shop istio.io/dataplane-mode=ambient
   kubectl exec -n shop deploy/client -- curl -s http://server.shop/
@@ -57,17 +50,19 @@ async function finish(before: Record<string, unknown>): Promise<void> {
     explainKept();
     return;
   }
-  await narrator.chapter('The sandbox goes', async () => {
-    narrator.typed('npx aquifer sandbox down');
-    const isDown = await takeDown();
-    const after = machineTraces();
-    const changed = Object.keys(after).filter(
-      (name) => JSON.stringify(after[name]) !== JSON.stringify(before[name]),
-    );
-    if (changed.length > 0) narrator.cameBack(`differs from before: ${changed.join(', ')}`);
-    const what = 'no namespace, link, rule, cgroup, mount, process or file is left behind';
-    narrator.claim(what, isDown && changed.length === 0);
-  });
+  await narrator.chapter({ title: 'The sandbox goes', claims: 1, tell: () => goes(before) });
+}
+
+async function goes(before: Record<string, unknown>): Promise<void> {
+  narrator.typed('npx aquifer sandbox down');
+  const isDown = await takeDown();
+  const after = machineTraces();
+  const changed = Object.keys(after).filter(
+    (name) => JSON.stringify(after[name]) !== JSON.stringify(before[name]),
+  );
+  if (changed.length > 0) narrator.cameBack(`differs from before: ${changed.join(', ')}`);
+  const what = 'no namespace, link, rule, cgroup, mount, process or file is left behind';
+  narrator.claim(what, isDown && changed.length === 0);
 }
 
 let isInterrupted = false;
@@ -91,12 +86,11 @@ function cleanMachine(): Record<string, unknown> {
 }
 
 const before = cleanMachine();
-await narrator.chapter(
-  'A Kubernetes cluster of two nodes on this machine, with the mesh',
-  async () => {
-    narrator.claim('the sandbox is up', await bringUp());
-  },
-);
+await narrator.chapter({
+  title: 'A Kubernetes cluster of two nodes on this machine, with the mesh',
+  claims: 1,
+  tell: async () => narrator.claim('the sandbox is up', await bringUp()),
+});
 if (narrator.failed.length === 0) {
   await tell();
   await finish(before);

@@ -6,6 +6,14 @@ const RED = '\u001b[31m';
 const RESET = '\u001b[0m';
 const WIDTH = 116;
 
+/** One part of the story. */
+export interface Chapter {
+  readonly title: string;
+  /** How many claims it makes, so that none can be missing unnoticed. */
+  readonly claims: number;
+  readonly tell: () => Promise<void>;
+}
+
 export class Narrator {
   readonly #write: (text: string) => void;
   readonly #isTerminal: boolean;
@@ -19,15 +27,18 @@ export class Narrator {
     this.#isTerminal = stream.isTTY ?? false;
   }
 
-  /** Runs one part of the story under a heading; an exception counts as a claim that failed. */
-  async chapter(title: string, tell: () => Promise<void>): Promise<void> {
+  /** Runs one part of the story under a heading. Claims that an exception left unmade have failed. */
+  async chapter({ title, claims, tell }: Chapter): Promise<void> {
     this.#write(`\n${this.#paint(BOLD, title)}`);
     const startedAtMs = performance.now();
+    const lastClaim = this.#claims + claims;
+    let why = 'it made fewer claims than it announced';
     try {
       await tell();
     } catch (error) {
-      this.claim(`unexpected: ${(error as Error).message}`, false);
+      why = (error as Error).message;
     }
+    while (this.#claims < lastClaim) this.claim(`"${title}" broke off: ${why}`, false);
     this.#write(this.#paint(DIM, `  ${seconds(performance.now() - startedAtMs)} s`));
   }
 

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { eventually } from '../fixtures/eventually.ts';
 import { machineTraces, sandboxObstacle } from '../fixtures/sandbox.ts';
+import { problemsOfComparison } from '../story/comparison.ts';
 import { captureLink, showsTls13 } from '../story/link-capture.ts';
 import { ALLOW_CLIENT, DENY_DELETE, ROUTE, SERVER_V2, STRICT } from '../story/manifests.ts';
 import { MeshSandbox } from '../story/mesh-sandbox.ts';
@@ -73,6 +74,7 @@ describe.skipIf(obstacle !== null)(`the story${obstacle ? `: ${obstacle}` : ''}`
       return { during, echoes };
     });
     expect(result.during.failed).toEqual([]);
+    expect(result.during.succeeded).toBeGreaterThanOrEqual(1000);
     expect(result.during.succeeded).toBeGreaterThan(0);
     for (const echo of result.echoes) expect(echo.remoteAddress).toBe(client.ip);
     expect(packets.bytes.includes(PLAIN_WORDS)).toBe(false);
@@ -121,7 +123,7 @@ describe.skipIf(obstacle !== null)(`the story${obstacle ? `: ${obstacle}` : ''}`
       replacePods('istio-system', 'daemonset/ztunnel', { label: 'app=ztunnel', pods: 2 }),
     );
     expect(failed).toEqual([]);
-    expect(succeeded).toBeGreaterThan(50);
+    expect(succeeded).toBeGreaterThanOrEqual(1000);
   });
 
   test('3. a pod outside the mesh may call until STRICT, then it is refused', async () => {
@@ -216,7 +218,7 @@ describe.skipIf(obstacle !== null)(`the story${obstacle ? `: ${obstacle}` : ''}`
       replacePods('shop', 'deploy/waypoint', { label: WAYPOINT, pods: 1 }),
     );
     expect(failed).toEqual([]);
-    expect(succeeded).toBeGreaterThan(50);
+    expect(succeeded).toBeGreaterThanOrEqual(1000);
   });
 
   test('5. requests carry on while the namespace leaves its waypoint and comes back', async () => {
@@ -228,19 +230,14 @@ describe.skipIf(obstacle !== null)(`the story${obstacle ? `: ${obstacle}` : ''}`
       await eventually(async () => (await shop.echo('client')).remoteAddress !== client.ip);
     });
     expect(failed).toEqual([]);
-    expect(succeeded).toBeGreaterThan(0);
+    expect(succeeded).toBeGreaterThanOrEqual(1000);
   });
 
-  test('6. compare prints the four modes side by side', async () => {
+  test('6. compare carries the load in four modes without an error, and prints their costs', async () => {
     const { code, stdout, stderr } = await sandbox.aquifer(['compare', 'run', '--duration', '5s']);
     expect(stderr).not.toContain('✘');
     expect(code).toBe(0);
-    for (const mode of ['no mesh', 'Envoy sidecars', 'ambient L4', 'ambient + waypoint']) {
-      expect(stdout).toContain(mode);
-    }
-    for (const row of ['proxy CPU', 'proxy memory', 'ratio to sidecars', 'p50', 'p99', 'errors']) {
-      expect(stdout).toContain(row);
-    }
+    expect(problemsOfComparison(stdout)).toEqual([]);
   });
 
   test('7. without the label open connections and new ones go on, past the mesh', async () => {
@@ -251,7 +248,7 @@ describe.skipIf(obstacle !== null)(`the story${obstacle ? `: ${obstacle}` : ''}`
       await shop.untilRedirection(null, ['client', 'server', 'other']);
     });
     expect(during.failed).toEqual([]);
-    expect(during.succeeded).toBeGreaterThan(0);
+    expect(during.succeeded).toBeGreaterThanOrEqual(1000);
     const { packets } = await captureLink('node-1', () => shop.echo('other', '/', MARKED));
     expect(packets.bytes.includes(PLAIN_WORDS)).toBe(true);
     expect(await held.finish()).toBeGreaterThan(1);

@@ -5,6 +5,7 @@ import { eventually } from '../fixtures/eventually.ts';
 import { HeldConnection } from './held-connection.ts';
 import type { Kubectl } from './kubectl.ts';
 import { SHOP } from './manifests.ts';
+import { type LoadResult, RequestLoad } from './request-load.ts';
 
 /** What the echo server says about a request. */
 export interface Echo {
@@ -53,8 +54,8 @@ while True:
 print(data.decode())
 `;
 
-const REQUEST_LINE =
-  "curl -s -o /dev/null -w '%{http_code} %{errormsg}\\n' --max-time 5 http://server.shop/ || true";
+/** So many requests at least are made while something changes. */
+const FEWEST_REQUESTS = 1000;
 
 async function transferDigest(): Promise<string> {
   const bytes = await buffer(patternStream(TRANSFER_BYTES));
@@ -182,32 +183,12 @@ export class Shop {
     return HeldConnection.open(this.kubectl, namespaceOf(from), `deploy/${from}`);
   }
 
-  /** Opens a new connection for each request while the action runs; how many succeeded, and what failed. */
-  async requestsWhile(
-    from: string,
-    action: () => Promise<void>,
-  ): Promise<{ readonly succeeded: number; readonly failed: readonly string[] }> {
-    const statuses: string[] = [];
-    let isOver = false;
-    const requesting = (async () => {
-      while (!isOver) {
-        const loop = `for i in 1 2 3 4 5 6 7 8 9 10; do ${REQUEST_LINE}; done`;
-        const { stdout } = await this.kubectl.exec(namespaceOf(from), `deploy/${from}`, [
-          'sh',
-          '-c',
-          loop,
-        ]);
-        statuses.push(...stdout.trim().split('\n'));
-      }
-    })();
-    try {
-      await action();
-    } finally {
-      isOver = true;
-      await requesting;
-    }
-    const failed = statuses.filter((status) => !/^200\b/.test(status));
-    return { succeeded: statuses.length - failed.length, failed };
+  /** Opens a new connection for each request while the action runs, and until there were a thousand. */
+  async requestsWhile(from: string, action: () => Promise<void>): Promise<LoadResult> {
+    const pod = { namespace: namespaceOf(from), target: `deploy/${from}` };
+    using load = await RequestLoad.begin(this.kubectl, pod, FEWEST_REQUESTS);
+    await action();
+    return load.finish();
   }
 
   /** So many requests on one kept-alive connection; how many each version answered. */

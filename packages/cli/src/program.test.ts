@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
@@ -253,4 +253,27 @@ test('a reader that goes away ends the command without a word', async () => {
   child.stdout.destroy();
   const [errors, [code]] = await Promise.all([text(child.stderr), once(child, 'close')]);
   expect({ errors, code }).toEqual({ errors: '', code: 141 });
+});
+
+test('sandbox env is for eval: nothing on standard output unless a sandbox runs', async () => {
+  const { code, out, errors } = await run('sandbox env', { SANDBOX_DATA_DIR: api.directory });
+  expect([code, out]).toEqual([1, '']);
+  expect(errors).toContain('aquifer sandbox up');
+});
+
+test('sandbox env names the kubeconfig, and the folder of a kubectl that is not on the PATH', async () => {
+  const tools = join(api.directory, '.cache', 'aquifer', 'venv', 'bin');
+  mkdirSync(tools, { recursive: true });
+  writeFileSync(join(tools, 'kubectl'), '');
+  const state = { pid: process.pid, url: 'https://127.0.0.1:1', startedAt: 'now', kubeconfig };
+  writeFileSync(join(api.directory, 'sandbox.json'), JSON.stringify(state));
+  const env = { SANDBOX_DATA_DIR: api.directory, PATH: `/nowhere:${tools}` };
+  const { code, out } = await run('sandbox env', env);
+  expect(code).toBe(0);
+  expect(out).toBe(
+    `export KUBECONFIG='${join(api.directory, 'kubeconfig')}'\nexport PATH="$PATH":'${tools}'\n`,
+  );
+  const none = await run('sandbox env', { SANDBOX_DATA_DIR: api.directory, PATH: '/nowhere' });
+  expect(none.out).not.toContain('PATH=');
+  expect(none.errors).toContain('kubectl is not on this machine');
 });

@@ -1,11 +1,10 @@
-import { existsSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
 import { AppsV1Api } from '@kubernetes/client-node';
 import { type Command, Option } from 'commander';
 import { apiMessage, type Cluster } from '../cluster.ts';
 import type { CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { formatTable } from '../output/table.ts';
+import { findProgram } from '../tool-path.ts';
 
 /** One thing looked at. `remedy` says what to do when it is not fine. */
 interface Finding {
@@ -52,7 +51,7 @@ export function addCheck(program: Command, context: CliContext): void {
 
 function checkMachine(env: CliContext['env']): Finding[] {
   const programs = PROGRAMS.map(({ name, package: from, for: purpose, optional }): Finding => {
-    const found = isOnPath(name, env.PATH ?? '');
+    const found = findProgram(name, env) !== null;
     return {
       area: 'machine',
       what: `${name} (${purpose})`,
@@ -70,10 +69,6 @@ function checkMachine(env: CliContext['env']): Finding[] {
     },
     ...programs,
   ];
-}
-
-function isOnPath(name: string, path: string): boolean {
-  return path.split(delimiter).some((directory) => existsSync(join(directory, name)));
 }
 
 async function checkCluster(context: CliContext, command: Command): Promise<Finding[]> {

@@ -1,3 +1,5 @@
+import { relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { KubeConfig } from '@kubernetes/client-node';
 import { type Command, Option } from 'commander';
 import { Cluster } from '../cluster.ts';
@@ -13,12 +15,13 @@ import {
   startSandboxProcess,
   stopSandboxProcess,
 } from '../sandbox-process.ts';
+import { findProgram } from '../tool-path.ts';
 
 const EXAMPLES = `
 Examples:
   aquifer sandbox up                 # two nodes, the mesh installed
   aquifer sandbox up --nodes 3 --no-mesh
-  export KUBECONFIG=$(aquifer sandbox status -o kubeconfig)
+  eval "$(aquifer sandbox env)"      # this shell's kubectl talks to it
   aquifer sandbox down               # leaves nothing behind`;
 
 interface UpOptions {
@@ -53,13 +56,23 @@ export function addSandbox(program: Command, context: CliContext): void {
   group
     .command('status')
     .description('Show whether a sandbox runs here, and what is in it')
-    .addHelpText('after', '\nExample:\n  export KUBECONFIG=$(aquifer sandbox status -o kubeconfig)')
+    .addHelpText(
+      'after',
+      '\nExample:\n  kubectl --kubeconfig $(aquifer sandbox status -o kubeconfig) get pods -A',
+    )
     .addOption(
       new Option('-o, --output <format>', 'how to print')
         .choices(['short', 'json', 'kubeconfig'])
         .default('short'),
     )
     .action((options: { output: string }) => status(context, options.output));
+  group
+    .command('env')
+    .description(
+      'Print what a shell needs to talk to the sandbox: KUBECONFIG, and where kubectl is',
+    )
+    .addHelpText('after', '\nExample:\n  eval "$(aquifer sandbox env)"')
+    .action(() => printEnvironment(context));
 }
 
 async function up(context: CliContext, options: UpOptions): Promise<void> {
@@ -82,7 +95,12 @@ async function up(context: CliContext, options: UpOptions): Promise<void> {
   );
   await orTakenDown(context, paths, () => install(context, paths, options));
   context.stdout.write(
-    `\nThe sandbox is up. Talk to it with any Kubernetes tool:\n  export KUBECONFIG=${paths.kubeconfig}\n  kubectl get pods -A\n`,
+    `
+The sandbox is up. Talk to it with any Kubernetes tool:
+  eval "$(npx aquifer sandbox env)"
+  kubectl apply -f ${samplePath()}   # something to look at
+  kubectl get pods -A
+`,
   );
 }
 
@@ -132,6 +150,33 @@ async function orTakenDown(
   } finally {
     process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
   }
+}
+
+/** As it is typed from where the user is. */
+function samplePath(): string {
+  const absolute = fileURLToPath(new URL('../../../../deploy/samples/shop.yaml', import.meta.url));
+  const fromHere = relative(process.cwd(), absolute);
+  return fromHere.startsWith('..') ? absolute : fromHere;
+}
+
+/** For `eval`: nothing but assignments on stdout; advice goes to stderr. */
+function printEnvironment(context: CliContext): void {
+  const paths = sandboxPaths(context.env);
+  if (runningSandbox(paths) === null)
+    throw new CliError('no sandbox is running', 'start one with: aquifer sandbox up');
+  context.stdout.write(`export KUBECONFIG=${shellWord(paths.kubeconfig)}\n`);
+  const kubectl = findProgram('kubectl', context.env);
+  if (kubectl === null) {
+    context.progress.note(
+      'kubectl is not on this machine: npm test installs one, or see kubernetes.io',
+    );
+  } else if (kubectl.isOfSetup) {
+    context.stdout.write(`export PATH="$PATH":${shellWord(kubectl.directory)}\n`);
+  }
+}
+
+function shellWord(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 function clusterOf(kubeconfig: string): Cluster {

@@ -8,6 +8,11 @@ export class Progress {
     this.#isTerminal = stream.isTTY ?? false;
   }
 
+  /** A line of advice. */
+  note(text: string): void {
+    this.#write(`${text}\n`);
+  }
+
   /** Runs a step; its failure is shown and thrown on. */
   async step<T>(title: string, action: () => Promise<T>): Promise<T> {
     if (this.#isTerminal) this.#write(`  … ${title}`);
