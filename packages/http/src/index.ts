@@ -22,6 +22,7 @@ export { Http2Connection } from './http2/connection.ts';
 export { Http2Error } from './http2/error-codes.ts';
 export type { Http2Limits } from './http2/settings.ts';
 export type { Http2Stream, Http2StreamListener } from './http2/stream.ts';
+export { ByteQueue } from './sockets/byte-queue.ts';
 export { resetSocket } from './sockets/reset.ts';
 export type { BytesListener } from './sockets/shared-reads.ts';
 export { readShared } from './sockets/shared-reads.ts';

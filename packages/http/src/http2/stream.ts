@@ -1,5 +1,6 @@
 // hot path: DATA of every stream
 import type { HeaderList } from '../http1/headers.ts';
+import { ByteQueue } from '../sockets/byte-queue.ts';
 import type { ErrorCodeName, Http2Error } from './error-codes.ts';
 import { MAX_WINDOW_BYTES } from './frames.ts';
 
@@ -58,8 +59,8 @@ export class Http2Stream {
   readonly #creditStep: number;
   #sendWindow: number;
   #credit = 0;
-  #unsent: Buffer[] | null = null;
-  #unread: Buffer[] | null = null;
+  #unsent: ByteQueue | null = null;
+  #unread: ByteQueue | null = null;
   #isPaused = false;
   #hasSentHeaders = false;
   #hasEnded = false;
@@ -111,12 +112,14 @@ export class Http2Stream {
   write(chunk: Buffer): boolean {
     if (this.#isClosed || this.#hasEnded) return false;
     if (this.#unsent !== null) {
-      this.#unsent.push(Buffer.from(chunk));
+      this.#unsent.push(chunk);
       return false;
     }
     const rest = this.#send(chunk);
-    if (rest !== null) this.#unsent = [Buffer.from(rest)];
-    else if (!this.#host.isCongested) return true;
+    if (rest !== null) {
+      this.#unsent = new ByteQueue();
+      this.#unsent.push(rest);
+    } else if (!this.#host.isCongested) return true;
     this.#host.waitForRoom(this);
     return false;
   }
@@ -164,8 +167,8 @@ export class Http2Stream {
   receive(chunk: Buffer): void {
     if (this.#isClosed) this.#host.creditConnection(chunk.length);
     else if (this.#isPaused || this.#unread !== null) {
-      this.#unread ??= [];
-      this.#unread.push(Buffer.from(chunk));
+      this.#unread ??= new ByteQueue();
+      this.#unread.push(chunk);
     } else this.#deliver(chunk);
   }
 
@@ -211,14 +214,12 @@ export class Http2Stream {
     if (this.#isClosed) return;
     const unsent = this.#unsent;
     if (unsent !== null) {
-      while (unsent.length > 0) {
-        const rest = this.#send(unsent[0]!);
-        if (rest !== null) {
-          unsent[0] = rest;
-          if (this.#sendWindow > 0) this.#host.waitForRoom(this);
-          return;
-        }
-        unsent.shift();
+      for (let piece = unsent.shift(); piece !== undefined; piece = unsent.shift()) {
+        const rest = this.#send(piece);
+        if (rest === null) continue;
+        unsent.putBack(rest);
+        if (this.#sendWindow > 0) this.#host.waitForRoom(this);
+        return;
       }
       this.#unsent = null;
       if (this.#hasEnded) {
@@ -296,6 +297,6 @@ export class Http2Stream {
     this.#unsent = null;
     const unread = this.#unread;
     this.#unread = null;
-    if (unread !== null) for (const chunk of unread) this.#host.creditConnection(chunk.length);
+    if (unread !== null && unread.length > 0) this.#host.creditConnection(unread.length);
   }
 }
