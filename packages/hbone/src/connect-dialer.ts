@@ -19,10 +19,24 @@ import { TunnelStream } from './tunnel-stream.ts';
 /** Beyond TCP's own 10 s: a peer that accepts and then stays silent must not hold a caller for ever. */
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 
+/** How long an answer to CONNECT may take, in ms. */
+export interface AnswerTimes {
+  /** Without an answer for so long, the peer is asked whether it is there. */
+  readonly probeAfterMs: number;
+  /** Without any sign of life for so long after that, the tunnel is not used for the time being. */
+  readonly signOfLifeMs: number;
+  /** Beyond the 10 s that the peer waits for its application, and the 5 s for its control plane. */
+  readonly deadlineMs: number;
+}
+
+const ANSWER_TIMES: AnswerTimes = { probeAfterMs: 1000, signOfLifeMs: 2000, deadlineMs: 20_000 };
+
 export interface DialOptions {
   readonly secureContext: SecureContext;
   /** Judges the SPIFFE identities that the peer proved: null to trust it, else why not. */
   readonly verifyPeer: (presented: readonly Identity[]) => string | null;
+  /** Default: asked after 1 s, given up for the time being 2 s later, and at the latest after 20 s. */
+  readonly answerTimes?: AnswerTimes;
 }
 
 /** The answer to an accepted CONNECT. */
@@ -38,12 +52,23 @@ export class Tunnel {
   readonly peerIdentity: Identity;
   readonly #connection: Http2Connection;
   readonly #closed: Promise<void>;
+  readonly #answerTimes: AnswerTimes;
+  /** What the connection had read when its peer was found silent. */
+  #silentSinceRead: number | null = null;
 
   /** `closed` resolves when the connection has ended. */
-  constructor(connection: Http2Connection, identity: Identity, closed: Promise<void>) {
+  constructor(
+    connection: Http2Connection,
+    options: {
+      readonly identity: Identity;
+      readonly closed: Promise<void>;
+      readonly answerTimes: AnswerTimes;
+    },
+  ) {
     this.#connection = connection;
-    this.peerIdentity = identity;
-    this.#closed = closed;
+    this.peerIdentity = options.identity;
+    this.#closed = options.closed;
+    this.#answerTimes = options.answerTimes;
   }
 
   get openStreams(): number {
@@ -55,6 +80,11 @@ export class Tunnel {
     return this.#connection.isOpen;
   }
 
+  /** The peer did not answer when it was asked, and has not been heard of since. Its streams live on. */
+  get isSilent(): boolean {
+    return this.#silentSinceRead === this.#connection.reads;
+  }
+
   /** Limit the peer set for concurrent streams. */
   get maxStreams(): number {
     return this.#connection.maxStreams;
@@ -64,7 +94,10 @@ export class Tunnel {
     void this.#closed.then(listener);
   }
 
-  /** Resolves when the peer answered 200; any other answer, or none, is an `HboneError`. */
+  /**
+   * Resolves when the peer answered 200; any other answer, or none, is an `HboneError`. The stream counts as open when
+   * this returns.
+   */
   connect(authority: string, headers: Readonly<Record<string, string>>): Promise<ConnectedStream> {
     return new Promise((resolve, reject) => {
       const attempt = new ConnectAttempt(this.peerIdentity, { resolve, reject });
@@ -72,10 +105,28 @@ export class Tunnel {
       for (const name of Object.keys(headers)) list.push(name, headers[name]!);
       try {
         attempt.stream = this.#connection.request(list, attempt, { isEnd: false });
+        attempt.timer = setTimeout(() => this.#probe(attempt), this.#answerTimes.probeAfterMs);
       } catch (error) {
         reject(http2Failure('http2 error', error));
       }
     });
+  }
+
+  #probe(attempt: ConnectAttempt): void {
+    const { probeAfterMs, signOfLifeMs, deadlineMs } = this.#answerTimes;
+    const before = this.#connection.reads;
+    this.#connection.ping();
+    attempt.timer = setTimeout(() => {
+      if (this.#connection.reads === before) {
+        this.#silentSinceRead = before;
+        attempt.giveUp('the peer gives no sign of life');
+        return;
+      }
+      attempt.timer = setTimeout(
+        () => attempt.giveUp(`no answer to CONNECT within ${deadlineMs / 1000} s`),
+        deadlineMs - probeAfterMs - signOfLifeMs,
+      );
+    }, signOfLifeMs);
   }
 
   /** Ends the connection once its streams have finished. */
@@ -91,6 +142,8 @@ export class Tunnel {
 /** Waits for the answer to a CONNECT. */
 class ConnectAttempt implements Http2StreamListener {
   stream: Http2Stream | null = null;
+  /** Runs until there is an answer. */
+  timer: NodeJS.Timeout | undefined;
   readonly #peerIdentity: Identity;
   readonly #resolve: (connected: ConnectedStream) => void;
   readonly #reject: (error: HboneError) => void;
@@ -107,7 +160,13 @@ class ConnectAttempt implements Http2StreamListener {
     this.#reject = settle.reject;
   }
 
+  giveUp(why: string): void {
+    this.stream!.reset('CANCEL');
+    this.#reject(new HboneError('HB_NO_ANSWER', why));
+  }
+
   onHeaders(headers: HeaderList): void {
+    clearTimeout(this.timer);
     const stream = this.stream!;
     const status = Number(headers[1]);
     if (status !== 200) {
@@ -137,6 +196,7 @@ class ConnectAttempt implements Http2StreamListener {
   }
 
   onClose(error: Http2Error | null): void {
+    clearTimeout(this.timer);
     const reason = error ?? new Error('stream closed before a response');
     this.#reject(http2Failure('http2 error', reason));
   }
@@ -154,7 +214,7 @@ function http2Failure(context: string, error: unknown): HboneError {
 export async function openTunnel(socket: Socket, options: DialOptions): Promise<Tunnel> {
   const tls = await handshake(socket, options);
   const identity = verify(tls, options.verifyPeer);
-  return speakHttp2(tls, identity);
+  return speakHttp2(tls, identity, options.answerTimes ?? ANSWER_TIMES);
 }
 
 function handshake(socket: Socket, options: DialOptions): Promise<TLSSocket> {
@@ -201,7 +261,7 @@ function verify(tls: TLSSocket, verifyPeer: DialOptions['verifyPeer']): Identity
 }
 
 /** Waits for the peer's SETTINGS: with TLS 1.3 only they tell that it accepted our certificate. */
-function speakHttp2(tls: TLSSocket, identity: Identity): Promise<Tunnel> {
+function speakHttp2(tls: TLSSocket, identity: Identity, answerTimes: AnswerTimes): Promise<Tunnel> {
   return new Promise((resolve, reject) => {
     const closed = Promise.withResolvers<void>();
     const connection = new Http2Connection(tls, {
@@ -210,7 +270,7 @@ function speakHttp2(tls: TLSSocket, identity: Identity): Promise<Tunnel> {
       keepAlive: KEEP_ALIVE,
       handler: {
         onReady: () => {
-          resolve(new Tunnel(connection, identity, closed.promise));
+          resolve(new Tunnel(connection, { identity, closed: closed.promise, answerTimes }));
         },
         onRequest: (stream) => {
           stream.reset('PROTOCOL_ERROR');

@@ -8,6 +8,7 @@ export type HboneErrorCode =
   | 'HB_TLS_FAILED'
   | 'HB_IDENTITY_MISMATCH'
   | 'HB_HTTP2_FAILED'
+  | 'HB_NO_ANSWER'
   | 'HB_REFUSED_STATUS';
 
 /** A failed tunnel or CONNECT, with the text that access logs show. */

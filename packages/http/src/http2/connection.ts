@@ -85,7 +85,8 @@ export class Http2Connection {
     );
     this.#decoder = new HpackDecoder(limits.maxHeaderListBytes);
     this.#assembler = new HeaderBlockAssembler(limits.maxHeaderListBytes);
-    this.#keepAlive = options.keepAlive === undefined ? null : this.#ping(options.keepAlive);
+    this.#keepAlive =
+      options.keepAlive === undefined ? null : this.#startKeepAlive(options.keepAlive);
     if (role === 'client') this.#sender.sendRaw(CLIENT_PREFACE);
     this.#sender.sendSettings(limits, role);
     this.#listen();
@@ -126,6 +127,16 @@ export class Http2Connection {
     return stream;
   }
 
+  /** How often something has arrived; 0 for ever without keep-alive. */
+  get reads(): number {
+    return this.#keepAlive?.reads ?? 0;
+  }
+
+  /** Asks the peer for a sign of life: `reads` grows if it is there. */
+  ping(): void {
+    if (this.#phase !== 'closed') this.#sender.sendPing(KEEP_ALIVE_PING, false);
+  }
+
   /** Ends the connection in order: streams under way finish, new ones are refused so that they can go elsewhere. */
   close(): void {
     if (this.#phase !== 'open') return;
@@ -164,6 +175,7 @@ export class Http2Connection {
 
   #onData(chunk: Buffer): void {
     if (this.#phase === 'closed') return;
+    this.#keepAlive?.heard();
     try {
       this.#reader.push(chunk);
     } catch (error) {
@@ -242,7 +254,6 @@ export class Http2Connection {
     if (payload.length !== 8) throw new Http2Error('FRAME_SIZE_ERROR', 'PING is not 8 bytes');
     if ((flags & FLAG.ACK) === 0) this.#sender.sendPing(payload, true);
     else if (payload.equals(DRAIN_PING)) this.#nameLastStream();
-    else this.#keepAlive?.answered();
   }
 
   #onGoAway(payload: Buffer): void {
@@ -254,9 +265,9 @@ export class Http2Connection {
     this.#endIfDone();
   }
 
-  #ping(options: KeepAliveOptions): KeepAlive {
+  #startKeepAlive(options: KeepAliveOptions): KeepAlive {
     return new KeepAlive(options, {
-      ping: () => this.#sender.sendPing(KEEP_ALIVE_PING, false),
+      ping: () => this.ping(),
       onDead: () => {
         this.#finish(new Http2Error('CANCEL', 'ping timeout'));
         this.#transport.destroy();

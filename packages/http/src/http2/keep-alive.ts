@@ -4,12 +4,17 @@ export interface KeepAliveOptions {
   readonly timeoutMs: number;
 }
 
-/** Pings on a timer while the connection lives; `onDead` if an answer is overdue. */
+/**
+ * Pings on a timer while nothing else arrives; `onDead` if nothing has come for the whole time that an answer may take.
+ * Whatever arrives is a sign of life: the answer to a ping may wait behind megabytes.
+ */
 export class KeepAlive {
   readonly #options: KeepAliveOptions;
   readonly #ping: () => void;
   readonly #onDead: () => void;
   readonly #interval: NodeJS.Timeout;
+  #reads = 0;
+  #readsAtLastTick = -1;
   #deadline: NodeJS.Timeout | null = null;
 
   constructor(
@@ -19,22 +24,33 @@ export class KeepAlive {
     this.#options = options;
     this.#ping = ping;
     this.#onDead = onDead;
-    this.#interval = setInterval(() => this.#ask(), options.intervalMs).unref();
+    this.#interval = setInterval(() => this.#tick(), options.intervalMs).unref();
   }
 
-  answered(): void {
-    if (this.#deadline !== null) clearTimeout(this.#deadline);
-    this.#deadline = null;
+  /** Counts what has arrived: it has grown when the peer has shown that it is there. */
+  get reads(): number {
+    return this.#reads;
+  }
+
+  /** Something arrived. */
+  heard(): void {
+    this.#reads += 1;
   }
 
   stop(): void {
     clearInterval(this.#interval);
-    this.answered();
+    if (this.#deadline !== null) clearTimeout(this.#deadline);
   }
 
-  #ask(): void {
-    if (this.#deadline !== null) return;
-    this.#deadline = setTimeout(() => this.#onDead(), this.#options.timeoutMs).unref();
+  #tick(): void {
+    const isQuiet = this.#reads === this.#readsAtLastTick;
+    this.#readsAtLastTick = this.#reads;
+    if (!isQuiet || this.#deadline !== null) return;
+    const before = this.#reads;
+    this.#deadline = setTimeout(() => {
+      this.#deadline = null;
+      if (this.#reads === before) this.#onDead();
+    }, this.#options.timeoutMs).unref();
     this.#ping();
   }
 }
