@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { createLogger } from '@aquifer/runtime';
 import { expect, onTestFinished, test } from 'vitest';
 import { CertificateManager, type CertificateState } from './certificate-manager.ts';
-import type { IssuedCertificate } from './csr-client.ts';
+import type { IssuedCertificate } from './issued-certificate.ts';
 import { refreshAtMs } from './rotation.ts';
 
 const ID = 'spiffe://cluster.local/ns/shop/sa/web';

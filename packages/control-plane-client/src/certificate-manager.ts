@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '@aquifer/runtime';
 import { Backoff } from './backoff.ts';
-import type { IssuedCertificate } from './csr-client.ts';
+import type { IssuedCertificate } from './issued-certificate.ts';
 import { refreshAtMs } from './rotation.ts';
 
 /**

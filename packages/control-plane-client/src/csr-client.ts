@@ -14,16 +14,7 @@ import {
   channelOptions,
 } from './credentials.ts';
 import { createSigningRequest } from './csr.ts';
-
-/** A signed certificate with its key. PEM; `roots` is the trust bundle the authority sent along. */
-export interface IssuedCertificate {
-  readonly key: string;
-  /** Leaf and intermediates. */
-  readonly chain: string;
-  readonly roots: string;
-  readonly notBeforeMs: number;
-  readonly notAfterMs: number;
-}
+import { assertUsable, type IssuedCertificate } from './issued-certificate.ts';
 
 export interface CsrClientOptions {
   readonly endpoint: ControlPlaneEndpoint;
@@ -60,13 +51,15 @@ export class CsrClient {
     if (!leaf.subjectAltName?.split(', ').includes(`URI:${spiffeUri}`)) {
       throw new Error(`did not find expected SAN: ${spiffeUri}`);
     }
-    return {
+    const issued = {
       key,
       chain: certificates.slice(0, -1).join('\n'),
       roots: certificates.at(-1)!,
       notBeforeMs: leaf.validFromDate.getTime(),
       notAfterMs: leaf.validToDate.getTime(),
     };
+    assertUsable(issued);
+    return issued;
   }
 
   close(): void {

@@ -5,10 +5,11 @@ export { CertificateManager } from './certificate-manager.ts';
 export type { CredentialConfig } from './credential-config.ts';
 export { CONTROL_PLANE_ADDRESS, CREDENTIAL_KEYS } from './credential-config.ts';
 export type { ControlPlaneEndpoint } from './credentials.ts';
-export type { CsrClientOptions, IssuedCertificate } from './csr-client.ts';
+export type { CsrClientOptions } from './csr-client.ts';
 export { CsrClient } from './csr-client.ts';
 export type { DeltaStreamOptions, NodeDescription, TerminationReason } from './delta-stream.ts';
 export { DeltaStream } from './delta-stream.ts';
+export type { IssuedCertificate } from './issued-certificate.ts';
 export type {
   ReceivedResource,
   RejectedResource,

@@ -1,9 +1,16 @@
-import type { Service, Workload } from '@aquifer/model';
+import {
+  type Authorization,
+  authorize,
+  EMPTY_MATCH,
+  type PeerConnection,
+  type Service,
+  type Workload,
+} from '@aquifer/model';
 import { encodeAuthorization, encodeService, encodeWorkload } from '@aquifer/wire';
-import { AuthorizationSchema } from '@aquifer/wire/gen/istio/security_pb';
+import { AuthorizationSchema, StringMatchSchema } from '@aquifer/wire/gen/istio/security_pb';
 import { AddressSchema } from '@aquifer/wire/gen/istio/workload_pb';
-import { create, toBinary } from '@bufbuild/protobuf';
-import { expect, test } from 'vitest';
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { describe, expect, test } from 'vitest';
 import { aService, aWorkload } from '../../../test/fixtures/mesh-objects.ts';
 import { WorkloadStore } from './workload-store.ts';
 
@@ -117,7 +124,109 @@ test('policies apply by namespace, globally, and by selector only to those that 
   store.applyPolicies({ resources, removed: [] });
   const names = (workload: Workload) => store.policiesFor(workload).map(({ name }) => name);
   expect(names(aWorkload({ name: 'a' }))).toEqual(['ns', 'mesh']);
-  expect(
-    names(aWorkload({ name: 'b', authorizationPolicies: ['shop/picked', 'shop/gone'] })),
-  ).toEqual(['ns', 'mesh', 'picked']);
+  expect(names(aWorkload({ name: 'b', authorizationPolicies: ['shop/picked'] }))).toEqual([
+    'ns',
+    'mesh',
+    'picked',
+  ]);
+});
+
+function policyResource(policy: Partial<Authorization>, name = 'shop/only-admins') {
+  const complete: Authorization = {
+    namespace: 'shop',
+    name: 'only-admins',
+    scope: 'workload-selector',
+    action: 'allow',
+    groups: [],
+    dryRun: false,
+    ...policy,
+  };
+  return { name, body: toBinary(AuthorizationSchema, encodeAuthorization(complete)) };
+}
+
+/** A policy with a condition that nobody knows. */
+function unreadable(policy: Partial<Authorization> = {}) {
+  const { name, body } = policyResource({ ...policy, groups: [[[{ ...EMPTY_MATCH }]]] });
+  const message = fromBinary(AuthorizationSchema, body);
+  message.groups[0]!.rules[0]!.matches[0]!.principals.push(create(StringMatchSchema, {}));
+  return { name, body: toBinary(AuthorizationSchema, message) };
+}
+
+const CALLER: PeerConnection = {
+  sourceIdentity: { trustDomain: 'cluster.local', namespace: 'shop', serviceAccount: 'client' },
+  sourceIp: '10.0.0.1',
+  destinationIp: '10.0.0.2',
+  destinationPort: 80,
+};
+const LISTING: Workload = {
+  ...aWorkload({ name: 'server', addresses: ['10.0.0.2'] }),
+  authorizationPolicies: ['shop/only-admins'],
+};
+const OTHER = aWorkload({ name: 'other', addresses: ['10.0.0.3'] });
+
+function isAllowed(store: WorkloadStore, workload = LISTING): boolean {
+  return authorize(store.policiesFor(workload), CALLER).allowed;
+}
+
+describe('a policy that is not known denies', () => {
+  test('when a workload lists it and it is not among the first that arrive', () => {
+    const store = storeOf([LISTING, OTHER], []);
+    store.applyPolicies({ resources: [], removed: [] });
+    expect([isAllowed(store), isAllowed(store, OTHER)]).toEqual([false, true]);
+  });
+
+  test('when it does not decode, to whoever lists it', () => {
+    const store = storeOf([LISTING, OTHER], []);
+    const rejected = store.applyPolicies({ resources: [unreadable()], removed: [] });
+    expect(rejected.map(({ name }) => name)).toEqual(['shop/only-admins']);
+    expect([isAllowed(store), isAllowed(store, OTHER)]).toEqual([false, true]);
+    store.applyPolicies({ resources: [], removed: ['shop/only-admins'] });
+    expect(isAllowed(store, OTHER)).toBe(true);
+  });
+
+  test.for(['namespace', 'global'] as const)('when it does not decode, in its %s', (scope) => {
+    const store = storeOf([OTHER], []);
+    store.applyPolicies({ resources: [unreadable({ scope })], removed: [] });
+    expect(isAllowed(store, OTHER)).toBe(false);
+    const elsewhere = { ...OTHER, namespace: 'elsewhere' };
+    expect(isAllowed(store, elsewhere)).toBe(scope === 'namespace');
+  });
+
+  test('but not one that is only tried out, nor one that has a version that decodes', () => {
+    const store = storeOf([LISTING, OTHER], []);
+    const dry = unreadable({ scope: 'namespace', dryRun: true });
+    store.applyPolicies({ resources: [{ ...dry, name: 'shop/dry' }], removed: [] });
+    store.applyPolicies({ resources: [policyResource({ groups: [[]] })], removed: [] });
+    store.applyPolicies({ resources: [unreadable()], removed: [] });
+    expect([isAllowed(store), isAllowed(store, OTHER)]).toEqual([true, true]);
+  });
+
+  test('only after it had time to arrive, and to leave the lists that name it', () => {
+    const store = storeOf([OTHER], []);
+    store.applyPolicies({ resources: [], removed: [] });
+    store.applyAddresses({ resources: [workloadResource(LISTING)], removed: [] });
+    expect(isAllowed(store)).toBe(true);
+    expect(store.settlePolicies()).toEqual([]);
+    expect(isAllowed(store)).toBe(true);
+    let announced = 0;
+    using _watch = store.onChange(() => {
+      announced += 1;
+    });
+    expect(store.settlePolicies()).toEqual(['shop/only-admins']);
+    expect([isAllowed(store), announced]).toEqual([false, 1]);
+    store.applyPolicies({ resources: [policyResource({ groups: [[]] })], removed: [] });
+    expect(isAllowed(store)).toBe(true);
+    store.applyPolicies({ resources: [], removed: ['shop/only-admins'] });
+    expect(isAllowed(store)).toBe(true);
+    const released = { ...LISTING, authorizationPolicies: [] };
+    store.applyAddresses({ resources: [workloadResource(released)], removed: [] });
+    expect([store.settlePolicies(), store.settlePolicies()]).toEqual([[], []]);
+  });
+
+  test('however often the workload that lists it is sent again', () => {
+    const store = storeOf([LISTING], []);
+    store.applyPolicies({ resources: [], removed: [] });
+    store.applyAddresses({ resources: [workloadResource(LISTING)], removed: [] });
+    expect(isAllowed(store)).toBe(false);
+  });
 });

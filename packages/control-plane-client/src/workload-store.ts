@@ -4,6 +4,7 @@ import { decodeAuthorization, decodeService, decodeWorkload } from '@aquifer/wir
 import { AuthorizationSchema } from '@aquifer/wire/gen/istio/security_pb';
 import { AddressSchema } from '@aquifer/wire/gen/istio/workload_pb';
 import { fromBinary } from '@bufbuild/protobuf';
+import { standIn } from './policy-stand-in.ts';
 import type { RejectedResource, ResourceBatch } from './subscription.ts';
 
 /** A workload that serves a service, with its own port mapping. */
@@ -37,7 +38,8 @@ const NO_ENDPOINTS: ReadonlyMap<string, Endpoint> = new Map();
 
 /**
  * The proxy's picture of the mesh, built from WDS. Always: a batch is applied as a whole before anyone reads, and a
- * resource that does not decode leaves its last good version in place.
+ * resource that does not decode leaves its last good version in place. A policy that is not known denies: one that does
+ * not decode and has no good version, and one that a workload lists though it has not come within `settlePolicies`.
  */
 export class WorkloadStore implements WorkloadView {
   readonly #workloads = new Map<string, Workload>();
@@ -50,6 +52,10 @@ export class WorkloadStore implements WorkloadView {
   readonly #endpoints = new Map<string, Map<string, Endpoint>>();
   readonly #policies = new Map<string, Authorization>();
   readonly #policiesByNamespace = new Map<string, Set<Authorization>>();
+  /** Listed policies that may be on their way, or whose removal from the list may be: since the last settling, and before. */
+  #missing = new Set<string>();
+  #missingForLong = new Set<string>();
+  #hasPolicies = false;
   readonly #listeners = new Set<(change: StoreChange) => void>();
 
   /** Applies Address resources; removals come first. */
@@ -75,16 +81,41 @@ export class WorkloadStore implements WorkloadView {
       const decoded = decodeSafely(() =>
         decodeAuthorization(fromBinary(AuthorizationSchema, body)),
       );
-      if (!decoded.ok) {
+      if (decoded.ok) this.#setPolicy(name, decoded.value);
+      else {
         rejected.push({ name, reason: decoded.error });
-        continue;
+        if (!this.#policies.has(name)) this.#setPolicy(name, standIn(name, body));
       }
-      this.#removePolicy(name);
-      this.#policies.set(name, decoded.value);
-      addTo(this.#policiesByNamespace, policyNamespace(decoded.value), decoded.value);
     }
+    // The first batch is all there is: what is missing then is not on its way.
+    if (!this.#hasPolicies) this.#missing.clear();
+    this.#hasPolicies = true;
     this.#announce({ policies: true, workloads: false });
     return rejected;
+  }
+
+  /**
+   * To be called now and then: a listed policy that is missing since the call before last denies from now on. Until then
+   * it does not, because policies and the lists that name them arrive one after the other. Returns the names.
+   */
+  settlePolicies(): readonly string[] {
+    const overdue = this.#listed(this.#missingForLong);
+    this.#missingForLong = this.#missing;
+    this.#missing = new Set();
+    if (overdue.length > 0) this.#announce({ policies: true, workloads: false });
+    return overdue;
+  }
+
+  /** Those of the policies that are not here although a workload lists them. */
+  #listed(names: ReadonlySet<string>): string[] {
+    const found = new Set<string>();
+    if (names.size === 0) return [];
+    for (const { authorizationPolicies } of this.#workloads.values()) {
+      for (const name of authorizationPolicies) {
+        if (names.has(name) && !this.#policies.has(name)) found.add(name);
+      }
+    }
+    return [...found];
   }
 
   onChange(listener: (change: StoreChange) => void): Disposable {
@@ -137,6 +168,9 @@ export class WorkloadStore implements WorkloadView {
     for (const name of workload.authorizationPolicies) {
       const policy = this.#policies.get(name);
       if (policy !== undefined) policies.push(policy);
+      else if (!this.#missing.has(name) && !this.#missingForLong.has(name)) {
+        policies.push(standIn(name, null));
+      }
     }
     return policies;
   }
@@ -182,8 +216,12 @@ export class WorkloadStore implements WorkloadView {
   }
 
   #upsertWorkload(workload: Workload): void {
+    const before = this.#workloads.get(workload.uid)?.authorizationPolicies ?? [];
     this.#removeWorkload(workload.uid);
     this.#workloads.set(workload.uid, workload);
+    for (const name of workload.authorizationPolicies) {
+      if (!this.#policies.has(name) && !before.includes(name)) this.#missing.add(name);
+    }
     if (workload.networkMode === 'standard') {
       for (const ip of workload.addresses) {
         append(this.#byAddress, `${workload.network}/${ip}`, workload);
@@ -233,10 +271,18 @@ export class WorkloadStore implements WorkloadView {
     }
   }
 
+  #setPolicy(name: string, policy: Authorization): void {
+    this.#removePolicy(name);
+    this.#policies.set(name, policy);
+    this.#missing.delete(name);
+    addTo(this.#policiesByNamespace, policyNamespace(policy), policy);
+  }
+
   #removePolicy(name: string): void {
     const policy = this.#policies.get(name);
     if (policy === undefined) return;
     this.#policies.delete(name);
+    this.#missing.add(name);
     this.#policiesByNamespace.get(policyNamespace(policy))?.delete(policy);
   }
 

@@ -50,8 +50,7 @@ const UNREADABLE: Readonly<Record<string, Json>> = {
   'when/l4-keys': {
     status: 'False',
     reason: 'UnsupportedValue',
-    message:
-      'cannot be read: destination.port "x". Until it is corrected, it allows nothing.',
+    message: 'cannot be read: destination.port "x". Until it is corrected, it allows nothing.',
   },
 };
 

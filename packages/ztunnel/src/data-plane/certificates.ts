@@ -12,6 +12,14 @@ interface Held {
   readonly context: SecureContext;
 }
 
+function hold(certificate: WorkloadCertificate): Held | Error {
+  try {
+    return { certificate, context: hboneSecureContext(certificate) };
+  } catch (error) {
+    return error as Error;
+  }
+}
+
 /** Certificates as one thread sees them; what is missing is asked for once. */
 export class ThreadCertificates {
   readonly #ask: (identity: string) => void;
@@ -33,12 +41,16 @@ export class ThreadCertificates {
       waiting?.reject(new IdentityError(update.error));
       return;
     }
-    const { certificate } = update;
-    const held = { certificate, context: hboneSecureContext(certificate) };
+    const held = hold(update.certificate);
+    // The main thread has tried it; but whatever gets here must not end the thread, and the one in use is still good.
+    if (held instanceof Error) {
+      waiting?.reject(new IdentityError(held.message));
+      return;
+    }
     this.#errors.delete(identity);
     this.#held.set(identity, held);
     waiting?.resolve(held);
-    for (const watcher of this.#watchers.get(identity) ?? []) watcher(certificate);
+    for (const watcher of this.#watchers.get(identity) ?? []) watcher(held.certificate);
   }
 
   /** The context to dial with. Waits for the first answer of the authority; throws `IdentityError` if it refused. */

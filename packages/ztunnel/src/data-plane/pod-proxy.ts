@@ -153,6 +153,7 @@ export class PodProxy {
       if (workload !== null) arrived.resolve(workload);
     });
     const timeout = delay(OWN_WORKLOAD_TIMEOUT_MS, null, { ref: false });
-    return Promise.race([arrived.promise, timeout]);
+    // Awaited here: the watch ends with this function.
+    return await Promise.race([arrived.promise, timeout]);
   }
 }

@@ -4,7 +4,7 @@ import {
   WorkloadStore,
 } from '@aquifer/control-plane-client/store';
 
-/** A batch without what does not decode, and the names of what was left out. */
+/** A batch as the threads get it, and what of it does not decode. */
 export interface CheckedBatch {
   readonly valid: ResourceBatch;
   readonly rejected: readonly RejectedResource[];
@@ -15,8 +15,9 @@ export function checkAddresses(batch: ResourceBatch): CheckedBatch {
   return without(batch, new WorkloadStore().applyAddresses(batch));
 }
 
+/** As for addresses; but what does not decode is passed on, for every thread has to deny in its place. */
 export function checkPolicies(batch: ResourceBatch): CheckedBatch {
-  return without(batch, new WorkloadStore().applyPolicies(batch));
+  return { valid: batch, rejected: new WorkloadStore().applyPolicies(batch) };
 }
 
 function without(batch: ResourceBatch, rejected: readonly RejectedResource[]): CheckedBatch {

@@ -14,6 +14,9 @@ import type {
   ThreadQuestion,
 } from './protocol.ts';
 
+/** A policy that a workload lists and that has not come after two of these denies. */
+const POLICY_SETTLE_MS = 2000;
+
 /**
  * Entry of a data-plane thread: it holds its own copy of the workload state, its own tunnels and its own listeners,
  * so that nothing on the way of a byte waits for another thread.
@@ -32,6 +35,7 @@ class DataPlaneThread {
       send({ certificateNeeded: identity });
     });
     this.#log = createLogger('proxy', { format: config.logFormat, levels: config.logLevels });
+    setInterval(() => this.#settlePolicies(), POLICY_SETTLE_MS).unref();
   }
 
   receive(message: ThreadMessage): void {
@@ -65,6 +69,12 @@ class DataPlaneThread {
         return this.#drain();
       case 'abort':
         return this.#abort();
+    }
+  }
+
+  #settlePolicies(): void {
+    for (const policy of this.#store.settlePolicies()) {
+      this.#log.scope('state').warn('a listed policy is not known: it denies', { policy });
     }
   }
 

@@ -131,6 +131,27 @@ describe('outbound', () => {
     },
   );
 
+  test('another instance of a waypoint is tried when one cannot be reached, also for the address of a pod', () => {
+    const second = {
+      ...waypointPod,
+      uid: 'second',
+      name: 'waypoint-1',
+      addresses: ['10.0.0.10'],
+    };
+    const bound = { ...server, waypoint: viaHostname };
+    const workloads = [client, bound, waypointPod, second];
+    const services = [{ ...service, waypoint: viaHostname }, waypointService];
+    for (const target of ['10.96.0.1:80', '10.0.0.2:8080']) {
+      const first = route(target, { workloads, services });
+      expect(first).toMatchObject({ nextHop: { ip: '10.0.0.9' }, isChoice: true });
+      const avoid = new Set([waypointPod.uid]);
+      const next = route(target, { workloads, services, avoid });
+      expect(next).toMatchObject({ nextHop: { ip: '10.0.0.10' }, isChoice: true });
+    }
+    // A pod that was addressed itself is no choice: its refusal is the answer.
+    expect(route('10.0.0.2:8080')).toMatchObject({ isChoice: false });
+  });
+
   test('never bypasses a waypoint that cannot be found', () => {
     const decision = route('10.96.0.1:80', {
       services: [{ ...service, waypoint: viaAddress }],

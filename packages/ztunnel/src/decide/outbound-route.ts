@@ -28,6 +28,7 @@ export type OutboundDecision =
       /** Null when the address is not part of the mesh. */
       readonly destination: Workload | null;
       readonly service: Service | null;
+      readonly isChoice: boolean;
     }
   | {
       readonly kind: 'hbone';
@@ -37,6 +38,8 @@ export type OutboundDecision =
       readonly expectedSans: readonly string[];
       readonly destination: Workload;
       readonly service: Service | null;
+      /** Whether it was chosen: another workload may do as well. */
+      readonly isChoice: boolean;
     };
 
 /** The decision tree of spec ztunnel 3.2. Anything unresolved is refused; nothing bypasses a waypoint. */
@@ -116,6 +119,7 @@ function viaWaypoint(
     expectedSans,
     destination,
     service,
+    isChoice: true,
   };
 }
 
@@ -132,7 +136,8 @@ function direct(
     return deny('no valid routing destination for workload');
   }
   if (workload.protocol === 'tcp') {
-    return { kind: 'tcp', nextHop: { ip, port }, destination: workload, service };
+    const isChoice = service !== null;
+    return { kind: 'tcp', nextHop: { ip, port }, destination: workload, service, isChoice };
   }
   return {
     kind: 'hbone',
@@ -141,11 +146,18 @@ function direct(
     expectedSans: [...(service?.subjectAltNames ?? []), formatIdentity(workload)],
     destination: workload,
     service,
+    isChoice: service !== null,
   };
 }
 
 function passthrough({ originalDst }: OutboundConnection): OutboundDecision {
-  return { kind: 'tcp', nextHop: originalDst, destination: null, service: null };
+  return {
+    kind: 'tcp',
+    nextHop: originalDst,
+    destination: null,
+    service: null,
+    isChoice: false,
+  };
 }
 
 function deny(reason: string): OutboundDecision {

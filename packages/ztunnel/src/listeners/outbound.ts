@@ -28,9 +28,11 @@ import { newTraceparent } from '../telemetry/trace-context.ts';
 import { acceptPlain, turnAway } from './plain-listener.ts';
 import { type PodContext, type PodListener, unknownWorkload } from './pod-context.ts';
 
-/** Connects to a service are tried on another endpoint while no byte has been sent. */
-const MAX_ATTEMPTS = 3;
+/** Connects are tried on another endpoint while no byte has been sent, after 50, 100, 200 and 400 ms. */
+const MAX_ATTEMPTS = 5;
 const RETRY_AFTER_MS = 50;
+/** An application that refuses is down: its caller should hear so soon. */
+const MAX_PLAIN_ATTEMPTS = 3;
 const NONE_TRIED: ReadonlySet<string> = new Set();
 
 type Route = Exclude<OutboundDecision, { kind: 'deny' }>;
@@ -112,7 +114,7 @@ async function proxy(
       upstream = await connectUpstream(call, route, deps);
     } catch (error) {
       const next = socket.destroyed ? null : routeAfter(error, call, route);
-      if (next !== null) await delay(call.attempts * RETRY_AFTER_MS);
+      if (next !== null) await delay(RETRY_AFTER_MS * 2 ** (call.attempts - 1));
       if (next !== null && isSameHop(next, route)) continue;
       record.close(failureOutcome(error, 'io error'));
       if (next === null) turnAway(socket);
@@ -129,12 +131,13 @@ async function proxy(
  * restart, while one that nobody answers for has kept the caller waiting for seconds.
  */
 function routeAfter(error: unknown, call: OutboundCall, route: Route): Route | null {
-  const { service, destination } = route;
+  const { isChoice, destination, kind } = route;
+  const most = kind === 'hbone' ? MAX_ATTEMPTS : MAX_PLAIN_ATTEMPTS;
   call.attempts += 1;
-  if (call.attempts === MAX_ATTEMPTS || service === null || !isWorthRetrying(error)) return null;
+  if (call.attempts >= most || !isChoice || !isWorthRetrying(error)) return null;
   if (destination !== null) call.tried = new Set([...call.tried, destination.uid]);
   const next = call.decide(call.tried);
-  if (next.kind === 'deny' || (isSameHop(next, route) && isUnanswered(error))) return null;
+  if (next.kind === 'deny' || (isSameHop(next, route) && isHopeless(error))) return null;
   return next;
 }
 
@@ -142,9 +145,11 @@ function isSameHop(a: Route, b: Route): boolean {
   return formatSocketAddress(a.nextHop) === formatSocketAddress(b.nextHop);
 }
 
-function isUnanswered(error: unknown): boolean {
+/** The same hop would say the same: nobody answers for it, or somebody else does. */
+function isHopeless(error: unknown): boolean {
   const code = (error as NodeJS.ErrnoException).code ?? '';
-  return error instanceof DialTimeoutError || code === 'EHOSTUNREACH' || code === 'ETIMEDOUT';
+  const isFinal = ['EHOSTUNREACH', 'ETIMEDOUT', 'HB_IDENTITY_MISMATCH'].includes(code);
+  return isFinal || error instanceof DialTimeoutError;
 }
 
 function describeCall({ client, source }: OutboundCall, route: Route): RecordedConnection {
@@ -178,7 +183,7 @@ function trackCall(
 /** An answer of the peer is final; so is a peer that stayed silent for the whole connect timeout. */
 function isWorthRetrying(error: unknown): boolean {
   if (!(error instanceof HboneError)) return !(error instanceof IdentityError);
-  return error.code !== 'HB_REFUSED_STATUS' && error.code !== 'HB_CONNECT_TIMEOUT';
+  return !['HB_REFUSED_STATUS', 'HB_CONNECT_TIMEOUT', 'HB_NO_ANSWER'].includes(error.code);
 }
 
 function connectUpstream(
