@@ -1,7 +1,6 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { WorkloadStore } from '@aquifer/control-plane-client/store';
 import { TunnelPool, type WorkloadCertificate } from '@aquifer/hbone';
-import { formatIdentity, type Workload } from '@aquifer/model';
+import { formatIdentity } from '@aquifer/model';
 import type { Logger } from '@aquifer/runtime';
 import { ConnectionTracker } from '../authz/connection-tracker.ts';
 import { closeSocket } from '../capture/libc.ts';
@@ -18,10 +17,8 @@ import { listenOutbound } from '../listeners/outbound.ts';
 import type { PodContext, PodListener } from '../listeners/pod-context.ts';
 import type { RecordDeps } from '../telemetry/connection-record.ts';
 import type { ThreadCertificates } from './certificates.ts';
+import { OwnWorkload } from './own-workload.ts';
 import type { CapturedPod, ThreadConfig } from './protocol.ts';
-
-/** How long a connection waits for the control plane to describe its own pod (spec ztunnel 1.7). */
-const OWN_WORKLOAD_TIMEOUT_MS = 5_000;
 
 export interface PodProxyDeps {
   readonly config: ThreadConfig;
@@ -37,6 +34,7 @@ export class PodProxy {
   readonly #pod: CapturedPod;
   readonly #namespace: NetworkNamespace;
   readonly #deps: PodProxyDeps;
+  readonly #workload: OwnWorkload;
   readonly #pool: TunnelPool;
   readonly #listeners: PodListener[] = [];
   readonly #resources = new DisposableStack();
@@ -52,7 +50,8 @@ export class PodProxy {
     this.#deps = deps;
     const { poolMaxStreams: maxStreams, poolIdleMs: idleMs } = deps.config;
     this.#pool = new TunnelPool({ maxStreams, idleMs });
-    this.tracker = new ConnectionTracker(deps.store, () => this.#currentWorkload());
+    this.#workload = new OwnWorkload(deps.store, pod);
+    this.tracker = new ConnectionTracker(deps.store, () => this.#workload.current());
     this.#policyWatch = deps.store.onChange((change) => {
       this.tracker.reevaluate(change);
     });
@@ -128,7 +127,7 @@ export class PodProxy {
       network: config.network,
       preserveSource: config.preserveSource,
       isAborted: () => this.#aborted,
-      workload: () => this.#waitForWorkload(),
+      workload: () => this.#workload.wait(),
       secureContext: (identity) => certificates.context(identity),
     };
   }
@@ -136,24 +135,5 @@ export class PodProxy {
   #identity() {
     const { namespace, serviceAccount } = this.#pod;
     return { trustDomain: this.#deps.config.trustDomain, namespace, serviceAccount };
-  }
-
-  #currentWorkload(): Workload | null {
-    const { namespace, name, serviceAccount } = this.#pod;
-    const workload = this.#deps.store.workloadByPod(namespace, name);
-    return workload?.serviceAccount === serviceAccount ? workload : null;
-  }
-
-  async #waitForWorkload(): Promise<Workload | null> {
-    const known = this.#currentWorkload();
-    if (known !== null) return known;
-    const arrived = Promise.withResolvers<Workload>();
-    using _watch = this.#deps.store.onChange(() => {
-      const workload = this.#currentWorkload();
-      if (workload !== null) arrived.resolve(workload);
-    });
-    const timeout = delay(OWN_WORKLOAD_TIMEOUT_MS, null, { ref: false });
-    // Awaited here: the watch ends with this function.
-    return await Promise.race([arrived.promise, timeout]);
   }
 }
