@@ -55,7 +55,7 @@ export interface LoadResult {
 /** A pod that makes requests to the server, each on a connection of its own, until it is told to end. */
 export class RequestLoad implements Disposable {
   readonly #child: ChildProcess;
-  readonly #ended: Promise<void>;
+  readonly #ended: Promise<number | null>;
   #output = '';
 
   private constructor(
@@ -73,7 +73,7 @@ export class RequestLoad implements Disposable {
     }
     this.#child.stdin?.on('error', () => undefined);
     this.#ended = new Promise((resolve) => {
-      this.#child.once('close', () => resolve());
+      this.#child.once('close', resolve);
     });
   }
 
@@ -97,9 +97,11 @@ export class RequestLoad implements Disposable {
   /** Lets it end as soon as it has made its fewest requests. */
   async finish(): Promise<LoadResult> {
     this.#child.stdin?.end();
-    await this.#ended;
+    const code = await this.#ended;
     const [line] = /^\{.*\}$/m.exec(this.#output) ?? [];
-    if (line === undefined) throw new Error(`the load broke off: ${this.#output.trim()}`);
+    if (line === undefined) {
+      throw new Error(`the load broke off (exit code ${code}): ${this.#output.trim()}`);
+    }
     return JSON.parse(line) as LoadResult;
   }
 

@@ -188,7 +188,7 @@ export class Shop {
     const pod = { namespace: namespaceOf(from), target: `deploy/${from}` };
     using load = await RequestLoad.begin(this.kubectl, pod, FEWEST_REQUESTS);
     await action();
-    return load.finish();
+    return await load.finish();
   }
 
   /** So many requests on one kept-alive connection; how many each version answered. */
