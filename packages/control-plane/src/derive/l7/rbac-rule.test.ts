@@ -30,10 +30,28 @@ test('a bad template makes an ALLOW rule useless, and a DENY rule wider', () => 
   expect(convert(rule, 'http', 'DENY')).toEqual({ permissions: [ANY], principals: [ANYONE] });
 });
 
-test.for(['no.such.key', 'constructor'])('a rule with the unknown key %s is left out', (key) => {
-  const rule = { ...GET, when: [{ key, values: ['x'] }] };
-  expect(convert(rule, 'http', 'ALLOW')).toBeNull();
-  expect(convert(rule, 'http', 'DENY')).toBeNull();
+test.for(['no.such.key', 'constructor'])(
+  'the unknown key %s makes an ALLOW rule useless, and a DENY rule wider',
+  (key) => {
+    const rule = { ...GET, when: [{ key, values: ['x'] }] };
+    expect(convert(rule, 'http', 'ALLOW')).toBeNull();
+    expect(convert(rule, 'http', 'DENY')).toEqual(convert(GET, 'http', 'DENY'));
+  },
+);
+
+test('a value that cannot be read makes an ALLOW rule useless, and a DENY rule wider', () => {
+  const ranges = { from: [{ source: { ipBlocks: ['10.0.0.0/33'] } }] };
+  expect(convert(ranges, 'http', 'ALLOW')).toMatchObject({
+    principals: [{ andIds: { ids: [{ orIds: { ids: [NEVER] } }] } }],
+  });
+  expect(convert(ranges, 'http', 'DENY')).toEqual({ permissions: [ANY], principals: [ANYONE] });
+  const except = { from: [{ source: { notIpBlocks: ['10.0.0.x'] } }] };
+  expect(convert(except, 'http', 'ALLOW')).toMatchObject({
+    principals: [{ andIds: { ids: [NEVER] } }],
+  });
+  expect(convert(except, 'http', 'DENY')).toEqual({ permissions: [ANY], principals: [ANYONE] });
+  const port = { to: [{ operation: { ports: ['http'] } }] };
+  expect(convert(port, 'tcp', 'DENY')).toEqual({ permissions: [ANY], principals: [ANYONE] });
 });
 
 test('metadata of a connection has no value, for a DENY rule too', () => {
@@ -81,7 +99,6 @@ test.for([
     source: { ipBlocks: ['2001:db8::/32'] },
     id: { directRemoteIp: { addressPrefix: '2001:db8::', prefixLen: 32 } },
   },
-  { source: { ipBlocks: ['10.0.0.0/33'] }, id: NEVER },
   { source: { requestPrincipals: ['*'] }, id: NEVER },
 ])('a source with $source is matched by $id', ({ source, id }) => {
   expect(convert({ from: [{ source }] }, 'http', 'DENY')).toMatchObject({

@@ -8,6 +8,7 @@ import {
   host,
   isPath,
   method,
+  NO_PERMISSION,
   NOBODY,
   namespace,
   type PermissionInit,
@@ -36,7 +37,7 @@ export interface RuleContext {
   readonly action: 'ALLOW' | 'DENY' | 'AUDIT' | 'CUSTOM';
 }
 
-/** What of a rule cannot be checked here: HTTP on a TCP chain, a bad template. */
+/** What of a rule cannot be checked here: HTTP on a TCP chain, a bad template, a key that means nothing. */
 class Unchecked {
   isFound = false;
 }
@@ -44,9 +45,10 @@ class Unchecked {
 /** Null when the rule can never hold. */
 export function rbacPolicy(rule: AuthorizationRule, context: RuleContext): PolicyInit | null {
   const { from = [], to = [], when = [] } = rule;
-  if (!when.every(({ key }) => isKnownKey(key))) return null;
   const unchecked = new Unchecked();
-  const conditions = when.map((condition) => convertCondition(condition, context, unchecked));
+  const known = when.filter(({ key }) => isKnownKey(key));
+  if (known.length < when.length) unchecked.isFound = true;
+  const conditions = known.map((condition) => convertCondition(condition, context, unchecked));
   const ofPermissions = conditions.flatMap(({ permissions = [] }) => permissions);
   const ofPrincipals = conditions.flatMap(({ principals = [] }) => principals);
   const operations = to.length === 0 ? [{}] : to;
@@ -70,31 +72,58 @@ function allPrincipals(ids: PrincipalInit[]): PrincipalInit {
   return { identifier: { case: 'andIds', value: { ids: ids.length === 0 ? [any] : ids } } };
 }
 
-function permissions(
-  values: Values = [],
-  notValues: Values = [],
-  convert: (value: string) => PermissionInit,
-): PermissionInit[] {
-  const either = (list: readonly string[]): PermissionInit => ({
-    rule: { case: 'orRules', value: { rules: list.map(convert) } },
-  });
-  const clauses = values.length === 0 ? [] : [either(values)];
-  if (notValues.length > 0) clauses.push({ rule: { case: 'notRule', value: either(notValues) } });
-  return clauses;
+/** How lists of one kind of condition are written. */
+interface Notation<T> {
+  readonly either: (items: T[]) => T;
+  readonly not: (item: T) => T;
+  readonly never: T;
 }
 
-function principals(
-  values: Values = [],
-  notValues: Values = [],
-  convert: (value: string) => PrincipalInit,
-): PrincipalInit[] {
-  const either = (list: readonly string[]): PrincipalInit => ({
-    identifier: { case: 'orIds', value: { ids: list.map(convert) } },
-  });
-  const clauses = values.length === 0 ? [] : [either(values)];
-  if (notValues.length > 0)
-    clauses.push({ identifier: { case: 'notId', value: either(notValues) } });
-  return clauses;
+const PERMISSIONS: Notation<PermissionInit> = {
+  either: (rules) => ({ rule: { case: 'orRules', value: { rules } } }),
+  not: (rule) => ({ rule: { case: 'notRule', value: rule } }),
+  never: NO_PERMISSION,
+};
+
+const PRINCIPALS: Notation<PrincipalInit> = {
+  either: (ids) => ({ identifier: { case: 'orIds', value: { ids } } }),
+  not: (id) => ({ identifier: { case: 'notId', value: id } }),
+  never: NOBODY,
+};
+
+/** A list of values one of which must be, and a list of values none of which may be. */
+interface Lists<T> {
+  readonly values: Values;
+  readonly notValues: Values;
+  /** Null for a value that cannot be read. */
+  readonly convert: (value: string) => T | null;
+}
+
+/** A value that cannot be read might be the one: an ALLOW rule then does not hold, every other does (ADR 13). */
+function clauses<T>(
+  { values = [], notValues = [], convert }: Lists<T>,
+  { either, not, never }: Notation<T>,
+  { action }: RuleContext,
+): T[] {
+  const result: T[] = [];
+  const wanted = values.map(convert);
+  const isWantedKnown = !wanted.includes(null);
+  if (wanted.length > 0 && (isWantedKnown || action === 'ALLOW')) {
+    result.push(either(wanted.map((item) => item ?? never)));
+  }
+  const unwanted = notValues.map(convert);
+  const known = unwanted.flatMap((item) => (item === null ? [] : [item]));
+  if (known.length < unwanted.length && action === 'ALLOW') result.push(never);
+  else if (known.length > 0) result.push(not(either(known)));
+  return result;
+}
+
+function permissions(lists: Lists<PermissionInit>, context: RuleContext): PermissionInit[] {
+  return clauses(lists, PERMISSIONS, context);
+}
+
+function principals(lists: Lists<PrincipalInit>, context: RuleContext): PrincipalInit[] {
+  return clauses(lists, PRINCIPALS, context);
 }
 
 /** The clauses if they can be checked on this chain; else none, and the rule knows. */
@@ -112,12 +141,15 @@ function convertOperation(
   const { hosts, notHosts, methods, notMethods, paths, notPaths, ports, notPorts } = operation;
   const hasPaths = [...(paths ?? []), ...(notPaths ?? [])].every(isPath);
   const http = [
-    ...permissions(hosts, notHosts, host),
-    ...permissions(methods, notMethods, method),
-    ...(hasPaths ? permissions(paths, notPaths, path) : []),
+    ...permissions({ values: hosts, notValues: notHosts, convert: host }, context),
+    ...permissions({ values: methods, notValues: notMethods, convert: method }, context),
+    ...(hasPaths
+      ? permissions({ values: paths, notValues: notPaths, convert: path }, context)
+      : []),
   ];
   if (!hasPaths) unchecked.isFound = true;
-  return [...httpOnly(http, context, unchecked), ...permissions(ports, notPorts, port)];
+  const onPorts = permissions({ values: ports, notValues: notPorts, convert: port }, context);
+  return [...httpOnly(http, context, unchecked), ...onPorts];
 }
 
 /** No token is ever validated at the waypoint, so none has a principal. */
@@ -129,15 +161,19 @@ function convertSource(
   unchecked: Unchecked,
 ): PrincipalInit[] {
   const { requestPrincipals, notRequestPrincipals } = source;
-  const tokens = principals(requestPrincipals, notRequestPrincipals, noToken);
+  const either = (
+    values: Values,
+    notValues: Values,
+    convert: (value: string) => PrincipalInit | null,
+  ): PrincipalInit[] => principals({ values, notValues, convert }, context);
   const account = serviceAccount(context.namespace);
   return [
-    ...principals(source.principals, source.notPrincipals, principal),
-    ...httpOnly(tokens, context, unchecked),
-    ...principals(source.serviceAccounts, source.notServiceAccounts, account),
-    ...principals(source.namespaces, source.notNamespaces, namespace),
-    ...principals(source.remoteIpBlocks, source.notRemoteIpBlocks, sourceAddress('remoteIp')),
-    ...principals(source.ipBlocks, source.notIpBlocks, sourceAddress('directRemoteIp')),
+    ...either(source.principals, source.notPrincipals, principal),
+    ...httpOnly(either(requestPrincipals, notRequestPrincipals, noToken), context, unchecked),
+    ...either(source.serviceAccounts, source.notServiceAccounts, account),
+    ...either(source.namespaces, source.notNamespaces, namespace),
+    ...either(source.remoteIpBlocks, source.notRemoteIpBlocks, sourceAddress('remoteIp')),
+    ...either(source.ipBlocks, source.notIpBlocks, sourceAddress('directRemoteIp')),
   ];
 }
 
@@ -146,13 +182,13 @@ interface ConvertedCondition {
   readonly principals?: PrincipalInit[];
 }
 
-const DESTINATION_KEYS: ReadonlyMap<string, (value: string) => PermissionInit> = new Map([
+const DESTINATION_KEYS: ReadonlyMap<string, (value: string) => PermissionInit | null> = new Map([
   ['destination.ip', destinationAddress],
   ['destination.port', port],
   ['connection.sni', serverName],
 ]);
 
-const SOURCE_KEYS: ReadonlyMap<string, (value: string) => PrincipalInit> = new Map([
+const SOURCE_KEYS: ReadonlyMap<string, (value: string) => PrincipalInit | null> = new Map([
   ['source.ip', sourceAddress('directRemoteIp')],
   ['remote.ip', sourceAddress('remoteIp')],
   ['source.namespace', namespace],
@@ -164,24 +200,26 @@ function convertCondition(
   context: RuleContext,
   unchecked: Unchecked,
 ): ConvertedCondition {
+  const lists = { values, notValues };
   const onDestination = DESTINATION_KEYS.get(key);
   if (onDestination !== undefined) {
-    return { permissions: permissions(values, notValues, onDestination) };
+    return { permissions: permissions({ ...lists, convert: onDestination }, context) };
   }
   const onConnection =
     key === 'source.serviceAccount' ? serviceAccount(context.namespace) : SOURCE_KEYS.get(key);
   if (onConnection !== undefined)
-    return { principals: principals(values, notValues, onConnection) };
+    return { principals: principals({ ...lists, convert: onConnection }, context) };
   // Nothing here writes metadata of a connection, so it has no value.
   if (key.startsWith(METADATA_KEYS))
-    return { principals: principals(values, notValues, () => NOBODY) };
+    return { principals: principals({ ...lists, convert: () => NOBODY }, context) };
   const onRequest = requestAttribute(key) ?? noToken;
-  return { principals: httpOnly(principals(values, notValues, onRequest), context, unchecked) };
+  const needed = principals({ ...lists, convert: onRequest }, context);
+  return { principals: httpOnly(needed, context, unchecked) };
 }
 
 const METADATA_KEYS = 'experimental.envoy.filters.';
 
-/** A rule with a key that means nothing is left out whole, whatever its action, as in Istio (spec l7 5.3). */
+/** Istio leaves out a rule with a key that means nothing whole, whatever its action; ours does so with ALLOW rules only. */
 function isKnownKey(key: string): boolean {
   if (DESTINATION_KEYS.has(key) || SOURCE_KEYS.has(key)) return true;
   return (

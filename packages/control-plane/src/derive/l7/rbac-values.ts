@@ -12,8 +12,8 @@ export type PrincipalInit = Init<typeof PrincipalSchema>;
 type HeaderInit = Init<typeof HeaderMatcherSchema>;
 type StringInit = Init<typeof StringMatcherSchema>;
 
-/** Never holds; what a value that cannot be read becomes. */
-const NO_PERMISSION: PermissionInit = {
+/** Never holds. */
+export const NO_PERMISSION: PermissionInit = {
   rule: { case: 'notRule', value: { rule: { case: 'any', value: true } } },
 };
 /** Never holds. */
@@ -67,9 +67,10 @@ export function path(value: string): PermissionInit {
   return { rule: { case: 'urlPath', value: matcher } };
 }
 
-export function port(value: string): PermissionInit {
+/** Null for what is no port number, such as a name. */
+export function port(value: string): PermissionInit | null {
   const number = /^\d+$/.test(value) ? Number(value) : -1;
-  if (number < 0 || number > 65_535) return NO_PERMISSION;
+  if (number < 0 || number > 65_535) return null;
   return { rule: { case: 'destinationPort', value: number } };
 }
 
@@ -121,20 +122,23 @@ function range(value: string): { addressPrefix: string; prefixLen: number } | nu
   return prefixLen < 0 || prefixLen > bits ? null : { addressPrefix, prefixLen };
 }
 
-/** `directRemoteIp` is whoever opened the connection, `remoteIp` the client that forwarding headers name. */
+/**
+ * `directRemoteIp` is whoever opened the connection, `remoteIp` the client that forwarding headers name. Null for what is
+ * no address or range.
+ */
 export function sourceAddress(
   kind: 'directRemoteIp' | 'remoteIp',
-): (value: string) => PrincipalInit {
+): (value: string) => PrincipalInit | null {
   return (text) => {
     const value = range(text);
-    return value === null ? NOBODY : { identifier: { case: kind, value } };
+    return value === null ? null : { identifier: { case: kind, value } };
   };
 }
 
-/** Where the connection was going: the dialled address of the Service. */
-export function destinationAddress(text: string): PermissionInit {
+/** Where the connection was going: the dialled address of the Service. Null for what is no address or range. */
+export function destinationAddress(text: string): PermissionInit | null {
   const value = range(text);
-  return value === null ? NO_PERMISSION : { rule: { case: 'destinationIp', value } };
+  return value === null ? null : { rule: { case: 'destinationIp', value } };
 }
 
 /** The server name of the client's own TLS. */
