@@ -40,6 +40,18 @@ spec:
     - to: [{operation: {methods: [DELETE]}}]
 `;
 
+const DENY_DELETE_FROM_OUTSIDE = `
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: deny-delete, namespace: shop}
+spec:
+  selector: {matchLabels: {app: server}}
+  action: DENY
+  rules:
+    - from: [{source: {notNamespaces: [shop]}}]
+      to: [{operation: {methods: [DELETE]}}]
+`;
+
 interface Conditions {
   readonly status?: {
     readonly conditions?: readonly {
@@ -112,6 +124,16 @@ describe.skipIf(obstacle !== null)(`bad input${obstacle ? `: ${obstacle}` : ''}`
     });
     expect(condition.message).toMatch(/methods/i);
     await sandbox.kubectl.run('delete', 'authorizationpolicy', 'l7-for-ztunnel', '-n', 'shop');
+  });
+
+  test('a DENY policy with HTTP attributes denies whatever else it matches', async () => {
+    expect(await shop.status('outsider')).toBe('200');
+    await sandbox.kubectl.apply(DENY_DELETE_FROM_OUTSIDE);
+    await eventually(async () => (await shop.status('outsider', '/', ['-XDELETE'])) === '000');
+    expect(await shop.status('outsider')).toBe('000');
+    expect(await shop.status('client')).toBe('200');
+    await sandbox.kubectl.run('delete', 'authorizationpolicy', 'deny-delete', '-n', 'shop');
+    await eventually(async () => (await shop.status('outsider')) === '200');
   });
 
   test.for([15_008, 15_001, 15_006])('garbage on %i closes that connection only', async (port) => {
