@@ -26,7 +26,7 @@ export type ThreadMessage =
 
 /** What it asks of every data-plane thread. */
 export interface ThreadQuestion {
-  readonly kind: 'listen' | 'metrics' | 'drain' | 'open-connections' | 'dump';
+  readonly kind: 'listen' | 'metrics' | 'passed' | 'announce-end' | 'drain' | 'open-connections';
 }
 
 /** Nothing is said unasked. */

@@ -2,12 +2,13 @@ import type { Duplex } from 'node:stream';
 import { ConnectListener, type ConnectRequest, type WorkloadCertificate } from '@aquifer/hbone';
 import { formatIdentity } from '@aquifer/model';
 import type { Logger } from '@aquifer/runtime';
-import { decodeBaggage, decodeForwarded, parseAuthority, type SocketAddress } from '@aquifer/wire';
+import { decodeBaggage, parseAuthority, type SocketAddress } from '@aquifer/wire';
 import type { ChainChoice } from '../compile/listener.ts';
+import { MAIN } from '../data-plane/snapshot.ts';
 import { type ConnectionInfo, type EngineDeps, serveHttp } from '../request/connection.ts';
 import type { SourcePeer } from '../telemetry/request-telemetry.ts';
 import { serveTcp } from './byte-chain.ts';
-import { sniffProtocol } from './sniff.ts';
+import { classify, classifyDeclared, DETECTION_TIMEOUT_MS, sniffProtocol } from './sniff.ts';
 
 /** Streams per tunnel (spec l7 0.8). */
 const MAX_STREAMS = 100;
@@ -66,30 +67,49 @@ function serve(
   destination: SocketAddress,
   { choice, deps }: { readonly choice: ChainChoice; readonly deps: EngineDeps },
 ): Promise<void> {
-  const info = { source: sourceOf(request), client: clientOf(request), destination };
+  const info = {
+    listener: MAIN,
+    source: sourceOf(request),
+    client: clientOf(request),
+    destination,
+  };
   return dispatch(request.accept().duplex(), choice, info, deps);
 }
 
-/** Declared ports have one chain; undeclared ones are decided by the first bytes. */
+/** Declared ports have one chain; undeclared ones are decided by the first bytes. HTTP/2 is passed through. */
 export async function dispatch(
   stream: Duplex,
-  choice: ChainChoice,
+  { http, tcp }: ChainChoice,
   info: ConnectionInfo,
   deps: EngineDeps,
 ): Promise<void> {
-  const { http, tcp } = choice;
-  const chain = http === tcp || (await sniffProtocol(stream)) === 'http1' ? http : tcp;
+  const isDeclared = http === tcp;
+  let early: Buffer | null = null;
+  if (http?.kind === 'http') {
+    const tell = isDeclared ? classifyDeclared : classify;
+    const sniffed = await sniffProtocol(stream, tell, isDeclared ? 0 : DETECTION_TIMEOUT_MS);
+    early = sniffed.early;
+    if (sniffed.protocol === 'http1') {
+      serveHttp(stream, http, info, deps);
+      return;
+    }
+    if (isDeclared && sniffed.protocol === 'tcp') {
+      // It ended before it was a request.
+      stream.end();
+      return;
+    }
+  }
+  const chain = tcp?.kind === 'http' ? tcp.bytes : tcp;
   if (chain === null) stream.destroy();
-  else if (chain.kind === 'http') serveHttp(stream, chain, info, deps);
-  else await serveTcp(stream, chain, { info, clusters: deps.config.clusters });
+  else await serveTcp({ stream, chain, info, early }, deps);
 }
 
-/** The address that the client's own proxy saw, if it said so. */
-function clientOf(request: ConnectRequest): SocketAddress {
-  const { client } = decodeForwarded(request.header('forwarded') ?? '');
-  const address = client === null ? null : parseAuthority(client);
-  if (address?.kind === 'address') return { ip: address.ip, port: address.port };
-  return { ip: request.peer.ip, port: request.peer.port };
+/**
+ * Whoever opened the tunnel: node proxies dial from the address of the pod that they act for. What a tunnel says in
+ * `forwarded` is only as true as its sender, and decides nothing.
+ */
+function clientOf({ peer: { ip, port } }: ConnectRequest): SocketAddress {
+  return { ip, port };
 }
 
 function sourceOf(request: ConnectRequest): SourcePeer {
