@@ -59,6 +59,7 @@ test('a policy that comes reaches connections that are open, and one that goes l
   const bystander = await waypoint.dial(`${VIP}:80`, { account: 'other' });
   const bytes = await waypoint.dial(`${VIP}:90`);
   const otherBytes = await waypoint.dial(`${VIP}:90`, { account: 'other' });
+  const silent = await waypoint.dial(`${VIP}:80`);
   const socket = await waypoint.dial(`${VIP}:80`);
   expect(await ask(kept)).toContain('200 OK');
   expect(await ask(bystander)).toContain('200 OK');
@@ -75,6 +76,7 @@ test('a policy that comes reaches connections that are open, and one that goes l
   expect(await untilEnded(bytes)).toBe(false);
   expect(await untilEnded(socket)).toBe(false);
   await eventually(async () => (await ask(kept)).includes(' 403 '));
+  expect(await ask(silent)).toContain(' 403 ');
   expect(await ask(bystander)).toContain('200 OK');
   otherBytes.write('pong');
   await readUntil(otherBytes, 'pong');
@@ -130,6 +132,7 @@ test('a Service that loses its waypoint has its connections ended after an answe
   const { api } = waypoint.plane;
   const busy = await waypoint.dial(`${VIP}:80`);
   const idle = await waypoint.dial(`${VIP}:80`);
+  const silent = await waypoint.dial(`${VIP}:80`);
   const bytes = await waypoint.dial(`${VIP}:90`);
   expect(await ask(busy)).not.toContain('connection: close');
   expect(await ask(idle)).toContain('200 OK');
@@ -147,6 +150,7 @@ test('a Service that loses its waypoint has its connections ended after an answe
   );
   expect(await untilEnded(busy)).toBe(true);
   expect(await untilEnded(idle)).toBe(true);
+  expect(await untilEnded(silent)).toBe(true);
   bytes.write('pong');
   await readUntil(bytes, 'pong');
 }, 60_000);

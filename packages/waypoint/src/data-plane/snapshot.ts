@@ -59,6 +59,13 @@ export class ServedConfig {
     return this.listeners.get(listener)?.choose(ip, port) ?? null;
   }
 
+  /** Whether anything is configured for `ip:port`, or was a moment ago. */
+  isServed(listener: string, { ip, port }: SocketAddress): boolean {
+    return (
+      this.chosenNow(listener, { ip, port }) !== null || this.#chooseReplaced(ip, port) !== null
+    );
+  }
+
   /** Where a tunnelled connection to `ip:port` goes; null if nothing is configured for it, or was a moment ago. */
   choose(ip: string, port: number): ChainChoice | null {
     return this.chosenNow(MAIN, { ip, port }) ?? this.#chooseReplaced(ip, port);

@@ -6,7 +6,8 @@ import { type ConnectListener, hboneSecureContext, type WorkloadCertificate } fr
 import { canonicalIpAddress } from '@aquifer/model';
 import { bufferedStdout, createLogger, serveThread } from '@aquifer/runtime';
 import { ClusterManager } from '../clusters/cluster-manager.ts';
-import { dispatch, terminateHbone } from '../listeners/hbone-terminate.ts';
+import { dispatch } from '../listeners/dispatch.ts';
+import { terminateHbone } from '../listeners/hbone-terminate.ts';
 import type { EngineDeps } from '../request/connection.ts';
 import { TimerWheel } from '../request/timer-wheel.ts';
 import { RequestTelemetry, type SourcePeer } from '../telemetry/request-telemetry.ts';

@@ -1,14 +1,12 @@
-import type { Duplex } from 'node:stream';
 import { ConnectListener, type ConnectRequest, type WorkloadCertificate } from '@aquifer/hbone';
 import { formatIdentity } from '@aquifer/model';
 import type { Logger } from '@aquifer/runtime';
 import { decodeBaggage, parseAuthority, type SocketAddress } from '@aquifer/wire';
 import type { ChainChoice } from '../compile/listener.ts';
 import { MAIN } from '../data-plane/snapshot.ts';
-import { type ConnectionInfo, type EngineDeps, serveHttp } from '../request/connection.ts';
+import type { EngineDeps } from '../request/connection.ts';
 import type { SourcePeer } from '../telemetry/request-telemetry.ts';
-import { serveTcp } from './byte-chain.ts';
-import { classify, classifyDeclared, DETECTION_TIMEOUT_MS, sniffProtocol } from './sniff.ts';
+import { dispatch } from './dispatch.ts';
 
 /** Streams per tunnel (spec l7 0.8). */
 const MAX_STREAMS = 100;
@@ -74,34 +72,6 @@ function serve(
     destination,
   };
   return dispatch(request.accept().duplex(), choice, info, deps);
-}
-
-/** Declared ports have one chain; undeclared ones are decided by the first bytes. HTTP/2 is passed through. */
-export async function dispatch(
-  stream: Duplex,
-  { http, tcp }: ChainChoice,
-  info: ConnectionInfo,
-  deps: EngineDeps,
-): Promise<void> {
-  const isDeclared = http === tcp;
-  let early: Buffer | null = null;
-  if (http?.kind === 'http') {
-    const tell = isDeclared ? classifyDeclared : classify;
-    const sniffed = await sniffProtocol(stream, tell, isDeclared ? 0 : DETECTION_TIMEOUT_MS);
-    early = sniffed.early;
-    if (sniffed.protocol === 'http1') {
-      serveHttp(stream, http, info, deps);
-      return;
-    }
-    if (isDeclared && sniffed.protocol === 'tcp') {
-      // It ended before it was a request.
-      stream.end();
-      return;
-    }
-  }
-  const chain = tcp?.kind === 'http' ? tcp.bytes : tcp;
-  if (chain === null) stream.destroy();
-  else await serveTcp({ stream, chain, info, early }, deps);
 }
 
 /**

@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 type Protocol = 'http1' | 'http2' | 'tcp';
 
 /** What was found. What was read to find it is in the stream again, but for `early`, where the stream has ended. */
-interface Sniffed {
+export interface Sniffed {
   readonly protocol: Protocol;
   readonly early: Buffer | null;
 }

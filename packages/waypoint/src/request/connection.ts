@@ -75,8 +75,8 @@ class ServedConnection implements OpenConnection {
   readonly #config: ServedConfig;
   readonly #connections: Set<OpenConnection>;
   #shared: HttpConnection;
-  /** Of `#shared`. */
-  #generation: number;
+  /** Of `#shared`; the first request asks in any case. */
+  #generation = -1;
   /** Its destination is not configured any more. */
   #isForsaken = false;
   /** The request that made something else of the connection, or asks to. */
@@ -88,7 +88,6 @@ class ServedConnection implements OpenConnection {
     this.#config = shared.deps.config;
     this.#connections = shared.deps.connections;
     this.#shared = shared;
-    this.#generation = this.#config.generation;
   }
 
   start(): void {
@@ -116,9 +115,8 @@ class ServedConnection implements OpenConnection {
    */
   judgeAgain(): void {
     const { info, chain } = this.#shared;
-    const { ip, port } = info.destination;
-    if (this.#config.chosenNow(info.listener, info.destination) === null) {
-      if (this.#config.choose(ip, port) === null) this.drain();
+    if (!this.#config.isServed(info.listener, info.destination)) {
+      this.drain();
       return;
     }
     const request = this.#upgrade;
