@@ -30,6 +30,9 @@ export interface Waypoint {
 /** Peers learn for so long that this instance goes away while it still serves: until then they keep coming here. */
 const ANNOUNCED_MS = 2_000;
 
+/** What was written last is on its way for so long. */
+const LAST_BYTES_MS = 200;
+
 const CERTIFICATE = 'certificate';
 const CONFIGURATION = 'configuration';
 const LISTENER = 'listener';
@@ -53,9 +56,12 @@ export async function startWaypoint(config: WaypointConfig, log: Logger): Promis
     drain: async () => {
       await dataPlane.announceEnd();
       if (!isStatic) await delay(ANNOUNCED_MS);
-      source.stop();
       await dataPlane.drain();
       await untilIdle(dataPlane, config.drainSeconds * 1000);
+      await dataPlane.closeIdle();
+      await delay(LAST_BYTES_MS);
+      // Not sooner: policies hold to the end.
+      source.stop();
       for (const server of servers) server.close();
       await dataPlane.stop();
     },
@@ -183,8 +189,8 @@ async function bindServers(
   ]);
 }
 
-/** Returns as soon as no connection is open, at the latest at the deadline. */
+/** Returns as soon as nobody waits for anything, at the latest at the deadline. */
 async function untilIdle(dataPlane: DataPlane, deadlineMs: number): Promise<void> {
   const deadline = Date.now() + deadlineMs;
-  while (Date.now() < deadline && (await dataPlane.openConnections()) > 0) await delay(50);
+  while (Date.now() < deadline && (await dataPlane.busyConnections()) > 0) await delay(50);
 }

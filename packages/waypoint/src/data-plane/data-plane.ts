@@ -86,8 +86,9 @@ export class DataPlane {
     return ((await this.#threads.ask({ kind: 'passed' })) as ConnectionSeries[][]).flat();
   }
 
-  async openConnections(): Promise<number> {
-    const counts = (await this.#threads.ask({ kind: 'open-connections' })) as number[];
+  /** Connections on which somebody waits for something. */
+  async busyConnections(): Promise<number> {
+    const counts = (await this.#threads.ask({ kind: 'busy-connections' })) as number[];
     return counts.reduce((sum, count) => sum + count, 0);
   }
 
@@ -98,6 +99,11 @@ export class DataPlane {
 
   async drain(): Promise<void> {
     await this.#threads.ask({ kind: 'drain' });
+  }
+
+  /** Ends the connections that are not busy. */
+  async closeIdle(): Promise<void> {
+    await this.#threads.ask({ kind: 'close-idle' });
   }
 
   async stop(): Promise<void> {

@@ -85,13 +85,16 @@ class WaypointThread {
         return this.#deps.telemetry.snapshot();
       case 'passed':
         return this.#deps.telemetry.passed.snapshot();
-      case 'open-connections':
-        return this.#deps.connections.size;
+      case 'busy-connections':
+        return [...this.#deps.connections].filter(({ isBusy }) => isBusy).length;
       case 'announce-end':
         this.#served.isEnding = true;
         return null;
       case 'drain':
         return this.#drain();
+      case 'close-idle':
+        for (const connection of this.#deps.connections) connection.closeIfIdle();
+        return null;
     }
   }
 

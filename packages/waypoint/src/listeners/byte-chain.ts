@@ -73,8 +73,14 @@ class PassedConnection implements OpenConnection {
     if (policy !== null) this.#end(policy);
   }
 
+  readonly isBusy = true;
+
   drain(): void {
     // Nothing in bytes says that another connection should be made for the next ones.
+  }
+
+  closeIfIdle(): void {
+    // Nobody knows whether more will come.
   }
 
   async #passOn(): Promise<Ending> {

@@ -26,18 +26,17 @@ export async function dispatch(
   deps: EngineDeps,
 ): Promise<void> {
   const heard = choice.http?.kind === 'http' ? await listen(stream, choice, info, deps) : UNHEARD;
-  if (heard === null || stream.destroyed || stream.writableEnded) {
+  if (heard === null || !stream.writable) {
     stream.end();
     return;
   }
   const { http, tcp } = deps.config.chosenNow(info.listener, info.destination) ?? choice;
-  if (heard.protocol === 'http1' && http?.kind === 'http') {
-    serveHttp(stream, http, info, deps);
-    return;
+  if (heard.protocol === 'http1' && http?.kind === 'http') serveHttp(stream, http, info, deps);
+  else if (tcp === null) stream.destroy();
+  else {
+    const chain = tcp.kind === 'http' ? tcp.bytes : tcp;
+    await serveTcp({ stream, chain, info, early: heard.early }, deps);
   }
-  const chain = tcp?.kind === 'http' ? tcp.bytes : tcp;
-  if (chain === null) stream.destroy();
-  else await serveTcp({ stream, chain, info, early: heard.early }, deps);
 }
 
 const UNHEARD: Sniffed = { protocol: 'tcp', early: null };
@@ -50,12 +49,14 @@ async function listen(
   { config, connections }: EngineDeps,
 ): Promise<Sniffed | null> {
   const isDeclared = http === tcp;
+  const close = (): void => void stream.end();
   const silent: OpenConnection = {
+    isBusy: false,
     judgeAgain: () => {
-      if (config.isServed(info.listener, info.destination)) return;
-      stream.end();
+      if (!config.isServed(info.listener, info.destination)) close();
     },
-    drain: () => void stream.end(),
+    drain: () => undefined,
+    closeIfIdle: close,
   };
   connections.add(silent);
   try {

@@ -17,8 +17,12 @@ import type { TimerWheel } from './timer-wheel.ts';
 export interface OpenConnection {
   /** The configuration has changed: what has been allowed may be denied by now. */
   judgeAgain(): void;
-  /** What is under way goes on; nothing new is begun. */
+  /** Somebody waits for what is under way on it. */
+  readonly isBusy: boolean;
+  /** What is under way goes on, and is the last. */
   drain(): void;
+  /** Ends it unless it is busy. */
+  closeIfIdle(): void;
 }
 
 /** What all connections of a thread share. */
@@ -48,9 +52,6 @@ export interface HttpConnection {
   readonly series: RequestSeries[];
   readonly deps: EngineDeps;
 }
-
-/** What was written last is on its way for so long. */
-const LAST_BYTES_MS = 500;
 
 /** Serves HTTP/1.1 on a byte stream. Each request goes by the configuration that is in force when it starts. */
 export function serveHttp(
@@ -116,7 +117,7 @@ class ServedConnection implements OpenConnection {
   judgeAgain(): void {
     const { info, chain } = this.#shared;
     if (!this.#config.isServed(info.listener, info.destination)) {
-      this.drain();
+      this.closeIfIdle();
       return;
     }
     const request = this.#upgrade;
@@ -132,14 +133,16 @@ class ServedConnection implements OpenConnection {
     }
   }
 
+  get isBusy(): boolean {
+    return this.#server?.isIdle === false || this.#stream.writableLength > 0;
+  }
+
   drain(): void {
     this.#server?.drain();
-    // A client that has heard of the end need not close its own side; many do so only when they try again.
-    const leave = (): void => {
-      setTimeout(() => this.#connections.delete(this), LAST_BYTES_MS).unref();
-    };
-    if (this.#stream.writableFinished) leave();
-    else this.#stream.once('finish', leave);
+  }
+
+  closeIfIdle(): void {
+    this.#server?.closeIfIdle();
   }
 
   #renew(): void {
