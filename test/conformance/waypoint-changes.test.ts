@@ -173,3 +173,21 @@ test('a waypoint whose Gateway was deleted serves what it has until it ends', as
   await eventually(async () => (await ask(kept)).includes('connection: close'), { intervalMs: 10 });
   expect(await untilEnded(kept)).toBe(true);
 }, 60_000);
+
+test('requests and connections of another version of a workload are counted as that version', async () => {
+  const waypoint = await start('127.0.0.46');
+  for (const version of ['v1', 'v2']) {
+    const baggage = `k8s.namespace.name=shop,k8s.deployment.name=client,service.name=client,service.version=${version}`;
+    const request = await waypoint.dial(`${VIP}:80`, { headers: { baggage } });
+    expect(await ask(request)).toContain('200 OK');
+    const bytes = await waypoint.dial(`${VIP}:90`, { headers: { baggage } });
+    bytes.write('ping');
+    await readUntil(bytes, 'ping');
+  }
+  const { body } = await waypoint.get('stats', '/stats/prometheus');
+  for (const name of ['istio_requests_total', 'istio_tcp_connections_opened_total']) {
+    for (const version of ['v1', 'v2']) {
+      expect(body).toMatch(new RegExp(`${name}\\{.*source_version="${version}".*\\} 1\n`));
+    }
+  }
+}, 60_000);

@@ -20,7 +20,7 @@ export class ConnectionTelemetry {
   readonly #series = new Map<string, ConnectionSeries>();
 
   opened(labels: ConnectionLabels): ConnectionSeries {
-    const key = JSON.stringify([labels.source, labels.destination, labels.service]);
+    const key = JSON.stringify(labels);
     let series = this.#series.get(key);
     if (series === undefined) {
       series = { ...labels, opened: 0, closed: 0, receivedBytes: 0, sentBytes: 0 };

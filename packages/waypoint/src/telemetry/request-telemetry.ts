@@ -129,8 +129,8 @@ export class RequestTelemetry {
   }
 
   #seriesByLabels(labels: SeriesLabels): RequestSeries {
-    const { source, destination, service, code, flags } = labels;
-    const key = `${source.principal}|${source.workload}|${service}|${destination?.workload}|${code}|${flags}`;
+    // All that becomes a label: another version of a workload is another series.
+    const key = JSON.stringify(labels);
     const existing = this.#series.get(key);
     if (existing !== undefined) return existing;
     const series: RequestSeries = {
