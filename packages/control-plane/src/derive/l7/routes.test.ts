@@ -194,21 +194,3 @@ test.for([
 ])('a route $what leaves the default route', ({ route }) => {
   expect(routesOf(route).map(({ name }) => name)).toEqual(['default']);
 });
-
-test('a headless Service that a route names gets its share of requests by its endpoints', () => {
-  const peers: TestObject = {
-    kind: 'Service',
-    metadata: { namespace: 'shop', name: 'peers' },
-    spec: { clusterIP: 'None', selector: { app: 'stock' }, ports: [{ name: 'http', port: 80 }] },
-  };
-  const route = httpRoute([{ backendRefs: [{ name: 'peers', port: 80 }] }]);
-  const outbound = 'outbound|80||peers.shop.svc.cluster.local';
-  expect(JSON.stringify(routesOf(peers, route))).toContain(outbound);
-  const { clusters, endpoints } = deriveWaypoint([...BASE, peers, route]);
-  expect(clusters.has(outbound)).toBe(true);
-  expect(endpoints.has(outbound)).toBe(true);
-  // Its own cluster has none: it leads where a connection was going.
-  const own = 'inbound-vip|80|http|peers.shop.svc.cluster.local';
-  expect(clusters.has(own)).toBe(true);
-  expect(endpoints.has(own)).toBe(false);
-});
