@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { cidrContains } from '@aquifer/model';
 import {
   type FilterChain,
@@ -66,7 +67,7 @@ export interface CompiledListener {
   /** `ip:port` to bind; null for a listener inside this proxy. */
   readonly address: { readonly ip: string; readonly port: number } | null;
   readonly chains: ReadonlyMap<string, Chain>;
-  /** By the bytes that they were compiled from. */
+  /** By digests of the bytes that they were compiled from. */
   readonly compiled: CompiledChains;
   choose(ip: string, port: number): ChainChoice | null;
 }
@@ -86,7 +87,7 @@ export function compileListener(
   const chains = new Map<string, Chain>();
   const compiled = new Map<string, Chain | null>();
   for (const [i, filterChain] of listener.filterChains.entries()) {
-    const source = Buffer.from(toBinary(FilterChainSchema, filterChain)).toString('latin1');
+    const source = digestOf(filterChain);
     const known = before.get(source);
     const chain = known === undefined ? compileChain(filterChain, `filter_chains[${i}]`) : known;
     compiled.set(source, chain);
@@ -98,6 +99,11 @@ export function compileListener(
       ? onlyChain(chains)
       : compileMatcher(filterChainMatcher, chains, 'filter_chain_matcher');
   return { name: listener.name, address: bindAddress(listener), chains, compiled, choose };
+}
+
+/** Instead of the bytes themselves, of which there may be megabytes. */
+function digestOf(filterChain: FilterChain): string {
+  return createHash('sha256').update(toBinary(FilterChainSchema, filterChain)).digest('latin1');
 }
 
 function bindAddress(listener: Listener): CompiledListener['address'] {
