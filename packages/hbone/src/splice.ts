@@ -24,6 +24,8 @@ interface Side {
   peer: Side;
   /** Nothing can be read from it or written to it any more. */
   readonly isGone: boolean;
+  /** Hands over what it holds and what arrives; the peer is there. */
+  begin(): void;
   /** The chunk may be reused at once. False until the peer's `resume` is called. */
   write(chunk: Buffer): boolean;
   end(): void;
@@ -34,13 +36,15 @@ interface Side {
 }
 
 /**
- * Copies both directions until each has ended; the end of one is passed on and leaves the other open (half-close).
- * Resolves with null, or with the error that ended a side first. Both sides are closed when it resolves.
+ * Copies both directions until each has ended; the end of one is passed on and leaves the other open (half-close). What
+ * the streams hold already is copied too, and an end that was read already is passed on; `early` is what was read of
+ * downstream before. Resolves with null, or with the error that ended a side first. Both sides are closed when it resolves.
  */
 export function splice(
   downstream: Duplex | TunnelStream,
   upstream: Duplex | TunnelStream,
   counters: SpliceCounters,
+  early: Buffer | null = null,
 ): Promise<Error | null> {
   return new Promise((resolve) => {
     const state = new SpliceState(resolve);
@@ -48,6 +52,10 @@ export function splice(
     const up = sideOf(upstream, state, (bytes) => counters.sent(bytes));
     down.peer = up;
     up.peer = down;
+    if (early !== null) {
+      counters.received(early.length);
+      up.write(early);
+    }
     state.start(down, up);
     if (down.isGone || up.isGone) state.fail(null);
   });
@@ -73,8 +81,8 @@ class SpliceState {
 
   start(down: Side, up: Side): void {
     this.#sides = [down, up];
-    down.resume();
-    up.resume();
+    for (const side of this.#sides) side.resume();
+    for (const side of this.#sides) side.begin();
   }
 
   fail(error: Error | null): void {
@@ -101,15 +109,13 @@ const CONGESTED_AT_BYTES = 262_144;
 class DuplexSide implements Side {
   peer: Side = this;
   readonly #stream: Duplex;
+  readonly #count: Count;
   /** Made for the first large chunk: most connections never see one. */
   #writer: SlabWriter | null = null;
 
   constructor(stream: Duplex, state: SpliceState, count: Count) {
     this.#stream = stream;
-    readShared(stream, (bytes) => {
-      count(bytes.length);
-      return this.peer.write(bytes);
-    });
+    this.#count = count;
     stream.on('drain', () => this.peer.resume());
     stream.on('end', () => this.peer.end());
     stream.on('error', (error) => state.fail(error));
@@ -119,6 +125,15 @@ class DuplexSide implements Side {
 
   get isGone(): boolean {
     return this.#stream.destroyed;
+  }
+
+  begin(): void {
+    const stream = this.#stream;
+    readShared(stream, (bytes) => {
+      this.#count(bytes.length);
+      return this.peer.write(bytes);
+    });
+    if (stream.readableEnded) this.peer.end();
   }
 
   write(chunk: Buffer): boolean {
@@ -164,6 +179,10 @@ class Http2Side implements Side, Http2StreamListener {
 
   get isGone(): boolean {
     return this.#stream.isClosed;
+  }
+
+  begin(): void {
+    // It is paused until `resume`, which hands over what has come.
   }
 
   write(chunk: Buffer): boolean {

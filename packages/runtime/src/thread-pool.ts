@@ -95,7 +95,7 @@ export class ThreadPool<Message, Question, Event> {
 /** The thread's side: takes messages and questions, and returns how to send events to the main thread. */
 export function serveThread<Message, Question, Event>(handlers: {
   readonly onMessage: (message: Message) => void;
-  /** What it throws becomes the asker's error. */
+  /** What it throws becomes the asker's error; a promise is waited for. */
   readonly onQuestion: (question: Question) => unknown;
 }): (event: Event) => void {
   const send = (message: FromThread): void => parentPort?.postMessage(message);
@@ -106,12 +106,9 @@ export function serveThread<Message, Question, Event>(handlers: {
       return;
     }
     const { id } = message;
-    try {
-      const value = handlers.onQuestion(message.question as Question) ?? null;
-      send({ kind: 'answer', id, value });
-    } catch (error) {
-      send({ kind: 'failure', id, message: (error as Error).message });
-    }
+    Promise.try(handlers.onQuestion, message.question as Question)
+      .then((value) => send({ kind: 'answer', id, value: value ?? null }))
+      .catch((error: Error) => send({ kind: 'failure', id, message: error.message }));
   });
   return (event) => send({ kind: 'event', event });
 }

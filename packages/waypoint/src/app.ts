@@ -17,7 +17,7 @@ import { WAYPOINT_CONFIG, type WaypointConfig } from './config.ts';
 import { DataPlane } from './data-plane/data-plane.ts';
 import { RESOURCES, type ResourceKind } from './data-plane/resources.ts';
 import { applyStaticResources } from './static-resources.ts';
-import { exposeRequests } from './telemetry/exposition.ts';
+import { exposeTelemetry } from './telemetry/exposition.ts';
 
 /** A running L7 proxy. */
 export interface Waypoint {
@@ -27,11 +27,15 @@ export interface Waypoint {
   readonly failed: Promise<never>;
 }
 
-/** Share of the drain deadline in which new connections are still accepted. */
-const ANNOUNCED_SHARE = 0.4;
+/** Peers learn for so long that this instance goes away while it still serves: until then they keep coming here. */
+const ANNOUNCED_MS = 2_000;
+
+/** What was written last is on its way for so long. */
+const LAST_BYTES_MS = 200;
 
 const CERTIFICATE = 'certificate';
 const CONFIGURATION = 'configuration';
+const LISTENER = 'listener';
 
 /** Wires all parts; with a bootstrap file nothing but that file is served. */
 export async function startWaypoint(config: WaypointConfig, log: Logger): Promise<Waypoint> {
@@ -42,19 +46,22 @@ export async function startWaypoint(config: WaypointConfig, log: Logger): Promis
     config: { ...config, baggage: baggageOf(config), bindsListeners: isStatic },
     onThreadLost: (error) => failed.reject(error),
   });
-  const readiness = new Readiness(isStatic ? [] : [CERTIFICATE, CONFIGURATION]);
+  const readiness = new Readiness(isStatic ? [] : [CERTIFICATE, CONFIGURATION, LISTENER]);
   const source = isStatic
     ? await serveStatic(config.bootstrapPath ?? '', dataPlane)
-    : followControlPlane(config, { dataPlane, readiness, log });
+    : followControlPlane(config, { dataPlane, readiness, log, onFailed: failed.reject });
   const servers = isStatic ? [] : await bindServers(config, { dataPlane, readiness });
   return {
     failed: failed.promise,
     drain: async () => {
-      // Peers learn that this instance goes away while it still serves: until then they keep coming here.
-      if (!isStatic) await delay(config.drainDeadlineMs * ANNOUNCED_SHARE);
-      source.stop();
+      await dataPlane.announceEnd();
+      if (!isStatic) await delay(ANNOUNCED_MS);
       await dataPlane.drain();
-      await untilIdle(dataPlane, config.drainDeadlineMs);
+      await untilIdle(dataPlane, config.drainSeconds * 1000);
+      await dataPlane.closeIdle();
+      await delay(LAST_BYTES_MS);
+      // Not sooner: policies hold to the end.
+      source.stop();
       for (const server of servers) server.close();
       await dataPlane.stop();
     },
@@ -70,12 +77,13 @@ interface SourceDeps {
   readonly dataPlane: DataPlane;
   readonly readiness: Readiness;
   readonly log: Logger;
+  readonly onFailed: (error: Error) => void;
 }
 
-/** Tunnels are accepted once there is a certificate and a first configuration. */
+/** Tunnels are accepted once there is a certificate and a first configuration; the proxy is ready when they are. */
 function followControlPlane(
   config: WaypointConfig,
-  { dataPlane, readiness, log }: SourceDeps,
+  { dataPlane, readiness, log, onFailed }: SourceDeps,
 ): { stop(): void } {
   const endpoint = {
     address: config.controlPlane,
@@ -84,9 +92,11 @@ function followControlPlane(
     clusterId: config.clusterId,
     serverName: null,
   };
+  const awaited = new Set([CERTIFICATE, CONFIGURATION]);
   const ready = (task: string): void => {
     readiness.done(task);
-    if (readiness.isReady) void dataPlane.listen();
+    if (!awaited.delete(task) || awaited.size > 0) return;
+    dataPlane.listen().then(() => readiness.done(LISTENER), onFailed);
   };
   const csr = new CsrClient({
     endpoint,
@@ -158,12 +168,12 @@ function describeNode(config: WaypointConfig) {
 
 async function bindServers(
   config: WaypointConfig,
-  { dataPlane, readiness }: Omit<SourceDeps, 'log'>,
+  { dataPlane, readiness }: Pick<SourceDeps, 'dataPlane' | 'readiness'>,
 ): Promise<readonly { close(): void }[]> {
   const metrics: HttpHandler = async () => ({
     status: 200,
     contentType: 'text/plain; version=0.0.4; charset=utf-8',
-    body: exposeRequests(await dataPlane.metrics(), identityOf(config)),
+    body: exposeTelemetry(await dataPlane.metrics(), await dataPlane.passed(), identityOf(config)),
   });
   const dump: HttpHandler = () => ({
     status: 200,
@@ -179,8 +189,8 @@ async function bindServers(
   ]);
 }
 
-/** Returns as soon as no connection is open, at the latest at the deadline. */
+/** Returns as soon as nobody waits for anything, at the latest at the deadline. */
 async function untilIdle(dataPlane: DataPlane, deadlineMs: number): Promise<void> {
   const deadline = Date.now() + deadlineMs;
-  while (Date.now() < deadline && (await dataPlane.openConnections()) > 0) await delay(50);
+  while (Date.now() < deadline && (await dataPlane.busyConnections()) > 0) await delay(50);
 }

@@ -28,7 +28,7 @@ export interface WaypointConfig extends CredentialConfig, OperatorConfig {
   readonly controlPlane: string;
   readonly certificateTtlMs: number;
   readonly threads: number;
-  readonly drainDeadlineMs: number;
+  readonly drainSeconds: number;
   readonly hbonePort: number;
   readonly prometheusPort: number;
   readonly logLevels: string;
@@ -66,12 +66,10 @@ export const WAYPOINT_CONFIG: ConfigKeys<WaypointConfig> = {
     default: 86_400_000,
   }),
   threads: integerKey('CONCURRENCY', 'Data-plane threads.', { default: 1, min: 1, max: 256 }),
-  drainDeadlineMs: durationKey(
-    'TERMINATION_DRAIN_DURATION',
-    'How long requests may go on after shutdown began.',
-    {
-      default: 5_000,
-    },
+  drainSeconds: integerKey(
+    'TERMINATION_DRAIN_DURATION_SECONDS',
+    'How long connections may go on once an end was announced for two seconds. The pod must be given longer to end.',
+    { default: 5, min: 0, max: 86_400 },
   ),
   hbonePort: portKey('HBONE_PORT', 'Port that takes tunnels.', 15_008),
   prometheusPort: portKey('PROMETHEUS_PORT', "Port of the metrics as Envoy's own.", 15_090),

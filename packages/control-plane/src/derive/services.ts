@@ -10,6 +10,7 @@ import { canonicalIpAddress } from '@aquifer/model';
 import type { Namespace, Service } from '@aquifer/model/resources';
 import { MANAGED_LABEL } from '../ingest/kinds.ts';
 import { bindCanary } from './canary.ts';
+import { l7Ports } from './l7/port-protocol.ts';
 import {
   INGRESS_USE_WAYPOINT_LABEL,
   MANAGED_WAYPOINTS,
@@ -65,7 +66,7 @@ export function deriveService(service: Service, context: ServiceContext): Derive
       ingressUseWaypoint: bound.ingress === true,
       visibility: 'public',
     },
-    condition: boundCondition(binding, bound),
+    condition: boundCondition(service, binding, bound),
     waypoint: bound.waypoint,
   };
 }
@@ -112,7 +113,11 @@ function boundFields(
   };
 }
 
-function boundCondition(binding: Binding, bound: BoundFields): BoundCondition | null {
+function boundCondition(
+  service: Service,
+  binding: Binding,
+  bound: BoundFields,
+): BoundCondition | null {
   if (binding.kind === 'none') return null;
   if (binding.kind === 'error') return { status: 'False', ...binding.error };
   const { namespace, name } = binding.waypoint;
@@ -124,6 +129,11 @@ function boundCondition(binding: Binding, bound: BoundFields): BoundCondition | 
   }
   if (bound.canaryProblem !== null) {
     message += `. Canary waypoint not attached: ${bound.canaryProblem}`;
+  }
+  const unread = l7Ports(service).filter(({ protocol }) => protocol === 'http2');
+  if (unread.length > 0) {
+    const ports = unread.map(({ port }) => port).join(', ');
+    message += `. HTTP/2 is passed through as TCP (port ${ports}): routes are not applied to it, and policies that ask for HTTP attributes deny it`;
   }
   return { status: 'True', reason: 'WaypointAccepted', message };
 }

@@ -118,6 +118,15 @@ export function bindWaypoint(
   return result;
 }
 
+/** Equal for equal addresses: every derivation makes objects of its own. */
+export function addressKey({ destination, hboneMtlsPort }: GatewayAddress): string {
+  const where =
+    destination.kind === 'hostname'
+      ? [destination.namespace, destination.hostname]
+      : [destination.network, destination.address];
+  return [destination.kind, ...where, hboneMtlsPort].join('/');
+}
+
 /** The waypoint named by `namespace/name`, if an object of that namespace may attach to it. */
 export function attach(
   reference: string,

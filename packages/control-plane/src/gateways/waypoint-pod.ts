@@ -7,9 +7,16 @@ interface WaypointPod {
   readonly serviceAccount: string;
 }
 
+/**
+ * Connections that are open when the pod is to end go on for so long. Before that the waypoint announces its end for two
+ * seconds, and afterwards it needs a moment to end: the kubelet's signal that nobody hears out comes later than all that.
+ */
+const DRAIN_SECONDS = 20;
+const GRACE_SECONDS = 30;
+
 export function waypointPodSpec(pod: WaypointPod, settings: WaypointSettings): object {
   return {
-    terminationGracePeriodSeconds: 2,
+    terminationGracePeriodSeconds: GRACE_SECONDS,
     serviceAccountName: pod.serviceAccount,
     containers: [
       {
@@ -85,6 +92,7 @@ function environment(pod: WaypointPod, settings: WaypointSettings): object[] {
     { name: 'ISTIO_META_OWNER', value: owner },
     { name: 'ISTIO_META_MESH_ID', value: settings.trustDomain },
     { name: 'TRUST_DOMAIN', value: settings.trustDomain },
+    { name: 'TERMINATION_DRAIN_DURATION_SECONDS', value: String(DRAIN_SECONDS) },
   ];
 }
 

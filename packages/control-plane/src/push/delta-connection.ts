@@ -13,7 +13,12 @@ import type { Snapshot } from '../derive/snapshot.ts';
 import { GENERATORS, type ResourceGenerator } from './generators.ts';
 import type { ConnectedProxy } from './proxy.ts';
 import type { PushMetrics } from './push-metrics.ts';
-import { type Reply, Subscription, type SubscriptionStatus } from './subscription.ts';
+import {
+  type Reply,
+  type ReplyScope,
+  Subscription,
+  type SubscriptionStatus,
+} from './subscription.ts';
 
 export type DeltaStream = ServerDuplexStream<DeltaDiscoveryRequest, DeltaDiscoveryResponse>;
 
@@ -59,13 +64,13 @@ export class DeltaConnection {
     if (known === undefined) {
       const opened = new Subscription(request);
       this.#subscriptions.set(typeUrl, opened);
-      this.#send(typeUrl, opened, opened.reply({ kind: 'all' }, this.#resources(typeUrl)));
+      this.#answer(typeUrl, opened, { kind: 'all' });
       return;
     }
     const reaction = known.receive(request);
     switch (reaction.kind) {
       case 'reply':
-        this.#send(typeUrl, known, known.reply(reaction.to, this.#resources(typeUrl)));
+        this.#answer(typeUrl, known, reaction.to);
         return;
       case 'nacked':
         this.#deps.metrics.rejected(typeUrl);
@@ -93,8 +98,7 @@ export class DeltaConnection {
       const subscription = this.#subscriptions.get(typeUrl);
       if (subscription === undefined || this.#isBlocked) continue;
       try {
-        const reply = subscription.push(this.#resources(typeUrl));
-        if (reply !== null) this.#send(typeUrl, subscription, reply);
+        this.#pushType(typeUrl, subscription);
       } catch (error) {
         const { message } = error as Error;
         this.#deps.log.error('push failed', {
@@ -106,8 +110,24 @@ export class DeltaConnection {
     }
   }
 
+  #answer(typeUrl: string, subscription: Subscription, to: ReplyScope): void {
+    const resources = this.#resources(typeUrl);
+    if (resources !== null) this.#send(typeUrl, subscription, subscription.reply(to, resources));
+  }
+
+  #pushType(typeUrl: string, subscription: Subscription): void {
+    const resources = this.#resources(typeUrl);
+    if (resources === null) return;
+    if (!subscription.isAnswered) {
+      this.#send(typeUrl, subscription, subscription.reply({ kind: 'all' }, resources));
+      return;
+    }
+    const reply = subscription.push(resources);
+    if (reply !== null) this.#send(typeUrl, subscription, reply);
+  }
+
   /** Types that nobody generates have no resources: the proxy gets an empty answer and can go on. */
-  #resources(typeUrl: string): ResourceMap {
+  #resources(typeUrl: string): ResourceMap | null {
     const generator = GENERATOR_BY_TYPE.get(typeUrl);
     if (generator === undefined) return NO_RESOURCES;
     return generator.generate(this.proxy, this.#deps.snapshot());

@@ -17,10 +17,10 @@ import type { ConnectedProxy } from './proxy.ts';
 export interface ResourceGenerator {
   readonly typeUrl: string;
   /**
-   * All resources of the type for this proxy; the same map object as long as nothing in it changed. Throwing keeps
-   * what the proxy has and is logged.
+   * All resources of the type for this proxy; the same map object as long as nothing in it changed. Null when nothing is
+   * known about it: it is told nothing then, and keeps what it has. Throwing keeps what the proxy has and is logged.
    */
-  generate(proxy: ConnectedProxy, snapshot: Snapshot): ResourceMap;
+  generate(proxy: ConnectedProxy, snapshot: Snapshot): ResourceMap | null;
 }
 
 const NO_RESOURCES: ResourceMap = new Map();
@@ -44,14 +44,20 @@ const enrolledPods: ResourceGenerator = {
       : NO_RESOURCES,
 };
 
-/** A waypoint is an instance of the Gateway that its pod's label names; its routes are inside its listeners. */
+/**
+ * A waypoint is an instance of the Gateway that its pod's label names; its routes are inside its listeners. One that is
+ * not known yet waits, instead of serving nothing; one whose Gateway was deleted serves what it has until it ends.
+ */
 function waypointGenerator(typeUrl: string, kind: keyof WaypointConfig): ResourceGenerator {
   return {
     typeUrl,
     generate: ({ type, namespace, podName }, { state, waypointConfigs }) => {
       if (type !== 'waypoint') return NO_RESOURCES;
-      const gateway = labelsOf(state.Pod.get(namespace, podName))[GATEWAY_NAME_LABEL];
-      return waypointConfigs.get(`${namespace}/${gateway ?? ''}`)?.[kind] ?? NO_RESOURCES;
+      const pod = state.Pod.get(namespace, podName);
+      if (pod === undefined) return null;
+      const gateway = labelsOf(pod)[GATEWAY_NAME_LABEL];
+      if (gateway === undefined) return NO_RESOURCES;
+      return waypointConfigs.get(`${namespace}/${gateway}`)?.[kind] ?? null;
     },
   };
 }

@@ -25,7 +25,8 @@ export type Reaction =
   | { readonly kind: 'nacked'; readonly error: string; readonly resources: readonly string[] }
   | { readonly kind: 'stale' };
 
-type ReplyScope =
+/** What an answer is about. */
+export type ReplyScope =
   | { readonly kind: 'all' }
   | { readonly kind: 'names'; readonly names: readonly string[] };
 
@@ -71,6 +72,11 @@ export class Subscription {
     };
     const pending = nonceSent === '' ? 'NOT_SENT' : nonceSent === nonceAcked ? 'SYNCED' : 'STALE';
     return { status: lastError === null ? pending : 'ERROR', lastError, lastSentAt };
+  }
+
+  /** False while the first request still waits for an answer, because nothing is known yet. */
+  get isAnswered(): boolean {
+    return this.#initialVersions === null;
   }
 
   receive(request: SubscriptionRequest): Reaction {

@@ -135,6 +135,17 @@ export class ServerConnection {
     this.#stream.destroy();
   }
 
+  /** Whether no request is being answered. */
+  get isIdle(): boolean {
+    return this.#exchange === null;
+  }
+
+  /** Ends it if no request is under way, else with the answer to that. */
+  closeIfIdle(): void {
+    this.#isDraining = true;
+    if (this.#exchange === null) this.#end();
+  }
+
   #onHead(head: RequestHead): Parsed<BodyFraming | { readonly kind: 'raw' }> {
     const problem = checkHost(head);
     if (problem !== null) return { ok: false, error: problem };

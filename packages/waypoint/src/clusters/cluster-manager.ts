@@ -1,4 +1,4 @@
-import { parseAuthority } from '@aquifer/wire';
+import { parseAuthority, type SocketAddress } from '@aquifer/wire';
 import {
   Cluster_DiscoveryType as DiscoveryType,
   Cluster_LbPolicy as LbPolicy,
@@ -17,9 +17,15 @@ import { ConfigProblem } from '../compile/problem.ts';
 import { ConnectionPool } from '../upstream/connection-pool.ts';
 import type { Dialer } from '../upstream/dialer.ts';
 import { type BalancerKind, Cluster } from './cluster.ts';
+import { DirectHosts } from './direct-hosts.ts';
 import { Host, type HostAddress, type HostMetadata } from './host.ts';
 
 const ORIGINATE = 'connect_originate';
+/**
+ * Leads every connection to where it was going. Its one endpoint is a listener of Envoy's own; our control plane also
+ * sends, as endpoints of that name, the workloads that are reached by it, and how. Their ports are those of connections.
+ */
+const ENCAP = 'encap';
 
 const BALANCERS: Readonly<Partial<Record<LbPolicy, BalancerKind>>> = {
   [LbPolicy.ROUND_ROBIN]: 'round-robin',
@@ -44,6 +50,8 @@ export class ClusterManager {
   readonly #dialer: Dialer;
   readonly #clusters = new Map<string, Cluster>();
   readonly #hosts = new Map<string, Map<string, Host>>();
+  /** Of clusters without hosts of their own. */
+  readonly #direct = new Map<string, DirectHosts>();
   /** Endpoints that arrived before their cluster, or stay for its next version. */
   readonly #assignments = new Map<string, readonly EndpointSpec[]>();
   #trustedPrefixes: readonly string[] = [];
@@ -52,12 +60,11 @@ export class ClusterManager {
     this.#dialer = dialer;
   }
 
-  get(name: string): Cluster | null {
-    return this.#clusters.get(name) ?? null;
+  /** Some lead where the connection was going. */
+  get(name: string, destination: SocketAddress | null = null): Cluster | null {
+    const direct = destination === null ? undefined : this.#direct.get(name);
+    return direct?.to(destination!) ?? this.#clusters.get(name) ?? null;
   }
-
-  /** Names of clusters whose endpoints are discovered. */
-  readonly discovered: Set<string> = new Set();
 
   get trustedPrefixes(): readonly string[] {
     return this.#trustedPrefixes;
@@ -72,12 +79,9 @@ export class ClusterManager {
     cluster.balancer = BALANCERS[config.lbPolicy] ?? 'least-request';
     cluster.connectTimeoutMs = durationMs(config.connectTimeout) ?? 10_000;
     this.#clusters.set(config.name, cluster);
-    const isDiscovered =
-      config.clusterDiscoveryType.case === 'type' &&
-      config.clusterDiscoveryType.value === DiscoveryType.EDS;
-    if (isDiscovered) this.discovered.add(config.name);
-    else this.discovered.delete(config.name);
-    if (config.loadAssignment !== undefined) {
+    if (isDirect(config)) {
+      if (!this.#direct.has(config.name)) this.#startDirect(config.name);
+    } else if (config.loadAssignment !== undefined) {
       this.#assignments.set(config.name, readAssignment(config.loadAssignment));
     }
     this.#applyEndpoints(config.name);
@@ -85,8 +89,9 @@ export class ClusterManager {
 
   removeCluster(name: string): void {
     this.#clusters.delete(name);
-    this.discovered.delete(name);
     this.#assignments.delete(name);
+    this.#direct.get(name)?.close();
+    this.#direct.delete(name);
     for (const host of this.#hosts.get(name)?.values() ?? []) host.pool.close();
     this.#hosts.delete(name);
   }
@@ -104,6 +109,10 @@ export class ClusterManager {
   #applyEndpoints(name: string): void {
     const cluster = this.#clusters.get(name);
     if (cluster === undefined) return;
+    if (this.#direct.has(name)) {
+      this.#direct.get(name)?.setKnown(knownOf(this.#assignments.get(name) ?? []));
+      return;
+    }
     const before = this.#hosts.get(name) ?? new Map<string, Host>();
     const after = new Map<string, Host>();
     const usable: { host: Host; priority: number }[] = [];
@@ -122,9 +131,24 @@ export class ClusterManager {
     cluster.setHosts(usable.filter(({ priority }) => priority === best).map(({ host }) => host));
   }
 
+  #startDirect(name: string): void {
+    const direct = new DirectHosts(name, (address) => this.#newHost(address));
+    this.#direct.set(name, direct);
+  }
+
   #newHost(address: HostAddress): Host {
     return new Host(address, new ConnectionPool(() => this.#dialer.dial(address)));
   }
+}
+
+function isDirect({ name, clusterDiscoveryType: type }: PbCluster): boolean {
+  return name === ENCAP || (type.case === 'type' && type.value === DiscoveryType.ORIGINAL_DST);
+}
+
+function knownOf(specs: readonly EndpointSpec[]) {
+  return new Map(
+    specs.map(({ address: { ip, kind }, metadata }) => [ip, { kind, metadata }] as const),
+  );
 }
 
 /** URI prefixes that the endpoint's certificate may carry. */

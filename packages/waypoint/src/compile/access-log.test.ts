@@ -5,6 +5,8 @@ import { expect, test } from 'vitest';
 import { type AccessRecord, compileAccessLog } from './access-log.ts';
 
 const RECORD: AccessRecord = {
+  protocol: 'HTTP/1.1',
+  terminationDetails: null,
   startedAtMs: Date.UTC(2026, 10, 21, 12, 0, 0, 7),
   method: 'GET',
   path: '/items?all',

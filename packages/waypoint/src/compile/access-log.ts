@@ -4,8 +4,10 @@ import type { AccessLog } from '@aquifer/wire/gen/envoy/config/accesslog/v3_pb';
 import { FileAccessLogSchema } from '@aquifer/wire/gen/envoy/extensions/access_loggers/file/v3_pb';
 import { isType, unpack } from './any.ts';
 
-/** One finished request, as its access line needs it. */
+/** One finished request or connection, as its access line needs it. */
 export interface AccessRecord {
+  /** Of HTTP; null for bytes. */
+  readonly protocol: string | null;
   /** Since the epoch. */
   readonly startedAtMs: number;
   readonly method: string;
@@ -13,6 +15,8 @@ export interface AccessRecord {
   readonly status: number;
   readonly flags: string;
   readonly details: string;
+  /** Why a connection was ended from here; null otherwise. */
+  readonly terminationDetails: string | null;
   readonly bytesReceived: number;
   readonly bytesSent: number;
   readonly durationMs: number;
@@ -31,16 +35,17 @@ export type AccessLogFormat = (record: AccessRecord) => string;
 
 type Operator = (record: AccessRecord) => string | number | null;
 
-/** Command operators of Envoy's format strings that a waypoint's requests have values for (spec l7 8.3). */
+/** Command operators of Envoy's format strings that a waypoint's requests and connections have values for (spec l7 8.3). */
 const OPERATORS: Readonly<Record<string, Operator>> = {
   START_TIME: ({ startedAtMs }) => isoTime(startedAtMs),
   'REQ(:METHOD)': ({ method }) => method,
   'REQ(X-ENVOY-ORIGINAL-PATH?:PATH)': ({ path }) => path,
   'REQ(:PATH)': ({ path }) => path,
-  PROTOCOL: () => 'HTTP/1.1',
+  PROTOCOL: ({ protocol }) => protocol,
   RESPONSE_CODE: ({ status }) => status,
   RESPONSE_FLAGS: ({ flags }) => flags,
   RESPONSE_CODE_DETAILS: ({ details }) => details,
+  CONNECTION_TERMINATION_DETAILS: ({ terminationDetails }) => terminationDetails,
   UPSTREAM_TRANSPORT_FAILURE_REASON: ({ upstreamFailure }) => upstreamFailure,
   BYTES_RECEIVED: ({ bytesReceived }) => bytesReceived,
   BYTES_SENT: ({ bytesSent }) => bytesSent,

@@ -1,5 +1,10 @@
+import { createHash } from 'node:crypto';
 import { cidrContains } from '@aquifer/model';
-import type { FilterChain, Listener } from '@aquifer/wire/gen/envoy/config/listener/v3_pb';
+import {
+  type FilterChain,
+  FilterChainSchema,
+  type Listener,
+} from '@aquifer/wire/gen/envoy/config/listener/v3_pb';
 import { RBACSchema as HttpRbacSchema } from '@aquifer/wire/gen/envoy/extensions/filters/http/rbac/v3_pb';
 import {
   type HttpConnectionManager,
@@ -13,15 +18,17 @@ import {
   type Matcher,
   type Matcher_OnMatch,
 } from '@aquifer/wire/gen/xds/type/matcher/v3_pb';
+import { toBinary } from '@bufbuild/protobuf';
 import { StringValueSchema } from '@bufbuild/protobuf/wkt';
 import { type AccessLogFormat, compileAccessLog } from './access-log.ts';
 import { durationMs, isType, unpack } from './any.ts';
 import { ConfigProblem } from './problem.ts';
-import { type AuthorizationFilter, compileAuthorization } from './rbac.ts';
-import { compileRoutes, type RouteTable } from './route.ts';
+import { type AuthorizationFilter, type AuthorizationView, compileAuthorization } from './rbac.ts';
+import { type CompiledRoute, compileRoutes, type RouteTable } from './route.ts';
+import type { MatchInput } from './string-match.ts';
 
 /** What happens to the bytes of a connection. */
-type Chain = HttpChain | TcpChain;
+export type Chain = HttpChain | TcpChain;
 
 export interface HttpChain {
   readonly kind: 'http';
@@ -36,6 +43,8 @@ export interface HttpChain {
   /** Milliseconds without a byte on a stream; 0 is no limit. */
   readonly streamIdleTimeoutMs: number;
   readonly accessLog: AccessLogFormat | null;
+  /** The same for connections whose requests are not read: those of HTTP/2 are passed through. */
+  readonly bytes: TcpChain;
 }
 
 export interface TcpChain {
@@ -44,6 +53,7 @@ export interface TcpChain {
   /** In the order of the filters; empty when nothing is enforced. */
   readonly authorization: readonly AuthorizationFilter[];
   readonly targets: readonly { readonly cluster: string; readonly weight: number }[];
+  readonly accessLog: AccessLogFormat | null;
 }
 
 /** Where a connection goes by its destination and, for undeclared ports, by its first bytes. */
@@ -57,14 +67,30 @@ export interface CompiledListener {
   /** `ip:port` to bind; null for a listener inside this proxy. */
   readonly address: { readonly ip: string; readonly port: number } | null;
   readonly chains: ReadonlyMap<string, Chain>;
+  /** By digests of the bytes that they were compiled from. */
+  readonly compiled: CompiledChains;
   choose(ip: string, port: number): ChainChoice | null;
 }
 
-/** Throws `ConfigProblem` naming the field that cannot be served. */
-export function compileListener(listener: Listener): CompiledListener {
+type CompiledChains = ReadonlyMap<string, Chain | null>;
+
+const NONE_COMPILED: CompiledChains = new Map();
+
+/**
+ * Throws `ConfigProblem` naming the field that cannot be served. Chains whose bytes are those of before stay the same
+ * objects: who holds one knows by that whether anything has changed for it.
+ */
+export function compileListener(
+  listener: Listener,
+  before: CompiledChains = NONE_COMPILED,
+): CompiledListener {
   const chains = new Map<string, Chain>();
+  const compiled = new Map<string, Chain | null>();
   for (const [i, filterChain] of listener.filterChains.entries()) {
-    const chain = compileChain(filterChain, `filter_chains[${i}]`);
+    const source = digestOf(filterChain);
+    const known = before.get(source);
+    const chain = known === undefined ? compileChain(filterChain, `filter_chains[${i}]`) : known;
+    compiled.set(source, chain);
     if (chain !== null) chains.set(chain.name, chain);
   }
   const { filterChainMatcher } = listener;
@@ -72,7 +98,12 @@ export function compileListener(listener: Listener): CompiledListener {
     filterChainMatcher === undefined
       ? onlyChain(chains)
       : compileMatcher(filterChainMatcher, chains, 'filter_chain_matcher');
-  return { name: listener.name, address: bindAddress(listener), chains, choose };
+  return { name: listener.name, address: bindAddress(listener), chains, compiled, choose };
+}
+
+/** Instead of the bytes themselves, of which there may be megabytes. */
+function digestOf(filterChain: FilterChain): string {
+  return createHash('sha256').update(toBinary(FilterChainSchema, filterChain)).digest('latin1');
 }
 
 function bindAddress(listener: Listener): CompiledListener['address'] {
@@ -157,6 +188,7 @@ function compileOnMatch(
 
 /** Null for chains that this proxy serves by itself, such as the HBONE terminator's. */
 function compileChain(filterChain: FilterChain, path: string): Chain | null {
+  const { name } = filterChain;
   const authorization: AuthorizationFilter[] = [];
   for (const [i, filter] of filterChain.filters.entries()) {
     const any = filter.configType.value;
@@ -164,14 +196,16 @@ function compileChain(filterChain: FilterChain, path: string): Chain | null {
     if (isType(any, NetworkRbacSchema)) {
       const { rules } = unpack(any, NetworkRbacSchema, filterPath);
       if (rules !== undefined)
-        authorization.push(compileAuthorization(rules, `${filterPath}.rules`));
+        authorization.push(compileAuthorization(rules, `${filterPath}.rules`, 'bytes'));
     } else if (isType(any, HttpConnectionManagerSchema)) {
       const manager = unpack(any, HttpConnectionManagerSchema, filterPath);
-      return compileHttp(manager, { name: filterChain.name, path: filterPath });
+      const chain = compileHttp(manager, authorization, { name, path: filterPath });
+      // Declared as HTTP/2, which is not read.
+      return manager.http2ProtocolOptions === undefined ? chain : (chain?.bytes ?? null);
     } else if (isType(any, TcpProxySchema)) {
-      const { clusterSpecifier } = unpack(any, TcpProxySchema, filterPath);
+      const { clusterSpecifier, accessLog } = unpack(any, TcpProxySchema, filterPath);
       const targets = tcpTargets(clusterSpecifier, filterPath);
-      return { kind: 'tcp', name: filterChain.name, authorization, targets };
+      return { kind: 'tcp', name, authorization, targets, accessLog: compileAccessLog(accessLog) };
     }
   }
   return null;
@@ -193,27 +227,60 @@ function tcpTargets(
 
 function compileHttp(
   manager: HttpConnectionManager,
+  ofConnection: readonly AuthorizationFilter[],
   { name, path }: { readonly name: string; readonly path: string },
 ): HttpChain | null {
   const { routeSpecifier } = manager;
   if (isConnectTerminator(manager)) return null;
   if (routeSpecifier.case === undefined) throw new ConfigProblem(path, 'has no routes');
+  const routes =
+    routeSpecifier.case === 'routeConfig'
+      ? compileRoutes(routeSpecifier.value)
+      : { rds: routeSpecifier.value.routeConfigName };
+  const seenAs = (view: AuthorizationView): AuthorizationFilter[] => [
+    ...ofConnection,
+    ...manager.httpFilters.flatMap((filter, i) =>
+      compileHttpFilter(filter, `${path}.http_filters[${i}]`, view),
+    ),
+  ];
+  const accessLog = compileAccessLog(manager.accessLog);
+  const unread = 'rds' in routes ? null : routes.find(UNREAD);
   return {
     kind: 'http',
     name,
-    routes:
-      routeSpecifier.case === 'routeConfig'
-        ? compileRoutes(routeSpecifier.value)
-        : { rds: routeSpecifier.value.routeConfigName },
-    authorization: manager.httpFilters.flatMap((filter, i) =>
-      compileHttpFilter(filter, `${path}.http_filters[${i}]`),
-    ),
+    routes,
+    authorization: seenAs('request'),
     serverName: manager.serverName || 'envoy',
     normalizePath: manager.normalizePath ?? false,
     proxiesContinue: manager.proxy100Continue,
     streamIdleTimeoutMs: durationMs(manager.streamIdleTimeout) ?? 300_000,
-    accessLog: compileAccessLog(manager.accessLog),
+    accessLog,
+    bytes: {
+      kind: 'tcp',
+      name,
+      authorization: seenAs('bytes'),
+      targets: byteTargets(name, unread),
+      accessLog,
+    },
   };
+}
+
+/** As much of a request as bytes show. */
+const UNREAD: MatchInput = {
+  method: '',
+  authority: '',
+  path: '/',
+  header: () => null,
+  query: () => null,
+};
+
+/**
+ * Where the route leads that asks for nothing, else the cluster of the chain's own name: routes that ask for more cannot
+ * be followed without reading requests.
+ */
+function byteTargets(name: string, route: CompiledRoute | null): TcpChain['targets'] {
+  if (route === null) return [{ cluster: name, weight: 1 }];
+  return route.action.kind === 'forward' ? route.action.targets : [];
 }
 
 function isConnectTerminator(manager: HttpConnectionManager): boolean {
@@ -235,11 +302,15 @@ const PASSED_OVER = new Set([
   'istio.alpn',
 ]);
 
-function compileHttpFilter(filter: HttpFilter, path: string): AuthorizationFilter[] {
+function compileHttpFilter(
+  filter: HttpFilter,
+  path: string,
+  view: AuthorizationView,
+): AuthorizationFilter[] {
   const any = filter.configType.value;
   if (isType(any, HttpRbacSchema)) {
     const { rules } = unpack(any, HttpRbacSchema, path);
-    return rules === undefined ? [] : [compileAuthorization(rules, `${path}.rules`)];
+    return rules === undefined ? [] : [compileAuthorization(rules, `${path}.rules`, view)];
   }
   if (PASSED_OVER.has(filter.name)) return [];
   throw new ConfigProblem(path, `filter ${filter.name} is not supported`);

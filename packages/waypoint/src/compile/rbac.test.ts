@@ -103,3 +103,58 @@ test('a policy that cannot be enforced names the field', () => {
     'rules.policies[ns[a]-policy[b]-rule[0]].principals[0]: principal metadata is not supported',
   );
 });
+
+describe('of a connection whose requests are not read', () => {
+  const seen: AuthorizationInput = {
+    ...input,
+    method: '',
+    authority: '',
+    path: '',
+    header: () => null,
+  };
+  const bytes = (action: 'ALLOW' | 'DENY', policy: JsonValue) => {
+    const rules = fromJson(RBACSchema, { action, policies: { rule: policy } });
+    return compileAuthorization(rules, 'rules', 'bytes')(seen);
+  };
+  const method: JsonValue = { header: { name: ':method', stringMatch: { exact: 'DELETE' } } };
+  const path: JsonValue = { urlPath: { path: { prefix: '/admin' } } };
+  const port: JsonValue = { destinationPort: 80 };
+  const otherPort: JsonValue = { destinationPort: 81 };
+  const header: JsonValue = { header: { name: 'x-tenant', stringMatch: { exact: 'a' } } };
+  const and = (...rules: JsonValue[]): JsonValue => ({ andRules: { rules } });
+  const not = (notRule: JsonValue): JsonValue => ({ notRule });
+
+  test.for<[string, JsonValue, JsonValue[], boolean]>([
+    ['a method', method, anyone, true],
+    ['all but a method', not(method), anyone, true],
+    ['a path at its port', and(path, port), anyone, true],
+    ['a path at another port', and(path, otherPort), anyone, false],
+    ['anything but a path at its port', not(and(path, port)), anyone, true],
+    ['a header', port, [header], true],
+    ['all but a header', port, [{ notId: header }], true],
+    [
+      'a header of somebody else',
+      port,
+      [{ andIds: { ids: [header, ...peer('.*/sa/other')] } }],
+      false,
+    ],
+    ['its port', port, anyone, true],
+    ['another port', otherPort, anyone, false],
+  ])('a DENY of %s denies where it could match', ([, permission, principals, isDenied]) => {
+    const policy = { permissions: [permission], principals };
+    expect(bytes('DENY', policy) !== null).toBe(isDenied);
+  });
+
+  test.for<[string, JsonValue, JsonValue[], boolean]>([
+    ['a method', method, anyone, false],
+    ['all but a method', not(method), anyone, false],
+    ['a method or its port', { orRules: { rules: [method, port] } }, anyone, true],
+    ['all but a path at another port', not(and(path, otherPort)), anyone, true],
+    ['a header', port, [header], false],
+    ['all but a header', port, [{ notId: header }], false],
+    ['its port', port, anyone, true],
+  ])('an ALLOW of %s allows where it must match', ([, permission, principals, isAllowed]) => {
+    const policy = { permissions: [permission], principals };
+    expect(bytes('ALLOW', policy) === null).toBe(isAllowed);
+  });
+});

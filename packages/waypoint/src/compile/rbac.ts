@@ -28,11 +28,28 @@ export type AuthorizationFilter = (input: AuthorizationInput) => string | null;
 
 const PEER_PRINCIPAL = 'io.istio.peer_principal';
 
+/**
+ * What a filter can see: a request, or the bytes of a connection. Of bytes, no method, path or header is known, and what
+ * asks for them fails closed: it denies in a DENY policy, and does not allow in an ALLOW policy.
+ */
+export type AuthorizationView = 'request' | 'bytes';
+
+/** Where a rule stands, and what an attribute that cannot be seen counts as there; null where all can be seen. */
+interface Place {
+  readonly path: string;
+  readonly unseen: boolean | null;
+}
+
 /** Spec l7 5.1; LOG rules never decide. */
-export function compileAuthorization(rules: RBAC, path: string): AuthorizationFilter {
+export function compileAuthorization(
+  rules: RBAC,
+  path: string,
+  view: AuthorizationView = 'request',
+): AuthorizationFilter {
+  const unseen = view === 'request' ? null : rules.action === Action.DENY;
   const policies = Object.entries(rules.policies).map(([name, policy]) => ({
     name,
-    matches: compilePolicy(policy, `${path}.policies[${name}]`),
+    matches: compilePolicy(policy, { path: `${path}.policies[${name}]`, unseen }),
   }));
   switch (rules.action) {
     case Action.ALLOW:
@@ -46,33 +63,68 @@ export function compileAuthorization(rules: RBAC, path: string): AuthorizationFi
   }
 }
 
-function compilePolicy(policy: Policy, path: string): Test {
+function compilePolicy(policy: Policy, place: Place): Test {
   const permissions = policy.permissions.map((rule, i) =>
-    permission(rule, `${path}.permissions[${i}]`),
+    permission(rule, within(place, `permissions[${i}]`)),
   );
-  const principals = policy.principals.map((id, i) => principal(id, `${path}.principals[${i}]`));
+  const principals = policy.principals.map((id, i) =>
+    principal(id, within(place, `principals[${i}]`)),
+  );
   return all([any(permissions), any(principals)]);
 }
 
-function permission({ rule }: Permission, path: string): Test {
+function within({ path, unseen }: Place, field: string): Place {
+  return { path: `${path}.${field}`, unseen };
+}
+
+/** What counts as true outside a negation counts as false inside. */
+function negated({ path, unseen }: Place, field: string): Place {
+  return { path: `${path}.${field}`, unseen: unseen === null ? null : !unseen };
+}
+
+function permission({ rule }: Permission, place: Place): Test {
   switch (rule.case) {
     case 'any':
       return constant(rule.value);
     case 'andRules':
-      return all(rule.value.rules.map((inner, i) => permission(inner, `${path}.and_rules[${i}]`)));
+      return all(
+        rule.value.rules.map((inner, i) => permission(inner, within(place, `and_rules[${i}]`))),
+      );
     case 'orRules':
-      return any(rule.value.rules.map((inner, i) => permission(inner, `${path}.or_rules[${i}]`)));
+      return any(
+        rule.value.rules.map((inner, i) => permission(inner, within(place, `or_rules[${i}]`))),
+      );
     case 'notRule':
-      return not(permission(rule.value, `${path}.not_rule`));
+      return not(permission(rule.value, negated(place, 'not_rule')));
+    case 'header':
+    case 'urlPath':
+    case 'uriTemplate':
+      return place.unseen === null ? requestPermission(rule, place.path) : constant(place.unseen);
     default:
-      return permissionLeaf(rule, path);
+      return connectionPermission(rule, place.path);
   }
 }
 
-function permissionLeaf(rule: Permission['rule'], path: string): Test {
+function requestPermission(
+  rule: Extract<Permission['rule'], { case: 'header' | 'urlPath' | 'uriTemplate' }>,
+  path: string,
+): Test {
   switch (rule.case) {
     case 'header':
       return compileHeaderMatch(rule.value, `${path}.header`);
+    case 'urlPath': {
+      const matches = compileStringMatch(rule.value.rule.value, `${path}.url_path`);
+      return (input) => matches(input.path);
+    }
+    case 'uriTemplate': {
+      const matches = compileUriTemplate(rule.value.typedConfig, `${path}.uri_template`);
+      return (input) => matches(input.path);
+    }
+  }
+}
+
+function connectionPermission(rule: Permission['rule'], path: string): Test {
+  switch (rule.case) {
     case 'destinationPort': {
       const port = rule.value;
       return (input) => input.destinationPort === port;
@@ -86,38 +138,36 @@ function permissionLeaf(rule: Permission['rule'], path: string): Test {
       const matches = compileStringMatch(rule.value, `${path}.requested_server_name`);
       return () => matches('');
     }
-    case 'urlPath': {
-      const matches = compileStringMatch(rule.value.rule.value, `${path}.url_path`);
-      return (input) => matches(input.path);
-    }
-    case 'uriTemplate': {
-      const matches = compileUriTemplate(rule.value.typedConfig, `${path}.uri_template`);
-      return (input) => matches(input.path);
-    }
     default:
       throw new ConfigProblem(path, `permission ${rule.case ?? ''} is not supported`);
   }
 }
 
-function principal({ identifier }: Principal, path: string): Test {
+function principal({ identifier }: Principal, place: Place): Test {
   switch (identifier.case) {
     case 'any':
       return constant(identifier.value);
     case 'andIds':
-      return all(identifier.value.ids.map((inner, i) => principal(inner, `${path}.and_ids[${i}]`)));
+      return all(
+        identifier.value.ids.map((inner, i) => principal(inner, within(place, `and_ids[${i}]`))),
+      );
     case 'orIds':
-      return any(identifier.value.ids.map((inner, i) => principal(inner, `${path}.or_ids[${i}]`)));
+      return any(
+        identifier.value.ids.map((inner, i) => principal(inner, within(place, `or_ids[${i}]`))),
+      );
     case 'notId':
-      return not(principal(identifier.value, `${path}.not_id`));
+      return not(principal(identifier.value, negated(place, 'not_id')));
+    case 'header':
+      return place.unseen === null
+        ? compileHeaderMatch(identifier.value, `${place.path}.header`)
+        : constant(place.unseen);
     default:
-      return principalLeaf(identifier, path);
+      return connectionPrincipal(identifier, place.path);
   }
 }
 
-function principalLeaf(identifier: Principal['identifier'], path: string): Test {
+function connectionPrincipal(identifier: Principal['identifier'], path: string): Test {
   switch (identifier.case) {
-    case 'header':
-      return compileHeaderMatch(identifier.value, `${path}.header`);
     case 'filterState': {
       const { key, matcher } = identifier.value;
       if (key !== PEER_PRINCIPAL) {

@@ -1,6 +1,7 @@
 import type { ResourceBatch, Subscription } from '@aquifer/control-plane-client';
 import type { WorkloadCertificate } from '@aquifer/hbone';
 import { ThreadPool } from '@aquifer/runtime';
+import type { ConnectionSeries } from '../telemetry/connection-telemetry.ts';
 import type {
   ThreadConfig,
   ThreadEvent,
@@ -71,6 +72,7 @@ export class DataPlane {
     this.#threads.tell({ kind: 'certificate', certificate });
   }
 
+  /** Resolves when every thread accepts tunnels. */
   async listen(): Promise<void> {
     await this.#threads.ask({ kind: 'listen' });
   }
@@ -79,13 +81,29 @@ export class DataPlane {
     return ((await this.#threads.ask({ kind: 'metrics' })) as ThreadMetrics[]).flat();
   }
 
-  async openConnections(): Promise<number> {
-    const counts = (await this.#threads.ask({ kind: 'open-connections' })) as number[];
+  /** Counters of connections whose bytes were passed through. */
+  async passed(): Promise<readonly ConnectionSeries[]> {
+    return ((await this.#threads.ask({ kind: 'passed' })) as ConnectionSeries[][]).flat();
+  }
+
+  /** Connections on which somebody waits for something. */
+  async busyConnections(): Promise<number> {
+    const counts = (await this.#threads.ask({ kind: 'busy-connections' })) as number[];
     return counts.reduce((sum, count) => sum + count, 0);
+  }
+
+  /** From now on clients hear with each answer that their connection ends. */
+  async announceEnd(): Promise<void> {
+    await this.#threads.ask({ kind: 'announce-end' });
   }
 
   async drain(): Promise<void> {
     await this.#threads.ask({ kind: 'drain' });
+  }
+
+  /** Ends the connections that are not busy. */
+  async closeIdle(): Promise<void> {
+    await this.#threads.ask({ kind: 'close-idle' });
   }
 
   async stop(): Promise<void> {

@@ -26,7 +26,14 @@ export type ThreadMessage =
 
 /** What it asks of every data-plane thread. */
 export interface ThreadQuestion {
-  readonly kind: 'listen' | 'metrics' | 'drain' | 'open-connections' | 'dump';
+  readonly kind:
+    | 'listen'
+    | 'metrics'
+    | 'passed'
+    | 'announce-end'
+    | 'drain'
+    | 'busy-connections'
+    | 'close-idle';
 }
 
 /** Nothing is said unasked. */

@@ -9,7 +9,7 @@ import { compileListener } from '../compile/listener.ts';
 import { compileRoutes } from '../compile/route.ts';
 import type { ServedConfig } from './snapshot.ts';
 
-/** Names of the clusters by which Envoy's listeners reach each other. */
+/** Names of the clusters by which Envoy's listeners reach each other; their endpoints are listeners of its own. */
 const INTERNAL_CLUSTERS: ReadonlySet<string> = new Set([
   'main_internal',
   'encap',
@@ -34,9 +34,7 @@ export const RESOURCES: Readonly<Record<ResourceKind, ResourceHandler>> = {
     check: (body) => checkCluster(fromBinary(ClusterSchema, body)),
     upsert: ({ clusters }, body) => {
       const cluster = fromBinary(ClusterSchema, body);
-      if (cluster.name === 'connect_originate' || !INTERNAL_CLUSTERS.has(cluster.name)) {
-        clusters.upsertCluster(cluster);
-      }
+      if (cluster.name !== 'main_internal') clusters.upsertCluster(cluster);
     },
     remove: ({ clusters }, name) => clusters.removeCluster(name),
   },
@@ -51,7 +49,8 @@ export const RESOURCES: Readonly<Record<ResourceKind, ResourceHandler>> = {
     typeUrl: LISTENER_TYPE,
     check: (body) => void compileListener(fromBinary(ListenerSchema, body)),
     upsert: (config, body) => {
-      config.setListener(compileListener(fromBinary(ListenerSchema, body)));
+      const listener = fromBinary(ListenerSchema, body);
+      config.setListener(compileListener(listener, config.listeners.get(listener.name)?.compiled));
     },
     remove: ({ listeners }, name) => void listeners.delete(name),
   },

@@ -18,11 +18,18 @@ function anEmptyConfig(): ServedConfig {
 
 /** A listener that knows one service, by its address. */
 function listenerOf(ip: string): CompiledListener {
-  const chain: TcpChain = { kind: 'tcp', name: ip, authorization: [], targets: [] };
+  const chain: TcpChain = {
+    kind: 'tcp',
+    name: ip,
+    authorization: [],
+    targets: [],
+    accessLog: null,
+  };
   return {
     name: 'main_internal',
     address: null,
     chains: new Map(),
+    compiled: new Map(),
     choose: (asked) => (asked === ip ? { http: chain, tcp: chain } : null),
   };
 }

@@ -1,8 +1,10 @@
+import type { SocketAddress } from '@aquifer/wire';
 import type { ClusterManager } from '../clusters/cluster-manager.ts';
 import type { ChainChoice, CompiledListener, HttpChain } from '../compile/listener.ts';
 import type { RouteTable } from '../compile/route.ts';
 
-const MAIN = 'main_internal';
+/** The listener that tunnelled connections come to. */
+export const MAIN = 'main_internal';
 
 /**
  * Node proxies hear of a change when we do, or a moment sooner or later. For so long, in milliseconds, what was removed
@@ -16,8 +18,15 @@ interface Waiting {
   readonly found: (choice: ChainChoice) => void;
 }
 
-/** Everything a thread serves by. Listeners and routes are replaced whole; requests keep what they read. */
+/**
+ * Everything a thread serves by. Listeners and routes are replaced whole; requests keep what they read. Whoever holds a
+ * chain compares generations, and asks again for what he needs when another has come.
+ */
 export class ServedConfig {
+  /** Counts the changes of listeners. */
+  generation = 0;
+  /** This proxy is about to end: who is answered hears that it is for the last time. */
+  isEnding = false;
   readonly clusters: ClusterManager;
   readonly listeners: Map<string, CompiledListener> = new Map();
   readonly routes: Map<string, RouteTable> = new Map();
@@ -33,6 +42,7 @@ export class ServedConfig {
   setListener(listener: CompiledListener): void {
     const before = this.listeners.get(listener.name);
     this.listeners.set(listener.name, listener);
+    this.generation += 1;
     if (listener.name !== MAIN) return;
     if (before !== undefined) {
       this.#replaced.unshift(before);
@@ -44,10 +54,21 @@ export class ServedConfig {
     }
   }
 
+  /** Where connections to `ip:port` go that the listener has accepted. */
+  chosenNow(listener: string, { ip, port }: SocketAddress): ChainChoice | null {
+    return this.listeners.get(listener)?.choose(ip, port) ?? null;
+  }
+
+  /** Whether anything is configured for `ip:port`, or was a moment ago. */
+  isServed(listener: string, { ip, port }: SocketAddress): boolean {
+    return (
+      this.chosenNow(listener, { ip, port }) !== null || this.#chooseReplaced(ip, port) !== null
+    );
+  }
+
   /** Where a tunnelled connection to `ip:port` goes; null if nothing is configured for it, or was a moment ago. */
   choose(ip: string, port: number): ChainChoice | null {
-    const choice = this.listeners.get(MAIN)?.choose(ip, port) ?? null;
-    return choice ?? this.#chooseReplaced(ip, port);
+    return this.chosenNow(MAIN, { ip, port }) ?? this.#chooseReplaced(ip, port);
   }
 
   /** As `choose`, of what is configured within a moment. */

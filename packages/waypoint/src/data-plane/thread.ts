@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { createServer, type Server } from 'node:net';
 import type { SecureContext } from 'node:tls';
 import { workerData } from 'node:worker_threads';
@@ -5,14 +6,15 @@ import { type ConnectListener, hboneSecureContext, type WorkloadCertificate } fr
 import { canonicalIpAddress } from '@aquifer/model';
 import { bufferedStdout, createLogger, serveThread } from '@aquifer/runtime';
 import { ClusterManager } from '../clusters/cluster-manager.ts';
-import { dispatch, terminateHbone } from '../listeners/hbone-terminate.ts';
+import { dispatch } from '../listeners/dispatch.ts';
+import { terminateHbone } from '../listeners/hbone-terminate.ts';
 import type { EngineDeps } from '../request/connection.ts';
 import { TimerWheel } from '../request/timer-wheel.ts';
 import { RequestTelemetry, type SourcePeer } from '../telemetry/request-telemetry.ts';
 import { Dialer } from '../upstream/dialer.ts';
 import type { ThreadConfig, ThreadEvent, ThreadMessage, ThreadQuestion } from './protocol.ts';
 import { RESOURCES } from './resources.ts';
-import { ServedConfig } from './snapshot.ts';
+import { CHANGE_SPREADS_MS, ServedConfig } from './snapshot.ts';
 
 const NOBODY: SourcePeer = {
   principal: '',
@@ -50,7 +52,12 @@ class WaypointThread {
     });
     this.#served = new ServedConfig(new ClusterManager(this.#dialer));
     const telemetry = new RequestTelemetry(write);
-    this.#deps = { config: this.#served, timers: new TimerWheel(), telemetry };
+    this.#deps = {
+      config: this.#served,
+      timers: new TimerWheel(),
+      telemetry,
+      connections: new Set(),
+    };
   }
 
   receive(message: ThreadMessage): void {
@@ -63,7 +70,11 @@ class WaypointThread {
     const handler = RESOURCES[message.type];
     for (const name of message.removed) handler.remove(this.#served, name);
     for (const { body } of message.upserts) handler.upsert(this.#served, body);
-    if (this.#config.bindsListeners && message.type === 'listener') this.#bindListeners();
+    if (message.type !== 'listener') return;
+    if (this.#config.bindsListeners) this.#bindListeners();
+    this.#judgeAgain();
+    // By then what was replaced serves nobody any more.
+    setTimeout(() => this.#judgeAgain(), CHANGE_SPREADS_MS).unref();
   }
 
   answer({ kind }: ThreadQuestion): unknown {
@@ -72,17 +83,23 @@ class WaypointThread {
         return this.#listen();
       case 'metrics':
         return this.#deps.telemetry.snapshot();
-      case 'open-connections':
-        return this.#deps.telemetry.connections.size;
-      case 'dump':
-        return [...this.#served.listeners.keys()];
+      case 'passed':
+        return this.#deps.telemetry.passed.snapshot();
+      case 'busy-connections':
+        return [...this.#deps.connections].filter(({ isBusy }) => isBusy).length;
+      case 'announce-end':
+        this.#served.isEnding = true;
+        return null;
       case 'drain':
         return this.#drain();
+      case 'close-idle':
+        for (const connection of this.#deps.connections) connection.closeIfIdle();
+        return null;
     }
   }
 
   /** Starts serving tunnels; there is a certificate by now. */
-  #listen(): void {
+  async #listen(): Promise<void> {
     if (this.#hbone !== null || this.#certificate === null) return;
     const { trustDomain, hbonePort } = this.#config;
     this.#hbone = terminateHbone({
@@ -92,6 +109,11 @@ class WaypointThread {
       log: this.#log,
     });
     this.#hbone.server.listen({ port: hbonePort, reusePort: true });
+    await once(this.#hbone.server, 'listening');
+  }
+
+  #judgeAgain(): void {
+    for (const connection of this.#deps.connections) connection.judgeAgain();
   }
 
   #bindListeners(): void {
@@ -105,7 +127,10 @@ class WaypointThread {
         const choice = current?.choose(destination.ip, destination.port) ?? null;
         socket.on('error', () => socket.destroy());
         if (choice === null) socket.destroy();
-        else void dispatch(socket, choice, { source: NOBODY, client, destination }, this.#deps);
+        else {
+          const info = { listener: listener.name, source: NOBODY, client, destination };
+          void dispatch(socket, choice, info, this.#deps);
+        }
       });
       server.listen({ host, port, reusePort: true });
       this.#servers.set(listener.name, server);
@@ -115,7 +140,7 @@ class WaypointThread {
   /** Requests under way finish; tunnels say that they go away. */
   #drain(): void {
     for (const server of this.#servers.values()) server.close();
-    for (const connection of this.#deps.telemetry.connections) connection.drain();
+    for (const connection of this.#deps.connections) connection.drain();
     this.#hbone?.drain();
   }
 }

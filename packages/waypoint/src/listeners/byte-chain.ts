@@ -1,54 +1,202 @@
 import type { Duplex } from 'node:stream';
-import { splice } from '@aquifer/hbone';
-import type { ClusterManager } from '../clusters/cluster-manager.ts';
+import { resetSocket, splice } from '@aquifer/hbone';
+import { formatSocketAddress } from '@aquifer/wire';
+import type { Host } from '../clusters/host.ts';
 import type { TcpChain } from '../compile/listener.ts';
 import type { AuthorizationInput } from '../compile/rbac.ts';
-import type { ConnectionInfo } from '../request/connection.ts';
+import type { ConnectionInfo, EngineDeps, OpenConnection } from '../request/connection.ts';
+import { denied } from '../request/outcome.ts';
+import type { ConnectionSeries } from '../telemetry/connection-telemetry.ts';
 
-const NO_COUNTERS = { received: () => undefined, sent: () => undefined };
+/** A connection whose bytes are passed on as they are. */
+export interface ByteConnection {
+  readonly stream: Duplex;
+  readonly chain: TcpChain;
+  readonly info: ConnectionInfo;
+  /** What was read of the stream to find out what it carries. */
+  readonly early: Buffer | null;
+}
 
-/** Passes bytes on to an endpoint of the chain's cluster; a connection without one is cut. */
-export async function serveTcp(
-  stream: Duplex,
-  chain: TcpChain,
-  { info, clusters }: { readonly info: ConnectionInfo; readonly clusters: ClusterManager },
-): Promise<void> {
-  if (isRefused(chain, info)) {
-    stream.destroy();
-    return;
+/** How a connection ended, as its access line says it. */
+interface Ending {
+  readonly flag: string;
+  readonly termination: string | null;
+  readonly failure: string | null;
+}
+
+const DONE: Ending = { flag: '', termination: null, failure: null };
+
+/** Passes bytes on to an endpoint of the chain's cluster; a connection without one, or that is denied, is cut. */
+export async function serveTcp(connection: ByteConnection, deps: EngineDeps): Promise<void> {
+  await new PassedConnection(connection, deps).serve();
+}
+
+class PassedConnection implements OpenConnection {
+  readonly #stream: Duplex;
+  readonly #info: ConnectionInfo;
+  readonly #early: Buffer | null;
+  readonly #deps: EngineDeps;
+  readonly #startedAtMs = performance.now();
+  #chain: TcpChain;
+  #clusterName: string | null = null;
+  #host: Host | null = null;
+  #series: ConnectionSeries | null = null;
+  #received = 0;
+  #sent = 0;
+  #cut: Ending | null = null;
+
+  constructor({ stream, chain, info, early }: ByteConnection, deps: EngineDeps) {
+    this.#stream = stream;
+    this.#chain = chain;
+    this.#info = info;
+    this.#early = early;
+    this.#deps = deps;
   }
-  const name = chooseCluster(chain);
-  const host = name === null ? null : (clusters.get(name)?.pick([], 0) ?? null);
-  if (host === null) {
-    stream.destroy();
-    return;
+
+  async serve(): Promise<void> {
+    this.#deps.connections.add(this);
+    const ending = await this.#passOn();
+    this.#deps.connections.delete(this);
+    if (!this.#stream.closed) resetSocket(this.#stream);
+    this.#record(this.#cut ?? ending);
   }
-  host.active += 1;
-  try {
-    await splice(stream, await host.pool.dial(), NO_COUNTERS);
-  } catch {
-    stream.destroy();
-  } finally {
-    host.active -= 1;
+
+  /** One whose port lost its waypoint goes on: nobody has denied it. */
+  judgeAgain(): void {
+    const { listener, destination } = this.#info;
+    const next = this.#deps.config.chosenNow(listener, destination)?.tcp ?? null;
+    if (next === null) return;
+    const bytes = next.kind === 'http' ? next.bytes : next;
+    if (bytes === this.#chain) return;
+    this.#chain = bytes;
+    const policy = this.#denial();
+    if (policy !== null) this.#end(policy);
+  }
+
+  readonly isBusy = true;
+
+  drain(): void {
+    // Nothing in bytes says that another connection should be made for the next ones.
+  }
+
+  closeIfIdle(): void {
+    // Nobody knows whether more will come.
+  }
+
+  async #passOn(): Promise<Ending> {
+    const policy = this.#denial();
+    if (policy !== null) return policy;
+    const { clusters } = this.#deps.config;
+    const name = chooseCluster(this.#chain);
+    const cluster = name === null ? null : clusters.get(name, this.#info.destination);
+    this.#clusterName = name;
+    if (cluster === null) return { ...DONE, flag: 'NC' };
+    const host = cluster.pick([], 0);
+    if (host === null) return { ...DONE, flag: 'UH' };
+    this.#host = host;
+    this.#series = this.#deps.telemetry.passed.opened({
+      source: this.#info.source,
+      destination: host.metadata,
+      service: cluster.name,
+    });
+    host.active += 1;
+    try {
+      return await this.#splice(host);
+    } catch (error) {
+      return { ...DONE, flag: 'UF', failure: (error as Error).message.replaceAll(' ', '_') };
+    } finally {
+      host.active -= 1;
+    }
+  }
+
+  async #splice(host: Host): Promise<Ending> {
+    const upstream = await host.pool.dial();
+    if (this.#cut !== null) {
+      upstream.destroy();
+      return this.#cut;
+    }
+    const series = this.#series!;
+    const counters = {
+      received: (bytes: number) => {
+        this.#received += bytes;
+        series.receivedBytes += bytes;
+      },
+      sent: (bytes: number) => {
+        this.#sent += bytes;
+        series.sentBytes += bytes;
+      },
+    };
+    await splice(this.#stream, upstream, counters, this.#early);
+    return DONE;
+  }
+
+  #end(ending: Ending): void {
+    this.#cut = ending;
+    resetSocket(this.#stream);
+  }
+
+  #denial(): Ending | null {
+    const { authorization } = this.#chain;
+    if (authorization.length === 0) return null;
+    const { source, client, destination } = this.#info;
+    const input: AuthorizationInput = {
+      ...UNREAD,
+      peerPrincipal: source.principal,
+      sourceIp: client.ip,
+      destinationIp: destination.ip,
+      destinationPort: destination.port,
+    };
+    for (const filter of authorization) {
+      const policy = filter(input);
+      if (policy !== null) return { ...DONE, termination: denied(policy).details };
+    }
+    return null;
+  }
+
+  #record({ flag, termination, failure }: Ending): void {
+    const durationMs = performance.now() - this.#startedAtMs;
+    const { telemetry } = this.#deps;
+    if (this.#series !== null) this.#series.closed += 1;
+    if (this.#chain.accessLog === null) return;
+    telemetry.write(
+      this.#chain.accessLog({
+        ...NO_REQUEST,
+        startedAtMs: Date.now() - durationMs,
+        flags: flag || '-',
+        terminationDetails: termination,
+        bytesReceived: this.#received,
+        bytesSent: this.#sent,
+        durationMs: Math.round(durationMs),
+        upstreamHost: this.#host?.name ?? null,
+        upstreamCluster: this.#clusterName,
+        upstreamFailure: failure,
+        downstreamLocal: formatSocketAddress(this.#info.destination),
+        downstreamRemote: formatSocketAddress(this.#info.client),
+      }),
+    );
   }
 }
 
-/** Bytes have neither method nor path nor headers: rules on those match nothing (spec l7 5.4). */
-function isRefused(chain: TcpChain, { source, client, destination }: ConnectionInfo): boolean {
-  if (chain.authorization.length === 0) return false;
-  const input: AuthorizationInput = {
-    method: '',
-    authority: '',
-    path: '',
-    header: () => null,
-    query: () => null,
-    peerPrincipal: source.principal,
-    sourceIp: client.ip,
-    destinationIp: destination.ip,
-    destinationPort: destination.port,
-  };
-  return chain.authorization.some((filter) => filter(input) !== null);
-}
+/** Bytes show neither method nor path nor headers; rules that ask for them are compiled so that they do not look. */
+const UNREAD = {
+  method: '',
+  authority: '',
+  path: '',
+  header: () => null,
+  query: () => null,
+} as const;
+
+const NO_REQUEST = {
+  protocol: null,
+  method: '-',
+  path: '-',
+  status: 0,
+  details: '-',
+  upstreamServiceTimeMs: null,
+  requestHeaders: [],
+  authority: '-',
+  routeName: '-',
+} as const;
 
 function chooseCluster({ targets }: TcpChain): string | null {
   const total = targets.reduce((sum, { weight }) => sum + weight, 0);

@@ -1,13 +1,12 @@
-import type { Duplex } from 'node:stream';
 import { ConnectListener, type ConnectRequest, type WorkloadCertificate } from '@aquifer/hbone';
 import { formatIdentity } from '@aquifer/model';
 import type { Logger } from '@aquifer/runtime';
-import { decodeBaggage, decodeForwarded, parseAuthority, type SocketAddress } from '@aquifer/wire';
+import { decodeBaggage, parseAuthority, type SocketAddress } from '@aquifer/wire';
 import type { ChainChoice } from '../compile/listener.ts';
-import { type ConnectionInfo, type EngineDeps, serveHttp } from '../request/connection.ts';
+import { MAIN } from '../data-plane/snapshot.ts';
+import type { EngineDeps } from '../request/connection.ts';
 import type { SourcePeer } from '../telemetry/request-telemetry.ts';
-import { serveTcp } from './byte-chain.ts';
-import { sniffProtocol } from './sniff.ts';
+import { dispatch } from './dispatch.ts';
 
 /** Streams per tunnel (spec l7 0.8). */
 const MAX_STREAMS = 100;
@@ -66,30 +65,21 @@ function serve(
   destination: SocketAddress,
   { choice, deps }: { readonly choice: ChainChoice; readonly deps: EngineDeps },
 ): Promise<void> {
-  const info = { source: sourceOf(request), client: clientOf(request), destination };
+  const info = {
+    listener: MAIN,
+    source: sourceOf(request),
+    client: clientOf(request),
+    destination,
+  };
   return dispatch(request.accept().duplex(), choice, info, deps);
 }
 
-/** Declared ports have one chain; undeclared ones are decided by the first bytes. */
-export async function dispatch(
-  stream: Duplex,
-  choice: ChainChoice,
-  info: ConnectionInfo,
-  deps: EngineDeps,
-): Promise<void> {
-  const { http, tcp } = choice;
-  const chain = http === tcp || (await sniffProtocol(stream)) === 'http1' ? http : tcp;
-  if (chain === null) stream.destroy();
-  else if (chain.kind === 'http') serveHttp(stream, chain, info, deps);
-  else await serveTcp(stream, chain, { info, clusters: deps.config.clusters });
-}
-
-/** The address that the client's own proxy saw, if it said so. */
-function clientOf(request: ConnectRequest): SocketAddress {
-  const { client } = decodeForwarded(request.header('forwarded') ?? '');
-  const address = client === null ? null : parseAuthority(client);
-  if (address?.kind === 'address') return { ip: address.ip, port: address.port };
-  return { ip: request.peer.ip, port: request.peer.port };
+/**
+ * Whoever opened the tunnel: node proxies dial from the address of the pod that they act for. What a tunnel says in
+ * `forwarded` is only as true as its sender, and decides nothing.
+ */
+function clientOf({ peer: { ip, port } }: ConnectRequest): SocketAddress {
+  return { ip, port };
 }
 
 function sourceOf(request: ConnectRequest): SourcePeer {

@@ -1,31 +1,77 @@
 import type { Duplex } from 'node:stream';
 
-const REQUEST_LINE = /^[A-Z][A-Z0-9_-]{0,31} [\x21-\x7e]+/;
-const METHOD_START = /^[A-Z][A-Z0-9_-]{0,31}( |$)/;
-const HTTP2_PREFACE = 'PRI * HTTP/2.0';
-const PEEK_BYTES = 64;
+type Protocol = 'http1' | 'http2' | 'tcp';
 
-export type Protocol = 'http1' | 'http2' | 'tcp';
+/** What was found. What was read to find it is in the stream again, but for `early`, where the stream has ended. */
+export interface Sniffed {
+  readonly protocol: Protocol;
+  readonly early: Buffer | null;
+}
 
-/** Looks at a stream's first bytes, which stay to be read. Protocols where the server speaks first look like TCP only
- * once the client has spoken, so they have to be declared (spec l7 0.8). */
-export function sniffProtocol(stream: Duplex): Promise<Protocol> {
+/** What the bytes so far are; null while they can still become one or the other. */
+type Classify = (bytes: Buffer) => Protocol | null;
+
+/**
+ * A client that has not said so much that it can be told is taken for one whose server speaks first. Clients of HTTP
+ * send the line of their request at once; servers that speak first have to wait for so long at an undeclared port.
+ */
+export const DETECTION_TIMEOUT_MS = 1_000;
+
+const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');
+/** A longer line that has not ended is none of HTTP. */
+const MAX_LINE_BYTES = 16_384;
+
+const WHOLE_LINE = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,32} [\x21-\xff]+ HTTP\/1\.1\r?$/;
+const METHOD_SO_FAR = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{0,32}$/;
+const TARGET_SO_FAR = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,32} [\x21-\xff]*$/;
+const VERSION_SO_FAR =
+  /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,32} [\x21-\xff]+ (|H|HT|HTT|HTTP|HTTP\/|HTTP\/1|HTTP\/1\.|HTTP\/1\.1\r?)$/;
+
+/**
+ * At a port whose protocol is not declared. HTTP is a whole request line of version 1.1, as Envoy's inspector wants it;
+ * HTTP/1.0 (spec l7 9.1, row 32), HTTP/2 and everything else is passed through.
+ */
+export const classify: Classify = (bytes) => {
+  const newline = bytes.indexOf(0x0a);
+  if (newline >= 0) return WHOLE_LINE.test(bytes.toString('latin1', 0, newline)) ? 'http1' : 'tcp';
+  if (bytes.length > MAX_LINE_BYTES) return 'tcp';
+  const line = bytes.toString('latin1');
+  const isOpen = [METHOD_SO_FAR, TARGET_SO_FAR, VERSION_SO_FAR].some((part) => part.test(line));
+  return isOpen ? null : 'tcp';
+};
+
+/** At a port that is declared as HTTP everything but the preface of HTTP/2 is taken for HTTP/1. */
+export const classifyDeclared: Classify = (bytes) => {
+  const length = Math.min(bytes.length, PREFACE.length);
+  if (!bytes.subarray(0, length).equals(PREFACE.subarray(0, length))) return 'http1';
+  return length === PREFACE.length ? 'http2' : null;
+};
+
+/** Reads until the bytes can be told, the client ends, or the time is over; then, it is TCP. Zero is no limit. */
+export function sniffProtocol(stream: Duplex, tell: Classify, timeoutMs: number): Promise<Sniffed> {
   return new Promise((resolve) => {
+    let early: Buffer | null = null;
     const settle = (protocol: Protocol): void => {
+      clearTimeout(timer);
       stream.off('readable', onReadable);
       stream.off('end', onEnd);
       stream.off('close', onEnd);
-      resolve(protocol);
+      if (early !== null && !stream.readableEnded) {
+        // At once: a stream that has nothing left to read says a moment later that it has ended.
+        stream.unshift(early);
+        early = null;
+      }
+      resolve({ protocol, early });
     };
     const onEnd = (): void => settle('tcp');
     const onReadable = (): void => {
       const chunk = stream.read() as Buffer | null;
       if (chunk === null) return;
-      stream.unshift(chunk);
-      const text = chunk.toString('latin1', 0, PEEK_BYTES);
-      if (text.startsWith(HTTP2_PREFACE)) settle('http2');
-      else settle(REQUEST_LINE.test(text) || METHOD_START.test(text) ? 'http1' : 'tcp');
+      early = early === null ? chunk : Buffer.concat([early, chunk]);
+      const protocol = tell(early);
+      if (protocol !== null) settle(protocol);
     };
+    const timer = timeoutMs > 0 ? setTimeout(onEnd, timeoutMs) : undefined;
     stream.on('readable', onReadable);
     stream.once('end', onEnd);
     stream.once('close', onEnd);

@@ -8,8 +8,9 @@ export function forward(request: HttpRequest): boolean {
   const action = request.route?.action;
   if (action?.kind !== 'forward') return false;
   const target = chooseTarget(action);
+  const { info, deps } = request.connection;
   const cluster =
-    target === null ? null : request.connection.deps.config.clusters.get(target.cluster);
+    target === null ? null : deps.config.clusters.get(target.cluster, info.destination);
   if (target === null || cluster === null) {
     request.reply(clusterNotFound(action.clusterNotFoundStatus));
     return true;

@@ -1,3 +1,4 @@
+import type { ConnectionSeries } from './connection-telemetry.ts';
 import {
   BUCKETS,
   type Histogram,
@@ -29,8 +30,58 @@ const HISTOGRAMS: readonly {
   },
 ];
 
-/** Prometheus text of the request metrics of all threads (spec l7 8.1 and 8.2). */
-export function exposeRequests(series: readonly RequestSeries[], identity: string): string {
+/** Prometheus text of the metrics of all threads (spec l7 8.1 and 8.2). */
+export function exposeTelemetry(
+  requests: readonly RequestSeries[],
+  passed: readonly ConnectionSeries[],
+  identity: string,
+): string {
+  return exposeRequests(requests, identity) + exposePassed(passed, identity);
+}
+
+const COUNTERS: readonly {
+  readonly name: string;
+  readonly help: string;
+  readonly of: (series: ConnectionSeries) => number;
+}[] = [
+  {
+    name: 'istio_tcp_connections_opened_total',
+    help: 'Connections that were passed through.',
+    of: ({ opened }) => opened,
+  },
+  {
+    name: 'istio_tcp_connections_closed_total',
+    help: 'Connections that were passed through and have ended.',
+    of: ({ closed }) => closed,
+  },
+  {
+    name: 'istio_tcp_received_bytes_total',
+    help: 'Bytes that came from clients.',
+    of: ({ receivedBytes }) => receivedBytes,
+  },
+  {
+    name: 'istio_tcp_sent_bytes_total',
+    help: 'Bytes that went to clients.',
+    of: ({ sentBytes }) => sentBytes,
+  },
+];
+
+function exposePassed(series: readonly ConnectionSeries[], identity: string): string {
+  if (series.length === 0) return '';
+  const lines: string[] = [];
+  for (const { name, help, of } of COUNTERS) {
+    lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} counter`);
+    const sums = new Map<string, number>();
+    for (const one of series) {
+      const labels = textOf(connectionLabels(one, identity));
+      sums.set(labels, (sums.get(labels) ?? 0) + of(one));
+    }
+    for (const [labels, sum] of sums) lines.push(`${name}{${labels}} ${sum}`);
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+function exposeRequests(series: readonly RequestSeries[], identity: string): string {
   const labelled = merge(series).map((one) => ({ one, labels: labelsOf(one, identity) }));
   const lines = [
     '# HELP istio_requests_total Requests that were answered.',
@@ -76,11 +127,39 @@ function histogramLines(name: string, labels: string, { counts, sum }: Histogram
   return lines;
 }
 
+type Labels = readonly (readonly [name: string, value: string | null])[];
+
 function labelsOf(series: RequestSeries, identity: string): string {
-  const { source, destination, service, code, flags } = series;
-  const [, , , host = service] = service.split('|');
+  const { source, code, flags } = series;
+  return textOf([
+    ...endLabels(series, identity),
+    ['request_protocol', 'http'],
+    ['response_code', String(code)],
+    ['grpc_response_status', ''],
+    ['response_flags', flags],
+    securityLabel(source),
+  ]);
+}
+
+function connectionLabels(series: ConnectionSeries, identity: string): Labels {
+  return [
+    ...endLabels(series, identity),
+    ['request_protocol', 'tcp'],
+    ['response_flags', '-'],
+    securityLabel(series.source),
+  ];
+}
+
+/** Who talked to whom. */
+function endLabels(
+  { source, destination, service }: Pick<RequestSeries, 'source' | 'destination' | 'service'>,
+  identity: string,
+): Labels {
+  // What goes to a workload itself goes to no service.
+  const named = service === 'encap' ? '' : service;
+  const [, , , host = named] = named.split('|');
   const [name = '', namespace = ''] = host.split('.');
-  const values: readonly (readonly [string, string | null])[] = [
+  return [
     ['reporter', 'waypoint'],
     ...peerLabels('source', source),
     ['source_principal', source.principal],
@@ -89,13 +168,15 @@ function labelsOf(series: RequestSeries, identity: string): string {
     ['destination_service', host],
     ['destination_service_name', name],
     ['destination_service_namespace', namespace],
-    ['request_protocol', 'http'],
-    ['response_code', String(code)],
-    ['grpc_response_status', ''],
-    ['response_flags', flags],
-    ['connection_security_policy', source.principal === '' ? 'none' : 'mutual_tls'],
   ];
-  return values
+}
+
+function securityLabel({ principal }: SourcePeer): readonly [string, string] {
+  return ['connection_security_policy', principal === '' ? 'none' : 'mutual_tls'];
+}
+
+function textOf(labels: Labels): string {
+  return labels
     .map(
       ([label, value]) =>
         `${label}="${escapeLabel(label === 'grpc_response_status' ? '' : value || UNKNOWN)}"`,

@@ -1,9 +1,10 @@
 // hot path: every finished request
-import type { HttpProblem, ServerConnection } from '@aquifer/http';
+import type { HttpProblem } from '@aquifer/http';
 import type { HostMetadata } from '../clusters/host.ts';
 import type { AccessRecord } from '../compile/access-log.ts';
 import type { HttpConnection } from '../request/connection.ts';
 import type { HttpRequest } from '../request/http-request.ts';
+import { ConnectionTelemetry } from './connection-telemetry.ts';
 
 /** The workload that sent a request, as far as it is known. */
 export interface SourcePeer {
@@ -55,13 +56,15 @@ export interface Ending {
 
 /** Counts requests and writes access lines. One per thread; texts are made when somebody scrapes. */
 export class RequestTelemetry {
-  readonly connections: Set<ServerConnection> = new Set();
-  readonly #write: (line: string) => void;
+  /** Those whose bytes are passed through. */
+  readonly passed: ConnectionTelemetry = new ConnectionTelemetry();
+  /** Takes access lines. */
+  readonly write: (line: string) => void;
   readonly #series = new Map<string, RequestSeries>();
 
   /** `write` takes access lines, each ending in a newline. */
   constructor(write: (line: string) => void) {
-    this.#write = write;
+    this.write = write;
   }
 
   requestEnded(request: HttpRequest, ending: Ending): void {
@@ -72,15 +75,17 @@ export class RequestTelemetry {
     observe(series.requestBytes, request.bytesReceived);
     observe(series.responseBytes, request.bytesSent);
     const format = request.connection.chain.accessLog;
-    if (format !== null) this.#write(format(accessRecord(request, ending, durationMs)));
+    if (format !== null) this.write(format(accessRecord(request, ending, durationMs)));
   }
 
   /** A request that was never understood: counted and logged with what there is. */
   protocolError(connection: HttpConnection, problem: HttpProblem, bytesSent: number): void {
     const format = connection.chain.accessLog;
     if (format === null) return;
-    this.#write(
+    this.write(
       format({
+        protocol: 'HTTP/1.1',
+        terminationDetails: null,
         startedAtMs: Date.now(),
         method: '-',
         path: '-',
@@ -124,8 +129,8 @@ export class RequestTelemetry {
   }
 
   #seriesByLabels(labels: SeriesLabels): RequestSeries {
-    const { source, destination, service, code, flags } = labels;
-    const key = `${source.principal}|${source.workload}|${service}|${destination?.workload}|${code}|${flags}`;
+    // All that becomes a label: another version of a workload is another series.
+    const key = JSON.stringify(labels);
     const existing = this.#series.get(key);
     if (existing !== undefined) return existing;
     const series: RequestSeries = {
@@ -142,6 +147,8 @@ export class RequestTelemetry {
 
 function accessRecord(request: HttpRequest, ending: Ending, durationMs: number): AccessRecord {
   return {
+    protocol: 'HTTP/1.1',
+    terminationDetails: null,
     startedAtMs: Date.now() - durationMs,
     method: request.method,
     path: request.target || '-',

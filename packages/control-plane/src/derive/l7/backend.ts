@@ -3,7 +3,7 @@ import type { HTTPRoute } from '@aquifer/model/resources';
 import { serviceHostname } from '../mesh.ts';
 import { inboundCluster, outboundCluster } from './names.ts';
 import { l7Ports } from './port-protocol.ts';
-import { objectKey, type WaypointScope } from './scope.ts';
+import { isReachedInbound, objectKey, type WaypointScope } from './scope.ts';
 
 export type BackendRef = NonNullable<
   NonNullable<HTTPRoute['spec']['rules']>[number]['backendRefs']
@@ -29,7 +29,7 @@ export function resolveBackend(
   const hostname = serviceHostname(scope.mesh, namespace, name);
   const service = scope.backends.get(objectKey(namespace, name));
   if (service === undefined) return { cluster: inboundCluster('http', port, hostname), hostname };
-  if (!scope.attached.includes(service)) {
+  if (!isReachedInbound(service, scope)) {
     return { cluster: outboundCluster(port, hostname), hostname };
   }
   const protocol = l7Ports(service).find((candidate) => candidate.port === port)?.protocol;

@@ -165,15 +165,29 @@ function portOptions({ protocol }: L7Port): ClusterInit {
   });
 }
 
+/** Those of a headless Service lead where the connection was going (recording l7/29). */
+const TO_ORIGINAL_DESTINATION: ClusterInit = {
+  clusterDiscoveryType: { case: 'type', value: DiscoveryType.ORIGINAL_DST },
+  lbPolicy: LbPolicy.CLUSTER_PROVIDED,
+};
+
 /** `inbound-vip|<port>|<kind>|<host>`, for each kind of traffic that the port may carry. */
-export function inboundClusters(service: MeshServiceRef, port: L7Port): Cluster[] {
+export function inboundClusters(
+  service: MeshServiceRef,
+  port: L7Port,
+  isHeadless: boolean,
+): Cluster[] {
   const kinds = (['http', 'tcp'] as const).filter((kind) => speaks(port, kind));
   return kinds.map((kind) => {
-    const init = discovered(inboundCluster(kind, port.port, service.hostname), service);
+    const { edsClusterConfig, ...init } = discovered(
+      inboundCluster(kind, port.port, service.hostname),
+      service,
+    );
     const { hostname, namespace, name } = service;
     const services = [{ host: hostname, name, namespace }];
     return create(ClusterSchema, {
       ...init,
+      ...(isHeadless ? TO_ORIGINAL_DESTINATION : { edsClusterConfig }),
       ...portOptions(port),
       metadata: { filterMetadata: { istio: { services, subset: kind } } },
       transportSocket: internalSocket('', [TUNNEL_TARGET, ENDPOINT_METADATA]),

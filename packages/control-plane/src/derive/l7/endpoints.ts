@@ -9,7 +9,7 @@ import {
   type LbEndpointSchema,
 } from '@aquifer/wire/gen/envoy/config/endpoint/v3_pb';
 import { create, type JsonObject } from '@bufbuild/protobuf';
-import { CONNECT_ORIGINATE, ORIGINAL_DST_KEY } from './names.ts';
+import { CONNECT_ORIGINATE, ENCAP, ORIGINAL_DST_KEY } from './names.ts';
 import type { Init } from './packed.ts';
 
 type LbEndpoint = Init<typeof LbEndpointSchema>;
@@ -58,9 +58,32 @@ function targetPort(workload: Workload, assignment: Assignment): number | undefi
   return ports.find(({ servicePort }) => servicePort === assignment.servicePort)?.targetPort;
 }
 
+/**
+ * `encap`: the workloads that are bound to the waypoint themselves, at each of their addresses and whatever the port. A
+ * real Envoy never asks for it, since its cluster tunnels to everyone.
+ */
+export function boundWorkloads(workloads: readonly Workload[]): ClusterLoadAssignment {
+  const lbEndpoints = workloads.flatMap((workload) =>
+    workload.addresses.map((address) =>
+      endpointAt(workload, { address, port: 0, isOutbound: false }),
+    ),
+  );
+  return create(ClusterLoadAssignmentSchema, { clusterName: ENCAP, endpoints: [{ lbEndpoints }] });
+}
+
 function lbEndpoint(workload: Workload, assignment: Assignment): LbEndpoint {
   const address = workload.addresses[0] ?? '';
   const port = targetPort(workload, assignment) ?? 0;
+  return endpointAt(workload, { address, port, isOutbound: assignment.isOutbound });
+}
+
+interface Place {
+  readonly address: string;
+  readonly port: number;
+  readonly isOutbound: boolean;
+}
+
+function endpointAt(workload: Workload, { address, port, isOutbound }: Place): LbEndpoint {
   const target = formatSocketAddress({ ip: address, port });
   const isTunnelled = workload.protocol === 'hbone';
   const envoyAddress = isTunnelled
@@ -77,7 +100,7 @@ function lbEndpoint(workload: Workload, assignment: Assignment): LbEndpoint {
       };
   const metadata: Record<string, JsonObject> = { istio: { workload: describe(workload) } };
   if (isTunnelled) metadata[ORIGINAL_DST_KEY] = { local: target };
-  if (isTunnelled && assignment.isOutbound) {
+  if (isTunnelled && isOutbound) {
     metadata['envoy.transport_socket_match'] = { tunnel: 'http' };
   }
   return {

@@ -25,13 +25,16 @@ import { DIRECT_CHAINS, directChains, portChains } from './filter-chains.ts';
 import { inboundCluster, MAIN_INTERNAL } from './names.ts';
 import { extension, type Init, packed } from './packed.ts';
 import { type L7Port, l7Ports } from './port-protocol.ts';
-import { type MeshServiceRef, refToService, type WaypointScope } from './scope.ts';
+import { isHeadless, type MeshServiceRef, refToService, type WaypointScope } from './scope.ts';
 import { ORIGINAL_DST_FILTER } from './tunnel-listeners.ts';
 
 type OnMatch = Init<typeof Matcher_OnMatchSchema>;
 type RangeMatcher = Init<typeof IPMatcher_IPRangeMatcherSchema>;
 type ListenerFilterInit = Init<typeof ListenerFilterSchema>;
 type Predicate = Init<typeof ListenerFilterChainMatchPredicateSchema>;
+
+/** What a headless Service has instead of a virtual address: nobody dials it (recording l7/29). */
+const NO_ADDRESS = '0.0.0.0';
 
 interface ListedService {
   readonly ref: MeshServiceRef;
@@ -44,7 +47,9 @@ export function mainListener(scope: WaypointScope, workloadAddresses: readonly s
   const services = scope.attached.map((service) => ({
     ref: refToService(service, scope.mesh),
     ports: l7Ports(service),
-    vips: virtualAddresses(service, '').map(({ address }) => address),
+    vips: isHeadless(service)
+      ? [NO_ADDRESS]
+      : virtualAddresses(service, '').map(({ address }) => address),
   }));
   const chains = services.flatMap(({ ref, ports }) =>
     ports.flatMap((port) => portChains(ref, port, scope)),

@@ -13,7 +13,7 @@ import { WAYPOINT_CONTROLLER } from '../labels.ts';
 import { type MeshSettings, serviceHostname } from '../mesh.ts';
 import { nameOf, namespaceOf } from '../object.ts';
 import { bindService } from '../services.ts';
-import type { Waypoint, Waypoints } from '../waypoints.ts';
+import { addressKey, type Waypoint, type Waypoints } from '../waypoints.ts';
 
 /** A Service as configuration names it. */
 export interface MeshServiceRef {
@@ -48,6 +48,16 @@ export function refToService(service: Service, mesh: MeshSettings): MeshServiceR
   const namespace = namespaceOf(service);
   const name = nameOf(service);
   return { namespace, name, hostname: serviceHostname(mesh, namespace, name) };
+}
+
+/** Whether clients address the pods behind the Service themselves. */
+export function isHeadless({ spec }: Service): boolean {
+  return spec?.clusterIP === 'None';
+}
+
+/** Whether the Service's own chains and clusters can take what a route sends to it. */
+export function isReachedInbound(service: Service, { attached }: WaypointScope): boolean {
+  return attached.includes(service) && !isHeadless(service);
 }
 
 /** Gateways whose class is a waypoint's. */
@@ -88,9 +98,9 @@ function waypointsOf(
   if (binding.kind !== 'bound') return [];
   const canary = bindCanary(service, namespace, binding.waypoint, waypoints);
   if (canary.kind !== 'bound') return [binding.waypoint];
-  const addresses = canary.weightedWaypoints.map(({ destination }) => destination);
+  const keys = canary.weightedWaypoints.map(({ destination }) => addressKey(destination));
   return [...waypoints.values()].filter(
-    ({ address }) => address !== null && addresses.includes(address),
+    ({ address }) => address !== null && keys.includes(addressKey(address)),
   );
 }
 

@@ -15,12 +15,15 @@ import { Memo, type ProblemListener } from '../memo.ts';
 import type { MeshSettings } from '../mesh.ts';
 import { nameOf, namespaceOf, refTo } from '../object.ts';
 import { type Resource, type ResourceMap, resource } from '../resource.ts';
-import type { Waypoint, Waypoints } from '../waypoints.ts';
+import { addressKey, type Waypoint, type Waypoints } from '../waypoints.ts';
 import { inboundClusters, outboundServiceCluster, tunnelClusters } from './clusters.ts';
-import { type Assignment, clusterLoadAssignment } from './endpoints.ts';
+import { type Assignment, boundWorkloads, clusterLoadAssignment } from './endpoints.ts';
 import { mainListener } from './main-listener.ts';
+import { ENCAP } from './names.ts';
 import { l7Ports } from './port-protocol.ts';
 import {
+  isHeadless,
+  isReachedInbound,
   objectKey,
   refToService,
   servicesByWaypoint,
@@ -120,6 +123,10 @@ export class WaypointConfigDeriver {
       );
       return found ?? [];
     });
+    if (bound.length > 0) {
+      const found = this.#assignments.get(`${ENCAP}/${key}`, bound, () => boundResource(bound));
+      if (found !== null) endpoints.push(found);
+    }
     return {
       clusters: this.#maps.keep(`clusters/${key}`, clusters),
       endpoints: this.#maps.keep(`endpoints/${key}`, endpoints),
@@ -150,20 +157,28 @@ function skeleton(scope: WaypointScope, bound: readonly WorkloadResource[]): Ske
     encoded(ClusterSchema, cluster, [own]),
   );
   const assignments: (Assignment & { readonly service: Service })[] = [];
-  const outbound = [...backends.values()].filter((service) => !attached.includes(service));
-  for (const service of [...attached, ...outbound]) {
-    const isOutbound = !attached.includes(service);
+  const add = (service: Service, isOutbound: boolean): void => {
     const ref = refToService(service, mesh);
     const sources = isOutbound ? [refTo(service), ...routes.map(refTo)] : [refTo(service), own];
     for (const port of l7Ports(service)) {
-      const made = isOutbound ? [outboundServiceCluster(ref, port)] : inboundClusters(ref, port);
+      const made = isOutbound
+        ? [outboundServiceCluster(ref, port)]
+        : inboundClusters(ref, port, isHeadless(service));
       for (const cluster of made) {
         clusters.push(encoded(ClusterSchema, cluster, sources));
         const serviceKey = `${ref.namespace}/${ref.hostname}`;
         const { name: clusterName } = cluster;
-        assignments.push({ clusterName, serviceKey, servicePort: port.port, isOutbound, service });
+        const servicePort = port.port;
+        // Those of a headless Service are where connections were going.
+        if (isOutbound || !isHeadless(service)) {
+          assignments.push({ clusterName, serviceKey, servicePort, isOutbound, service });
+        }
       }
     }
+  };
+  for (const service of attached) add(service, false);
+  for (const service of backends.values()) {
+    if (!isReachedInbound(service, scope)) add(service, true);
   }
   const addresses = bound.flatMap(({ value }) => value.addresses).toSorted();
   const main = [own, ...attached.map(refTo), ...routes.map(refTo), ...policies.map(refTo)];
@@ -191,18 +206,26 @@ function assignmentResource(
   return resource(message.clusterName, message, bytes, sources);
 }
 
-/** Workloads by the Services they are behind, and those that have a waypoint themselves. */
+/** Which workloads are reached by their own addresses, and how. */
+function boundResource(bound: readonly WorkloadResource[]): Resource<ClusterLoadAssignment> {
+  const message = boundWorkloads(bound.map(({ value }) => value));
+  const sources = bound.flatMap(({ sources: [first] }) => first ?? []);
+  const bytes = toBinary(ClusterLoadAssignmentSchema, message);
+  return resource(message.clusterName, message, bytes, sources);
+}
+
+/** Workloads by the Services they are behind, and by the waypoint that they have themselves. */
 class WorkloadIndex {
   readonly #byService = new Map<string, WorkloadResource[]>();
-  readonly #bound: WorkloadResource[] = [];
+  readonly #byWaypoint = new Map<string, WorkloadResource[]>();
 
   constructor(resources: Iterable<Resource<Workload | MeshService>>) {
     for (const found of resources) {
       if (!isWorkload(found)) continue;
-      if (found.value.waypoint !== null) this.#bound.push(found);
+      const { waypoint } = found.value;
+      if (waypoint !== null) append(this.#byWaypoint, addressKey(waypoint), found);
       for (const key of found.value.services.keys()) {
-        const list = this.#byService.get(key) ?? [];
-        if (list.push(found) === 1) this.#byService.set(key, list);
+        append(this.#byService, key, found);
       }
     }
     for (const list of this.#byService.values()) if (!isSorted(list)) list.sort(byName);
@@ -214,8 +237,14 @@ class WorkloadIndex {
   }
 
   boundTo({ address }: Waypoint): readonly WorkloadResource[] {
-    return this.#bound.filter(({ value }) => value.waypoint === address);
+    const bound = address === null ? undefined : this.#byWaypoint.get(addressKey(address));
+    return bound ?? NOTHING;
   }
+}
+
+function append<Value>(lists: Map<string, Value[]>, key: string, value: Value): void {
+  const list = lists.get(key) ?? [];
+  if (list.push(value) === 1) lists.set(key, list);
 }
 
 function byName(a: WorkloadResource, b: WorkloadResource): number {

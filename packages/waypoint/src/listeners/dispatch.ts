@@ -1,0 +1,69 @@
+import type { Duplex } from 'node:stream';
+import type { ChainChoice } from '../compile/listener.ts';
+import {
+  type ConnectionInfo,
+  type EngineDeps,
+  type OpenConnection,
+  serveHttp,
+} from '../request/connection.ts';
+import { serveTcp } from './byte-chain.ts';
+import {
+  classify,
+  classifyDeclared,
+  DETECTION_TIMEOUT_MS,
+  type Sniffed,
+  sniffProtocol,
+} from './sniff.ts';
+
+/**
+ * Declared ports have one chain; undeclared ones are decided by the first bytes. HTTP/2 is passed through. What has
+ * changed while a client was silent holds for what it then says.
+ */
+export async function dispatch(
+  stream: Duplex,
+  choice: ChainChoice,
+  info: ConnectionInfo,
+  deps: EngineDeps,
+): Promise<void> {
+  const heard = choice.http?.kind === 'http' ? await listen(stream, choice, info, deps) : UNHEARD;
+  if (heard === null || !stream.writable) {
+    stream.end();
+    return;
+  }
+  const { http, tcp } = deps.config.chosenNow(info.listener, info.destination) ?? choice;
+  if (heard.protocol === 'http1' && http?.kind === 'http') serveHttp(stream, http, info, deps);
+  else if (tcp === null) stream.destroy();
+  else {
+    const chain = tcp.kind === 'http' ? tcp.bytes : tcp;
+    await serveTcp({ stream, chain, info, early: heard.early }, deps);
+  }
+}
+
+const UNHEARD: Sniffed = { protocol: 'tcp', early: null };
+
+/** Null for a client that ended at a port of HTTP before it had said anything. */
+async function listen(
+  stream: Duplex,
+  { http, tcp }: ChainChoice,
+  info: ConnectionInfo,
+  { config, connections }: EngineDeps,
+): Promise<Sniffed | null> {
+  const isDeclared = http === tcp;
+  const close = (): void => void stream.end();
+  const silent: OpenConnection = {
+    isBusy: false,
+    judgeAgain: () => {
+      if (!config.isServed(info.listener, info.destination)) close();
+    },
+    drain: () => undefined,
+    closeIfIdle: close,
+  };
+  connections.add(silent);
+  try {
+    const tell = isDeclared ? classifyDeclared : classify;
+    const heard = await sniffProtocol(stream, tell, isDeclared ? 0 : DETECTION_TIMEOUT_MS);
+    return isDeclared && heard.protocol === 'tcp' ? null : heard;
+  } finally {
+    connections.delete(silent);
+  }
+}

@@ -1,0 +1,67 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { classify, classifyDeclared } from './sniff.ts';
+
+const bytes = (text: string): Buffer => Buffer.from(text, 'latin1');
+
+/** Bytes that are nearly something. */
+const nearly = fc
+  .array(
+    fc.constantFrom(
+      'GET',
+      'PRI',
+      ' ',
+      '*',
+      '/a?b',
+      'HTTP/1.1',
+      'HTTP/2.0',
+      '\r\n',
+      'SM',
+      '\0',
+      'x',
+    ),
+    { minLength: 1, maxLength: 8 },
+  )
+  .map((words) => bytes(words.join('')));
+
+describe('at a port whose protocol is not declared', () => {
+  test.for([
+    ['GET / HTTP/1.1\r\n', 'http1'],
+    ['M-SEARCH * HTTP/1.1\n', 'http1'],
+    ['PURGE /caf\xe9 HTTP/1.1\r\nHost', 'http1'],
+    ['GET / HTTP/1.0\r\n', 'tcp'],
+    ['GET / HTTP/1.2\r\n', 'tcp'],
+    ['GET /\r\n', 'tcp'],
+    ['GET  / HTTP/1.1\r\n', 'tcp'],
+    ['GET / HTTP/1.1 \r\n', 'tcp'],
+    ['\r\nGET / HTTP/1.1\r\n', 'tcp'],
+    ['CONNECT {"verbose":false}\r\n', 'tcp'],
+    ['PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'tcp'],
+    ['\x16\x03\x01', 'tcp'],
+    ['\0', 'tcp'],
+    [`${'A'.repeat(33)}`, 'tcp'],
+    ['G', null],
+    ['GET /a', null],
+    ['GET /a HTTP/1.1', null],
+    ['', null],
+  ])('%j is %s', ([text, protocol]) => {
+    expect(classify(bytes(text!))).toBe(protocol);
+  });
+});
+
+test.for([
+  ['not declared', classify],
+  ['declared as HTTP', classifyDeclared],
+] as const)(
+  'at a port that is %s, what bytes are does not depend on where they are cut',
+  ([, tell]) => {
+    fc.assert(
+      fc.property(nearly, (whole) => {
+        const prefixes = Array.from({ length: whole.length + 1 }, (_, i) => whole.subarray(0, i));
+        const first = prefixes.map(tell).find((protocol) => protocol !== null) ?? null;
+        expect(tell(whole)).toBe(first);
+      }),
+      { numRuns: 2000 },
+    );
+  },
+);
