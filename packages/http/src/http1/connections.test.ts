@@ -299,6 +299,39 @@ describe('a client connection', () => {
     expect(connection.isUsable).toBe(false);
   });
 
+  test('whose request had less body than it said is cut, so that no other request becomes its rest', async () => {
+    const requests: Promise<string>[] = [];
+    const server = createServer((socket) => {
+      requests.push(text(socket).catch(() => 'cut'));
+      socket.write('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n');
+    });
+    const connection = await dial(await portOf(server));
+    const answered = Promise.withResolvers<ClientFailure | null>();
+    const head = { method: 'PUT', target: '/', headers: ['host', 'a', 'content-length', '9'] };
+    const exchange = connection.request(
+      head,
+      { kind: 'length', bytes: 9 },
+      {
+        isUpgrade: false,
+        listener: {
+          onHead: () => undefined,
+          onData: () => undefined,
+          onPause: () => undefined,
+          onEnd: () => answered.resolve(null),
+          onFailure: (failure) => answered.resolve(failure),
+          onDrain: () => undefined,
+        },
+      },
+    );
+    exchange.write(Buffer.from('short'));
+    exchange.flush();
+    exchange.end();
+    expect(connection.isUsable).toBe(false);
+    await answered.promise;
+    expect(connection.isUsable).toBe(false);
+    expect(await requests[0]).not.toContain('GET');
+  });
+
   test('reports an answer that is no HTTP', async () => {
     const nonsense = createServer((socket) =>
       socket.once('data', () => socket.write('SSH-2.0-x\r\n\r\n')),

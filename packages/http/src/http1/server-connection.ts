@@ -16,6 +16,7 @@ import {
 } from './parse.ts';
 import { type HttpProblem, PROBLEM_WORDS } from './problem.ts';
 
+const UNTIL_CLOSE = { kind: 'until-close' } as const;
 const RAW = { ok: true, value: { kind: 'raw' } } as const;
 const CONTINUE = 'HTTP/1.1 100 Continue\r\n\r\n';
 
@@ -250,7 +251,7 @@ class Exchange implements ServerExchange {
       this.#keepAlive = false;
     }
     if (!this.#keepAlive && !isUpgraded) head.headers.push('connection', 'close');
-    this.#deps.writer.begin(responseHeadText(head), framing);
+    this.#deps.writer.begin(responseHeadText(head), isUpgraded ? UNTIL_CLOSE : framing);
   }
 
   respondInterim(head: {

@@ -43,10 +43,14 @@ export function matchRoute(request: HttpRequest): boolean {
   return false;
 }
 
-/** WebSocket may upgrade; `h2c` is passed over and served as plain HTTP/1.1; anything else is refused. */
+/**
+ * WebSocket may upgrade; `h2c` is passed over and served as plain HTTP/1.1; anything else is refused, and so is an
+ * upgrade with a body: where that ends and the other protocol begins, two readers could disagree.
+ */
 export function refuseUpgrade(request: HttpRequest): boolean {
-  const { upgrade } = request;
-  if (upgrade === null || request.isUpgrade || upgrade === 'h2c') return false;
+  const { upgrade, isUpgrade, exchange } = request;
+  const mayUpgrade = isUpgrade && exchange.framing.kind === 'none';
+  if (upgrade === null || mayUpgrade || upgrade === 'h2c') return false;
   request.reply(UPGRADE_REFUSED);
   return true;
 }
