@@ -16,6 +16,7 @@ import {
 import { StringValueSchema } from '@bufbuild/protobuf/wkt';
 import { type AccessLogFormat, compileAccessLog } from './access-log.ts';
 import { durationMs, isType, unpack } from './any.ts';
+import { compilePathRules, type PathRules } from './path-rules.ts';
 import { ConfigProblem } from './problem.ts';
 import { type AuthorizationFilter, compileAuthorization } from './rbac.ts';
 import { compileRoutes, type RouteTable } from './route.ts';
@@ -30,7 +31,7 @@ export interface HttpChain {
   /** In the order of the filters; empty when nothing is enforced. */
   readonly authorization: readonly AuthorizationFilter[];
   readonly serverName: string;
-  readonly normalizePath: boolean;
+  readonly pathRules: PathRules;
   /** A client that waits for 100 hears it from the upstream, not from here. */
   readonly proxiesContinue: boolean;
   /** Milliseconds without a byte on a stream; 0 is no limit. */
@@ -209,7 +210,7 @@ function compileHttp(
       compileHttpFilter(filter, `${path}.http_filters[${i}]`),
     ),
     serverName: manager.serverName || 'envoy',
-    normalizePath: manager.normalizePath ?? false,
+    pathRules: compilePathRules(manager, path),
     proxiesContinue: manager.proxy100Continue,
     streamIdleTimeoutMs: durationMs(manager.streamIdleTimeout) ?? 300_000,
     accessLog: compileAccessLog(manager.accessLog),

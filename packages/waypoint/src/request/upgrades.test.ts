@@ -29,13 +29,10 @@ beforeAll(async () => {
   }).listen(0, '127.0.0.1');
   await once(origin, 'listening');
   const originPort = (origin.address() as AddressInfo).port;
-  proxy = await startStaticProxy('waypoint', (listenPort) =>
-    httpBootstrap({
-      listenPort,
-      clusters: { origin: originPort },
-      routes: [{ match: { prefix: '/' }, route: { cluster: 'origin', timeout: '0s' } }],
-      manager: { upgrade_configs: [{ upgrade_type: 'websocket' }] },
-    }),
+  const routes = [{ match: { prefix: '/' }, route: { cluster: 'origin', timeout: '0s' } }];
+  const manager = { upgrade_configs: [{ upgrade_type: 'websocket' }] };
+  proxy = await startStaticProxy('waypoint', (port) =>
+    httpBootstrap({ origin: originPort }, [{ port, routes, manager }]),
   );
 }, 40_000);
 

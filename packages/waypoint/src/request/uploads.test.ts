@@ -99,17 +99,14 @@ beforeAll(async () => {
   origin = createServer(onRequest).listen(0, '127.0.0.1');
   await once(origin, 'listening');
   const originPort = (origin.address() as AddressInfo).port;
-  proxy = await startStaticProxy('waypoint', (listenPort) =>
-    httpBootstrap({
-      listenPort,
-      clusters: { origin: originPort },
-      routes: [
-        route('/default', DEFAULT_POLICY),
-        route('/by-code', BY_CODE),
-        route('/by-reset', { retry_on: 'reset', num_retries: 3 }),
-        route('/never', null),
-      ],
-    }),
+  const routes = [
+    route('/default', DEFAULT_POLICY),
+    route('/by-code', BY_CODE),
+    route('/by-reset', { retry_on: 'reset', num_retries: 3 }),
+    route('/never', null),
+  ];
+  proxy = await startStaticProxy('waypoint', (port) =>
+    httpBootstrap({ origin: originPort }, [{ port, routes }]),
   );
 }, 40_000);
 
