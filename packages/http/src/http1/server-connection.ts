@@ -18,6 +18,9 @@ import { type HttpProblem, PROBLEM_WORDS } from './problem.ts';
 
 const UNTIL_CLOSE = { kind: 'until-close' } as const;
 const RAW = { ok: true, value: { kind: 'raw' } } as const;
+/** As Envoy's `delayed_close_timeout`. */
+const LINGER_MS = 1000;
+const MAX_DROPPED_BYTES = 1024 * 1024;
 const CONTINUE = 'HTTP/1.1 100 Continue\r\n\r\n';
 
 /** Takes the body of a request, and hears when the client goes away or has room again. */
@@ -89,6 +92,8 @@ export class ServerConnection {
   #hasEnded = false;
   /** This side has ended. */
   #isOver = false;
+  /** Bytes that arrived since. */
+  #dropped = 0;
 
   constructor(stream: Duplex, handler: ServerConnectionHandler) {
     this.#stream = stream;
@@ -106,7 +111,7 @@ export class ServerConnection {
       onProblem: (problem) => this.#refuse(problem),
     });
     readShared(stream, (bytes) => {
-      if (this.#isOver) return true;
+      if (this.#isOver) return this.#drop(bytes.length);
       this.#reader.push(bytes);
       this.#exchange?.listener.onPause();
       // Requests that a client sends ahead wait on the wire, not in memory.
@@ -126,10 +131,12 @@ export class ServerConnection {
     stream.resume();
   }
 
-  /** Finishes the request under way and then closes; an idle connection closes now. */
+  /**
+   * The next answer says that it is the last one. Until then the connection stays: the client may have sent a request
+   * already, or be about to, and a connection that ends without a word costs it that request.
+   */
   drain(): void {
     this.#isDraining = true;
-    if (this.#exchange === null) this.#end();
   }
 
   abort(): void {
@@ -161,17 +168,29 @@ export class ServerConnection {
 
   #complete(reusable: boolean): void {
     this.#exchange = null;
-    if (reusable && !this.#isDraining) this.#readNext();
+    if (reusable) this.#readNext();
     else this.#hasEnded = true;
     if (this.#hasEnded && this.#exchange === null) this.#end();
   }
 
-  /** Nothing more is answered. What still arrives is read, so that the client's end is seen, and dropped. */
+  /**
+   * Nothing more is answered. What still arrives is read and dropped for a while, so that the client's end is seen, and so
+   * that a client that is still sending can read its answer before the connection is cut.
+   */
   #end(): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#stream.end();
-    this.#stream.resume();
+    const stream = this.#stream;
+    stream.end(() => {
+      const timer = setTimeout(() => stream.destroy(), LINGER_MS);
+      stream.once('close', () => clearTimeout(timer));
+    });
+    stream.resume();
+  }
+
+  #drop(bytes: number): boolean {
+    this.#dropped += bytes;
+    return this.#dropped <= MAX_DROPPED_BYTES;
   }
 
   #readNext(): void {
