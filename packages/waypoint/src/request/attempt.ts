@@ -137,12 +137,13 @@ export class Attempt implements ResponseListener, BodySink {
     const { status } = head;
     this.#state = { kind: 'answering', exchange, status };
     const headers = endToEnd(head.headers);
-    if (status === 101) headers.push('connection', 'Upgrade', 'upgrade', 'websocket');
-    else setHeader(headers, 'x-envoy-upstream-service-time', String(request.serviceTimeMs));
+    if (status !== 101)
+      setHeader(headers, 'x-envoy-upstream-service-time', String(request.serviceTimeMs));
     if (getHeader(headers, 'date') === null) headers.push('date', dateText());
     setHeader(headers, 'server', request.connection.chain.serverName);
     mutate(headers, this.#call.responseHeaders);
     mutate(headers, request.route?.responseHeaders ?? null);
+    if (status === 101) headers.push('connection', 'Upgrade', 'upgrade', 'websocket');
     const downstream = downstreamFraming(framing, { status, method: request.method, headers });
     request.exchange.respond({ status, reason: reasonOf(status), headers }, downstream);
     if (status === 101) {

@@ -1,18 +1,8 @@
 // hot path: rewritten for every request and response
 import { randomUUID } from 'node:crypto';
 import { getHeader, type HeaderList, joinHeader, removeHeader, setHeader } from '@aquifer/http';
-import type { HeaderMutation } from '../compile/route.ts';
-
-/** Fields that belong to one connection (RFC 9110 7.6.1). */
-const HOP_BY_HOP = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-]);
+import { HOP_BY_HOP } from '@aquifer/wire';
+import type { HeaderMutation } from '../compile/header-mutation.ts';
 
 const HOP_BY_HOP_LENGTHS = [...new Set([...HOP_BY_HOP].map(({ length }) => length))];
 

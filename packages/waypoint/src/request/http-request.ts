@@ -122,9 +122,9 @@ export class HttpRequest implements RequestListener, AuthorizationInput {
     const { status, body } = reply;
     const headers = body === '' ? [] : ['content-type', 'text/plain'];
     const bytes = Buffer.byteLength(body);
-    headers.unshift('content-length', String(bytes));
     headers.push(...extraHeaders, 'date', dateText(), 'server', this.connection.chain.serverName);
     mutate(headers, this.route?.responseHeaders ?? null);
+    headers.push('content-length', String(bytes));
     if (reply.closes) this.exchange.closeAfterwards();
     const isHead = this.method === 'HEAD';
     const framing =
