@@ -92,6 +92,21 @@ export const REQUESTS: readonly (readonly [what: string, request: string])[] = [
   ['TE with trailers among others', get('/', 'TE: gzip, trailers')],
   ['TE that Connection names', keep('GET', '/', 'Connection: TE', 'TE: trailers')],
   ['a header that Connection names', keep('GET', '/', 'Connection: x-mine', 'X-Mine: 1')],
+  [
+    'a denied header that Connection names',
+    keep('GET', '/', 'Connection: x-tenant', 'X-Tenant: evil'),
+  ],
+  [
+    'a header to match that Connection names',
+    keep('GET', '/by-header', 'Connection: x-version', 'X-Version: v2'),
+  ],
+  ['two Connections', keep('GET', '/', 'Connection: a', 'Connection: b', 'A: 1', 'B: 2')],
+  ['a redirect of a scheme in capitals', get('/moved', 'X-Forwarded-Proto: HTTPS')],
+  ['a redirect of no scheme of HTTP', get('/moved', 'X-Forwarded-Proto: javascript')],
+  [
+    'what proxies say to each other',
+    get('/', 'X-Envoy-Peer-Metadata: a', 'X-Envoy-Decorator-Operation: b', 'X-Istio-Attributes: c'),
+  ],
   ['an upgrade to something unknown', keep('GET', '/', 'Connection: Upgrade', 'Upgrade: foo')],
   ['Upgrade without Connection', keep('GET', '/', 'Upgrade: foo')],
   [
@@ -166,6 +181,13 @@ export const BROKEN: readonly (readonly [what: string, request: string])[] = [
   ['* for a GET', keep('GET', '*')],
   ['an octet above ASCII in the target', keep('GET', '/caf\xe9')],
   ['a method that nobody knows', keep('FOO', '/')],
+  [
+    'Connection that names the client',
+    keep('GET', '/', 'Connection: X-Forwarded-For', 'X-Forwarded-For: 192.0.2.1'),
+  ],
+  ['Connection that names a pseudo header', keep('GET', '/', 'Connection: :path')],
+  ['Connection that names very many', keep('GET', '/', 'Connection: a,b,c,d,e,f,g,h,i,j')],
+  ['Connection that names the host', keep('GET', '/', 'Connection: host')],
   ['HTTP/2.0', 'GET / HTTP/2.0\r\nHost: shop.test\r\n\r\n'],
   ['too many headers', keep('GET', '/', ...Array.from({ length: 101 }, (_, i) => `X-${i}: 1`))],
   ['headers that are too long', keep('GET', '/', `X: ${'a'.repeat(62_000)}`)],

@@ -2,6 +2,7 @@
 import type { Duplex } from 'node:stream';
 import { resetSocket } from '../sockets/reset.ts';
 import { readShared } from '../sockets/shared-reads.ts';
+import { checkConnection } from './connection-options.ts';
 import { getHeader, type HeaderList, removeHeader } from './headers.ts';
 import { MessageReader } from './message-reader.ts';
 import { MessageWriter, responseHeadText } from './message-writer.ts';
@@ -144,7 +145,7 @@ export class ServerConnection {
   }
 
   #onHead(head: RequestHead): Parsed<BodyFraming | { readonly kind: 'raw' }> {
-    const problem = checkHost(head);
+    const problem = checkHost(head) ?? checkConnection(head);
     if (problem !== null) return { ok: false, error: problem };
     if (head.minorVersion === 0) {
       const message = 'HTTP/1.0 is not accepted';

@@ -50,6 +50,7 @@ export class HttpRequest implements RequestListener, AuthorizationInput {
     this.exchange = exchange;
     this.connection = connection;
     const { target, headers } = exchange.head;
+    prepareRequestHeaders(headers);
     const isConnect = exchange.head.method === 'CONNECT';
     const [, host, rest] = target.startsWith('/') ? [] : (ABSOLUTE_FORM.exec(target) ?? []);
     const authority = isConnect ? target : (host ?? getHeader(headers, 'host'));
@@ -111,7 +112,6 @@ export class HttpRequest implements RequestListener, AuthorizationInput {
   }
 
   start(): void {
-    prepareRequestHeaders(this.exchange.head.headers);
     runPhases(this);
   }
 
