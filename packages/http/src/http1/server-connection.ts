@@ -174,22 +174,20 @@ export class ServerConnection {
     if (this.#hasEnded && this.#exchange === null) this.#end();
   }
 
-  /**
-   * Nothing more is answered. What still arrives is read and dropped for a while, so that the client's end is seen, and so
-   * that a client that is still sending can read its answer before the connection is cut.
-   */
+  /** Nothing more is answered. The client's end is waited for: it may take its time to read the answer. */
   #end(): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    const stream = this.#stream;
-    stream.end(() => {
-      const timer = setTimeout(() => stream.destroy(), LINGER_MS);
-      stream.once('close', () => clearTimeout(timer));
-    });
-    stream.resume();
+    this.#stream.end();
+    this.#stream.resume();
   }
 
+  /** A client that goes on sending has a while to read its answer before it is cut; what it sends is dropped. */
   #drop(bytes: number): boolean {
+    if (this.#dropped === 0) {
+      const timer = setTimeout(() => this.#stream.destroy(), LINGER_MS);
+      this.#stream.once('close', () => clearTimeout(timer));
+    }
     this.#dropped += bytes;
     return this.#dropped <= MAX_DROPPED_BYTES;
   }
