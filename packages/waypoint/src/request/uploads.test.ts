@@ -254,5 +254,6 @@ test('a repeatable upload whose kept connection closes under it is sent again, f
       }
     }
   }
-  expect(repeated).toBeGreaterThan(10);
+  // What fits the buffer always is; a larger one if not too much of it had been passed on.
+  expect(repeated).toBeGreaterThanOrEqual(4);
 }, 60_000);
