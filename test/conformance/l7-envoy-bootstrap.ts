@@ -1,25 +1,6 @@
-/** One configuration for both proxies: every kind of route, a policy, retries and timeouts. */
-const FILTERS = 'type.googleapis.com/envoy.extensions.filters';
+import { denying, httpBootstrap } from '../fixtures/static-proxy.ts';
 
-function cluster(name: string, port: number): object {
-  return {
-    name,
-    type: 'STATIC',
-    connect_timeout: '2s',
-    load_assignment: {
-      cluster_name: name,
-      endpoints: [
-        {
-          lb_endpoints: [
-            {
-              endpoint: { address: { socket_address: { address: '127.0.0.1', port_value: port } } },
-            },
-          ],
-        },
-      ],
-    },
-  };
-}
+/** One configuration for both proxies: every kind of route, a policy, retries and timeouts. */
 
 /** Istio's format without what differs from run to run. */
 const ACCESS_LOG = {
@@ -153,25 +134,11 @@ const ROUTES: readonly object[] = [
   { match: { prefix: '/' }, route: toOrigin },
 ];
 
-const POLICY = {
-  action: 'DENY',
-  policies: {
-    'ns[shop]-policy[deny]-rule[0]': {
-      permissions: [
-        {
-          or_rules: {
-            rules: [
-              { url_path: { path: { prefix: '/admin' } } },
-              { header: { name: ':method', string_match: { exact: 'DELETE' } } },
-              { header: { name: 'x-tenant', string_match: { safe_regex: { regex: 'ev.*' } } } },
-            ],
-          },
-        },
-      ],
-      principals: [{ any: true }],
-    },
-  },
-};
+const DENIED = [
+  { url_path: { path: { prefix: '/admin' } } },
+  { header: { name: ':method', string_match: { exact: 'DELETE' } } },
+  { header: { name: 'x-tenant', string_match: { safe_regex: { regex: 'ev.*' } } } },
+];
 
 export function bootstrap(ports: {
   readonly listen: number;
@@ -179,12 +146,7 @@ export function bootstrap(ports: {
   readonly closed: number;
 }): object {
   const manager = {
-    '@type': `${FILTERS}.network.http_connection_manager.v3.HttpConnectionManager`,
-    stat_prefix: 'inbound',
-    server_name: 'istio-envoy',
-    normalize_path: true,
     proxy_100_continue: true,
-    use_remote_address: false,
     upgrade_configs: [{ upgrade_type: 'websocket' }],
     access_log: [ACCESS_LOG],
     request_id_extension: {
@@ -193,41 +155,10 @@ export function bootstrap(ports: {
         use_request_id_for_trace_sampling: true,
       },
     },
-    route_config: {
-      name: 'routes',
-      validate_clusters: false,
-      ignore_port_in_host_matching: true,
-      virtual_hosts: [
-        { name: 'shop', domains: ['shop.test', '*.shop.test', 'a', '[::1]'], routes: ROUTES },
-      ],
-    },
-    http_filters: [
-      {
-        name: 'envoy.filters.http.rbac',
-        typed_config: { '@type': `${FILTERS}.http.rbac.v3.RBAC`, rules: POLICY },
-      },
-      {
-        name: 'envoy.filters.http.router',
-        typed_config: { '@type': `${FILTERS}.http.router.v3.Router` },
-      },
-    ],
+    http_filters: denying(...DENIED),
   };
-  return {
-    static_resources: {
-      clusters: [cluster('origin', ports.origin), cluster('closed', ports.closed)],
-      listeners: [
-        {
-          name: 'inbound',
-          address: { socket_address: { address: '127.0.0.1', port_value: ports.listen } },
-          filter_chains: [
-            {
-              filters: [
-                { name: 'envoy.filters.network.http_connection_manager', typed_config: manager },
-              ],
-            },
-          ],
-        },
-      ],
-    },
-  };
+  const domains = ['shop.test', '*.shop.test', 'a', '[::1]'];
+  return httpBootstrap({ origin: ports.origin, closed: ports.closed }, [
+    { port: ports.listen, domains, routes: ROUTES, manager },
+  ]);
 }

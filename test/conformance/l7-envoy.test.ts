@@ -1,21 +1,16 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { type AddressInfo, connect, createServer as createTcpServer } from 'node:net';
-import { homedir, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { type AddressInfo, connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { eventually } from '../fixtures/eventually.ts';
+import { ENVOY, freePort, type StaticProxy, startStaticProxy } from '../fixtures/static-proxy.ts';
 import { bootstrap } from './l7-envoy-bootstrap.ts';
 import { BROKEN, REQUESTS } from './l7-envoy-cases.ts';
 
 /** The same configuration and the same requests to a real Envoy and to our L7 engine: the answers must be the same. */
-const ENVOY = [
-  join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'aquifer', 'venv', 'bin', 'envoy'),
-  '/usr/bin/envoy',
-].find(existsSync);
+/** The same configuration and the same requests to a real Envoy and to our L7 engine: the answers must be the same. */
 
 interface Answer {
   /** Heads with their headers sorted; what differs from run to run is not told. */
@@ -25,13 +20,10 @@ interface Answer {
   readonly log: string;
 }
 
-let directory: string;
 let origin: Server;
-let originPort: number;
 const seen: string[] = [];
 const failures = new Map<string, number>();
-const proxies: ChildProcess[] = [];
-const ports: Record<'envoy' | 'ours', number> = { envoy: 0, ours: 0 };
+let proxies: Readonly<Record<'envoy' | 'ours', StaticProxy>>;
 
 function answerOrigin(request: IncomingMessage, response: ServerResponse): void {
   const url = new URL(request.url ?? '/', 'http://origin');
@@ -72,59 +64,6 @@ function describeUpstream(request: IncomingMessage, body: string): string {
   return [`${request.method} ${request.url}`, ...headers.toSorted(), body].join('\n');
 }
 
-const logOf = (name: string): string => join(directory, `${name}.log`);
-
-async function freePort(): Promise<number> {
-  const server = createTcpServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  return port;
-}
-
-async function start(name: 'envoy' | 'ours', closedPort: number): Promise<void> {
-  ports[name] = await freePort();
-  const file = join(directory, `${name}.json`);
-  writeFileSync(
-    file,
-    JSON.stringify(bootstrap({ listen: ports[name], origin: originPort, closed: closedPort })),
-  );
-  const waypoint = join(import.meta.dirname, '..', '..', 'packages', 'waypoint', 'src', 'main.ts');
-  const command =
-    name === 'envoy'
-      ? [
-          ENVOY ?? '',
-          '-c',
-          file,
-          '--use-dynamic-base-id',
-          '--concurrency',
-          '1',
-          '-l',
-          'error',
-          '--file-flush-interval-msec',
-          '10',
-        ]
-      : [process.execPath, waypoint];
-  const child = spawn(command[0]!, command.slice(1), {
-    env: { ...process.env, WAYPOINT_BOOTSTRAP: file, LOG_LEVEL: 'error' },
-    // Access lines go to a file: Envoy cannot open a pipe that is its standard output.
-    stdio: ['ignore', openSync(logOf(name), 'w'), 'inherit'],
-  });
-  proxies.push(child);
-  await eventually(
-    () =>
-      raw(ports[name], 'GET /direct HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n').then((a) =>
-        a.includes('418'),
-      ),
-    {
-      timeoutMs: 20_000,
-      what: `${name} on port ${ports[name]}`,
-    },
-  );
-  const isLogged = () => readFileSync(logOf(name), 'latin1').endsWith('\n');
-  await eventually(isLogged, { timeoutMs: 2000, what: 'the line of that' });
-}
-
 function raw(port: number, bytes: string): Promise<string> {
   const socket = connect({ port, host: '127.0.0.1' });
   socket.write(bytes, 'latin1');
@@ -140,9 +79,10 @@ function linesOf(log: string): number {
 async function ask(name: 'envoy' | 'ours', request: string): Promise<Answer> {
   seen.length = 0;
   failures.clear();
-  const before = readFileSync(logOf(name), 'latin1').length;
-  const answer = await raw(ports[name], request);
-  const readLog = () => readFileSync(logOf(name), 'latin1').slice(before);
+  const { port, logFile } = proxies[name];
+  const before = readFileSync(logFile, 'latin1').length;
+  const answer = await raw(port, request);
+  const readLog = () => readFileSync(logFile, 'latin1').slice(before);
   const answers = answer.match(/HTTP\/1\.1 [2-5]\d\d /g) ?? [];
   await eventually(() => linesOf(readLog()) >= answers.length, {
     timeoutMs: 2000,
@@ -169,24 +109,22 @@ describe.skipIf(ENVOY === undefined)(
   'given the same configuration, Envoy and the waypoint (skipped where envoy is not installed)',
   () => {
     beforeAll(async () => {
-      directory = mkdtempSync(join(tmpdir(), 'aquifer-l7-'));
       origin = createServer(answerOrigin).listen(0, '127.0.0.1');
       await once(origin, 'listening');
-      originPort = (origin.address() as AddressInfo).port;
+      const { port: originPort } = origin.address() as AddressInfo;
       const closedPort = await freePort();
-      await Promise.all([start('envoy', closedPort), start('ours', closedPort)]);
+      const start = (name: 'envoy' | 'waypoint') =>
+        startStaticProxy(name, (listen) =>
+          bootstrap({ listen, origin: originPort, closed: closedPort }),
+        );
+      const [envoy, ours] = await Promise.all([start('envoy'), start('waypoint')]);
+      proxies = { envoy, ours };
     }, 40_000);
 
     afterAll(async () => {
-      await Promise.all(
-        proxies.map(async (child) => {
-          child.kill('SIGKILL');
-          if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
-        }),
-      );
+      await Promise.all(Object.values(proxies).map((proxy) => proxy.stop()));
       origin.close();
       origin.closeAllConnections();
-      rmSync(directory, { recursive: true, force: true });
     });
 
     test.for(REQUESTS)('answer the same to %s', async ([, request]) => {

@@ -230,3 +230,18 @@ test('finished requests are counted by code, source and destination', async () =
   expect(ok?.destination?.workload).toBe('cart-1');
   expect(series.some(({ code }) => code === 403)).toBe(true);
 });
+
+/** After it nothing is asked any more: tests in a file run in order. */
+test('a kept connection in a tunnel is told that it ends before it does, when the waypoint drains', async () => {
+  const stream = (await tunnel.connect(`${VIP}:80`, {})).stream.duplex();
+  const answers = stream.iterator({ destroyOnReturn: false });
+  const get = 'GET /kept HTTP/1.1\r\nHost: cart\r\n\r\n';
+  stream.write(get);
+  expect(String((await answers.next()).value)).not.toContain('connection: close');
+  await dataPlane.drain();
+  stream.write(get);
+  expect(String((await answers.next()).value)).toMatch(/^HTTP\/1.1 200 OK[\s\S]*connection: close/);
+  // The rest of the answer, and then the end.
+  while (!(await answers.next()).done);
+  expect(stream.readableEnded).toBe(true);
+});

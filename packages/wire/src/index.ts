@@ -13,6 +13,7 @@ export type { GrpcMethod } from './grpc-methods.ts';
 export { grpcMethods } from './grpc-methods.ts';
 export type { Baggage } from './http/baggage.ts';
 export { decodeBaggage, encodeBaggage } from './http/baggage.ts';
+export { HOP_BY_HOP, isConnectionField, isFieldValue } from './http/connection-fields.ts';
 export type { Forwarded } from './http/forwarded.ts';
 export { decodeForwarded, encodeForwarded } from './http/forwarded.ts';
 export type { Authority, SocketAddress } from './http/socket-address.ts';

@@ -63,3 +63,21 @@ test('parents are listed from the end of the alphabet, and a backend without wei
   expect(parents.map(({ parentRef }) => parentRef.name)).toEqual(['c', 'b', 'a']);
   expect(parents[0]?.conditions[1]).toMatchObject({ type: 'ResolvedRefs', status: 'True' });
 });
+
+test('a rule that sets a header which is not for a route to set is an invalid filter, and named', () => {
+  const requestHeaderModifier = { set: [{ name: 'Content-Length', value: '3' }] };
+  const route = {
+    metadata: { namespace: 'shop', name: 'r' },
+    spec: {
+      parentRefs: [{ group: '', kind: 'Service', name: 'cart' }],
+      rules: [{ filters: [{ type: 'RequestHeaderModifier', requestHeaderModifier }] }],
+    },
+  } as HTTPRoute;
+  const [parent] = deriveRouteParents(route, { state: clusterStateOf([]) }, MESH);
+  expect(parent?.conditions).toContainEqual({
+    type: 'ResolvedRefs',
+    status: 'False',
+    reason: 'InvalidFilter',
+    message: 'header "Content-Length" is not for a route to set',
+  });
+});

@@ -1,5 +1,6 @@
 /** The status of HTTPRoutes whose parent is a Service (spec control-plane 5.5). */
 import type { HTTPRoute, RouteParentStatus, Service } from '@aquifer/model/resources';
+import { filterProblem } from '../derive/l7/route-filters.ts';
 import { USE_WAYPOINT_LABEL } from '../derive/labels.ts';
 import { type MeshSettings, serviceHostname } from '../derive/mesh.ts';
 import { type LabelledObject, labelsOf, nameOf, namespaceOf } from '../derive/object.ts';
@@ -81,7 +82,7 @@ function namesWaypoint(object: LabelledObject | undefined): boolean {
 function resolvedRefs(route: HTTPRoute, snapshot: Services, mesh: MeshSettings): ConditionText {
   for (const rule of route.spec.rules ?? []) {
     const problem =
-      filterProblem(rule) ??
+      invalidFilter(rule) ??
       (rule.backendRefs ?? [])
         // A backend that gets no requests is not looked up.
         .filter(({ weight = 1 }) => weight > 0)
@@ -97,12 +98,9 @@ interface Problem {
   readonly message: string;
 }
 
-const UNSUPPORTED_FILTERS: readonly string[] = ['ExtensionRef', 'ExternalAuth'];
-
-function filterProblem({ filters = [] }: Rule): Problem | null {
-  const unsupported = filters.find(({ type }) => UNSUPPORTED_FILTERS.includes(type));
-  if (unsupported === undefined) return null;
-  return { reason: 'InvalidFilter', message: `unsupported filter type "${unsupported.type}"` };
+function invalidFilter({ filters = [] }: Rule): Problem | null {
+  const message = filterProblem(filters);
+  return message === null ? null : { reason: 'InvalidFilter', message };
 }
 
 function backendProblem(

@@ -19,6 +19,8 @@ const UNASKED_UPGRADE = {
   error: badRequest('101 to a request that asked for no upgrade'),
 } as const;
 
+const UNTIL_CLOSE = { kind: 'until-close' } as const;
+
 /** Why an answer did not arrive, or not whole. */
 export interface ClientFailure {
   readonly kind: 'connection-termination' | 'remote-reset' | 'protocol-error';
@@ -104,7 +106,8 @@ export class ClientConnection implements ClientExchange {
 
   /** Whether another request may be sent. */
   get isUsable(): boolean {
-    return !this.#isClosed && this.#keepAlive && this.#listener === null && this.#requestEnded;
+    const isIdle = this.#listener === null && this.#requestEnded;
+    return !this.#isClosed && !this.#stream.destroyed && this.#keepAlive && isIdle;
   }
 
   /** Requests answered before. A failure of the first one is not a stale connection's. */
@@ -126,7 +129,7 @@ export class ClientConnection implements ClientExchange {
     this.#method = head.method;
     this.#isUpgrade = options.isUpgrade;
     this.#requestEnded = false;
-    this.#writer.begin(requestHeadText(head), framing);
+    this.#writer.begin(requestHeadText(head), options.isUpgrade ? UNTIL_CLOSE : framing);
     if (options.isUpgrade) this.#writer.flush();
     return this;
   }
@@ -176,7 +179,7 @@ export class ClientConnection implements ClientExchange {
   #onHead(head: ResponseHead): Parsed<BodyFraming | { readonly kind: 'raw' }> {
     if (head.status === 101 && this.#isUpgrade) {
       this.#keepAlive = false;
-      this.#listener?.onHead(head, { kind: 'until-close' });
+      this.#listener?.onHead(head, UNTIL_CLOSE);
       return { ok: true, value: { kind: 'raw' } };
     }
     if (head.status === 101) return UNASKED_UPGRADE;

@@ -1,6 +1,7 @@
-import { Writable } from 'node:stream';
-import { expect, test } from 'vitest';
+import { PassThrough, Writable } from 'node:stream';
+import { describe, expect, test } from 'vitest';
 import { MessageWriter } from './message-writer.ts';
+import type { BodyFraming } from './parse.ts';
 
 test('a peer that reads slowly holds little more memory than what it has not read', () => {
   const held = new Set<ArrayBufferLike>();
@@ -18,4 +19,48 @@ test('a peer that reads slowly holds little more memory than what it has not rea
   while (stream.writableLength > 0) proceed!();
   const bytes = [...held].reduce((sum, { byteLength }) => sum + byteLength, 0);
   expect(bytes).toBeLessThan(300_000);
+});
+
+describe('a body', () => {
+  const begun = (framing: BodyFraming) => {
+    const stream = new PassThrough().on('error', () => undefined);
+    const writer = new MessageWriter(stream);
+    writer.begin('HEAD ', framing);
+    return { stream, writer };
+  };
+  const HELLO = Buffer.from('hello');
+
+  test('in chunks does not end with an empty piece', () => {
+    const { stream, writer } = begun({ kind: 'chunked' });
+    for (const piece of [Buffer.alloc(0), HELLO, Buffer.alloc(0), HELLO]) writer.data(piece);
+    writer.end();
+    expect(String(stream.read())).toBe('HEAD 5\r\nhello\r\n5\r\nhello\r\n0\r\n\r\n');
+  });
+
+  test.for([
+    ['shorter than its head promised', { kind: 'length', bytes: 6 }],
+    ['longer than its head promised', { kind: 'length', bytes: 4 }],
+    ['where none was promised', { kind: 'none' }],
+  ] as const)(
+    '%s destroys the stream, so that nothing can be taken for its rest',
+    ([, framing]) => {
+      const { stream, writer } = begun(framing);
+      writer.data(HELLO);
+      writer.end();
+      expect(stream.destroyed).toBe(true);
+      expect(stream.read()).toBeNull();
+    },
+  );
+
+  test.for([
+    ['as long as its head promised', { kind: 'length', bytes: 10 }],
+    ['that lasts until the end of the connection', { kind: 'until-close' }],
+  ] as const)('%s leaves whole', ([, framing]) => {
+    const { stream, writer } = begun(framing);
+    writer.data(HELLO);
+    writer.data(HELLO);
+    writer.end();
+    expect(stream.destroyed).toBe(false);
+    expect(String(stream.read())).toBe('HEAD hellohello');
+  });
 });

@@ -35,13 +35,17 @@ function fieldsText(startLine: string, headers: readonly string[]): string {
 
 /**
  * Writes one message at a time. What is small is gathered until `end` or `flush`, so that a small message is one write.
- * Pieces of the body are copied; the caller may reuse them at once.
+ * Pieces of the body are copied; the caller may reuse them at once. Always: a body of another length than its head
+ * promised destroys the stream, since the reader would take what comes next for a part of it, or its rest for what
+ * comes next.
  */
 export class MessageWriter {
   readonly #stream: Writable;
   /** In latin1: the head and small pieces of the body that have not left yet. */
   #text = '';
   #isChunked = false;
+  /** Bytes of the body that the head has promised and that have not come; infinite where it promised no number. */
+  #promised = 0;
 
   constructor(stream: Writable) {
     this.#stream = stream;
@@ -50,10 +54,16 @@ export class MessageWriter {
   begin(head: string, framing: BodyFraming): void {
     this.#text = head;
     this.#isChunked = framing.kind === 'chunked';
+    if (framing.kind === 'length') this.#promised = framing.bytes;
+    else this.#promised = framing.kind === 'none' ? 0 : Number.POSITIVE_INFINITY;
   }
 
   /** False when the peer should be given time: wait for the stream's `drain`. */
   data(chunk: Buffer): boolean {
+    // In chunks it would be the end.
+    if (chunk.length === 0) return !this.#stream.writableNeedDrain;
+    this.#promised -= chunk.length;
+    if (this.#promised < 0) return this.#breakOff('more');
     if (this.#isChunked) this.#text += `${chunk.length.toString(16)}\r\n`;
     if (chunk.length <= MAX_TEXT_BYTES) this.#text += chunk.toString('latin1');
     else this.#copy(chunk);
@@ -63,8 +73,10 @@ export class MessageWriter {
   }
 
   end(): void {
+    if (this.#promised > 0 && this.#promised < Number.POSITIVE_INFINITY) this.#breakOff('less');
     if (this.#isChunked) this.#text += LAST_CHUNK;
     this.#isChunked = false;
+    this.#promised = 0;
     this.flush();
   }
 
@@ -74,6 +86,12 @@ export class MessageWriter {
     if (text === '') return;
     this.#text = '';
     this.#stream.write(text, 'latin1');
+  }
+
+  #breakOff(what: 'more' | 'less'): false {
+    this.#text = '';
+    this.#stream.destroy(new Error(`${what} body than its head promised`));
+    return false;
   }
 
   /** Slab by slab, the first beginning with what was gathered; while the peer is slow, to memory of its size. */

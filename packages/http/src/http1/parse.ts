@@ -78,13 +78,16 @@ export function parseRequestHead(text: string): Parsed<RequestHead> {
   return { ok: true, value: { method, target, minorVersion, headers: headers.value } };
 }
 
+/** As Envoy: for some readers another character, such as a backslash, would end the authority. */
+const ABSOLUTE_FORM = /^https?:\/\/(?:[\w\-.!~*'()%;:&=+$,]*@)?[\w\-.:[\]]+(?:[/?#]|$)/i;
+
 /** Targets that are no path: absolute form, the authority of a CONNECT, or the `*` of OPTIONS (RFC 9112 3.2). */
 function checkTarget(method: string, target: string): HttpProblem | null {
   const isAuthority = method === 'CONNECT' && /^[^/?#]+$/.test(target);
   const isWhole = method === 'OPTIONS' && target === '*';
-  if (isAuthority || isWhole || /^https?:\/\/[^/?#]/i.test(target)) return null;
+  if (isAuthority || isWhole || ABSOLUTE_FORM.test(target)) return null;
   if (target === '*') return badRequest('invalid request target', 'http1.invalid_url');
-  const isOtherScheme = /^[a-z][a-z0-9+.-]*:\/\//i.test(target);
+  const isOtherScheme = /^(?!https?:)[a-z][a-z0-9+.-]*:\/\//i.test(target);
   return badRequest('invalid request target', isOtherScheme ? 'http1.invalid_scheme' : undefined);
 }
 

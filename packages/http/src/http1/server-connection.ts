@@ -2,6 +2,7 @@
 import type { Duplex } from 'node:stream';
 import { resetSocket } from '../sockets/reset.ts';
 import { readShared } from '../sockets/shared-reads.ts';
+import { checkConnection } from './connection-options.ts';
 import { getHeader, type HeaderList, removeHeader } from './headers.ts';
 import { MessageReader } from './message-reader.ts';
 import { MessageWriter, responseHeadText } from './message-writer.ts';
@@ -16,7 +17,11 @@ import {
 } from './parse.ts';
 import { type HttpProblem, PROBLEM_WORDS } from './problem.ts';
 
+const UNTIL_CLOSE = { kind: 'until-close' } as const;
 const RAW = { ok: true, value: { kind: 'raw' } } as const;
+/** As Envoy's `delayed_close_timeout`. */
+const LINGER_MS = 1000;
+const MAX_DROPPED_BYTES = 1024 * 1024;
 const CONTINUE = 'HTTP/1.1 100 Continue\r\n\r\n';
 
 /** Takes the body of a request, and hears when the client goes away or has room again. */
@@ -88,6 +93,8 @@ export class ServerConnection {
   #hasEnded = false;
   /** This side has ended. */
   #isOver = false;
+  /** Bytes that arrived since. */
+  #dropped = 0;
 
   constructor(stream: Duplex, handler: ServerConnectionHandler) {
     this.#stream = stream;
@@ -105,7 +112,7 @@ export class ServerConnection {
       onProblem: (problem) => this.#refuse(problem),
     });
     readShared(stream, (bytes) => {
-      if (this.#isOver) return true;
+      if (this.#isOver) return this.#drop(bytes.length);
       this.#reader.push(bytes);
       this.#exchange?.listener.onPause();
       // Requests that a client sends ahead wait on the wire, not in memory.
@@ -125,10 +132,12 @@ export class ServerConnection {
     stream.resume();
   }
 
-  /** Finishes the request under way and then closes; an idle connection closes now. */
+  /**
+   * The next answer says that it is the last one. Until then the connection stays: the client may have sent a request
+   * already, or be about to, and a connection that ends without a word costs it that request.
+   */
   drain(): void {
     this.#isDraining = true;
-    if (this.#exchange === null) this.#end();
   }
 
   abort(): void {
@@ -147,7 +156,7 @@ export class ServerConnection {
   }
 
   #onHead(head: RequestHead): Parsed<BodyFraming | { readonly kind: 'raw' }> {
-    const problem = checkHost(head);
+    const problem = checkHost(head) ?? checkConnection(head);
     if (problem !== null) return { ok: false, error: problem };
     if (head.minorVersion === 0) {
       const message = 'HTTP/1.0 is not accepted';
@@ -171,17 +180,27 @@ export class ServerConnection {
 
   #complete(reusable: boolean): void {
     this.#exchange = null;
-    if (reusable && !this.#isDraining) this.#readNext();
+    if (reusable) this.#readNext();
     else this.#hasEnded = true;
     if (this.#hasEnded && this.#exchange === null) this.#end();
   }
 
-  /** Nothing more is answered. What still arrives is read, so that the client's end is seen, and dropped. */
+  /** Nothing more is answered. The client's end is waited for: it may take its time to read the answer. */
   #end(): void {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#stream.end();
     this.#stream.resume();
+  }
+
+  /** A client that goes on sending has a while to read its answer before it is cut; what it sends is dropped. */
+  #drop(bytes: number): boolean {
+    if (this.#dropped === 0) {
+      const timer = setTimeout(() => this.#stream.destroy(), LINGER_MS);
+      this.#stream.once('close', () => clearTimeout(timer));
+    }
+    this.#dropped += bytes;
+    return this.#dropped <= MAX_DROPPED_BYTES;
   }
 
   #readNext(): void {
@@ -261,7 +280,7 @@ class Exchange implements ServerExchange {
       this.#keepAlive = false;
     }
     if (!this.#keepAlive && !isUpgraded) head.headers.push('connection', 'close');
-    this.#deps.writer.begin(responseHeadText(head), framing);
+    this.#deps.writer.begin(responseHeadText(head), isUpgraded ? UNTIL_CLOSE : framing);
   }
 
   respondInterim(head: {

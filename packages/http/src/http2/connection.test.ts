@@ -1,6 +1,10 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { once } from 'node:events';
+import { createServer, type ServerHttp2Stream } from 'node:http2';
+import { type AddressInfo, connect } from 'node:net';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { EchoServer, FaultPeer } from '../../../../test/fixtures/http2-fault-peer.ts';
-import { ERROR_CODES } from './error-codes.ts';
+import { Http2Connection } from './connection.ts';
+import { ERROR_CODES, type Http2Error } from './error-codes.ts';
 import { CLIENT_PREFACE, FRAME } from './frames.ts';
 
 const REQUEST = [':method', 'CONNECT', ':authority', 'a:1'];
@@ -121,4 +125,47 @@ test('an orderly end serves what was under way and what was on its way, and noth
   expect(await peer.goAway()).toBe('NO_ERROR');
   expect([peer.dataOf(1).toString(), peer.dataOf(3).toString()]).toEqual(['bye', 'bye']);
   expect(peer.seen.some(({ streamId }) => streamId === 5)).toBe(false);
+});
+
+test('an answer longer than its content-length is cut, whatever values the request has', async () => {
+  const talkative = createServer().listen(0, '127.0.0.1');
+  talkative.on('stream', (stream: ServerHttp2Stream) => {
+    stream.on('error', () => undefined);
+    stream.respond({ ':status': 200, 'content-length': '5' });
+    stream.end('more than five bytes');
+  });
+  await once(talkative, 'listening');
+  onTestFinished(() => void talkative.close());
+  const socket = connect((talkative.address() as AddressInfo).port, '127.0.0.1');
+  await once(socket, 'connect');
+  onTestFinished(() => void socket.destroy());
+  const ready = Promise.withResolvers<void>();
+  const connection = new Http2Connection(socket, {
+    role: 'client',
+    limits: {
+      streamWindowBytes: 100_000,
+      connectionWindowBytes: 200_000,
+      maxFrameBytes: 32_768,
+      maxHeaderListBytes: 2000,
+      maxConcurrentStreams: 3,
+    },
+    handler: { onReady: ready.resolve, onRequest: () => undefined, onClose: () => undefined },
+  });
+  await ready.promise;
+  for (const verb of ['GET', 'HEAD', 'CONNECT']) {
+    const closed = Promise.withResolvers<Http2Error | null>();
+    let received = 0;
+    const listener = {
+      onHeaders: () => undefined,
+      onData: (chunk: Buffer) => {
+        received += chunk.length;
+      },
+      onEnd: () => undefined,
+      onDrain: () => undefined,
+      onClose: closed.resolve,
+    };
+    connection.request([...GET, 'x-verb', verb], listener, { isEnd: true });
+    expect((await closed.promise)?.message).toContain('content-length');
+    expect(received).toBeLessThanOrEqual(5);
+  }
 });

@@ -1,6 +1,6 @@
 // hot path: every frame of a connection
 import type { Duplex } from 'node:stream';
-import type { HeaderList } from '../http1/headers.ts';
+import { getHeader, type HeaderList } from '../http1/headers.ts';
 import { readShared } from '../sockets/shared-reads.ts';
 import { errorCodeName, Http2Error } from './error-codes.ts';
 import { FloodGuard } from './flood-guard.ts';
@@ -122,7 +122,8 @@ export class Http2Connection {
       throw new Http2Error('REFUSED_STREAM', 'the connection takes no more streams', true);
     }
     const stream = this.#streams.open(this.#peer.streamWindowBytes, listener);
-    stream.hasBodilessAnswer = headers.includes('HEAD') || headers.includes('CONNECT');
+    const method = getHeader(headers, ':method');
+    stream.hasBodilessAnswer = method === 'HEAD' || method === 'CONNECT';
     stream.sendHeaders(headers, options.isEnd);
     return stream;
   }

@@ -22,6 +22,7 @@ import { toBinary } from '@bufbuild/protobuf';
 import { StringValueSchema } from '@bufbuild/protobuf/wkt';
 import { type AccessLogFormat, compileAccessLog } from './access-log.ts';
 import { durationMs, isType, unpack } from './any.ts';
+import { compilePathRules, type PathRules } from './path-rules.ts';
 import { ConfigProblem } from './problem.ts';
 import { type AuthorizationFilter, type AuthorizationView, compileAuthorization } from './rbac.ts';
 import { type CompiledRoute, compileRoutes, type RouteTable } from './route.ts';
@@ -37,7 +38,7 @@ export interface HttpChain {
   /** In the order of the filters; empty when nothing is enforced. */
   readonly authorization: readonly AuthorizationFilter[];
   readonly serverName: string;
-  readonly normalizePath: boolean;
+  readonly pathRules: PathRules;
   /** A client that waits for 100 hears it from the upstream, not from here. */
   readonly proxiesContinue: boolean;
   /** Milliseconds without a byte on a stream; 0 is no limit. */
@@ -251,7 +252,7 @@ function compileHttp(
     routes,
     authorization: seenAs('request'),
     serverName: manager.serverName || 'envoy',
-    normalizePath: manager.normalizePath ?? false,
+    pathRules: compilePathRules(manager, path),
     proxiesContinue: manager.proxy100Continue,
     streamIdleTimeoutMs: durationMs(manager.streamIdleTimeout) ?? 300_000,
     accessLog,

@@ -2,12 +2,14 @@ import type { RedirectAction, RouteMatch } from '@aquifer/wire/gen/envoy/config/
 import type { RegexMatchAndSubstitute } from '@aquifer/wire/gen/envoy/type/matcher/v3_pb';
 import { RE2JS } from 're2js';
 import { ConfigProblem } from './problem.ts';
+import { targetText } from './wire-text.ts';
 
 /** Rewrites the path (query included) of a matched request. */
 export type PathRewrite = (path: string) => string;
 
 /** Replaces what the route matched by: the prefix, or the whole path. */
-export function replaceMatched(match: RouteMatch | undefined, replacement: string): PathRewrite {
+export function replaceMatched(match: RouteMatch | undefined, configured: string): PathRewrite {
+  const replacement = targetText(configured);
   const specifier = match?.pathSpecifier;
   const isPrefix = specifier?.case === 'prefix' || specifier?.case === 'pathSeparatedPrefix';
   const matched = isPrefix ? specifier.value.length : null;
@@ -21,7 +23,7 @@ export function replaceMatched(match: RouteMatch | undefined, replacement: strin
 /** Replaces every match in the path; the query stays. `\1` in the substitution is the first group, as in RE2. */
 export function compileRegexRewrite(rewrite: RegexMatchAndSubstitute, path: string): PathRewrite {
   const regex = rewrite.pattern?.regex ?? '';
-  const substitution = rewrite.substitution.split(/\\(\d)/);
+  const substitution = targetText(rewrite.substitution).split(/\\(\d)/);
   let compiled: RE2JS;
   try {
     compiled = RE2JS.compile(regex);
@@ -61,7 +63,7 @@ export function redirectPath(
   if (rewrite.case === 'regexRewrite') {
     return compileRegexRewrite(rewrite.value, 'redirect.regex_rewrite');
   }
-  const replacement = rewrite.value;
+  const replacement = targetText(rewrite.value);
   return (path) => {
     const query = path.indexOf('?');
     return query < 0 || replacement.includes('?') ? replacement : replacement + path.slice(query);

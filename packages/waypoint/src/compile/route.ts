@@ -1,5 +1,3 @@
-import type { HeaderValueOption } from '@aquifer/wire/gen/envoy/config/core/v3_pb';
-import { HeaderValueOption_HeaderAppendAction as AppendAction } from '@aquifer/wire/gen/envoy/config/core/v3_pb';
 import type {
   RedirectAction,
   Route,
@@ -14,6 +12,7 @@ import {
   RedirectAction_RedirectResponseCode as RedirectCode,
 } from '@aquifer/wire/gen/envoy/config/route/v3_pb';
 import { durationMs } from './any.ts';
+import { type HeaderMutation, requestMutation, responseMutation } from './header-mutation.ts';
 import {
   compileRegexRewrite,
   type PathRewrite,
@@ -29,13 +28,7 @@ import {
   type InputMatch,
   type MatchInput,
 } from './string-match.ts';
-
-/** Changes to a list of headers, in the order: remove, then set or add. */
-export interface HeaderMutation {
-  readonly remove: readonly string[];
-  readonly set: readonly (readonly [name: string, value: string])[];
-  readonly append: readonly (readonly [name: string, value: string])[];
-}
+import { headerText } from './wire-text.ts';
 
 export interface WeightedTarget {
   readonly cluster: string;
@@ -175,8 +168,8 @@ function compileRoute(
     name: route.name,
     matches: compileMatch(route.match, `${path}.match`),
     action: compileAction(route, path),
-    requestHeaders: compileMutation(route.requestHeadersToRemove, route.requestHeadersToAdd),
-    responseHeaders: compileMutation(route.responseHeadersToRemove, route.responseHeadersToAdd),
+    requestHeaders: requestMutation(route, path),
+    responseHeaders: responseMutation(route, path),
     addsAttemptCount,
   };
 }
@@ -266,7 +259,7 @@ function compileForward(
     kind: 'forward',
     targets,
     totalWeight: targets.reduce((sum, { weight }) => sum + weight, 0),
-    hostRewrite: host.case === undefined ? null : host.value,
+    hostRewrite: hostText(host.value, path),
     pathRewrite: compilePathRewrite(action, match, path),
     timeoutMs: durationMs(action.timeout) ?? 15_000,
     retry: compileRetryPolicy(action.retryPolicy, `${path}.retry_policy`),
@@ -280,7 +273,9 @@ function compileTargets(action: RouteAction, path: string): WeightedTarget[] {
     case 'cluster':
       return [{ ...PLAIN_TARGET, cluster: clusterSpecifier.value, weight: 1 }];
     case 'weightedClusters':
-      return clusterSpecifier.value.clusters.map(compileTarget);
+      return clusterSpecifier.value.clusters.map((target, i) =>
+        compileTarget(target, `${path}.weighted_clusters.clusters[${i}]`),
+      );
     case undefined:
       throw new ConfigProblem(path, 'names no cluster');
   }
@@ -288,14 +283,14 @@ function compileTargets(action: RouteAction, path: string): WeightedTarget[] {
 
 const PLAIN_TARGET = { hostRewrite: null, requestHeaders: null, responseHeaders: null } as const;
 
-function compileTarget(target: WeightedCluster_ClusterWeight): WeightedTarget {
+function compileTarget(target: WeightedCluster_ClusterWeight, path: string): WeightedTarget {
   const { hostRewriteSpecifier: host } = target;
   return {
     cluster: target.name,
     weight: target.weight ?? 0,
-    hostRewrite: host.case === undefined ? null : host.value,
-    requestHeaders: compileMutation(target.requestHeadersToRemove, target.requestHeadersToAdd),
-    responseHeaders: compileMutation(target.responseHeadersToRemove, target.responseHeadersToAdd),
+    hostRewrite: hostText(host.value, path),
+    requestHeaders: requestMutation(target, path),
+    responseHeaders: responseMutation(target, path),
   };
 }
 
@@ -329,34 +324,14 @@ function compileRedirect(
   return {
     kind: 'redirect',
     status,
-    host: redirect.hostRedirect || null,
-    scheme: scheme.case === undefined ? null : scheme.value,
+    host: hostText(redirect.hostRedirect, path),
+    scheme: scheme.case === undefined ? null : headerText(String(scheme.value), `${path}: scheme`),
     port: redirect.portRedirect || null,
     path: redirectPath(rewrite, match),
   };
 }
 
-function compileMutation(
-  remove: readonly string[],
-  options: readonly HeaderValueOption[],
-): HeaderMutation | null {
-  if (remove.length === 0 && options.length === 0) return null;
-  const pairs = (isAppend: boolean) =>
-    options
-      .filter((option) => appends(option) === isAppend)
-      .map(({ header }) => [header?.key.toLowerCase() ?? '', headerValue(header?.value)] as const);
-  return {
-    remove: remove.map((name) => name.toLowerCase()),
-    set: pairs(false),
-    append: pairs(true),
-  };
-}
-
-/** In Envoy's format strings, which values are, a percent sign is written twice. */
-function headerValue(format = ''): string {
-  return format.replaceAll('%%', '%');
-}
-
-function appends(option: HeaderValueOption): boolean {
-  return option.appendAction === AppendAction.APPEND_IF_EXISTS_OR_ADD;
+/** Null for none. */
+function hostText(host: string | undefined, path: string): string | null {
+  return host === undefined || host === '' ? null : headerText(host, `${path}: host`);
 }

@@ -6,9 +6,10 @@ import {
   NO_PATH,
   NOT_FOUND,
   PATH_NOT_NORMALISED,
+  PATH_REDIRECTED,
   UPGRADE_REFUSED,
 } from '../request/outcome.ts';
-import { normalizePath } from '../request/path.ts';
+import { normalizeTarget } from '../request/path.ts';
 
 export function normalize(request: HttpRequest): boolean {
   const { target } = request;
@@ -21,10 +22,13 @@ export function normalize(request: HttpRequest): boolean {
     request.reply(NO_PATH);
     return true;
   }
-  if (!request.connection.chain.normalizePath) return false;
-  const normalized = normalizePath(target);
+  const normalized = normalizeTarget(target, request.connection.chain.pathRules);
   if (normalized === null) {
     request.reply(PATH_NOT_NORMALISED);
+    return true;
+  }
+  if (typeof normalized !== 'string') {
+    request.reply(PATH_REDIRECTED, ['location', normalized.redirectTo]);
     return true;
   }
   if (normalized !== target) request.target = normalized;
@@ -43,10 +47,14 @@ export function matchRoute(request: HttpRequest): boolean {
   return false;
 }
 
-/** WebSocket may upgrade; `h2c` is passed over and served as plain HTTP/1.1; anything else is refused. */
+/**
+ * WebSocket may upgrade; `h2c` is passed over and served as plain HTTP/1.1; anything else is refused, and so is an
+ * upgrade with a body: where that ends and the other protocol begins, two readers could disagree.
+ */
 export function refuseUpgrade(request: HttpRequest): boolean {
-  const { upgrade } = request;
-  if (upgrade === null || request.isUpgrade || upgrade === 'h2c') return false;
+  const { upgrade, isUpgrade, exchange } = request;
+  const mayUpgrade = isUpgrade && exchange.framing.kind === 'none';
+  if (upgrade === null || mayUpgrade || upgrade === 'h2c') return false;
   request.reply(UPGRADE_REFUSED);
   return true;
 }

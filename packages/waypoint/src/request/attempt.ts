@@ -5,34 +5,48 @@ import type {
   ClientExchange,
   ClientFailure,
   HeaderList,
+  RequestHead,
   ResponseHead,
   ResponseListener,
 } from '@aquifer/http';
 import { getHeader, removeHeader, setHeader } from '@aquifer/http';
 import type { Host } from '../clusters/host.ts';
+import type { AttemptFailure } from '../compile/retry-policy.ts';
 import { dateText } from './date.ts';
 import { endToEnd, mutate } from './headers.ts';
 import { reasonOf } from './reasons.ts';
-import type { RequestBody } from './request-body.ts';
+import type { BodySink } from './request-body.ts';
 import type { Timeout, TimerWheel } from './timer-wheel.ts';
 import type { UpstreamCall } from './upstream-call.ts';
 
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
 
+type Head = Pick<RequestHead, 'method' | 'target' | 'headers'>;
+
+/**
+ * ```
+ * connecting ──► asking ── an answer to pass on ──► answering
+ *      └────────────┴── given up, failed, or answered to the end ──► over
+ * ```
+ */
+type State =
+  | { readonly kind: 'connecting' }
+  | { readonly kind: 'asking'; readonly exchange: ClientExchange; readonly isFirst: boolean }
+  | { readonly kind: 'answering'; readonly exchange: ClientExchange; readonly status: number }
+  | { readonly kind: 'over' };
+
+const CONNECTING: State = { kind: 'connecting' };
+const OVER: State = { kind: 'over' };
+
 /** One try to have a request answered by one host. */
-export class Attempt implements ResponseListener {
+export class Attempt implements ResponseListener, BodySink {
   readonly #host: Host;
   readonly #call: UpstreamCall;
   readonly #timers: TimerWheel;
+  #state: State = CONNECTING;
   #connection: ClientConnection | null = null;
-  #exchange: ClientExchange | null = null;
-  /** Chunks that arrived while connecting. */
-  #waiting: Buffer[] | null = null;
   #perTry: Timeout | null = null;
   #startedAtMs = 0;
-  #isOver = false;
-  #passesOn = false;
-  status = 0;
 
   constructor(host: Host, call: UpstreamCall, timers: TimerWheel) {
     this.#host = host;
@@ -41,72 +55,55 @@ export class Attempt implements ResponseListener {
     host.active += 1;
   }
 
-  start(
-    head: { readonly method: string; readonly target: string; readonly headers: HeaderList },
-    options: { readonly body: RequestBody; readonly perTryTimeoutMs: number },
-  ): void {
+  /** Zero milliseconds are no limit. */
+  start(head: Head, perTryTimeoutMs: number): void {
     this.#startedAtMs = performance.now();
-    if (options.perTryTimeoutMs > 0) {
-      this.#perTry = this.#timers.start(options.perTryTimeoutMs, () => {
+    if (perTryTimeoutMs > 0) {
+      this.#perTry = this.#timers.start(perTryTimeoutMs, () => {
         this.abort();
         this.#call.onFailure('per-try-timeout', 'per try timeout');
       });
     }
     const idle = this.#host.pool.take();
     if (idle !== null) {
-      this.#send(idle, head, options.body);
+      this.#send(idle, head);
       return;
     }
-    this.#waiting = [];
     this.#host.pool.connect().then(
       (connection) => {
-        if (this.#isOver) {
+        if (this.#state.kind === 'over') {
           connection.close();
           return;
         }
-        this.#send(connection, head, options.body);
+        this.#send(connection, head);
         this.flush();
       },
       (error: Error) => {
-        if (this.#isOver) return;
+        if (this.#state.kind === 'over') return;
         this.#leave();
         this.#call.onFailure('connect-failure', transportFailure(error));
       },
     );
   }
 
-  #send(
-    connection: ClientConnection,
-    head: { readonly method: string; readonly target: string; readonly headers: HeaderList },
-    body: RequestBody,
-  ): void {
+  #send(connection: ClientConnection, head: Head): void {
+    const { request, framing, body } = this.#call;
+    const { isUpgrade } = request;
+    const isFirst = connection.completed === 0;
     this.#connection = connection;
-    const { request, framing } = this.#call;
-    const options = { listener: this, isUpgrade: request.isUpgrade };
-    const exchange = connection.request(head, framing, options);
-    this.#exchange = exchange;
-    // What arrived before: kept for replay, or held back while connecting.
-    const pending = body.chunks.length > 0 ? body.chunks : this.#waiting;
-    this.#waiting = null;
-    if (pending !== null && pending.length > 0) {
-      let hasRoom = true;
-      for (const chunk of pending) hasRoom = exchange.write(chunk);
-      // Who held the rest back was this attempt while it connected, or one before it that is gone.
-      if (hasRoom) request.exchange.resume();
-    }
-    // After an upgrade the client's side stays open until the client ends it.
-    if (request.requestEnded || (body.isComplete && !request.isUpgrade)) exchange.end();
+    const exchange = connection.request(head, framing, { listener: this, isUpgrade });
+    this.#state = { kind: 'asking', exchange, isFirst };
+    // What a client sends behind an upgrade is nothing that a host may read as long as it has not agreed to it.
+    if (!isUpgrade) body.startOver(this);
   }
 
-  /** More of the request's body. */
-  write(chunk: Buffer): void {
-    if (this.#isOver) return;
-    if (this.#exchange === null) {
-      this.#waiting?.push(Buffer.from(chunk));
-      this.#call.request.exchange.pause();
-      return;
-    }
-    if (!this.#exchange.write(chunk)) this.#call.request.exchange.pause();
+  get #exchange(): ClientExchange | null {
+    const state = this.#state;
+    return state.kind === 'asking' || state.kind === 'answering' ? state.exchange : null;
+  }
+
+  write(chunk: Buffer): boolean {
+    return this.#exchange?.write(chunk) ?? false;
   }
 
   /** Sends what was gathered in a read. */
@@ -118,34 +115,42 @@ export class Attempt implements ResponseListener {
     this.#exchange?.end();
   }
 
+  /** The client has room: the answer may go on. */
   resume(): void {
     this.#exchange?.resume();
   }
 
   /** Gives up; nothing of the host's answer is taken any more. */
   abort(): void {
-    if (this.#isOver) return;
-    this.#exchange?.abort();
+    const exchange = this.#exchange;
+    if (this.#state.kind === 'over') return;
     this.#leave();
+    exchange?.abort();
   }
 
   onHead(head: ResponseHead, framing: BodyFraming): void {
     this.#perTry?.cancel();
     const { request } = this.#call;
     request.serviceTimeMs = Math.round(performance.now() - this.#startedAtMs);
-    this.status = head.status;
-    if (!this.#call.onHead(head)) return;
-    this.#passesOn = true;
+    const exchange = this.#exchange;
+    if (exchange === null || !this.#call.onHead(head)) return;
     const { status } = head;
+    this.#state = { kind: 'answering', exchange, status };
     const headers = endToEnd(head.headers);
-    if (status === 101) headers.push('connection', 'Upgrade', 'upgrade', 'websocket');
-    else setHeader(headers, 'x-envoy-upstream-service-time', String(request.serviceTimeMs));
+    if (status !== 101)
+      setHeader(headers, 'x-envoy-upstream-service-time', String(request.serviceTimeMs));
     if (getHeader(headers, 'date') === null) headers.push('date', dateText());
     setHeader(headers, 'server', request.connection.chain.serverName);
     mutate(headers, this.#call.responseHeaders);
     mutate(headers, request.route?.responseHeaders ?? null);
+    if (status === 101) headers.push('connection', 'Upgrade', 'upgrade', 'websocket');
     const downstream = downstreamFraming(framing, { status, method: request.method, headers });
     request.exchange.respond({ status, reason: reasonOf(status), headers }, downstream);
+    if (status === 101) {
+      this.#call.body.startOver(this);
+      this.flush();
+    }
+    this.#call.body.forgoReplay();
   }
 
   /** 100 and its like, for a client that said it waits. */
@@ -160,44 +165,51 @@ export class Attempt implements ResponseListener {
   }
 
   onData(chunk: Buffer): void {
-    if (!this.#passesOn) return;
+    if (this.#state.kind !== 'answering') return;
     const { request } = this.#call;
     request.bytesSent += chunk.length;
-    if (!request.exchange.write(chunk)) this.#exchange?.pause();
+    if (!request.exchange.write(chunk)) this.#state.exchange.pause();
   }
 
   onPause(): void {
-    if (this.#passesOn) this.#call.request.exchange.flush();
+    if (this.#state.kind === 'answering') this.#call.request.exchange.flush();
   }
 
   onEnd(): void {
-    if (this.#isOver) return;
-    const connection = this.#connection!;
+    const state = this.#state;
+    if (state.kind === 'over') return;
     this.#leave();
-    this.#host.pool.release(connection);
-    if (!this.#passesOn) return;
+    this.#host.pool.release(this.#connection!);
+    if (state.kind !== 'answering') return;
     this.#call.request.exchange.end();
-    this.#call.onComplete(this.status);
+    this.#call.onComplete(state.status);
   }
 
   onFailure(failure: ClientFailure): void {
-    if (this.#isOver) return;
-    const isStale = (this.#connection?.completed ?? 0) > 0 && this.status === 0;
+    const state = this.#state;
     this.#leave();
-    // A kept connection that closes as it is used again has most likely not taken the request; sending it once more
-    // is allowed where doing it twice does no harm (RFC 9110 9.2.2).
-    const isRepeatable = isStale && IDEMPOTENT.has(this.#call.request.method);
-    if (failure.kind === 'protocol-error') this.#call.onFailure('protocol-error', failure.message);
-    else this.#call.onFailure(isRepeatable ? 'stale-connection' : 'reset', failure.message);
+    if (state.kind === 'answering') this.#call.onCut(state.status);
+    else if (state.kind === 'asking')
+      this.#call.onFailure(this.#kindOf(failure, state.isFirst), failure.message);
+  }
+
+  /**
+   * A kept connection that closes as it is used again has most likely not taken the request; sending it once more is
+   * allowed where doing it twice does no harm (RFC 9110 9.2.2).
+   */
+  #kindOf({ kind }: ClientFailure, isFirst: boolean): AttemptFailure {
+    if (kind === 'protocol-error') return 'protocol-error';
+    const isRepeatable = !isFirst && IDEMPOTENT.has(this.#call.request.method);
+    return isRepeatable ? 'stale-connection' : 'reset';
   }
 
   onDrain(): void {
-    this.#call.request.exchange.resume();
+    this.#call.body.pull();
   }
 
   #leave(): void {
-    this.#isOver = true;
-    this.#exchange = null;
+    if (this.#state.kind === 'over') return;
+    this.#state = OVER;
     this.#host.active -= 1;
     this.#perTry?.cancel();
   }
@@ -209,7 +221,8 @@ function downstreamFraming(
   answer: { readonly status: number; readonly method: string; readonly headers: HeaderList },
 ): BodyFraming {
   const { status, method, headers } = answer;
-  if (status === 101 || status === 304) return NO_BODY;
+  if (status === 101) return framing;
+  if (status === 304) return NO_BODY;
   if (status === 204) {
     removeHeader(headers, 'content-length');
     return NO_BODY;

@@ -1,18 +1,8 @@
 // hot path: rewritten for every request and response
 import { randomUUID } from 'node:crypto';
 import { getHeader, type HeaderList, joinHeader, removeHeader, setHeader } from '@aquifer/http';
-import type { HeaderMutation } from '../compile/route.ts';
-
-/** Fields that belong to one connection (RFC 9110 7.6.1). */
-const HOP_BY_HOP = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-]);
+import { HOP_BY_HOP } from '@aquifer/wire';
+import type { HeaderMutation } from '../compile/header-mutation.ts';
 
 const HOP_BY_HOP_LENGTHS = [...new Set([...HOP_BY_HOP].map(({ length }) => length))];
 
@@ -32,14 +22,12 @@ export function endToEnd(headers: readonly string[]): HeaderList {
 
 const TRAILERS = /(^|,)[ \t]*trailers[ \t]*(,|$)/i;
 
-/** What the message itself is read by; a `connection` that names one may not take it away from the next reader. */
-const OF_THE_MESSAGE = ['content-length', 'host'];
-
 /** Null for what most connections say, which names no field. */
 function fieldsNamedBy(connection: string | null): ReadonlySet<string> | null {
   if (connection === null || connection === 'keep-alive' || connection === 'close') return null;
   const named = new Set(connection.toLowerCase().split(/\s*,\s*/));
-  for (const name of OF_THE_MESSAGE) named.delete(name);
+  // The message itself is read by it; it may not be taken away from the next reader.
+  named.delete('content-length');
   return named;
 }
 
@@ -74,14 +62,21 @@ const NOT_FROM_CLIENTS = new Set([
   'x-envoy-upstream-rq-timeout-ms',
 ]);
 
-/** What every request that is passed on carries, and what it does not. */
+/** What policies, routes and the upstream see of a request's headers. */
 export function prepareRequestHeaders(headers: HeaderList): void {
+  const ofThisHop = fieldsNamedBy(joinHeader(headers, 'connection'));
+  if (ofThisHop !== null) dropNamed(headers, ofThisHop);
   for (let i = headers.length - 2; i >= 0; i -= 2) {
     const name = headers[i]!;
     if (name.startsWith('x-') && NOT_FROM_CLIENTS.has(name)) headers.splice(i, 2);
   }
   if (!getHeader(headers, 'x-request-id')) setHeader(headers, 'x-request-id', randomUUID());
   if (getHeader(headers, 'x-forwarded-proto') === null) headers.push('x-forwarded-proto', 'http');
+}
+
+/** What of hop-by-hop fields is to be passed on is decided when it is. */
+function dropNamed(headers: HeaderList, names: ReadonlySet<string>): void {
+  for (const name of names) if (!HOP_BY_HOP.has(name)) removeHeader(headers, name);
 }
 
 export function mutate(headers: HeaderList, mutation: HeaderMutation | null): void {

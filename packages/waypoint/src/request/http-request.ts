@@ -40,17 +40,17 @@ export class HttpRequest implements RequestListener, AuthorizationInput {
   serviceTimeMs: number | null = null;
   bytesReceived = 0;
   bytesSent = 0;
-  requestEnded = false;
   #target: string;
   /** Routes and policies ask for it many times. */
   #path: string;
-  #responded = false;
-  #recorded = false;
+  /** Answered once, then recorded once; a request whose client went away is recorded without an answer. */
+  #phase: 'open' | 'answered' | 'recorded' = 'open';
 
   constructor(exchange: ServerExchange, connection: HttpConnection) {
     this.exchange = exchange;
     this.connection = connection;
     const { target, headers } = exchange.head;
+    prepareRequestHeaders(headers);
     const isConnect = exchange.head.method === 'CONNECT';
     const [, host, rest] = target.startsWith('/') ? [] : (ABSOLUTE_FORM.exec(target) ?? []);
     const authority = isConnect ? target : (host ?? getHeader(headers, 'host'));
@@ -112,29 +112,27 @@ export class HttpRequest implements RequestListener, AuthorizationInput {
   }
 
   start(): void {
-    prepareRequestHeaders(this.exchange.head.headers);
     runPhases(this);
   }
 
   /** Answers from here. Later calls do nothing. */
   reply(reply: LocalReply, extraHeaders: readonly string[] = []): void {
-    if (this.#responded) return;
-    this.#responded = true;
+    if (this.#phase !== 'open') return;
+    this.#phase = 'answered';
     const { status, body } = reply;
     const headers = body === '' ? [] : ['content-type', 'text/plain'];
-    headers.unshift('content-length', String(Buffer.byteLength(body)));
+    const bytes = Buffer.byteLength(body);
     headers.push(...extraHeaders, 'date', dateText(), 'server', this.connection.chain.serverName);
     mutate(headers, this.route?.responseHeaders ?? null);
+    headers.push('content-length', String(bytes));
     if (reply.closes) this.exchange.closeAfterwards();
     const isHead = this.method === 'HEAD';
     const framing =
-      body === '' || isHead
-        ? ({ kind: 'none' } as const)
-        : ({ kind: 'length', bytes: body.length } as const);
+      body === '' || isHead ? ({ kind: 'none' } as const) : ({ kind: 'length', bytes } as const);
     this.exchange.respond({ status, reason: reasonOf(status), headers }, framing);
     if (body !== '' && !isHead) {
       this.exchange.write(Buffer.from(body));
-      this.bytesSent = body.length;
+      this.bytesSent = bytes;
     }
     this.exchange.end();
     this.record(status, reply.flag, reply.details);
@@ -142,34 +140,33 @@ export class HttpRequest implements RequestListener, AuthorizationInput {
 
   /** The upstream's answer is being passed on; nothing can be answered from here any more. */
   claimResponse(): boolean {
-    if (this.#responded) return false;
-    this.#responded = true;
+    if (this.#phase !== 'open') return false;
+    this.#phase = 'answered';
     return true;
   }
 
   get hasResponded(): boolean {
-    return this.#responded;
+    return this.#phase !== 'open';
   }
 
   /** Counts and logs the request, once. */
   record(status: number, flag: string, details: string): void {
-    if (this.#recorded) return;
-    this.#recorded = true;
+    if (this.#phase === 'recorded') return;
+    this.#phase = 'recorded';
     this.connection.deps.telemetry.requestEnded(this, { status, flag, details });
   }
 
   onData(chunk: Buffer): void {
     this.bytesReceived += chunk.length;
-    this.call?.requestData(chunk);
+    this.call?.body.onData(chunk);
   }
 
   onPause(): void {
-    if (!this.requestEnded) this.call?.requestPause();
+    this.call?.body.onPause();
   }
 
   onEnd(): void {
-    this.requestEnded = true;
-    this.call?.requestEnd();
+    this.call?.requestEnded();
   }
 
   onDrain(): void {

@@ -20,6 +20,8 @@ export const NO_HEALTHY_UPSTREAM: LocalReply = reply(
 );
 export const MISSING_HOST: LocalReply = closing(400, 'missing_host_header');
 export const PATH_NOT_NORMALISED: LocalReply = closing(400, 'path_normalization_failed');
+/** To the path without escaped slashes. */
+export const PATH_REDIRECTED: LocalReply = reply(307, '', '', 'path_normalization_failed');
 export const UPGRADE_REFUSED: LocalReply = closing(403, 'upgrade_failed');
 /** A target that names no path, such as `*`. */
 export const NO_PATH: LocalReply = reply(404, '', '', 'absolute_path_rejected');

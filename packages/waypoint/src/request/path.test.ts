@@ -1,5 +1,14 @@
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { normalizePath, pathOnly, queryValue } from './path.ts';
+import type { PathRules } from '../compile/path-rules.ts';
+import { normalizeTarget, pathOnly, queryValue } from './path.ts';
+
+const BASE: PathRules = { normalizes: true, mergesSlashes: false, escapedSlashes: 'keep' };
+const MERGE: PathRules = { ...BASE, mergesSlashes: true };
+const DECODE: PathRules = { ...MERGE, escapedSlashes: 'unescape' };
+const NONE: PathRules = { ...BASE, normalizes: false };
+const REJECT: PathRules = { ...BASE, escapedSlashes: 'reject' };
+const REDIRECT: PathRules = { ...DECODE, escapedSlashes: 'redirect' };
 
 /** Mode BASE of spec l7 3.9. */
 test.for([
@@ -19,11 +28,65 @@ test.for([
   ['/%zz/%1', '/%zz/%1'],
   ['/a|b{c}"<d>^`?|', '/a%7Cb%7Bc%7D%22%3Cd%3E%5E%60?|'],
 ] as const)('%s becomes %s', ([target, normalized]) => {
-  expect(normalizePath(target)).toBe(normalized);
+  expect(normalizeTarget(target, BASE)).toBe(normalized);
 });
 
 test('a path with a NUL has no normal form', () => {
-  expect(normalizePath('/%00')).toBeNull();
+  expect(normalizeTarget('/%00', BASE)).toBeNull();
+});
+
+test.for([
+  ['/x/..;/admin', BASE, '/admin'],
+  ['/x/..;a=b/admin', BASE, '/admin'],
+  ['/.;/admin', BASE, '/admin'],
+  ['/x/..;', BASE, '/'],
+  ['/x/%2e%2e;/admin', BASE, null],
+  ['/%%32e/admin', BASE, '/%252e/admin'],
+  ['/a;b/...;/c', BASE, '/a;b/...;/c'],
+  ['//admin', MERGE, '/admin'],
+  ['/a//b///?c//d', MERGE, '/a/b/?c//d'],
+  ['/%2Fapp%5cadmin%5Cabc', DECODE, '/app/admin/abc'],
+  ['/%c0%2e%c0%2e/admin', DECODE, '/%c0.%c0./admin'],
+  ['/%252e', DECODE, '/%252e'],
+  ['/a%2Fb', REJECT, null],
+  ['/a?b=%2F', REJECT, '/a?b=%2F'],
+  ['/a%2F..%2Fb?c', REDIRECT, { redirectTo: '/b?c' }],
+  ['/a/../b', REDIRECT, '/b'],
+  ['/a/../%2fb\\', NONE, '/a/../%2fb\\'],
+  ['/a#b', NONE, '/a'],
+] as const)('%s by %o becomes %s', ([target, rules, normalized]) => {
+  expect(normalizeTarget(target, rules)).toEqual(normalized);
+});
+
+test('a second proxy with the same rules would change nothing', () => {
+  const pieces = [
+    '/',
+    '.',
+    '..',
+    ';',
+    '%',
+    '%2e',
+    '%2F',
+    '%5c',
+    '\\',
+    '2',
+    'e',
+    'f',
+    '5',
+    '#',
+    '?',
+    '|',
+    'a',
+  ];
+  const targets = fc.array(fc.constantFrom(...pieces), { maxLength: 12 });
+  fc.assert(
+    fc.property(targets, fc.constantFrom(BASE, MERGE, DECODE, NONE, REJECT), (parts, rules) => {
+      const once = normalizeTarget(`/${parts.join('')}`, rules);
+      if (typeof once !== 'string') return;
+      expect(normalizeTarget(once, rules)).toBe(once);
+    }),
+    { seed: 3, numRuns: 20_000 },
+  );
 });
 
 test.for([

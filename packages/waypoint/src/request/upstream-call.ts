@@ -3,13 +3,14 @@ import type { BodyFraming, ResponseHead } from '@aquifer/http';
 import { getHeader, type HeaderList, setHeader } from '@aquifer/http';
 import type { Cluster } from '../clusters/cluster.ts';
 import type { Host } from '../clusters/host.ts';
+import type { HeaderMutation } from '../compile/header-mutation.ts';
 import type { AttemptFailure } from '../compile/retry-policy.ts';
-import type { ForwardAction, HeaderMutation, WeightedTarget } from '../compile/route.ts';
+import type { ForwardAction, WeightedTarget } from '../compile/route.ts';
 import { Attempt } from './attempt.ts';
 import { endToEnd, mutate } from './headers.ts';
 import type { HttpRequest } from './http-request.ts';
 import { attemptFailed, NO_HEALTHY_UPSTREAM, REQUEST_TIMEOUT } from './outcome.ts';
-import { RequestBody } from './request-body.ts';
+import { MAX_REPLAY_BYTES, RequestBody } from './request-body.ts';
 import type { Timeout } from './timer-wheel.ts';
 
 interface Route {
@@ -19,6 +20,19 @@ interface Route {
 }
 
 /**
+ * ```
+ * trying ── failed, to be retried ──► backing off ──► trying
+ *    └── answered, given up, or the client is gone ──► done
+ * ```
+ */
+type State =
+  | { readonly kind: 'trying'; readonly attempt: Attempt }
+  | { readonly kind: 'backing-off'; readonly timeout: Timeout }
+  | { readonly kind: 'done' };
+
+const DONE: State = { kind: 'done' };
+
+/**
  * Gets one request answered by a cluster: attempts one after the other, until one answers acceptably or nothing is
  * left to try. Always: nothing is retried once a byte of an answer went downstream (spec l7 3.1).
  */
@@ -26,13 +40,12 @@ export class UpstreamCall {
   readonly request: HttpRequest;
   readonly #route: Route;
   readonly #head: { method: string; target: string; headers: HeaderList };
-  readonly #body: RequestBody;
+  /** Read by attempts; where the client's bytes go. */
+  readonly body: RequestBody;
   readonly #tried: Host[] = [];
-  #attempt: Attempt | null = null;
+  #state: State = DONE;
   #attempts = 0;
-  #backOff: Timeout | null = null;
   #routeTimeout: Timeout | null = null;
-  #isDone = false;
 
   constructor(request: HttpRequest, route: Route) {
     this.request = request;
@@ -42,7 +55,10 @@ export class UpstreamCall {
       target: route.action.pathRewrite?.(request.target) ?? request.target,
       headers: upstreamHeaders(request, route),
     };
-    this.#body = new RequestBody(request.exchange.framing, route.action.retry !== null);
+    this.body = new RequestBody(request.exchange, {
+      isComplete: request.exchange.framing.kind === 'none' && !request.isUpgrade,
+      maxReplayBytes: route.action.retry === null ? 0 : MAX_REPLAY_BYTES,
+    });
   }
 
   start(): void {
@@ -58,43 +74,33 @@ export class UpstreamCall {
     return this.request.exchange.framing;
   }
 
-  requestData(chunk: Buffer): void {
-    this.#body.keep(chunk);
-    this.#attempt?.write(chunk);
-  }
-
-  requestPause(): void {
-    this.#attempt?.flush();
-  }
-
-  requestEnd(): void {
-    this.#body.isComplete = true;
+  /** All of the request has arrived. */
+  requestEnded(): void {
     const { timeoutMs } = this.#route.action;
-    if (timeoutMs > 0) {
+    if (timeoutMs > 0 && this.#state.kind !== 'done') {
       const { timers } = this.request.connection.deps;
       this.#routeTimeout = timers.start(timeoutMs, () => this.#onRouteTimeout());
     }
-    this.#attempt?.end();
+    this.body.onEnd();
   }
 
   /** The client took what was written to it. */
   downstreamDrained(): void {
-    this.#attempt?.resume();
+    if (this.#state.kind === 'trying') this.#state.attempt.resume();
   }
 
   /** The client is gone. */
   abort(): void {
     this.#finish();
-    this.#attempt?.abort();
   }
 
-  #nextAttempt(): void {
+  #nextAttempt(): Attempt | null {
     const { cluster, action } = this.#route;
     const host = cluster.pick(this.#tried, action.retry?.hostSelectionAttempts ?? 0);
-    if (host === null) {
+    if (host === null || !this.body.canStartOver) {
       this.#finish();
       this.request.reply(NO_HEALTHY_UPSTREAM);
-      return;
+      return null;
     }
     this.#attempts += 1;
     this.#tried.push(host);
@@ -102,16 +108,15 @@ export class UpstreamCall {
     if (this.request.route?.addsAttemptCount) {
       setHeader(this.#head.headers, 'x-envoy-attempt-count', String(this.#attempts));
     }
-    this.#attempt = new Attempt(host, this, this.request.connection.deps.timers);
-    this.#attempt.start(this.#head, {
-      body: this.#body,
-      perTryTimeoutMs: action.retry?.perTryTimeoutMs ?? 0,
-    });
+    const attempt = new Attempt(host, this, this.request.connection.deps.timers);
+    this.#state = { kind: 'trying', attempt };
+    attempt.start(this.#head, action.retry?.perTryTimeoutMs ?? 0);
+    return attempt;
   }
 
   /** Decides about an answer's head: true to pass it on, false when the attempt is given up for another. */
   onHead(head: ResponseHead): boolean {
-    if (this.#isDone) return false;
+    if (this.#state.kind === 'done') return false;
     const retry = this.#route.action.retry;
     if (retry !== null) {
       const grpcStatus = getHeader(head.headers, 'grpc-status');
@@ -121,17 +126,19 @@ export class UpstreamCall {
     return this.request.claimResponse();
   }
 
+  /** An attempt's answer was cut short. */
+  onCut(status: number): void {
+    if (this.#state.kind === 'done') return;
+    this.#finish();
+    this.request.exchange.abort();
+    // However an answer is cut short, it then is no whole HTTP message.
+    const details = 'upstream_reset_after_response_started{protocol_error}';
+    this.request.record(status, 'UPE', details);
+  }
+
   /** An attempt ended without an answer. */
   onFailure(failure: AttemptFailure, reason: string): void {
-    if (this.#isDone) return;
-    if (this.request.hasResponded) {
-      this.#finish();
-      this.request.exchange.abort();
-      // However an answer is cut short, it then is no whole HTTP message.
-      const details = 'upstream_reset_after_response_started{protocol_error}';
-      this.request.record(this.#attempt?.status ?? 0, 'UPE', details);
-      return;
-    }
+    if (this.#state.kind === 'done') return;
     if (this.#route.action.retry?.retriesFailure(failure) && this.#retry()) return;
     this.#finish();
     this.#replyFailure(failure, failure === 'connect-failure' ? reason : null);
@@ -155,21 +162,14 @@ export class UpstreamCall {
 
   /** True if another attempt will follow. */
   #retry(): boolean {
-    if (this.#isExhausted() || !this.#body.canReplay) return false;
     const { retry } = this.#route.action;
-    this.#attempt?.abort();
-    this.#attempt = null;
-    const ceilingMs = Math.min(
-      (2 ** this.#attempts - 1) * retry!.baseBackOffMs,
-      retry!.maxBackOffMs,
-    );
-    const delayMs = Math.random() * ceilingMs;
+    if (retry === null || this.#isExhausted() || !this.body.canStartOver) return false;
+    if (this.#state.kind === 'trying') this.#state.attempt.abort();
+    this.body.release();
+    const ceilingMs = Math.min((2 ** this.#attempts - 1) * retry.baseBackOffMs, retry.maxBackOffMs);
     const { timers } = this.request.connection.deps;
-    this.#backOff = timers.start(delayMs, () => {
-      if (this.#isDone) return;
-      this.#nextAttempt();
-      this.#attempt?.flush();
-    });
+    const timeout = timers.start(Math.random() * ceilingMs, () => this.#nextAttempt()?.flush());
+    this.#state = { kind: 'backing-off', timeout };
     return true;
   }
 
@@ -178,11 +178,10 @@ export class UpstreamCall {
   }
 
   #onRouteTimeout(): void {
-    if (this.#isDone) return;
+    const { request } = this;
     this.#finish();
-    this.#attempt?.abort();
-    if (this.request.hasResponded) this.request.exchange.abort();
-    else this.request.reply(REQUEST_TIMEOUT);
+    if (request.hasResponded) request.exchange.abort();
+    else request.reply(REQUEST_TIMEOUT);
   }
 
   #cancelTimeout(): void {
@@ -191,9 +190,12 @@ export class UpstreamCall {
   }
 
   #finish(): void {
-    this.#isDone = true;
+    const state = this.#state;
+    this.#state = DONE;
     this.#routeTimeout?.cancel();
-    this.#backOff?.cancel();
+    if (state.kind === 'trying') state.attempt.abort();
+    else if (state.kind === 'backing-off') state.timeout.cancel();
+    this.body.close();
   }
 }
 

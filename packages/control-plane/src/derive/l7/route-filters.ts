@@ -1,5 +1,6 @@
 /** HTTPRoute filters in Envoy's terms (spec l7 4.5, recording l7/05). */
 import type { HTTPRouteFilter, HTTPRouteMatch } from '@aquifer/model/resources';
+import { isConnectionField, isFieldValue } from '@aquifer/wire';
 import { HeaderValueOption_HeaderAppendAction as AppendAction } from '@aquifer/wire/gen/envoy/config/core/v3_pb';
 import {
   type RedirectActionSchema,
@@ -22,9 +23,25 @@ type MirrorInit = Init<typeof RouteAction_RequestMirrorPolicySchema>;
 type HeaderModifier = NonNullable<HTTPRouteFilter['requestHeaderModifier']>;
 type PathModifier = NonNullable<NonNullable<HTTPRouteFilter['urlRewrite']>['path']>;
 
-/** Whether a filter is asked for that nothing here can run; such a rule answers 500 rather than skip the filter. */
-export function hasUnsupportedFilter(filters: Filters): boolean {
-  return filters.some(({ type }) => type === 'ExtensionRef' || type === 'ExternalAuth');
+const UNSUPPORTED_FILTERS: readonly string[] = ['ExtensionRef', 'ExternalAuth'];
+
+/** Why nothing here can run one of the filters; null if it can. Such a rule answers 500 rather than skip the filter. */
+export function filterProblem(filters: Filters): string | null {
+  for (const { type, requestHeaderModifier, responseHeaderModifier } of filters) {
+    if (UNSUPPORTED_FILTERS.includes(type)) return `unsupported filter type "${type}"`;
+    const problem = headerProblem(requestHeaderModifier) ?? headerProblem(responseHeaderModifier);
+    if (problem !== null) return problem;
+  }
+  return null;
+}
+
+/** A proxy would refuse its whole configuration for it, that of other routes included. */
+function headerProblem({ set = [], add = [] }: HeaderModifier = {}): string | null {
+  for (const { name, value } of [...set, ...add]) {
+    if (isConnectionField(name.toLowerCase())) return `header "${name}" is not for a route to set`;
+    if (!isFieldValue(value)) return `value of header "${name}" holds control characters`;
+  }
+  return null;
 }
 
 /** Not for a header option to change: Envoy refuses a configuration that does. */
@@ -36,7 +53,10 @@ function isAuthority(name: string): boolean {
 function options({ set = [], add = [] }: HeaderModifier) {
   const listed = (headers: typeof set, appendAction: AppendAction) =>
     [...new Map(headers.map(({ name, value }) => [name.toLowerCase(), value]))]
-      .filter(([key]) => !isAuthority(key))
+      .filter(
+        ([key, value]) =>
+          !isAuthority(key) && headerProblem({ set: [{ name: key, value }] }) === null,
+      )
       .toSorted(([a], [b]) => (a < b ? -1 : 1))
       .map(([key, value]) => ({ header: { key, value }, appendAction }));
   return [

@@ -194,3 +194,22 @@ test.for([
 ])('a route $what leaves the default route', ({ route }) => {
   expect(routesOf(route).map(({ name }) => name)).toEqual(['default']);
 });
+
+test.for([
+  { name: 'Content-Length', value: '3' },
+  { name: 'transfer-encoding', value: 'chunked' },
+  { name: 'x-broken', value: 'a\r\nb' },
+])(
+  'a rule that sets $name to what no proxy takes answers 500, and the header reaches none',
+  (header) => {
+    const both = [
+      { type: 'RequestHeaderModifier', requestHeaderModifier: { set: [header] } },
+      { type: 'ResponseHeaderModifier', responseHeaderModifier: { add: [header] } },
+    ];
+    for (const filter of both) {
+      const route = onlyRoute({ ...TO_CART, filters: [filter] });
+      expect(route).toMatchObject({ directResponse: { status: 500 } });
+      expect(JSON.stringify(route)).not.toContain(header.name.toLowerCase());
+    }
+  },
+);

@@ -13,8 +13,8 @@ import { type Init, seconds } from './packed.ts';
 import { DEFAULT_RETRY_POLICY, resilience } from './resilience.ts';
 import {
   corsConfig,
+  filterProblem,
   type HeaderChanges,
-  hasUnsupportedFilter,
   headerChanges,
   hostRewrite,
   mirrors,
@@ -187,7 +187,7 @@ function routeAction(
   }
   const backends = (rule.backendRefs ?? []).filter(({ weight = 1 }) => weight > 0);
   const [first, ...others] = backends;
-  if (first === undefined || hasUnsupportedFilter([...filters, ...backendFilters(backends)])) {
+  if (first === undefined || filterProblem([...filters, ...backendFilters(backends)]) !== null) {
     return { action: { case: 'directResponse', value: { status: 500 } }, headers, hostname: null };
   }
   const { timeoutMs, retryPolicy } = resilience(rule);

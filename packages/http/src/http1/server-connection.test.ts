@@ -1,15 +1,9 @@
 import { once } from 'node:events';
-import {
-  Agent,
-  createServer as createHttpServer,
-  type Server as HttpServer,
-  request as httpRequest,
-} from 'node:http';
+import { Agent, request as httpRequest } from 'node:http';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { buffer, text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { ClientConnection, type ClientFailure } from './client-connection.ts';
 import type { HttpProblem } from './problem.ts';
 import {
   type RequestListener,
@@ -17,7 +11,7 @@ import {
   type ServerExchange,
 } from './server-connection.ts';
 
-async function portOf(server: Server | HttpServer): Promise<number> {
+async function portOf(server: Server): Promise<number> {
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   onTestFinished(() => {
@@ -61,6 +55,8 @@ async function serveEcho(problems: HttpProblem[] = []): Promise<number> {
     }),
   );
 }
+
+const CHUNKED = 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n';
 
 async function raw(port: number, bytes: string): Promise<string> {
   const socket = connect({ port, host: '127.0.0.1' });
@@ -197,113 +193,128 @@ describe('a server connection', () => {
     );
   });
 
+  test.for([
+    ['bare line feeds', 'GET / HTTP/1.1\nHost: a\n\n'],
+    ['a bare line feed at the end', 'GET / HTTP/1.1\r\nHost: a\r\n\n'],
+    ['a bare line feed before it', '\nGET / HTTP/1.1\r\nHost: a'],
+    ['bare carriage returns', 'GET / HTTP/1.1\rHost: a\r\r'],
+    ['a NUL', 'GET / HTTP/1.1\r\nHost: a\r\nX: \0'],
+    ['a TLS hello', '\x16\x03\x01\x02\x00\x01\x00'],
+    ['bare line feeds in trailers', `${CHUNKED}0\r\nX: y\n\n`],
+    ['a head that does not end', `GET / HTTP/1.1\r\n${`X: ${'a'.repeat(1000)}\r\n`.repeat(62)}`],
+  ])('refuses %s at once, though the request has not ended', async ([, bytes]) => {
+    const port = await serveEcho();
+    expect(await raw(port, bytes!)).toMatch(/^HTTP\/1.1 4(00|31) [\s\S]*connection: close/);
+  });
+
+  test('answers a request that comes byte by byte, empty lines before it included', async () => {
+    const port = await serveEcho();
+    const socket = connect({ port, host: '127.0.0.1', noDelay: true });
+    const request =
+      '\r\n\r\nPOST /slow HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX: y\r\n\r\n';
+    for (const byte of request) {
+      socket.write(byte);
+      await delay(1);
+    }
+    const [answer] = (await once(socket, 'data')) as [Buffer];
+    expect(String(answer)).toMatch(/POST \/slow ok$/);
+    socket.destroy();
+  });
+
+  test('that drains says so in the next answer and closes then, and not before', async () => {
+    const connections: ServerConnection[] = [];
+    const port = await portOf(
+      createServer({ allowHalfOpen: true }, (socket) => {
+        const handler = { onRequest: echo, onProblem: () => undefined, onClose: () => undefined };
+        connections.push(new ServerConnection(socket, handler));
+      }),
+    );
+    const get = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`;
+    const socket = connect({ port, host: '127.0.0.1' });
+    socket.write(get('/1'));
+    const [first] = (await once(socket, 'data')) as [Buffer];
+    expect(String(first)).not.toContain('connection: close');
+    connections[0]?.drain();
+    await delay(50);
+    expect(socket.readableEnded).toBe(false);
+    socket.write(get('/2') + get('/3'));
+    const last = await text(socket);
+    expect(last).toMatch(/connection: close[\s\S]*GET \/2 $/);
+    socket.destroy();
+  });
+
+  test('lets an answer that had begun as it started to drain end, and closes after the next', async () => {
+    const served = Promise.withResolvers<{ connection: ServerConnection; finish: () => void }>();
+    const port = await portOf(
+      createServer({ allowHalfOpen: true }, (socket) => {
+        const onRequest = (exchange: ServerExchange): RequestListener => {
+          if (exchange.head.target !== '/long') return echo(exchange);
+          const headers = ['content-length', '4'];
+          exchange.respond({ status: 200, reason: 'OK', headers }, { kind: 'length', bytes: 4 });
+          exchange.write(Buffer.from('lo'));
+          exchange.flush();
+          const finish = (): void => {
+            exchange.write(Buffer.from('ng'));
+            exchange.end();
+          };
+          served.resolve({ connection, finish });
+          return { ...echo(exchange), onEnd: () => undefined };
+        };
+        const handler = { onRequest, onProblem: () => undefined, onClose: () => undefined };
+        const connection = new ServerConnection(socket, handler);
+      }),
+    );
+    const socket = connect({ port, host: '127.0.0.1' });
+    socket.write('GET /long HTTP/1.1\r\nHost: a\r\n\r\nGET /next HTTP/1.1\r\nHost: a\r\n\r\n');
+    const { connection, finish } = await served.promise;
+    connection.drain();
+    finish();
+    expect(await text(socket)).toMatch(/long[\s\S]*connection: close[\s\S]*GET \/next $/);
+    socket.destroy();
+  });
+
+  test('that refused an upload reads on for a while only, and no more than so much', async () => {
+    const refuse = (exchange: ServerExchange): RequestListener => {
+      exchange.respond(
+        { status: 403, reason: 'No', headers: ['content-length', '0'] },
+        { kind: 'none' },
+      );
+      exchange.end();
+      return { ...echo(exchange), onEnd: () => undefined };
+    };
+    const served = Promise.withResolvers<Socket>();
+    const port = await portOf(
+      createServer({ allowHalfOpen: true }, (socket) => {
+        const handler = { onRequest: refuse, onProblem: () => undefined, onClose: () => undefined };
+        new ServerConnection(socket, handler);
+        served.resolve(socket);
+      }),
+    );
+    const client = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+    client.on('error', () => undefined);
+    const closed = new Promise((resolve) => client.once('close', resolve));
+    let answer = '';
+    client.on('data', (bytes) => {
+      answer += bytes.toString();
+    });
+    client.write('POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n');
+    const piece = Buffer.from(`10000\r\n${'x'.repeat(0x1_00_00)}\r\n`);
+    const upload = (): void => {
+      while (!client.destroyed && client.write(piece));
+    };
+    client.on('drain', upload);
+    upload();
+    const served403 = await served.promise;
+    await closed;
+    expect(answer).toMatch(/^HTTP\/1.1 403 /);
+    expect(served403.bytesRead).toBeLessThan(4 * 1024 * 1024);
+  });
+
   test('answers 426 to HTTP/1.0 and 100 to a client that waits for it', async () => {
     const port = await serveEcho();
     expect(await raw(port, 'GET / HTTP/1.0\r\nHost: a\r\n\r\n')).toMatch(/^HTTP\/1.1 426 /);
     const waiting =
       'PUT / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok';
     expect(await raw(port, waiting)).toMatch(/^HTTP\/1.1 100 Continue\r\n\r\nHTTP\/1.1 200 OK/);
-  });
-});
-
-interface Answer {
-  status: number;
-  body: string;
-  failure: ClientFailure | null;
-}
-
-function send(connection: ClientConnection, target: string, body = ''): Promise<Answer> {
-  return new Promise((resolve) => {
-    const answer: Answer = { status: 0, body: '', failure: null };
-    const headers = ['host', 'upstream', 'content-length', String(body.length)];
-    const exchange = connection.request(
-      { method: 'POST', target, headers },
-      body === '' ? { kind: 'none' } : { kind: 'length', bytes: body.length },
-      {
-        isUpgrade: false,
-        listener: {
-          onHead: ({ status }) => {
-            answer.status = status;
-          },
-          onData: (chunk) => {
-            answer.body += chunk.toString();
-          },
-          onPause: () => undefined,
-          onEnd: () => resolve(answer),
-          onFailure: (failure) => resolve({ ...answer, failure }),
-          onDrain: () => undefined,
-        },
-      },
-    );
-    if (body !== '') exchange.write(Buffer.from(body));
-    exchange.end();
-  });
-}
-
-async function dial(port: number): Promise<ClientConnection> {
-  const socket = connect({ port, host: '127.0.0.1', noDelay: true, allowHalfOpen: true });
-  await once(socket, 'connect');
-  const connection = new ClientConnection(socket);
-  onTestFinished(() => {
-    connection.close();
-  });
-  return connection;
-}
-
-describe('a client connection', () => {
-  test('talks to a Node server and is used again', async () => {
-    const server = createHttpServer((request, response) => {
-      void text(request).then((body) => {
-        // Without a length Node answers chunked.
-        response.write(`${request.url} `);
-        response.end(body);
-      });
-    });
-    const connection = await dial(await portOf(server));
-    expect(await send(connection, '/1', 'abc')).toEqual({
-      status: 200,
-      body: '/1 abc',
-      failure: null,
-    });
-    expect(connection.isUsable).toBe(true);
-    expect(await send(connection, '/2')).toEqual({ status: 200, body: '/2 ', failure: null });
-    expect(connection.completed).toBe(2);
-  });
-
-  test('is not used again after an answer that says close', async () => {
-    const server = createHttpServer((_request, response) => {
-      response.writeHead(200, { connection: 'close' });
-      response.end('bye');
-    });
-    const connection = await dial(await portOf(server));
-    expect((await send(connection, '/')).body).toBe('bye');
-    expect(connection.isUsable).toBe(false);
-  });
-
-  test('reports an upstream that closes or resets instead of answering', async () => {
-    const closing = await dial(
-      await portOf(createServer((socket) => socket.once('data', () => socket.end()))),
-    );
-    expect((await send(closing, '/')).failure?.kind).toBe('connection-termination');
-    const resetting = await dial(
-      await portOf(createServer((socket) => socket.once('data', () => socket.resetAndDestroy()))),
-    );
-    expect((await send(resetting, '/')).failure?.kind).toBe('remote-reset');
-  });
-
-  test('is not used again after an answer with bytes behind it', async () => {
-    const answer = 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nokextra';
-    const talkative = createServer((socket) => socket.once('data', () => socket.write(answer)));
-    const connection = await dial(await portOf(talkative));
-    expect((await send(connection, '/')).body).toBe('ok');
-    expect(connection.isUsable).toBe(false);
-  });
-
-  test('reports an answer that is no HTTP', async () => {
-    const nonsense = createServer((socket) =>
-      socket.once('data', () => socket.write('SSH-2.0-x\r\n\r\n')),
-    );
-    const connection = await dial(await portOf(nonsense));
-    expect((await send(connection, '/')).failure?.kind).toBe('protocol-error');
   });
 });
