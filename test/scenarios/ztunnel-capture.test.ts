@@ -365,7 +365,7 @@ test('only what the kubelet itself sends to a pod of the mesh comes from the add
   expect(call(node)).toBe(NODE);
   proxy.want(enrolled('server'));
   await proxy.until('captured', 'server');
-  expect(call(node)).toBe('169.254.7.127');
+  await eventually(() => call(node) === '169.254.7.127');
   // Another account on the node, and what the node forwards, are nobody's probes.
   const asNobody = ['setpriv', '--reuid=65534', '--clear-groups'];
   expect(pods.run(node, [...asNobody, 'curl', '-s', `http://${SERVER}:8080/`])).toBe(NODE);

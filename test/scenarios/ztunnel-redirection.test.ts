@@ -132,6 +132,23 @@ test('connections that ended on a port of the proxy are no obstacle to listening
   closeSocket(listenInPod(namespace, INBOUND_PLAINTEXT_PORT));
 });
 
+test('a pod whose rules somebody flushed can leave, and come back before it has left', async () => {
+  await installRedirection(namespace, RULES);
+  const rules = pods.run(server, ['nft', 'list', 'ruleset']);
+  pods.run(server, ['nft', 'flush', 'ruleset']);
+  await releaseRedirection(namespace, 'inbound');
+  await releaseRedirection(namespace, 'outbound');
+  expect(pods.run(server, ['nft', 'list', 'ruleset'])).not.toContain('redirect');
+  await installRedirection(namespace, RULES);
+  expect(ruleLines(pods.run(server, ['nft', 'list', 'ruleset']))).toEqual(ruleLines(rules));
+});
+
+/** Without the settings of before, which are lost with the rules; chains have no order. */
+function ruleLines(ruleset: string): string[] {
+  const lines = ruleset.split('\n').filter((line) => !line.includes('comment'));
+  return lines.toSorted();
+}
+
 test('a step that hangs is given up after ten seconds, with what it has started', async () => {
   const before = machineProcesses();
   using _hanging = new ReplacedProgram('nsenter', 'sleep 345 & wait');

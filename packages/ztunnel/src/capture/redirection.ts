@@ -27,7 +27,10 @@ const NAT_TABLE_NAME = 'istio-ambient-nat';
 const NAT_TABLE = `inet ${NAT_TABLE_NAME}`;
 const MANGLE_TABLE = 'inet istio-ambient-mangle';
 /** Seen from the pod: what arrives at it, and what it opens itself. */
-const NAT_CHAINS = { inbound: 'istio-prerouting', outbound: 'istio-output' } as const;
+const NAT_CHAINS = {
+  inbound: { name: 'istio-prerouting', hook: 'hook prerouting priority dstnat' },
+  outbound: { name: 'istio-output', hook: 'hook output priority -100' },
+} as const;
 
 type Direction = keyof typeof NAT_CHAINS;
 
@@ -91,11 +94,9 @@ table ${NAT_TABLE} {
   chain ${markName(node)} {
     comment "${settings}"
   }
-  chain ${NAT_CHAINS.inbound} {
-    type nat hook prerouting priority dstnat; policy accept;${inbound}
+  ${natChain('inbound')}${inbound}
   }
-  chain ${NAT_CHAINS.outbound} {
-    type nat hook output priority -100; policy accept;
+  ${natChain('outbound')}
     ip daddr ${PROBE_ADDRESSES.v4} accept
     ip6 daddr ${PROBE_ADDRESSES.v6} accept
     meta mark & ${MASK} == ${REPLY_MARK} accept
@@ -114,8 +115,14 @@ table ${NAT_TABLE} {
  * translated go on until the proxy has let them finish.
  */
 function releaseRules(direction: Direction): string {
-  const chain = NAT_CHAINS[direction];
-  return `table ${NAT_TABLE} {\n  chain ${chain} {\n  }\n}\nflush chain ${NAT_TABLE} ${chain}\n`;
+  const chain = `${NAT_TABLE} ${NAT_CHAINS[direction].name}`;
+  return `table ${NAT_TABLE} {\n${natChain(direction)}\n}\n}\nflush chain ${chain}\n`;
+}
+
+/** The beginning of a chain's declaration, which is always the same: the kernel refuses another hook for a chain. */
+function natChain(direction: Direction): string {
+  const { name, hook } = NAT_CHAINS[direction];
+  return `chain ${name} {\n    type nat ${hook}; policy accept;`;
 }
 
 /** Empties our tables, or removes them; declared first, so that it succeeds in any case. */

@@ -114,14 +114,19 @@ export class CaptureLoop {
     const desired = this.#desired!;
     const ids = new Set([...desired.values()].flatMap(({ cgroupIds }) => cgroupIds));
     const scanned = await scanNode(this.#options.procPath, ids);
+    if (this.#isStopped) return;
     // Pods that are leaving need it until plaintext to them is let through.
-    await this.#probes.update([...desired.values(), ...this.#heldPods()]);
+    if (await this.#probes.update([...desired.values(), ...this.#heldPods()])) {
+      this.#retries.forget(NODE_KEY);
+    } else {
+      this.#retries.failed(NODE_KEY);
+    }
     if (this.#isStopped || this.#desired !== desired) return;
     // From here on nothing waits: rules, and what is done about them, are of one moment.
     const observed = this.#observe(scanned);
     const held = [...this.#held.values()];
     const actions = planCapture(desired, observed, held);
-    this.#retries.keepOnly(actions.map(retryKey));
+    this.#retries.keepOnly([NODE_KEY, ...actions.map(retryKey)]);
     const paths = new Map(scanned.map(({ inode, path }) => [inode, path]));
     for (const action of actions) this.#take(action, paths);
   }
@@ -132,7 +137,7 @@ export class CaptureLoop {
 
   /** Namespaces that this process holds are seen even if nothing runs in them; the node's own is none of the pods'. */
   #observe(scanned: readonly ScannedNamespace[]): ObservedNamespace[] {
-    const { node } = this.#options;
+    const { node, log } = this.#options;
     const held = new Map([...this.#held.values()].map((each) => [each.inode, each.namespace]));
     const found = scanned.filter(({ inode }) => inode !== this.#probes.nodeInode);
     const inodes = new Set(found.map(({ inode }) => inode));
@@ -143,6 +148,12 @@ export class CaptureLoop {
       if (namespace === null) return [];
       try {
         return [{ ...each, ...observeRedirection(namespace, node) }];
+      } catch (error) {
+        log.warn('a network namespace cannot be looked at', {
+          inode: each.inode,
+          error: String(error),
+        });
+        return [];
       } finally {
         if (!held.has(each.inode)) namespace.close();
       }
@@ -272,6 +283,8 @@ export class CaptureLoop {
   }
 }
 
+/** Of the rules for probes, among the keys of actions. */
+const NODE_KEY = 'node';
 const NOTHING_RUNS = { path: '', pods: [], addresses: new Set<string>() };
 
 /** Null if the process is gone that it was found by, or is in another namespace now. */

@@ -24,22 +24,24 @@ export class ProbeRules {
     return this.#namespace?.inode ?? null;
   }
 
-  /** Writes the rules if the pods, or any rules of the node, have changed. Never throws: the next look tries again. */
-  async update(pods: readonly EnrolledPod[]): Promise<void> {
+  /** Writes the rules if the pods, or any rules of the node, have changed. False if that failed. */
+  async update(pods: readonly EnrolledPod[]): Promise<boolean> {
     const namespace = this.#namespace;
-    if (namespace === null) return;
+    if (namespace === null) return true;
     const addresses = [...new Set(pods.flatMap((pod) => pod.addresses))].toSorted();
     const generation = this.#generation(namespace);
     const isSame = this.#written?.addresses === addresses.join();
-    if (isSame && this.#written?.generation === generation) return;
+    if (isSame && this.#written?.generation === generation) return true;
     try {
       await installProbeSource(namespace, addresses);
       this.#written = { addresses: addresses.join(), generation: this.#generation(namespace) };
+      return true;
     } catch (error) {
       this.#written = null;
       this.#log.warn('probes of pods may fail: no rules on the node', {
         error: (error as Error).message,
       });
+      return false;
     }
   }
 
