@@ -48,7 +48,8 @@ dataPlane.applyAddresses({
   })),
   removed: [],
 });
-await dataPlane.startPod(config.pod, NetworkNamespace.open(config.namespacePath).fd);
-await installRedirection(config.namespacePath, { bypassInbound: false });
+const namespace = NetworkNamespace.open(config.namespacePath);
+await dataPlane.startPod(config.pod, namespace.fd);
+await installRedirection(namespace, { node: 'bench', bypassInbound: false });
 // Otherwise nothing but the worker keeps this process alive, and the bench's end must end it.
 process.stdin.resume().once('end', () => process.exit(0));

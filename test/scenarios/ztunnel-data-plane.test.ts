@@ -1,10 +1,9 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import type { Authorization, Service, Workload } from '@aquifer/model';
-import { encodeAuthorization, encodeService, encodeWorkload } from '@aquifer/wire';
+import type { Authorization, Workload } from '@aquifer/model';
+import { encodeAuthorization } from '@aquifer/wire';
 import { AuthorizationSchema } from '@aquifer/wire/gen/istio/security_pb';
-import { AddressSchema } from '@aquifer/wire/gen/istio/workload_pb';
-import { create, toBinary } from '@bufbuild/protobuf';
+import { toBinary } from '@bufbuild/protobuf';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { NetworkNamespace } from '../../packages/ztunnel/src/capture/netns.ts';
 import {
@@ -12,13 +11,14 @@ import {
   releaseRedirection,
   removeRedirection,
 } from '../../packages/ztunnel/src/capture/redirection.ts';
-import { DataPlane } from '../../packages/ztunnel/src/data-plane/data-plane.ts';
+import type { DataPlane } from '../../packages/ztunnel/src/data-plane/data-plane.ts';
 import type { CapturedPod } from '../../packages/ztunnel/src/data-plane/protocol.ts';
 import { TRAFFIC_LABELS } from '../../packages/ztunnel/src/telemetry/labels.ts';
 import { TestAuthority } from '../fixtures/certificates.ts';
 import { eventually } from '../fixtures/eventually.ts';
 import { aService, aWorkload } from '../fixtures/mesh-objects.ts';
 import { type PodNamespace, PodNamespaces } from '../fixtures/pod-namespaces.ts';
+import { addressResources, startDataPlane } from '../fixtures/test-data-plane.ts';
 
 /** Two captured pods and an outsider on one link, one data plane of two threads, certificates from a test authority. */
 const SERVER = `
@@ -71,6 +71,8 @@ const LISTENER = [
   "const s = require('node:net').connect(9100, '10.77.0.3'); s.resume(); s.on('error', () => {}); s.on('close', () => process.exit(7));",
 ];
 
+const RULES = { node: 'test', bypassInbound: false };
+
 let pods: PodNamespaces;
 let client: PodNamespace;
 let server: PodNamespace;
@@ -86,22 +88,6 @@ const serverWorkload = aWorkload({
   services: ['shop/server.shop.svc.cluster.local'],
 });
 const serverService = aService({ name: 'server', vip: '10.96.0.1' });
-
-function addressResources(workloads: Workload[], services: Service[]) {
-  return [
-    ...workloads.map((value) => ({
-      name: value.uid,
-      type: { case: 'workload' as const, value: encodeWorkload(value) },
-    })),
-    ...services.map((value) => ({
-      name: `${value.namespace}/${value.hostname}`,
-      type: { case: 'service' as const, value: encodeService(value) },
-    })),
-  ].map(({ name, type }) => ({
-    name,
-    body: toBinary(AddressSchema, create(AddressSchema, { type })),
-  }));
-}
 
 function setPolicies(
   policies: readonly Authorization[],
@@ -133,32 +119,6 @@ function podOf({ uid, name, namespace, serviceAccount }: Workload): CapturedPod 
   return { uid, name, namespace, serviceAccount };
 }
 
-function startDataPlane({ threads }: { readonly threads: number }): DataPlane {
-  const started: DataPlane = new DataPlane({
-    threads,
-    config: {
-      network: '',
-      trustDomain: 'cluster.local',
-      logFormat: 'plain',
-      logLevels: 'off',
-      drainDeadlineMs: 1000,
-      poolMaxStreams: 100,
-      poolIdleMs: 60_000,
-      preserveSource: true,
-    },
-    onCertificateNeeded: (identity) => {
-      started.updateCertificate(identity, {
-        kind: 'available',
-        certificate: authority.issue(identity),
-      });
-    },
-    onThreadLost: (error) => {
-      throw error;
-    },
-  });
-  return started;
-}
-
 beforeAll(async () => {
   authority = new TestAuthority();
   pods = new PodNamespaces('aqt');
@@ -169,7 +129,7 @@ beforeAll(async () => {
     pods.run(pod, ['ip', 'route', 'add', '10.96.0.0/16', 'dev', 'eth0']);
   }
   pods.start(server, [process.execPath, '-e', SERVER]);
-  dataPlane = startDataPlane({ threads: 2 });
+  dataPlane = startDataPlane({ threads: 2, authority });
   dataPlane.applyAddresses({
     resources: addressResources([clientWorkload, serverWorkload], [serverService]),
     removed: [],
@@ -181,7 +141,7 @@ beforeAll(async () => {
     const namespace = NetworkNamespace.open(pod.path);
     namespaces.push(namespace);
     await dataPlane.startPod(podOf(workload), namespace.fd);
-    await installRedirection(pod.path, { bypassInbound: false });
+    await installRedirection(namespace, RULES);
   }
   await eventually(() => curlStatus(client, 'http://10.77.0.3:8080/') === '200');
 });
@@ -272,7 +232,9 @@ test('a pod whose port is taken is not captured, and keeps no listener', async (
   const namespace = NetworkNamespace.open(outsider.path);
   namespaces.push(namespace);
   const pod = { uid: 'outsider', name: 'outsider', namespace: 'shop', serviceAccount: 'outsider' };
-  await expect(dataPlane.startPod(pod, namespace.fd)).rejects.toThrow('EADDRINUSE');
+  await expect(dataPlane.startPod(pod, namespace.fd)).rejects.toThrow(
+    'port 15006: bind failed: EADDRINUSE, a program of the pod listens on it',
+  );
   const listening = pods.run(outsider, ['ss', '-ltnH']).trim().split('\n');
   expect(listening).toEqual([expect.stringContaining(':15006')]);
   const ended = once(application, 'exit');
@@ -301,11 +263,11 @@ test('released pods connect directly and leave neither rules nor routes behind',
     [client, clientWorkload],
     [server, serverWorkload],
   ] as const) {
-    for (const direction of ['inbound', 'outbound'] as const) {
-      await releaseRedirection(pod.path, direction);
-    }
-    await removeRedirection(pod.path);
+    const namespace = NetworkNamespace.open(pod.path);
+    namespaces.push(namespace);
+    await releaseRedirection(namespace, 'inbound', 'outbound');
     await dataPlane.stopPod(workload.uid);
+    await removeRedirection(namespace, RULES.node);
     expect(pods.run(pod, ['nft', 'list', 'ruleset'])).toBe('');
     expect(pods.run(pod, ['ip', 'rule'])).not.toContain('fwmark');
     expect(pods.run(pod, ['ss', '-ltnH'])).not.toContain(':15001');
@@ -314,12 +276,12 @@ test('released pods connect directly and leave neither rules nor routes behind',
 });
 
 test('a proxy that is being replaced still cuts what a policy forbids', async () => {
-  const leaving = startDataPlane({ threads: 1 });
+  const leaving = startDataPlane({ threads: 1, authority });
   leaving.applyAddresses({ resources: addressResources([serverWorkload], []), removed: [] });
   const namespace = NetworkNamespace.open(server.path);
   namespaces.push(namespace);
   await leaving.startPod(podOf(serverWorkload), namespace.fd);
-  await installRedirection(server.path, { bypassInbound: false });
+  await installRedirection(namespace, RULES);
   const ticking = pods.start(outsider, LISTENER);
   const ended = once(ticking, 'exit');
   await expect.poll(() => openInbound(leaving)).toBe(1);
@@ -327,7 +289,7 @@ test('a proxy that is being replaced still cuts what a policy forbids', async ()
   setPolicies([ALLOW_NOBODY], [], leaving);
   expect(await ended).toEqual([7, null]);
   await leaving.stop();
-  await removeRedirection(server.path);
+  await removeRedirection(namespace, RULES.node);
 });
 
 async function tunnelledConnections(): Promise<number> {

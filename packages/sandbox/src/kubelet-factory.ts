@@ -11,6 +11,7 @@ import { machineMounts } from './nodes/container-launch.ts';
 import { EventRecorder } from './nodes/event-recorder.ts';
 import type { Machine } from './nodes/images.ts';
 import { Kubelet, type KubeletDeps } from './nodes/kubelet.ts';
+import { NodeProber } from './nodes/node-prober.ts';
 import type { VolumeSources } from './nodes/pod-volumes.ts';
 
 /** Root of the clone: every container of our own images sees it. */
@@ -57,6 +58,7 @@ export function kubeletFactory(
         capacity,
         volumeSources,
         events: new EventRecorder(client, 'kubelet', node.name),
+        prober: new NodeProber(node.name),
       },
       sandboxes: {
         node,

@@ -74,7 +74,7 @@ export async function startZtunnel(config: ZtunnelConfig, log: Logger): Promise<
     procPath: config.procPath,
     drainDeadlineMs: config.drainDeadlineMs,
     log: log.scope('inpod'),
-    onFirstSnapshotCaptured: () => {
+    onFirstSnapshotTried: () => {
       readiness.done('workload proxy manager');
     },
   });

@@ -14,6 +14,8 @@ export const NETWORK_LABEL = 'topology.istio.io/network';
 export const REDIRECTION_ANNOTATION = 'ambient.istio.io/redirection';
 export const BYPASS_INBOUND_ANNOTATION = 'ambient.istio.io/bypass-inbound-capture';
 export const DNS_CAPTURE_ANNOTATION = 'ambient.istio.io/dns-capture';
+/** The kubelet's: of a pod that a file on its node describes, which has another uid in the API than on the node. */
+export const CONFIG_HASH_ANNOTATION = 'kubernetes.io/config.hash';
 export const SIDECAR_STATUS_ANNOTATION = 'sidecar.istio.io/status';
 export const TUNNEL_LABEL = 'networking.istio.io/tunnel';
 export const TRAFFIC_DISTRIBUTION_ANNOTATION = 'networking.istio.io/traffic-distribution';

@@ -7,7 +7,11 @@ import { create } from '@bufbuild/protobuf';
 import type { ClusterState } from '../ingest/cluster-state.ts';
 import { podTarget } from './endpoints.ts';
 import { type EnrolmentSettings, isEnrolled } from './enrolled-pods.ts';
-import { BYPASS_INBOUND_ANNOTATION, DNS_CAPTURE_ANNOTATION } from './labels.ts';
+import {
+  BYPASS_INBOUND_ANNOTATION,
+  CONFIG_HASH_ANNOTATION,
+  DNS_CAPTURE_ANNOTATION,
+} from './labels.ts';
 import { Memo, type ProblemListener } from './memo.ts';
 import { annotationsOf, nameOf, namespaceOf, parseGoBool, refTo } from './object.ts';
 import { enrolledPodResource, type Resource, workloadResource } from './resource.ts';
@@ -143,5 +147,6 @@ function enrolledPod(pod: Pod): EnrolledPod {
     addresses: podAddresses(pod).map((address) => parseIpAddress(address) ?? new Uint8Array()),
     bypassInboundCapture: parseGoBool(annotations[BYPASS_INBOUND_ANNOTATION]) === true,
     ...(dnsCapture !== null && { dnsCapture }),
+    configHash: annotations[CONFIG_HASH_ANNOTATION] ?? '',
   });
 }

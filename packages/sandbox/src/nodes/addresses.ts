@@ -8,14 +8,11 @@
 
 export const SERVICE_NETWORK = '10.96.0.0/16';
 
-/** The machine's own address on the fabric: API server, DNS and kubelet probes. */
+/** The machine's own address on the fabric: API server and DNS. */
 export const HOST_ADDRESS = '10.245.0.254';
 
 export const API_SERVICE_ADDRESS = '10.96.0.1';
 export const DNS_SERVICE_ADDRESS = '10.96.0.10';
-
-/** Source of kubelet probes as pods see it; ztunnel's in-pod rules let it through (Istio's HOST_PROBE_SNAT_IP). */
-export const PROBE_SOURCE_ADDRESS = '169.254.7.127';
 
 /** More would not fit the address plan: node n owns 10.244.n.0/24 and 10.245.0.n. */
 export const MAX_NODES = 250;

@@ -28,6 +28,8 @@ export interface Launch {
   readonly overlayDirectory: string;
   /** File systems of the machine, beside the root, that the container sees too. */
   readonly machineMounts: readonly string[];
+  /** What the container sees as process 1, which is a process of its node; null for the machine's. */
+  readonly firstProcess: number | null;
   readonly mounts: readonly BindMount[];
   /** Shell lines that the image wants run inside the finished root. */
   readonly preparation: readonly string[];
@@ -89,6 +91,7 @@ cp -R ${quote(launch.overlayDirectory)}/. ${scratch}/upper/
 mount -t overlay overlay -o lowerdir=/,upperdir=${scratch}/upper,workdir=${scratch}/work ${scratch}/root
 cd ${scratch}/root
 mount --rbind /proc proc
+${launch.firstProcess === null ? '' : `mount --bind /proc/${launch.firstProcess} proc/1`}
 mount --rbind /sys sys
 mount --rbind /dev dev
 mount -t tmpfs -o mode=0755 aquifer run

@@ -238,6 +238,7 @@ export class ContainerRunner {
       address: this.#context.sandbox.address,
       container: this.spec,
       exec: (command, timeoutMs) => execToEnd(process, command, timeoutMs),
+      network: (probe) => this.#context.host.prober.attempt(probe),
     };
   }
 

@@ -55,6 +55,7 @@ export async function setUpContainer(
     scratchDirectory: join(sandbox.directory, 'containers', container.name),
     overlayDirectory: join(sandbox.directory, 'root'),
     machineMounts: host.machineMounts,
+    firstProcess: pod.spec.hostPID === true ? host.prober.pid : null,
     mounts: [...image.value.mounts, ...volumes.mounts(pod, container, environment.value)],
     preparation: image.value.preparation,
     workingDirectory: container.workingDir ?? '/',

@@ -55,6 +55,7 @@ export class Kubelet {
     if (this.#heartbeat !== null) clearInterval(this.#heartbeat);
     await Promise.all([...this.#workers.values()].map((worker) => worker.end(0)));
     await Promise.all(this.#ending.values());
+    await this.#deps.host.prober.stop();
   }
 
   /** The worker of a pod on this node, or null. */

@@ -2,6 +2,7 @@ import type { NodeAddresses } from './addresses.ts';
 import type { NodeCapacity } from './downward-fields.ts';
 import type { EventRecorder } from './event-recorder.ts';
 import type { Machine } from './images.ts';
+import type { NodeProber } from './node-prober.ts';
 import type { VolumeSources } from './pod-volumes.ts';
 
 /** What a node offers each of its pods. */
@@ -13,4 +14,5 @@ export interface NodeHost {
   readonly capacity: NodeCapacity;
   readonly volumeSources: VolumeSources;
   readonly events: EventRecorder;
+  readonly prober: NodeProber;
 }

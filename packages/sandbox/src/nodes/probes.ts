@@ -17,6 +17,17 @@ export interface ProbeTarget {
     command: readonly string[],
     timeoutMs: number,
   ) => Promise<{ readonly exitCode: number; readonly output: string }>;
+  /** Makes the others, which must come from the node's own network. */
+  readonly network: (probe: NetworkProbe) => Promise<string | null>;
+}
+
+/** A probe over the network, as plain data. */
+export interface NetworkProbe {
+  readonly action: Omit<ProbeAction, 'exec'>;
+  /** The pod's address. */
+  readonly address: string;
+  readonly container: Pick<Container, 'name' | 'ports'>;
+  readonly timeoutMs: number;
 }
 
 /** Null when the probe succeeded, else why it failed, in the kubelet's words. Never rejects. */
@@ -26,14 +37,28 @@ export async function attemptProbe(
   timeoutMs: number,
 ): Promise<string | null> {
   try {
-    if (action.exec !== undefined) return await probeExec(action.exec, target, timeoutMs);
-    if (action.httpGet !== undefined) return await probeHttp(action.httpGet, target, timeoutMs);
+    const { exec, ...rest } = action;
+    if (exec !== undefined) return await probeExec(exec, target, timeoutMs);
+    const { address, container } = target;
+    const { name, ports } = container;
+    const about = ports === undefined ? { name } : { name, ports };
+    return await target.network({ action: rest, address, container: about, timeoutMs });
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+/** As `attemptProbe`, from the network namespace of this process. */
+export async function attemptNetworkProbe(probe: NetworkProbe): Promise<string | null> {
+  const { action, timeoutMs } = probe;
+  try {
+    if (action.httpGet !== undefined) return await probeHttp(action.httpGet, probe);
     if (action.tcpSocket !== undefined) {
       const { host, port } = action.tcpSocket;
-      const number = portNumber(port, target.container);
-      return await probeTcp(host ?? target.address, number, timeoutMs);
+      const number = portNumber(port, probe.container);
+      return await probeTcp(host ?? probe.address, number, timeoutMs);
     }
-    if (action.grpc !== undefined) return await probeGrpc(action.grpc, target, timeoutMs);
+    if (action.grpc !== undefined) return await probeGrpc(action.grpc, probe);
     return null;
   } catch (error) {
     return (error as Error).message;
@@ -51,12 +76,11 @@ async function probeExec(
 
 function probeHttp(
   get: NonNullable<ProbeAction['httpGet']>,
-  target: ProbeTarget,
-  timeoutMs: number,
+  { address, container, timeoutMs }: NetworkProbe,
 ): Promise<string | null> {
   const isTls = get.scheme === 'HTTPS';
-  const port = portNumber(get.port, target.container);
-  const host = get.host ?? target.address;
+  const port = portNumber(get.port, container);
+  const host = get.host ?? address;
   const headers: Record<string, string> = { 'user-agent': 'kube-probe/1.34', accept: '*/*' };
   for (const { name, value } of get.httpHeaders ?? []) headers[name] = value;
   const url = `${isTls ? 'https' : 'http'}://${host}:${port}${get.path ?? '/'}`;
@@ -101,8 +125,7 @@ const GRPC_FRAME_HEADER_BYTES = 5;
 
 function probeGrpc(
   grpc: NonNullable<ProbeAction['grpc']>,
-  target: ProbeTarget,
-  timeoutMs: number,
+  { address, timeoutMs }: NetworkProbe,
 ): Promise<string | null> {
   const service = Buffer.from(grpc.service ?? '');
   const message =
@@ -111,7 +134,7 @@ function probeGrpc(
   frame.writeUInt32BE(message.length, 1);
   message.copy(frame, GRPC_FRAME_HEADER_BYTES);
   return new Promise((resolve) => {
-    const session = connectHttp2(`http://${target.address}:${grpc.port}`);
+    const session = connectHttp2(`http://${address}:${grpc.port}`);
     const end = (result: string | null): void => {
       resolve(result);
       session.destroy();
@@ -136,7 +159,7 @@ function probeGrpc(
 }
 
 /** A number, or the number of the container's port of that name. Throws if it has none. */
-function portNumber(port: number | string, container: Container): number {
+function portNumber(port: number | string, container: NetworkProbe['container']): number {
   if (typeof port === 'number') return port;
   const named = container.ports?.find(({ name }) => name === port)?.containerPort;
   const number = named ?? Number(port);

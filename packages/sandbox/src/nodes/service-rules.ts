@@ -5,7 +5,7 @@
  * Always: a change touches only what differs, and endpoints stand in rules, not in maps. A connection that begins while a
  * map is being replaced can find its element in neither the old nor the new one, and is refused.
  */
-import { HOST_ADDRESS, PROBE_SOURCE_ADDRESS, SERVICE_NETWORK } from './addresses.ts';
+import { SERVICE_NETWORK } from './addresses.ts';
 
 export interface ServiceEndpoint {
   readonly address: string;
@@ -80,7 +80,6 @@ table ip aquifer {
     type nat hook postrouting priority 100; policy accept;
     ct status dnat ip saddr . ip daddr @to-itself masquerade
     ct status dnat iifname "fabric" oifname "fabric" masquerade
-    ip saddr ${HOST_ADDRESS} meta l4proto tcp oifname "pods" snat to ${PROBE_SOURCE_ADDRESS}
   }
   chain forward {
     type filter hook forward priority 0; policy accept;

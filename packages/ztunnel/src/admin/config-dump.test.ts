@@ -23,7 +23,15 @@ const available: CertificateState = {
   },
 };
 
-const captured = { uid: 'a', namespace: 'shop', name: 'client', serviceAccount: 'client' };
+const captured = {
+  uid: 'a',
+  namespace: 'shop',
+  name: 'client',
+  serviceAccount: 'client',
+  addresses: [],
+  bypassInbound: false,
+  cgroupIds: [],
+};
 
 const text = renderConfigDump({
   thread: {
@@ -34,9 +42,9 @@ const text = renderConfigDump({
   },
   certificates: new Map([[held!.identity, available]]),
   captures: new Map([
-    ['a', { pod: captured, state: 'captured' }],
-    ['b', { pod: captured, state: 'pending' }],
-  ]) as never,
+    ['a', { pod: captured, isCaptured: true }],
+    ['b', { pod: captured, isCaptured: false }],
+  ]),
   config: {},
   version: '1.31.0',
 });

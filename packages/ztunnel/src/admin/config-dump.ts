@@ -1,13 +1,18 @@
 import type { CertificateState } from '@aquifer/control-plane-client';
 import { policyKey } from '@aquifer/model';
 import type { ThreadDump } from '../data-plane/protocol.ts';
-import type { PodCapture } from '../node/pod-capture.ts';
+import type { EnrolledPod } from '../node/enrolled-pod.ts';
 import { describeCertificates } from './certificate-dump.ts';
+
+interface Capture {
+  readonly pod: EnrolledPod;
+  readonly isCaptured: boolean;
+}
 
 export interface ConfigDumpSources {
   readonly thread: ThreadDump;
   readonly certificates: ReadonlyMap<string, CertificateState>;
-  readonly captures: ReadonlyMap<string, PodCapture>;
+  readonly captures: ReadonlyMap<string, Capture>;
   /** The effective configuration, secrets masked. */
   readonly config: Record<string, unknown>;
   readonly version: string;
@@ -50,13 +55,13 @@ function describeVersion(istioVersion: string): Record<string, string> {
 }
 
 function describeCapture(
-  { pod, state }: PodCapture,
+  { pod, isCaptured }: Capture,
   connections: ThreadDump['connections'][string] | undefined,
 ): object {
   const { name, namespace, serviceAccount } = pod;
   return {
-    state: state === 'captured' ? 'Up' : 'Pending',
-    ...(state === 'captured' && { connections: connections ?? { inbound: [], outbound: [] } }),
+    state: isCaptured ? 'Up' : 'Pending',
+    ...(isCaptured && { connections: connections ?? { inbound: [], outbound: [] } }),
     info: { name, namespace, serviceAccount },
   };
 }

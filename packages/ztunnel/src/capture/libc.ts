@@ -32,6 +32,7 @@ const SOCK_CLOEXEC = 0o2000000;
 
 /** Level and number of the socket options in use. */
 export const OPTION = {
+  reuseAddress: { level: 1, number: 2 },
   reusePort: { level: 1, number: 15 },
   mark: { level: 1, number: 36 },
   keepAlive: { level: 1, number: 9 },

@@ -1,13 +1,21 @@
-import { spawn } from 'node:child_process';
-import { text } from 'node:stream/consumers';
+import { runInNamespace } from './namespace-command.ts';
+import { forgetConnections, type RulesState, rulesState } from './netfilter.ts';
+import type { NetworkNamespace } from './netns.ts';
+import { applyCaptureSettings, readSettings, restoreSettings } from './settings.ts';
 
 /** Mark of every socket the proxy makes, so that its traffic is not captured again (spec ztunnel 7.5). */
 export const PROXY_MARK = 0x539;
 /** Connection mark of what the proxy delivers to the application; replies are routed back to the proxy. */
 const REPLY_MARK = 0x111;
 const MASK = 0xfff;
-/** Kubelet probes arrive from here and pass untouched. */
-const PROBE_ADDRESS = '169.254.7.127';
+/**
+ * Kubelet probes arrive from here and pass untouched: `probe-source.ts` makes them so. The addresses are those of
+ * Istio's node agent, so that network policies written for it fit.
+ */
+export const PROBE_ADDRESSES = {
+  v4: '169.254.7.127',
+  v6: 'fd16:9254:7127:1337:ffff:ffff:ffff:ffff',
+} as const;
 const ROUTE_TABLE = 100;
 const RULE_PREFERENCE = 32_764;
 
@@ -15,28 +23,59 @@ export const OUTBOUND_PORT = 15_001;
 export const INBOUND_PLAINTEXT_PORT = 15_006;
 export const INBOUND_HBONE_PORT = 15_008;
 
-const NAT_TABLE = 'inet istio-ambient-nat';
+const NAT_TABLE_NAME = 'istio-ambient-nat';
+const NAT_TABLE = `inet ${NAT_TABLE_NAME}`;
 const MANGLE_TABLE = 'inet istio-ambient-mangle';
 /** Seen from the pod: what arrives at it, and what it opens itself. */
-const NAT_CHAINS = { inbound: 'istio-prerouting', outbound: 'istio-output' } as const;
+const NAT_CHAINS = {
+  inbound: { name: 'istio-prerouting', hook: 'hook prerouting priority dstnat' },
+  outbound: { name: 'istio-output', hook: 'hook output priority -100' },
+} as const;
+
+type Direction = keyof typeof NAT_CHAINS;
 
 /** Only a connection's first packet is redirected: connections older than the capture keep flowing untouched. */
 const FIRST_PACKET = 'tcp flags & (fin | syn | rst | ack) == syn';
 
 export interface RedirectionOptions {
+  /** The node whose proxy captures; its name marks the rules. */
+  readonly node: string;
   /** Leave plaintext that arrives at the pod alone. */
   readonly bypassInbound: boolean;
+}
+
+/**
+ * An empty chain that says whose rules these are: of a node proxy of this node, and of nobody else who uses tables of
+ * these names. Its comment holds the namespace's settings before its first capture: the kernel keeps the comment that
+ * a chain was made with.
+ */
+function markName(node: string): string {
+  return `aquifer-${node}`.slice(0, 250);
+}
+
+/** The rules' generation, and whether they are of this node's proxy. */
+export function observeRedirection(
+  namespace: NetworkNamespace,
+  node: string,
+): { readonly generation: number; readonly isMarked: boolean } {
+  const { generation, comment } = markState(namespace, node);
+  return { generation, isMarked: comment !== null };
+}
+
+function markState(namespace: NetworkNamespace, node: string): RulesState {
+  return rulesState(namespace, { table: NAT_TABLE_NAME, name: markName(node) });
 }
 
 /**
  * nft program that replaces the rules of an earlier run in their chains. With new chains in place of the old, a packet
  * could be looked at by both while neither has rules, and leave in plain text.
  */
-function captureRules(options: RedirectionOptions): string {
-  const inbound = options.bypassInbound
+function captureRules({ node, bypassInbound }: RedirectionOptions, settings: string): string {
+  const inbound = bypassInbound
     ? ''
     : `
-    ip saddr ${PROBE_ADDRESS} accept
+    ip saddr ${PROBE_ADDRESSES.v4} accept
+    ip6 saddr ${PROBE_ADDRESSES.v6} accept
     meta mark & ${MASK} == ${PROXY_MARK} accept
     iifname "lo" accept
     tcp dport != ${INBOUND_HBONE_PORT} ${FIRST_PACKET} redirect to :${INBOUND_PLAINTEXT_PORT}`;
@@ -52,12 +91,14 @@ table ${MANGLE_TABLE} {
   }
 }
 table ${NAT_TABLE} {
-  chain ${NAT_CHAINS.inbound} {
-    type nat hook prerouting priority dstnat; policy accept;${inbound}
+  chain ${markName(node)} {
+    comment "${settings}"
   }
-  chain ${NAT_CHAINS.outbound} {
-    type nat hook output priority -100; policy accept;
-    ip daddr ${PROBE_ADDRESS} accept
+  ${natChain('inbound')}${inbound}
+  }
+  ${natChain('outbound')}
+    ip daddr ${PROBE_ADDRESSES.v4} accept
+    ip6 daddr ${PROBE_ADDRESSES.v6} accept
     meta mark & ${MASK} == ${REPLY_MARK} accept
     meta mark & ${MASK} == ${PROXY_MARK} accept
     ip daddr 127.0.0.1 accept
@@ -73,8 +114,15 @@ table ${NAT_TABLE} {
  * nft program that captures nothing new in one direction. The chains stay, so that connections that are being
  * translated go on until the proxy has let them finish.
  */
-function releaseRules(direction: keyof typeof NAT_CHAINS): string {
-  return `flush chain ${NAT_TABLE} ${NAT_CHAINS[direction]}\n`;
+function releaseRules(direction: Direction): string {
+  const chain = `${NAT_TABLE} ${NAT_CHAINS[direction].name}`;
+  return `table ${NAT_TABLE} {\n${natChain(direction)}\n}\n}\nflush chain ${chain}\n`;
+}
+
+/** The beginning of a chain's declaration, which is always the same: the kernel refuses another hook for a chain. */
+function natChain(direction: Direction): string {
+  const { name, hook } = NAT_CHAINS[direction];
+  return `chain ${name} {\n    type nat ${hook}; policy accept;`;
 }
 
 /** Empties our tables, or removes them; declared first, so that it succeeds in any case. */
@@ -105,67 +153,31 @@ function routeCommands(verb: 'add' | 'del'): string {
   }).join(' && ');
 }
 
-/** Settings of the namespace's kernel, and their values while it is captured and otherwise. */
-const SETTINGS = [
-  // Callers that wait to be accepted move to the other listeners of their port when one closes: to those of the proxy
-  // that takes over. Otherwise they are reset.
-  { path: 'net/ipv4/tcp_migrate_req', captured: 1, otherwise: 0 },
-  // Connections older than the capture stay unknown. Otherwise their last packets leave entries behind in which later
-  // connections of the proxy, from the same address and port, get lost.
-  { path: 'net/netfilter/nf_conntrack_tcp_loose', captured: 0, otherwise: 1 },
-] as const;
-
 /**
- * Shell steps that never fail: without the settings capture works, but for the few connections named above. A
- * container's own /proc/sys is usually read-only, the host's is not; both show the calling process's namespace.
+ * Starts capturing in a namespace, or repairs what is there. Idempotent. The rules come last: by then the replies of
+ * what they capture find their way back.
  */
-function settingCommands(state: 'captured' | 'otherwise'): string {
-  return SETTINGS.map((setting) => {
-    const write = (proc: string): string => `echo ${setting[state]} > ${proc}/sys/${setting.path}`;
-    return `{ (${write('/proc')}) || (${write('/proc/1/root/proc')}); } 2>/dev/null; `;
-  }).join('');
-}
-
-/**
- * Starts capturing in a namespace, given as a path such as `/proc/<pid>/fd/<n>`. Idempotent. The rules come last: by
- * then the replies of what they capture find their way back.
- */
-export function installRedirection(
-  namespacePath: string,
+export async function installRedirection(
+  namespace: NetworkNamespace,
   options: RedirectionOptions,
 ): Promise<void> {
-  return runInNamespace(
-    namespacePath,
-    `${settingCommands('captured')}${routeCommands('add')} && nft -f -`,
-    captureRules(options),
-  );
+  const rules = captureRules(options, readSettings(namespace));
+  applyCaptureSettings(namespace);
+  await runInNamespace(namespace, `${routeCommands('add')} && nft -f -`, rules);
 }
 
-/** Stops capturing new connections in one direction. */
+/** Stops capturing new connections in some directions, in one step. What is captured goes on. */
 export function releaseRedirection(
-  namespacePath: string,
-  direction: keyof typeof NAT_CHAINS,
+  namespace: NetworkNamespace,
+  ...directions: readonly Direction[]
 ): Promise<void> {
-  return runInNamespace(namespacePath, 'nft -f -', releaseRules(direction));
+  return runInNamespace(namespace, 'nft -f -', directions.map(releaseRules).join(''));
 }
 
-/** Removes rules and routes. */
-export function removeRedirection(namespacePath: string): Promise<void> {
-  const script = `${settingCommands('otherwise')}nft -f - && ${routeCommands('del')}`;
-  return runInNamespace(namespacePath, script, tablesAfter('delete'));
-}
-
-async function runInNamespace(namespacePath: string, script: string, input: string): Promise<void> {
-  const child = spawn('nsenter', [`--net=${namespacePath}`, 'sh', '-c', script], {
-    stdio: ['pipe', 'ignore', 'pipe'],
-  });
-  child.stdin.on('error', () => undefined);
-  child.stdin.end(input);
-  const exit = new Promise<number | null>((resolve, reject) => {
-    child.once('error', reject);
-    child.once('close', resolve);
-  });
-  const [errors, code] = await Promise.all([text(child.stderr), exit]);
-  if (code !== 0)
-    throw new Error(`redirection rules were refused: ${errors.trim() || `exit ${code}`}`);
+/** Leaves the namespace as it was before its first capture: no rules, no routes, no tracked connections. */
+export async function removeRedirection(namespace: NetworkNamespace, node: string): Promise<void> {
+  const { comment } = markState(namespace, node);
+  if (comment !== null) restoreSettings(namespace, comment);
+  await runInNamespace(namespace, `nft -f - && ${routeCommands('del')}`, tablesAfter('delete'));
+  forgetConnections(namespace);
 }

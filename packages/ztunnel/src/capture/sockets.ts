@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { canonicalIpAddress, formatIpAddress, parseIpAddress } from '@aquifer/model';
 import type { SocketAddress } from '@aquifer/wire';
@@ -32,20 +33,52 @@ function keepAlive(fd: number): void {
 
 /**
  * A listening socket inside a pod's namespace, on all its addresses, shared between threads by SO_REUSEPORT. What it
- * accepts has its keep-alive.
+ * accepts has its keep-alive. Connections that ended on the port, of another program or an earlier proxy, are no
+ * obstacle (SO_REUSEADDR); a listener is, and the error says so.
  */
 export function listenInPod(namespace: NetworkNamespace, port: number): number {
   return namespace.run(() => {
     const { fd, family } = openListener();
     return orClose(fd, () => {
+      setOption(fd, OPTION.reuseAddress, 1);
       setOption(fd, OPTION.reusePort, 1);
       setOption(fd, OPTION.mark, PROXY_MARK);
       setOption(fd, OPTION.ipTransparent, 1);
       keepAlive(fd);
-      bindSocket(fd, socketAddress({ ip: family === AF_INET6 ? '::' : '0.0.0.0', port }));
-      listenSocket(fd, BACKLOG);
+      try {
+        bindSocket(fd, socketAddress({ ip: family === AF_INET6 ? '::' : '0.0.0.0', port }));
+        listenSocket(fd, BACKLOG);
+      } catch (error) {
+        throw new Error(`port ${port}: ${(error as Error).message}, ${whoHas(port)}`);
+      }
     });
   });
+}
+
+const LISTEN = '0A';
+const TIME_WAIT = '06';
+
+/** For people: what of the port is in the kernel's tables of the calling thread's namespace. */
+function whoHas(port: number): string {
+  const hex = port.toString(16).toUpperCase().padStart(4, '0');
+  const states = new Set(
+    ['tcp', 'tcp6'].flatMap((table) =>
+      [...readTable(table).matchAll(/^ *\d+: [0-9A-F]+:([0-9A-F]{4}) \S+ ([0-9A-F]{2})/gm)]
+        .filter(([, local]) => local === hex)
+        .map(([, , state]) => state),
+    ),
+  );
+  if (states.has(LISTEN)) return 'a program of the pod listens on it';
+  if (states.has(TIME_WAIT)) return 'held by a connection that ended, for a minute at most';
+  return 'held by a program of the pod';
+}
+
+function readTable(table: string): string {
+  try {
+    return readFileSync(`/proc/thread-self/net/${table}`, 'utf8');
+  } catch {
+    return '';
+  }
 }
 
 /** Returns the socket once it is set up; one that cannot be is closed. */

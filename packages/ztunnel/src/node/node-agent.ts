@@ -1,137 +1,89 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import {
-  type CaptureReport,
-  type ControlPlaneEndpoint,
-  type RejectedResource,
-  type ResourceBatch,
-  reportCapture,
+import type {
+  CaptureReport,
+  ControlPlaneEndpoint,
+  RejectedResource,
+  ResourceBatch,
 } from '@aquifer/control-plane-client';
-import { formatIpAddress } from '@aquifer/model';
-import { EnrolledPodSchema } from '@aquifer/wire/gen/aquifer/node_pb';
-import { fromBinary } from '@bufbuild/protobuf';
-import { type EnrolledPod, PodCapture, type PodCaptureDeps } from './pod-capture.ts';
+import { CaptureLoop, type CaptureLoopOptions } from './capture-loop.ts';
+import { CaptureReports } from './capture-reports.ts';
+import { decodeEnrolledPod, type EnrolledPod } from './enrolled-pod.ts';
 
-export interface NodeAgentOptions extends Omit<PodCaptureDeps, 'report'> {
-  readonly node: string;
+export interface NodeAgentOptions extends Omit<CaptureLoopOptions, 'report'> {
   readonly endpoint: ControlPlaneEndpoint;
-  /** Called once, when every pod of the first snapshot is captured. */
-  readonly onFirstSnapshotCaptured: () => void;
+  /** Called once, when every pod of the first snapshot has been tried. One that cannot be captured holds up nobody. */
+  readonly onFirstSnapshotTried: () => void;
 }
 
-const REPORT_RETRY_MS = 1_000;
-
-/** Keeps the pods of this node captured as the control plane wants them, and reports what became of each. */
+/** Takes the list of pods to capture from the control plane, and tells it what became of each. */
 export class NodeAgent {
-  readonly #options: NodeAgentOptions;
-  readonly #captures = new Map<string, PodCapture>();
-  readonly #wanted = new Map<string, EnrolledPod>();
-  readonly #releasing = new Map<string, Promise<void>>();
-  /** The last word on each pod that the control plane has not taken yet. */
-  readonly #unreported = new Map<string, CaptureReport>();
-  #reporting = false;
-  #phase: 'waiting' | 'capturing' | 'stopped' = 'waiting';
-  #announced = false;
+  readonly #loop: CaptureLoop;
+  readonly #onFirstSnapshotTried: () => void;
+  #wanted: ReadonlyMap<string, EnrolledPod> = new Map();
+  /** Of the first snapshot; null before it is complete. */
+  #untried: Set<string> | null = null;
+  #isAnnounced = false;
 
   constructor(options: NodeAgentOptions) {
-    this.#options = options;
+    const reports = new CaptureReports(options);
+    this.#onFirstSnapshotTried = options.onFirstSnapshotTried;
+    this.#loop = new CaptureLoop({
+      ...options,
+      report: (report) => {
+        reports.add(report);
+        this.#tried(report);
+      },
+    });
   }
 
   /** Takes EnrolledPod resources; capturing begins with `start`. */
   apply(batch: ResourceBatch): readonly RejectedResource[] {
+    const wanted = new Map(this.#wanted);
     const rejected: RejectedResource[] = [];
-    for (const uid of batch.removed) this.#wanted.delete(uid);
+    for (const uid of batch.removed) wanted.delete(uid);
     for (const { name, body } of batch.resources) {
       try {
         const pod = decodeEnrolledPod(body);
-        this.#wanted.set(pod.uid, pod);
+        wanted.set(pod.uid, pod);
       } catch (error) {
         rejected.push({ name, reason: (error as Error).message });
       }
     }
-    this.#reconcile();
+    this.#wanted = wanted;
+    if (this.#untried !== null) this.#loop.want(wanted);
+    this.#announce();
     return rejected;
   }
 
-  /** Begins to capture: the rest of the mesh is known by now, so that captured traffic can be decided. */
+  /**
+   * Begins to capture, and to release what is not wanted: the list is complete, and the rest of the mesh is known, so
+   * that captured traffic can be decided.
+   */
   start(): void {
-    if (this.#phase === 'waiting') this.#phase = 'capturing';
-    this.#reconcile();
-  }
-
-  /** Captures and releases nothing more: the pods are left as they are to the proxy that takes over. */
-  stop(): void {
-    this.#phase = 'stopped';
-    for (const capture of this.#captures.values()) capture.giveUp();
-  }
-
-  /** State of each pod, for the config dump. */
-  captures(): ReadonlyMap<string, PodCapture> {
-    return this.#captures;
-  }
-
-  #reconcile(): void {
-    if (this.#phase !== 'capturing') return;
-    for (const [uid, capture] of this.#captures) {
-      if (!this.#wanted.has(uid)) this.#release(uid, capture);
-    }
-    for (const [uid, pod] of this.#wanted) {
-      if (!this.#captures.has(uid) && !this.#releasing.has(uid)) this.#capture(pod);
-    }
+    this.#untried = new Set(this.#wanted.keys());
+    this.#loop.want(this.#wanted);
     this.#announce();
   }
 
-  #capture(pod: EnrolledPod): void {
-    const report = (entry: CaptureReport): void => {
-      this.#unreported.set(entry.uid, entry);
-      this.#announce();
-      void this.#flushReports();
-    };
-    this.#captures.set(pod.uid, new PodCapture(pod, { ...this.#options, report }));
+  /** Captures, repairs and releases nothing more: the pods are left as they are to the proxy that takes over. */
+  stop(): void {
+    this.#loop.stop();
   }
 
-  #release(uid: string, capture: PodCapture): void {
-    this.#captures.delete(uid);
-    const released = capture.release().then(() => {
-      this.#releasing.delete(uid);
-      // It may have been enrolled again while it was being released.
-      this.#reconcile();
-    });
-    this.#releasing.set(uid, released);
+  /** State of each pod, for the config dump. */
+  captures(): ReturnType<CaptureLoop['captures']> {
+    return this.#loop.captures();
+  }
+
+  #tried({ uid }: CaptureReport): void {
+    this.#untried?.delete(uid);
+    this.#announce();
   }
 
   #announce(): void {
-    if (this.#announced) return;
-    const pending = [...this.#captures.values()].some(({ state }) => state === 'pending');
-    if (pending) return;
-    this.#announced = true;
-    this.#options.onFirstSnapshotCaptured();
+    if (this.#isAnnounced || this.#untried === null) return;
+    const isOpen = [...this.#untried].some((uid) => this.#wanted.has(uid));
+    if (isOpen) return;
+    this.#isAnnounced = true;
+    this.#onFirstSnapshotTried();
   }
-
-  /** Sends what is unreported until the control plane has taken it; a newer word replaces an older one. */
-  async #flushReports(): Promise<void> {
-    if (this.#reporting) return;
-    this.#reporting = true;
-    while (this.#unreported.size > 0) {
-      const batch = [...this.#unreported.values()];
-      try {
-        await reportCapture(this.#options.endpoint, this.#options.node, batch);
-        for (const report of batch) {
-          if (this.#unreported.get(report.uid) === report) this.#unreported.delete(report.uid);
-        }
-      } catch (error) {
-        this.#options.log.warn('capture report was not taken', { error: (error as Error).message });
-        await delay(REPORT_RETRY_MS, undefined, { ref: false });
-      }
-    }
-    this.#reporting = false;
-  }
-}
-
-function decodeEnrolledPod(body: Uint8Array): EnrolledPod {
-  const pod = fromBinary(EnrolledPodSchema, body);
-  const addresses = pod.addresses.map(formatIpAddress).filter((ip) => ip !== null);
-  if (pod.uid === '') throw new Error('enrolled pod has no uid');
-  if (addresses.length === 0) throw new Error('enrolled pod has no address');
-  const { uid, namespace, name, serviceAccount, bypassInboundCapture: bypassInbound } = pod;
-  return { uid, namespace, name, serviceAccount, addresses, bypassInbound };
 }

@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file aquifer/node.proto.
  */
 export const file_aquifer_node: GenFile = /*@__PURE__*/
-  fileDesc("ChJhcXVpZmVyL25vZGUucHJvdG8SD2FxdWlmZXIubm9kZS52MSKxAQoLRW5yb2xsZWRQb2QSCwoDdWlkGAEgASgJEhEKCW5hbWVzcGFjZRgCIAEoCRIMCgRuYW1lGAMgASgJEhcKD3NlcnZpY2VfYWNjb3VudBgEIAEoCRIRCglhZGRyZXNzZXMYBSADKAwSHgoWYnlwYXNzX2luYm91bmRfY2FwdHVyZRgGIAEoCBIYCgtkbnNfY2FwdHVyZRgHIAEoCEgAiAEBQg4KDF9kbnNfY2FwdHVyZSJ7Cg1DYXB0dXJlUmVwb3J0EgsKA3VpZBgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSDAoEbmFtZRgDIAEoCRIsCgVzdGF0ZRgEIAEoDjIdLmFxdWlmZXIubm9kZS52MS5DYXB0dXJlU3RhdGUSDgoGcmVhc29uGAUgASgJIlUKFENhcHR1cmVSZXBvcnRSZXF1ZXN0EgwKBG5vZGUYASABKAkSLwoHcmVwb3J0cxgCIAMoCzIeLmFxdWlmZXIubm9kZS52MS5DYXB0dXJlUmVwb3J0IhcKFUNhcHR1cmVSZXBvcnRSZXNwb25zZSpWCgxDYXB0dXJlU3RhdGUSHQoZQ0FQVFVSRV9TVEFURV9VTlNQRUNJRklFRBAAEgwKCENBUFRVUkVEEAESCwoHUEVORElORxACEgwKCFJFTEVBU0VEEAMybQoLTm9kZVNlcnZpY2USXgoNUmVwb3J0Q2FwdHVyZRIlLmFxdWlmZXIubm9kZS52MS5DYXB0dXJlUmVwb3J0UmVxdWVzdBomLmFxdWlmZXIubm9kZS52MS5DYXB0dXJlUmVwb3J0UmVzcG9uc2ViBnByb3RvMw");
+  fileDesc("ChJhcXVpZmVyL25vZGUucHJvdG8SD2FxdWlmZXIubm9kZS52MSLGAQoLRW5yb2xsZWRQb2QSCwoDdWlkGAEgASgJEhEKCW5hbWVzcGFjZRgCIAEoCRIMCgRuYW1lGAMgASgJEhcKD3NlcnZpY2VfYWNjb3VudBgEIAEoCRIRCglhZGRyZXNzZXMYBSADKAwSHgoWYnlwYXNzX2luYm91bmRfY2FwdHVyZRgGIAEoCBIYCgtkbnNfY2FwdHVyZRgHIAEoCEgAiAEBEhMKC2NvbmZpZ19oYXNoGAggASgJQg4KDF9kbnNfY2FwdHVyZSJ7Cg1DYXB0dXJlUmVwb3J0EgsKA3VpZBgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSDAoEbmFtZRgDIAEoCRIsCgVzdGF0ZRgEIAEoDjIdLmFxdWlmZXIubm9kZS52MS5DYXB0dXJlU3RhdGUSDgoGcmVhc29uGAUgASgJIlUKFENhcHR1cmVSZXBvcnRSZXF1ZXN0EgwKBG5vZGUYASABKAkSLwoHcmVwb3J0cxgCIAMoCzIeLmFxdWlmZXIubm9kZS52MS5DYXB0dXJlUmVwb3J0IhcKFUNhcHR1cmVSZXBvcnRSZXNwb25zZSpWCgxDYXB0dXJlU3RhdGUSHQoZQ0FQVFVSRV9TVEFURV9VTlNQRUNJRklFRBAAEgwKCENBUFRVUkVEEAESCwoHUEVORElORxACEgwKCFJFTEVBU0VEEAMybQoLTm9kZVNlcnZpY2USXgoNUmVwb3J0Q2FwdHVyZRIlLmFxdWlmZXIubm9kZS52MS5DYXB0dXJlUmVwb3J0UmVxdWVzdBomLmFxdWlmZXIubm9kZS52MS5DYXB0dXJlUmVwb3J0UmVzcG9uc2ViBnByb3RvMw");
 
 /**
  * One pod whose traffic the proxy of its node must capture. Resource name: the pod's uid.
@@ -58,6 +58,13 @@ export type EnrolledPod = Message<"aquifer.node.v1.EnrolledPod"> & {
    * @generated from field: optional bool dns_capture = 7;
    */
   dnsCapture?: boolean | undefined;
+
+  /**
+   * Static pods only: what their cgroup is named after in place of the uid (annotation kubernetes.io/config.hash).
+   *
+   * @generated from field: string config_hash = 8;
+   */
+  configHash: string;
 };
 
 /**

@@ -1,0 +1,24 @@
+import { expect, test } from 'vitest';
+import { clusterStateOf } from '../ingest/cluster-state.ts';
+import { newDeriver } from './derivation.fixture.ts';
+
+test('a static pod is enrolled with the hash that its node knows it by', () => {
+  const namespace = {
+    kind: 'Namespace',
+    metadata: { name: 'shop', labels: { 'istio.io/dataplane-mode': 'ambient' } },
+  };
+  const pod = (name: string, annotations: Record<string, string>) => ({
+    kind: 'Pod',
+    metadata: { namespace: 'shop', name, uid: `uid-of-${name}`, annotations },
+    spec: { nodeName: 'node-1', containers: [] },
+    status: { phase: 'Running', podIP: '10.0.0.7', podIPs: [{ ip: '10.0.0.7' }] },
+  });
+  const state = clusterStateOf([
+    namespace,
+    pod('plain', {}),
+    pod('static', { 'kubernetes.io/config.hash': '5f0e2d1c' }),
+  ]);
+  const enrolled = newDeriver().derive(state).enrolledPods.get('node-1')!;
+  const hashes = [...enrolled.values()].map(({ value }) => [value.name, value.configHash]);
+  expect(Object.fromEntries(hashes)).toEqual({ plain: '', static: '5f0e2d1c' });
+});
