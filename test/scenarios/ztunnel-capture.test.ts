@@ -42,6 +42,8 @@ const proxies: NodeProxy[] = [];
 const LOG = createLogger('test', { format: 'plain', levels: 'off' });
 
 class NodeProxy implements AsyncDisposable {
+  /** Each time that nothing of other pods was left. */
+  readonly inventories: (readonly string[])[] = [];
   readonly dataPlane: DataPlane;
   readonly loop: CaptureLoop;
   readonly reports: CaptureReport[] = [];
@@ -60,6 +62,7 @@ class NodeProxy implements AsyncDisposable {
       procPath: processes.path,
       drainDeadlineMs,
       log: LOG,
+      reportInventory: (uids) => this.inventories.push(uids),
       report: (report) => this.reports.push(report),
       lookEveryMs: 100,
     });
@@ -185,6 +188,8 @@ test('a pod that left the mesh while no proxy was there is released by the next'
   await eventually(() => isUntouched(client));
   expect(call(client)).toBe(CLIENT);
   expect(isCaptured(server)).toBe(true);
+  await eventually(() => next.inventories.length > 0);
+  expect(next.inventories).toEqual([[enrolled('server').uid]]);
 });
 
 test('a proxy that is being replaced leaves the pods to the next, also those that were leaving', async () => {

@@ -34,11 +34,18 @@ const STATES = {
   released: CaptureState.RELEASED,
 } as const;
 
+/** What a node proxy says of its node. */
+export interface NodeReport {
+  readonly node: string;
+  readonly reports: readonly CaptureReport[];
+  /** Uids of all pods that it captures or is to capture; null while something of others may be left on the node. */
+  readonly inventory: readonly string[] | null;
+}
+
 /** Tells the control plane which pods of this node are captured; throws if it did not take the report. */
 export async function reportCapture(
   endpoint: ControlPlaneEndpoint,
-  node: string,
-  reports: readonly CaptureReport[],
+  { node, reports, inventory }: NodeReport,
 ): Promise<void> {
   const client = new Client(
     endpoint.address,
@@ -48,7 +55,11 @@ export async function reportCapture(
   const encoded: MessageInitShape<typeof CaptureReportRequestSchema>['reports'] = reports.map(
     (report) => ({ ...report, state: STATES[report.state] }) as PbCaptureReport,
   );
-  const request = create(CaptureReportRequestSchema, { node, reports: encoded });
+  const request = create(CaptureReportRequestSchema, {
+    node,
+    reports: encoded,
+    ...(inventory !== null && { inventory: { uids: [...inventory] } }),
+  });
   try {
     await new Promise<CaptureReportResponse | undefined>((resolve, reject) => {
       client.makeUnaryRequest(

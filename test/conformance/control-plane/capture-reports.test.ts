@@ -13,6 +13,7 @@ import {
   type RunningControlPlane,
   startTestControlPlane,
 } from '../../fixtures/control-plane.ts';
+import type { ApiObject } from '../../fixtures/scripted-kubernetes-api.ts';
 
 const METHOD = grpcMethods(NodeService).reportCapture;
 const ENABLED = { 'ambient.istio.io/redirection': 'enabled' };
@@ -25,8 +26,8 @@ const OBJECTS = [
   podObject('shop', 'far', { node: 'n2' }),
 ];
 
-function start(): Promise<RunningControlPlane> {
-  return startTestControlPlane(OBJECTS, (api) => {
+function start(objects: readonly ApiObject[] = OBJECTS): Promise<RunningControlPlane> {
+  return startTestControlPlane(objects, (api) => {
     const username = 'system:serviceaccount:istio-system:ztunnel';
     api.tokens.set('zt', { username, pod: { name: 'ztunnel-1', uid: 'zt-1' } });
     api.tokens.set('web', {
@@ -77,6 +78,36 @@ test('a released pod loses annotation and condition', async () => {
       metadata: { uid: 'uid-captured', annotations: { 'ambient.istio.io/redirection': null } },
       status: { conditions: [{ type: 'ambient.istio.io/Captured', $patch: 'delete' }] },
     },
+  ]);
+});
+
+test('an inventory takes back what was said of pods of its node that are not in it', async () => {
+  const captured = { type: 'ambient.istio.io/Captured', status: 'True' };
+  const marked = (name: string, node: string, conditions: readonly object[]): ApiObject => {
+    const pod = podObject('shop', name, { annotations: ENABLED, node });
+    return { ...pod, status: { ...(pod.status as object), conditions } };
+  };
+  const plane = await start([
+    ...OBJECTS,
+    marked('left', 'n1', [captured]),
+    marked('stays', 'n1', [captured]),
+    marked('elsewhere', 'n2', [captured]),
+    marked('of-another-mesh', 'n1', []),
+  ]);
+  const request = create(CaptureReportRequestSchema, {
+    node: 'n1',
+    inventory: { uids: ['uid-stays'] },
+  });
+  await plane.call(METHOD, request, 'zt');
+  const patched = plane.api.writes.filter(({ path }) => path.includes('/pods/'));
+  expect(patched.map(({ path, body }) => [path, body])).toEqual([
+    [
+      '/api/v1/namespaces/shop/pods/left/status',
+      {
+        metadata: { uid: 'uid-left', annotations: { 'ambient.istio.io/redirection': null } },
+        status: { conditions: [{ type: 'ambient.istio.io/Captured', $patch: 'delete' }] },
+      },
+    ],
   ]);
 });
 

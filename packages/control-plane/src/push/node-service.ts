@@ -63,9 +63,29 @@ export async function reportCapture(
     }
     await write(pod, report, deps);
   }
+  if (request.inventory !== undefined) {
+    await takeBackOutdated({ node, uids: new Set(request.inventory.uids) }, state, deps);
+  }
 }
 
-async function write(pod: Pod, report: CaptureReport, { api, log }: CaptureDeps): Promise<void> {
+/** What was said of pods that left the mesh while their proxy was away. Marks of another mesh's node agent stay. */
+async function takeBackOutdated(
+  { node, uids }: { readonly node: string; readonly uids: ReadonlySet<string> },
+  state: ClusterState,
+  deps: CaptureDeps,
+): Promise<void> {
+  for (const pod of state.Pod) {
+    const { uid = '', namespace = '', name = '' } = pod.metadata;
+    if (pod.spec?.nodeName !== node || uids.has(uid) || conditionOf(pod) === undefined) continue;
+    await write(pod, { uid, namespace, name, state: CaptureState.RELEASED, reason: '' }, deps);
+  }
+}
+
+async function write(
+  pod: Pod,
+  report: Omit<CaptureReport, '$typeName'>,
+  { api, log }: CaptureDeps,
+): Promise<void> {
   const outcome = outcomeOf(report);
   if (outcome === undefined || isWritten(pod, outcome)) return;
   const { namespace, name, uid } = report;
@@ -80,7 +100,10 @@ async function write(pod: Pod, report: CaptureReport, { api, log }: CaptureDeps)
 }
 
 /** Undefined for states that a newer proxy may know. */
-function outcomeOf({ state, reason }: CaptureReport): Outcome | null | undefined {
+function outcomeOf({
+  state,
+  reason,
+}: Pick<CaptureReport, 'state' | 'reason'>): Outcome | null | undefined {
   if (state === CaptureState.RELEASED) return null;
   if (state === CaptureState.CAPTURED) {
     const message = 'traffic flows through the node proxy';

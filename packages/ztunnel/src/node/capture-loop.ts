@@ -14,6 +14,8 @@ export interface CaptureLoopOptions extends Omit<PodCaptureDeps, 'steps'> {
   readonly procPath: string;
   readonly log: Logger;
   readonly report: (report: CaptureReport) => void;
+  /** Called when nothing of pods that are not among these is left on the node: at first, and after orphans were released. */
+  readonly reportInventory: (uids: readonly string[]) => void;
   /** How long until the node is looked at again although nothing is known to have changed; default 30 s. */
   readonly lookEveryMs?: number;
 }
@@ -55,6 +57,8 @@ export class CaptureLoop {
   /** The last word on each pod. */
   readonly #reported = new Map<string, string>();
   #desired: ReadonlyMap<string, EnrolledPod> | null = null;
+  /** Orphans may be left, or were: what the control plane thinks of the node may be outdated. */
+  #isInventoryDue = true;
   #wakeUp = Promise.withResolvers<void>();
   #isStopped = false;
 
@@ -129,6 +133,15 @@ export class CaptureLoop {
     this.#retries.keepOnly([NODE_KEY, ...actions.map(retryKey)]);
     const paths = new Map(scanned.map(({ inode, path }) => [inode, path]));
     for (const action of actions) this.#take(action, paths);
+    this.#takeInventory(actions);
+  }
+
+  #takeInventory(actions: readonly CaptureAction[]): void {
+    if (actions.some(({ kind }) => kind === 'release-orphan')) this.#isInventoryDue = true;
+    else if (this.#isInventoryDue) {
+      this.#isInventoryDue = false;
+      this.#options.reportInventory([...this.captures().keys()]);
+    }
   }
 
   #heldPods(): EnrolledPod[] {

@@ -14,10 +14,11 @@ export interface CaptureReportsOptions {
   readonly log: Logger;
 }
 
-/** Sends reports until the control plane has taken them; a newer word on a pod replaces an older one. */
+/** Sends reports in order until the control plane has taken them; a newer word on a pod replaces an older one. */
 export class CaptureReports {
   readonly #options: CaptureReportsOptions;
   readonly #unsent = new Map<string, CaptureReport>();
+  #inventory: readonly string[] | null = null;
   #isSending = false;
 
   constructor(options: CaptureReportsOptions) {
@@ -29,15 +30,23 @@ export class CaptureReports {
     void this.#send();
   }
 
+  /** These are all the pods that are captured or are to be; nothing of others is left. */
+  addInventory(uids: readonly string[]): void {
+    this.#inventory = uids;
+    void this.#send();
+  }
+
   async #send(): Promise<void> {
     if (this.#isSending) return;
     this.#isSending = true;
     const { endpoint, node, log } = this.#options;
-    while (this.#unsent.size > 0) {
-      const batch = [...this.#unsent.values()];
+    while (this.#unsent.size > 0 || this.#inventory !== null) {
+      const reports = [...this.#unsent.values()];
+      const inventory = this.#inventory;
       try {
-        await reportCapture(endpoint, node, batch);
-        for (const report of batch) {
+        await reportCapture(endpoint, { node, reports, inventory });
+        if (this.#inventory === inventory) this.#inventory = null;
+        for (const report of reports) {
           if (this.#unsent.get(report.uid) === report) this.#unsent.delete(report.uid);
         }
       } catch (error) {

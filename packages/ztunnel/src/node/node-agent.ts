@@ -8,7 +8,7 @@ import { CaptureLoop, type CaptureLoopOptions } from './capture-loop.ts';
 import { CaptureReports } from './capture-reports.ts';
 import { decodeEnrolledPod, type EnrolledPod } from './enrolled-pod.ts';
 
-export interface NodeAgentOptions extends Omit<CaptureLoopOptions, 'report'> {
+export interface NodeAgentOptions extends Omit<CaptureLoopOptions, 'report' | 'reportInventory'> {
   readonly endpoint: ControlPlaneEndpoint;
   /** Called once, when every pod of the first snapshot has been tried. One that cannot be captured holds up nobody. */
   readonly onFirstSnapshotTried: () => void;
@@ -32,6 +32,7 @@ export class NodeAgent {
         reports.add(report);
         this.#tried(report);
       },
+      reportInventory: (uids) => reports.addInventory(uids),
     });
   }
 

@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file aquifer/node.proto.
  */
 export const file_aquifer_node: GenFile = /*@__PURE__*/
-  fileDesc("ChJhcXVpZmVyL25vZGUucHJvdG8SD2FxdWlmZXIubm9kZS52MSLGAQoLRW5yb2xsZWRQb2QSCwoDdWlkGAEgASgJEhEKCW5hbWVzcGFjZRgCIAEoCRIMCgRuYW1lGAMgASgJEhcKD3NlcnZpY2VfYWNjb3VudBgEIAEoCRIRCglhZGRyZXNzZXMYBSADKAwSHgoWYnlwYXNzX2luYm91bmRfY2FwdHVyZRgGIAEoCBIYCgtkbnNfY2FwdHVyZRgHIAEoCEgAiAEBEhMKC2NvbmZpZ19oYXNoGAggASgJQg4KDF9kbnNfY2FwdHVyZSJ7Cg1DYXB0dXJlUmVwb3J0EgsKA3VpZBgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSDAoEbmFtZRgDIAEoCRIsCgVzdGF0ZRgEIAEoDjIdLmFxdWlmZXIubm9kZS52MS5DYXB0dXJlU3RhdGUSDgoGcmVhc29uGAUgASgJIlUKFENhcHR1cmVSZXBvcnRSZXF1ZXN0EgwKBG5vZGUYASABKAkSLwoHcmVwb3J0cxgCIAMoCzIeLmFxdWlmZXIubm9kZS52MS5DYXB0dXJlUmVwb3J0IhcKFUNhcHR1cmVSZXBvcnRSZXNwb25zZSpWCgxDYXB0dXJlU3RhdGUSHQoZQ0FQVFVSRV9TVEFURV9VTlNQRUNJRklFRBAAEgwKCENBUFRVUkVEEAESCwoHUEVORElORxACEgwKCFJFTEVBU0VEEAMybQoLTm9kZVNlcnZpY2USXgoNUmVwb3J0Q2FwdHVyZRIlLmFxdWlmZXIubm9kZS52MS5DYXB0dXJlUmVwb3J0UmVxdWVzdBomLmFxdWlmZXIubm9kZS52MS5DYXB0dXJlUmVwb3J0UmVzcG9uc2ViBnByb3RvMw");
+  fileDesc("ChJhcXVpZmVyL25vZGUucHJvdG8SD2FxdWlmZXIubm9kZS52MSLGAQoLRW5yb2xsZWRQb2QSCwoDdWlkGAEgASgJEhEKCW5hbWVzcGFjZRgCIAEoCRIMCgRuYW1lGAMgASgJEhcKD3NlcnZpY2VfYWNjb3VudBgEIAEoCRIRCglhZGRyZXNzZXMYBSADKAwSHgoWYnlwYXNzX2luYm91bmRfY2FwdHVyZRgGIAEoCBIYCgtkbnNfY2FwdHVyZRgHIAEoCEgAiAEBEhMKC2NvbmZpZ19oYXNoGAggASgJQg4KDF9kbnNfY2FwdHVyZSJ7Cg1DYXB0dXJlUmVwb3J0EgsKA3VpZBgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSDAoEbmFtZRgDIAEoCRIsCgVzdGF0ZRgEIAEoDjIdLmFxdWlmZXIubm9kZS52MS5DYXB0dXJlU3RhdGUSDgoGcmVhc29uGAUgASgJIiAKEENhcHR1cmVJbnZlbnRvcnkSDAoEdWlkcxgBIAMoCSKLAQoUQ2FwdHVyZVJlcG9ydFJlcXVlc3QSDAoEbm9kZRgBIAEoCRIvCgdyZXBvcnRzGAIgAygLMh4uYXF1aWZlci5ub2RlLnYxLkNhcHR1cmVSZXBvcnQSNAoJaW52ZW50b3J5GAMgASgLMiEuYXF1aWZlci5ub2RlLnYxLkNhcHR1cmVJbnZlbnRvcnkiFwoVQ2FwdHVyZVJlcG9ydFJlc3BvbnNlKlYKDENhcHR1cmVTdGF0ZRIdChlDQVBUVVJFX1NUQVRFX1VOU1BFQ0lGSUVEEAASDAoIQ0FQVFVSRUQQARILCgdQRU5ESU5HEAISDAoIUkVMRUFTRUQQAzJtCgtOb2RlU2VydmljZRJeCg1SZXBvcnRDYXB0dXJlEiUuYXF1aWZlci5ub2RlLnYxLkNhcHR1cmVSZXBvcnRSZXF1ZXN0GiYuYXF1aWZlci5ub2RlLnYxLkNhcHR1cmVSZXBvcnRSZXNwb25zZWIGcHJvdG8z");
 
 /**
  * One pod whose traffic the proxy of its node must capture. Resource name: the pod's uid.
@@ -114,6 +114,26 @@ export const CaptureReportSchema: GenMessage<CaptureReport> = /*@__PURE__*/
   messageDesc(file_aquifer_node, 1);
 
 /**
+ * Every pod that the proxy of a node captures, or is to capture. What is said of other pods of the node is outdated: they
+ * left the mesh while no proxy was there to say so.
+ *
+ * @generated from message aquifer.node.v1.CaptureInventory
+ */
+export type CaptureInventory = Message<"aquifer.node.v1.CaptureInventory"> & {
+  /**
+   * @generated from field: repeated string uids = 1;
+   */
+  uids: string[];
+};
+
+/**
+ * Describes the message aquifer.node.v1.CaptureInventory.
+ * Use `create(CaptureInventorySchema)` to create a new message.
+ */
+export const CaptureInventorySchema: GenMessage<CaptureInventory> = /*@__PURE__*/
+  messageDesc(file_aquifer_node, 2);
+
+/**
  * @generated from message aquifer.node.v1.CaptureReportRequest
  */
 export type CaptureReportRequest = Message<"aquifer.node.v1.CaptureReportRequest"> & {
@@ -126,6 +146,13 @@ export type CaptureReportRequest = Message<"aquifer.node.v1.CaptureReportRequest
    * @generated from field: repeated aquifer.node.v1.CaptureReport reports = 2;
    */
   reports: CaptureReport[];
+
+  /**
+   * Sent once nothing of other pods is left on the node.
+   *
+   * @generated from field: aquifer.node.v1.CaptureInventory inventory = 3;
+   */
+  inventory?: CaptureInventory | undefined;
 };
 
 /**
@@ -133,7 +160,7 @@ export type CaptureReportRequest = Message<"aquifer.node.v1.CaptureReportRequest
  * Use `create(CaptureReportRequestSchema)` to create a new message.
  */
 export const CaptureReportRequestSchema: GenMessage<CaptureReportRequest> = /*@__PURE__*/
-  messageDesc(file_aquifer_node, 2);
+  messageDesc(file_aquifer_node, 3);
 
 /**
  * @generated from message aquifer.node.v1.CaptureReportResponse
@@ -146,7 +173,7 @@ export type CaptureReportResponse = Message<"aquifer.node.v1.CaptureReportRespon
  * Use `create(CaptureReportResponseSchema)` to create a new message.
  */
 export const CaptureReportResponseSchema: GenMessage<CaptureReportResponse> = /*@__PURE__*/
-  messageDesc(file_aquifer_node, 3);
+  messageDesc(file_aquifer_node, 4);
 
 /**
  * @generated from enum aquifer.node.v1.CaptureState
