@@ -60,7 +60,10 @@ async function goes(before: Record<string, unknown>): Promise<void> {
   const changed = Object.keys(after).filter(
     (name) => JSON.stringify(after[name]) !== JSON.stringify(before[name]),
   );
-  if (changed.length > 0) narrator.cameBack(`differs from before: ${changed.join(', ')}`);
+  for (const name of changed) {
+    narrator.cameBack(`${name} before: ${JSON.stringify(before[name])}`);
+    narrator.cameBack(`${name} now:    ${JSON.stringify(after[name])}`);
+  }
   const what = 'no namespace, link, rule, cgroup, mount, process or file is left behind';
   narrator.claim(what, isDown && changed.length === 0);
 }
