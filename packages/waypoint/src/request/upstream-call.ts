@@ -46,6 +46,8 @@ export class UpstreamCall {
   #state: State = DONE;
   #attempts = 0;
   #routeTimeout: Timeout | null = null;
+  /** Of the answer that is being passed on. */
+  #status = 0;
 
   constructor(request: HttpRequest, route: Route) {
     this.request = request;
@@ -123,6 +125,7 @@ export class UpstreamCall {
       if (retry.retriesStatus(head.status, grpcStatus) && this.#retry()) return false;
     }
     this.#cancelTimeout();
+    this.#status = head.status;
     return this.request.claimResponse();
   }
 
@@ -180,8 +183,12 @@ export class UpstreamCall {
   #onRouteTimeout(): void {
     const { request } = this;
     this.#finish();
-    if (request.hasResponded) request.exchange.abort();
-    else request.reply(REQUEST_TIMEOUT);
+    if (!request.hasResponded) {
+      request.reply(REQUEST_TIMEOUT);
+      return;
+    }
+    request.exchange.abort();
+    request.record(this.#status, REQUEST_TIMEOUT.flag, REQUEST_TIMEOUT.details);
   }
 
   #cancelTimeout(): void {
