@@ -8,8 +8,8 @@
  *                                       └───────────────► resting   no wish is taken until the pause is over
  * ```
  *
- * Always: what is written is the newest wish. A write that failed is never repeated from memory: when its pause is over,
- * `recheck` wishes again for whatever is still missing then.
+ * Always: what is written is the newest wish, and one that the last round of wishes had too. A write that failed is never
+ * repeated from memory: when its pause is over, `recheck` wishes again for whatever is still missing then.
  */
 import type { Logger } from '@aquifer/runtime';
 
@@ -22,6 +22,8 @@ export type WriteOutcome = 'settled' | 'declined' | object;
 interface Wish {
   readonly fingerprint: string;
   readonly write: () => Promise<WriteOutcome>;
+  /** In which it was wished for last. */
+  readonly round: number;
 }
 
 type Slot =
@@ -54,6 +56,7 @@ export class WriteQueue {
   /** Failures in a row, by key. */
   readonly #failures = new Map<string, number>();
   #running = 0;
+  #round = 0;
   #recheck: { readonly timer: NodeJS.Timeout; readonly atMs: number } | null = null;
   #stopped = false;
 
@@ -61,16 +64,32 @@ export class WriteQueue {
     this.#deps = deps;
   }
 
+  /** `wishes` wishes for everything that is missing. What waits and is not among it is not written any more. */
+  startRound(wishes: () => void): void {
+    this.#round += 1;
+    wishes();
+    for (const key of this.#waiting) {
+      const slot = this.#slots.get(key);
+      if (slot?.kind !== 'waiting' || slot.wish.round === this.#round) continue;
+      this.#waiting.delete(key);
+      this.#slots.delete(key);
+    }
+    for (const slot of this.#slots.values()) {
+      if (slot.kind === 'running' && slot.newer?.round !== this.#round) slot.newer = null;
+    }
+  }
+
   /** `fingerprint` says what would be written, and what it is based on; `key` what it is written to. */
   wish(key: string, fingerprint: string, write: () => Promise<WriteOutcome>): void {
     if (this.#stopped || !this.#mayWrite()) return;
     const slot = this.#slots.get(key);
+    const wish = { fingerprint, write, round: this.#round };
     if (slot?.kind === 'running') {
-      slot.newer = slot.wish.fingerprint === fingerprint ? null : { fingerprint, write };
+      slot.newer = slot.wish.fingerprint === fingerprint ? null : wish;
       return;
     }
     if (slot !== undefined && this.#isHeldBack(slot, fingerprint)) return;
-    this.#slots.set(key, { kind: 'waiting', wish: { fingerprint, write } });
+    this.#slots.set(key, { kind: 'waiting', wish });
     this.#waiting.add(key);
     this.#next();
   }
