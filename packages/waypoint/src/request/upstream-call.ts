@@ -84,6 +84,7 @@ export class UpstreamCall {
       this.#routeTimeout = timers.start(timeoutMs, () => this.#onRouteTimeout());
     }
     this.body.onEnd();
+    if (this.#state.kind === 'trying') this.#state.attempt.requestEnded();
   }
 
   /** The client took what was written to it. */
