@@ -79,8 +79,11 @@ export class UpstreamCall {
   /** All of the request has arrived. */
   requestEnded(): void {
     const { timeoutMs } = this.#route.action;
-    if (timeoutMs > 0 && this.#state.kind !== 'done') {
-      const { timers } = this.request.connection.deps;
+    const { isUpgrade, hasResponded, connection } = this.request;
+    // Once upgraded, a connection may last as long as it likes.
+    const isUpgraded = isUpgrade && hasResponded;
+    if (timeoutMs > 0 && this.#state.kind !== 'done' && !isUpgraded) {
+      const { timers } = connection.deps;
       this.#routeTimeout = timers.start(timeoutMs, () => this.#onRouteTimeout());
     }
     this.body.onEnd();
@@ -125,7 +128,7 @@ export class UpstreamCall {
       const grpcStatus = getHeader(head.headers, 'grpc-status');
       if (retry.retriesStatus(head.status, grpcStatus) && this.#retry()) return false;
     }
-    this.#cancelTimeout();
+    if (this.request.isUpgrade) this.#routeTimeout?.cancel();
     this.#status = head.status;
     return this.request.claimResponse();
   }
@@ -190,11 +193,6 @@ export class UpstreamCall {
     }
     request.exchange.abort();
     request.record(this.#status, REQUEST_TIMEOUT.flag, REQUEST_TIMEOUT.details);
-  }
-
-  #cancelTimeout(): void {
-    // Once upgraded, a connection may last as long as it likes.
-    if (this.request.isUpgrade) this.#routeTimeout?.cancel();
   }
 
   #finish(): void {
