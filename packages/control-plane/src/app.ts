@@ -194,8 +194,8 @@ function startPipeline(
     stop: async () => {
       abort.abort();
       debouncer.stop();
-      queue.stop();
-      await Promise.all([...reflectors, lease.stop()]);
+      await Promise.all([...reflectors, queue.stop()]);
+      await lease.stop();
     },
   };
 }

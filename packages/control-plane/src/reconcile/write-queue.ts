@@ -55,7 +55,7 @@ export class WriteQueue {
   readonly #waiting = new Set<string>();
   /** Failures in a row, by key. */
   readonly #failures = new Map<string, number>();
-  #running = 0;
+  readonly #underWay = new Set<Promise<void>>();
   #round = 0;
   #recheck: { readonly timer: NodeJS.Timeout; readonly atMs: number } | null = null;
   #stopped = false;
@@ -94,10 +94,12 @@ export class WriteQueue {
     this.#next();
   }
 
-  stop(): void {
+  /** Begins nothing more. Resolves when what is under way has ended: by then another may write. */
+  async stop(): Promise<void> {
     this.#stopped = true;
     this.#waiting.clear();
     if (this.#recheck !== null) clearTimeout(this.#recheck.timer);
+    await Promise.all(this.#underWay);
   }
 
   #mayWrite(): boolean {
@@ -113,7 +115,7 @@ export class WriteQueue {
 
   #next(): void {
     for (const key of this.#waiting) {
-      if (this.#stopped || this.#running >= MAX_CONCURRENT) return;
+      if (this.#stopped || this.#underWay.size >= MAX_CONCURRENT) return;
       this.#waiting.delete(key);
       const slot = this.#slots.get(key);
       if (slot?.kind !== 'waiting') continue;
@@ -125,19 +127,19 @@ export class WriteQueue {
   #begin(key: string, wish: Wish): void {
     const slot: Slot = { kind: 'running', wish, newer: null };
     this.#slots.set(key, slot);
-    this.#running += 1;
     const ended = (outcome: WriteOutcome | null): void => {
-      this.#running -= 1;
+      this.#underWay.delete(done);
       if (outcome === null) this.#rest(key);
       else this.#finish(key, slot, outcome);
       this.#next();
     };
-    wish.write().then(ended, (error: unknown) => {
+    const done = wish.write().then(ended, (error: unknown) => {
       const attempt = (this.#failures.get(key) ?? 0) + 1;
       const { message } = error as Error;
       this.#deps.log.warn('write failed', { object: key, error: message, attempt });
       ended(null);
     });
+    this.#underWay.add(done);
   }
 
   #finish(key: string, { wish, newer }: Slot & { kind: 'running' }, outcome: WriteOutcome): void {
