@@ -61,6 +61,13 @@ const ROUTES: readonly object[] = [
     },
     direct_response: { status: 200, body: { inline_string: 'posted' } },
   },
+  {
+    match: {
+      prefix: '/by-words',
+      headers: [{ name: 'x-words', string_match: { prefix: 'grün' } }],
+    },
+    direct_response: { status: 200, body: { inline_string: 'words' } },
+  },
   { match: { prefix: '/moved' }, redirect: { path_redirect: '/new', response_code: 'FOUND' } },
   {
     match: { prefix: '/elsewhere' },
@@ -138,6 +145,11 @@ const DENIED = [
   { url_path: { path: { prefix: '/admin' } } },
   { header: { name: ':method', string_match: { exact: 'DELETE' } } },
   { header: { name: 'x-tenant', string_match: { safe_regex: { regex: 'ev.*' } } } },
+  { header: { name: 'x-tenant', string_match: { exact: 'Jürgen' } } },
+  { header: { name: 'x-tenant', string_match: { safe_regex: { regex: 'one na.ve' } } } },
+  { header: { name: 'x-tenant', string_match: { safe_regex: { regex: 'two na..ve' } } } },
+  { header: { name: 'x-tenant', string_match: { safe_regex: { regex: 'three .*ü' } } } },
+  { header: { name: 'x-tenant', string_match: { suffix: 'ß', ignore_case: true } } },
 ];
 
 export function bootstrap(ports: {

@@ -11,6 +11,9 @@ const keep = (method: string, target: string, ...headers: string[]) =>
 /** Has the origin say just these lines, and then end the connection. */
 const answered = (lines: string, method = 'GET') => keep(method, '/answer', `X-Answer: ${lines}`);
 
+/** Text as it travels: a character for a byte of its UTF-8. */
+const bytes = (words: string) => Buffer.from(words).toString('latin1');
+
 /** What is asked, and the bytes of it. */
 export const REQUESTS: readonly (readonly [what: string, request: string])[] = [
   ['a plain request', get('/')],
@@ -68,6 +71,13 @@ export const REQUESTS: readonly (readonly [what: string, request: string])[] = [
   ['a denied request on a route that changes answers', get('/headers', 'X-Tenant: evil')],
   ['a second value of a denied header', get('/', 'X-Tenant: good', 'X-Tenant: evil')],
   ['a second value of a header to match', get('/by-header', 'X-Version: v1', 'X-Version: v2')],
+  ['a denied value that is no ASCII', get('/', `X-Tenant: ${bytes('Jürgen')}`)],
+  ...['one naïve', 'two naïve', 'three naïve ü'].map(
+    (value) => [`${value} to expressions`, get('/', `X-Tenant: ${bytes(value)}`)] as const,
+  ),
+  ['a denied end of a value that is no ASCII', get('/', `X-Tenant: ${bytes('Maß')}`)],
+  ['a value in another encoding', get('/', 'X-Tenant: J\xfcrgen na\xefve')],
+  ['a header match that is no ASCII', get('/by-words', `X-Words: ${bytes('grüner')}`)],
   ['a query in percent code', get('/by-query?version=%762')],
   ['a query whose name is in percent code', get('/by-query?%76ersion=v2')],
   ['a percent sign without digits', get('/a%zz')],

@@ -154,6 +154,10 @@ test('a Service that loses its waypoint has its connections ended after an answe
   expect(await untilEnded(busy)).toBe(true);
   expect(await untilEnded(idle)).toBe(true);
   expect(await untilEnded(silent)).toBe(true);
+  // Whoever speaks nevertheless is not kept waiting.
+  const closed = new Promise((resolve) => silent.once('close', resolve));
+  silent.write('GET / HTTP/1.1\r\nHost: cart\r\n\r\n');
+  await closed;
   bytes.write('pong');
   await readUntil(bytes, 'pong');
 }, 60_000);

@@ -151,10 +151,12 @@ function startPipeline(
   const foreign = new ForeignObjects();
   const write = (snapshot: Snapshot): void => {
     if (!lease.isHeld) return;
-    distributeRoots(snapshot.state, authority.rootBundle, queue, api);
-    writeConditions(snapshot, queue, api);
-    reconcileWaypoints(snapshot.state, { api, queue, foreign, settings });
-    writeRouteStatuses(snapshot, settings, queue, api);
+    queue.startRound(() => {
+      distributeRoots(snapshot.state, authority.rootBundle, queue, api);
+      writeConditions(snapshot, queue, api);
+      reconcileWaypoints(snapshot.state, { api, queue, foreign, settings });
+      writeRouteStatuses(snapshot, settings, queue, api);
+    });
   };
   const rewrite = (): void => {
     if (publisher.current !== null) write(publisher.current);
@@ -192,8 +194,8 @@ function startPipeline(
     stop: async () => {
       abort.abort();
       debouncer.stop();
-      queue.stop();
-      await Promise.all([...reflectors, lease.stop()]);
+      await Promise.all([...reflectors, queue.stop()]);
+      await lease.stop();
     },
   };
 }

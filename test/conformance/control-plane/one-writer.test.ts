@@ -145,6 +145,13 @@ test('a Deployment of the user under the name of a Gateway is left alone, and th
   expect(told.message).toContain('Deployment "mine" in namespace "default" is not managed');
   const untouched = await deployment('mine');
   expect([imageOf(untouched), untouched?.metadata.ownerReferences]).toEqual(['nginx', undefined]);
+  // Nothing is in the way of a waypoint that somebody else runs.
+  const addresses = [{ type: 'Hostname', value: 'mine.default.svc.cluster.local' }];
+  await admin.mergePatch(`${GATEWAYS}/mine`, { spec: { addresses } });
+  await eventually(async () => {
+    const now = await conditions();
+    return now.length > 0 && now.every(({ reason }) => reason !== 'NameConflict');
+  });
 });
 
 /** A lease of its own, with times short enough to see it end. */

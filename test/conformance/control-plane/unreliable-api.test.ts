@@ -24,17 +24,28 @@ async function start() {
   return { ...plane, client };
 }
 
-test('policies stay in force while something in front of the API answers their lists with 404', async () => {
-  const { api, client, logs } = await start();
-  api.interceptions.set(POLICIES, 'not found');
-  api.expireVersions();
-  await eventually(() => logs.some((line) => line.includes('kind="AuthorizationPolicy"')));
-  await client.silence(500);
-  api.interceptions.clear();
+test.for(['not found', 'no list'] as const)(
+  'policies stay in force while something in front of the API answers their lists wrongly (%s)',
+  async (how) => {
+    const { api, client, logs } = await start();
+    api.interceptions.set(POLICIES, how);
+    api.expireVersions();
+    await eventually(() => logs.some((line) => line.includes('kind="AuthorizationPolicy"')));
+    await client.silence(500);
+    api.interceptions.clear();
+    api.put({ ...DENY, metadata: { ...DENY.metadata, name: 'second', uid: 'second' } });
+    const next = await client.next(5000);
+    expect(next.resources.map(({ name }) => name)).toEqual(['shop/second']);
+    expect(next.removedResources).toEqual([]);
+  },
+);
+
+test('an API that knows the last version no more, as after a restore, is read anew', async () => {
+  const { api, client } = await start();
+  api.startFromBackup();
   api.put({ ...DENY, metadata: { ...DENY.metadata, name: 'second', uid: 'second' } });
-  const next = await client.next(5000);
+  const next = await client.next(10_000);
   expect(next.resources.map(({ name }) => name)).toEqual(['shop/second']);
-  expect(next.removedResources).toEqual([]);
 });
 
 test('nothing is served to begin with while a kind is answered with 404 though its definition exists', async () => {

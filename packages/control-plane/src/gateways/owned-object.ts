@@ -66,6 +66,11 @@ export class ForeignObjects {
     if (known?.size === 0) this.#byGateway.delete(keyOf(gateway));
   }
 
+  /** For a Gateway that needs no objects. */
+  forgetAll(gateway: Gateway): void {
+    this.#byGateway.delete(keyOf(gateway));
+  }
+
   /** The status of a Gateway, which is not programmed while something is in its way. */
   report(gateway: Gateway, status: DerivedGatewayStatus): DerivedGatewayStatus {
     const known = this.#byGateway.get(keyOf(gateway));

@@ -47,7 +47,8 @@ export function reconcileWaypoints(state: ClusterState, deps: WaypointController
     if (!isOurs(gateway, state) || gateway.metadata.deletionTimestamp !== undefined) continue;
     const namespace = state.Namespace.get('', namespaceOf(gateway));
     if (!isManaged(gateway, namespace, settings.revision)) continue;
-    if (!isManual(gateway)) {
+    if (isManual(gateway)) deps.foreign.forgetAll(gateway);
+    else {
       for (const manifest of waypointManifests(gateway, settings)) {
         reconcileObject(gateway, manifest, state, deps);
       }

@@ -24,8 +24,10 @@ export interface ReflectorDeps {
 }
 
 interface ListBody {
+  readonly kind?: string;
   readonly metadata: { readonly resourceVersion?: string; readonly continue?: string };
-  readonly items?: readonly StoredObject[];
+  /** Null is how Go may write an empty list. */
+  readonly items?: readonly StoredObject[] | null;
 }
 
 /** Where a reflector stands: the version to watch from, or null before a list. */
@@ -98,11 +100,20 @@ async function listAndWatch(
     await watchFrom(kind, position, deps, signal);
     return null;
   } catch (error) {
-    // Gone, or answered by something that does not know the kind: only a list can tell what is there now.
-    const isLost = error instanceof KubernetesApiError && [404, 410].includes(error.status);
-    if (isLost) position.version = null;
+    if (isLost(error)) position.version = null;
     return error as Error;
   }
+}
+
+/** Refusals that say nothing about where the watch was to begin: who asks, how often, and whether anybody is there. */
+const UNRELATED = new Set([401, 403, 408, 429, 500, 502, 503]);
+
+/**
+ * Gone, answered by something that does not know the kind, or a version that this server has not got, as after a restore
+ * from a backup: only a list can tell what is there now.
+ */
+function isLost(error: unknown): boolean {
+  return error instanceof KubernetesApiError && !UNRELATED.has(error.status);
 }
 
 async function listAll(kind: WatchedKind, { api, sink }: ReflectorDeps): Promise<string> {
@@ -113,9 +124,10 @@ async function listAll(kind: WatchedKind, { api, sink }: ReflectorDeps): Promise
   let version = '';
   do {
     const query = { ...selectorOf(kind), limit: PAGE_SIZE, ...(token && { continue: token }) };
-    const { metadata, items = [] } = await api.list<ListBody>(path, query);
+    const { kind: answered, metadata, items } = await api.list<ListBody>(path, query);
+    if (answered?.endsWith('List') !== true) throw new Error(`a list was answered by ${answered}`);
     // The API leaves both out of the items of a list.
-    for (const item of items) objects.push(Object.assign(item, { apiVersion, kind }));
+    for (const item of items ?? []) objects.push(Object.assign(item, { apiVersion, kind }));
     version = metadata.resourceVersion ?? version;
     token = metadata.continue;
   } while (token);

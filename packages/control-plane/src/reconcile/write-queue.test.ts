@@ -82,6 +82,54 @@ test('the newest of several wishes for an object is written after the one that i
   expect(written).toEqual(['first', 'third']);
 });
 
+test('a write that is wished for no more before there was room for it is not made', async () => {
+  const written: string[] = [];
+  const gate = Promise.withResolvers<object>();
+  const queue = new WriteQueue({ log, recheck: () => undefined });
+  onTestFinished(() => queue.stop());
+  const wishFor = (keys: readonly string[], fingerprint: string): void =>
+    queue.startRound(() => {
+      for (const key of keys) {
+        queue.wish(key, fingerprint, () => {
+          written.push(`${key} ${fingerprint}`);
+          return gate.promise;
+        });
+      }
+    });
+  const busy = Array.from({ length: 8 }, (_, n) => `busy ${n}`);
+  wishFor([...busy, 'kept', 'deleted'], 'old');
+  wishFor([busy[0]!, 'kept', 'deleted'], 'new');
+  wishFor(['kept'], 'new');
+  gate.resolve({});
+  await vi.waitFor(() => expect(written).toContain('kept new'));
+  await delay(50);
+  expect(written).toEqual([...busy.map((key) => `${key} old`), 'kept new']);
+});
+
+test('a queue has stopped when what was under way has ended, and begins nothing more', async () => {
+  const written: string[] = [];
+  const gate = Promise.withResolvers<object>();
+  const queue = new WriteQueue({ log, recheck: () => undefined });
+  queue.wish('object', 'first', () => {
+    written.push('first');
+    return gate.promise;
+  });
+  queue.wish('object', 'second', async () => {
+    written.push('second');
+    return {};
+  });
+  let hasStopped = false;
+  const stopped = queue.stop().then(() => {
+    hasStopped = true;
+  });
+  await delay(50);
+  expect(hasStopped).toBe(false);
+  gate.resolve({});
+  await stopped;
+  await delay(10);
+  expect(written).toEqual(['first']);
+});
+
 test('a write that changed nothing is not repeated', async () => {
   let attempts = 0;
   const queue = new WriteQueue({ log, recheck: () => wish() });

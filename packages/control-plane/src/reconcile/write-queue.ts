@@ -8,8 +8,8 @@
  *                                       └───────────────► resting   no wish is taken until the pause is over
  * ```
  *
- * Always: what is written is the newest wish. A write that failed is never repeated from memory: when its pause is over,
- * `recheck` wishes again for whatever is still missing then.
+ * Always: what is written is the newest wish, and one that the last round of wishes had too. A write that failed is never
+ * repeated from memory: when its pause is over, `recheck` wishes again for whatever is still missing then.
  */
 import type { Logger } from '@aquifer/runtime';
 
@@ -22,6 +22,8 @@ export type WriteOutcome = 'settled' | 'declined' | object;
 interface Wish {
   readonly fingerprint: string;
   readonly write: () => Promise<WriteOutcome>;
+  /** In which it was wished for last. */
+  readonly round: number;
 }
 
 type Slot =
@@ -53,7 +55,8 @@ export class WriteQueue {
   readonly #waiting = new Set<string>();
   /** Failures in a row, by key. */
   readonly #failures = new Map<string, number>();
-  #running = 0;
+  readonly #underWay = new Set<Promise<void>>();
+  #round = 0;
   #recheck: { readonly timer: NodeJS.Timeout; readonly atMs: number } | null = null;
   #stopped = false;
 
@@ -61,24 +64,42 @@ export class WriteQueue {
     this.#deps = deps;
   }
 
+  /** `wishes` wishes for everything that is missing. What waits and is not among it is not written any more. */
+  startRound(wishes: () => void): void {
+    this.#round += 1;
+    wishes();
+    for (const key of this.#waiting) {
+      const slot = this.#slots.get(key);
+      if (slot?.kind !== 'waiting' || slot.wish.round === this.#round) continue;
+      this.#waiting.delete(key);
+      this.#slots.delete(key);
+    }
+    for (const slot of this.#slots.values()) {
+      if (slot.kind === 'running' && slot.newer?.round !== this.#round) slot.newer = null;
+    }
+  }
+
   /** `fingerprint` says what would be written, and what it is based on; `key` what it is written to. */
   wish(key: string, fingerprint: string, write: () => Promise<WriteOutcome>): void {
     if (this.#stopped || !this.#mayWrite()) return;
     const slot = this.#slots.get(key);
+    const wish = { fingerprint, write, round: this.#round };
     if (slot?.kind === 'running') {
-      slot.newer = slot.wish.fingerprint === fingerprint ? null : { fingerprint, write };
+      slot.newer = slot.wish.fingerprint === fingerprint ? null : wish;
       return;
     }
     if (slot !== undefined && this.#isHeldBack(slot, fingerprint)) return;
-    this.#slots.set(key, { kind: 'waiting', wish: { fingerprint, write } });
+    this.#slots.set(key, { kind: 'waiting', wish });
     this.#waiting.add(key);
     this.#next();
   }
 
-  stop(): void {
+  /** Begins nothing more. Resolves when what is under way has ended: by then another may write. */
+  async stop(): Promise<void> {
     this.#stopped = true;
     this.#waiting.clear();
     if (this.#recheck !== null) clearTimeout(this.#recheck.timer);
+    await Promise.all(this.#underWay);
   }
 
   #mayWrite(): boolean {
@@ -94,7 +115,7 @@ export class WriteQueue {
 
   #next(): void {
     for (const key of this.#waiting) {
-      if (this.#stopped || this.#running >= MAX_CONCURRENT) return;
+      if (this.#stopped || this.#underWay.size >= MAX_CONCURRENT) return;
       this.#waiting.delete(key);
       const slot = this.#slots.get(key);
       if (slot?.kind !== 'waiting') continue;
@@ -106,19 +127,19 @@ export class WriteQueue {
   #begin(key: string, wish: Wish): void {
     const slot: Slot = { kind: 'running', wish, newer: null };
     this.#slots.set(key, slot);
-    this.#running += 1;
     const ended = (outcome: WriteOutcome | null): void => {
-      this.#running -= 1;
+      this.#underWay.delete(done);
       if (outcome === null) this.#rest(key);
       else this.#finish(key, slot, outcome);
       this.#next();
     };
-    wish.write().then(ended, (error: unknown) => {
+    const done = wish.write().then(ended, (error: unknown) => {
       const attempt = (this.#failures.get(key) ?? 0) + 1;
       const { message } = error as Error;
       this.#deps.log.warn('write failed', { object: key, error: message, attempt });
       ended(null);
     });
+    this.#underWay.add(done);
   }
 
   #finish(key: string, { wish, newer }: Slot & { kind: 'running' }, outcome: WriteOutcome): void {

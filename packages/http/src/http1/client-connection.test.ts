@@ -59,6 +59,30 @@ async function dial(port: number): Promise<ClientConnection> {
 }
 
 describe('a client connection', () => {
+  test('whose answer was paused at its very end brings the next answer too', async () => {
+    const server = createHttpServer((_request, response) => response.end('whole'));
+    const connection = await dial(await portOf(server));
+    const ask = (): Promise<void> =>
+      new Promise((resolve, reject) => {
+        const listener = {
+          onHead: () => undefined,
+          // As for a client that has no room for the last piece.
+          onData: () => exchange.pause(),
+          onPause: () => undefined,
+          onEnd: resolve,
+          onFailure: ({ message }: ClientFailure) => reject(new Error(message)),
+          onDrain: () => undefined,
+        };
+        const head = { method: 'GET', target: '/', headers: ['host', 'upstream'] };
+        const exchange = connection.request(head, { kind: 'none' }, { listener, isUpgrade: false });
+        exchange.end();
+      });
+    for (let n = 1; n <= 3; n++) {
+      await ask();
+      expect(connection.completed).toBe(n);
+    }
+  });
+
   test('talks to a Node server and is used again', async () => {
     const server = createHttpServer((request, response) => {
       void text(request).then((body) => {

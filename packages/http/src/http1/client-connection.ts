@@ -210,7 +210,11 @@ export class ClientConnection implements ClientExchange {
     // would be taken for the next one.
     const isTainted = !this.#requestEnded || this.#reader.isHoldingBack;
     if (isTainted || !this.#keepAlive) this.close();
-    else this.#reader.next();
+    else {
+      this.#reader.next();
+      // Whoever paused the answer has its end: nobody would restart the next one, nor hear that the upstream closes.
+      this.#stream.resume();
+    }
     listener?.onEnd();
   }
 

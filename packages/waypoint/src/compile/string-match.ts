@@ -5,10 +5,14 @@ import type {
 import type { RegexMatcher, StringMatcher } from '@aquifer/wire/gen/envoy/type/matcher/v3_pb';
 import { RE2JS } from 're2js';
 import { ConfigProblem } from './problem.ts';
+import { bytesText } from './wire-text.ts';
 
 export type TextMatch = (text: string) => boolean;
 
-/** Compiled once; regular expressions match the whole text and run in linear time (spec l7 0.6). */
+/**
+ * Compiled once; regular expressions match the whole text and run in linear time (spec l7 0.6). What is matched is read
+ * from messages byte by byte, expressions too, as Envoy does: a `.` is one byte.
+ */
 export function compileStringMatch(matcher: StringMatcher | undefined, path: string): TextMatch {
   const pattern = matcher?.matchPattern;
   const ignoreCase = matcher?.ignoreCase ?? false;
@@ -27,10 +31,11 @@ export function compileStringMatch(matcher: StringMatcher | undefined, path: str
 }
 
 function compare(
-  value: string,
+  configured: string,
   ignoreCase: boolean,
   test: (text: string, value: string) => boolean,
 ): TextMatch {
+  const value = bytesText(configured);
   if (!ignoreCase) return (text) => test(text, value);
   const folded = value.toLowerCase();
   return (text) => test(text.toLowerCase(), folded);
@@ -38,7 +43,7 @@ function compare(
 
 export function compileRegex(matcher: RegexMatcher, path: string): TextMatch {
   try {
-    const compiled = RE2JS.compile(matcher.regex);
+    const compiled = RE2JS.compile(bytesText(matcher.regex));
     return (text) => compiled.matches(text);
   } catch (error) {
     throw new ConfigProblem(

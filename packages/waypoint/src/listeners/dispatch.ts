@@ -26,8 +26,13 @@ export async function dispatch(
   deps: EngineDeps,
 ): Promise<void> {
   const heard = choice.http?.kind === 'http' ? await listen(stream, choice, info, deps) : UNHEARD;
-  if (heard === null || !stream.writable) {
+  if (heard === null) {
     stream.end();
+    return;
+  }
+  // It has been let go while it was silent: nobody reads what it says now.
+  if (!stream.writable) {
+    stream.destroy();
     return;
   }
   const { http, tcp } = deps.config.chosenNow(info.listener, info.destination) ?? choice;

@@ -46,6 +46,7 @@ export class Attempt implements ResponseListener, BodySink {
   #state: State = CONNECTING;
   #connection: ClientConnection | null = null;
   #perTry: Timeout | null = null;
+  #perTryTimeoutMs = 0;
   #startedAtMs = 0;
 
   constructor(host: Host, call: UpstreamCall, timers: TimerWheel) {
@@ -58,12 +59,10 @@ export class Attempt implements ResponseListener, BodySink {
   /** Zero milliseconds are no limit. */
   start(head: Head, perTryTimeoutMs: number): void {
     this.#startedAtMs = performance.now();
-    if (perTryTimeoutMs > 0) {
-      this.#perTry = this.#timers.start(perTryTimeoutMs, () => {
-        this.abort();
-        this.#call.onFailure('per-try-timeout', 'per try timeout');
-      });
-    }
+    this.#perTryTimeoutMs = perTryTimeoutMs;
+    const { body, request } = this.#call;
+    // What asks for an upgrade does not end before its answer.
+    if (body.isComplete || request.isUpgrade) this.requestEnded();
     const idle = this.#host.pool.take();
     if (idle !== null) {
       this.#send(idle, head);
@@ -84,6 +83,16 @@ export class Attempt implements ResponseListener, BodySink {
         this.#call.onFailure('connect-failure', transportFailure(error));
       },
     );
+  }
+
+  /** All of the request has arrived: the time for an answer runs. What a client takes to send is not the host's. */
+  requestEnded(): void {
+    if (this.#perTryTimeoutMs === 0 || this.#perTry !== null) return;
+    if (this.#state.kind !== 'connecting' && this.#state.kind !== 'asking') return;
+    this.#perTry = this.#timers.start(this.#perTryTimeoutMs, () => {
+      this.abort();
+      this.#call.onFailure('per-try-timeout', 'per try timeout');
+    });
   }
 
   #send(connection: ClientConnection, head: Head): void {

@@ -64,6 +64,11 @@ export class RequestBody {
     this.#maxReplayBytes = options.maxReplayBytes;
   }
 
+  /** Whether all of it has arrived. */
+  get isComplete(): boolean {
+    return this.#isComplete;
+  }
+
   /** Whether an attempt may start: false once a byte has been passed on that is not kept. */
   get canStartOver(): boolean {
     return this.#holds === 'all' && this.#reader.kind !== 'closed';

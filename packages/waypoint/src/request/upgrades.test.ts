@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { eventually } from '../../../../test/fixtures/eventually.ts';
 import {
@@ -19,7 +20,7 @@ let seen = '';
 let answerHead: (socket: Socket) => void = () => undefined;
 
 beforeAll(async () => {
-  origin = createServer((socket) => {
+  origin = createServer({ allowHalfOpen: true }, (socket) => {
     socket.on('error', () => undefined);
     socket.on('data', (bytes) => {
       const before = seen;
@@ -29,7 +30,10 @@ beforeAll(async () => {
   }).listen(0, '127.0.0.1');
   await once(origin, 'listening');
   const originPort = (origin.address() as AddressInfo).port;
-  const routes = [{ match: { prefix: '/' }, route: { cluster: 'origin', timeout: '0s' } }];
+  const routes = [
+    { match: { prefix: '/limited' }, route: { cluster: 'origin', timeout: '0.3s' } },
+    { match: { prefix: '/' }, route: { cluster: 'origin', timeout: '0s' } },
+  ];
   const manager = { upgrade_configs: [{ upgrade_type: 'websocket' }] };
   proxy = await startStaticProxy('waypoint', (port) =>
     httpBootstrap({ origin: originPort }, [{ port, routes, manager }]),
@@ -80,6 +84,19 @@ test('what a client sends behind an upgrade reaches a host once it has agreed', 
     (text) => text.endsWith('hello') && seen.endsWith('early'),
   );
   expect(answer).toMatch(/^HTTP\/1.1 101 /);
+});
+
+test('a connection that was upgraded lasts, also when the client has said all it had to say', async () => {
+  answerHead = (socket) => {
+    socket.write('HTTP/1.1 101 Yes\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+    socket.once('end', () => setTimeout(() => socket.end('later'), 1_000));
+  };
+  seen = '';
+  const socket = connect({ port: proxy.port, host: '127.0.0.1', allowHalfOpen: true });
+  socket.write(`GET /limited HTTP/1.1\r\n${UPGRADE}\r\n`, 'latin1');
+  await once(socket, 'readable');
+  socket.end();
+  expect(await text(socket)).toMatch(/^HTTP\/1.1 101 [\s\S]*later$/);
 });
 
 test.for(['Content-Length: 5', 'Transfer-Encoding: chunked'])(

@@ -46,6 +46,8 @@ export class UpstreamCall {
   #state: State = DONE;
   #attempts = 0;
   #routeTimeout: Timeout | null = null;
+  /** Of the answer that is being passed on. */
+  #status = 0;
 
   constructor(request: HttpRequest, route: Route) {
     this.request = request;
@@ -77,11 +79,15 @@ export class UpstreamCall {
   /** All of the request has arrived. */
   requestEnded(): void {
     const { timeoutMs } = this.#route.action;
-    if (timeoutMs > 0 && this.#state.kind !== 'done') {
-      const { timers } = this.request.connection.deps;
+    const { isUpgrade, hasResponded, connection } = this.request;
+    // Once upgraded, a connection may last as long as it likes.
+    const isUpgraded = isUpgrade && hasResponded;
+    if (timeoutMs > 0 && this.#state.kind !== 'done' && !isUpgraded) {
+      const { timers } = connection.deps;
       this.#routeTimeout = timers.start(timeoutMs, () => this.#onRouteTimeout());
     }
     this.body.onEnd();
+    if (this.#state.kind === 'trying') this.#state.attempt.requestEnded();
   }
 
   /** The client took what was written to it. */
@@ -122,7 +128,8 @@ export class UpstreamCall {
       const grpcStatus = getHeader(head.headers, 'grpc-status');
       if (retry.retriesStatus(head.status, grpcStatus) && this.#retry()) return false;
     }
-    this.#cancelTimeout();
+    if (this.request.isUpgrade) this.#routeTimeout?.cancel();
+    this.#status = head.status;
     return this.request.claimResponse();
   }
 
@@ -180,13 +187,12 @@ export class UpstreamCall {
   #onRouteTimeout(): void {
     const { request } = this;
     this.#finish();
-    if (request.hasResponded) request.exchange.abort();
-    else request.reply(REQUEST_TIMEOUT);
-  }
-
-  #cancelTimeout(): void {
-    // Once upgraded, a connection may last as long as it likes.
-    if (this.request.isUpgrade) this.#routeTimeout?.cancel();
+    if (!request.hasResponded) {
+      request.reply(REQUEST_TIMEOUT);
+      return;
+    }
+    request.exchange.abort();
+    request.record(this.#status, REQUEST_TIMEOUT.flag, REQUEST_TIMEOUT.details);
   }
 
   #finish(): void {
