@@ -17,7 +17,8 @@ export class FloodGuard {
   #streams = 0;
   #resets = 0;
   #emptyData = 0;
-  #queuedControl = 0;
+  #queuedLately = 0;
+  #queuedBefore = 0;
   #priorities = 0;
   #windowUpdates = 0;
   #sentData = 0;
@@ -38,15 +39,22 @@ export class FloodGuard {
     if (this.#emptyData > MAX_EMPTY_DATA_IN_A_ROW) throw flood('empty DATA frames');
   }
 
-  /** An answer that the peer makes us send, while it does not read. */
+  /** A frame was queued that flow control does not hold back. Does not throw: it may be sent at any time. */
   controlQueued(): void {
-    this.#queuedControl += 1;
-    if (this.#queuedControl > MAX_QUEUED_CONTROL_FRAMES) throw flood('unread control frames');
+    this.#queuedLately += 1;
   }
 
-  /** The peer has read everything. */
-  queueEmptied(): void {
-    this.#queuedControl = 0;
+  /** All that was queued before the last call has left. */
+  queueAdvanced(): void {
+    this.#queuedBefore = this.#queuedLately;
+    this.#queuedLately = 0;
+  }
+
+  /** The peer is about to make us send more. */
+  assertControlLeaves(): void {
+    if (this.#queuedBefore + this.#queuedLately > MAX_QUEUED_CONTROL_FRAMES) {
+      throw flood('unread control frames');
+    }
   }
 
   priorityArrived(): void {
