@@ -105,7 +105,7 @@ export class FrameSender implements StreamHost {
   }
 
   sendData(stream: Http2Stream, payload: Buffer, isEnd: boolean): void {
-    this.#guard.dataSent();
+    this.#guard.dataSent(payload.length);
     this.#outbox.data(stream.id, payload, isEnd ? FLAG.END_STREAM : 0);
   }
 
