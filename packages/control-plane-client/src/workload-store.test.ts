@@ -223,10 +223,24 @@ describe('a policy that is not known denies', () => {
     expect([store.settlePolicies(), store.settlePolicies()]).toEqual([[], []]);
   });
 
-  test('however often the workload that lists it is sent again', () => {
+  test('however often the workloads that list it are sent again, go, and come anew', () => {
     const store = storeOf([LISTING], []);
     store.applyPolicies({ resources: [], removed: [] });
     store.applyAddresses({ resources: [workloadResource(LISTING)], removed: [] });
     expect(isAllowed(store)).toBe(false);
+    const replica: Workload = {
+      ...aWorkload({ name: 'replica', addresses: ['10.0.0.4'] }),
+      authorizationPolicies: LISTING.authorizationPolicies,
+    };
+    store.applyAddresses({ resources: [workloadResource(replica)], removed: [] });
+    expect([isAllowed(store), isAllowed(store, replica)]).toEqual([false, false]);
+    store.applyAddresses({ resources: [], removed: [LISTING.uid] });
+    store.applyAddresses({ resources: [workloadResource(LISTING)], removed: [] });
+    expect([isAllowed(store), isAllowed(store, replica)]).toEqual([false, false]);
+    store.settlePolicies();
+    store.settlePolicies();
+    store.applyAddresses({ resources: [], removed: [LISTING.uid] });
+    store.applyAddresses({ resources: [workloadResource(LISTING)], removed: [] });
+    expect([isAllowed(store), isAllowed(store, replica)]).toEqual([false, false]);
   });
 });

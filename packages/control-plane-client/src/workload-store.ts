@@ -55,6 +55,8 @@ export class WorkloadStore implements WorkloadView {
   /** Listed policies that may be on their way, or whose removal from the list may be: since the last settling, and before. */
   #missing = new Set<string>();
   #missingForLong = new Set<string>();
+  /** Listed policies that did not come in time: whoever lists them later gets no time again. */
+  #overdue = new Set<string>();
   #hasPolicies = false;
   readonly #listeners = new Set<(change: StoreChange) => void>();
 
@@ -88,7 +90,10 @@ export class WorkloadStore implements WorkloadView {
       }
     }
     // The first batch is all there is: what is missing then is not on its way.
-    if (!this.#hasPolicies) this.#missing.clear();
+    if (!this.#hasPolicies) {
+      this.#overdue = this.#missing;
+      this.#missing = new Set();
+    }
     this.#hasPolicies = true;
     this.#announce({ policies: true, workloads: false });
     return rejected;
@@ -99,11 +104,12 @@ export class WorkloadStore implements WorkloadView {
    * it does not, because policies and the lists that name them arrive one after the other. Returns the names.
    */
   settlePolicies(): readonly string[] {
-    const overdue = this.#listed(this.#missingForLong);
+    const late = this.#listed(this.#missingForLong);
     this.#missingForLong = this.#missing;
     this.#missing = new Set();
-    if (overdue.length > 0) this.#announce({ policies: true, workloads: false });
-    return overdue;
+    this.#overdue = new Set([...this.#listed(this.#overdue), ...late]);
+    if (late.length > 0) this.#announce({ policies: true, workloads: false });
+    return late;
   }
 
   /** Those of the policies that are not here although a workload lists them. */
@@ -220,7 +226,8 @@ export class WorkloadStore implements WorkloadView {
     this.#removeWorkload(workload.uid);
     this.#workloads.set(workload.uid, workload);
     for (const name of workload.authorizationPolicies) {
-      if (!this.#policies.has(name) && !before.includes(name)) this.#missing.add(name);
+      const isExpected = !this.#policies.has(name) && !this.#overdue.has(name);
+      if (isExpected && !before.includes(name)) this.#missing.add(name);
     }
     if (workload.networkMode === 'standard') {
       for (const ip of workload.addresses) {
@@ -275,6 +282,7 @@ export class WorkloadStore implements WorkloadView {
     this.#removePolicy(name);
     this.#policies.set(name, policy);
     this.#missing.delete(name);
+    this.#overdue.delete(name);
     addTo(this.#policiesByNamespace, policyNamespace(policy), policy);
   }
 

@@ -16,12 +16,11 @@ import { spiffeIdentities } from './peer-identity.ts';
 import { HBONE_ALPN } from './tls.ts';
 import { TunnelStream } from './tunnel-stream.ts';
 
-/** Beyond TCP's own 10 s: a peer that accepts and then stays silent must not hold a caller for ever. */
-const HANDSHAKE_TIMEOUT_MS = 10_000;
-
-/** How long an answer to CONNECT may take, in ms. */
+/** How long a peer may take to answer, in ms. */
 export interface AnswerTimes {
-  /** Without an answer for so long, the peer is asked whether it is there. */
+  /** For TLS and the first SETTINGS together: a peer that accepts and then stays silent must not hold a caller for ever. */
+  readonly handshakeMs: number;
+  /** Without an answer to CONNECT for so long, the peer is asked whether it is there. */
   readonly probeAfterMs: number;
   /** Without any sign of life for so long after that, the tunnel is not used for the time being. */
   readonly signOfLifeMs: number;
@@ -29,13 +28,21 @@ export interface AnswerTimes {
   readonly deadlineMs: number;
 }
 
-const ANSWER_TIMES: AnswerTimes = { probeAfterMs: 1000, signOfLifeMs: 2000, deadlineMs: 20_000 };
+const ANSWER_TIMES: AnswerTimes = {
+  handshakeMs: 10_000,
+  probeAfterMs: 1000,
+  signOfLifeMs: 2000,
+  deadlineMs: 20_000,
+};
 
 export interface DialOptions {
   readonly secureContext: SecureContext;
   /** Judges the SPIFFE identities that the peer proved: null to trust it, else why not. */
   readonly verifyPeer: (presented: readonly Identity[]) => string | null;
-  /** Default: asked after 1 s, given up for the time being 2 s later, and at the latest after 20 s. */
+  /**
+   * Default: 10 s to make the connection. About a CONNECT the peer is asked after 1 s, given up for the time being 2 s
+   * later, and at the latest after 20 s.
+   */
   readonly answerTimes?: AnswerTimes;
 }
 
@@ -209,42 +216,51 @@ function http2Failure(context: string, error: unknown): HboneError {
 
 /**
  * Turns a TCP connection (connected or still connecting) into a tunnel: TLS with our certificate, the peer's
- * certificate verified against our roots and the expected identities, then HTTP/2.
+ * certificate verified against our roots and the expected identities, then HTTP/2. Settles within the time for that.
  */
 export async function openTunnel(socket: Socket, options: DialOptions): Promise<Tunnel> {
-  const tls = await handshake(socket, options);
-  const identity = verify(tls, options.verifyPeer);
-  return speakHttp2(tls, identity, options.answerTimes ?? ANSWER_TIMES);
+  const answerTimes = options.answerTimes ?? ANSWER_TIMES;
+  const tls = connectTls({
+    socket,
+    secureContext: options.secureContext,
+    ALPNProtocols: [...HBONE_ALPN],
+    // The name is not the identity: SPIFFE URIs are compared after the handshake, and no SNI is sent.
+    checkServerIdentity: () => undefined,
+  });
+  let isLate = false;
+  const timer = setTimeout(() => {
+    isLate = true;
+    tls.destroy();
+  }, answerTimes.handshakeMs);
+  try {
+    await handshake(tls);
+    const identity = verify(tls, options.verifyPeer);
+    return await speakHttp2(tls, identity, answerTimes);
+  } catch (error) {
+    if (!isLate) throw error;
+    const text = `no tunnel within ${answerTimes.handshakeMs / 1000} s: ${(error as Error).message}`;
+    throw new HboneError('HB_NO_ANSWER', text, { cause: error });
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
-function handshake(socket: Socket, options: DialOptions): Promise<TLSSocket> {
+function handshake(tls: TLSSocket): Promise<void> {
   return new Promise((resolve, reject) => {
-    const tls = connectTls({
-      socket,
-      secureContext: options.secureContext,
-      ALPNProtocols: [...HBONE_ALPN],
-      // The name is not the identity: SPIFFE URIs are compared after the handshake, and no SNI is sent.
-      checkServerIdentity: () => undefined,
-    });
     const fail = (error: Error): void => {
-      clearTimeout(timer);
       tls.destroy();
       reject(
         new HboneError('HB_TLS_FAILED', `tls handshake error: ${error.message}`, { cause: error }),
       );
     };
-    const timer = setTimeout(() => {
-      fail(new Error('timed out'));
-    }, HANDSHAKE_TIMEOUT_MS);
     tls.once('error', fail);
     tls.once('close', () => {
       fail(new Error('connection closed'));
     });
     tls.once('secureConnect', () => {
-      clearTimeout(timer);
       tls.off('error', fail);
       tls.removeAllListeners('close');
-      resolve(tls);
+      resolve();
     });
   });
 }

@@ -110,7 +110,7 @@ class DuplexSide implements Side {
   peer: Side = this;
   readonly #stream: Duplex;
   readonly #count: Count;
-  /** Made for the first large chunk: most connections never see one. */
+  /** Made for the first large chunk, or the first that has to wait: most connections never see one. */
   #writer: SlabWriter | null = null;
 
   constructor(stream: Duplex, state: SpliceState, count: Count) {
@@ -138,11 +138,16 @@ class DuplexSide implements Side {
 
   write(chunk: Buffer): boolean {
     const stream = this.#stream;
-    if (chunk.length >= GATHER_FROM_BYTES || this.#writer?.isGathering === true) {
+    if (chunk.length >= GATHER_FROM_BYTES || this.#isBehind) {
       this.#writer ??= new SlabWriter(stream);
       this.#writer.append(chunk);
     } else stream.write(Buffer.from(chunk));
     return !(stream.writableNeedDrain && stream.writableLength >= CONGESTED_AT_BYTES);
+  }
+
+  /** What is written now waits for what was written before: in a buffer of its own it would cost far more than its bytes. */
+  get #isBehind(): boolean {
+    return this.#stream.writableLength > 0 || (this.#writer?.gathered ?? 0) > 0;
   }
 
   end(): void {

@@ -14,7 +14,12 @@ import { TunnelPool } from './tunnel-pool.ts';
 const SERVER = 'spiffe://cluster.local/ns/shop/sa/server';
 const HEAD = { authority: 'a:1', headers: {} };
 /** A tenth of the real ones. */
-const SOON: AnswerTimes = { probeAfterMs: 100, signOfLifeMs: 200, deadlineMs: 2000 };
+const SOON: AnswerTimes = {
+  handshakeMs: 1000,
+  probeAfterMs: 100,
+  signOfLifeMs: 200,
+  deadlineMs: 2000,
+};
 
 let authority: TestAuthority;
 let certificate: WorkloadCertificate;
@@ -32,7 +37,11 @@ function accept(stream: Http2Stream): void {
 }
 
 /** A peer that allows so many streams, in front of which a wire can be cut without anybody being told. */
-async function startPeer(maxStreams: number, onRequest: (stream: Http2Stream) => void = accept) {
+async function startPeer(
+  maxStreams: number,
+  onRequest: (stream: Http2Stream) => void = accept,
+  onConnection: (connection: Http2Connection) => void = () => undefined,
+) {
   const { key, chain: cert, roots: ca } = certificate;
   const server = createServer({ key, cert, ca, ALPNProtocols: ['h2'] }, (socket) => {
     const connection = new Http2Connection(socket, {
@@ -41,6 +50,7 @@ async function startPeer(maxStreams: number, onRequest: (stream: Http2Stream) =>
       handler: { onReady: () => undefined, onRequest, onClose: () => undefined },
     });
     sockets.push(() => connection.abort());
+    onConnection(connection);
   });
   const sockets: (() => void)[] = [];
   const wires: [Socket, Socket][] = [];
@@ -184,4 +194,103 @@ test('who connects while the pool drains is still served, on a tunnel that nobod
   expect(stream.http2.isClosed).toBe(false);
   await pool.connect('k', peer.dial, HEAD);
   expect(pool.size).toBe(0);
+});
+
+test('a peer that keeps a connection alive without ever saying that it speaks HTTP/2 fails its callers in time', async () => {
+  const { key, chain: cert, roots: ca } = certificate;
+  const server = createServer({ key, cert, ca, ALPNProtocols: ['h2'] }, (socket) => {
+    // The first bytes of SETTINGS, and then more of them, slowly.
+    socket.write(Buffer.of(0, 6, 0, 4, 0, 0, 0, 0, 0));
+    const trickle = setInterval(() => socket.write(Buffer.of(0)), 50);
+    socket.on('close', () => clearInterval(trickle)).on('error', () => undefined);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => void server.close());
+  const { port } = server.address() as AddressInfo;
+  const dial = (): Promise<Tunnel> =>
+    openTunnel(connect(port, '127.0.0.1'), {
+      secureContext: hboneSecureContext(certificate),
+      verifyPeer: expectSans([SERVER]),
+      answerTimes: { ...SOON, handshakeMs: 500 },
+    });
+  const pool = newPool();
+  const connects = [pool.connect('k', dial, HEAD), pool.connect('k', dial, HEAD)];
+  const settled = await Promise.allSettled(connects);
+  for (const each of settled) expect(each).toMatchObject({ reason: { code: 'HB_NO_ANSWER' } });
+  await expect
+    .poll(() => new Promise((resolve) => server.getConnections((_, n) => resolve(n))))
+    .toBe(0);
+});
+
+/** The same numbers for the same seed. */
+function randomNumbers(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
+
+test.each([1, 2, 3, 4])(
+  'whatever a peer does and whenever the pool ends, every connect settles and no tunnel stays (%i)',
+  async (seed) => {
+    const random = randomNumbers(seed);
+    const connections: Http2Connection[] = [];
+    const answers: ((stream: Http2Stream) => void)[] = [
+      accept,
+      accept,
+      (stream) => stream.reset('REFUSED_STREAM'),
+      (stream) => stream.sendHeaders([':status', '503'], true),
+      () => undefined,
+    ];
+    const peer = await startPeer(
+      3,
+      (stream) => answers[Math.floor(random() * answers.length)]!(stream),
+      (connection) => {
+        connections.push(connection);
+        if (random() < 0.2) connection.close();
+      },
+    );
+    const pool = newPool(2);
+    const made: Tunnel[] = [];
+    let most = 0;
+    const dial = async (): Promise<Tunnel> => {
+      if (random() < 0.1) throw new Error('refused');
+      const tunnel = await peer.dial();
+      made.push(tunnel);
+      return tunnel;
+    };
+    const connects: Promise<unknown>[] = [];
+    for (let step = 0; step < 60; step++) {
+      const used = pool.connect('k', dial, HEAD).then(async ({ stream }) => {
+        most = Math.max(most, ...made.map(({ openStreams }) => openStreams));
+        await delay(random() * 30);
+        stream.http2.reset('CANCEL');
+      });
+      connects.push(used.catch(() => undefined));
+      const deed = random();
+      if (deed < 0.1) connections.at(-1)?.close();
+      else if (deed < 0.15) connections.at(-1)?.abort();
+      else if (deed < 0.18) peer.cutSilently();
+      if (random() < 0.5) await delay(random() * 10);
+    }
+    if (random() < 0.5) pool.drain();
+    else pool.abort();
+    await Promise.all(connects);
+    expect(most).toBeLessThanOrEqual(2);
+    pool.abort();
+    expect(pool.size).toBe(0);
+    await expect.poll(() => made.filter(({ isUsable }) => isUsable)).toEqual([]);
+  },
+);
+
+test('a peer that takes connections only to end them fails its callers, and is not dialled for ever', async () => {
+  const peer = await startPeer(200, accept, (connection) => connection.close());
+  const pool = newPool();
+  const connects = Array.from({ length: 20 }, () => pool.connect('k', peer.dial, HEAD));
+  const settled = await Promise.allSettled(connects);
+  expect(settled.map(({ status }) => status)).toEqual(Array(20).fill('rejected'));
+  expect(settled[0]).toMatchObject({ reason: { code: 'HB_HTTP2_FAILED' } });
+  expect(peer.dialed()).toBe(3);
 });

@@ -179,13 +179,20 @@ export class TunnelPool {
     const entry = { tunnel, usedAtMs: this.#now() };
     peer.tunnels.push(entry);
     tunnel.onClose(() => this.#remove(key, peer, entry));
-    if (this.#limit(tunnel) <= 0) {
-      this.#failWaiters(peer, new HboneError('HB_HTTP2_FAILED', 'the peer allows no streams'));
+    // Otherwise one that is useless from the start would be dialled again and again.
+    const flaw = this.#flawOf(tunnel);
+    if (flaw !== null) {
+      this.#failWaiters(peer, new FailedConnect(new HboneError('HB_HTTP2_FAILED', flaw), tunnel));
     }
     this.#serve(key, peer);
     if (this.#phase !== 'draining') return;
     this.#remove(key, peer, entry);
     tunnel.close();
+  }
+
+  #flawOf(tunnel: Tunnel): string | null {
+    if (!tunnel.isUsable) return 'the peer ended the connection as soon as it was made';
+    return this.#limit(tunnel) <= 0 ? 'the peer allows no streams' : null;
   }
 
   #failWaiters({ waiters }: Peer, error: unknown): void {

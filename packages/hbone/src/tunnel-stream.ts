@@ -38,7 +38,9 @@ class TunnelDuplex extends Duplex implements Http2StreamListener {
   }
 
   onData(chunk: Buffer): void {
-    if (!this.push(Buffer.from(chunk))) this.#stream.pause();
+    this.push(Buffer.from(chunk));
+    // What waits to be read waits there, where it costs no buffer a piece.
+    if (this.readableLength > 0) this.#stream.pause();
   }
 
   onEnd(): void {

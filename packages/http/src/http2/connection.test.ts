@@ -56,6 +56,15 @@ describe('a flood ends the connection with ENHANCE_YOUR_CALM', () => {
         for (let i = 0; i < 150; i++) p.numbers(FRAME.WINDOW_UPDATE, 0, [1]);
       },
     },
+    {
+      flood: 'SETTINGS, each of which moves the window of every stream',
+      send: (p: FaultPeer) => {
+        p.headers(1, SILENT);
+        for (let i = 0; i < 300; i++) {
+          p.frame(FRAME.SETTINGS, 0, 0, Buffer.from(`00040000000${i % 10}`, 'hex'));
+        }
+      },
+    },
   ])('$flood', async ({ send }) => {
     const peer = new FaultPeer(server.port).greet();
     send(peer);

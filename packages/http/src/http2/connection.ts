@@ -241,6 +241,7 @@ export class Http2Connection {
       if (payload.length > 0) throw new Http2Error('FRAME_SIZE_ERROR', 'SETTINGS ACK with payload');
       return;
     }
+    this.#guard.settingsArrived();
     const before = this.#peer.streamWindowBytes;
     readSettings(payload, this.#peer, this.#role === 'client' ? 'server' : 'client');
     this.#sender.applyPeerSettings(this.#peer);

@@ -1,9 +1,8 @@
 import { once } from 'node:events';
 import { duplexPair } from 'node:stream';
 import { setImmediate as turn } from 'node:timers/promises';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { expect, test } from 'vitest';
+import { heldBytes } from '../../../../test/fixtures/held-bytes.ts';
 import { Http2Connection } from './connection.ts';
 import { CLIENT_PREFACE, FRAME, writeFrameHeader } from './frames.ts';
 import { HpackEncoder } from './hpack-encoder.ts';
@@ -18,15 +17,6 @@ const LIMITS = {
   maxConcurrentStreams: 100,
 };
 const FRAMES = 400_000;
-
-setFlagsFromString('--expose-gc');
-const collectGarbage = runInNewContext('gc') as () => void;
-
-function heldBytes(): number {
-  collectGarbage();
-  const { heapUsed, arrayBuffers } = process.memoryUsage();
-  return heapUsed + arrayBuffers;
-}
 
 function frame(type: number, flags: number, streamId: number, payload: Buffer): Buffer {
   const header = Buffer.alloc(9);

@@ -10,6 +10,7 @@ const CONGESTED_AT_BYTES = 262_144;
 export class Outbox {
   readonly #transport: Duplex;
   readonly #writer: SlabWriter;
+  #queuedInAll = 0;
 
   constructor(transport: Duplex) {
     this.#transport = transport;
@@ -21,11 +22,22 @@ export class Outbox {
     return this.#transport.writableLength >= CONGESTED_AT_BYTES;
   }
 
+  /** Bytes that were ever added. */
+  get queuedInAll(): number {
+    return this.#queuedInAll;
+  }
+
+  /** Bytes that the transport has not taken yet. */
+  get waiting(): number {
+    return this.#writer.gathered + this.#transport.writableLength;
+  }
+
   data(streamId: number, payload: Buffer, flags: number): void {
     this.frame(FRAME.DATA, flags, streamId, payload);
   }
 
   frame(type: number, flags: number, streamId: number, payload: Buffer): void {
+    this.#queuedInAll += FRAME_HEADER_BYTES + payload.length;
     const at = this.#writer.reserve(FRAME_HEADER_BYTES);
     writeFrameHeader(this.#writer.slab!, at, { length: payload.length, type, flags, streamId });
     this.#writer.append(payload);
@@ -33,6 +45,7 @@ export class Outbox {
 
   /** A frame with its header. */
   whole(frame: Buffer): void {
+    this.#queuedInAll += frame.length;
     this.#writer.append(frame);
   }
 

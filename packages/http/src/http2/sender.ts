@@ -21,13 +21,14 @@ export class FrameSender implements StreamHost {
   maxSendFrameBytes = 16_384;
   /** Bytes that the peer may still send on all streams together. */
   receiveWindow: number;
-  readonly #transport: Duplex;
   readonly #outbox: Outbox;
   readonly #guard: FloodGuard;
   readonly #encoder = new HpackEncoder();
   readonly #onForget: (stream: Http2Stream) => void;
   readonly #creditStep: number;
   #credit = 0;
+  /** What had been queued in all when the guard last heard that the queue moves. */
+  #queueMark = 0;
   #waiting = new Set<Http2Stream>();
 
   constructor(
@@ -38,7 +39,6 @@ export class FrameSender implements StreamHost {
       readonly onForget: (stream: Http2Stream) => void;
     },
   ) {
-    this.#transport = transport;
     this.#outbox = new Outbox(transport);
     this.#guard = options.guard;
     this.#onForget = options.onForget;
@@ -67,7 +67,8 @@ export class FrameSender implements StreamHost {
   }
 
   sendPing(payload: Buffer, isAnswer: boolean): void {
-    if (isAnswer) this.#countControl();
+    this.#countControl();
+    if (isAnswer) this.#guard.assertControlLeaves();
     const flags = isAnswer ? FLAG.ACK : 0;
     this.#outbox.frame(FRAME.PING, flags, 0, payload.subarray(0, PING_BYTES));
   }
@@ -83,10 +84,12 @@ export class FrameSender implements StreamHost {
   }
 
   sendReset(stream: Http2Stream, reason: ErrorCodeName): void {
+    this.#countControl();
     this.#outbox.whole(numbersFrame(FRAME.RST_STREAM, stream.id, [ERROR_CODES[reason]]));
   }
 
   sendHeaders(stream: Http2Stream, headers: readonly string[], isEnd: boolean): void {
+    this.#countControl();
     const block = this.#encoder.encode(headers);
     const most = this.maxSendFrameBytes;
     let type: number = FRAME.HEADERS;
@@ -102,7 +105,7 @@ export class FrameSender implements StreamHost {
   }
 
   sendData(stream: Http2Stream, payload: Buffer, isEnd: boolean): void {
-    this.#guard.dataSent();
+    this.#guard.dataSent(payload.length);
     this.#outbox.data(stream.id, payload, isEnd ? FLAG.END_STREAM : 0);
   }
 
@@ -155,11 +158,17 @@ export class FrameSender implements StreamHost {
 
   #control(frame: Buffer): void {
     this.#countControl();
+    this.#guard.assertControlLeaves();
     this.#outbox.whole(frame);
   }
 
   #countControl(): void {
-    if (this.#transport.writableLength === 0) this.#guard.queueEmptied();
+    const { queuedInAll, waiting } = this.#outbox;
+    // A busy queue may never be empty, though everything in it leaves soon.
+    if (queuedInAll - waiting >= this.#queueMark) {
+      this.#queueMark = queuedInAll;
+      this.#guard.queueAdvanced();
+    }
     this.#guard.controlQueued();
   }
 }

@@ -248,6 +248,7 @@ export class StreamTable {
   #request(block: HeaderBlock, { headers, isTooLarge }: DecodedHeaders): void {
     const { streamId } = block;
     this.lastPeerStream = streamId;
+    this.#guard.assertControlLeaves();
     if (this.#streams.size >= (this.#limits.maxConcurrentStreams ?? 0)) {
       this.#guard.streamOpened();
       this.#errorOf(streamId, 'REFUSED_STREAM', 'too many streams');

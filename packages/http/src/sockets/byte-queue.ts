@@ -35,7 +35,10 @@ export class ByteQueue {
       return;
     }
     this.#seal();
-    this.#blocks.push(Buffer.from(piece));
+    // Not from the pool that small buffers share: a piece would keep all of it alive.
+    const block = Buffer.allocUnsafeSlow(piece.length);
+    block.set(piece);
+    this.#blocks.push(block);
     this.#used = piece.length;
   }
 

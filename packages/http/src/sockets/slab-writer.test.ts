@@ -96,6 +96,6 @@ test('what is gathered for a transport that has ended is dropped', async () => {
   writer.append(Buffer.from('late'));
   transport.destroy();
   await turn();
-  expect(writer.isGathering).toBe(false);
+  expect(writer.gathered).toBe(0);
   expect(transport.writes).toEqual([]);
 });

@@ -6,8 +6,8 @@ import { giveSlab, SLAB_BYTES, takeSlab } from './slabs.ts';
 const MAX_UNDER_WAY = 2;
 
 /**
- * Gathers what is written in one turn of the event loop into few large writes: one TLS record and one system call for
- * many small pieces. Always: bytes leave in the order in which they came, and the caller's buffers may be reused at
+ * Gathers what is written in one turn of the event loop, or while the transport is busy, into few large writes: one TLS
+ * record and one system call for many small pieces, and no buffer for each while they wait. Always: bytes leave in the order in which they came, and the caller's buffers may be reused at
  * once. An idle writer holds no memory.
  */
 export class SlabWriter {
@@ -22,12 +22,12 @@ export class SlabWriter {
     this.#transport = transport;
   }
 
-  /** Whether bytes wait for the end of the turn. */
-  get isGathering(): boolean {
-    return this.#length > 0;
+  /** Bytes that wait for the end of the turn, or for the transport. */
+  get gathered(): number {
+    return this.#length;
   }
 
-  /** Copies the bytes. They leave at the end of the turn, or sooner if they fill a slab. */
+  /** Copies the bytes. They leave at the end of the turn or, if a write is under way then, after it or with a full slab. */
   append(bytes: Buffer): void {
     let at = 0;
     while (at < bytes.length) {
@@ -90,10 +90,11 @@ export class SlabWriter {
 
   readonly #onTurnEnd = (): void => {
     this.#isScheduled = false;
-    this.flush();
+    if (this.#underWay.length === 0) this.flush();
   };
 
   readonly #onWritten = (): void => {
     giveSlab(this.#underWay.shift()!);
+    if (!this.#isScheduled) this.flush();
   };
 }

@@ -177,7 +177,7 @@ export function releaseRedirection(
 /** Leaves the namespace as it was before its first capture: no rules, no routes, no tracked connections. */
 export async function removeRedirection(namespace: NetworkNamespace, node: string): Promise<void> {
   const { comment } = markState(namespace, node);
-  if (comment !== null) restoreSettings(namespace, comment);
+  restoreSettings(namespace, comment ?? '');
   await runInNamespace(namespace, `nft -f - && ${routeCommands('del')}`, tablesAfter('delete'));
   forgetConnections(namespace);
 }

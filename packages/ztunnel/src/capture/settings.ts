@@ -23,9 +23,16 @@ const SETTINGS: readonly Setting[] = [
  */
 const SYSCTL_ROOTS = ['/proc/sys/net', '/proc/1/root/proc/sys/net'];
 
-/** The namespace's settings as text, for `restoreSettings`. */
+/**
+ * The namespace's settings as text, for `restoreSettings`. If all are as a capture sets them, they are left over from one
+ * whose rules were flushed, or that was cut short before it wrote any: what was before it is not known.
+ */
 export function readSettings(namespace: NetworkNamespace): string {
-  return namespace.run(() => SETTINGS.map(({ path }) => `${path}=${read(path)}`).join(' '));
+  const values = namespace.run(() => SETTINGS.map(({ path }) => read(path)));
+  const isLeftOver = SETTINGS.every(({ captured }, at) => values[at] === captured);
+  return SETTINGS.map(({ path, usual }, at) => `${path}=${isLeftOver ? usual : values[at]}`).join(
+    ' ',
+  );
 }
 
 /** Never fails: without the settings capture works, but for the few connections named above. */

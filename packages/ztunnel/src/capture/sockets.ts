@@ -106,6 +106,8 @@ function openListener(): { fd: number; family: number } {
 export interface DialInPodOptions {
   /** Appears as the source address of the connection; null for the pod's own. */
   readonly sourceIp: string | null;
+  /** Is given what to call when nobody waits for the connection any more; afterwards that does nothing. */
+  readonly onGivenUp?: (giveUp: () => void) => void;
 }
 
 /** Nobody answered for 10 s. */
@@ -131,7 +133,7 @@ export function dialInPod(
       if (options.sourceIp !== null) bindSource(socket, options.sourceIp, isV6);
     });
   });
-  return connectSocket(fd, to);
+  return connectSocket(fd, to, options.onGivenUp);
 }
 
 function bindSource(fd: number, sourceIp: string, isV6: boolean): void {
@@ -142,7 +144,11 @@ function bindSource(fd: number, sourceIp: string, isV6: boolean): void {
   bindSocket(fd, socketAddress({ ip: sourceIp, port: 0 }));
 }
 
-function connectSocket(fd: number, to: SocketAddress): Promise<Socket> {
+function connectSocket(
+  fd: number,
+  to: SocketAddress,
+  onGivenUp: DialInPodOptions['onGivenUp'],
+): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = new Socket({ fd, allowHalfOpen: true, manualStart: true } as object);
     const timer = setTimeout(() => {
@@ -158,6 +164,9 @@ function connectSocket(fd: number, to: SocketAddress): Promise<Socket> {
       socket.off('error', onError);
       socket.setNoDelay(true);
       resolve(socket);
+    });
+    onGivenUp?.(() => {
+      if (socket.connecting) socket.destroy(new Error('the caller gave up'));
     });
     socket.connect({ host: to.ip, port: to.port, family: to.ip.includes(':') ? 6 : 4 });
   });

@@ -131,7 +131,11 @@ async function forward(
   }
   const sourceIp = context.preserveSource && client.ip !== upstream.ip ? client.ip : null;
   try {
-    socket = await dialInPod(context.namespace, upstream, { sourceIp });
+    socket = await dialInPod(context.namespace, upstream, {
+      sourceIp,
+      // Otherwise callers that come and go would pile up connections to an application that does not answer.
+      onGivenUp: (giveUp) => request.onAbort(giveUp),
+    });
     const stream = request.accept({ baggage: encodeBaggage(destination) });
     if (isCut) resetSocket(socket);
     const ended = await splice(stream, socket, record);

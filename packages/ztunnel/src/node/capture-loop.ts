@@ -115,21 +115,23 @@ export class CaptureLoop {
   }
 
   async #look(): Promise<void> {
-    const desired = this.#desired!;
-    const ids = new Set([...desired.values()].flatMap(({ cgroupIds }) => cgroupIds));
-    const scanned = await scanNode(this.#options.procPath, ids);
+    const known = this.#desired!;
+    const scanned = await scanNode(this.#options.procPath);
     if (this.#isStopped) return;
     // Pods that are leaving need it until plaintext to them is let through.
-    if (await this.#probes.update([...desired.values(), ...this.#heldPods()])) {
+    if (await this.#probes.update([...known.values(), ...this.#heldPods()])) {
       this.#retries.forget(NODE_KEY);
     } else {
       this.#retries.failed(NODE_KEY);
     }
-    if (this.#isStopped || this.#desired !== desired) return;
-    // From here on nothing waits: rules, and what is done about them, are of one moment.
+    if (this.#isStopped) return;
+    // From here on nothing waits: the wish, the rules, and what is done about them, are of one moment.
+    const desired = this.#desired!;
     const observed = this.#observe(scanned);
     const held = [...this.#held.values()];
-    const actions = planCapture(desired, observed, held);
+    const actions = planCapture(desired, observed, held).filter(
+      (action) => !isAhead(action, known),
+    );
     this.#retries.keepOnly([NODE_KEY, ...actions.map(retryKey)]);
     const paths = new Map(scanned.map(({ inode, path }) => [inode, path]));
     for (const action of actions) this.#take(action, paths);
@@ -182,7 +184,8 @@ export class CaptureLoop {
     const running = this.#running.get(action.inode);
     if (running !== undefined) {
       // It is wanted back before it was gone.
-      if (running.kind === 'release' && action.kind === 'capture') running.abort.abort();
+      const isLeaving = running.kind === 'release' || running.kind === 'release-orphan';
+      if (isLeaving && action.kind === 'capture') running.abort.abort();
       return;
     }
     if (!this.#retries.begin(key)) return;
@@ -313,6 +316,12 @@ function openScanned({
   } catch {
     return null;
   }
+}
+
+/** Pods that came during the look may have started after the scan, and their probes are not let through yet. */
+function isAhead(action: CaptureAction, known: ReadonlyMap<string, EnrolledPod>): boolean {
+  const isNew = action.kind === 'capture' || action.kind === 'wait';
+  return isNew && !known.has(action.pod.uid);
 }
 
 function retryKey(action: CaptureAction): string {

@@ -70,6 +70,12 @@ test.for<Case>([
     actions: ['capture 1'],
   },
   {
+    what: 'rules that were flushed before this process had looked at what it wrote are written again',
+    namespaces: [aNamespace({ isMarked: false })],
+    held: [held()],
+    actions: ['capture 1'],
+  },
+  {
     what: 'a capture that has failed is tried again',
     namespaces: [CAPTURED],
     held: [held({ generation: null })],

@@ -78,9 +78,11 @@ function actionFor(
   // A pod without a process for a moment is where it was.
   const isElsewhere = typeof place !== 'string' && place.inode !== held.inode;
   if (isElsewhere) return { kind: 'abandon', pod: held.pod, inode: held.inode };
+  const observed = node.byInode.get(held.inode);
   const isIntact =
     held.generation !== null &&
-    held.generation === node.byInode.get(held.inode)?.generation &&
+    held.generation === observed?.generation &&
+    observed.isMarked &&
     held.pod.bypassInbound === pod.bypassInbound;
   return isIntact ? null : { kind: 'capture', pod, inode: held.inode };
 }

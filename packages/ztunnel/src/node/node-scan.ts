@@ -16,7 +16,7 @@ export interface ScannedNamespace {
   /** Opens it, as long as the process lives that it was found by. */
   readonly path: string;
   readonly pods: readonly PodProcesses[];
-  /** Its own addresses; empty unless one of the wanted pods runs in it. */
+  /** Its own addresses; empty unless a pod runs in it. */
   readonly addresses: ReadonlySet<string>;
 }
 
@@ -34,10 +34,7 @@ const PROCESSES_AT_A_TIME = 100;
  * of the processes' cgroups: `pod<uid>`, or with underscores as systemd's slices have it (spec control-plane 1.4).
  * `procPath` must be the host's (hostPID). Read without the thread pool, which would take ten times as long.
  */
-export async function scanNode(
-  procPath: string,
-  wantedIds: ReadonlySet<string>,
-): Promise<ScannedNamespace[]> {
+export async function scanNode(procPath: string): Promise<ScannedNamespace[]> {
   const found = new Map<number, Found>();
   const pids = readdirSync(procPath).filter((entry) => /^\d+$/.test(entry));
   for (const [position, pid] of pids.entries()) {
@@ -46,18 +43,13 @@ export async function scanNode(
     if (inode === null) continue;
     const namespace = found.get(inode) ?? { inode, pid, pods: new Map() };
     found.set(inode, namespace);
-    addProcess(namespace, procPath, { pid, wantedIds });
+    addProcess(namespace, procPath, pid);
   }
   return [...found.values()].map((each) => describe(each, procPath));
 }
 
-function addProcess(
-  { pods }: Found,
-  procPath: string,
-  { pid, wantedIds }: { readonly pid: string; readonly wantedIds: ReadonlySet<string> },
-): void {
+function addProcess({ pods }: Found, procPath: string, pid: string): void {
   for (const id of podIdsIn(read(`${procPath}/${pid}/cgroup`))) {
-    if (!wantedIds.has(id)) continue;
     const startTime = startTimeOf(procPath, pid);
     if (startTime !== null) pods.set(id, Math.min(pods.get(id) ?? Infinity, startTime));
   }
