@@ -1,3 +1,5 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { eventually } from '../fixtures/eventually.ts';
 import { SandboxProcess, sandboxObstacle } from '../fixtures/sandbox.ts';
@@ -58,6 +60,34 @@ spec:
     spec: { restartPolicy: Never, containers: [{ name: app, image: busybox, command: [echo, counted] }] }
 `;
 
+const DATABASE = `
+apiVersion: v1
+kind: Service
+metadata: { name: db }
+spec: { clusterIP: None, selector: { app: db }, ports: [{ port: 80 }] }
+---
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: { name: db }
+spec:
+  serviceName: db
+  replicas: 2
+  selector: { matchLabels: { app: db } }
+  template:
+    metadata: { labels: { app: db } }
+    spec:
+      terminationGracePeriodSeconds: 0
+      securityContext: { runAsUser: 1234, runAsGroup: 99 }
+      containers:
+      - name: db
+        image: busybox
+        command: [sh, -c, 'hostname >> /data/starts; echo done >> /data/deep/file; sleep 1000']
+        volumeMounts: [{ name: data, mountPath: /data }, { name: data, mountPath: /data/deep, subPath: deep }]
+  volumeClaimTemplates:
+  - metadata: { name: data }
+    spec: { accessModes: [ReadWriteOnce], resources: { requests: { storage: 1Gi } } }
+`;
+
 describe.skipIf(obstacle !== null)(
   `what a pod may ask for${obstacle ? `: ${obstacle}` : ''}`,
   () => {
@@ -112,6 +142,23 @@ spec:
       sandbox.kubectl(['patch', 'configmap', 'settings', '-p', '{"data":{"color":"red"}}']);
       await eventually(() => read() === 'red', { timeoutMs: 20_000, what: 'the new color' });
       sandbox.kubectl(['delete', 'pod', 'reader', '--grace-period=0', '--force']);
+    });
+
+    test('the pods of a StatefulSet find their files again, each its own, as long as the claims are there', async () => {
+      const starts = (pod: string): string =>
+        sandbox.kubectl(['exec', pod, '--', 'cat', '/data/starts']);
+      sandbox.kubectl(['apply', '-f', '-'], DATABASE);
+      sandbox.kubectl(['rollout', 'status', 'statefulset/db', '--timeout=30s']);
+      expect(starts('db-0')).toBe('db-0\n');
+      expect(starts('db-1')).toBe('db-1\n');
+      sandbox.kubectl(['delete', 'pod', 'db-1', '--timeout=30s']);
+      await eventually(() => starts('db-1') === 'db-1\ndb-1\n', { timeoutMs: 30_000 });
+      const volume = sandbox.kubectl(['get', 'pvc/data-db-1', '-o', 'jsonpath={.spec.volumeName}']);
+      const path = sandbox.kubectl(['get', `pv/${volume}`, '-o', 'jsonpath={.spec.hostPath.path}']);
+      expect(readFileSync(join(path, 'deep/file'), 'utf8')).toBe('done\ndone\n');
+      sandbox.kubectl(['delete', 'statefulset/db', '--timeout=30s']);
+      sandbox.kubectl(['delete', 'pvc', '--all', '--timeout=30s']);
+      await eventually(() => !existsSync(path));
     });
 
     test('a deleted pod runs its hook, hears SIGTERM, and its sidecar ends after it', async () => {

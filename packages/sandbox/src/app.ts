@@ -75,7 +75,11 @@ async function start(
   const dns = new DnsServer(client);
   stack.defer(() => dns.stop());
   await dns.listen(HOST_ADDRESS, DNS_PORT);
-  const controllers = await startControllers(client, onError);
+  const controllers = await startControllers({
+    client,
+    volumesDirectory: join(config.dataDirectory, DATA.volumes),
+    onError,
+  });
   stack.defer(() => controllers.stop());
   const proxy = new ServiceProxy(
     client,

@@ -5,10 +5,11 @@ import { runCommand } from './nodes/command.ts';
 import { removeNetwork } from './nodes/network.ts';
 import { dropLock, readLock, refuseSecondSandbox, type SandboxLock } from './sandbox-lock.ts';
 
-/** Below the data directory. `api` holds the API server's database and keys; `pods` a directory per pod. */
+/** Below the data directory. `api` holds the API server's database and keys; `pods` a directory per pod, `volumes` one per claim. */
 export const DATA = {
   api: 'api',
   pods: 'pods',
+  volumes: 'volumes',
   kubeconfig: 'kubeconfig',
   state: 'sandbox.json',
 } as const;
@@ -25,13 +26,14 @@ export async function cleanUp(): Promise<boolean> {
   return lock !== null;
 }
 
-/** The machine without a trace of that sandbox; with `keepData` only the API's database stays. */
+/** The machine without a trace of that sandbox; with `keepData` only the API's database and the volumes stay. */
 export async function removeAll(lock: SandboxLock | null): Promise<void> {
   await new Cgroups().removeAll();
   await removeNetwork();
   if (lock !== null) {
     const { dataDirectory, keepData } = lock;
-    const gone = [DATA.pods, DATA.kubeconfig, DATA.state, ...(keepData ? [] : [DATA.api])];
+    const kept = keepData ? [] : [DATA.api, DATA.volumes];
+    const gone = [DATA.pods, DATA.kubeconfig, DATA.state, ...kept];
     for (const name of gone) await rm(join(dataDirectory, name), { recursive: true, force: true });
     // Only if empty: somebody may keep files of their own there.
     await rmdir(dataDirectory).catch(() => undefined);

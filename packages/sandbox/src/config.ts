@@ -33,7 +33,7 @@ interface SandboxEnvironment extends Omit<SandboxConfig, 'dataDirectory'> {
 export const configSchema: ConfigKeys<SandboxEnvironment> = {
   dataDirectory: optionalStringKey(
     'SANDBOX_DATA_DIR',
-    'Directory of the kubeconfig, the state file, the database and the pods; default $XDG_STATE_HOME/aquifer, or ~/.local/state/aquifer.',
+    'Directory of the kubeconfig, the state file, the database, the volumes and the pods; default $XDG_STATE_HOME/aquifer, or ~/.local/state/aquifer.',
   ),
   stateHome: optionalStringKey('XDG_STATE_HOME', 'Parent of the default data directory.'),
   apiPort: portKey(
@@ -44,7 +44,7 @@ export const configSchema: ConfigKeys<SandboxEnvironment> = {
   nodes: integerKey('SANDBOX_NODES', 'Number of nodes.', { default: 2, min: 1, max: MAX_NODES }),
   keepData: booleanKey(
     'SANDBOX_KEEP_DATA',
-    'Leaves the database in the data directory on stop, so that the next start continues with the same objects.',
+    'Leaves the database and the volumes in the data directory on stop, so that the next start continues with the same objects.',
     { default: false },
   ),
   path: stringKey('PATH', 'Where programs of images are searched.', {

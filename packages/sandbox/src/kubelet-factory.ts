@@ -6,6 +6,7 @@ import { DATA } from './cleanup.ts';
 import type { SandboxConfig } from './config.ts';
 import { type NodeAddresses, PodAddressPool } from './nodes/addresses.ts';
 import { Cgroups } from './nodes/cgroups.ts';
+import { clusterClaimSource } from './nodes/claim-source.ts';
 import { clusterConfigSource } from './nodes/config-source.ts';
 import { machineMounts } from './nodes/container-launch.ts';
 import { EventRecorder } from './nodes/event-recorder.ts';
@@ -37,6 +38,7 @@ export function kubeletFactory(
   };
   const volumeSources: VolumeSources = {
     config: clusterConfigSource(client),
+    claims: clusterClaimSource(client),
     capacity,
     issueToken: ({ metadata, spec }, audience, expirationSeconds) =>
       api.serviceAccountToken({

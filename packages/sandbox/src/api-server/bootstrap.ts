@@ -1,4 +1,4 @@
-/** What a new cluster holds: its namespaces, the `kubernetes` service, the roles everybody needs, the mesh's CRDs. */
+/** What a new cluster holds: its namespaces, the `kubernetes` service, the roles everybody needs, a StorageClass, the mesh's CRDs. */
 import {
   customResourceDefinitionOf,
   gatewayApiResources,
@@ -6,6 +6,7 @@ import {
 } from '@aquifer/model/resources';
 import { ApiStatusError } from '../api-status-error.ts';
 import type { ApiObject, ClusterClient, ResourceKey } from '../cluster-client.ts';
+import { IS_DEFAULT_CLASS, PROVISIONER } from '../storage-class.ts';
 import { API_SERVICE_ADDRESS } from './built-in/service-defaults.ts';
 
 const RBAC = 'rbac.authorization.k8s.io';
@@ -112,6 +113,7 @@ async function ensureRoles(client: ClusterClient): Promise<void> {
   }
 }
 
+const storageClasses = { group: 'storage.k8s.io', version: 'v1', plural: 'storageclasses' };
 const priorityClasses = { group: 'scheduling.k8s.io', version: 'v1', plural: 'priorityclasses' };
 
 /** Values and descriptions of the two classes that every cluster has. */
@@ -145,6 +147,12 @@ export async function bootstrapCluster(client: ClusterClient, port: number): Pro
     },
   });
   await ensureRoles(client);
+  await ensure(client, storageClasses, {
+    apiVersion: 'storage.k8s.io/v1',
+    kind: 'StorageClass',
+    metadata: { name: 'standard', annotations: { [IS_DEFAULT_CLASS]: 'true' } },
+    provisioner: PROVISIONER,
+  });
   for (const [name, [value, description]] of Object.entries(systemPriorities)) {
     await ensure(client, priorityClasses, {
       apiVersion: 'scheduling.k8s.io/v1',

@@ -9,6 +9,8 @@ export interface ControllerDeps {
   readonly client: ClusterClient;
   readonly informers: Informers;
   readonly events: EventRecorder;
+  /** Where the volumes are that the default StorageClass makes. */
+  readonly volumesDirectory: string;
   /** For a failure that is tried again. */
   readonly onError: (error: Error) => void;
 }
@@ -25,6 +27,8 @@ export interface Informers {
   readonly jobs: Informer;
   readonly statefulSets: Informer;
   readonly disruptionBudgets: Informer;
+  readonly claims: Informer;
+  readonly volumes: Informer;
 }
 
 export interface Controller {

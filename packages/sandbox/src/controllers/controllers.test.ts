@@ -1,4 +1,5 @@
 /** Controllers at a real API without nodes behind it: pods are placed, and none runs. */
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type ClusterApi, startClusterApi } from '../../../../test/fixtures/cluster-api.ts';
@@ -20,7 +21,11 @@ beforeAll(async () => {
       spec: {},
     });
   }
-  controllers = await startControllers(api.server.client, () => undefined);
+  controllers = await startControllers({
+    client: api.server.client,
+    volumesDirectory: join(api.directory, 'volumes'),
+    onError: () => undefined,
+  });
 });
 
 afterAll(async () => {

@@ -1,4 +1,3 @@
-import type { ClusterClient } from '../cluster-client.ts';
 import { EventRecorder } from '../nodes/event-recorder.ts';
 import type { Controller, ControllerDeps, Informers } from './controller.ts';
 import { runDaemonSets } from './daemon-set.ts';
@@ -10,6 +9,7 @@ import { Informer } from './informer.ts';
 import { runJobs } from './job.ts';
 import { runReplicaSets } from './replica-set.ts';
 import {
+  CLAIMS,
   DAEMON_SETS,
   DEPLOYMENTS,
   DISRUPTION_BUDGETS,
@@ -20,9 +20,12 @@ import {
   REPLICA_SETS,
   SERVICES,
   STATEFUL_SETS,
+  VOLUMES,
 } from './resource-keys.ts';
 import { runScheduler } from './scheduler.ts';
 import { runStatefulSets } from './stateful-set.ts';
+import { runVolumeClaims } from './volume-claims.ts';
+import { runVolumes } from './volumes.ts';
 
 const CONTROLLERS: Readonly<Record<string, (deps: ControllerDeps) => Controller>> = {
   'default-scheduler': runScheduler,
@@ -34,6 +37,8 @@ const CONTROLLERS: Readonly<Record<string, (deps: ControllerDeps) => Controller>
   'endpoint-controller': runEndpoints,
   'statefulset-controller': runStatefulSets,
   controllermanager: runDisruptionBudgets,
+  'persistentvolume-controller': runVolumeClaims,
+  'persistentvolume-reclaimer': runVolumes,
 };
 
 /** All controllers of the cluster, at work from `startControllers` to `stop`. */
@@ -43,9 +48,9 @@ export interface RunningControllers {
 
 /** Resolves when every controller has seen what exists. `onError` hears of failures that are tried again. */
 export async function startControllers(
-  client: ClusterClient,
-  onError: (error: Error) => void,
+  options: Pick<ControllerDeps, 'client' | 'volumesDirectory' | 'onError'>,
 ): Promise<RunningControllers> {
+  const { client } = options;
   const informers: Informers = {
     pods: new Informer(client, PODS),
     nodes: new Informer(client, NODES),
@@ -57,9 +62,11 @@ export async function startControllers(
     jobs: new Informer(client, JOBS),
     statefulSets: new Informer(client, STATEFUL_SETS),
     disruptionBudgets: new Informer(client, DISRUPTION_BUDGETS),
+    claims: new Informer(client, CLAIMS),
+    volumes: new Informer(client, VOLUMES),
   };
   const running = Object.entries(CONTROLLERS).map(([component, run]) =>
-    run({ client, informers, onError, events: new EventRecorder(client, component) }),
+    run({ ...options, informers, events: new EventRecorder(client, component) }),
   );
   // Children first: a parent must not look before its children are known.
   const { nodes, pods, slices, replicaSets, ...parents } = informers;

@@ -10,6 +10,12 @@ export const CLAIMS: ResourceKey = {
   version: 'v1',
   plural: 'persistentvolumeclaims',
 };
+export const VOLUMES: ResourceKey = { group: '', version: 'v1', plural: 'persistentvolumes' };
+export const STORAGE_CLASSES: ResourceKey = {
+  group: 'storage.k8s.io',
+  version: 'v1',
+  plural: 'storageclasses',
+};
 export const STATEFUL_SETS: ResourceKey = { group: 'apps', version: 'v1', plural: 'statefulsets' };
 export const REVISIONS: ResourceKey = {
   group: 'apps',

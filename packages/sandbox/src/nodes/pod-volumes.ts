@@ -22,8 +22,21 @@ interface TokenIssuer {
   issueToken(pod: NodePod, audience: string | null, expirationSeconds: number): Promise<string>;
 }
 
+/** The directory behind a claim. */
+interface ClaimedDirectory {
+  readonly path: string;
+  /** Made by the sandbox, which may change whose it is. */
+  readonly isManaged: boolean;
+}
+
+export interface ClaimSource {
+  /** Throws `VolumeError` when the claim is missing, or is bound to nothing that the sandbox can mount. */
+  directory(namespace: string, claimName: string): Promise<ClaimedDirectory>;
+}
+
 export interface VolumeSources extends TokenIssuer {
   readonly config: ConfigSource;
+  readonly claims: ClaimSource;
   readonly capacity: NodeCapacity;
 }
 
@@ -42,6 +55,8 @@ export class PodVolumes {
   readonly #sources: VolumeSources;
   /** When the token in a file is to be replaced, by file. */
   readonly #tokenRenewAtMs = new Map<string, number>();
+  /** Where the claims are that the pod uses, by name of the volume. */
+  readonly #claims = new Map<string, string>();
 
   constructor(directory: string, sources: VolumeSources) {
     this.#directory = directory;
@@ -73,7 +88,8 @@ export class PodVolumes {
       if (volume === undefined) return [];
       const below = mount.subPathExpr ?? mount.subPath ?? '';
       const path = expandReferences(below, environment);
-      const root = volume.hostPath?.path ?? this.#path(volume.name);
+      const root =
+        volume.hostPath?.path ?? this.#claims.get(volume.name) ?? this.#path(volume.name);
       return [bind(volume, { root, path, target: mount.mountPath, readOnly: mount.readOnly })];
     });
   }
@@ -89,6 +105,7 @@ export class PodVolumes {
       if (type === 'DirectoryOrCreate') await mkdir(path, { recursive: true });
       return;
     }
+    if (volume.persistentVolumeClaim !== undefined) return this.#findClaim(pod, volume);
     await mkdir(directory, { recursive: true });
     if (volume.emptyDir !== undefined) return openToAll(directory, pod);
     const { projected, configMap, secret, downwardAPI } = volume;
@@ -100,6 +117,14 @@ export class PodVolumes {
         await writeAtomically(join(directory, file.path), { mode: defaultMode, ...file });
       }
     }
+  }
+
+  async #findClaim(pod: NodePod, { name, persistentVolumeClaim }: Volume): Promise<void> {
+    if (persistentVolumeClaim === undefined || this.#claims.has(name)) return;
+    const { claimName } = persistentVolumeClaim;
+    const found = await this.#sources.claims.directory(pod.metadata.namespace, claimName);
+    if (found.isManaged) await openToAll(found.path, pod);
+    this.#claims.set(name, found.path);
   }
 
   async #files(
@@ -203,18 +228,23 @@ function bind(
     volume.hostPath?.type?.startsWith('File') === true || isFilePath(volume, mount.path);
   const source = normalize(join(mount.root, mount.path));
   if (!isFile && volume.hostPath === undefined) mkdirSync(source, { recursive: true });
-  const isWritable = volume.emptyDir !== undefined || volume.hostPath !== undefined;
+  const isReadOnly = mount.readOnly === true || volume.persistentVolumeClaim?.readOnly === true;
   return {
     source,
     target: mount.target,
     kind: isFile ? 'file' : 'directory',
-    readOnly: !isWritable || mount.readOnly === true,
+    readOnly: !isWritable(volume) || isReadOnly,
   };
+}
+
+/** Holds what containers write; the others hold files of the API. */
+function isWritable({ emptyDir, hostPath, persistentVolumeClaim }: Volume): boolean {
+  return (emptyDir ?? hostPath ?? persistentVolumeClaim) !== undefined;
 }
 
 /** A subPath into a ConfigMap, Secret or projected volume names one of its files. */
 function isFilePath(volume: Volume, path: string): boolean {
-  return path !== '' && volume.emptyDir === undefined && volume.hostPath === undefined;
+  return path !== '' && !isWritable(volume);
 }
 
 function modeOf(mode: number | undefined): { mode?: number } {

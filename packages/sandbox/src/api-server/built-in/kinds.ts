@@ -15,6 +15,12 @@ import { admitPod, podDefaults } from './pod-defaults.ts';
 import { resolvePriority } from './priorities.ts';
 import { serviceDefaults } from './service-defaults.ts';
 import {
+  admitClaim,
+  claimDefaults,
+  storageClassDefaults,
+  volumeDefaults,
+} from './volume-defaults.ts';
+import {
   admitJob,
   cronJobDefaults,
   daemonSetDefaults,
@@ -33,6 +39,9 @@ export const kindDefaults: Readonly<Record<string, Filler>> = {
   '/services': serviceDefaults,
   '/namespaces': namespaceDefaults,
   '/secrets': secretDefaults,
+  '/persistentvolumeclaims': claimDefaults,
+  '/persistentvolumes': volumeDefaults,
+  'storage.k8s.io/storageclasses': storageClassDefaults,
   'apps/deployments': deploymentDefaults,
   'apps/replicasets': replicaSetDefaults,
   'apps/daemonsets': daemonSetDefaults,
@@ -58,6 +67,7 @@ export const kindAdmission: Readonly<
     resolvePriority(storage, pod);
   },
   'batch/jobs': admitJob,
+  '/persistentvolumeclaims': admitClaim,
 };
 
 /** Built-in collections whose objects have `metadata.generation`; every custom resource has. */

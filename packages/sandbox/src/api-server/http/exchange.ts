@@ -41,10 +41,10 @@ export function contentType(request: IncomingMessage): string {
   return (request.headers['content-type'] ?? '').split(';')[0]?.trim() ?? '';
 }
 
-function parseBody(type: string, body: Buffer, isStatusWrite: boolean): unknown {
+function parseBody(type: string, body: Buffer): unknown {
   try {
     if (type.endsWith('yaml')) return parseYaml(body.toString());
-    if (type === 'application/vnd.kubernetes.protobuf') return decodeProtobuf(body, isStatusWrite);
+    if (type === 'application/vnd.kubernetes.protobuf') return decodeProtobuf(body);
     return JSON.parse(body.toString());
   } catch (cause) {
     if (cause instanceof ApiStatusError) throw cause;
@@ -74,8 +74,7 @@ export async function bodyOf({ request }: Exchange): Promise<unknown> {
       `the body of the request was in an unknown format - accepted media types include: application/json, application/yaml, application/vnd.kubernetes.protobuf`,
     );
   }
-  const [path = ''] = (request.url ?? '').split('?');
-  return parseBody(type, body, path.endsWith('/status'));
+  return parseBody(type, body);
 }
 
 /** The body as an object. Throws 400 for anything else. */
