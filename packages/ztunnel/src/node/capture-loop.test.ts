@@ -41,6 +41,7 @@ test('each pod is attended to although other pods come and go faster than the no
     procPath: busyNode(),
     drainDeadlineMs: 0,
     log: createLogger('test', { format: 'plain', levels: 'off' }),
+    reportInventory: () => undefined,
     report: ({ name }) => attended.push(name),
   });
   let changes = 0;
