@@ -8,6 +8,9 @@ import { isActive, isReady } from './pod-state.ts';
 import { canonical } from './pod-template.ts';
 import { DISRUPTION_BUDGETS } from './resource-keys.ts';
 
+/** How long an eviction may take from its grant to the deletion (as kube-controller-manager's DeletionTimeout). */
+const EVICTION_MS = 120_000;
+
 export function runDisruptionBudgets(deps: ControllerDeps): Controller {
   const { client, informers } = deps;
   const budgets = informers.disruptionBudgets;
@@ -16,7 +19,14 @@ export function runDisruptionBudgets(deps: ControllerDeps): Controller {
     { parents: budgets, kind: 'PodDisruptionBudget' },
     async (budget) => {
       const { name, namespace = '', generation = 0 } = budget.metadata;
-      const status = { ...budgetStatus(budget, informers), observedGeneration: generation };
+      const disrupted = disruptedPods(budget, informers);
+      const counts = budgetStatus(budget, informers, disrupted);
+      const status = {
+        ...counts,
+        ...disruptedStatus(budget, disrupted),
+        observedGeneration: generation,
+      };
+      if (disrupted.size > 0) controller.look(budget, EVICTION_MS);
       const { conditions: _conditions, ...before } = budget.status ?? {};
       if (JSON.stringify(canonical(before)) === JSON.stringify(canonical(status))) return;
       const conditions = [disruptionAllowed(budget, status.disruptionsAllowed > 0)];
@@ -40,12 +50,43 @@ interface BudgetStatus {
   readonly expectedPods: number;
 }
 
-function budgetStatus(budget: ApiObject, informers: Informers): BudgetStatus {
+/**
+ * Pods that an eviction was granted for and whose deletion does not show yet, with the time of the grant. One that is
+ * still there after a while was not deleted after all.
+ */
+function disruptedPods(budget: ApiObject, { pods }: Informers): ReadonlyMap<string, string> {
+  const granted: Readonly<Record<string, string>> = budget.status?.disruptedPods ?? {};
+  const pending = Object.entries(granted).filter(([name, time]) => {
+    const pod = pods.get(budget.metadata.namespace, name);
+    return pod !== null && isActive(pod) && Date.now() - Date.parse(time) < EVICTION_MS;
+  });
+  return new Map(pending);
+}
+
+/** As a patch: those that are over are taken out. */
+function disruptedStatus(
+  budget: ApiObject,
+  disrupted: ReadonlyMap<string, string>,
+): { readonly disruptedPods?: Readonly<Record<string, string | null>> } {
+  const names = Object.keys(budget.status?.disruptedPods ?? {});
+  if (names.length === 0) return {};
+  return {
+    disruptedPods: Object.fromEntries(names.map((name) => [name, disrupted.get(name) ?? null])),
+  };
+}
+
+function budgetStatus(
+  budget: ApiObject,
+  informers: Informers,
+  disrupted: ReadonlyMap<string, string>,
+): BudgetStatus {
   const { selector, minAvailable, maxUnavailable } = budget.spec;
   const pods = informers.pods
     .list(budget.metadata.namespace)
     .filter((pod) => isActive(pod) && matchesSelector(selector ?? {}, pod.metadata.labels));
-  const currentHealthy = pods.filter(isReady).length;
+  const currentHealthy = pods.filter(
+    (pod) => isReady(pod) && !disrupted.has(pod.metadata.name),
+  ).length;
   const ownSize = wantedPods(pods, informers);
   const isCounted = maxUnavailable === undefined && typeof minAvailable === 'number';
   const expectedPods = isCounted ? pods.length : ownSize;

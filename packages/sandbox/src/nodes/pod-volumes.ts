@@ -1,5 +1,5 @@
 /** The volumes of a pod as directories on this machine, which its containers see by bind mounts. */
-import { mkdirSync } from 'node:fs';
+import { chmodSync, mkdirSync, statSync } from 'node:fs';
 import { chmod, chown, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname, join, normalize } from 'node:path';
 import type { Container, PodSpec } from '@aquifer/model/resources';
@@ -227,7 +227,7 @@ function bind(
   const isFile =
     volume.hostPath?.type?.startsWith('File') === true || isFilePath(volume, mount.path);
   const source = normalize(join(mount.root, mount.path));
-  if (!isFile && volume.hostPath === undefined) mkdirSync(source, { recursive: true });
+  if (!isFile && volume.hostPath === undefined) makeSubPath(mount.root, source);
   const isReadOnly = mount.readOnly === true || volume.persistentVolumeClaim?.readOnly === true;
   return {
     source,
@@ -235,6 +235,14 @@ function bind(
     kind: isFile ? 'file' : 'directory',
     readOnly: !isWritable(volume) || isReadOnly,
   };
+}
+
+/** Whoever may write into the volume may write into its parts. */
+function makeSubPath(root: string, path: string): void {
+  const highest = mkdirSync(path, { recursive: true });
+  if (highest === undefined) return;
+  const { mode } = statSync(root);
+  for (let made = path; made.startsWith(highest); made = dirname(made)) chmodSync(made, mode);
 }
 
 /** Holds what containers write; the others hold files of the API. */

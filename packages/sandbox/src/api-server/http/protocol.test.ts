@@ -84,6 +84,14 @@ test.for([
   expect(answer.body).toMatchObject({ kind: 'Status', status: 'Failure', code: status });
 });
 
+test('a body that is too large does not block the requests after it', async () => {
+  const body = configMap('big', { data: { a: 'x'.repeat(3_200_000) } });
+  for (let round = 0; round < 10; round++) {
+    expect((await api.send('POST', CONFIG_MAPS, { body })).status).toBe(413);
+    expect((await api.send('GET', CONFIG_MAPS)).status).toBe(200);
+  }
+});
+
 test('lists are paged and filtered', async () => {
   for (const name of ['page-1', 'page-2', 'page-3']) {
     const metadata = { name, labels: { set: 'pages' } };
@@ -353,4 +361,15 @@ test('webhooks change and refuse objects, and one that cannot be reached fails a
   expect((await api.send('POST', CONFIG_MAPS, { body: configMap('lost') })).status).toBe(201);
   await api.send('DELETE', mutating);
   await api.send('DELETE', `${registrations}/validatingwebhookconfigurations/words`);
+});
+
+test('a kind on which nothing in the sandbox acts says so when it is written, not when it is read', async () => {
+  const path = '/apis/networking.k8s.io/v1/namespaces/default/networkpolicies';
+  const body = { metadata: { name: 'closed' }, spec: { podSelector: {} } };
+  const written = await api.send('POST', path, { body });
+  expect(written.status).toBe(201);
+  expect(written.warnings.join()).toContain('the sandbox does not enforce network policies');
+  expect((await api.send('GET', path)).warnings).toEqual([]);
+  const plain = { metadata: { name: 'plain' }, data: {} };
+  expect((await api.send('POST', CONFIG_MAPS, { body: plain })).warnings).toEqual([]);
 });

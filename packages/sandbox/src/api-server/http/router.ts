@@ -7,7 +7,9 @@ import { methodNotAllowed, noSuchResource } from '../status.ts';
 import { handleLogs } from '../streams/logs.ts';
 import type { UserInfo } from '../write-request.ts';
 import { aggregatedDiscovery, aggregatedVersion, discoveryDocument } from './discovery.ts';
-import { type Exchange, sendJson, warn } from './exchange.ts';
+import { handleEviction } from './eviction.ts';
+import { type Exchange, sendJson } from './exchange.ts';
+import { warnOfKind } from './kind-warnings.ts';
 import type { OpenApiDocuments } from './openapi.ts';
 import { OPENAPI_V2_ACCEPT, OPENAPI_V2_TYPE, openApiV2Document } from './openapi-v2.ts';
 import {
@@ -31,7 +33,6 @@ import {
   handleCreate,
   handleDelete,
   handleDeleteCollection,
-  handleEviction,
   handlePatch,
   handleUpdate,
   type WriteDependencies,
@@ -109,12 +110,6 @@ function served(resource: ServedResource, subresource: string): boolean {
   return subresource === 'finalize' && resource.collection === '/namespaces';
 }
 
-/** Kinds that say so when they are used. */
-const deprecated: Readonly<Record<string, string>> = {
-  '/endpoints': 'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice',
-  '/componentstatuses': 'v1 ComponentStatus is deprecated in v1.19+',
-};
-
 async function handleResource(
   exchange: Exchange,
   dependencies: RouterDependencies,
@@ -123,8 +118,7 @@ async function handleResource(
   const resource = dependencies.registry.find(path.group, path.version, path.plural);
   if (resource === null) throw noSuchResource();
   const { verb } = exchange.info;
-  const warning = deprecated[resource.collection];
-  if (warning !== undefined) warn(exchange.response, warning);
+  warnOfKind(exchange, resource.collection, path);
   const special = subresourceHandlers[`${resource.collection}/${path.subresource} ${verb}`];
   if (resource.review && special === undefined) {
     if (verb !== 'create')

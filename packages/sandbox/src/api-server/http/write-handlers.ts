@@ -185,7 +185,8 @@ function success(resource: ServedResource, object: ApiObject): JsonObject {
 /** Kinds whose deletion answers with the object even when it is gone. */
 const answersWithObject = new Set(['/pods', '/services', '/serviceaccounts', '/namespaces']);
 
-function withDryRun(
+/** A write that `DeleteOptions` may turn into a dry run. */
+export function withDryRun(
   request: WriteRequest,
   options: DeleteOptions & { dryRun?: unknown },
 ): WriteRequest {
@@ -229,26 +230,6 @@ export async function handleDeleteCollection(
   const { listKind: kind, apiVersion } = resource;
   const metadata = { resourceVersion: String(dependencies.storage.revision) };
   sendJson(exchange.response, 200, { kind, apiVersion, metadata, items: doomed });
-}
-
-/** `POST pods/NAME/eviction`: deletes the pod; there are no disruption budgets to ask. */
-export async function handleEviction(
-  exchange: Exchange,
-  dependencies: WriteDependencies,
-  resource: ServedResource,
-  path: ResourcePath,
-): Promise<void> {
-  const body = await objectBody(exchange);
-  const options = objectOr(body.deleteOptions) as DeleteOptions;
-  const request = withDryRun(writeRequestOf(exchange), options);
-  await deleteObject(dependencies, { resource, target: targetOf(path) }, options, request);
-  sendJson(exchange.response, 201, {
-    kind: 'Status',
-    apiVersion: 'v1',
-    metadata: {},
-    status: 'Success',
-    code: 201,
-  });
 }
 
 /** `POST pods/NAME/binding`, or `POST bindings` with the pod's name: puts the pod on a node. */
