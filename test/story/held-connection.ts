@@ -1,5 +1,5 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import type { Kubectl } from './kubectl.ts';
+import { PodProgram, type PodTarget } from './pod-program.ts';
 
 /**
  * Sends a line every 50 ms and wants each back, until its input ends. Prints `open` once, then `kept LINES`, or
@@ -30,56 +30,38 @@ except Exception as e:
 
 /** A TCP connection that a pod keeps open to the echo server, always talking. */
 export class HeldConnection implements Disposable {
-  readonly #child: ChildProcess;
-  readonly #ended: Promise<void>;
-  #output = '';
+  readonly #program: PodProgram;
 
-  private constructor(kubectl: Kubectl, namespace: string, target: string) {
-    const command = ['exec', '-i', '-n', namespace, target, '--', 'python3', '-u', '-c', HOLD];
-    this.#child = spawn('kubectl', command, { env: kubectl.env, stdio: 'pipe' });
-    for (const stream of [this.#child.stdout, this.#child.stderr]) {
-      stream?.on('data', (chunk: Buffer) => {
-        this.#output += chunk.toString();
-      });
-    }
-    this.#child.stdin?.on('error', () => undefined);
-    this.#ended = new Promise((resolve) => {
-      this.#child.once('close', () => resolve());
-    });
+  private constructor(program: PodProgram) {
+    this.#program = program;
   }
 
   /** Resolves once the first line came back. Throws with what happened instead. */
-  static async open(kubectl: Kubectl, namespace: string, target: string): Promise<HeldConnection> {
-    const held = new HeldConnection(kubectl, namespace, target);
-    const opened = new Promise<void>((resolve) => {
-      held.#child.stdout?.on('data', () => {
-        if (held.#output.includes('open')) resolve();
-      });
-    });
-    await Promise.race([opened, held.#ended]);
-    if (!held.#output.includes('open')) throw new Error(`no connection: ${held.#output.trim()}`);
-    return held;
+  static async open(kubectl: Kubectl, pod: PodTarget): Promise<HeldConnection> {
+    return new HeldConnection(
+      await PodProgram.start(kubectl, pod, { program: [HOLD], saysFirst: 'open' }),
+    );
   }
 
   /** Ends the connection; how many lines came back. Throws if it was cut before. */
   async finish(): Promise<number> {
-    this.#child.stdin?.end();
-    await this.#ended;
-    const [, lines] = /kept (\d+)/.exec(this.#output) ?? [];
-    if (lines === undefined) throw new Error(`the connection broke: ${this.#output.trim()}`);
+    this.#program.finish();
+    const output = await this.#program.output();
+    const [, lines] = /kept (\d+)/.exec(output) ?? [];
+    if (lines === undefined) throw new Error(`the connection broke: ${output.trim()}`);
     return Number(lines);
   }
 
   /** When it was cut, in ms since the epoch; null if it still talks after so many ms. */
   async cutAtMs(withinMs: number): Promise<number | null> {
-    const timer = setTimeout(() => this.#child.stdin?.end(), withinMs);
-    await this.#ended;
+    const timer = setTimeout(() => this.#program.finish(), withinMs);
+    const output = await this.#program.output();
     clearTimeout(timer);
-    const [, at] = /cut (\d+)/.exec(this.#output) ?? [];
+    const [, at] = /cut (\d+)/.exec(output) ?? [];
     return at === undefined ? null : Number(at);
   }
 
   [Symbol.dispose](): void {
-    this.#child.kill('SIGKILL');
+    this.#program[Symbol.dispose]();
   }
 }

@@ -1,5 +1,5 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import type { Kubectl } from './kubectl.ts';
+import { PodProgram, type PodTarget } from './pod-program.ts';
 
 const THREADS = 4;
 /** Between two requests of a thread. */
@@ -54,58 +54,28 @@ export interface LoadResult {
 
 /** A pod that makes requests to the server, each on a connection of its own, until it is told to end. */
 export class RequestLoad implements Disposable {
-  readonly #child: ChildProcess;
-  readonly #ended: Promise<number | null>;
-  #output = '';
+  readonly #program: PodProgram;
 
-  private constructor(
-    kubectl: Kubectl,
-    pod: { namespace: string; target: string },
-    fewest: number,
-  ) {
-    const program = ['python3', '-u', '-c', LOAD, 'server.shop', String(fewest)];
-    const command = ['exec', '-i', '-n', pod.namespace, pod.target, '--', ...program];
-    this.#child = spawn('kubectl', command, { env: kubectl.env, stdio: 'pipe' });
-    for (const stream of [this.#child.stdout, this.#child.stderr]) {
-      stream?.on('data', (chunk: Buffer) => {
-        this.#output += chunk.toString();
-      });
-    }
-    this.#child.stdin?.on('error', () => undefined);
-    this.#ended = new Promise((resolve) => {
-      this.#child.once('close', resolve);
-    });
+  private constructor(program: PodProgram) {
+    this.#program = program;
   }
 
   /** Resolves after the first answer. Throws with what happened instead. */
-  static async begin(
-    kubectl: Kubectl,
-    pod: { readonly namespace: string; readonly target: string },
-    fewest: number,
-  ): Promise<RequestLoad> {
-    const load = new RequestLoad(kubectl, pod, fewest);
-    const begun = new Promise<void>((resolve) => {
-      load.#child.stdout?.on('data', () => {
-        if (load.#output.includes('begun')) resolve();
-      });
-    });
-    await Promise.race([begun, load.#ended]);
-    if (!load.#output.includes('begun')) throw new Error(`no load: ${load.#output.trim()}`);
-    return load;
+  static async begin(kubectl: Kubectl, pod: PodTarget, fewest: number): Promise<RequestLoad> {
+    const program = [LOAD, 'server.shop', String(fewest)];
+    return new RequestLoad(await PodProgram.start(kubectl, pod, { program, saysFirst: 'begun' }));
   }
 
   /** Lets it end as soon as it has made its fewest requests. */
   async finish(): Promise<LoadResult> {
-    this.#child.stdin?.end();
-    const code = await this.#ended;
-    const [line] = /^\{.*\}$/m.exec(this.#output) ?? [];
-    if (line === undefined) {
-      throw new Error(`the load broke off (exit code ${code}): ${this.#output.trim()}`);
-    }
+    this.#program.finish();
+    const output = await this.#program.output();
+    const [line] = /^\{.*\}$/m.exec(output) ?? [];
+    if (line === undefined) throw new Error(`the load broke off: ${output.trim()}`);
     return JSON.parse(line) as LoadResult;
   }
 
   [Symbol.dispose](): void {
-    this.#child.kill('SIGKILL');
+    this.#program[Symbol.dispose]();
   }
 }

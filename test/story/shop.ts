@@ -5,6 +5,7 @@ import { eventually } from '../fixtures/eventually.ts';
 import { HeldConnection } from './held-connection.ts';
 import type { Kubectl } from './kubectl.ts';
 import { SHOP } from './manifests.ts';
+import type { PodTarget } from './pod-program.ts';
 import { type LoadResult, RequestLoad } from './request-load.ts';
 
 /** What the echo server says about a request. */
@@ -64,6 +65,10 @@ async function transferDigest(): Promise<string> {
 
 function namespaceOf(client: string): string {
   return client === 'outsider' ? 'outside' : 'shop';
+}
+
+function podOf(client: string): PodTarget {
+  return { namespace: namespaceOf(client), target: `deploy/${client}` };
 }
 
 /** The workloads of the story and the questions it asks of them. */
@@ -180,13 +185,12 @@ export class Shop {
 
   /** A connection from a pod to the server that talks until it is finished or cut. */
   hold(from: string): Promise<HeldConnection> {
-    return HeldConnection.open(this.kubectl, namespaceOf(from), `deploy/${from}`);
+    return HeldConnection.open(this.kubectl, podOf(from));
   }
 
   /** Opens a new connection for each request while the action runs, and until there were a thousand. */
   async requestsWhile(from: string, action: () => Promise<void>): Promise<LoadResult> {
-    const pod = { namespace: namespaceOf(from), target: `deploy/${from}` };
-    using load = await RequestLoad.begin(this.kubectl, pod, FEWEST_REQUESTS);
+    using load = await RequestLoad.begin(this.kubectl, podOf(from), FEWEST_REQUESTS);
     await action();
     return await load.finish();
   }
