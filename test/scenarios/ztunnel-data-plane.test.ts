@@ -202,6 +202,33 @@ describe('a captured connection', () => {
     expect(pods.run(client, [process.execPath, '-e', script])).toBe('got half');
   });
 
+  test('to a service reaches an endpoint that answers, though another takes connections and says nothing', async () => {
+    const silence = "require('node:net').createServer().listen(15008, () => console.log('up'))";
+    const silent = pods.start(outsider, [process.execPath, '-e', silence]);
+    await once(silent.stdout!, 'data');
+    const services = ['shop/half.shop.svc.cluster.local'];
+    const endpoints = [
+      aWorkload({ name: 'silent', addresses: ['10.77.0.4'], services }),
+      { ...serverWorkload, services: aWorkload({ name: 'server', services }).services },
+    ];
+    const half = aService({ name: 'half', vip: '10.96.0.2' });
+    dataPlane.applyAddresses({ resources: addressResources(endpoints, [half]), removed: [] });
+    const url = 'http://10.96.0.2/';
+    const codes = Array.from({ length: 6 }, async () => {
+      const curl = pods.start(client, ['curl', '-sf', '-o', '/dev/null', '--max-time', '20', url]);
+      const [code] = (await once(curl, 'exit')) as [number];
+      return code;
+    });
+    expect(await Promise.all(codes)).toEqual([0, 0, 0, 0, 0, 0]);
+    dataPlane.applyAddresses({
+      resources: addressResources([serverWorkload], []),
+      removed: [endpoints[0]!.uid],
+    });
+    const ended = once(silent, 'exit');
+    silent.kill();
+    await ended;
+  }, 40_000);
+
   test('to a closed port is reset rather than ended cleanly', () => {
     expect(curlStatus(client, 'http://10.77.0.3:81/')).toBe('000');
   });

@@ -31,6 +31,8 @@ import { type PodContext, type PodListener, unknownWorkload } from './pod-contex
 /** Connects are tried on another endpoint while no byte has been sent, after 50, 100, 200 and 400 ms. */
 const MAX_ATTEMPTS = 5;
 const RETRY_AFTER_MS = 50;
+/** Room for another endpoint after one on which nobody answered; few callers wait longer than for two. */
+const RETRY_UNTIL_MS = 15_000;
 /** An application that refuses is down: its caller should hear so soon. */
 const MAX_PLAIN_ATTEMPTS = 3;
 const NONE_TRIED: ReadonlySet<string> = new Set();
@@ -76,6 +78,7 @@ async function handleOutbound(
       }),
     tried: NONE_TRIED,
     attempts: 0,
+    startedAtMs: performance.now(),
   };
   const decision = call.decide(NONE_TRIED);
   if (decision.kind === 'deny') return refuse(decision.reason);
@@ -92,6 +95,7 @@ interface OutboundCall {
   /** Uids of workloads that could not be reached. */
   tried: ReadonlySet<string>;
   attempts: number;
+  readonly startedAtMs: number;
 }
 
 interface ProxyDeps {
@@ -134,7 +138,8 @@ function routeAfter(error: unknown, call: OutboundCall, route: Route): Route | n
   const { isChoice, destination, kind } = route;
   const most = kind === 'hbone' ? MAX_ATTEMPTS : MAX_PLAIN_ATTEMPTS;
   call.attempts += 1;
-  if (call.attempts >= most || !isChoice || !isWorthRetrying(error)) return null;
+  const isLate = performance.now() - call.startedAtMs > RETRY_UNTIL_MS;
+  if (call.attempts >= most || isLate || !isChoice || !isWorthRetrying(error)) return null;
   if (destination !== null) call.tried = new Set([...call.tried, destination.uid]);
   const next = call.decide(call.tried);
   if (next.kind === 'deny' || (isSameHop(next, route) && isHopeless(error))) return null;
@@ -148,9 +153,16 @@ function isSameHop(a: Route, b: Route): boolean {
 /** The same hop would say the same: nobody answers for it, or somebody else does. */
 function isHopeless(error: unknown): boolean {
   const code = (error as NodeJS.ErrnoException).code ?? '';
-  const isFinal = ['EHOSTUNREACH', 'ETIMEDOUT', 'HB_IDENTITY_MISMATCH'].includes(code);
-  return isFinal || error instanceof DialTimeoutError;
+  return HOPELESS_CODES.has(code) || error instanceof DialTimeoutError;
 }
+
+const HOPELESS_CODES: ReadonlySet<string> = new Set([
+  'EHOSTUNREACH',
+  'ETIMEDOUT',
+  'HB_CONNECT_TIMEOUT',
+  'HB_IDENTITY_MISMATCH',
+  'HB_NO_ANSWER',
+]);
 
 function describeCall({ client, source }: OutboundCall, route: Route): RecordedConnection {
   const isHbone = route.kind === 'hbone';
@@ -180,10 +192,10 @@ function trackCall(
   });
 }
 
-/** An answer of the peer is final; so is a peer that stayed silent for the whole connect timeout. */
+/** An answer of the peer is final. One that stayed silent says nothing about the others. */
 function isWorthRetrying(error: unknown): boolean {
   if (!(error instanceof HboneError)) return !(error instanceof IdentityError);
-  return !['HB_REFUSED_STATUS', 'HB_CONNECT_TIMEOUT', 'HB_NO_ANSWER'].includes(error.code);
+  return error.code !== 'HB_REFUSED_STATUS';
 }
 
 function connectUpstream(
