@@ -35,6 +35,7 @@ class NodeProxy implements AsyncDisposable {
       procPath: processes.path,
       drainDeadlineMs,
       log: createLogger('test', { format: 'plain', levels: 'off' }),
+      reportInventory: () => undefined,
       report: ({ name, state }) => {
         if (name === 'server') this.#lastState = state;
       },
