@@ -20,8 +20,8 @@ async function takeDown(): Promise<boolean> {
 
 async function bringUp(): Promise<boolean> {
   narrator.typed('npx aquifer sandbox up');
-  const { code, stderr } = await aquifer(process.env, ['sandbox', 'up']);
-  narrator.cameBack(stderr);
+  const onErrorLine = (line: string): void => narrator.cameBack(line);
+  const { code } = await aquifer(process.env, ['sandbox', 'up'], { onErrorLine });
   return code === 0;
 }
 
