@@ -38,8 +38,9 @@ The sandbox is still running. In another shell:
   eval "$(npx aquifer sandbox env)"
   kubectl get pods -A
   kubectl label namespace shop istio.io/dataplane-mode=ambient
+  kubectl wait -n shop pod --all --for=condition=ambient.istio.io/Captured
   kubectl exec -n shop deploy/client -- curl -s http://server.shop/
-  kubectl logs -n istio-system ds/ztunnel
+  kubectl logs -n istio-system -l app=ztunnel | grep access
   npx aquifer ztunnel-config workloads
   npx aquifer sandbox down        # leaves nothing behind
 `);
