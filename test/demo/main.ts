@@ -20,8 +20,8 @@ async function takeDown(): Promise<boolean> {
 
 async function bringUp(): Promise<boolean> {
   narrator.typed('npx aquifer sandbox up');
-  const { code, stderr } = await aquifer(process.env, ['sandbox', 'up']);
-  narrator.cameBack(stderr);
+  const onErrorLine = (line: string): void => narrator.cameBack(line);
+  const { code } = await aquifer(process.env, ['sandbox', 'up'], { onErrorLine });
   return code === 0;
 }
 
@@ -38,8 +38,9 @@ The sandbox is still running. In another shell:
   eval "$(npx aquifer sandbox env)"
   kubectl get pods -A
   kubectl label namespace shop istio.io/dataplane-mode=ambient
+  kubectl wait -n shop pod --all --for=condition=ambient.istio.io/Captured
   kubectl exec -n shop deploy/client -- curl -s http://server.shop/
-  kubectl logs -n istio-system ds/ztunnel
+  kubectl logs -n istio-system -l app=ztunnel | grep access
   npx aquifer ztunnel-config workloads
   npx aquifer sandbox down        # leaves nothing behind
 `);

@@ -46,11 +46,12 @@ export class Stage {
     return echo;
   }
 
-  /** Shows and runs an `aquifer` command. */
+  /** Shows and runs an `aquifer` command: its steps as they are done, then what it printed. */
   async aquifer(args: readonly string[], shownLines: number): Promise<CommandResult> {
     this.narrator.typed(`npx aquifer ${args.join(' ')}`);
-    const result = await aquifer(this.#kubectl.env, args);
-    this.narrator.cameBack(result.stdout + result.stderr, shownLines);
+    const onErrorLine = (line: string): void => this.narrator.cameBack(line);
+    const result = await aquifer(this.#kubectl.env, args, { onErrorLine });
+    this.narrator.cameBack(result.stdout, shownLines);
     return result;
   }
 }

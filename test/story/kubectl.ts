@@ -2,6 +2,7 @@ import { execFile, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { createInterface } from 'node:readline';
 
 /** What a command printed, and how it ended. */
 export interface CommandResult {
@@ -25,6 +26,8 @@ export function run(
     readonly env: NodeJS.ProcessEnv;
     readonly input?: string;
     readonly timeoutMs?: number;
+    /** Gets each line of standard error when it comes. */
+    readonly onErrorLine?: (line: string) => void;
   },
 ): Promise<CommandResult> {
   const [program = '', ...args] = command;
@@ -43,6 +46,8 @@ export function run(
         resolve({ code, stdout, stderr });
       },
     );
+    const { onErrorLine } = options;
+    if (onErrorLine && child.stderr) createInterface(child.stderr).on('line', onErrorLine);
     child.stdin?.on('error', () => undefined);
     child.stdin?.end(options.input ?? '');
   });
@@ -112,12 +117,13 @@ export class Kubectl {
 export function aquifer(
   env: NodeJS.ProcessEnv,
   args: readonly string[],
-  timeoutMs = 300_000,
+  options: { readonly timeoutMs?: number; readonly onErrorLine?: (line: string) => void } = {},
 ): Promise<CommandResult> {
   const bin = join(import.meta.dirname, '..', '..', 'packages', 'cli', 'bin', 'aquifer.mjs');
   if (!existsSync(bin)) throw new Error(`${bin} is missing`);
   return run([process.execPath, bin, ...args], {
+    timeoutMs: 300_000,
+    ...options,
     env: { ...env, PATH: commandPath(env) },
-    timeoutMs,
   });
 }

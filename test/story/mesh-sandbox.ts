@@ -30,8 +30,8 @@ export class MeshSandbox {
   }
 
   /** Runs `aquifer` against this sandbox. */
-  aquifer(args: readonly string[], timeoutMs?: number): Promise<CommandResult> {
-    return aquifer({ ...this.#env, KUBECONFIG: this.kubectl.env.KUBECONFIG }, args, timeoutMs);
+  aquifer(args: readonly string[]): Promise<CommandResult> {
+    return aquifer({ ...this.#env, KUBECONFIG: this.kubectl.env.KUBECONFIG }, args);
   }
 
   /** Process id of the sandbox. */

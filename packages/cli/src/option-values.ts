@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 
 const UNIT_MS = { ns: 1e-6, us: 1e-3, µs: 1e-3, ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const;
 
@@ -21,4 +21,9 @@ export function integerBetween(min: number, max: number): (text: string) => numb
     if (/^\d+$/.test(text) && value >= min && value <= max) return value;
     throw new InvalidArgumentError(`Give a number from ${min} to ${max}.`);
   };
+}
+
+/** The option of commands that act on one namespace. */
+export function withNamespace(command: Command): Command {
+  return command.option('-n, --namespace <namespace>', 'namespace (default: that of the context)');
 }

@@ -245,6 +245,22 @@ default       b        False      Programmed     Pending        is False
   expect((await run('waypoint delete --all')).out).toBe('No waypoints found.\n');
 });
 
+test('who deletes the waypoint that a namespace uses is told that L7 rules no longer apply', async () => {
+  const metadata = { name: 'user', labels: { 'istio.io/use-waypoint': 'waypoint' } };
+  expect(await send('POST', '/api/v1/namespaces', { metadata })).toBe(201);
+  for (const name of ['waypoint', 'spare']) await run(`waypoint apply -n user --name ${name}`);
+  const spare = 'waypoint user/spare deleted\n';
+  expect((await run('waypoint delete -n user spare')).out).toBe(spare);
+  const { out } = await run('waypoint delete -n user waypoint');
+  expect(out).toContain('L7 policies do not apply');
+  expect(out).toContain('kubectl label namespace user istio.io/use-waypoint-\n');
+});
+
+test('--version prints the version alone', async () => {
+  const { code, out } = await run('--version');
+  expect([code, out]).toEqual([0, expect.stringMatching(/^\d+\.\d+\.\d+\n$/)]);
+});
+
 test('a reader that goes away ends the command without a word', async () => {
   const main = fileURLToPath(new URL('main.ts', import.meta.url));
   const child = spawn(process.execPath, [main, 'waypoint', '--help'], {

@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import manifest from '../package.json' with { type: 'json' };
 import { apiMessage } from './cluster.ts';
 import { addCheck } from './commands/check.ts';
 import { addCompare } from './commands/compare-run.ts';
@@ -37,6 +38,7 @@ export async function runCommandLine(
       'kubeconfig to use (default: KUBECONFIG, ~/.kube/config, the sandbox)',
     )
     .option('--context <name>', 'context of the kubeconfig to use (default: its current one)')
+    .version(manifest.version, '-v, --version', 'print the version')
     .showHelpAfterError('(try --help)')
     .configureOutput({
       writeOut: (text) => void context.stdout.write(text),

@@ -10,6 +10,8 @@ export const GATEWAYS = {
   plural: 'gateways',
 } as const;
 const WAYPOINT_CLASS = 'istio-waypoint';
+/** Label: the waypoint that a namespace uses. */
+export const USE_WAYPOINT = 'istio.io/use-waypoint';
 /** Label: the traffic that a waypoint takes. */
 export const WAYPOINT_FOR = 'istio.io/waypoint-for';
 /** Label: the revision that owns a waypoint. */
@@ -86,4 +88,20 @@ export async function readGateway(cluster: Cluster, gateway: GatewayName): Promi
 /** What the control plane says about it; undefined before it has. */
 export function programmedCondition({ status }: Gateway): Condition | undefined {
   return status?.conditions?.find(({ type }) => type === 'Programmed');
+}
+
+/** Throws a CliError if there is no such namespace. */
+export async function readNamespaceLabels(
+  cluster: Cluster,
+  name: string,
+): Promise<Record<string, string>> {
+  try {
+    return (await cluster.core.readNamespace({ name })).metadata?.labels ?? {};
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
+    throw new CliError(
+      `namespace ${name} does not exist`,
+      `create it with: kubectl create namespace ${name}`,
+    );
+  }
 }

@@ -51,3 +51,15 @@ test('secrets do not reach the config dump', () => {
   if (!parsed.ok) throw new Error('valid configuration was refused');
   expect(redactConfig(SCHEMA, parsed.value).token).toBe('(secret)');
 });
+
+test.for([
+  [0, '0s'],
+  [25, '25ms'],
+  [1500, '1500ms'],
+  [90_000, '90s'],
+  [86_400_000, '24h'],
+] as const)('a default of %i ms is shown as %s, which the key reads', ([ms, shown]) => {
+  const key = durationKey('TTL', 'Lifetime.', { default: ms });
+  expect(key.defaultText).toBe(shown);
+  expect(key.parse(shown)).toBe(ms);
+});

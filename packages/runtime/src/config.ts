@@ -109,7 +109,14 @@ export function durationKey(
     }
     return Number(amount) * UNIT_MS[unit]!;
   };
-  return define({ key, doc, type: 'duration', parse }, options, (ms) => `${ms}ms`);
+  return define({ key, doc, type: 'duration', parse }, options, showDuration);
+}
+
+/** In the largest unit that leaves no fraction. */
+function showDuration(ms: number): string {
+  const units = Object.entries(UNIT_MS).toReversed();
+  const [unit, size] = units.find(([, candidate]) => ms % candidate === 0) ?? ['ms', 1];
+  return ms === 0 ? '0s' : `${ms / size}${unit}`;
 }
 
 /** One of a few words. */

@@ -65,7 +65,11 @@ export function addCompare(program: Command, context: CliContext): void {
     .command('run')
     .description('Deploy the same workload in four modes, drive the same load, and compare')
     .addHelpText('after', EXAMPLES)
-    .option('--duration <duration>', 'time to measure each mode for', parseSeconds, 10)
+    .addOption(
+      new Option('--duration <duration>', 'time to measure each mode for')
+        .argParser(parseSeconds)
+        .default(10, '10s'),
+    )
     .option(
       '--pods <count>',
       'pods of the workload: a client, the others serve',

@@ -185,16 +185,14 @@ function clusterOf(kubeconfig: string): Cluster {
   return new Cluster(config);
 }
 
-async function down(context: CliContext): Promise<void> {
-  const paths = sandboxPaths(context.env);
-  const wasRunning = await context.progress.step('Sandbox taken down', () =>
-    stopSandboxProcess(paths, context.env),
-  );
-  context.stdout.write(
-    wasRunning
-      ? 'Nothing is left behind.\n'
-      : 'No sandbox was running; leftovers, if any, are removed.\n',
-  );
+async function down({ env, progress, stdout }: CliContext): Promise<void> {
+  const paths = sandboxPaths(env);
+  const isRunning = runningSandbox(paths) !== null;
+  const title = isRunning ? 'Sandbox taken down' : 'Leftovers, if any, removed';
+  await progress.step(title, () => stopSandboxProcess(paths, env));
+  stdout.write(isRunning ? 'Nothing is left behind.\n' : 'No sandbox was running.\n');
+  if (env.KUBECONFIG === paths.kubeconfig)
+    progress.note("This shell's KUBECONFIG names a cluster that is gone: unset KUBECONFIG");
 }
 
 async function status(context: CliContext, output: string): Promise<void> {

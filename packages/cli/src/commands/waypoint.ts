@@ -1,25 +1,26 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Gateway } from '@aquifer/model/resources';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { apiMessage, type Cluster, isNotFound } from '../cluster.ts';
+import { apiMessage, type Cluster } from '../cluster.ts';
 import type { CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
-import { parseDuration } from '../option-values.ts';
+import { parseDuration, withNamespace } from '../option-values.ts';
 import { formatData } from '../output/print.ts';
 import { formatTable } from '../output/table.ts';
 import {
-  GATEWAYS,
   type GatewayName,
   type GatewayOptions,
   listWaypoints,
   programmedCondition,
   REVISION,
   readGateway,
+  readNamespaceLabels,
+  USE_WAYPOINT,
   WAYPOINT_FOR,
   waypointGateway,
 } from '../waypoint-gateways.ts';
+import { addDelete } from './waypoint-delete.ts';
 
-const USE_WAYPOINT = 'istio.io/use-waypoint';
 const DATAPLANE_MODE = 'istio.io/dataplane-mode';
 const POLL_MS = 300;
 /** Spaces between columns: istioctl's tables of waypoints have two more than its others. */
@@ -52,10 +53,6 @@ export function addWaypoint(program: Command, context: CliContext): void {
   addStatus(group, context);
   addList(group, context);
   addDelete(group, context);
-}
-
-function withNamespace(command: Command): Command {
-  return command.option('-n, --namespace <namespace>', 'namespace (default: that of the context)');
 }
 
 /** Options of the Gateway itself, which `generate` and `apply` share. */
@@ -143,21 +140,6 @@ async function apply(context: CliContext, cluster: Cluster, options: ApplyOption
   }
 }
 
-async function readNamespaceLabels(
-  cluster: Cluster,
-  name: string,
-): Promise<Record<string, string>> {
-  try {
-    return (await cluster.core.readNamespace({ name })).metadata?.labels ?? {};
-  } catch (error) {
-    if (!isNotFound(error)) throw error;
-    throw new CliError(
-      `namespace ${name} does not exist`,
-      `create it with: kubectl create namespace ${name}`,
-    );
-  }
-}
-
 function checkEnrolment(
   labels: Readonly<Record<string, string>>,
   namespace: string,
@@ -220,7 +202,12 @@ function addList(group: Command, context: CliContext): void {
   command
     .addHelpText(
       'after',
-      '\nExamples:\n  aquifer waypoint list -n shop\n  aquifer waypoint list -A',
+      `
+TRAFFIC TYPE is the label ${WAYPOINT_FOR}, as istioctl shows it; without one ("none") a waypoint takes that of services.
+
+Examples:
+  aquifer waypoint list -n shop
+  aquifer waypoint list -A`,
     )
     .option('-A, --all-namespaces', 'of every namespace')
     .addOption(
@@ -329,71 +316,4 @@ function statusTable(waypoints: readonly Gateway[], withNamespaces: boolean): st
     return withNamespaces ? [namespace, ...row] : row;
   });
   return formatTable(withNamespaces ? ['NAMESPACE', ...header] : header, rows, COLUMN_GAP);
-}
-
-interface DeleteOptions {
-  readonly namespace?: string;
-  readonly all?: boolean;
-  readonly revision?: string;
-}
-
-function addDelete(group: Command, context: CliContext): void {
-  const command = withNamespace(
-    group
-      .command('delete [names...]')
-      .description('Delete waypoints by name, all of a namespace, or those of a revision'),
-  );
-  command
-    .option('--all', 'every waypoint of the namespace')
-    .option('-r, --revision <revision>', 'every waypoint of the namespace that this revision owns')
-    .addHelpText(
-      'after',
-      `
-Examples:
-  aquifer waypoint delete -n shop waypoint inventory
-  aquifer waypoint delete -n shop --all`,
-    )
-    .action(async (names: string[], options: DeleteOptions) => {
-      checkChoice(names, options, command);
-      const cluster = context.cluster(command);
-      const namespace = options.namespace ?? cluster.defaultNamespace;
-      const existing = await listWaypoints(cluster, namespace);
-      const chosen = chooseWaypoints(names, existing, namespace, options.revision);
-      for (const name of chosen) {
-        await cluster.custom.deleteNamespacedCustomObject({ ...GATEWAYS, namespace, name });
-        context.stdout.write(`waypoint ${namespace}/${name} deleted\n`);
-      }
-      if (chosen.size === 0) context.stdout.write('No waypoints found.\n');
-    });
-}
-
-function checkChoice(names: readonly string[], options: DeleteOptions, command: Command): void {
-  const isBulk = options.all === true || options.revision !== undefined;
-  if (isBulk && names.length > 0) {
-    command.error('error: give names, or --all or --revision, not both');
-  }
-  if (!isBulk && names.length === 0) {
-    command.error('error: no waypoint named: name one, or use --all or --revision');
-  }
-}
-
-function chooseWaypoints(
-  names: readonly string[],
-  waypoints: readonly Gateway[],
-  namespace: string,
-  revision: string | undefined,
-): ReadonlySet<string> {
-  const existing = waypoints.map(({ metadata }) => metadata.name ?? '');
-  const missing = names.filter((name) => !existing.includes(name));
-  if (missing.length > 0) {
-    throw new CliError(
-      `no waypoint ${missing.join(', ')} in namespace ${namespace}`,
-      `existing: ${existing.join(', ') || 'none'}`,
-    );
-  }
-  if (names.length > 0) return new Set(names);
-  const owned = waypoints.filter(
-    ({ metadata }) => revision === undefined || metadata.labels?.[REVISION] === revision,
-  );
-  return new Set(owned.map(({ metadata }) => metadata.name ?? ''));
 }

@@ -45,7 +45,7 @@ const UNREADABLE: Readonly<Record<string, Json>> = {
     status: 'False',
     reason: 'UnsupportedValue',
     message:
-      'cannot be read: ipBlocks "10.0.0.0/99", ipBlocks "not-an-ip", ports "70000", ports "http". Until it is corrected, the rule denies whatever else it matches, as if it were not there.',
+      'cannot be read: ipBlocks "10.0.0.0/99", ipBlocks "not-an-ip", ports "70000", ports "http". Until it is corrected, the rule denies whatever else it matches, as if that value were not there.',
   },
   'when/l4-keys': {
     status: 'False',

@@ -110,7 +110,7 @@ function unreadableVerdict(action: 'ALLOW' | 'DENY', values: ReadonlySet<string>
   const consequence =
     action === 'ALLOW'
       ? 'Until it is corrected, it allows nothing.'
-      : 'Until it is corrected, the rule denies whatever else it matches, as if it were not there.';
+      : 'Until it is corrected, the rule denies whatever else it matches, as if that value were not there.';
   return {
     status: 'False',
     reason: 'UnsupportedValue',
