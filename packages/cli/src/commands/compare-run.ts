@@ -218,7 +218,8 @@ function formatReport(report: ComparisonReport): string {
   const notes = reportNotes(report).map((note) => `${note}\n`);
   const title = `${pods} pods, ${rate} requests/s, ${rounds} rounds of ${secondsPerRound} s in each mode; median (lowest–highest round)`;
   const shared = modes.some(({ mode }) => mode === 'ambient')
-    ? 'The node proxies carry every ambient pod; their whole memory counts in both ambient modes.\n'
+    ? `The node proxies carry every ambient pod; their whole memory counts in both ambient modes. It is fixed per node,
+while each pod has a sidecar of its own: compare --pods 4 with --pods 50.\n`
     : '';
   return `\n${title}\n\n${formatTable(header, rows)}\n${shared}${notes.join('')}`;
 }
