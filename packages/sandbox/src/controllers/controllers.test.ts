@@ -1,37 +1,33 @@
 /** Controllers at a real API without nodes behind it: pods are placed, and none runs. */
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type ClusterApi, startClusterApi } from '../../../../test/fixtures/cluster-api.ts';
+import type { ClusterApi } from '../../../../test/fixtures/cluster-api.ts';
+import {
+  type ControlledCluster,
+  startControlledCluster,
+} from '../../../../test/fixtures/controlled-cluster.ts';
 import { eventually } from '../../../../test/fixtures/eventually.ts';
 import type { ApiObject } from '../cluster-client.ts';
-import { type RunningControllers, startControllers } from './controllers.ts';
 import { DAEMON_SETS, NODES, PODS } from './resource-keys.ts';
 
 let api: ClusterApi;
-let controllers: RunningControllers;
+let cluster: ControlledCluster;
 
 beforeAll(async () => {
-  api = await startClusterApi();
-  for (const name of ['node-1', 'node-2']) {
-    await api.server.client.create(NODES, {
-      apiVersion: 'v1',
-      kind: 'Node',
-      metadata: { name },
-      spec: {},
-    });
-  }
-  controllers = await startControllers({
-    client: api.server.client,
-    volumesDirectory: join(api.directory, 'volumes'),
-    onError: () => undefined,
+  cluster = await startControlledCluster(async ({ server }) => {
+    for (const name of ['node-1', 'node-2']) {
+      await server.client.create(NODES, {
+        apiVersion: 'v1',
+        kind: 'Node',
+        metadata: { name },
+        spec: {},
+      });
+    }
   });
+  api = cluster.api;
 });
 
-afterAll(async () => {
-  controllers.stop();
-  await api[Symbol.asyncDispose]();
-});
+afterAll(() => cluster.stop());
 
 function daemonSet(name: string): ApiObject {
   const labels = { app: name };

@@ -1,32 +1,23 @@
 /** Evictions at a real API with its controllers, which keep the budgets. */
-import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { ApiAnswer, ClusterApi } from '../../../../test/fixtures/cluster-api.ts';
 import {
-  type ApiAnswer,
-  type ClusterApi,
-  startClusterApi,
-} from '../../../../test/fixtures/cluster-api.ts';
+  type ControlledCluster,
+  startControlledCluster,
+} from '../../../../test/fixtures/controlled-cluster.ts';
 import { eventually } from '../../../../test/fixtures/eventually.ts';
-import { type RunningControllers, startControllers } from './controllers.ts';
 import { DISRUPTION_BUDGETS, PODS } from './resource-keys.ts';
 
 const namespace = 'default';
 let api: ClusterApi;
-let controllers: RunningControllers;
+let cluster: ControlledCluster;
 
 beforeAll(async () => {
-  api = await startClusterApi();
-  controllers = await startControllers({
-    client: api.server.client,
-    volumesDirectory: join(api.directory, 'volumes'),
-    onError: () => undefined,
-  });
+  cluster = await startControlledCluster();
+  api = cluster.api;
 });
 
-afterAll(async () => {
-  controllers.stop();
-  await api[Symbol.asyncDispose]();
-});
+afterAll(() => cluster.stop());
 
 async function runningPod(name: string, app: string, ready: 'True' | 'False'): Promise<void> {
   const { client } = api.server;

@@ -2,30 +2,26 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type ClusterApi, startClusterApi } from '../../../../test/fixtures/cluster-api.ts';
+import type { ClusterApi } from '../../../../test/fixtures/cluster-api.ts';
+import {
+  type ControlledCluster,
+  startControlledCluster,
+} from '../../../../test/fixtures/controlled-cluster.ts';
 import { eventually } from '../../../../test/fixtures/eventually.ts';
 import type { ApiObject } from '../cluster-client.ts';
 import { PROVISIONED_BY, PROVISIONER } from '../storage-class.ts';
-import { type RunningControllers, startControllers } from './controllers.ts';
 import { CLAIMS, PODS, STORAGE_CLASSES, VOLUMES } from './resource-keys.ts';
 
 const namespace = 'default';
 let api: ClusterApi;
-let controllers: RunningControllers;
+let cluster: ControlledCluster;
 
 beforeAll(async () => {
-  api = await startClusterApi();
-  controllers = await startControllers({
-    client: api.server.client,
-    volumesDirectory: join(api.directory, 'volumes'),
-    onError: () => undefined,
-  });
+  cluster = await startControlledCluster();
+  api = cluster.api;
 });
 
-afterAll(async () => {
-  controllers.stop();
-  await api[Symbol.asyncDispose]();
-});
+afterAll(() => cluster.stop());
 
 async function claim(name: string, spec: Record<string, unknown> = {}): Promise<void> {
   await api.server.client.create(CLAIMS, {
