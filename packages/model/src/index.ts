@@ -4,6 +4,8 @@ export type { Identity } from './identity.ts';
 export { formatIdentity, parseIdentity, principal } from './identity.ts';
 export type { Cidr } from './ip-address.ts';
 export { canonicalIpAddress, cidrContains, formatIpAddress, parseIpAddress } from './ip-address.ts';
+export type { ErrorFacts, ErrorOrigin, RetryRule } from './mesh-error.ts';
+export { MeshError } from './mesh-error.ts';
 export type { Result } from './result.ts';
 export { err, ok } from './result.ts';
 export type {
