@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { authorize, type PeerConnection } from './authorize.ts';
+import { authorize } from './authorize.ts';
+import type { PeerConnection } from './compiled-policy.ts';
 import { type Authorization, type AuthorizationMatch, EMPTY_MATCH } from './workload.ts';
 
 const connection: PeerConnection = {

@@ -1,5 +1,16 @@
-export type { PeerConnection, Verdict } from './authorize.ts';
-export { authorize, policyKey, policyMatches, stringMatches } from './authorize.ts';
+export { authorize } from './authorize.ts';
+export type {
+  CompiledPolicy,
+  JudgedConnection,
+  PeerConnection,
+  Verdict,
+} from './compiled-policy.ts';
+export {
+  CompiledPolicies,
+  compilePolicy,
+  judgedConnection,
+  policyKey,
+} from './compiled-policy.ts';
 export type { Identity } from './identity.ts';
 export { formatIdentity, parseIdentity, principal } from './identity.ts';
 export type { Cidr } from './ip-address.ts';

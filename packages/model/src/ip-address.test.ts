@@ -53,3 +53,27 @@ describe('a range', () => {
     expect(cidrContains({ address, prefixLength }, candidate)).toBe(expected);
   });
 });
+
+test('a range contains exactly the addresses that share its first bits', () => {
+  const bits = (bytes: Uint8Array) =>
+    [...bytes].map((byte) => byte.toString(2).padStart(8, '0')).join('');
+  const address = fc.oneof(
+    fc.uint8Array({ minLength: 4, maxLength: 4 }),
+    fc.uint8Array({ minLength: 16, maxLength: 16 }),
+  );
+  fc.assert(
+    fc.property(address, address, fc.nat(128), fc.nat(128), (range, other, length, shared) => {
+      const prefixLength = Math.min(length, range.length * 8);
+      // Often the same up to some bit, so that both answers occur.
+      const isNear = other.length === range.length;
+      const candidate = isNear ? bits(range).slice(0, shared) + bits(other).slice(shared) : '';
+      const bytes = isNear
+        ? Uint8Array.from(candidate.match(/.{8}/g)!, (octet) => Number.parseInt(octet, 2))
+        : other;
+      const expected =
+        isNear && bits(range).slice(0, prefixLength) === candidate.slice(0, prefixLength);
+      const cidr = { address: formatIpAddress(range)!, prefixLength };
+      expect(cidrContains(cidr, formatIpAddress(bytes)!)).toBe(expected);
+    }),
+  );
+});

@@ -36,17 +36,48 @@ export interface Cidr {
   readonly prefixLength: number;
 }
 
-/** Whether the address lies in the range. IPv4 and IPv6 never match each other. */
+/** An address as numbers: one word of 32 bits for IPv4, four for IPv6, in network order. */
+export type AddressWords = Int32Array;
+
+/** Null if the text is not an IP address. */
+export function addressWords(text: string): AddressWords | null {
+  const bytes = parseIpAddress(text);
+  return bytes === null ? null : wordsOf(bytes);
+}
+
+function wordsOf(bytes: Uint8Array): AddressWords {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  return Int32Array.from({ length: bytes.length / 4 }, (_, i) => view.getInt32(4 * i));
+}
+
+/** A range whose text was parsed. IPv4 and IPv6 never match each other; a text that is no address matches nothing. */
+export class AddressRange {
+  readonly #words: AddressWords;
+  readonly #masks: Int32Array;
+
+  constructor({ address, prefixLength }: Cidr) {
+    this.#words = addressWords(address) ?? new Int32Array();
+    // A shift by 32 shifts by nothing: no bits at all have a case of their own.
+    this.#masks = this.#words.map((_, i) => {
+      const bits = Math.min(Math.max(prefixLength - 32 * i, 0), 32);
+      return bits === 0 ? 0 : -1 << (32 - bits);
+    });
+  }
+
+  contains(address: AddressWords): boolean {
+    const words = this.#words;
+    if (words.length === 0 || address.length !== words.length) return false;
+    for (let i = 0; i < words.length; i++) {
+      if (((words[i]! ^ address[i]!) & this.#masks[i]!) !== 0) return false;
+    }
+    return true;
+  }
+}
+
+/** Whether the address lies in the range. */
 export function cidrContains(cidr: Cidr, address: string): boolean {
-  const range = parseIpAddress(cidr.address);
-  const candidate = parseIpAddress(address);
-  if (range === null || candidate === null || range.length !== candidate.length) return false;
-  const wholeBytes = cidr.prefixLength >> 3;
-  for (let i = 0; i < wholeBytes; i++) if (range[i] !== candidate[i]) return false;
-  const restBits = cidr.prefixLength & 7;
-  if (restBits === 0) return true;
-  const mask = (0xff << (8 - restBits)) & 0xff;
-  return (range[wholeBytes]! & mask) === (candidate[wholeBytes]! & mask);
+  const words = addressWords(address);
+  return words !== null && new AddressRange(cidr).contains(words);
 }
 
 function isV4Mapped(bytes: Uint8Array): boolean {

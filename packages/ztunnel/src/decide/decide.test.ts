@@ -5,6 +5,7 @@ import { AddressSchema } from '@aquifer/wire/gen/istio/workload_pb';
 import { create, toBinary } from '@bufbuild/protobuf';
 import { describe, expect, test } from 'vitest';
 import { aService, aWorkload } from '../../../../test/fixtures/mesh-objects.ts';
+import { chooseEndpoint } from './endpoint-choice.ts';
 import { decideInbound, guessService } from './inbound-route.ts';
 import { decideOutbound } from './outbound-route.ts';
 
@@ -249,6 +250,53 @@ describe('outbound', () => {
     expect(route('10.96.0.1:80', options('strict', [far]))).toMatchObject({ kind: 'deny' });
   });
 });
+
+test.for([
+  ['all of it', 'home', 'r1/z1', ['match']],
+  ['network and region', 'home', 'r1/z9', ['match', 'almost']],
+  ['the network only', 'home', 'r9/z9', ['match', 'almost', 'nowhere']],
+  ['nothing', 'third', 'r9/z9', ['match', 'almost', 'nowhere', 'other']],
+  ['region and zone, but not the network', 'third', 'r1/z1', ['match', 'other']],
+] as const)(
+  'failover with the network first, of a caller that shares %s (C045)',
+  ([, network, locality, expected]) => {
+    const at = (place: string) => {
+      const [region = '', zone = ''] = place.split('/');
+      return { region, zone, subzone: '' };
+    };
+    const endpoint = (name: string, ip: string, from: string, place: string) =>
+      aWorkload({
+        name,
+        network: from,
+        locality: place === '' ? null : at(place),
+        addresses: [ip],
+        services: [SERVER_KEY],
+      });
+    const workloads = [
+      endpoint('match', '10.0.0.11', 'home', 'r1/z1'),
+      endpoint('almost', '10.0.0.12', 'home', 'r1/z2'),
+      endpoint('nowhere', '10.0.0.13', 'home', ''),
+      endpoint('other', '10.0.0.14', 'away', 'r1/z1'),
+    ];
+    const failover: Service = {
+      ...service,
+      loadBalancing: {
+        mode: 'failover',
+        routingPreference: ['network', 'region', 'zone'],
+        healthPolicy: 'only-healthy',
+      },
+    };
+    const source = { ...client, network, locality: at(locality) };
+    const view = storeOf(workloads, [failover]);
+    const chosen = new Set(
+      [0, 0.3, 0.6, 0.9].map((random) => {
+        const request = { source, port: 80, random: () => random, avoid: new Set<string>() };
+        return chooseEndpoint(view, failover, { ...request, mode: 'standard' })?.workload.name;
+      }),
+    );
+    expect(chosen).toEqual(new Set(expected));
+  },
+);
 
 test('an endpoint that failed is taken again only when there is no other', () => {
   const other = aWorkload({ name: 'other', addresses: ['10.0.0.8'], services: [SERVER_KEY] });

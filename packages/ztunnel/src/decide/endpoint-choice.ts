@@ -83,18 +83,23 @@ function isUsable(workload: Workload, endpoint: Endpoint, service: Service): boo
   return endpoint.status === 'healthy' || service.loadBalancing?.healthPolicy === 'allow-all';
 }
 
-/** How many preferred scopes match, in order, until the first mismatch; null if a strict service excludes it. */
+/**
+ * How many preferred scopes match, in order, until the first mismatch; null if a strict service excludes it. A network
+ * that is preferred first outweighs all the others together, and one that differs does not end the count.
+ */
 function localityRank(service: Service, source: Workload, candidate: Workload): number | null {
   const { loadBalancing } = service;
   if (loadBalancing === null) return 0;
   const { mode, routingPreference } = loadBalancing;
   if (mode !== 'strict' && mode !== 'failover') return 0;
-  let rank = 0;
-  for (const scope of routingPreference) {
-    if (scopeValue(scope, source) !== scopeValue(scope, candidate)) break;
-    rank += 1;
-  }
-  return mode === 'strict' && rank < routingPreference.length ? null : rank;
+  const matches = (scope: RoutingScope) =>
+    scopeValue(scope, source) === scopeValue(scope, candidate);
+  if (mode === 'strict') return routingPreference.every(matches) ? 0 : null;
+  const isNetworkFirst = routingPreference[0] === 'network';
+  const scopes = isNetworkFirst ? routingPreference.slice(1) : routingPreference;
+  const mismatch = scopes.findIndex((scope) => !matches(scope));
+  const matched = mismatch < 0 ? scopes.length : mismatch;
+  return isNetworkFirst && matches('network') ? routingPreference.length + matched : matched;
 }
 
 function scopeValue(scope: RoutingScope, workload: Workload): string {
