@@ -3,10 +3,11 @@
  * the JSON file that the only argument names. A process of its own, so that its time and memory can be read.
  */
 import { readFileSync } from 'node:fs';
+import { createLogger } from '@aquifer/runtime';
 import { NetworkNamespace } from '../../packages/ztunnel/src/capture/netns.ts';
 import { installRedirection } from '../../packages/ztunnel/src/capture/redirection.ts';
 import { DataPlane } from '../../packages/ztunnel/src/data-plane/data-plane.ts';
-import type { CapturedPod } from '../../packages/ztunnel/src/data-plane/protocol.ts';
+import type { CapturedPod } from '../../packages/ztunnel/src/data-plane/thread-messages.ts';
 import type { TestCertificate } from '../fixtures/certificates.ts';
 
 /** What the bench writes into the file. */
@@ -24,14 +25,16 @@ const dataPlane = new DataPlane({
   threads: 1,
   config: {
     network: '',
-    trustDomain: 'cluster.local',
+    clusterId: 'Kubernetes',
+    nodeName: 'node-1',
     logFormat: 'plain',
     logLevels: 'info',
-    drainDeadlineMs: 1000,
     poolMaxStreams: 100,
     poolIdleMs: 300_000,
     preserveSource: true,
   },
+  log: createLogger('bench', { format: 'plain', levels: 'info' }),
+  onIdentities: () => undefined,
   onCertificateNeeded: (identity) => {
     const certificate = config.certificates[identity];
     if (certificate === undefined) throw new Error(`no certificate for ${identity}`);
@@ -41,7 +44,7 @@ const dataPlane = new DataPlane({
     throw error;
   },
 });
-dataPlane.applyAddresses({
+await dataPlane.applyAddresses({
   resources: config.addresses.map(({ name, body }) => ({
     name,
     body: Uint8Array.from(Buffer.from(body, 'base64')),

@@ -55,7 +55,7 @@ class NodeProxy implements AsyncDisposable {
       aWorkload({ name: 'client', addresses: [CLIENT] }),
       aWorkload({ name: 'server', addresses: [SERVER] }),
     ];
-    this.dataPlane.applyAddresses({ resources: addressResources(workloads, []), removed: [] });
+    void this.dataPlane.applyAddresses({ resources: addressResources(workloads, []), removed: [] });
     this.loop = new CaptureLoop({
       dataPlane: this.dataPlane,
       node: 'node-1',
@@ -330,7 +330,7 @@ test('a request in flight ends when its pod leaves the mesh, instead of waiting 
   const patience = ['--max-time', '10'];
   const slow = pods.start(client, ['curl', '-s', ...patience, `http://${SERVER}:8080/slow`]);
   await eventually(async () => {
-    const { connections } = await proxy.dataPlane.dump();
+    const connections = await proxy.dataPlane.connections();
     return (connections[enrolled('server').uid]?.inbound.length ?? 0) > 0;
   });
   proxy.want();

@@ -12,7 +12,7 @@ import {
   removeRedirection,
 } from '../../packages/ztunnel/src/capture/redirection.ts';
 import type { DataPlane } from '../../packages/ztunnel/src/data-plane/data-plane.ts';
-import type { CapturedPod } from '../../packages/ztunnel/src/data-plane/protocol.ts';
+import type { CapturedPod } from '../../packages/ztunnel/src/data-plane/thread-messages.ts';
 import { TRAFFIC_LABELS } from '../../packages/ztunnel/src/telemetry/labels.ts';
 import { TestAuthority } from '../fixtures/certificates.ts';
 import { eventually } from '../fixtures/eventually.ts';
@@ -89,28 +89,27 @@ const serverWorkload = aWorkload({
 });
 const serverService = aService({ name: 'server', vip: '10.96.0.1' });
 
-function setPolicies(
+async function setPolicies(
   policies: readonly Authorization[],
   removed: readonly string[] = [],
   proxies = dataPlane,
-): void {
+): Promise<void> {
   const resources = policies.map((policy) => ({
     name: `${policy.namespace}/${policy.name}`,
     body: toBinary(AuthorizationSchema, encodeAuthorization(policy)),
   }));
-  proxies.applyPolicies({ resources, removed });
+  await proxies.applyPolicies({ resources, removed });
 }
 
 function curl(from: PodNamespace, url: string, ...args: string[]): string {
   return pods.run(from, ['curl', '-s', '--max-time', '5', ...args, url]);
 }
 
-async function connections(flag: string): Promise<number> {
-  const snapshots = await dataPlane.metrics();
+function connections(flag: string): number {
   const column = TRAFFIC_LABELS.indexOf('response_flags');
   let count = 0;
-  for (const { series } of snapshots) {
-    for (const { labels, totals } of series) if (labels[column] === flag) count += totals.closed;
+  for (const { labels, totals } of dataPlane.traffic.series) {
+    if (labels[column] === flag) count += totals.closed;
   }
   return count;
 }
@@ -130,7 +129,7 @@ beforeAll(async () => {
   }
   pods.start(server, [process.execPath, '-e', SERVER]);
   dataPlane = startDataPlane({ threads: 2, authority });
-  dataPlane.applyAddresses({
+  await dataPlane.applyAddresses({
     resources: addressResources([clientWorkload, serverWorkload], [serverService]),
     removed: [],
   });
@@ -172,9 +171,9 @@ const ALLOW_NOBODY: Authorization = {
 
 describe('a captured connection', () => {
   test('travels through a tunnel and reaches the application from the client own address', async () => {
-    const before = await tunnelledConnections();
+    const before = tunnelledConnections();
     expect(JSON.parse(curl(client, 'http://10.77.0.3:8080/'))).toMatchObject({ from: '10.77.0.2' });
-    await eventually(async () => (await tunnelledConnections()) >= before + 2);
+    await eventually(() => tunnelledConnections() >= before + 2);
   });
 
   test('to a service goes to an endpoint on its target port', () => {
@@ -212,7 +211,7 @@ describe('a captured connection', () => {
       { ...serverWorkload, services: aWorkload({ name: 'server', services }).services },
     ];
     const half = aService({ name: 'half', vip: '10.96.0.2' });
-    dataPlane.applyAddresses({ resources: addressResources(endpoints, [half]), removed: [] });
+    await dataPlane.applyAddresses({ resources: addressResources(endpoints, [half]), removed: [] });
     const url = 'http://10.96.0.2/';
     const codes = Array.from({ length: 6 }, async () => {
       const curl = pods.start(client, ['curl', '-sf', '-o', '/dev/null', '--max-time', '20', url]);
@@ -220,7 +219,7 @@ describe('a captured connection', () => {
       return code;
     });
     expect(await Promise.all(codes)).toEqual([0, 0, 0, 0, 0, 0]);
-    dataPlane.applyAddresses({
+    await dataPlane.applyAddresses({
       resources: addressResources([serverWorkload], []),
       removed: [endpoints[0]!.uid],
     });
@@ -276,12 +275,12 @@ test('a policy cuts an open connection within a second and refuses new ones unti
   await expect.poll(() => openInbound()).toBe(1);
   const ended = new Promise((resolve) => ticking.once('exit', resolve));
   const startMs = Date.now();
-  setPolicies([ALLOW_NOBODY]);
+  await setPolicies([ALLOW_NOBODY]);
   expect(await ended).toBe(7);
   expect(Date.now() - startMs).toBeLessThan(1000);
   expect(curlStatus(client, 'http://10.77.0.3:8080/')).toBe('000');
-  expect(await connections('DENY')).toBeGreaterThanOrEqual(2);
-  setPolicies([], ['shop/nobody']);
+  await eventually(() => connections('DENY') >= 2);
+  await setPolicies([], ['shop/nobody']);
   expect(curlStatus(client, 'http://10.77.0.3:8080/')).toBe('200');
 });
 
@@ -304,7 +303,7 @@ test('released pods connect directly and leave neither rules nor routes behind',
 
 test('a proxy that is being replaced still cuts what a policy forbids', async () => {
   const leaving = startDataPlane({ threads: 1, authority });
-  leaving.applyAddresses({ resources: addressResources([serverWorkload], []), removed: [] });
+  await leaving.applyAddresses({ resources: addressResources([serverWorkload], []), removed: [] });
   const namespace = NetworkNamespace.open(server.path);
   namespaces.push(namespace);
   await leaving.startPod(podOf(serverWorkload), namespace.fd);
@@ -313,23 +312,22 @@ test('a proxy that is being replaced still cuts what a policy forbids', async ()
   const ended = once(ticking, 'exit');
   await expect.poll(() => openInbound(leaving)).toBe(1);
   await leaving.drain();
-  setPolicies([ALLOW_NOBODY], [], leaving);
+  await setPolicies([ALLOW_NOBODY], [], leaving);
   expect(await ended).toEqual([7, null]);
   await leaving.stop();
   await removeRedirection(namespace, RULES.node);
 });
 
-async function tunnelledConnections(): Promise<number> {
+function tunnelledConnections(): number {
   const column = TRAFFIC_LABELS.indexOf('connection_security_policy');
   let count = 0;
-  for (const { series } of await dataPlane.metrics()) {
-    for (const { labels, totals } of series)
-      if (labels[column] === 'mutual_tls') count += totals.closed;
+  for (const { labels, totals } of dataPlane.traffic.series) {
+    if (labels[column] === 'mutual_tls') count += totals.closed;
   }
   return count;
 }
 
 async function openInbound(proxies = dataPlane): Promise<number> {
-  const { connections: open } = await proxies.dump();
+  const open = await proxies.connections();
   return open[serverWorkload.uid]?.inbound.length ?? 0;
 }

@@ -6,12 +6,12 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest
 import { closeSocket } from '../../packages/ztunnel/src/capture/libc.ts';
 import { NetworkNamespace } from '../../packages/ztunnel/src/capture/netns.ts';
 import {
-  INBOUND_PLAINTEXT_PORT,
   installRedirection,
   releaseRedirection,
   removeRedirection,
 } from '../../packages/ztunnel/src/capture/redirection.ts';
 import { listenInPod } from '../../packages/ztunnel/src/capture/sockets.ts';
+import { INBOUND_PLAINTEXT_PORT } from '../../packages/ztunnel/src/ports.ts';
 import { eventually } from '../fixtures/eventually.ts';
 import { type PodNamespace, PodNamespaces } from '../fixtures/pod-namespaces.ts';
 import { ReplacedProgram } from '../fixtures/replaced-program.ts';

@@ -19,6 +19,8 @@ export interface CertificateManagerOptions {
   readonly sign: (spiffeUri: string) => Promise<IssuedCertificate>;
   readonly log: Logger;
   readonly onChange: (spiffeUri: string, state: CertificateState) => void;
+  /** Nobody wants the identity any more: whoever has its key drops it. */
+  readonly onForgotten?: (spiffeUri: string) => void;
   /** Requests under way at once. Default 8 (spec ztunnel 6.3). */
   readonly concurrency?: number;
 }
@@ -52,10 +54,18 @@ export class CertificateManager {
     void this.#keep(spiffeUri, entry);
   }
 
-  /** Drops the certificate and its key. */
+  /** Drops the certificate and its key; an answer that is under way is not used. */
   forget(spiffeUri: string): void {
-    this.#entries.get(spiffeUri)?.abort.abort();
-    this.#entries.delete(spiffeUri);
+    if (!this.#drop(spiffeUri)) return;
+    this.#options.onForgotten?.(spiffeUri);
+  }
+
+  /** Keeps certificates for these identities from now on, and for no others. */
+  keepOnly(spiffeUris: ReadonlySet<string>): void {
+    for (const identity of [...this.#entries.keys()]) {
+      if (!spiffeUris.has(identity)) this.forget(identity);
+    }
+    for (const identity of spiffeUris) this.want(identity);
   }
 
   /** Every identity kept, for the config dump. */
@@ -64,7 +74,12 @@ export class CertificateManager {
   }
 
   stop(): void {
-    for (const identity of [...this.#entries.keys()]) this.forget(identity);
+    for (const identity of [...this.#entries.keys()]) this.#drop(identity);
+  }
+
+  #drop(spiffeUri: string): boolean {
+    this.#entries.get(spiffeUri)?.abort.abort();
+    return this.#entries.delete(spiffeUri);
   }
 
   async #keep(spiffeUri: string, entry: Entry): Promise<void> {

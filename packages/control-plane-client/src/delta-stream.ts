@@ -59,6 +59,8 @@ export class DeltaStream {
   readonly #backoff = new Backoff(BACKOFF);
   readonly #abort = new AbortController();
   #stream: Stream | null = null;
+  /** Responses are taken one after the other, however long one takes to apply. */
+  #received: Promise<void> = Promise.resolve();
   #announced = false;
 
   constructor(options: DeltaStreamOptions) {
@@ -117,6 +119,8 @@ export class DeltaStream {
     } finally {
       this.#stream = null;
       client?.close();
+      // The next stream says which versions are held.
+      await this.#received;
     }
   }
 
@@ -133,7 +137,10 @@ export class DeltaStream {
         if (!heard)
           this.#options.log.info('stream established', { address: this.#options.endpoint.address });
         heard = true;
-        this.#receive(stream, response);
+        stream.pause();
+        this.#received = this.#received
+          .then(() => this.#receive(stream, response))
+          .then(() => void stream.resume());
       });
       // Every end has a status, also those that are no error.
       stream.on('error', () => undefined);
@@ -158,7 +165,7 @@ export class DeltaStream {
     );
   }
 
-  #receive(stream: Stream, response: DeltaDiscoveryResponse): void {
+  async #receive(stream: Stream, response: DeltaDiscoveryResponse): Promise<void> {
     const { typeUrl, nonce } = response;
     const state = this.#states.find(({ subscription }) => subscription.typeUrl === typeUrl);
     if (state === undefined) {
@@ -176,8 +183,9 @@ export class DeltaStream {
       versions.set(name, version);
     }
     this.#options.onMessage?.(typeUrl, bytes);
-    const rejected = state.receive({ resources, removed: response.removedResources }, versions);
-    this.#reply(stream, response, rejected);
+    const batch = { resources, removed: response.removedResources };
+    const rejected = await state.receive(batch, versions);
+    if (this.#stream === stream) this.#reply(stream, response, rejected);
     this.refreshNames();
     this.#announceSync();
     this.#backoff.reset();

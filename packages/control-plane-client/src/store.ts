@@ -1,6 +1,8 @@
 /**
- * The workload state alone, for threads that decide about connections: gRPC and ASN.1 stay out of their memory.
+ * The workload state as the thread that follows the control plane writes it. Threads that read it import
+ * `@aquifer/control-plane-client/snapshot`.
  */
-export type { RejectedResource, ResourceBatch } from './subscription.ts';
-export type { Endpoint, StoreChange, WorkloadView } from './workload-store.ts';
-export { WorkloadStore } from './workload-store.ts';
+export type { KnownPolicy } from './workload-state/policy-store.ts';
+export { decodeRecord, isWorkload } from './workload-state/record.ts';
+export type { StoreChange, WorkloadStoreOptions } from './workload-state/workload-store.ts';
+export { WorkloadStore } from './workload-state/workload-store.ts';

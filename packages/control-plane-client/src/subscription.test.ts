@@ -3,7 +3,7 @@ import { SubscriptionState } from './subscription.ts';
 
 const body = new Uint8Array();
 
-test('after a rejected update, a reconnect still names the version that stays in force', () => {
+test('after a rejected update, a reconnect still names the version that stays in force', async () => {
   const rejected = new Set<string>();
   const state = new SubscriptionState({
     typeUrl: 't',
@@ -13,7 +13,7 @@ test('after a rejected update, a reconnect still names the version that stays in
         .filter(({ name }) => rejected.has(name))
         .map(({ name }) => ({ name, reason: 'no' })),
   });
-  state.receive({ resources: [{ name: 'a', body }], removed: [] }, new Map([['a', '1']]));
+  await state.receive({ resources: [{ name: 'a', body }], removed: [] }, new Map([['a', '1']]));
   rejected.add('a').add('b');
   const update = [
     { name: 'a', body },
@@ -23,7 +23,7 @@ test('after a rejected update, a reconnect still names the version that stays in
     ['a', '2'],
     ['b', '1'],
   ]);
-  expect(state.receive({ resources: update, removed: [] }, versions)).toHaveLength(2);
+  expect(await state.receive({ resources: update, removed: [] }, versions)).toHaveLength(2);
   // Else the server could not say that it is gone; b was never held.
   expect(state.initialRequest().initialVersions).toEqual({ a: '1' });
 });

@@ -22,7 +22,9 @@ export interface Subscription {
   /** `'*'` follows everything; a function tells the names wanted now (asked after each batch of any type). */
   readonly names: '*' | (() => ReadonlySet<string>);
   /** Applies what is valid and names what is not. */
-  readonly apply: (batch: ResourceBatch) => readonly RejectedResource[];
+  readonly apply: (
+    batch: ResourceBatch,
+  ) => readonly RejectedResource[] | Promise<readonly RejectedResource[]>;
 }
 
 /**
@@ -67,11 +69,11 @@ export class SubscriptionState {
    * Applies a response. Of a rejected resource the version that stays in force is remembered, if there is one: the
    * server sends the newer one again, and says so when it is gone.
    */
-  receive(
+  async receive(
     batch: ResourceBatch,
     versions: ReadonlyMap<string, string>,
-  ): readonly RejectedResource[] {
-    const rejected = this.subscription.apply(batch);
+  ): Promise<readonly RejectedResource[]> {
+    const rejected = await this.subscription.apply(batch);
     for (const name of batch.removed) this.#versions.delete(name);
     const refused = new Set(rejected.map(({ name }) => name));
     for (const [name, version] of versions) {

@@ -24,3 +24,4 @@ export { Readiness } from './readiness.ts';
 export { configOrExit, runProgram } from './run-program.ts';
 export type { ThreadPoolOptions } from './thread-pool.ts';
 export { serveThread, ThreadPool } from './thread-pool.ts';
+export { TimeSlice } from './time-slice.ts';

@@ -8,7 +8,12 @@ export type {
   DumpedService,
   DumpedWorkload,
 } from './admin/config-dump.ts';
-export { describePolicy, describeService, describeWorkload } from './admin/config-dump.ts';
+export {
+  describeEndpoint,
+  describePolicy,
+  describeService,
+  describeWorkload,
+} from './admin/config-dump.ts';
 export type { GrpcMethod } from './grpc-methods.ts';
 export { grpcMethods } from './grpc-methods.ts';
 export type { Baggage } from './http/baggage.ts';

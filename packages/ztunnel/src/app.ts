@@ -19,9 +19,9 @@ import { ADDRESS_TYPE, AUTHORIZATION_TYPE, ENROLLED_POD_TYPE } from '@aquifer/wi
 import { adminPages } from './admin/admin-pages.ts';
 import { renderConfigDump } from './admin/config-dump.ts';
 import { LogFilter } from './admin/log-filter.ts';
+import { meshDump } from './admin/mesh-dump.ts';
 import { ZTUNNEL_CONFIG, type ZtunnelConfig } from './config.ts';
 import { DataPlane } from './data-plane/data-plane.ts';
-import { checkAddresses, checkPolicies } from './data-plane/resource-check.ts';
 import { NodeAgent } from './node/node-agent.ts';
 import { ControlMetrics, exposeMetrics } from './telemetry/metrics-exposition.ts';
 
@@ -53,10 +53,17 @@ export async function startZtunnel(config: ZtunnelConfig, log: Logger): Promise<
     onChange: (identity, state) => {
       passOn(dataPlane, identity, state);
     },
+    onForgotten: (identity) => {
+      dataPlane.updateCertificate(identity, { kind: 'forgotten' });
+    },
   });
   const dataPlane = new DataPlane({
     threads: config.threads,
     config: { ...config },
+    log: log.scope('state'),
+    onIdentities: (identities) => {
+      certificates.keepOnly(identities);
+    },
     onCertificateNeeded: (identity) => {
       // Known already: this thread asked after the answer went round.
       const state = certificates.states().get(identity);
@@ -102,7 +109,7 @@ export async function startZtunnel(config: ZtunnelConfig, log: Logger): Promise<
       ...(headers.accept?.includes(OPEN_METRICS) && {
         contentType: `${OPEN_METRICS};charset=utf-8;version=1.0.0`,
       }),
-      body: await exposeMetrics(metrics, await dataPlane.metrics()),
+      body: await exposeMetrics(metrics, dataPlane.traffic),
     }),
     admin: adminPages({
       logFilter,
@@ -115,8 +122,9 @@ export async function startZtunnel(config: ZtunnelConfig, log: Logger): Promise<
       configDump: async () => ({
         status: 200,
         contentType: 'application/json',
-        body: renderConfigDump({
-          thread: await dataPlane.dump(),
+        body: await renderConfigDump({
+          mesh: await meshDump(dataPlane.store),
+          connections: await dataPlane.connections(),
           certificates: certificates.states(),
           captures: agent.captures(),
           config: redactConfig(ZTUNNEL_CONFIG, config),
@@ -149,20 +157,12 @@ function subscriptions(dataPlane: DataPlane, agent: NodeAgent): Subscription[] {
     {
       typeUrl: ADDRESS_TYPE,
       names: '*',
-      apply: (batch) => {
-        const { valid, rejected } = checkAddresses(batch);
-        dataPlane.applyAddresses(valid);
-        return rejected;
-      },
+      apply: (batch) => dataPlane.applyAddresses(batch),
     },
     {
       typeUrl: AUTHORIZATION_TYPE,
       names: '*',
-      apply: (batch) => {
-        const { valid, rejected } = checkPolicies(batch);
-        dataPlane.applyPolicies(valid);
-        return rejected;
-      },
+      apply: (batch) => dataPlane.applyPolicies(batch),
     },
     { typeUrl: ENROLLED_POD_TYPE, names: '*', apply: (batch) => agent.apply(batch) },
   ];
@@ -227,10 +227,8 @@ async function bindServers(
 async function untilIdle(dataPlane: DataPlane, deadlineMs: number): Promise<void> {
   const deadline = Date.now() + deadlineMs;
   while (Date.now() < deadline) {
-    const threads = await dataPlane.metrics();
-    if (threads.every(({ openSockets }) => openSockets.source + openSockets.destination === 0)) {
-      return;
-    }
+    const { source, destination } = dataPlane.traffic.openSockets;
+    if (source + destination === 0) return;
     await delay(100);
   }
 }

@@ -22,7 +22,6 @@ export interface ZtunnelConfig extends CredentialConfig, OperatorConfig {
   readonly instanceIp: string;
   readonly clusterId: string;
   readonly network: string;
-  readonly trustDomain: string;
   readonly xdsAddress: string;
   readonly caAddress: string | null;
   readonly serverName: string | null;
@@ -45,9 +44,6 @@ export const ZTUNNEL_CONFIG: ConfigKeys<ZtunnelConfig> = {
   instanceIp: stringKey('INSTANCE_IP', "Address of this proxy's own pod.", { default: '1.1.1.1' }),
   clusterId: stringKey('CLUSTER_ID', 'Cluster this node belongs to.', { default: 'Kubernetes' }),
   network: stringKey('NETWORK', 'Network this node is in.', { default: '' }),
-  trustDomain: stringKey('TRUST_DOMAIN', 'Trust domain of the workloads here.', {
-    default: 'cluster.local',
-  }),
   xdsAddress: stringKey('XDS_ADDRESS', 'host:port of the discovery service.', {
     default: CONTROL_PLANE_ADDRESS,
   }),

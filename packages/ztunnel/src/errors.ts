@@ -1,77 +1,102 @@
 import { constants } from 'node:os';
 import { HboneError, type HboneErrorCode } from '@aquifer/hbone';
-import type { Outcome } from './telemetry/connection-record.ts';
+import { type ErrorFacts, MeshError } from '@aquifer/model';
 import type { ResponseFlag } from './telemetry/labels.ts';
 
-/** Which flag a failed tunnel leaves in metrics (spec ztunnel 9.1). */
-const FLAGS: Readonly<Record<HboneErrorCode, ResponseFlag>> = {
-  HB_DIAL_FAILED: 'CONNECT',
-  HB_CONNECT_TIMEOUT: 'NETWORK_POLICY',
-  HB_TLS_FAILED: 'CONNECT',
-  HB_IDENTITY_MISMATCH: 'CONNECT',
-  HB_HTTP2_FAILED: 'H2_HANDSHAKE_FAILURE',
-  HB_NO_ANSWER: 'CONNECT',
-  HB_REFUSED_STATUS: 'CONNECT',
+/** What can fail here; `HB_` codes are those of tunnels. Each has a heading in docs/errors.md. */
+type ZtunnelErrorCode =
+  | 'ZT_NO_CERTIFICATE'
+  | 'ZT_DIAL_TIMEOUT'
+  | 'ZT_UNREACHABLE'
+  | 'ZT_REFUSED'
+  | 'ZT_RESET'
+  | 'ZT_SYSTEM_CALL'
+  | 'ZT_IO';
+type ErrorCode = ZtunnelErrorCode | HboneErrorCode;
+
+interface ErrorRow extends ErrorFacts {
+  /** What metrics and access lines show (spec ztunnel 9.1). */
+  readonly flag: ResponseFlag;
+  /** Whether the same next hop may be tried again. Not if nobody answers for it, or somebody else does. */
+  readonly sameHop: boolean;
+  /** Whether the message stands alone; else it follows `io error: ` or `connection failed: ` (spec ztunnel 9.2). */
+  readonly isWhole: boolean;
+}
+
+const upstream = { origin: 'upstream', retry: 'safe', flag: 'CONNECT' } as const;
+const ofTunnel = { ...upstream, isWhole: true };
+const ofSocket = { ...upstream, isWhole: false };
+const AGAIN = { sameHop: true } as const;
+const ELSEWHERE = { sameHop: false } as const;
+
+/** No code has `retry: 'safe'` once a byte was passed on: these are failures to connect. An answer of the peer is final. */
+export const ERRORS: Readonly<Record<ErrorCode, ErrorRow>> = {
+  ZT_NO_CERTIFICATE: {
+    ...{ origin: 'control-plane', retry: 'never', flag: 'IDENTITY_ERROR', isWhole: true },
+    ...ELSEWHERE,
+  },
+  ZT_DIAL_TIMEOUT: { ...ofSocket, ...ELSEWHERE },
+  ZT_UNREACHABLE: { ...ofSocket, ...ELSEWHERE },
+  ZT_REFUSED: { ...ofSocket, ...AGAIN },
+  ZT_RESET: { ...ofSocket, ...AGAIN },
+  ZT_SYSTEM_CALL: { ...ofSocket, ...AGAIN, origin: 'internal' },
+  ZT_IO: { ...ofSocket, ...AGAIN },
+  HB_DIAL_FAILED: { ...ofTunnel, ...AGAIN },
+  HB_CONNECT_TIMEOUT: { ...ofTunnel, ...ELSEWHERE, flag: 'NETWORK_POLICY' },
+  HB_TLS_FAILED: { ...ofTunnel, ...AGAIN },
+  HB_IDENTITY_MISMATCH: { ...ofTunnel, ...ELSEWHERE },
+  HB_HTTP2_FAILED: { ...ofTunnel, ...AGAIN, flag: 'H2_HANDSHAKE_FAILURE' },
+  HB_NO_ANSWER: { ...ofTunnel, ...ELSEWHERE },
+  HB_REFUSED_STATUS: { ...ofTunnel, ...AGAIN, retry: 'never' },
 };
 
-/** A certificate that this pod needs and does not have. */
-export class IdentityError extends Error {
-  constructor(message: string) {
-    super(`identity error: ${message}`);
-    this.name = 'IdentityError';
-  }
+/** An error of this package. */
+export function ztunnelError(
+  code: ZtunnelErrorCode,
+  message: string,
+  cause?: unknown,
+): MeshError<ErrorCode> {
+  return meshError(code, message, cause);
+}
+
+function meshError(code: ErrorCode, message: string, cause: unknown): MeshError<ErrorCode> {
+  const { origin, retry } = ERRORS[code];
+  return new MeshError(code, message, { origin, retry, cause });
 }
 
 /** The C library's words for what can happen to a connection; Node has its own, which operators do not search for. */
-const SYSTEM_ERRORS: Readonly<Record<string, string>> = {
-  EACCES: 'Permission denied',
-  EADDRINUSE: 'Address already in use',
-  EADDRNOTAVAIL: 'Cannot assign requested address',
-  ECONNABORTED: 'Software caused connection abort',
-  ECONNREFUSED: 'Connection refused',
-  ECONNRESET: 'Connection reset by peer',
-  EHOSTUNREACH: 'No route to host',
-  EINVAL: 'Invalid argument',
-  EMFILE: 'Too many open files',
-  ENETDOWN: 'Network is down',
-  ENETUNREACH: 'Network is unreachable',
-  EPERM: 'Operation not permitted',
-  EPIPE: 'Broken pipe',
-  ETIMEDOUT: 'Connection timed out',
+const SYSTEM_ERRORS: Readonly<Record<string, readonly [ZtunnelErrorCode, string]>> = {
+  EACCES: ['ZT_IO', 'Permission denied'],
+  EADDRINUSE: ['ZT_IO', 'Address already in use'],
+  EADDRNOTAVAIL: ['ZT_IO', 'Cannot assign requested address'],
+  ECONNABORTED: ['ZT_IO', 'Software caused connection abort'],
+  ECONNREFUSED: ['ZT_REFUSED', 'Connection refused'],
+  ECONNRESET: ['ZT_RESET', 'Connection reset by peer'],
+  EHOSTUNREACH: ['ZT_UNREACHABLE', 'No route to host'],
+  EINVAL: ['ZT_IO', 'Invalid argument'],
+  EMFILE: ['ZT_IO', 'Too many open files'],
+  ENETDOWN: ['ZT_IO', 'Network is down'],
+  ENETUNREACH: ['ZT_IO', 'Network is unreachable'],
+  ENOTCONN: ['ZT_RESET', 'Transport endpoint is not connected'],
+  EPERM: ['ZT_IO', 'Operation not permitted'],
+  EPIPE: ['ZT_RESET', 'Broken pipe'],
+  ETIMEDOUT: ['ZT_UNREACHABLE', 'Connection timed out'],
 };
+/** Node's own code for a stream that ended before its time. */
+const PREMATURE_CLOSE = 'ERR_STREAM_PREMATURE_CLOSE';
 
-/** `Connection refused (os error 111)`, as ztunnel prints errors of the system; others as they are. */
-function ioErrorText(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const code = (error as NodeJS.ErrnoException).code ?? '';
-  const text = Object.hasOwn(SYSTEM_ERRORS, code) ? SYSTEM_ERRORS[code] : undefined;
-  if (text === undefined) return error.message;
-  return `${text} (os error ${constants.errno[code as keyof typeof constants.errno]})`;
-}
-
-/**
- * What to record for anything that was thrown while connecting. `io error` is said of a next hop, `connection failed` of
- * the application of this proxy's own pod (spec ztunnel 9.2).
- */
-export function failureOutcome(error: unknown, kind: 'io error' | 'connection failed'): Outcome {
-  if (error instanceof HboneError) return { flag: FLAGS[error.code], error: error.message };
-  if (error instanceof IdentityError) return { flag: 'IDENTITY_ERROR', error: error.message };
-  return { flag: 'CONNECT', error: `${kind}: ${ioErrorText(error)}` };
-}
-
-/** Ends of a copy that are part of normal life (spec ztunnel 9.2). */
-const NORMAL_ENDS: ReadonlySet<string> = new Set([
-  'ECONNRESET',
-  'EPIPE',
-  'ENOTCONN',
-  'ERR_STREAM_PREMATURE_CLOSE',
-]);
-
-/** How a copy that ended is recorded; `wasAborted` if this proxy ended it, since its time to finish was over. */
-export function copyOutcome(error: Error | null, wasAborted: boolean): Outcome {
-  if (wasAborted) return { flag: 'CONNECT', error: 'connection closed due to connection drain' };
-  if (error === null || NORMAL_ENDS.has((error as NodeJS.ErrnoException).code ?? '')) {
-    return { flag: '-', error: null };
+/** Whatever was caught, with a code of the table. The only place that looks into it. */
+export function toMeshError(caught: unknown): MeshError<ErrorCode> {
+  if (caught instanceof MeshError && Object.hasOwn(ERRORS, caught.code)) {
+    return caught as MeshError<ErrorCode>;
   }
-  return { flag: 'CONNECT', error: `io error: ${ioErrorText(error)}` };
+  if (caught instanceof HboneError) return meshError(caught.code, caught.message, caught);
+  if (!(caught instanceof Error)) return meshError('ZT_IO', String(caught), caught);
+  const nodeCode = (caught as NodeJS.ErrnoException).code ?? '';
+  if (nodeCode === PREMATURE_CLOSE) return meshError('ZT_RESET', caught.message, caught);
+  const known = Object.hasOwn(SYSTEM_ERRORS, nodeCode) ? SYSTEM_ERRORS[nodeCode] : undefined;
+  if (known === undefined) return meshError('ZT_IO', caught.message, caught);
+  const [code, text] = known;
+  const number = constants.errno[nodeCode as keyof typeof constants.errno];
+  return meshError(code, `${text} (os error ${number})`, caught);
 }

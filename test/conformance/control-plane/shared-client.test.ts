@@ -67,12 +67,15 @@ test('the workload store follows the cluster', async () => {
     await running;
   });
   await synced.promise;
-  expect(store.workloadByAddress('', '10.0.0.2')).toMatchObject({ name: 'web', protocol: 'tcp' });
+  expect(store.snapshot.workloadByAddress('', '10.0.0.2')).toMatchObject({
+    name: 'web',
+    protocol: 'tcp',
+  });
   const annotations = { 'ambient.istio.io/redirection': 'enabled' };
   plane.api.put({ ...WEB, metadata: { ...WEB.metadata, annotations } });
-  await eventually(() => store.workloadByAddress('', '10.0.0.2')?.protocol === 'hbone');
+  await eventually(() => store.snapshot.workloadByAddress('', '10.0.0.2')?.protocol === 'hbone');
   plane.api.remove(WEB);
-  await eventually(() => store.workloadByAddress('', '10.0.0.2') === null);
+  await eventually(() => store.snapshot.workloadByAddress('', '10.0.0.2') === null);
   expect(plane.logs.filter((line) => line.includes('rejected'))).toEqual([]);
 });
 

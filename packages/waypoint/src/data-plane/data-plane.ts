@@ -1,4 +1,4 @@
-import type { ResourceBatch, Subscription } from '@aquifer/control-plane-client';
+import type { RejectedResource, ResourceBatch } from '@aquifer/control-plane-client';
 import type { WorkloadCertificate } from '@aquifer/hbone';
 import { ThreadPool } from '@aquifer/runtime';
 import type { ConnectionSeries } from '../telemetry/connection-telemetry.ts';
@@ -35,7 +35,7 @@ export class DataPlane {
   }
 
   /** Checks a batch on this thread, passes on what can be served, and names what cannot. */
-  apply(type: ResourceKind, batch: ResourceBatch): ReturnType<Subscription['apply']> {
+  apply(type: ResourceKind, batch: ResourceBatch): readonly RejectedResource[] {
     const rejected: { name: string; reason: string }[] = [];
     const upserts = batch.resources.filter(({ name, body }) => {
       try {

@@ -128,16 +128,10 @@ export function describeWorkload(workload: Workload): DumpedWorkload {
   };
 }
 
-/** An endpoint as the store keeps it. */
-interface EndpointLike {
-  readonly workloadUid: string;
-  readonly ports: readonly ServicePort[];
-  readonly status: Workload['status'];
-}
-
 export function describeService(
   service: Service,
-  endpoints: ReadonlyMap<string, EndpointLike>,
+  /** By the uid of the workload. */
+  endpoints: Readonly<Record<string, DumpedEndpoint>>,
 ): DumpedService {
   const { waypoint, loadBalancing } = service;
   const single = service.addresses.filter(({ prefixLength }) => prefixLength === null);
@@ -148,9 +142,7 @@ export function describeService(
     hostname: service.hostname,
     vips: single.map(({ network, address }) => `${network}/${address}`),
     ports: describePorts(service.ports),
-    endpoints: Object.fromEntries(
-      [...endpoints.values()].map((endpoint) => [endpoint.workloadUid, describeEndpoint(endpoint)]),
-    ),
+    endpoints,
     subjectAltNames: service.subjectAltNames,
     canonical: service.canonical,
     visibility: service.visibility === 'public' ? 'Public' : 'Namespace',
@@ -195,8 +187,13 @@ function describeGateway({ destination, hboneMtlsPort }: GatewayAddress): Dumped
   return { destination: text, hboneMtlsPort };
 }
 
-function describeEndpoint({ workloadUid, ports, status }: EndpointLike): DumpedEndpoint {
-  return { workloadUid, port: describePorts(ports), status: health(status) };
+/** A workload as an endpoint of one of its services. */
+export function describeEndpoint(
+  { uid, services, status }: Workload,
+  serviceKey: string,
+): DumpedEndpoint {
+  const port = describePorts(services.get(serviceKey) ?? []);
+  return { workloadUid: uid, port, status: health(status) };
 }
 
 function describePorts(ports: readonly ServicePort[]): Record<string, number> {

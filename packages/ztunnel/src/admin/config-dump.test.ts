@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs';
 import type { CertificateState } from '@aquifer/control-plane-client';
+import { policyKey } from '@aquifer/model';
 import type { ConfigDump, DumpedCertificate } from '@aquifer/wire';
 import { expect, test } from 'vitest';
 import { renderConfigDump } from './config-dump.ts';
+import type { DumpItem } from './mesh-dump.ts';
 
 const path = '../../../../test/fixtures/golden/ztunnel/client.config_dump.json';
 const recorded = JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8')) as ConfigDump;
@@ -23,6 +25,10 @@ const available: CertificateState = {
   },
 };
 
+function items<T extends object>(all: readonly T[], keyOf: (one: T) => string): DumpItem[] {
+  return all.map((one) => ({ key: keyOf(one), describe: () => one }));
+}
+
 const captured = {
   uid: 'a',
   namespace: 'shop',
@@ -33,13 +39,16 @@ const captured = {
   cgroupIds: [],
 };
 
-const text = renderConfigDump({
-  thread: {
-    workloads: recorded.workloads.toReversed(),
-    services: recorded.services.toReversed(),
-    policies: [{ ...recorded.policies[0]!, namespace: 'bar' }, ...recorded.policies.toReversed()],
-    connections: {},
+const text = await renderConfigDump({
+  mesh: {
+    workloads: items(recorded.workloads.toReversed(), ({ uid }) => uid),
+    services: items(recorded.services.toReversed(), ({ hostname }) => hostname),
+    policies: items(
+      [{ ...recorded.policies[0]!, namespace: 'bar' }, ...recorded.policies.toReversed()],
+      policyKey,
+    ),
   },
+  connections: {},
   certificates: new Map([[held!.identity, available]]),
   captures: new Map([
     ['a', { pod: captured, isCaptured: true }],
@@ -61,7 +70,8 @@ test('the dump has the keys and the order of ztunnel', () => {
     'shop/dry',
     'shop/no-9090',
   ]);
-  expect(text.endsWith('}')).toBe(true);
+  // What one call of the printer would have made of it all.
+  expect(text).toBe(JSON.stringify(dump, null, 2));
 });
 
 test('a certificate is dumped as recorded, without its key', () => {

@@ -1,8 +1,9 @@
 import type { CertificateState } from '@aquifer/control-plane-client';
-import { policyKey } from '@aquifer/model';
-import type { ThreadDump } from '../data-plane/protocol.ts';
+import { TimeSlice } from '@aquifer/runtime';
+import type { PodConnections } from '../data-plane/thread-messages.ts';
 import type { EnrolledPod } from '../node/enrolled-pod.ts';
 import { describeCertificates } from './certificate-dump.ts';
+import type { DumpItem, MeshDump } from './mesh-dump.ts';
 
 interface Capture {
   readonly pod: EnrolledPod;
@@ -10,7 +11,9 @@ interface Capture {
 }
 
 export interface ConfigDumpSources {
-  readonly thread: ThreadDump;
+  readonly mesh: MeshDump;
+  /** By pod uid. */
+  readonly connections: Readonly<Record<string, PodConnections>>;
   readonly certificates: ReadonlyMap<string, CertificateState>;
   readonly captures: ReadonlyMap<string, Capture>;
   /** The effective configuration, secrets masked. */
@@ -18,27 +21,32 @@ export interface ConfigDumpSources {
   readonly version: string;
 }
 
-/** `/config_dump`: pretty JSON with sorted keys (spec ztunnel 9.3). */
-export function renderConfigDump(sources: ConfigDumpSources): string {
-  const { thread, certificates, captures, config, version } = sources;
-  const dump = {
-    workloads: sortBy(thread.workloads, 'uid'),
-    services: sortBy(thread.services, 'hostname'),
-    policies: thread.policies.toSorted((a, b) => (policyKey(a) < policyKey(b) ? -1 : 1)),
+const SLICE_MS = 5;
+
+/** `/config_dump`: pretty JSON with sorted keys (spec ztunnel 9.3), made in slices. */
+export async function renderConfigDump(sources: ConfigDumpSources): Promise<string> {
+  const { mesh, connections, certificates, captures, config, version } = sources;
+  const slice = new TimeSlice(SLICE_MS);
+  const pods = [...captures].map(
+    ([uid, capture]): DumpItem => ({
+      key: uid,
+      describe: () => describeCapture(capture, connections[uid]),
+    }),
+  );
+  const parts: Readonly<Record<string, string>> = {
+    certificates: pretty(describeCertificates(certificates), 1),
+    config: pretty(config, 1),
+    policies: await prettyList(mesh.policies, slice),
+    services: await prettyList(mesh.services, slice),
     // Of endpoints whose service is not known, and of a local file: neither is kept here.
-    stagedServices: {},
-    staticConfig: { workloads: [], services: [], policies: [] },
-    certificates: describeCertificates(certificates),
-    workloadState: Object.fromEntries(
-      [...captures].map(([uid, capture]) => [
-        uid,
-        describeCapture(capture, thread.connections[uid]),
-      ]),
-    ),
-    config,
-    version: describeVersion(version),
+    stagedServices: '{}',
+    staticConfig: pretty({ workloads: [], services: [], policies: [] }, 1),
+    version: pretty(describeVersion(version), 1),
+    workloadState: await prettyObject(pods, slice),
+    workloads: await prettyList(mesh.workloads, slice),
   };
-  return JSON.stringify(sortKeys(dump), null, 2);
+  const lines = Object.entries(parts).map(([key, text]) => `  "${key}": ${text}`);
+  return `{\n${lines.join(',\n')}\n}`;
 }
 
 /** The fields of ztunnel's; what a program without a compiler does not have is `unknown`. */
@@ -56,7 +64,7 @@ function describeVersion(istioVersion: string): Record<string, string> {
 
 function describeCapture(
   { pod, isCaptured }: Capture,
-  connections: ThreadDump['connections'][string] | undefined,
+  connections: PodConnections | undefined,
 ): object {
   const { name, namespace, serviceAccount } = pod;
   return {
@@ -66,14 +74,43 @@ function describeCapture(
   };
 }
 
-function sortBy(items: readonly object[], key: string): object[] {
-  const textOf = (item: object) => String((item as Record<string, unknown>)[key]);
-  return items.toSorted((a, b) => (textOf(a) < textOf(b) ? -1 : 1));
+async function prettyList(items: readonly DumpItem[], slice: TimeSlice): Promise<string> {
+  const texts = await prettyItems(items, slice, () => '');
+  return texts === '' ? '[]' : `[\n${texts}\n  ]`;
+}
+
+async function prettyObject(items: readonly DumpItem[], slice: TimeSlice): Promise<string> {
+  const texts = await prettyItems(items, slice, ({ key }) => `${JSON.stringify(key)}: `);
+  return texts === '' ? '{}' : `{\n${texts}\n  }`;
+}
+
+/** What a list or object of the first level holds, in the order of the keys. */
+async function prettyItems(
+  items: readonly DumpItem[],
+  slice: TimeSlice,
+  prefixOf: (item: DumpItem) => string,
+): Promise<string> {
+  const texts: string[] = [];
+  for (const item of items.toSorted((a, b) => compareTexts(a.key, b.key))) {
+    if (slice.isOver()) await slice.next();
+    texts.push(`    ${prefixOf(item)}${pretty(item.describe(), 2)}`);
+  }
+  return texts.join(',\n');
+}
+
+function compareTexts(a: string, b: string): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
+}
+
+/** As `JSON.stringify` prints the value at that depth of a larger one. */
+function pretty(value: unknown, depth: number): string {
+  return JSON.stringify(sortKeys(value), null, 2).replaceAll('\n', `\n${'  '.repeat(depth)}`);
 }
 
 function sortKeys(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sortKeys);
   if (typeof value !== 'object' || value === null) return value;
-  const entries = Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  const entries = Object.entries(value).toSorted(([a], [b]) => compareTexts(a, b));
   return Object.fromEntries(entries.map(([key, inner]) => [key, sortKeys(inner)]));
 }

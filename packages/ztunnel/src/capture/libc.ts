@@ -1,4 +1,5 @@
 import koffi from 'koffi';
+import { ztunnelError } from '../errors.ts';
 
 /**
  * The few C library calls that Node lacks. Numbers are Linux's for x86-64 and arm64 (include/uapi); every call is
@@ -49,20 +50,12 @@ export const OPTION = {
   originalDst6: { level: 41, number: 80 },
 } as const;
 
-/** A call that failed, with the C library's error number. */
-class SystemCallError extends Error {
-  readonly errno: number;
-  constructor(call: string, errno: number) {
-    const name = Object.entries(koffi.os.errno).find(([, number]) => number === errno)?.[0];
-    super(`${call} failed: ${name ?? `errno ${errno}`}`);
-    this.name = 'SystemCallError';
-    this.errno = errno;
-  }
-}
-
+/** Throws what a call that failed left in `errno`. */
 function check(call: string, result: number): number {
-  if (result < 0) throw new SystemCallError(call, koffi.errno());
-  return result;
+  if (result >= 0) return result;
+  const errno = koffi.errno();
+  const name = Object.entries(koffi.os.errno).find(([, number]) => number === errno)?.[0];
+  throw ztunnelError('ZT_SYSTEM_CALL', `${call} failed: ${name ?? `errno ${errno}`}`);
 }
 
 /** Moves the calling thread into a network namespace. */

@@ -1,3 +1,4 @@
+import { INBOUND_HBONE_PORT, INBOUND_PLAINTEXT_PORT, OUTBOUND_PORT } from '../ports.ts';
 import { runInNamespace } from './namespace-command.ts';
 import { forgetConnections, type RulesState, rulesState } from './netfilter.ts';
 import type { NetworkNamespace } from './netns.ts';
@@ -18,10 +19,6 @@ export const PROBE_ADDRESSES = {
 } as const;
 const ROUTE_TABLE = 100;
 const RULE_PREFERENCE = 32_764;
-
-export const OUTBOUND_PORT = 15_001;
-export const INBOUND_PLAINTEXT_PORT = 15_006;
-export const INBOUND_HBONE_PORT = 15_008;
 
 const NAT_TABLE_NAME = 'istio-ambient-nat';
 const NAT_TABLE = `inet ${NAT_TABLE_NAME}`;

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { canonicalIpAddress, formatIpAddress, parseIpAddress } from '@aquifer/model';
 import type { SocketAddress } from '@aquifer/wire';
+import { ztunnelError } from '../errors.ts';
 import {
   AF_INET,
   AF_INET6,
@@ -110,14 +111,6 @@ export interface DialInPodOptions {
   readonly onGivenUp?: (giveUp: () => void) => void;
 }
 
-/** Nobody answered for 10 s. */
-export class DialTimeoutError extends Error {
-  constructor() {
-    super('timed out');
-    this.name = 'DialTimeoutError';
-  }
-}
-
 /** Connects from inside a pod's namespace, marked so that the redirection leaves the connection alone. */
 export function dialInPod(
   namespace: NetworkNamespace,
@@ -152,7 +145,7 @@ function connectSocket(
   return new Promise((resolve, reject) => {
     const socket = new Socket({ fd, allowHalfOpen: true, manualStart: true } as object);
     const timer = setTimeout(() => {
-      socket.destroy(new DialTimeoutError());
+      socket.destroy(ztunnelError('ZT_DIAL_TIMEOUT', 'timed out'));
     }, CONNECT_TIMEOUT_MS);
     const onError = (error: Error): void => {
       clearTimeout(timer);

@@ -1,31 +1,30 @@
 import type { SecureContext } from 'node:tls';
 import { hboneSecureContext, type WorkloadCertificate } from '@aquifer/hbone';
-import { IdentityError } from '../errors.ts';
+import { toMeshError, ztunnelError } from '../errors.ts';
 
 /** What the certificate manager says about an identity, as it reaches a data-plane thread. */
 export type CertificateUpdate =
   | { readonly kind: 'available'; readonly certificate: WorkloadCertificate }
-  | { readonly kind: 'unavailable'; readonly error: string };
+  | { readonly kind: 'unavailable'; readonly error: string }
+  /** Nobody on this node has the identity any more. */
+  | { readonly kind: 'forgotten' };
 
-interface Held {
+/** A certificate that TLS has taken. */
+interface InstalledCertificate {
   readonly certificate: WorkloadCertificate;
   readonly context: SecureContext;
 }
 
-function hold(certificate: WorkloadCertificate): Held | Error {
-  try {
-    return { certificate, context: hboneSecureContext(certificate) };
-  } catch (error) {
-    return error as Error;
-  }
+function noCertificate(reason: string): Error {
+  return ztunnelError('ZT_NO_CERTIFICATE', `identity error: ${reason}`);
 }
 
 /** Certificates as one thread sees them; what is missing is asked for once. */
 export class ThreadCertificates {
   readonly #ask: (identity: string) => void;
-  readonly #held = new Map<string, Held>();
+  readonly #installed = new Map<string, InstalledCertificate>();
   readonly #errors = new Map<string, string>();
-  readonly #waiting = new Map<string, PromiseWithResolvers<Held>>();
+  readonly #waiting = new Map<string, PromiseWithResolvers<InstalledCertificate>>();
   readonly #watchers = new Map<string, Set<(certificate: WorkloadCertificate) => void>>();
 
   constructor(ask: (identity: string) => void) {
@@ -33,32 +32,29 @@ export class ThreadCertificates {
   }
 
   update(identity: string, update: CertificateUpdate): void {
-    const waiting = this.#waiting.get(identity);
-    this.#waiting.delete(identity);
-    if (update.kind === 'unavailable') {
-      this.#held.delete(identity);
-      this.#errors.set(identity, update.error);
-      waiting?.reject(new IdentityError(update.error));
-      return;
+    switch (update.kind) {
+      case 'available':
+        this.#install(identity, update.certificate);
+        return;
+      case 'unavailable':
+        this.#installed.delete(identity);
+        this.#errors.set(identity, update.error);
+        this.#refuse(identity, update.error);
+        return;
+      case 'forgotten':
+        this.#installed.delete(identity);
+        this.#errors.delete(identity);
+        this.#refuse(identity, 'the identity is no longer needed');
+        return;
     }
-    const held = hold(update.certificate);
-    // The main thread has tried it; but whatever gets here must not end the thread, and the one in use is still good.
-    if (held instanceof Error) {
-      waiting?.reject(new IdentityError(held.message));
-      return;
-    }
-    this.#errors.delete(identity);
-    this.#held.set(identity, held);
-    waiting?.resolve(held);
-    for (const watcher of this.#watchers.get(identity) ?? []) watcher(held.certificate);
   }
 
-  /** The context to dial with. Waits for the first answer of the authority; throws `IdentityError` if it refused. */
+  /** The context to dial with. Waits for the first answer of the authority; throws ZT_NO_CERTIFICATE if it refused. */
   async context(identity: string): Promise<SecureContext> {
-    const held = this.#held.get(identity);
-    if (held !== undefined) return held.context;
+    const installed = this.#installed.get(identity);
+    if (installed !== undefined) return installed.context;
     const error = this.#errors.get(identity);
-    if (error !== undefined) throw new IdentityError(error);
+    if (error !== undefined) throw noCertificate(error);
     return (await this.#wait(identity)).context;
   }
 
@@ -67,16 +63,45 @@ export class ThreadCertificates {
     const watchers = this.#watchers.get(identity) ?? new Set();
     watchers.add(onCertificate);
     this.#watchers.set(identity, watchers);
-    const held = this.#held.get(identity);
-    if (held === undefined) this.#ask(identity);
-    else onCertificate(held.certificate);
-    return { [Symbol.dispose]: () => watchers.delete(onCertificate) };
+    const installed = this.#installed.get(identity);
+    if (installed === undefined) this.#ask(identity);
+    else onCertificate(installed.certificate);
+    return {
+      [Symbol.dispose]: () => {
+        watchers.delete(onCertificate);
+        if (watchers.size === 0 && this.#watchers.get(identity) === watchers) {
+          this.#watchers.delete(identity);
+        }
+      },
+    };
   }
 
-  #wait(identity: string): Promise<Held> {
+  #install(identity: string, certificate: WorkloadCertificate): void {
+    let context: SecureContext;
+    try {
+      context = hboneSecureContext(certificate);
+    } catch (caught) {
+      // The main thread has tried it; but whatever gets here must not end the thread, and the one in use is still good.
+      this.#refuse(identity, toMeshError(caught).message);
+      return;
+    }
+    const installed = { certificate, context };
+    this.#errors.delete(identity);
+    this.#installed.set(identity, installed);
+    this.#waiting.get(identity)?.resolve(installed);
+    this.#waiting.delete(identity);
+    for (const watcher of this.#watchers.get(identity) ?? []) watcher(certificate);
+  }
+
+  #refuse(identity: string, reason: string): void {
+    this.#waiting.get(identity)?.reject(noCertificate(reason));
+    this.#waiting.delete(identity);
+  }
+
+  #wait(identity: string): Promise<InstalledCertificate> {
     let waiting = this.#waiting.get(identity);
     if (waiting === undefined) {
-      waiting = Promise.withResolvers<Held>();
+      waiting = Promise.withResolvers<InstalledCertificate>();
       this.#waiting.set(identity, waiting);
       this.#ask(identity);
     }

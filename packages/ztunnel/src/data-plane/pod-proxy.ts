@@ -1,28 +1,25 @@
-import type { WorkloadStore } from '@aquifer/control-plane-client/store';
+import type { SnapshotReader } from '@aquifer/control-plane-client/snapshot';
 import { TunnelPool, type WorkloadCertificate } from '@aquifer/hbone';
-import { formatIdentity } from '@aquifer/model';
+import { formatIdentity, type Workload } from '@aquifer/model';
 import type { Logger } from '@aquifer/runtime';
-import { ConnectionTracker } from '../authz/connection-tracker.ts';
 import { closeSocket } from '../capture/libc.ts';
 import type { NetworkNamespace } from '../capture/netns.ts';
-import {
-  INBOUND_HBONE_PORT,
-  INBOUND_PLAINTEXT_PORT,
-  OUTBOUND_PORT,
-} from '../capture/redirection.ts';
 import { listenInPod } from '../capture/sockets.ts';
+import type { RecordDeps } from '../connections/connection-record.ts';
+import { OpenConnections } from '../connections/open-connections.ts';
 import { type HboneListener, listenInbound } from '../listeners/inbound.ts';
-import { listenInboundPassthrough } from '../listeners/inbound-passthrough.ts';
+import { type InboundPod, listenInboundPassthrough } from '../listeners/inbound-passthrough.ts';
 import { listenOutbound } from '../listeners/outbound.ts';
-import type { PodContext, PodListener } from '../listeners/pod-context.ts';
-import type { RecordDeps } from '../telemetry/connection-record.ts';
+import type { PodListener } from '../listeners/plain-listener.ts';
+import type { OwnPod } from '../policy/own-pod.ts';
+import { INBOUND_HBONE_PORT, INBOUND_PLAINTEXT_PORT, OUTBOUND_PORT } from '../ports.ts';
 import type { ThreadCertificates } from './certificates.ts';
-import { OwnWorkload } from './own-workload.ts';
-import type { CapturedPod, ThreadConfig } from './protocol.ts';
+import type { ThreadConfig } from './thread-messages.ts';
 
 export interface PodProxyDeps {
   readonly config: ThreadConfig;
-  readonly store: WorkloadStore;
+  readonly mesh: SnapshotReader;
+  readonly own: OwnPod;
   readonly certificates: ThreadCertificates;
   readonly record: RecordDeps;
   readonly log: Logger;
@@ -30,34 +27,29 @@ export interface PodProxyDeps {
 
 /** The proxy of one captured pod on one thread: its listeners, its tunnels, its open connections. */
 export class PodProxy {
-  readonly tracker: ConnectionTracker;
-  readonly #pod: CapturedPod;
-  readonly #namespace: NetworkNamespace;
+  readonly connections: OpenConnections;
   readonly #deps: PodProxyDeps;
-  readonly #workload: OwnWorkload;
   readonly #pool: TunnelPool;
+  readonly #inbound: InboundPod;
   readonly #listeners: PodListener[] = [];
   readonly #resources = new DisposableStack();
-  readonly #policyWatch: Disposable;
+  #certificate: Disposable | null = null;
+  #identity: string | null = null;
   #hbone: HboneListener | null = null;
   #stopped = false;
-  #aborted = false;
 
   /** Binds all three ports at once; throws if one is taken, leaving none behind. */
-  constructor(pod: CapturedPod, namespace: NetworkNamespace, deps: PodProxyDeps) {
-    this.#pod = pod;
-    this.#namespace = namespace;
+  constructor(namespace: NetworkNamespace, deps: PodProxyDeps) {
+    const { config, own, mesh, record } = deps;
+    const { poolMaxStreams: maxStreams, poolIdleMs: idleMs, network, preserveSource } = config;
     this.#deps = deps;
-    const { poolMaxStreams: maxStreams, poolIdleMs: idleMs } = deps.config;
     this.#pool = new TunnelPool({ maxStreams, idleMs });
-    this.#workload = new OwnWorkload(deps.store, pod);
-    this.tracker = new ConnectionTracker(deps.store, () => this.#workload.current());
-    this.#policyWatch = deps.store.onChange((change) => {
-      this.tracker.reevaluate(change);
-    });
-    const context = this.#context();
+    this.connections = new OpenConnections(own);
+    const { connections } = this;
+    const podNetwork = { namespace, network, preserveSource };
+    this.#inbound = { own, mesh, connections, record, network: podNetwork };
     try {
-      this.#listen(context);
+      this.#listen(namespace);
     } catch (error) {
       this.abort();
       throw error;
@@ -73,28 +65,38 @@ export class PodProxy {
   }
 
   abort(): void {
-    this.#aborted = true;
+    this.connections.abort();
     this.#stop((listener) => {
       listener.abort();
     });
     this.#pool.abort();
-    this.#policyWatch[Symbol.dispose]();
   }
 
-  #listen(context: PodContext): void {
-    const hboneFd = listenInPod(this.#namespace, INBOUND_HBONE_PORT);
+  #listen(namespace: NetworkNamespace): void {
+    const { certificates, own } = this.#deps;
+    const hboneFd = listenInPod(namespace, INBOUND_HBONE_PORT);
     this.#resources.defer(() => {
       if (this.#hbone === null) closeSocket(hboneFd);
     });
-    const outboundFd = listenInPod(this.#namespace, OUTBOUND_PORT);
-    this.#listeners.push(listenOutbound(outboundFd, context, this.#pool));
-    const plaintextFd = listenInPod(this.#namespace, INBOUND_PLAINTEXT_PORT);
-    this.#listeners.push(listenInboundPassthrough(plaintextFd, context));
-    this.#resources.use(
-      this.#deps.certificates.watch(formatIdentity(this.#identity()), (certificate) => {
-        this.#serveHbone(hboneFd, context, certificate);
-      }),
-    );
+    const outboundFd = listenInPod(namespace, OUTBOUND_PORT);
+    const secureContext = (identity: string) => certificates.context(identity);
+    const outbound = { ...this.#inbound, tunnels: { pool: this.#pool, secureContext } };
+    this.#listeners.push(listenOutbound(outboundFd, outbound));
+    const plaintextFd = listenInPod(namespace, INBOUND_PLAINTEXT_PORT);
+    this.#listeners.push(listenInboundPassthrough(plaintextFd, this.#inbound));
+    this.#resources.use(own.watch((workload) => this.#prove(workload, hboneFd)));
+    this.#resources.defer(() => this.#certificate?.[Symbol.dispose]());
+  }
+
+  /** The pod's identity is what the control plane says it is, trust domain included (spec ztunnel 6.4). */
+  #prove(workload: Workload, hboneFd: number): void {
+    const identity = formatIdentity(workload);
+    if (identity === this.#identity) return;
+    this.#identity = identity;
+    this.#certificate?.[Symbol.dispose]();
+    this.#certificate = this.#deps.certificates.watch(identity, (certificate) => {
+      this.#serveHbone(hboneFd, certificate, workload.trustDomain);
+    });
   }
 
   #stop(end: (listener: PodListener) => void): void {
@@ -104,36 +106,14 @@ export class PodProxy {
   }
 
   /** Until there is a certificate, callers wait in the kernel's backlog. */
-  #serveHbone(fd: number, context: PodContext, certificate: WorkloadCertificate): void {
+  #serveHbone(fd: number, certificate: WorkloadCertificate, trustDomain: string): void {
     if (this.#stopped) return;
     if (this.#hbone !== null) {
       this.#hbone.setCertificate(certificate);
       return;
     }
-    const { trustDomain } = this.#deps.config;
-    this.#hbone = listenInbound(fd, context, { certificate, trustDomain });
+    const pod = { ...this.#inbound, log: this.#deps.log };
+    this.#hbone = listenInbound(fd, pod, { certificate, trustDomain });
     this.#listeners.push(this.#hbone);
-  }
-
-  #context(): PodContext {
-    const { config, store, certificates, record, log } = this.#deps;
-    return {
-      pod: this.#pod,
-      namespace: this.#namespace,
-      store,
-      tracker: this.tracker,
-      record,
-      log,
-      network: config.network,
-      preserveSource: config.preserveSource,
-      isAborted: () => this.#aborted,
-      workload: () => this.#workload.wait(),
-      secureContext: (identity) => certificates.context(identity),
-    };
-  }
-
-  #identity() {
-    const { namespace, serviceAccount } = this.#pod;
-    return { trustDomain: this.#deps.config.trustDomain, namespace, serviceAccount };
   }
 }

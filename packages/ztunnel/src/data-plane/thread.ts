@@ -1,50 +1,65 @@
 import { workerData } from 'node:worker_threads';
-import { WorkloadStore } from '@aquifer/control-plane-client/store';
-import { createLogger, serveThread } from '@aquifer/runtime';
-import { describePolicy, describeService, describeWorkload } from '@aquifer/wire';
+import { SnapshotReader } from '@aquifer/control-plane-client/snapshot';
+import { createLogger, serveThread, TimeSlice } from '@aquifer/runtime';
 import { NetworkNamespace } from '../capture/netns.ts';
-import { TrafficTotals } from '../telemetry/traffic-totals.ts';
+import { OwnPod } from '../policy/own-pod.ts';
+import { PolicyTable } from '../policy/policy-table.ts';
+import { Rejudgement } from '../policy/rejudgement.ts';
+import { OpenSockets, TrafficTotals } from '../telemetry/traffic-totals.ts';
 import { ThreadCertificates } from './certificates.ts';
 import { PodProxy } from './pod-proxy.ts';
 import type {
+  ConnectionsAnswer,
+  OwnPodState,
   ThreadConfig,
-  ThreadDump,
   ThreadEvent,
   ThreadMessage,
   ThreadQuestion,
-} from './protocol.ts';
+  ThreadStart,
+} from './thread-messages.ts';
 
-/** A policy that a workload lists and that has not come after two of these denies. */
-const POLICY_SETTLE_MS = 2000;
+const SLICE_MS = 5;
+
+/** A pod that is captured, or about to be. */
+interface ThreadPod {
+  readonly own: OwnPod;
+  readonly proxy: PodProxy;
+}
 
 /**
- * Entry of a data-plane thread: it holds its own copy of the workload state, its own tunnels and its own listeners,
- * so that nothing on the way of a byte waits for another thread.
+ * Entry of a data-plane thread: it has its own tunnels and its own listeners, and reads the state of the mesh from memory
+ * that all threads share, so that nothing on the way of a byte waits for another thread.
  */
 class DataPlaneThread {
   readonly #config: ThreadConfig;
-  readonly #store = new WorkloadStore();
-  readonly #totals = new TrafficTotals();
+  readonly #mesh = new SnapshotReader();
+  readonly #policies = new PolicyTable();
+  readonly #rejudgement = new Rejudgement();
+  readonly #totals: TrafficTotals;
   readonly #certificates: ThreadCertificates;
-  readonly #pods = new Map<string, PodProxy>();
+  readonly #pods = new Map<string, ThreadPod>();
+  /** What is known of pods, also before they are started. */
+  readonly #states = new Map<string, OwnPodState>();
   readonly #log;
 
-  constructor(config: ThreadConfig, send: (event: ThreadEvent) => void) {
+  constructor({ config, openSockets }: ThreadStart, send: (event: ThreadEvent) => void) {
     this.#config = config;
+    this.#totals = new TrafficTotals(new OpenSockets(openSockets), (series) => {
+      send({ kind: 'series', ...series });
+    });
     this.#certificates = new ThreadCertificates((identity) => {
-      send({ certificateNeeded: identity });
+      send({ kind: 'certificate-needed', identity });
     });
     this.#log = createLogger('proxy', { format: config.logFormat, levels: config.logLevels });
-    setInterval(() => this.#settlePolicies(), POLICY_SETTLE_MS).unref();
   }
 
   receive(message: ThreadMessage): void {
     switch (message.kind) {
-      case 'addresses':
-        this.#store.applyAddresses(message.batch);
-        return;
       case 'policies':
-        this.#store.applyPolicies(message.batch);
+        this.#policies.add(message.added);
+        return;
+      case 'state':
+        this.#takeOver(message);
         return;
       case 'log-levels':
         this.#log.setLevels(message.levels);
@@ -61,10 +76,8 @@ class DataPlaneThread {
         return this.#startPod(question);
       case 'stop-pod':
         return this.#stopPod(question.uid);
-      case 'dump':
-        return this.#dump();
-      case 'metrics':
-        return this.#totals.snapshot();
+      case 'connections':
+        return this.#connections();
       case 'drain':
         return this.#drain();
       case 'abort':
@@ -72,55 +85,65 @@ class DataPlaneThread {
     }
   }
 
-  #settlePolicies(): void {
-    for (const policy of this.#store.settlePolicies()) {
-      this.#log.scope('state').warn('a listed policy is not known: it denies', { policy });
+  #takeOver({ delta, pods, removedPolicies }: Extract<ThreadMessage, { kind: 'state' }>): void {
+    if (delta !== null) this.#mesh.apply(delta);
+    for (const state of pods) {
+      this.#states.set(state.uid, state);
+      const pod = this.#pods.get(state.uid);
+      if (pod !== undefined) this.#tell(pod, state);
     }
+    this.#policies.remove(removedPolicies);
+  }
+
+  #tell({ own, proxy }: ThreadPod, { workload, policies }: OwnPodState): void {
+    const before = own.policies;
+    own.update(workload, this.#policies.combine(policies));
+    if (before !== null && before !== own.policies) this.#rejudgement.request(proxy.connections);
   }
 
   #startPod({ pod, namespaceFd }: Extract<ThreadQuestion, { kind: 'start-pod' }>): void {
     if (this.#pods.has(pod.uid)) return;
-    const proxy = new PodProxy(pod, NetworkNamespace.borrow(namespaceFd), {
+    const own = new OwnPod(pod);
+    const proxy = new PodProxy(NetworkNamespace.borrow(namespaceFd), {
       config: this.#config,
-      store: this.#store,
+      mesh: this.#mesh,
+      own,
       certificates: this.#certificates,
       record: { access: this.#log.scope('access'), totals: this.#totals },
       log: this.#log,
     });
-    this.#pods.set(pod.uid, proxy);
+    this.#pods.set(pod.uid, { own, proxy });
+    const state = this.#states.get(pod.uid);
+    if (state !== undefined) this.#tell({ own, proxy }, state);
   }
 
   #stopPod(uid: string): void {
-    const proxy = this.#pods.get(uid);
-    if (proxy === undefined) return;
+    this.#states.delete(uid);
+    const pod = this.#pods.get(uid);
     this.#pods.delete(uid);
-    proxy.abort();
+    pod?.proxy.abort();
   }
 
   #drain(): void {
-    for (const proxy of this.#pods.values()) proxy.drain();
+    for (const { proxy } of this.#pods.values()) proxy.drain();
   }
 
   #abort(): void {
-    for (const proxy of this.#pods.values()) proxy.abort();
+    for (const { proxy } of this.#pods.values()) proxy.abort();
     this.#pods.clear();
   }
 
-  #dump(): ThreadDump {
-    return {
-      workloads: [...this.#store.allWorkloads()].map(describeWorkload),
-      services: [...this.#store.allServices()].map((service) =>
-        describeService(service, this.#store.endpoints(`${service.namespace}/${service.hostname}`)),
-      ),
-      policies: [...this.#store.allPolicies()].map(describePolicy),
-      connections: Object.fromEntries(
-        [...this.#pods].map(([uid, proxy]) => [uid, proxy.tracker.connections()]),
-      ),
-    };
+  async #connections(): Promise<ConnectionsAnswer> {
+    const slice = new TimeSlice(SLICE_MS);
+    const answer: Record<string, ConnectionsAnswer[string]> = {};
+    for (const [uid, { proxy }] of this.#pods) {
+      answer[uid] = await proxy.connections.describe(slice);
+    }
+    return answer;
   }
 }
 
-const thread = new DataPlaneThread(workerData as ThreadConfig, (event) => send(event));
+const thread = new DataPlaneThread(workerData as ThreadStart, (event) => send(event));
 const send = serveThread<ThreadMessage, ThreadQuestion, ThreadEvent>({
   onMessage: (message) => thread.receive(message),
   onQuestion: (question) => thread.answer(question),

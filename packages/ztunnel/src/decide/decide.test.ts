@@ -1,10 +1,7 @@
-import { WorkloadStore } from '@aquifer/control-plane-client/store';
 import type { GatewayAddress, Service, Workload } from '@aquifer/model';
-import { encodeService, encodeWorkload } from '@aquifer/wire';
-import { AddressSchema } from '@aquifer/wire/gen/istio/workload_pb';
-import { create, toBinary } from '@bufbuild/protobuf';
 import { describe, expect, test } from 'vitest';
 import { aService, aWorkload } from '../../../../test/fixtures/mesh-objects.ts';
+import { aSnapshot } from '../../../../test/fixtures/mesh-snapshot.ts';
 import { chooseEndpoint } from './endpoint-choice.ts';
 import { decideInbound, guessService } from './inbound-route.ts';
 import { decideOutbound } from './outbound-route.ts';
@@ -34,20 +31,6 @@ const viaHostname: GatewayAddress = {
   hboneMtlsPort: 15008,
 };
 
-function storeOf(workloads: readonly Workload[], services: readonly Service[]): WorkloadStore {
-  const store = new WorkloadStore();
-  const types = [
-    ...workloads.map((value) => ({ case: 'workload' as const, value: encodeWorkload(value) })),
-    ...services.map((value) => ({ case: 'service' as const, value: encodeService(value) })),
-  ];
-  const resources = types.map((type, i) => ({
-    name: String(i),
-    body: toBinary(AddressSchema, create(AddressSchema, { type })),
-  }));
-  store.applyAddresses({ resources, removed: [] });
-  return store;
-}
-
 const everything = [client, server, plain, waypointPod];
 
 function route(
@@ -66,7 +49,7 @@ function route(
     source = client,
   } = options;
   const [, ip = '', port = ''] = /^\[?([^\]]+)\]?:(\d+)$/.exec(target) ?? [];
-  return decideOutbound(storeOf(workloads, services), {
+  return decideOutbound(aSnapshot(workloads, services), {
     source,
     originalDst: { ip, port: Number(port) },
     network: '',
@@ -204,7 +187,7 @@ describe('outbound', () => {
 
   test('to a workload of another network is refused: only services are reached across networks', () => {
     const remote = { ...server, network: 'remote' };
-    const decision = decideOutbound(storeOf([client, remote], []), {
+    const decision = decideOutbound(aSnapshot([client, remote], []), {
       source: client,
       originalDst: { ip: '10.0.0.2', port: 80 },
       network: 'remote',
@@ -287,7 +270,7 @@ test.for([
       },
     };
     const source = { ...client, network, locality: at(locality) };
-    const view = storeOf(workloads, [failover]);
+    const view = aSnapshot(workloads, [failover]);
     const chosen = new Set(
       [0, 0.3, 0.6, 0.9].map((random) => {
         const request = { source, port: 80, random: () => random, avoid: new Set<string>() };
@@ -309,7 +292,7 @@ test('an endpoint that failed is taken again only when there is no other', () =>
 });
 
 describe('inbound', () => {
-  const store = storeOf(
+  const store = aSnapshot(
     [client, server, { ...waypointPod }],
     [{ ...service, waypoint: viaAddress }, waypointService],
   );

@@ -1,4 +1,4 @@
-import type { Endpoint, WorkloadView } from '@aquifer/control-plane-client/store';
+import type { WorkloadView } from '@aquifer/control-plane-client/snapshot';
 import type { RoutingScope, Service, ServicePort, Workload } from '@aquifer/model';
 import { serviceKey } from '@aquifer/model';
 
@@ -32,9 +32,9 @@ export function chooseEndpoint(
   const servicePort = service.ports.find(({ servicePort }) => servicePort === request.port);
   if (servicePort === undefined && request.mode === 'standard') return null;
   const candidates: Candidate[] = [];
-  for (const endpoint of view.endpoints(serviceKey(service)).values()) {
-    const candidate = toCandidate(view, service, {
-      endpoint,
+  for (const workload of view.endpoints(serviceKey(service))) {
+    const candidate = toCandidate(workload, {
+      service,
       request,
       servicePort: servicePort ?? null,
     });
@@ -45,22 +45,17 @@ export function chooseEndpoint(
   return pickWeighted(keepBestRanked(eligible), request.random);
 }
 
-interface EndpointOfService {
-  readonly endpoint: Endpoint;
+interface Wanted {
+  readonly service: Service;
   readonly request: EndpointRequest;
   /** Null if the service does not list the port, which only a waypoint may have. */
   readonly servicePort: ServicePort | null;
 }
 
-function toCandidate(
-  view: WorkloadView,
-  service: Service,
-  from: EndpointOfService,
-): Candidate | null {
-  const { endpoint, request } = from;
-  const workload = view.workload(endpoint.workloadUid);
-  if (workload === null || !isUsable(workload, endpoint, service)) return null;
-  const port = portOf(workload, from);
+function toCandidate(workload: Workload, wanted: Wanted): Candidate | null {
+  const { service, request } = wanted;
+  if (!isUsable(workload, service)) return null;
+  const port = portOf(workload, wanted);
   if (port === 0) return null;
   const rank = localityRank(service, request.source, workload);
   return rank === null ? null : { workload, port, rank };
@@ -68,19 +63,19 @@ function toCandidate(
 
 /** The endpoint's own mapping, else the service's, else what an application tunnel takes; 0 if there is none. */
 function portOf(
-  { applicationTunnel }: Workload,
-  { endpoint, request, servicePort: listed }: EndpointOfService,
+  { applicationTunnel, services }: Workload,
+  { service, request, servicePort: listed }: Wanted,
 ): number {
   if (listed === null && applicationTunnel === null) return 0;
-  const own =
-    endpoint.ports.find(({ servicePort }) => servicePort === request.port)?.targetPort ?? 0;
+  const ports = services.get(serviceKey(service));
+  const own = ports?.find(({ servicePort }) => servicePort === request.port)?.targetPort ?? 0;
   const tunnel = (applicationTunnel?.port ?? 0) > 0 ? request.port : 0;
   return own || listed?.targetPort || tunnel;
 }
 
-function isUsable(workload: Workload, endpoint: Endpoint, service: Service): boolean {
-  if (workload.addresses.length === 0 && workload.hostname === '') return false;
-  return endpoint.status === 'healthy' || service.loadBalancing?.healthPolicy === 'allow-all';
+function isUsable({ addresses, hostname, status }: Workload, service: Service): boolean {
+  if (addresses.length === 0 && hostname === '') return false;
+  return status === 'healthy' || service.loadBalancing?.healthPolicy === 'allow-all';
 }
 
 /**

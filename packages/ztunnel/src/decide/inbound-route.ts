@@ -1,11 +1,8 @@
-import type { WorkloadView } from '@aquifer/control-plane-client/store';
-import type { GatewayAddress, Service, Workload } from '@aquifer/model';
-import { serviceKey } from '@aquifer/model';
+import type { WorkloadView } from '@aquifer/control-plane-client/snapshot';
+import { type GatewayAddress, type Service, serviceKey, type Workload } from '@aquifer/model';
 import { type Authority, parseAuthority, type SocketAddress } from '@aquifer/wire';
+import { PROXY_PORTS } from '../ports.ts';
 import { isInstanceOf } from './waypoint-hop.ts';
-
-/** Ports of the proxy itself: nothing may be tunnelled to them (spec ztunnel 1.3). */
-export const PROXY_PORTS: ReadonlySet<number> = new Set([15_001, 15_006, 15_008]);
 
 /** One CONNECT request that arrived at a captured pod. */
 export interface InboundRequest {
@@ -66,25 +63,13 @@ function resolvePort(
 ): number | string {
   if (authority.kind === 'address') return authority.port;
   const { hostname, port } = authority;
-  const service = bestService(view.servicesByHostname(hostname), destination.namespace);
+  const service = view.serviceByHostname(hostname, destination.namespace);
   if (service === null) return `no service or workload for hostname: ${hostname}`;
-  const own = view.endpoints(serviceKey(service)).get(destination.uid)?.ports;
+  const own = destination.services.get(serviceKey(service));
   const target =
     own?.find(({ servicePort }) => servicePort === port)?.targetPort ||
     service.ports.find(({ servicePort }) => servicePort === port)?.targetPort;
   return target || `requested service ${hostname}:${port} found, but cannot resolve port`;
-}
-
-function bestService(services: readonly Service[], namespace: string): Service | null {
-  const visible = services.filter(
-    (service) => service.visibility === 'public' || service.namespace === namespace,
-  );
-  return (
-    visible.find((service) => service.namespace === namespace) ??
-    visible.find((service) => service.canonical) ??
-    visible[0] ??
-    null
-  );
 }
 
 /**

@@ -1,11 +1,10 @@
-import type { WorkloadView } from '@aquifer/control-plane-client/store';
+import type { WorkloadView } from '@aquifer/control-plane-client/snapshot';
 import type { GatewayAddress, Service, Workload } from '@aquifer/model';
 import { formatIdentity } from '@aquifer/model';
 import { formatSocketAddress, type SocketAddress } from '@aquifer/wire';
+import { INBOUND_HBONE_PORT } from '../ports.ts';
 import { type ChosenEndpoint, chooseAddress, chooseEndpoint } from './endpoint-choice.ts';
 import { isInstanceOf, resolveWaypoint } from './waypoint-hop.ts';
-
-const HBONE_PORT = 15_008;
 
 /** One connection of a captured pod, and where it aimed. */
 export interface OutboundConnection {
@@ -141,7 +140,7 @@ function direct(
   }
   return {
     kind: 'hbone',
-    nextHop: { ip, port: HBONE_PORT },
+    nextHop: { ip, port: INBOUND_HBONE_PORT },
     authority: formatSocketAddress({ ip, port }),
     expectedSans: [...(service?.subjectAltNames ?? []), formatIdentity(workload)],
     destination: workload,

@@ -1,4 +1,4 @@
-import type { WorkloadView } from '@aquifer/control-plane-client/store';
+import type { WorkloadView } from '@aquifer/control-plane-client/snapshot';
 import type { GatewayAddress, Service, Workload } from '@aquifer/model';
 import { formatIdentity, serviceKey } from '@aquifer/model';
 import type { SocketAddress } from '@aquifer/wire';

@@ -1,19 +1,13 @@
-import type { Socket } from 'node:net';
-import {
-  ConnectListener,
-  type ConnectRequest,
-  resetSocket,
-  splice,
-  type WorkloadCertificate,
-} from '@aquifer/hbone';
+import { ConnectListener, type ConnectRequest, type WorkloadCertificate } from '@aquifer/hbone';
 import type { Workload } from '@aquifer/model';
-import { decodeForwarded, encodeBaggage, type SocketAddress } from '@aquifer/wire';
-import { INBOUND_HBONE_PORT } from '../capture/redirection.ts';
-import { dialInPod } from '../capture/sockets.ts';
+import type { Logger } from '@aquifer/runtime';
+import { decodeForwarded, encodeBaggage } from '@aquifer/wire';
+import { type Caller, carryInbound, type InboundCall } from '../connections/admitted-connection.ts';
+import { logEarlyDeny } from '../connections/connection-record.ts';
 import { decideInbound, guessService } from '../decide/inbound-route.ts';
-import { copyOutcome, failureOutcome } from '../errors.ts';
-import { ConnectionRecord, logEarlyDeny } from '../telemetry/connection-record.ts';
-import { type PodContext, type PodListener, unknownWorkload } from './pod-context.ts';
+import { INBOUND_HBONE_PORT } from '../ports.ts';
+import type { InboundPod } from './inbound-passthrough.ts';
+import type { PodListener } from './plain-listener.ts';
 
 /** A pod's HBONE listener, whose certificate is replaced while it runs. */
 export interface HboneListener extends PodListener {
@@ -23,16 +17,16 @@ export interface HboneListener extends PodListener {
 /** Serves 15008: tunnels from other proxies, with a verified identity (spec ztunnel 2.4 and 4). */
 export function listenInbound(
   fd: number,
-  context: PodContext,
+  pod: InboundPod & { readonly log: Logger },
   tls: { readonly certificate: WorkloadCertificate; readonly trustDomain: string },
 ): HboneListener {
-  const { totals, access } = context.record;
+  const { totals, access } = pod.record;
   const listener = new ConnectListener({
     certificate: tls.certificate,
     trustDomain: tls.trustDomain,
     onConnect: (request) => {
-      handleConnect(request, context).catch((error: unknown) => {
-        context.log.error('tunnelled connection failed', { error: String(error) });
+      handleConnect(request, pod).catch((error: unknown) => {
+        pod.log.error('tunnelled connection failed', { error: String(error) });
         request.refuse(503);
       });
     },
@@ -42,9 +36,9 @@ export function listenInbound(
     },
   });
   listener.server.on('connection', (socket) => {
-    totals.openSockets.destination += 1;
+    totals.openSockets.add('destination', 1);
     socket.once('close', () => {
-      totals.openSockets.destination -= 1;
+      totals.openSockets.add('destination', -1);
     });
   });
   listener.server.listen({ fd });
@@ -61,112 +55,56 @@ export function listenInbound(
   };
 }
 
-async function handleConnect(request: ConnectRequest, context: PodContext): Promise<void> {
-  const { peer } = request;
+async function handleConnect(request: ConnectRequest, pod: InboundPod): Promise<void> {
+  const { peer, method, authority } = request;
   const client = { ip: peer.ip, port: peer.port };
   const local = { ip: peer.localIp, port: peer.localPort };
   const refuse = (status: number, error: string): void => {
-    logEarlyDeny(context.record.access, { client, dst: local, direction: 'inbound', error });
+    logEarlyDeny(pod.record.access, { client, dst: local, direction: 'inbound', error });
     request.refuse(status);
   };
-  const destination = await context.workload();
-  if (destination === null) {
-    return refuse(503, unknownWorkload(context));
-  }
-  const decision = decideInbound(context.store, {
-    destination,
-    method: request.method,
-    authority: request.authority,
-    localIp: peer.localIp,
-    network: context.network,
-  });
+  const destination = await pod.own.wait();
+  if (destination === null) return refuse(503, pod.own.whyUnknown);
+  const { network } = pod.network;
+  const asked = { destination, method, authority, localIp: peer.localIp, network };
+  const decision = decideInbound(pod.mesh.current, asked);
   if (decision.kind === 'deny') return refuse(decision.status, decision.reason);
-  await forward(request, { client, local, upstream: decision.upstream, destination }, context);
+  await carryInbound(describeCall(request, { ...decision, destination }, pod), pod);
 }
 
-interface InboundCall {
-  readonly client: SocketAddress;
-  readonly local: SocketAddress;
-  readonly upstream: SocketAddress;
-  readonly destination: Workload;
-}
-
-async function forward(
+function describeCall(
   request: ConnectRequest,
-  call: InboundCall,
-  context: PodContext,
-): Promise<void> {
-  const { client, upstream, destination } = call;
-  const calledHostname = decodeForwarded(request.header('forwarded') ?? '').hostname;
-  using record = openRecord(request, call, { context, calledHostname });
-  let socket: Socket | null = null;
-  let isCut = false;
-  const { verdict, entry } = context.tracker.admit(
-    {
-      peer: {
-        sourceIdentity: request.peer.identity,
-        sourceIp: client.ip,
-        destinationIp: upstream.ip,
-        destinationPort: upstream.port,
-      },
-      terminate: ({ policy }) => {
-        record.close({ flag: 'DENY', error: 'connection closed due to policy change', policy });
-        isCut = true;
-        if (socket !== null) resetSocket(socket);
-      },
-    },
-    {
-      src: client,
-      originalDst: calledHostname,
-      actualDst: upstream,
-      protocol: 'HBONE',
-    },
-  );
-  using _tracked = entry;
-  if (!verdict.allowed) {
-    const error = `connection closed due to policy rejection: ${verdict.reason}`;
-    record.close({ flag: 'DENY', error, policy: verdict.policy });
-    request.refuse(401);
-    return;
-  }
-  const sourceIp = context.preserveSource && client.ip !== upstream.ip ? client.ip : null;
-  try {
-    socket = await dialInPod(context.namespace, upstream, {
-      sourceIp,
-      // Otherwise callers that come and go would pile up connections to an application that does not answer.
-      onGivenUp: (giveUp) => request.onAbort(giveUp),
-    });
-    const stream = request.accept({ baggage: encodeBaggage(destination) });
-    if (isCut) resetSocket(socket);
-    const ended = await splice(stream, socket, record);
-    record.close(copyOutcome(ended, context.isAborted()));
-  } catch (error) {
-    record.close(failureOutcome(error, 'connection failed'));
-    request.refuse(503);
-  }
-}
-
-function openRecord(
-  request: ConnectRequest,
-  { client, local, upstream, destination }: InboundCall,
-  {
-    context,
-    calledHostname,
-  }: { readonly context: PodContext; readonly calledHostname: string | null },
-): ConnectionRecord {
-  const hint = { hostname: calledHostname, port: upstream.port };
-  return new ConnectionRecord(
-    {
+  { upstream, destination }: Pick<InboundCall, 'upstream'> & { readonly destination: Workload },
+  { mesh: { current: mesh }, network: { network } }: InboundPod,
+): InboundCall {
+  const { peer, authority } = request;
+  const { identity } = peer;
+  const client = { ip: peer.ip, port: peer.port };
+  const { hostname } = decodeForwarded(request.header('forwarded') ?? '');
+  return {
+    caller: tunnelCaller(request, destination),
+    identity,
+    client,
+    upstream,
+    addresses: { src: client, originalDst: hostname, actualDst: upstream, protocol: 'HBONE' },
+    recorded: {
       reporter: 'destination',
       client,
-      dst: local,
-      hboneAuthority: request.authority,
-      source: context.store.workloadByAddress(context.network, client.ip),
-      sourceIdentity: request.peer.identity,
+      dst: { ip: peer.localIp, port: peer.localPort },
+      hboneAuthority: authority,
+      source: mesh.workloadByAddress(network, client.ip),
+      sourceIdentity: identity,
       destination,
-      service: guessService(context.store, destination, hint),
+      service: guessService(mesh, destination, { hostname, port: upstream.port }),
       isMutualTls: true,
     },
-    context.record,
-  );
+  };
+}
+
+function tunnelCaller(request: ConnectRequest, destination: Workload): Caller {
+  return {
+    accept: () => request.accept({ baggage: encodeBaggage(destination) }),
+    refuse: (reason) => request.refuse(reason === 'policy' ? 401 : 503),
+    onGivenUp: (giveUp) => request.onAbort(giveUp),
+  };
 }

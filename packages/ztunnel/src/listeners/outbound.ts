@@ -1,5 +1,7 @@
 import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { SecureContext } from 'node:tls';
+import type { SnapshotReader } from '@aquifer/control-plane-client/snapshot';
 import {
   expectSans,
   HboneError,
@@ -8,25 +10,29 @@ import {
   type TunnelPool,
   type TunnelStream,
 } from '@aquifer/hbone';
-import { canonicalIpAddress, formatIdentity, type Workload } from '@aquifer/model';
+import { formatIdentity, type Workload } from '@aquifer/model';
 import {
   encodeBaggage,
   encodeForwarded,
   formatSocketAddress,
   type SocketAddress,
 } from '@aquifer/wire';
-import { DialTimeoutError, dialInPod, originalDestination } from '../capture/sockets.ts';
-import { PROXY_PORTS } from '../decide/inbound-route.ts';
-import { decideOutbound, type OutboundDecision } from '../decide/outbound-route.ts';
-import { copyOutcome, failureOutcome, IdentityError } from '../errors.ts';
+import { dialInPod, originalDestination } from '../capture/sockets.ts';
+import type { PodNetwork } from '../connections/admitted-connection.ts';
 import {
   ConnectionRecord,
   logEarlyDeny,
+  type RecordDeps,
   type RecordedConnection,
-} from '../telemetry/connection-record.ts';
+} from '../connections/connection-record.ts';
+import type { OpenConnections } from '../connections/open-connections.ts';
+import { copyOutcome, failureOutcome } from '../connections/outcome.ts';
+import { decideOutbound, type OutboundDecision } from '../decide/outbound-route.ts';
+import { ERRORS, toMeshError } from '../errors.ts';
+import type { OwnPod } from '../policy/own-pod.ts';
+import { PROXY_PORTS } from '../ports.ts';
 import { newTraceparent } from '../telemetry/trace-context.ts';
-import { acceptPlain, turnAway } from './plain-listener.ts';
-import { type PodContext, type PodListener, unknownWorkload } from './pod-context.ts';
+import { acceptPlain, type PodListener, peerAddress, turnAway } from './plain-listener.ts';
 
 /** Connects are tried on another endpoint while no byte has been sent, after 50, 100, 200 and 400 ms. */
 const MAX_ATTEMPTS = 5;
@@ -40,39 +46,46 @@ const NONE_TRIED: ReadonlySet<string> = new Set();
 type Route = Exclude<OutboundDecision, { kind: 'deny' }>;
 type HboneRoute = Extract<OutboundDecision, { kind: 'hbone' }>;
 
+export interface OutboundPod {
+  readonly own: OwnPod;
+  readonly mesh: SnapshotReader;
+  readonly connections: OpenConnections;
+  readonly record: RecordDeps;
+  readonly network: PodNetwork;
+  readonly tunnels: {
+    readonly pool: TunnelPool;
+    /** TLS context of an identity of this pod; waits for its certificate. */
+    readonly secureContext: (identity: string) => Promise<SecureContext>;
+  };
+}
+
 /** Serves 15001: connections that the pod's applications open (spec ztunnel 3). */
-export function listenOutbound(fd: number, context: PodContext, pool: TunnelPool): PodListener {
+export function listenOutbound(fd: number, pod: OutboundPod): PodListener {
   return acceptPlain(fd, {
-    onConnection: (socket) => handleOutbound(socket, context, pool),
-    onOpenSockets: (change) => {
-      context.record.totals.openSockets.source += change;
-    },
+    onConnection: (socket) => handleOutbound(socket, pod),
+    onOpenSockets: (change) => pod.record.totals.openSockets.add('source', change),
   });
 }
 
-async function handleOutbound(
-  socket: Socket,
-  context: PodContext,
-  pool: TunnelPool,
-): Promise<void> {
+async function handleOutbound(socket: Socket, pod: OutboundPod): Promise<void> {
   const client = peerAddress(socket);
   const originalDst = originalDestination(socket);
   const refuse = (error: string): void => {
-    logEarlyDeny(context.record.access, { client, dst: originalDst, direction: 'outbound', error });
+    logEarlyDeny(pod.record.access, { client, dst: originalDst, direction: 'outbound', error });
     turnAway(socket);
   };
   if (isSelfCall(originalDst)) return refuse('attempted recursive call to ourselves');
-  const source = await context.workload();
-  if (source === null) return refuse(unknownWorkload(context));
+  const source = await pod.own.wait();
+  if (source === null) return refuse(pod.own.whyUnknown);
   const call: OutboundCall = {
     client,
     originalDst,
     source,
     decide: (avoid) =>
-      decideOutbound(context.store, {
+      decideOutbound(pod.mesh.current, {
         source,
         originalDst,
-        network: context.network,
+        network: pod.network.network,
         random: Math.random,
         avoid,
       }),
@@ -83,7 +96,7 @@ async function handleOutbound(
   const decision = call.decide(NONE_TRIED);
   if (decision.kind === 'deny') return refuse(decision.reason);
   let route: Route | null = decision;
-  while (route !== null) route = await proxy(socket, call, route, { context, pool });
+  while (route !== null) route = await proxy(socket, call, route, pod);
 }
 
 interface OutboundCall {
@@ -98,24 +111,19 @@ interface OutboundCall {
   readonly startedAtMs: number;
 }
 
-interface ProxyDeps {
-  readonly context: PodContext;
-  readonly pool: TunnelPool;
-}
-
 /** Each next hop has its own record, however often it is tried. Returns another one to try, if no byte was passed on. */
 async function proxy(
   socket: Socket,
   call: OutboundCall,
   route: Route,
-  deps: ProxyDeps,
+  pod: OutboundPod,
 ): Promise<Route | null> {
-  using record = new ConnectionRecord(describeCall(call, route), deps.context.record);
-  using _tracked = trackCall(call, route, deps.context);
+  using record = new ConnectionRecord(describeCall(call, route), pod.record);
+  using _tracked = trackCall(call, route, pod.connections);
   let upstream: Socket | TunnelStream | null = null;
   while (upstream === null) {
     try {
-      upstream = await connectUpstream(call, route, deps);
+      upstream = await connectUpstream(call, route, pod);
     } catch (error) {
       const next = socket.destroyed ? null : routeAfter(error, call, route);
       if (next !== null) await delay(RETRY_AFTER_MS * 2 ** (call.attempts - 1));
@@ -126,7 +134,7 @@ async function proxy(
     }
   }
   const ended = await splice(socket, upstream, record);
-  record.close(copyOutcome(ended, deps.context.isAborted()));
+  record.close(copyOutcome(ended, pod.connections.isAborted));
   return null;
 }
 
@@ -134,35 +142,22 @@ async function proxy(
  * Where to try after a failure, null to give up. The same next hop again only if it answered: it may be about to
  * restart, while one that nobody answers for has kept the caller waiting for seconds.
  */
-function routeAfter(error: unknown, call: OutboundCall, route: Route): Route | null {
+function routeAfter(caught: unknown, call: OutboundCall, route: Route): Route | null {
+  const { retry, sameHop } = ERRORS[toMeshError(caught).code];
   const { isChoice, destination, kind } = route;
   const most = kind === 'hbone' ? MAX_ATTEMPTS : MAX_PLAIN_ATTEMPTS;
   call.attempts += 1;
   const isLate = performance.now() - call.startedAtMs > RETRY_UNTIL_MS;
-  if (call.attempts >= most || isLate || !isChoice || !isWorthRetrying(error)) return null;
+  if (call.attempts >= most || isLate || !isChoice || retry === 'never') return null;
   if (destination !== null) call.tried = new Set([...call.tried, destination.uid]);
   const next = call.decide(call.tried);
-  if (next.kind === 'deny' || (isSameHop(next, route) && isHopeless(error))) return null;
+  if (next.kind === 'deny' || (isSameHop(next, route) && !sameHop)) return null;
   return next;
 }
 
 function isSameHop(a: Route, b: Route): boolean {
   return formatSocketAddress(a.nextHop) === formatSocketAddress(b.nextHop);
 }
-
-/** The same hop would say the same: nobody answers for it, or somebody else does. */
-function isHopeless(error: unknown): boolean {
-  const code = (error as NodeJS.ErrnoException).code ?? '';
-  return HOPELESS_CODES.has(code) || error instanceof DialTimeoutError;
-}
-
-const HOPELESS_CODES: ReadonlySet<string> = new Set([
-  'EHOSTUNREACH',
-  'ETIMEDOUT',
-  'HB_CONNECT_TIMEOUT',
-  'HB_IDENTITY_MISMATCH',
-  'HB_NO_ANSWER',
-]);
 
 function describeCall({ client, source }: OutboundCall, route: Route): RecordedConnection {
   const isHbone = route.kind === 'hbone';
@@ -182,9 +177,9 @@ function describeCall({ client, source }: OutboundCall, route: Route): RecordedC
 function trackCall(
   { client, originalDst }: OutboundCall,
   route: Route,
-  context: PodContext,
+  connections: OpenConnections,
 ): Disposable {
-  return context.tracker.trackOutbound({
+  return connections.trackOutbound({
     src: client,
     originalDst,
     actualDst: route.nextHop,
@@ -192,33 +187,27 @@ function trackCall(
   });
 }
 
-/** An answer of the peer is final. One that stayed silent says nothing about the others. */
-function isWorthRetrying(error: unknown): boolean {
-  if (!(error instanceof HboneError)) return !(error instanceof IdentityError);
-  return error.code !== 'HB_REFUSED_STATUS';
-}
-
 function connectUpstream(
   call: OutboundCall,
   route: Route,
-  deps: ProxyDeps,
+  pod: OutboundPod,
 ): Promise<Socket | TunnelStream> {
-  if (route.kind === 'hbone') return connectTunnel(call, route, deps);
-  return dialInPod(deps.context.namespace, route.nextHop, { sourceIp: null });
+  if (route.kind === 'hbone') return connectTunnel(call, route, pod);
+  return dialInPod(pod.network.namespace, route.nextHop, { sourceIp: null });
 }
 
 async function connectTunnel(
   { client, source }: OutboundCall,
   route: HboneRoute,
-  { context, pool }: ProxyDeps,
+  { tunnels, network }: OutboundPod,
 ): Promise<TunnelStream> {
   const { nextHop, expectedSans, authority, service } = route;
   const identity = formatIdentity(source);
   const hop = formatSocketAddress(nextHop);
   const key = `${identity}|${expectedSans.join(',')}|${hop}|${client.ip}`;
   const dial = async () => {
-    const secureContext = await context.secureContext(identity);
-    const socket = await dialHbone(context, nextHop);
+    const secureContext = await tunnels.secureContext(identity);
+    const socket = await dialHbone(network, nextHop);
     return openTunnel(socket, { secureContext, verifyPeer: expectSans(expectedSans) });
   };
   const headers = {
@@ -226,15 +215,16 @@ async function connectTunnel(
     forwarded: encodeForwarded(formatSocketAddress(client), service?.hostname ?? null),
     traceparent: newTraceparent(),
   };
-  return (await pool.connect(key, dial, { authority, headers })).stream;
+  return (await tunnels.pool.connect(key, dial, { authority, headers })).stream;
 }
 
 /** A port 15008 that stays silent is usually cut off by a NetworkPolicy (spec ztunnel 3.7). */
-async function dialHbone(context: PodContext, nextHop: SocketAddress): Promise<Socket> {
+async function dialHbone({ namespace }: PodNetwork, nextHop: SocketAddress): Promise<Socket> {
   try {
-    return await dialInPod(context.namespace, nextHop, { sourceIp: null });
-  } catch (error) {
-    if (!(error instanceof DialTimeoutError)) throw error;
+    return await dialInPod(namespace, nextHop, { sourceIp: null });
+  } catch (caught) {
+    const error = toMeshError(caught);
+    if (error.code !== 'ZT_DIAL_TIMEOUT') throw error;
     const text = `connection timed out, maybe a NetworkPolicy is blocking HBONE port 15008: ${error.message}`;
     throw new HboneError('HB_CONNECT_TIMEOUT', text, { cause: error });
   }
@@ -242,10 +232,4 @@ async function dialHbone(context: PodContext, nextHop: SocketAddress): Promise<S
 
 function isSelfCall({ ip, port }: SocketAddress): boolean {
   return PROXY_PORTS.has(port) && (ip.startsWith('127.') || ip === '::1');
-}
-
-/** The peer, an IPv4-mapped address reduced to IPv4. */
-export function peerAddress(socket: Socket): SocketAddress {
-  const ip = canonicalIpAddress(socket.remoteAddress ?? '') ?? '';
-  return { ip, port: socket.remotePort ?? 0 };
 }

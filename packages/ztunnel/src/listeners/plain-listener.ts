@@ -1,7 +1,20 @@
 import { createServer, type Socket } from 'node:net';
 import { resetSocket } from '@aquifer/hbone';
-import { OpenSet } from '../open-set.ts';
-import type { PodListener } from './pod-context.ts';
+import { canonicalIpAddress } from '@aquifer/model';
+import type { SocketAddress } from '@aquifer/wire';
+import { OpenSet } from '../connections/open-set.ts';
+
+/** A listener of a pod. `drain` stops accepting and leaves connections alone; `abort` ends them too. */
+export interface PodListener {
+  drain(): void;
+  abort(): void;
+}
+
+/** The peer, an IPv4-mapped address reduced to IPv4. */
+export function peerAddress(socket: Socket): SocketAddress {
+  const ip = canonicalIpAddress(socket.remoteAddress ?? '') ?? '';
+  return { ip, port: socket.remotePort ?? 0 };
+}
 
 /** For a client that waits to be spoken to. */
 const TURN_AWAY_AFTER_MS = 50;

@@ -2,17 +2,18 @@ import { readFileSync } from 'node:fs';
 import { createLogger } from '@aquifer/runtime';
 import { expect, test } from 'vitest';
 import { aWorkload } from '../../../../test/fixtures/mesh-objects.ts';
-import { ConnectionRecord } from './connection-record.ts';
+import { ConnectionRecord } from '../connections/connection-record.ts';
 import type { ResponseFlag } from './labels.ts';
 import { ControlMetrics, exposeMetrics } from './metrics-exposition.ts';
-import { TrafficTotals } from './traffic-totals.ts';
+import { TrafficReadings, TrafficTotals } from './traffic-totals.ts';
 
 const path = '../../../../test/fixtures/golden/ztunnel/server.metrics.txt';
 const recorded = readFileSync(new URL(path, import.meta.url), 'utf8').split('\n');
 
 /** What the recorded server proxy saw: four connections that went well, of which one is still open, and three that did not. */
-function recordedTraffic(): TrafficTotals {
-  const totals = new TrafficTotals();
+function recordedTraffic(): TrafficReadings {
+  const readings = new TrafficReadings();
+  const totals = totalsOf(readings);
   const access = createLogger('access', { format: 'plain', levels: 'off' });
   const locality = { region: 'r1', zone: 'z1', subzone: '' };
   const source = aWorkload({ name: 'client', canonicalRevision: 'v1', locality });
@@ -46,8 +47,13 @@ function recordedTraffic(): TrafficTotals {
     record.sent(sent);
     if (flag !== null) record.close({ flag, error: null });
   }
-  totals.openSockets.destination = 2;
-  return totals;
+  for (let i = 0; i < 2; i++) totals.openSockets.add('destination', 1);
+  return readings;
+}
+
+/** A thread's counters, and what the main thread reads of them. */
+function totalsOf(readings: TrafficReadings): TrafficTotals {
+  return new TrafficTotals(readings.openSockets, (series) => readings.add(series));
 }
 
 /** Names, help, types and samples, without numbers that depend on the machine. */
@@ -58,8 +64,7 @@ function comparable(lines: readonly string[]): string[] {
 }
 
 test('families come in the order, with the words and with the samples of the recorded ztunnel', async () => {
-  const snapshot = recordedTraffic().snapshot();
-  const text = await exposeMetrics(new ControlMetrics('unknown'), [snapshot]);
+  const text = await exposeMetrics(new ControlMetrics('unknown'), recordedTraffic());
   const ours = comparable(text.split('\n'));
   const theirs = comparable(recorded);
   const families = (lines: readonly string[]) => lines.filter((line) => line.startsWith('#'));
@@ -68,7 +73,8 @@ test('families come in the order, with the words and with the samples of the rec
 });
 
 test('a connection without bytes has its byte counters at zero', async () => {
-  const totals = new TrafficTotals();
+  const readings = new TrafficReadings();
+  const totals = totalsOf(readings);
   const peers = {
     reporter: 'source',
     source: aWorkload({ name: 'client' }),
@@ -78,7 +84,7 @@ test('a connection without bytes has its byte counters at zero', async () => {
     isMutualTls: false,
   } as const;
   totals.bind(peers, '-').opened += 1;
-  const text = await exposeMetrics(new ControlMetrics('unknown'), [totals.snapshot()]);
+  const text = await exposeMetrics(new ControlMetrics('unknown'), readings);
   expect(text).toMatch(/^istio_tcp_sent_bytes_total\{reporter="source",.*\} 0$/m);
   expect(text).toContain('istio_tcp_sockets_open{reporter="source"} 0\n');
   expect(text).not.toContain('reporter="destination"');

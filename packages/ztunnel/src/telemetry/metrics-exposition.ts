@@ -88,19 +88,19 @@ const FAMILY_WITHOUT_SAMPLES = /# HELP .*\n# TYPE .*\n(?=# )/g;
 /** All metrics as OpenMetrics text, made when somebody scrapes (spec ztunnel 9.1). */
 export async function exposeMetrics(
   control: ControlMetrics,
-  threads: readonly TrafficSnapshot[],
+  traffic: TrafficSnapshot,
 ): Promise<string> {
   const registry = new Registry();
   registry.setContentType(Registry.OPENMETRICS_CONTENT_TYPE as never);
   control.registry.setContentType(Registry.OPENMETRICS_CONTENT_TYPE as never);
-  addTraffic(registry, threads);
-  addOpenSockets(registry, threads);
+  addTraffic(registry, traffic);
+  addOpenSockets(registry, traffic);
   const texts = await Promise.all([control.registry.metrics(), registry.metrics()]);
   const text = `${texts.map((part) => part.replace(/# EOF\n?$/, '')).join('')}# EOF\n`;
   return text.replaceAll(FAMILY_WITHOUT_SAMPLES, '');
 }
 
-function addTraffic(registry: Registry, threads: readonly TrafficSnapshot[]): void {
+function addTraffic(registry: Registry, { series }: TrafficSnapshot): void {
   for (const { name, help, field } of TRAFFIC_FAMILIES) {
     const counter = new Counter({
       name: `${name}_total`,
@@ -108,10 +108,8 @@ function addTraffic(registry: Registry, threads: readonly TrafficSnapshot[]): vo
       labelNames: TRAFFIC_LABELS,
       registers: [registry],
     });
-    for (const { series } of threads) {
-      for (const { labels, totals } of series) {
-        if (isShown(field, totals)) counter.inc(namedLabels(labels), totals[field]);
-      }
+    for (const { labels, totals } of series) {
+      if (isShown(field, totals)) counter.inc(namedLabels(labels), totals[field]);
     }
   }
 }
@@ -122,19 +120,17 @@ function isShown(field: keyof Totals, totals: Totals): boolean {
   return totals[field] > 0 || (countsBytes && totals.opened > 0);
 }
 
-function addOpenSockets(registry: Registry, threads: readonly TrafficSnapshot[]): void {
+function addOpenSockets(registry: Registry, { openSockets, series }: TrafficSnapshot): void {
   const gauge = new Gauge({
     name: 'istio_tcp_sockets_open',
     help: 'The current number of open TCP sockets (unstable).',
     labelNames: ['reporter'],
     registers: [registry],
   });
-  for (const { openSockets, series } of threads) {
-    for (const reporter of ['source', 'destination'] as const) {
-      const wasUsed =
-        openSockets[reporter] > 0 || series.some(({ labels }) => labels[0] === reporter);
-      if (wasUsed) gauge.inc({ reporter }, openSockets[reporter]);
-    }
+  for (const reporter of ['source', 'destination'] as const) {
+    const wasUsed =
+      openSockets[reporter] > 0 || series.some(({ labels }) => labels[0] === reporter);
+    if (wasUsed) gauge.set({ reporter }, openSockets[reporter]);
   }
 }
 

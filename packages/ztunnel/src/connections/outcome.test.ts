@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import { HboneError } from '@aquifer/hbone';
 import { expect, test } from 'vitest';
-import { copyOutcome, failureOutcome } from './errors.ts';
+import { copyOutcome, failureOutcome } from './outcome.ts';
 
 function refused(): Promise<Error> {
   return new Promise((resolve) => {

@@ -11,7 +11,7 @@ import { AuthorizationSchema, StringMatchSchema } from '@aquifer/wire/gen/istio/
 import { AddressSchema } from '@aquifer/wire/gen/istio/workload_pb';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { describe, expect, test } from 'vitest';
-import { aService, aWorkload } from '../../../test/fixtures/mesh-objects.ts';
+import { aService, aWorkload } from '../../../../test/fixtures/mesh-objects.ts';
 import { WorkloadStore } from './workload-store.ts';
 
 function workloadResource(workload: Workload) {
@@ -31,41 +31,44 @@ function serviceResource(service: Service) {
   };
 }
 
-function storeOf(workloads: Workload[], services: Service[]): WorkloadStore {
+async function storeOf(workloads: Workload[], services: Service[]): Promise<WorkloadStore> {
   const store = new WorkloadStore();
   const resources = [...workloads.map(workloadResource), ...services.map(serviceResource)];
-  expect(store.applyAddresses({ resources, removed: [] })).toEqual([]);
+  await store.applyAddresses({ resources, removed: [] });
   return store;
 }
 
-test('endpoints may arrive before their service and survive its replacement', () => {
+function uids(workloads: readonly Workload[]): string[] {
+  return workloads.map(({ uid }) => uid);
+}
+
+test('endpoints may arrive before their service and survive its replacement', async () => {
   const server = aWorkload({
     name: 'server',
     addresses: ['10.0.0.2'],
     services: ['shop/server.test'],
   });
-  const store = storeOf([server], []);
-  expect([...store.stagedServices()]).toEqual(['shop/server.test']);
+  const store = await storeOf([server], []);
   const service = aService({ name: 'server', hostname: 'server.test', vip: '10.96.0.1' });
-  store.applyAddresses({ resources: [serviceResource(service)], removed: [] });
-  store.applyAddresses({ resources: [serviceResource(service)], removed: [] });
-  expect([...store.endpoints('shop/server.test').keys()]).toEqual([server.uid]);
-  expect(store.serviceByVip('', '10.96.0.1', 'other')?.hostname).toBe('server.test');
+  await store.applyAddresses({ resources: [serviceResource(service)], removed: [] });
+  await store.applyAddresses({ resources: [serviceResource(service)], removed: [] });
+  expect(uids(store.snapshot.endpoints('shop/server.test'))).toEqual([server.uid]);
+  expect(store.snapshot.serviceByVip('', '10.96.0.1', 'other')?.hostname).toBe('server.test');
 });
 
-test('a removed workload takes its address and endpoints with it', () => {
+test('a removed workload takes its address and endpoints with it', async () => {
   const server = aWorkload({
     name: 'server',
     addresses: ['10.0.0.2'],
     services: ['shop/server.test'],
   });
-  const store = storeOf([server], []);
-  store.applyAddresses({ resources: [], removed: [server.uid] });
-  expect(store.workloadByAddress('', '10.0.0.2')).toBeNull();
-  expect(store.endpoints('shop/server.test').size).toBe(0);
+  const store = await storeOf([server], []);
+  await store.applyAddresses({ resources: [], removed: [server.uid] });
+  expect(store.snapshot.workloadByAddress('', '10.0.0.2')).toBeNull();
+  expect(store.snapshot.endpoints('shop/server.test')).toEqual([]);
 });
 
-test('a shared virtual address belongs to the service of the caller, else to the canonical one', () => {
+test('a shared virtual address belongs to the service of the caller, else to the canonical one', async () => {
   const mine = aService({
     name: 'a',
     namespace: 'mine',
@@ -79,30 +82,31 @@ test('a shared virtual address belongs to the service of the caller, else to the
     hostname: 'x.test',
     vip: '10.96.0.1',
   });
-  const store = storeOf([], [mine, canonical]);
-  expect(store.serviceByVip('', '10.96.0.1', 'mine')?.namespace).toBe('mine');
-  expect(store.serviceByVip('', '10.96.0.1', 'third')?.namespace).toBe('owner');
+  const store = await storeOf([], [mine, canonical]);
+  expect(store.snapshot.serviceByVip('', '10.96.0.1', 'mine')?.namespace).toBe('mine');
+  expect(store.snapshot.serviceByVip('', '10.96.0.1', 'third')?.namespace).toBe('owner');
 });
 
-test('host-network workloads are not found by address', () => {
+test('host-network workloads are not found by address', async () => {
   const agent = aWorkload({
     name: 'agent',
     addresses: ['192.168.0.1'],
     networkMode: 'host-network',
   });
-  expect(storeOf([agent], []).workloadByAddress('', '192.168.0.1')).toBeNull();
+  const store = await storeOf([agent], []);
+  expect(store.snapshot.workloadByAddress('', '192.168.0.1')).toBeNull();
 });
 
-test('a resource that does not decode is rejected by name and the last good one stays', () => {
+test('a resource that does not decode is rejected by name and the last good one stays', async () => {
   const server = aWorkload({ name: 'server', addresses: ['10.0.0.2'] });
-  const store = storeOf([server], []);
+  const store = await storeOf([server], []);
   const broken = { name: server.uid, body: new Uint8Array([0xff, 0xff]) };
-  const rejected = store.applyAddresses({ resources: [broken], removed: [] });
+  const rejected = await store.applyAddresses({ resources: [broken], removed: [] });
   expect(rejected.map(({ name }) => name)).toEqual([server.uid]);
-  expect(store.workloadByAddress('', '10.0.0.2')?.uid).toBe(server.uid);
+  expect(store.snapshot.workloadByAddress('', '10.0.0.2')?.uid).toBe(server.uid);
 });
 
-test('policies apply by namespace, globally, and by selector only to those that list them', () => {
+test('policies apply by namespace, globally, and by selector only to those that list them', async () => {
   const store = new WorkloadStore();
   const policy = (
     name: string,
@@ -121,8 +125,9 @@ test('policies apply by namespace, globally, and by selector only to those that 
     policy('picked', 'shop', 'workload-selector'),
     policy('foreign', 'other', 'namespace'),
   ];
-  store.applyPolicies({ resources, removed: [] });
-  const names = (workload: Workload) => store.policiesFor(workload).map(({ name }) => name);
+  await store.applyPolicies({ resources, removed: [] });
+  const names = (workload: Workload) =>
+    store.policiesFor(workload).map(({ policy }) => policy.name);
   expect(names(aWorkload({ name: 'a' }))).toEqual(['ns', 'mesh']);
   expect(names(aWorkload({ name: 'b', authorizationPolicies: ['shop/picked'] }))).toEqual([
     'ns',
@@ -165,46 +170,50 @@ const LISTING: Workload = {
 const OTHER = aWorkload({ name: 'other', addresses: ['10.0.0.3'] });
 
 function isAllowed(store: WorkloadStore, workload = LISTING): boolean {
-  return authorize(store.policiesFor(workload), CALLER).allowed;
+  const policies = store.policiesFor(workload).map(({ policy }) => policy);
+  return authorize(policies, CALLER).allowed;
 }
 
 describe('a policy that is not known denies', () => {
-  test('when a workload lists it and it is not among the first that arrive', () => {
-    const store = storeOf([LISTING, OTHER], []);
-    store.applyPolicies({ resources: [], removed: [] });
+  test('when a workload lists it and it is not among the first that arrive', async () => {
+    const store = await storeOf([LISTING, OTHER], []);
+    await store.applyPolicies({ resources: [], removed: [] });
     expect([isAllowed(store), isAllowed(store, OTHER)]).toEqual([false, true]);
   });
 
-  test('when it does not decode, to whoever lists it', () => {
-    const store = storeOf([LISTING, OTHER], []);
-    const rejected = store.applyPolicies({ resources: [unreadable()], removed: [] });
+  test('when it does not decode, to whoever lists it', async () => {
+    const store = await storeOf([LISTING, OTHER], []);
+    const rejected = await store.applyPolicies({ resources: [unreadable()], removed: [] });
     expect(rejected.map(({ name }) => name)).toEqual(['shop/only-admins']);
     expect([isAllowed(store), isAllowed(store, OTHER)]).toEqual([false, true]);
-    store.applyPolicies({ resources: [], removed: ['shop/only-admins'] });
+    await store.applyPolicies({ resources: [], removed: ['shop/only-admins'] });
     expect(isAllowed(store, OTHER)).toBe(true);
   });
 
-  test.for(['namespace', 'global'] as const)('when it does not decode, in its %s', (scope) => {
-    const store = storeOf([OTHER], []);
-    store.applyPolicies({ resources: [unreadable({ scope })], removed: [] });
-    expect(isAllowed(store, OTHER)).toBe(false);
-    const elsewhere = { ...OTHER, namespace: 'elsewhere' };
-    expect(isAllowed(store, elsewhere)).toBe(scope === 'namespace');
-  });
+  test.for(['namespace', 'global'] as const)(
+    'when it does not decode, in its %s',
+    async (scope) => {
+      const store = await storeOf([OTHER], []);
+      await store.applyPolicies({ resources: [unreadable({ scope })], removed: [] });
+      expect(isAllowed(store, OTHER)).toBe(false);
+      const elsewhere = { ...OTHER, namespace: 'elsewhere' };
+      expect(isAllowed(store, elsewhere)).toBe(scope === 'namespace');
+    },
+  );
 
-  test('but not one that is only tried out, nor one that has a version that decodes', () => {
-    const store = storeOf([LISTING, OTHER], []);
+  test('but not one that is only tried out, nor one that has a version that decodes', async () => {
+    const store = await storeOf([LISTING, OTHER], []);
     const dry = unreadable({ scope: 'namespace', dryRun: true });
-    store.applyPolicies({ resources: [{ ...dry, name: 'shop/dry' }], removed: [] });
-    store.applyPolicies({ resources: [policyResource({ groups: [[]] })], removed: [] });
-    store.applyPolicies({ resources: [unreadable()], removed: [] });
+    await store.applyPolicies({ resources: [{ ...dry, name: 'shop/dry' }], removed: [] });
+    await store.applyPolicies({ resources: [policyResource({ groups: [[]] })], removed: [] });
+    await store.applyPolicies({ resources: [unreadable()], removed: [] });
     expect([isAllowed(store), isAllowed(store, OTHER)]).toEqual([true, true]);
   });
 
-  test('only after it had time to arrive, and to leave the lists that name it', () => {
-    const store = storeOf([OTHER], []);
-    store.applyPolicies({ resources: [], removed: [] });
-    store.applyAddresses({ resources: [workloadResource(LISTING)], removed: [] });
+  test('only after it had time to arrive, and to leave the lists that name it', async () => {
+    const store = await storeOf([OTHER], []);
+    await store.applyPolicies({ resources: [], removed: [] });
+    await store.applyAddresses({ resources: [workloadResource(LISTING)], removed: [] });
     expect(isAllowed(store)).toBe(true);
     expect(store.settlePolicies()).toEqual([]);
     expect(isAllowed(store)).toBe(true);
@@ -214,33 +223,33 @@ describe('a policy that is not known denies', () => {
     });
     expect(store.settlePolicies()).toEqual(['shop/only-admins']);
     expect([isAllowed(store), announced]).toEqual([false, 1]);
-    store.applyPolicies({ resources: [policyResource({ groups: [[]] })], removed: [] });
+    await store.applyPolicies({ resources: [policyResource({ groups: [[]] })], removed: [] });
     expect(isAllowed(store)).toBe(true);
-    store.applyPolicies({ resources: [], removed: ['shop/only-admins'] });
+    await store.applyPolicies({ resources: [], removed: ['shop/only-admins'] });
     expect(isAllowed(store)).toBe(true);
     const released = { ...LISTING, authorizationPolicies: [] };
-    store.applyAddresses({ resources: [workloadResource(released)], removed: [] });
+    await store.applyAddresses({ resources: [workloadResource(released)], removed: [] });
     expect([store.settlePolicies(), store.settlePolicies()]).toEqual([[], []]);
   });
 
-  test('however often the workloads that list it are sent again, go, and come anew', () => {
-    const store = storeOf([LISTING], []);
-    store.applyPolicies({ resources: [], removed: [] });
-    store.applyAddresses({ resources: [workloadResource(LISTING)], removed: [] });
+  test('however often the workloads that list it are sent again, go, and come anew', async () => {
+    const store = await storeOf([LISTING], []);
+    await store.applyPolicies({ resources: [], removed: [] });
+    await store.applyAddresses({ resources: [workloadResource(LISTING)], removed: [] });
     expect(isAllowed(store)).toBe(false);
     const replica: Workload = {
       ...aWorkload({ name: 'replica', addresses: ['10.0.0.4'] }),
       authorizationPolicies: LISTING.authorizationPolicies,
     };
-    store.applyAddresses({ resources: [workloadResource(replica)], removed: [] });
+    await store.applyAddresses({ resources: [workloadResource(replica)], removed: [] });
     expect([isAllowed(store), isAllowed(store, replica)]).toEqual([false, false]);
-    store.applyAddresses({ resources: [], removed: [LISTING.uid] });
-    store.applyAddresses({ resources: [workloadResource(LISTING)], removed: [] });
+    await store.applyAddresses({ resources: [], removed: [LISTING.uid] });
+    await store.applyAddresses({ resources: [workloadResource(LISTING)], removed: [] });
     expect([isAllowed(store), isAllowed(store, replica)]).toEqual([false, false]);
     store.settlePolicies();
     store.settlePolicies();
-    store.applyAddresses({ resources: [], removed: [LISTING.uid] });
-    store.applyAddresses({ resources: [workloadResource(LISTING)], removed: [] });
+    await store.applyAddresses({ resources: [], removed: [LISTING.uid] });
+    await store.applyAddresses({ resources: [workloadResource(LISTING)], removed: [] });
     expect([isAllowed(store), isAllowed(store, replica)]).toEqual([false, false]);
   });
 });

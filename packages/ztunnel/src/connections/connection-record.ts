@@ -1,16 +1,9 @@
 import { formatIdentity, type Identity } from '@aquifer/model';
 import { bare, type LogFields, type Logger } from '@aquifer/runtime';
 import { formatSocketAddress, type SocketAddress } from '@aquifer/wire';
-import type { Peers, ResponseFlag } from './labels.ts';
-import type { Totals, TrafficTotals } from './traffic-totals.ts';
-
-/** How a connection ended. `policy` is the `namespace/name` that decided, when one did. */
-export interface Outcome {
-  readonly flag: ResponseFlag;
-  /** Null for a normal end. */
-  readonly error: string | null;
-  readonly policy?: string | null;
-}
+import type { Peers } from '../telemetry/labels.ts';
+import type { Totals, TrafficTotals } from '../telemetry/traffic-totals.ts';
+import type { Outcome } from './outcome.ts';
 
 export interface RecordedConnection extends Peers {
   /** Address of the peer that connected. */

@@ -2,9 +2,9 @@ import type { Service } from '@aquifer/model';
 import { createLogger } from '@aquifer/runtime';
 import { expect, test } from 'vitest';
 import { aService, aWorkload } from '../../../../test/fixtures/mesh-objects.ts';
+import { TRAFFIC_LABELS } from '../telemetry/labels.ts';
+import { TrafficReadings, TrafficTotals } from '../telemetry/traffic-totals.ts';
 import { ConnectionRecord, type RecordedConnection } from './connection-record.ts';
-import { TRAFFIC_LABELS } from './labels.ts';
-import { TrafficTotals } from './traffic-totals.ts';
 
 const source = aWorkload({ name: 'client', addresses: ['10.0.0.1'] });
 const destination = aWorkload({ name: 'server', addresses: ['10.0.0.2'] });
@@ -24,10 +24,11 @@ function observe() {
   const lines: string[] = [];
   const write = (text: string) => lines.push(text);
   const access = createLogger('access', { format: 'plain', levels: 'debug', write });
-  const totals = new TrafficTotals();
+  const readings = new TrafficReadings();
+  const totals = new TrafficTotals(readings.openSockets, (series) => readings.add(series));
   const sum = (label: (typeof TRAFFIC_LABELS)[number], value: string) => {
     const at = TRAFFIC_LABELS.indexOf(label);
-    const series = totals.snapshot().series.filter(({ labels }) => labels[at] === value);
+    const series = readings.series.filter(({ labels }) => labels[at] === value);
     return series.reduce((count, one) => count + one.totals.closed, 0);
   };
   return { lines, deps: { access, totals }, sum };

@@ -1,0 +1,81 @@
+import type { SnapshotDelta } from '@aquifer/control-plane-client/snapshot';
+import type { Workload } from '@aquifer/model';
+import type { OpenConnection } from '../connections/open-connections.ts';
+import type { VersionedPolicy } from '../policy/policy-table.ts';
+import type { SeriesAnnouncement } from '../telemetry/traffic-totals.ts';
+import type { CertificateUpdate } from './certificates.ts';
+
+/** A captured pod as the data plane needs it. */
+export interface CapturedPod {
+  readonly uid: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly serviceAccount: string;
+}
+
+export interface ThreadConfig {
+  readonly network: string;
+  readonly logFormat: 'plain' | 'json';
+  readonly logLevels: string;
+  readonly poolMaxStreams: number;
+  readonly poolIdleMs: number;
+  readonly preserveSource: boolean;
+}
+
+/** What a data-plane thread is started with. */
+export interface ThreadStart {
+  readonly config: ThreadConfig;
+  /** See `OpenSockets`. */
+  readonly openSockets: SharedArrayBuffer;
+}
+
+/** What the control plane says about one captured pod. */
+export interface OwnPodState {
+  readonly uid: string;
+  /** Null while it is gone. */
+  readonly workload: Workload | null;
+  /** Ids of the policies that select it, in the order in which they are judged. */
+  readonly policies: readonly number[];
+}
+
+/** What the main thread tells every data-plane thread. */
+export type ThreadMessage =
+  /** Ahead of the state that names them. */
+  | { readonly kind: 'policies'; readonly added: readonly VersionedPolicy[] }
+  /** One batch of the control plane, as a whole. */
+  | {
+      readonly kind: 'state';
+      /** Null if no workload or service changed. */
+      readonly delta: SnapshotDelta | null;
+      readonly pods: readonly OwnPodState[];
+      readonly removedPolicies: readonly number[];
+    }
+  | { readonly kind: 'log-levels'; readonly levels: string }
+  | { readonly kind: 'certificate'; readonly identity: string; readonly update: CertificateUpdate };
+
+/** What it asks of every data-plane thread. */
+export type ThreadQuestion =
+  | {
+      readonly kind: 'start-pod';
+      readonly pod: CapturedPod;
+      /** Open in this process, whichever thread opened it. */
+      readonly namespaceFd: number;
+    }
+  | { readonly kind: 'stop-pod'; readonly uid: string }
+  | { readonly kind: 'connections' | 'drain' | 'abort' };
+
+/** What a data-plane thread says by itself. */
+export type ThreadEvent =
+  | { readonly kind: 'certificate-needed'; readonly identity: string }
+  | ({ readonly kind: 'series' } & SeriesAnnouncement);
+
+/** Open connections of one pod. */
+export interface PodConnections {
+  readonly inbound: readonly OpenConnection[];
+  readonly outbound: readonly OpenConnection[];
+}
+
+/** Answer to `connections`, by pod uid. Pieces of JSON, because a text crosses to another thread at no cost. */
+export type ConnectionsAnswer = Readonly<
+  Record<string, { readonly inbound: readonly string[]; readonly outbound: readonly string[] }>
+>;

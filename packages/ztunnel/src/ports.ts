@@ -1,0 +1,11 @@
+/** Ports of the proxy inside every captured pod (spec ztunnel 1.3). */
+export const OUTBOUND_PORT = 15_001;
+export const INBOUND_PLAINTEXT_PORT = 15_006;
+export const INBOUND_HBONE_PORT = 15_008;
+
+/** Nothing may be tunnelled to them, or sent to them from the pod itself. */
+export const PROXY_PORTS: ReadonlySet<number> = new Set([
+  OUTBOUND_PORT,
+  INBOUND_PLAINTEXT_PORT,
+  INBOUND_HBONE_PORT,
+]);
