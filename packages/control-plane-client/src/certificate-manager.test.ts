@@ -72,3 +72,29 @@ test('a certificate whose times make no sense is renewed at once', () => {
   expect(refreshAtMs({ notBeforeMs: 1000, notAfterMs: 500 })).toBe(500);
   expect(refreshAtMs({ notBeforeMs: 1000, notAfterMs: 2000 })).toBe(1500);
 });
+
+test('only identities that are wanted are kept: others are forgotten, also while they are being signed', async () => {
+  const asked: string[] = [];
+  const forgotten: string[] = [];
+  const waiting = Promise.withResolvers<IssuedCertificate>();
+  const manager = new CertificateManager({
+    sign: (identity) => {
+      asked.push(identity);
+      return identity === 'slow' ? waiting.promise : Promise.resolve(issued(100));
+    },
+    log: silent,
+    onChange: () => undefined,
+    onForgotten: (identity) => forgotten.push(identity),
+  });
+  onTestFinished(() => manager.stop());
+  manager.keepOnly(new Set(['slow', 'left', 'stays']));
+  await expect.poll(() => manager.states().get('left')?.kind).toBe('available');
+  manager.keepOnly(new Set(['stays', 'new']));
+  waiting.resolve(issued(100));
+  await expect
+    .poll(() => asked.filter((identity) => identity === 'stays').length)
+    .toBeGreaterThan(2);
+  expect(forgotten).toEqual(['slow', 'left']);
+  expect([...manager.states().keys()].toSorted()).toEqual(['new', 'stays']);
+  expect(asked.filter((identity) => identity === 'left')).toHaveLength(1);
+});

@@ -1,6 +1,8 @@
+import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { HboneError } from '@aquifer/hbone';
 import { expect, test } from 'vitest';
+import { ERRORS, toMeshError, ztunnelError } from '../errors.ts';
 import { copyOutcome, failureOutcome } from './outcome.ts';
 
 function refused(): Promise<Error> {
@@ -38,4 +40,32 @@ test('a copy that the peer resets ended normally, one that this proxy cut at its
     flag: 'CONNECT',
     error: 'connection closed due to connection drain',
   });
+});
+
+test('whatever is thrown has a code that says whether another hop, or the same, may be tried', async () => {
+  const rules = (caught: unknown) => {
+    const { code, retry, origin } = toMeshError(caught);
+    return { code, retry, origin, sameHop: ERRORS[code].sameHop };
+  };
+  const again = { retry: 'safe', origin: 'upstream', sameHop: true };
+  const unreachable = Object.assign(new Error('connect'), { code: 'EHOSTUNREACH' });
+  expect(rules(await refused())).toEqual({ code: 'ZT_REFUSED', ...again });
+  expect(rules(unreachable)).toEqual({ code: 'ZT_UNREACHABLE', ...again, sameHop: false });
+  expect(rules(new HboneError('HB_REFUSED_STATUS', 'no'))).toMatchObject({ retry: 'never' });
+  expect(rules(new HboneError('HB_NO_ANSWER', '?'))).toMatchObject({
+    retry: 'safe',
+    sameHop: false,
+  });
+  expect(rules('text')).toEqual({ code: 'ZT_IO', ...again });
+  const known = ztunnelError('ZT_NO_CERTIFICATE', 'identity error: none');
+  expect(toMeshError(known)).toBe(known);
+  expect(failureOutcome(known, 'io error')).toEqual({
+    flag: 'IDENTITY_ERROR',
+    error: 'identity error: none',
+  });
+});
+
+test('every code of this package and of tunnels has a heading in docs/errors.md', () => {
+  const docs = readFileSync(new URL('../../../../docs/errors.md', import.meta.url), 'utf8');
+  for (const code of Object.keys(ERRORS)) expect(docs).toContain(`### ${code}\n`);
 });

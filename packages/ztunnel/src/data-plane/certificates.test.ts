@@ -27,3 +27,20 @@ test('a certificate that TLS does not take leaves the one in use, and fails who 
   expect(await certificates.context(IDENTITY)).toBe(inUse);
   expect(seen).toEqual([good.chain]);
 });
+
+test('a forgotten certificate is gone with its key, and who waits for one is told', async () => {
+  const asked: string[] = [];
+  const certificates = new ThreadCertificates((identity) => asked.push(identity));
+  const waiting = certificates.context(IDENTITY);
+  certificates.update(IDENTITY, { kind: 'forgotten' });
+  await expect(waiting).rejects.toMatchObject({
+    code: 'ZT_NO_CERTIFICATE',
+    message: 'identity error: the identity is no longer needed',
+  });
+  const certificate = authority.issue(IDENTITY);
+  certificates.update(IDENTITY, { kind: 'available', certificate });
+  await certificates.context(IDENTITY);
+  certificates.update(IDENTITY, { kind: 'forgotten' });
+  void certificates.context(IDENTITY).catch(() => undefined);
+  expect(asked).toEqual([IDENTITY, IDENTITY]);
+});

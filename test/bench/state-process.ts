@@ -1,0 +1,177 @@
+/**
+ * What large states and changes cost the threads of a ztunnel that carry bytes. A process of its own, started with
+ * `--import stall-probe.ts` and `--expose-gc`; prints one JSON object and ends. Needs root: one pod is a namespace, with
+ * open connections.
+ */
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Authorization } from '@aquifer/model';
+import { encodeAuthorization } from '@aquifer/wire';
+import { AuthorizationSchema } from '@aquifer/wire/gen/istio/security_pb';
+import { toBinary } from '@bufbuild/protobuf';
+import { renderConfigDump } from '../../packages/ztunnel/src/admin/config-dump.ts';
+import { meshDump } from '../../packages/ztunnel/src/admin/mesh-dump.ts';
+import { NetworkNamespace } from '../../packages/ztunnel/src/capture/netns.ts';
+import {
+  installRedirection,
+  removeRedirection,
+} from '../../packages/ztunnel/src/capture/redirection.ts';
+import { TestAuthority } from '../fixtures/certificates.ts';
+import { eventually } from '../fixtures/eventually.ts';
+import { aService, aWorkload } from '../fixtures/mesh-objects.ts';
+import { PodNamespaces } from '../fixtures/pod-namespaces.ts';
+import { addressResources, startDataPlane } from '../fixtures/test-data-plane.ts';
+import { readThreads } from './stall-probe.ts';
+
+const THREADS = 2;
+const WORKLOADS = 100_000;
+const SERVICES = 10_000;
+const CONNECTIONS = 5_000;
+const POLICIES = 20;
+/** Until threads have given back what a step left. */
+const SETTLE_MS = 5_000;
+
+const SERVER =
+  "require('node:net').createServer((s) => s.on('error', () => {})).listen(9000, () => console.log('up'))";
+const CLIENT = `
+const net = require('node:net'); let open = 0;
+const next = () => { const s = net.connect(9000, '10.78.0.2', () => { open++; if (open === ${CONNECTIONS}) console.log('open'); else next(); });
+  s.on('error', () => {}); };
+next();`;
+
+/** Of one step: the worst thread's longest stall and processor time, and the time until everything had happened. */
+export type StateResult = Readonly<Record<string, number>>;
+
+const result: Record<string, number> = {};
+
+async function measure(name: string, step: () => Promise<void>): Promise<void> {
+  await delay(500);
+  await readThreads(THREADS);
+  const startedMs = performance.now();
+  await step();
+  result[`${name} ms`] = performance.now() - startedMs;
+  await delay(1500);
+  const readings = await readThreads(THREADS);
+  result[`${name} stall`] = Math.max(...readings.map(({ longestStallMs }) => longestStallMs));
+  result[`${name} cpu`] = Math.max(...readings.map(({ cpuMs }) => cpuMs));
+}
+
+function privateKiB(): number {
+  globalThis.gc?.();
+  const rollup = readFileSync('/proc/self/smaps_rollup', 'utf8');
+  return [...rollup.matchAll(/^Private_\w+: +(\d+) kB$/gm)].reduce(
+    (sum, [, number]) => sum + Number(number),
+    0,
+  );
+}
+
+/** Workloads as they are in a cluster, every tenth of a service. */
+function state(): readonly { readonly name: string; readonly body: Uint8Array }[] {
+  const keyOf = (i: number) => `ns-${i % 100}/svc-${i}.ns-${i % 100}.svc.cluster.local`;
+  const workloads = Array.from({ length: WORKLOADS }, (_, i) =>
+    aWorkload({
+      name: `app-${i % SERVICES}-7d9f8b6c5-${i.toString(36).padStart(5, '0')}`,
+      namespace: `ns-${i % 100}`,
+      serviceAccount: `app-${i % SERVICES}`,
+      addresses: [`10.${100 + (i >> 16)}.${(i >> 8) & 255}.${i & 255}`],
+      node: `node-${100 + (i % 500)}`,
+      locality: { region: 'eu-west-1', zone: `eu-west-1${'abc'[i % 3]}`, subzone: '' },
+      services: [keyOf(i % SERVICES)],
+    }),
+  );
+  const services = Array.from({ length: SERVICES }, (_, i) =>
+    aService({
+      name: `svc-${i}`,
+      namespace: `ns-${i % 100}`,
+      vip: `10.96.${i >> 8}.${i & 255}`,
+    }),
+  );
+  return addressResources(workloads, services);
+}
+
+/** ALLOW policies of the server's namespace, the last of which lets everybody in. */
+function policies(version: number) {
+  return Array.from({ length: POLICIES }, (_, i) => {
+    const isLast = i === POLICIES - 1;
+    const policy: Authorization = {
+      name: `p${i}`,
+      namespace: 'shop',
+      scope: 'namespace',
+      action: 'allow',
+      dryRun: false,
+      groups: [[[rangesOf(isLast ? 0 : 16, `172.16.${version}.0`, `10.${isLast ? 78 : 79}.0.0`)]]],
+    };
+    return { name: `shop/p${i}`, body: toBinary(AuthorizationSchema, encodeAuthorization(policy)) };
+  });
+}
+
+function rangesOf(prefixLength: number, ...addresses: readonly string[]) {
+  const none: readonly never[] = [];
+  return {
+    ...{ namespaces: none, notNamespaces: none, principals: none, notPrincipals: none },
+    ...{ serviceAccounts: none, notServiceAccounts: none, notSourceIps: none },
+    ...{ destinationIps: none, notDestinationIps: none },
+    ...{ destinationPorts: none, notDestinationPorts: none },
+    sourceIps: addresses.map((address) => ({ address, prefixLength })),
+  };
+}
+
+const authority = new TestAuthority();
+const pods = new PodNamespaces(`aqb${process.pid}`);
+const serverPod = pods.add('server', '10.78.0.2');
+const clientPod = pods.add('client', '10.78.0.3');
+const dataPlane = startDataPlane({ threads: THREADS, authority });
+const own = aWorkload({ name: 'server', addresses: ['10.78.0.2'] });
+const { uid, name, namespace: podNamespace, serviceAccount } = own;
+
+let resources = state();
+await delay(SETTLE_MS);
+const emptyKiB = privateKiB();
+await measure('push', async () => {
+  await dataPlane.applyAddresses({ resources, removed: [] });
+  await dataPlane.connections();
+});
+const unrelated = resources[WORKLOADS / 2]!;
+resources = [];
+await delay(SETTLE_MS);
+result['bytes each'] = ((privateKiB() - emptyKiB) * 1024) / (WORKLOADS + SERVICES);
+
+await dataPlane.applyAddresses({ resources: addressResources([own], []), removed: [] });
+const namespace = NetworkNamespace.open(serverPod.path);
+await dataPlane.startPod({ uid, name, namespace: podNamespace, serviceAccount }, namespace.fd);
+await installRedirection(namespace, { node: 'bench', bypassInbound: false });
+await dataPlane.applyPolicies({ resources: policies(1), removed: [] });
+await once(pods.start(serverPod, [process.execPath, '-e', SERVER]).stdout!, 'data');
+await once(pods.start(clientPod, [process.execPath, '-e', CLIENT]).stdout!, 'data');
+await eventually(async () => (await openInbound()) === CONNECTIONS);
+
+await measure('unrelated workload', async () => {
+  await dataPlane.applyAddresses({ resources: [unrelated], removed: [] });
+});
+await measure('policy change', async () => {
+  await dataPlane.applyPolicies({ resources: policies(2), removed: [] });
+});
+await measure('dump', async () => {
+  const text = await renderConfigDump({
+    mesh: await meshDump(dataPlane.store),
+    connections: await dataPlane.connections(),
+    certificates: new Map(),
+    captures: new Map(),
+    config: {},
+    version: 'bench',
+  });
+  result['dump MB'] = text.length / 1e6;
+});
+result['connections left'] = await openInbound();
+await dataPlane.stop();
+await removeRedirection(namespace, 'bench');
+namespace.close();
+await pods[Symbol.asyncDispose]();
+authority[Symbol.dispose]();
+process.stdout.write(`${JSON.stringify(result)}\n`);
+process.exit(0);
+
+async function openInbound(): Promise<number> {
+  return (await dataPlane.connections())[uid]?.inbound.length ?? 0;
+}
