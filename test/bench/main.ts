@@ -12,14 +12,17 @@ import {
   L4_COLUMNS,
   L7_BUDGETS,
   L7_COLUMNS,
+  STATE_BUDGETS,
   type Verdict,
 } from './report.ts';
 import type { Samples } from './samples.ts';
+import { benchState } from './state.ts';
 
-const USAGE = `npm run bench -- [--quick] [--only l4|l7] [--json]
+const USAGE = `npm run bench -- [--quick] [--only l4|l7|state] [--json]
 
   --quick   one round of one second for each load: an impression in two minutes
-  --only    l4: ztunnel pair against Envoy and HAProxy pairs; l7: waypoint against Envoy, nginx and HAProxy
+  --only    l4: ztunnel pair against Envoy and HAProxy pairs; l7: waypoint against Envoy, nginx and HAProxy;
+            state: what large states cost a ztunnel's threads that carry bytes
   --json    every sample, summary and verdict as JSON on standard output
 `;
 const REQUIRED: readonly Program[] = ['ip', 'nft', 'curl', 'nginx', 'wrk', 'iperf3'];
@@ -36,8 +39,8 @@ if (flags.help) {
   process.stdout.write(USAGE);
   process.exit(0);
 }
-if (flags.only !== undefined && flags.only !== 'l4' && flags.only !== 'l7') {
-  console.error(`--only is l4 or l7\n\n${USAGE}`);
+if (flags.only !== undefined && !['l4', 'l7', 'state'].includes(flags.only)) {
+  console.error(`--only is l4, l7 or state\n\n${USAGE}`);
   process.exit(64);
 }
 if (process.getuid?.() !== 0) {
@@ -84,10 +87,20 @@ async function runL7(): Promise<Section> {
   return { name: 'l7', samples, verdicts, text };
 }
 
+async function runState(): Promise<Section> {
+  await using machine = new BenchMachine(stop.signal);
+  const samples = await benchState({ machine, rounds, onProgress });
+  const verdicts = judge(STATE_BUDGETS, samples);
+  const text = `State: 100,000 workloads, 10,000 services, two threads\n\n${formatVerdicts(verdicts)}`;
+  return { name: 'state', samples, verdicts, text };
+}
+
 const sections: Section[] = [];
 try {
-  if (flags.only !== 'l7') sections.push(await runL4());
-  if (flags.only !== 'l4') sections.push(await runL7());
+  const isAsked = (name: string) => flags.only === undefined || flags.only === name;
+  if (isAsked('l4')) sections.push(await runL4());
+  if (isAsked('l7')) sections.push(await runL7());
+  if (isAsked('state')) sections.push(await runState());
 } catch (error) {
   console.error((stop.signal.aborted ? (stop.signal.reason as Error) : (error as Error)).message);
   process.exit(stop.signal.aborted ? 130 : 1);

@@ -40,11 +40,9 @@ const next = () => { const s = net.connect(9000, '10.78.0.2', () => { open++; if
   s.on('error', () => {}); };
 next();`;
 
-/** Of one step: the worst thread's longest stall and processor time, and the time until everything had happened. */
-export type StateResult = Readonly<Record<string, number>>;
-
 const result: Record<string, number> = {};
 
+/** Adds the worst thread's longest stall and processor time, and the time until everything had happened. */
 async function measure(name: string, step: () => Promise<void>): Promise<void> {
   await delay(500);
   await readThreads(THREADS);

@@ -301,7 +301,27 @@ test('released pods connect directly and leave neither rules nor routes behind',
   expect(JSON.parse(curl(client, 'http://10.77.0.3:8080/'))).toMatchObject({ from: '10.77.0.2' });
 });
 
-test('a proxy that is being replaced still cuts what a policy forbids', async () => {
+test('a pod waits to be described, and then proves the trust domain that it was given', async () => {
+  const asked: string[] = [];
+  const issue = (identity: string) => {
+    asked.push(identity);
+    return authority.issue(identity);
+  };
+  const proxy = startDataPlane({ threads: 1, authority: { issue } });
+  const namespace = NetworkNamespace.open(outsider.path);
+  namespaces.push(namespace);
+  const trustDomain = 'other.example';
+  const workload = aWorkload({ name: 'outsider', addresses: ['10.77.0.4'], trustDomain });
+  await proxy.startPod(podOf(workload), namespace.fd);
+  expect(asked).toEqual([]);
+  const resources = addressResources([workload], []);
+  await proxy.applyAddresses({ resources, removed: [] });
+  await eventually(() => asked.length > 0);
+  expect(asked).toEqual(['spiffe://other.example/ns/shop/sa/outsider']);
+  await proxy.stop();
+});
+
+test('a proxy that is being replaced still cuts what a policy forbids, and nothing because its pod is unknown for a moment', async () => {
   const leaving = startDataPlane({ threads: 1, authority });
   await leaving.applyAddresses({ resources: addressResources([serverWorkload], []), removed: [] });
   const namespace = NetworkNamespace.open(server.path);
@@ -312,6 +332,12 @@ test('a proxy that is being replaced still cuts what a policy forbids', async ()
   const ended = once(ticking, 'exit');
   await expect.poll(() => openInbound(leaving)).toBe(1);
   await leaving.drain();
+  // What is not known for a moment is not forbidden.
+  await leaving.applyAddresses({ resources: [], removed: [serverWorkload.uid] });
+  const unrelated = aWorkload({ name: 'unrelated', addresses: ['10.77.0.99'] });
+  const resources = addressResources([unrelated], []);
+  await leaving.applyAddresses({ resources, removed: [] });
+  expect(await openInbound(leaving)).toBe(1);
   await setPolicies([ALLOW_NOBODY], [], leaving);
   expect(await ended).toEqual([7, null]);
   await leaving.stop();

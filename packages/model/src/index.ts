@@ -14,7 +14,13 @@ export {
 export type { Identity } from './identity.ts';
 export { formatIdentity, parseIdentity, principal } from './identity.ts';
 export type { Cidr } from './ip-address.ts';
-export { canonicalIpAddress, cidrContains, formatIpAddress, parseIpAddress } from './ip-address.ts';
+export {
+  AddressRange,
+  canonicalIpAddress,
+  cidrContains,
+  formatIpAddress,
+  parseIpAddress,
+} from './ip-address.ts';
 export type { ErrorFacts, ErrorOrigin, RetryRule } from './mesh-error.ts';
 export { MeshError } from './mesh-error.ts';
 export type { Result } from './result.ts';

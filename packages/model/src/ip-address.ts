@@ -46,8 +46,9 @@ export function addressWords(text: string): AddressWords | null {
 }
 
 function wordsOf(bytes: Uint8Array): AddressWords {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  return Int32Array.from({ length: bytes.length / 4 }, (_, i) => view.getInt32(4 * i));
+  const words = new Int32Array(bytes.length / 4);
+  for (let i = 0; i < bytes.length; i++) words[i >> 2] = (words[i >> 2]! << 8) | bytes[i]!;
+  return words;
 }
 
 /** A range whose text was parsed. IPv4 and IPv6 never match each other; a text that is no address matches nothing. */
@@ -57,11 +58,18 @@ export class AddressRange {
 
   constructor({ address, prefixLength }: Cidr) {
     this.#words = addressWords(address) ?? new Int32Array();
-    // A shift by 32 shifts by nothing: no bits at all have a case of their own.
-    this.#masks = this.#words.map((_, i) => {
+    this.#masks = new Int32Array(this.#words.length);
+    for (let i = 0; i < this.#masks.length; i++) {
       const bits = Math.min(Math.max(prefixLength - 32 * i, 0), 32);
-      return bits === 0 ? 0 : -1 << (32 - bits);
-    });
+      // A shift by 32 shifts by nothing: no bits at all have a case of their own.
+      this.#masks[i] = bits === 0 ? 0 : -1 << (32 - bits);
+    }
+  }
+
+  /** Of an address as text. */
+  includes(text: string): boolean {
+    const address = addressWords(text);
+    return address !== null && this.contains(address);
   }
 
   contains(address: AddressWords): boolean {
@@ -74,10 +82,9 @@ export class AddressRange {
   }
 }
 
-/** Whether the address lies in the range. */
+/** Whether the address lies in the range. Who asks often keeps the `AddressRange`. */
 export function cidrContains(cidr: Cidr, address: string): boolean {
-  const words = addressWords(address);
-  return words !== null && new AddressRange(cidr).contains(words);
+  return new AddressRange(cidr).includes(address);
 }
 
 function isV4Mapped(bytes: Uint8Array): boolean {

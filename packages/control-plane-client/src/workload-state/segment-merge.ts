@@ -3,22 +3,37 @@ import { type Segment, SegmentBuilder } from './segment.ts';
 /** About 12 MB of typical workloads: built or merged within a few milliseconds. */
 export const MAX_RECORDS = 16_384;
 
+interface SegmentSize {
+  readonly size: number;
+  readonly alive: number;
+}
+
+/** Segments to write anew as one: `count` of them, one or two, from the place `at` in the list. */
+export interface Merge {
+  readonly at: number;
+  readonly count: number;
+}
+
 /**
- * Two neighbours to put into one segment, by their place in the list; null if all is well. Few large segments make
- * look-ups cheap, and a record is copied only when its segment has grown to twice its size or half of it has died: about
- * once for each doubling.
+ * What to merge next; null if all is well. Few large segments make look-ups cheap. A record is copied only when its
+ * segment has grown to twice its size or half of it has died: about once for each doubling.
  */
-export function nextMerge(segments: readonly { alive: number; size: number }[]): number | null {
+export function nextMerge(segments: readonly SegmentSize[]): Merge | null {
   for (let at = segments.length - 2; at >= 0; at--) {
     const [older, newer] = [segments[at]!, segments[at + 1]!];
     if (older.alive + newer.alive > MAX_RECORDS) continue;
-    const isHalfDead = (each: typeof older) => each.size > 2 * each.alive;
-    if (older.alive <= 2 * newer.alive || isHalfDead(older) || isHalfDead(newer)) return at;
+    const isDue = older.alive <= 2 * newer.alive || isHalfDead(older) || isHalfDead(newer);
+    if (isDue) return { at, count: 2 };
   }
-  return null;
+  const at = segments.findIndex(isHalfDead);
+  return at < 0 ? null : { at, count: 1 };
 }
 
-/** One segment with what is alive in several neighbours, the oldest first. */
+function isHalfDead({ size, alive }: SegmentSize): boolean {
+  return size > 2 * alive;
+}
+
+/** One segment with what is alive in neighbours, the oldest first. */
 export function mergeSegments(
   parts: readonly Segment[],
   generation: number,

@@ -1,4 +1,3 @@
-// hot path: several look-ups for every connection
 import { type Service, serviceKey, type Workload } from '@aquifer/model';
 import { type Address, decodeRecord, isPod, isWorkload, NAME } from './record.ts';
 import { hashName, Segment } from './segment.ts';
@@ -43,6 +42,9 @@ export class RecordCache {
   }
 }
 
+/** As many decoded workloads as the cache may keep alive. */
+const MAX_ENDPOINTS_HELD = 16_384;
+
 /** A record, and where it is. */
 export interface PlacedRecord {
   readonly segment: Segment;
@@ -58,8 +60,9 @@ export class WorkloadSnapshot implements WorkloadView {
   /** The oldest first: so are the ids of their records. */
   readonly segments: readonly Segment[];
   readonly #cache: RecordCache;
-  /** Some services have thousands, and every connection to one asks. */
+  /** Of services that were asked for: some have thousands, and every connection to one asks. */
   readonly #endpoints = new Map<string, readonly Workload[]>();
+  #endpointsHeld = 0;
 
   constructor(generation: number, segments: readonly Segment[], cache: RecordCache) {
     this.generation = generation;
@@ -127,7 +130,12 @@ export class WorkloadSnapshot implements WorkloadView {
     const endpoints = this.#find(NAME.endpoint(key))
       .filter(isWorkload)
       .filter(({ services }) => services.has(key));
+    if (this.#endpointsHeld > MAX_ENDPOINTS_HELD) {
+      this.#endpoints.clear();
+      this.#endpointsHeld = 0;
+    }
     this.#endpoints.set(key, endpoints);
+    this.#endpointsHeld += endpoints.length;
     return endpoints;
   }
 

@@ -87,6 +87,91 @@ test('a shared virtual address belongs to the service of the caller, else to the
   expect(store.snapshot.serviceByVip('', '10.96.0.1', 'third')?.namespace).toBe('owner');
 });
 
+test('an address is that of a pod rather than of an entry, and of the pod that came last (C132)', async () => {
+  const entry = {
+    ...aWorkload({ name: 'vm', addresses: ['10.0.0.2'] }),
+    uid: 'c//WorkloadEntry/vm',
+  };
+  const old = aWorkload({ name: 'old', addresses: ['10.0.0.2'] });
+  const young = aWorkload({ name: 'young', addresses: ['10.0.0.2'] });
+  const store = await storeOf([old, young, entry], []);
+  const owner = () => store.snapshot.workloadByAddress('', '10.0.0.2')?.uid;
+  expect(owner()).toBe(young.uid);
+  await store.applyAddresses({ resources: [workloadResource(old)], removed: [] });
+  expect(owner()).toBe(old.uid);
+  await store.applyAddresses({ resources: [], removed: [old.uid, young.uid] });
+  expect(owner()).toBe(entry.uid);
+});
+
+test.for([
+  [
+    'the longest range that fits',
+    [
+      ['mine', 16],
+      ['other', 24],
+    ],
+    'third',
+    'other',
+  ],
+  [
+    "a range of the caller's own namespace, however short",
+    [
+      ['mine', 16],
+      ['other', 24],
+    ],
+    'mine',
+    'mine',
+  ],
+  [
+    'a single address before any range',
+    [
+      ['other', 24],
+      ['third', null],
+    ],
+    'mine',
+    'third',
+  ],
+] as const)('a virtual address means %s (C114 to C117)', async ([, services, caller, expected]) => {
+  const made = services.map(([namespace, prefixLength]) =>
+    aService({
+      name: 'x',
+      namespace,
+      addresses: [
+        { network: '', address: prefixLength === 16 ? '10.96.0.0' : '10.96.1.1', prefixLength },
+      ],
+    }),
+  );
+  const { snapshot } = await storeOf([], made);
+  expect(snapshot.serviceByVip('', '10.96.1.1', caller)?.namespace).toBe(expected);
+  expect(snapshot.serviceByVip('other', '10.96.1.1', caller)).toBeNull();
+});
+
+test('a service that its namespace keeps to itself is found by no other (C111, C112)', async () => {
+  const hidden = aService({
+    name: 'x',
+    namespace: 'mine',
+    vip: '10.96.1.1',
+    visibility: 'namespace',
+  });
+  const range = { network: '', address: '10.96.0.0', prefixLength: 16 };
+  const open = aService({ name: 'x', namespace: 'open', hostname: 'x.test', addresses: [range] });
+  const { snapshot } = await storeOf([], [hidden, open]);
+  const seenFrom = (namespace: string) => [
+    snapshot.serviceByVip('', '10.96.1.1', namespace)?.namespace,
+    snapshot.serviceByHostname(hidden.hostname, namespace)?.namespace,
+  ];
+  expect(seenFrom('mine')).toEqual(['mine', 'mine']);
+  expect(seenFrom('third')).toEqual(['open', undefined]);
+});
+
+test('two resources of one response that describe the same workload are not both taken', async () => {
+  const server = workloadResource(aWorkload({ name: 'server', addresses: ['10.0.0.2'] }));
+  const store = new WorkloadStore();
+  const resources = [server, { ...server, name: 'again' }];
+  const rejected = await store.applyAddresses({ resources, removed: [] });
+  expect(rejected.map(({ name }) => name)).toEqual(['again']);
+});
+
 test('host-network workloads are not found by address', async () => {
   const agent = aWorkload({
     name: 'agent',

@@ -188,7 +188,7 @@ export class WorkloadStore {
     return this.#alive.get(segment) ?? segment.size;
   }
 
-  /** Drops a segment that is dead altogether, or puts two neighbours together; false if nothing is left to do. */
+  /** Drops a segment that is dead altogether, or writes one or two anew; false if nothing is left to do. */
   #mergeSome(segments: Segment[], generation: number): boolean {
     const sizes = segments.map((segment) => ({
       size: segment.size,
@@ -199,11 +199,12 @@ export class WorkloadStore {
       segments.splice(dead, 1);
       return true;
     }
-    const at = nextMerge(sizes);
-    if (at === null) return false;
+    const merge = nextMerge(sizes);
+    if (merge === null) return false;
+    const { at, count } = merge;
     this.#lastSegmentId += 1;
-    const parts = [segments[at]!, segments[at + 1]!];
-    segments.splice(at, 2, mergeSegments(parts, generation, this.#lastSegmentId));
+    const parts = segments.slice(at, at + count);
+    segments.splice(at, count, mergeSegments(parts, generation, this.#lastSegmentId));
     return true;
   }
 

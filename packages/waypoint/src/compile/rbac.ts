@@ -1,4 +1,4 @@
-import { type Cidr, cidrContains } from '@aquifer/model';
+import { AddressRange, type Cidr } from '@aquifer/model';
 import type { CidrRange } from '@aquifer/wire/gen/envoy/config/core/v3_pb';
 import {
   RBAC_Action as Action,
@@ -130,8 +130,8 @@ function connectionPermission(rule: Permission['rule'], path: string): Test {
       return (input) => input.destinationPort === port;
     }
     case 'destinationIp': {
-      const range = readRange(rule.value);
-      return (input) => cidrContains(range, input.destinationIp);
+      const range = new AddressRange(readRange(rule.value));
+      return (input) => range.includes(input.destinationIp);
     }
     case 'requestedServerName': {
       // There is no server name inside a tunnel.
@@ -179,8 +179,8 @@ function connectionPrincipal(identifier: Principal['identifier'], path: string):
       return peerMatch(identifier.value.principalName, `${path}.authenticated`);
     case 'directRemoteIp':
     case 'remoteIp': {
-      const range = readRange(identifier.value);
-      return (input) => cidrContains(range, input.sourceIp);
+      const range = new AddressRange(readRange(identifier.value));
+      return (input) => range.includes(input.sourceIp);
     }
     default:
       throw new ConfigProblem(path, `principal ${identifier.case ?? ''} is not supported`);

@@ -32,12 +32,9 @@ export function chooseEndpoint(
   const servicePort = service.ports.find(({ servicePort }) => servicePort === request.port);
   if (servicePort === undefined && request.mode === 'standard') return null;
   const candidates: Candidate[] = [];
-  for (const workload of view.endpoints(serviceKey(service))) {
-    const candidate = toCandidate(workload, {
-      service,
-      request,
-      servicePort: servicePort ?? null,
-    });
+  const wanted = { service, key: serviceKey(service), request, servicePort: servicePort ?? null };
+  for (const workload of view.endpoints(wanted.key)) {
+    const candidate = toCandidate(workload, wanted);
     if (candidate !== null) candidates.push(candidate);
   }
   const fresh = candidates.filter(({ workload }) => !request.avoid.has(workload.uid));
@@ -47,6 +44,7 @@ export function chooseEndpoint(
 
 interface Wanted {
   readonly service: Service;
+  readonly key: string;
   readonly request: EndpointRequest;
   /** Null if the service does not list the port, which only a waypoint may have. */
   readonly servicePort: ServicePort | null;
@@ -64,10 +62,10 @@ function toCandidate(workload: Workload, wanted: Wanted): Candidate | null {
 /** The endpoint's own mapping, else the service's, else what an application tunnel takes; 0 if there is none. */
 function portOf(
   { applicationTunnel, services }: Workload,
-  { service, request, servicePort: listed }: Wanted,
+  { key, request, servicePort: listed }: Wanted,
 ): number {
   if (listed === null && applicationTunnel === null) return 0;
-  const ports = services.get(serviceKey(service));
+  const ports = services.get(key);
   const own = ports?.find(({ servicePort }) => servicePort === request.port)?.targetPort ?? 0;
   const tunnel = (applicationTunnel?.port ?? 0) > 0 ? request.port : 0;
   return own || listed?.targetPort || tunnel;

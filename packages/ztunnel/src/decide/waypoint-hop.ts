@@ -24,7 +24,7 @@ export function resolveWaypoint(
 ):
   | { readonly ok: true; readonly value: WaypointHop }
   | { readonly ok: false; readonly error: string } {
-  const { service, workload, name } = lookUp(view, reference, context.source);
+  const { service, workload, name } = findWaypoint(view, reference, context.source);
   const { destination } = reference;
   // An address is of one family, whatever the caller speaks; behind a hostname the caller's own is looked for.
   const aimedAt = destination.kind === 'address' ? destination.address : context.aimedAt;
@@ -47,7 +47,7 @@ export function resolveWaypoint(
   };
 }
 
-function lookUp(
+function findWaypoint(
   view: WorkloadView,
   { destination }: GatewayAddress,
   source: Workload,
@@ -71,7 +71,7 @@ export function isInstanceOf(
   workload: Workload,
   waypoint: GatewayAddress,
 ): boolean {
-  const found = lookUp(view, waypoint, workload);
+  const found = findWaypoint(view, waypoint, workload);
   if (found.service !== null) return workload.services.has(serviceKey(found.service));
   return found.workload?.uid === workload.uid;
 }

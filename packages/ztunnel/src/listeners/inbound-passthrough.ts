@@ -10,7 +10,7 @@ import { logEarlyDeny } from '../connections/connection-record.ts';
 import { guessService } from '../decide/inbound-route.ts';
 import type { OwnPod } from '../policy/own-pod.ts';
 import { PROXY_PORTS } from '../ports.ts';
-import { acceptPlain, type PodListener, peerAddress, turnAway } from './plain-listener.ts';
+import { acceptPlain, type PodListener, peerAddress, refuseSocket } from './plain-listener.ts';
 
 export interface InboundPod extends AdmittedDeps {
   readonly own: OwnPod;
@@ -30,7 +30,7 @@ async function handlePassthrough(socket: Socket, pod: InboundPod): Promise<void>
   const dst = originalDestination(socket);
   const refuse = (error: string): void => {
     logEarlyDeny(pod.record.access, { client, dst, direction: 'inbound', error });
-    turnAway(socket);
+    refuseSocket(socket);
   };
   if (PROXY_PORTS.has(dst.port)) return refuse('attempted recursive call to ourselves');
   const destination = await pod.own.wait();
@@ -55,7 +55,7 @@ async function handlePassthrough(socket: Socket, pod: InboundPod): Promise<void>
 function plainCaller(socket: Socket): Caller {
   return {
     accept: () => socket,
-    refuse: () => turnAway(socket),
+    refuse: () => refuseSocket(socket),
     onGivenUp: undefined,
   };
 }

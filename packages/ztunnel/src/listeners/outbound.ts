@@ -32,7 +32,7 @@ import { ERRORS, toMeshError } from '../errors.ts';
 import type { OwnPod } from '../policy/own-pod.ts';
 import { PROXY_PORTS } from '../ports.ts';
 import { newTraceparent } from '../telemetry/trace-context.ts';
-import { acceptPlain, type PodListener, peerAddress, turnAway } from './plain-listener.ts';
+import { acceptPlain, type PodListener, peerAddress, refuseSocket } from './plain-listener.ts';
 
 /** Connects are tried on another endpoint while no byte has been sent, after 50, 100, 200 and 400 ms. */
 const MAX_ATTEMPTS = 5;
@@ -72,7 +72,7 @@ async function handleOutbound(socket: Socket, pod: OutboundPod): Promise<void> {
   const originalDst = originalDestination(socket);
   const refuse = (error: string): void => {
     logEarlyDeny(pod.record.access, { client, dst: originalDst, direction: 'outbound', error });
-    turnAway(socket);
+    refuseSocket(socket);
   };
   if (isSelfCall(originalDst)) return refuse('attempted recursive call to ourselves');
   const source = await pod.own.wait();
@@ -129,7 +129,7 @@ async function proxy(
       if (next !== null) await delay(RETRY_AFTER_MS * 2 ** (call.attempts - 1));
       if (next !== null && isSameHop(next, route)) continue;
       record.close(failureOutcome(error, 'io error'));
-      if (next === null) turnAway(socket);
+      if (next === null) refuseSocket(socket);
       return next;
     }
   }

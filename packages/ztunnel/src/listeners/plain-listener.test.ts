@@ -1,11 +1,11 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { turnAway } from './plain-listener.ts';
+import { refuseSocket } from './plain-listener.ts';
 
 /** A client of a server that turns everybody away, and how its connection ends. */
 async function client(onConnect: (socket: Socket) => void): Promise<{ error: string; ms: number }> {
-  const server = createServer({ pauseOnConnect: true, allowHalfOpen: true }, turnAway);
+  const server = createServer({ pauseOnConnect: true, allowHalfOpen: true }, refuseSocket);
   onTestFinished(() => void server.close());
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');

@@ -17,18 +17,18 @@ export function peerAddress(socket: Socket): SocketAddress {
 }
 
 /** For a client that waits to be spoken to. */
-const TURN_AWAY_AFTER_MS = 50;
+const REFUSE_AFTER_MS = 50;
 
 /**
  * Resets a connection that nothing will come of, once its client has sent something: a reset that overtakes the end of
  * its `connect` looks to it like a port that nobody listens on.
  */
-export function turnAway(socket: Socket): void {
+export function refuseSocket(socket: Socket): void {
   const reset = (): void => {
     clearTimeout(timer);
     resetSocket(socket);
   };
-  const timer = setTimeout(reset, TURN_AWAY_AFTER_MS);
+  const timer = setTimeout(reset, REFUSE_AFTER_MS);
   socket.once('readable', reset);
 }
 

@@ -1,0 +1,31 @@
+import { WorkloadStore } from '@aquifer/control-plane-client/store';
+import type { DumpedService } from '@aquifer/wire';
+import { expect, test } from 'vitest';
+import { aService, aWorkload } from '../../../../test/fixtures/mesh-objects.ts';
+import { addressResources } from '../../../../test/fixtures/test-data-plane.ts';
+import { meshDump } from './mesh-dump.ts';
+
+const KEY = 'shop/server.shop.svc.cluster.local';
+
+test('a dump shows the mesh as it was when the dump began, whatever arrives meanwhile', async () => {
+  const workloads = Array.from({ length: 3000 }, (_, i) =>
+    aWorkload({ name: `w${i}`, addresses: [`10.0.${i >> 8}.${i & 255}`], services: [KEY] }),
+  );
+  const service = aService({ name: 'server', vip: '10.96.0.1' });
+  const store = new WorkloadStore();
+  await store.applyAddresses({ resources: addressResources(workloads, [service]), removed: [] });
+  const dumping = meshDump(store);
+  const changed = addressResources([{ ...workloads[0]!, node: 'elsewhere' }], []);
+  const removed = workloads.slice(1).map(({ uid }) => uid);
+  await store.applyAddresses({ resources: changed, removed });
+  const dump = await dumping;
+  expect(dump.workloads).toHaveLength(3000);
+  expect(dump.workloads[0]?.describe()).toMatchObject({ uid: workloads[0]!.uid, node: 'node-1' });
+  const [described] = dump.services.map(({ describe }) => describe() as DumpedService);
+  expect(Object.keys(described?.endpoints ?? {})).toHaveLength(3000);
+  expect(described?.endpoints[workloads[7]!.uid]).toEqual({
+    workloadUid: workloads[7]!.uid,
+    port: { '80': 8080 },
+    status: 'Healthy',
+  });
+});
