@@ -11,8 +11,8 @@ export interface WorkloadView {
   service(key: string): Service | null;
   /** The best service for a virtual address, as seen from a namespace (spec ztunnel 3.3). */
   serviceByVip(network: string, ip: string, clientNamespace: string): Service | null;
-  /** The best service of that name, as seen from a namespace. */
-  serviceByHostname(hostname: string, clientNamespace: string): Service | null;
+  /** In the order they came in; `pickService` says which of them a caller means. */
+  servicesByHostname(hostname: string): readonly Service[];
   /** The workloads that serve it, in the order they came in. */
   endpoints(serviceKey: string): readonly Workload[];
 }
@@ -116,12 +116,9 @@ export class WorkloadSnapshot implements WorkloadView {
     return pickByRange(withRanges, { network, ip, clientNamespace });
   }
 
-  serviceByHostname(hostname: string, clientNamespace: string): Service | null {
+  servicesByHostname(hostname: string): readonly Service[] {
     const named = this.#services(NAME.hostname(hostname));
-    return pickService(
-      named.filter((service) => service.hostname === hostname),
-      clientNamespace,
-    );
+    return named.filter((service) => service.hostname === hostname);
   }
 
   endpoints(key: string): readonly Workload[] {

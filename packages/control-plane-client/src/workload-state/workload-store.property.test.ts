@@ -21,9 +21,7 @@ function answers(view: WorkloadSnapshot) {
     byVip: [...VIPS, '10.96.7.7'].flatMap((ip) =>
       [...NAMESPACES, 'other'].map((namespace) => view.serviceByVip('', ip, namespace)),
     ),
-    byHostname: HOSTNAMES.flatMap((hostname) =>
-      [...NAMESPACES, 'other'].map((namespace) => view.serviceByHostname(hostname, namespace)),
-    ),
+    byHostname: HOSTNAMES.map((hostname) => view.servicesByHostname(hostname)),
     services: SERVICE_KEYS.map((key) => view.service(key)),
     endpoints: SERVICE_KEYS.map((key) => view.endpoints(key)),
     pods: NAMESPACES.map((namespace) => view.pods(namespace, 'w0')),

@@ -12,6 +12,7 @@ import { AddressSchema } from '@aquifer/wire/gen/istio/workload_pb';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { describe, expect, test } from 'vitest';
 import { aService, aWorkload } from '../../../../test/fixtures/mesh-objects.ts';
+import { pickService } from './service-choice.ts';
 import { WorkloadStore } from './workload-store.ts';
 
 function workloadResource(workload: Workload) {
@@ -158,7 +159,7 @@ test('a service that its namespace keeps to itself is found by no other (C111, C
   const { snapshot } = await storeOf([], [hidden, open]);
   const seenFrom = (namespace: string) => [
     snapshot.serviceByVip('', '10.96.1.1', namespace)?.namespace,
-    snapshot.serviceByHostname(hidden.hostname, namespace)?.namespace,
+    pickService(snapshot.servicesByHostname(hidden.hostname), namespace)?.namespace,
   ];
   expect(seenFrom('mine')).toEqual(['mine', 'mine']);
   expect(seenFrom('third')).toEqual(['open', undefined]);

@@ -93,14 +93,12 @@ export class DataPlane {
 
   /** Binds the pod's listeners on every thread; if one fails, none keeps them. */
   async startPod(pod: CapturedPod, namespaceFd: number): Promise<void> {
-    const { uid, namespace, name, serviceAccount } = pod;
     this.#own.add(pod);
     this.#passOn(null);
     try {
-      const captured = { uid, namespace, name, serviceAccount };
-      await this.#threads.ask({ kind: 'start-pod', pod: captured, namespaceFd });
+      await this.#threads.ask({ kind: 'start-pod', pod, namespaceFd });
     } catch (error) {
-      await this.stopPod(uid);
+      await this.stopPod(pod.uid);
       throw error;
     }
   }

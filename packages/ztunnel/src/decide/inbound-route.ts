@@ -1,4 +1,4 @@
-import type { WorkloadView } from '@aquifer/control-plane-client/snapshot';
+import { pickService, type WorkloadView } from '@aquifer/control-plane-client/snapshot';
 import { type GatewayAddress, type Service, serviceKey, type Workload } from '@aquifer/model';
 import { type Authority, parseAuthority, type SocketAddress } from '@aquifer/wire';
 import { PROXY_PORTS } from '../ports.ts';
@@ -63,7 +63,7 @@ function resolvePort(
 ): number | string {
   if (authority.kind === 'address') return authority.port;
   const { hostname, port } = authority;
-  const service = view.serviceByHostname(hostname, destination.namespace);
+  const service = pickService(view.servicesByHostname(hostname), destination.namespace);
   if (service === null) return `no service or workload for hostname: ${hostname}`;
   const own = destination.services.get(serviceKey(service));
   const target =
