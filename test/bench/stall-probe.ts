@@ -11,42 +11,62 @@ export interface ThreadReading {
 
 const INTERVAL_MS = 1;
 
-if (!isMainThread) {
-  const questions = new BroadcastChannel('stall-questions');
-  const answers = new BroadcastChannel('stall-answers');
-  let lastMs = performance.now();
-  let longestMs = 0;
-  let cpu = process.threadCpuUsage();
-  setInterval(() => {
+class StallProbe {
+  readonly #questions = new BroadcastChannel('stall-questions');
+  readonly #answers = new BroadcastChannel('stall-answers');
+  #lastMs = performance.now();
+  #longestMs = 0;
+  #cpu = process.threadCpuUsage();
+
+  constructor() {
+    this.#questions.onmessage = () => this.#answer();
+    this.#questions.unref();
+    this.#answers.unref();
+    // Keeps this object, and so the channels, from being collected.
+    setInterval(() => this.#tick(), INTERVAL_MS).unref();
+  }
+
+  #tick(): void {
     const nowMs = performance.now();
-    longestMs = Math.max(longestMs, nowMs - lastMs - INTERVAL_MS);
-    lastMs = nowMs;
-  }, INTERVAL_MS).unref();
-  questions.onmessage = () => {
-    const { user, system } = process.threadCpuUsage(cpu);
-    const longestStallMs = Math.max(longestMs, performance.now() - lastMs - INTERVAL_MS);
-    answers.postMessage({ longestStallMs, cpuMs: (user + system) / 1000 } satisfies ThreadReading);
-    longestMs = 0;
-    lastMs = performance.now();
-    cpu = process.threadCpuUsage();
-  };
-  questions.unref();
-  answers.unref();
+    this.#longestMs = Math.max(this.#longestMs, nowMs - this.#lastMs - INTERVAL_MS);
+    this.#lastMs = nowMs;
+  }
+
+  #answer(): void {
+    this.#tick();
+    const { user, system } = process.threadCpuUsage(this.#cpu);
+    const reading: ThreadReading = {
+      longestStallMs: this.#longestMs,
+      cpuMs: (user + system) / 1000,
+    };
+    this.#answers.postMessage(reading);
+    this.#longestMs = 0;
+    this.#cpu = process.threadCpuUsage();
+  }
 }
 
-/** Asks all threads, and lets them begin anew. Of the main thread. */
-export function readThreads(threads: number): Promise<readonly ThreadReading[]> {
-  const questions = new BroadcastChannel('stall-questions');
-  const answers = new BroadcastChannel('stall-answers');
-  const readings: ThreadReading[] = [];
-  return new Promise((resolve) => {
-    answers.onmessage = ({ data }: { readonly data: unknown }) => {
-      readings.push(data as ThreadReading);
-      if (readings.length < threads) return;
-      questions.close();
-      answers.close();
-      resolve(readings);
+if (!isMainThread) new StallProbe();
+
+/** The main thread's side: asks all threads, and lets them begin anew. */
+export class StallReader {
+  readonly #questions = new BroadcastChannel('stall-questions');
+  readonly #answers = new BroadcastChannel('stall-answers');
+  readonly #threads: number;
+  #readings: ThreadReading[] = [];
+  #complete = Promise.withResolvers<readonly ThreadReading[]>();
+
+  constructor(threads: number) {
+    this.#threads = threads;
+    this.#answers.onmessage = ({ data }: { readonly data: unknown }) => {
+      this.#readings.push(data as ThreadReading);
+      if (this.#readings.length === this.#threads) this.#complete.resolve(this.#readings);
     };
-    questions.postMessage(null);
-  });
+  }
+
+  read(): Promise<readonly ThreadReading[]> {
+    this.#readings = [];
+    this.#complete = Promise.withResolvers();
+    this.#questions.postMessage(null);
+    return this.#complete.promise;
+  }
 }

@@ -22,7 +22,7 @@ import { eventually } from '../fixtures/eventually.ts';
 import { aService, aWorkload } from '../fixtures/mesh-objects.ts';
 import { PodNamespaces } from '../fixtures/pod-namespaces.ts';
 import { addressResources, startDataPlane } from '../fixtures/test-data-plane.ts';
-import { readThreads } from './stall-probe.ts';
+import { StallReader } from './stall-probe.ts';
 
 const THREADS = 2;
 const WORKLOADS = 100_000;
@@ -32,25 +32,32 @@ const POLICIES = 20;
 /** Until threads have given back what a step left. */
 const SETTLE_MS = 5_000;
 
-const SERVER =
-  "require('node:net').createServer((s) => s.on('error', () => {})).listen(9000, () => console.log('up'))";
+const SERVER = `
+const net = require('node:net');
+net.createServer((s) => s.on('error', () => {})).listen(9000, () => console.log('up'));`;
 const CLIENT = `
 const net = require('node:net'); let open = 0;
-const next = () => { const s = net.connect(9000, '10.78.0.2', () => { open++; if (open === ${CONNECTIONS}) console.log('open'); else next(); });
-  s.on('error', () => {}); };
+const next = () => {
+  net.connect(9000, '10.78.0.2', () => {
+    open += 1;
+    if (open === ${CONNECTIONS}) console.log('open');
+    else next();
+  }).on('error', () => {});
+};
 next();`;
 
 const result: Record<string, number> = {};
+const stalls = new StallReader(THREADS);
 
 /** Adds the worst thread's longest stall and processor time, and the time until everything had happened. */
 async function measure(name: string, step: () => Promise<void>): Promise<void> {
   await delay(500);
-  await readThreads(THREADS);
+  await stalls.read();
   const startedMs = performance.now();
   await step();
   result[`${name} ms`] = performance.now() - startedMs;
   await delay(1500);
-  const readings = await readThreads(THREADS);
+  const readings = await stalls.read();
   result[`${name} stall`] = Math.max(...readings.map(({ longestStallMs }) => longestStallMs));
   result[`${name} cpu`] = Math.max(...readings.map(({ cpuMs }) => cpuMs));
 }
@@ -119,10 +126,13 @@ const authority = new TestAuthority();
 const pods = new PodNamespaces(`aqb${process.pid}`);
 const serverPod = pods.add('server', '10.78.0.2');
 const clientPod = pods.add('client', '10.78.0.3');
-const dataPlane = startDataPlane({ threads: THREADS, authority });
+// Under its client's own address the proxy would take ports that the client wants next.
+const dataPlane = startDataPlane({ threads: THREADS, authority, preserveSource: false });
 const own = aWorkload({ name: 'server', addresses: ['10.78.0.2'] });
 const { uid, name, namespace: podNamespace, serviceAccount } = own;
 
+// Threads that have not started do not hear the probe's question.
+await dataPlane.connections();
 let resources = state();
 await delay(SETTLE_MS);
 const emptyKiB = privateKiB();

@@ -45,9 +45,8 @@ export interface AdmittedDeps {
 }
 
 /** Judges an inbound connection; if it is allowed, connects the application and copies until both have ended. */
-export async function carryInbound(call: InboundCall, deps: AdmittedDeps): Promise<void> {
-  using connection = new AdmittedConnection(call, deps);
-  if (connection.judge()) await connection.carry();
+export function carryInbound(call: InboundCall, deps: AdmittedDeps): Promise<void> {
+  return new AdmittedConnection(call, deps).run();
 }
 
 /**
@@ -55,24 +54,39 @@ export async function carryInbound(call: InboundCall, deps: AdmittedDeps): Promi
  * judged ──refused──► closed
  *    └──allowed──► dialling ──► copying ──► closed      policies may cut it from the first moment on
  * ```
+ * What only the first states need is let go before bytes flow: a connection may stay open and idle for days.
  */
 class AdmittedConnection implements Disposable {
-  readonly #call: InboundCall;
-  readonly #deps: AdmittedDeps;
+  readonly #connections: OpenConnections;
   readonly #record: ConnectionRecord;
+  /** Until the caller is answered. */
+  #waiting: { readonly call: InboundCall; readonly network: PodNetwork } | null;
   #entry: Disposable | null = null;
   #upstream: Socket | null = null;
   #isCut = false;
 
-  constructor(call: InboundCall, deps: AdmittedDeps) {
-    this.#call = call;
-    this.#deps = deps;
-    this.#record = new ConnectionRecord(call.recorded, deps.record);
+  constructor(call: InboundCall, { connections, record, network }: AdmittedDeps) {
+    this.#connections = connections;
+    this.#record = new ConnectionRecord(call.recorded, record);
+    this.#waiting = { call, network };
   }
 
-  judge(): boolean {
-    const { identity, client, upstream, addresses, caller } = this.#call;
-    const { verdict, entry } = this.#deps.connections.admit({
+  async run(): Promise<void> {
+    if (!this.#judge()) return;
+    try {
+      const upstream = await this.#dial();
+      if (this.#isCut) return resetSocket(upstream);
+      const ended = await splice(this.#accept(upstream), upstream, this.#record);
+      this.#record.close(copyOutcome(ended, this.#connections.isAborted));
+    } catch (error) {
+      this.#record.close(failureOutcome(error, 'connection failed'));
+      this.#refuse('unreachable');
+    }
+  }
+
+  #judge(): boolean {
+    const { identity, client, upstream, addresses } = this.#waiting!.call;
+    const { verdict, entry } = this.#connections.admit({
       peer: {
         sourceIdentity: identity,
         sourceIp: client.ip,
@@ -86,35 +100,35 @@ class AdmittedConnection implements Disposable {
     if (verdict.allowed) return true;
     const error = `connection closed due to policy rejection: ${verdict.reason}`;
     this.#record.close({ flag: 'DENY', error, policy: verdict.policy });
-    caller.refuse('policy');
+    this.#refuse('policy');
     return false;
   }
 
-  async carry(): Promise<void> {
-    const { client, upstream, caller } = this.#call;
-    const { namespace, preserveSource } = this.#deps.network;
-    const sourceIp = preserveSource && client.ip !== upstream.ip ? client.ip : null;
+  #dial(): Promise<Socket> {
+    const { call, network } = this.#waiting!;
+    const { client, upstream, caller } = call;
+    const sourceIp = network.preserveSource && client.ip !== upstream.ip ? client.ip : null;
     const { onGivenUp } = caller;
-    try {
-      const socket = await dialInPod(namespace, upstream, {
-        sourceIp,
-        ...(onGivenUp && { onGivenUp }),
-      });
-      if (this.#isCut) return resetSocket(socket);
-      this.#upstream = socket;
-      const ended = await splice(caller.accept(), socket, this.#record);
-      this.#record.close(copyOutcome(ended, this.#deps.connections.isAborted));
-    } catch (error) {
-      this.#record.close(failureOutcome(error, 'connection failed'));
-      if (!this.#isCut) caller.refuse('unreachable');
-    }
+    return dialInPod(network.namespace, upstream, { sourceIp, ...(onGivenUp && { onGivenUp }) });
+  }
+
+  #accept(upstream: Socket): Socket | TunnelStream {
+    const stream = this.#waiting!.call.caller.accept();
+    this.#upstream = upstream;
+    this.#waiting = null;
+    return stream;
+  }
+
+  #refuse(reason: 'policy' | 'unreachable'): void {
+    this.#waiting?.call.caller.refuse(reason);
+    this.#waiting = null;
   }
 
   #cut(policy: string | null): void {
     this.#isCut = true;
     this.#record.close({ flag: 'DENY', error: 'connection closed due to policy change', policy });
     // A reset of one side is passed on to the other.
-    if (this.#upstream === null) this.#call.caller.refuse('policy');
+    if (this.#upstream === null) this.#refuse('policy');
     else resetSocket(this.#upstream);
   }
 

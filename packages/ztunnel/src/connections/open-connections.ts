@@ -1,9 +1,4 @@
-import {
-  type JudgedConnection,
-  judgedConnection,
-  type PeerConnection,
-  type Verdict,
-} from '@aquifer/model';
+import { judgedConnection, type PeerConnection, type Verdict } from '@aquifer/model';
 import type { TimeSlice } from '@aquifer/runtime';
 import { formatSocketAddress, type SocketAddress } from '@aquifer/wire';
 import type { OwnPod } from '../policy/own-pod.ts';
@@ -35,12 +30,6 @@ export interface OpenConnection {
   readonly protocol: 'TCP' | 'HBONE';
 }
 
-interface Admitted {
-  readonly judged: JudgedConnection;
-  readonly addresses: ConnectionAddresses;
-  readonly terminate: TrackedConnection['terminate'];
-}
-
 /** A text of so many connections is made within a millisecond. */
 const CONNECTIONS_PER_PIECE = 200;
 
@@ -50,7 +39,7 @@ const CONNECTIONS_PER_PIECE = 200;
  */
 export class OpenConnections implements Rejudged {
   readonly #own: Pick<OwnPod, 'policies'>;
-  readonly #inbound = new OpenSet<Admitted>();
+  readonly #inbound = new OpenSet<TrackedConnection>();
   readonly #outbound = new OpenSet<ConnectionAddresses>();
   #isAborted = false;
 
@@ -68,13 +57,12 @@ export class OpenConnections implements Rejudged {
   }
 
   /** Judges a new inbound connection and watches it until disposed. */
-  admit({ peer, addresses, terminate }: TrackedConnection): {
+  admit(connection: TrackedConnection): {
     readonly verdict: Verdict;
     readonly entry: Disposable;
   } {
-    const judged = judgedConnection(peer);
-    const entry = this.#inbound.add({ judged, addresses, terminate });
-    const verdict = this.#judge(judged);
+    const entry = this.#inbound.add(connection);
+    const verdict = this.#judge(connection.peer);
     if (!verdict.allowed) entry[Symbol.dispose]();
     return { verdict, entry };
   }
@@ -107,16 +95,16 @@ export class OpenConnections implements Rejudged {
     };
   }
 
-  #endIfRefused(entry: Membership<Admitted>): void {
+  #endIfRefused(entry: Membership<TrackedConnection>): void {
     if (!entry.isMember) return;
-    const verdict = this.#judge(entry.member.judged);
+    const verdict = this.#judge(entry.member.peer);
     if (verdict.allowed) return;
     entry[Symbol.dispose]();
     entry.member.terminate(verdict);
   }
 
-  #judge(connection: JudgedConnection): Verdict {
-    const verdict = this.#own.policies?.judge(connection);
+  #judge(peer: PeerConnection): Verdict {
+    const verdict = this.#own.policies?.judge(judgedConnection(peer));
     return verdict ?? { allowed: false, policy: null, reason: 'local workload is not known' };
   }
 }

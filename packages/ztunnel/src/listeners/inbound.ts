@@ -69,7 +69,7 @@ async function handleConnect(request: ConnectRequest, pod: InboundPod): Promise<
   const asked = { destination, method, authority, localIp: peer.localIp, network };
   const decision = decideInbound(pod.mesh.current, asked);
   if (decision.kind === 'deny') return refuse(decision.status, decision.reason);
-  await carryInbound(describeCall(request, { ...decision, destination }, pod), pod);
+  return carryInbound(describeCall(request, { ...decision, destination }, pod), pod);
 }
 
 function describeCall(
