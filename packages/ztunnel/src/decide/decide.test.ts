@@ -55,6 +55,7 @@ function route(
     network: '',
     random: () => options.random ?? 0,
     avoid: options.avoid ?? new Set(),
+    resolved: new Map(),
   });
 }
 
@@ -193,6 +194,7 @@ describe('outbound', () => {
       network: 'remote',
       random: () => 0,
       avoid: new Set(),
+      resolved: new Map(),
     });
     expect(decision).toEqual({
       kind: 'deny',
@@ -296,17 +298,22 @@ describe('inbound', () => {
     [client, server, { ...waypointPod }],
     [{ ...service, waypoint: viaAddress }, waypointService],
   );
-  const decide = (authority: string, options: { method?: string; to?: Workload } = {}) => {
+  const decide = (
+    authority: string,
+    options: { method?: string; to?: Workload; toLoopback?: boolean } = {},
+  ) => {
     const destination = options.to ?? server;
     const { method = 'CONNECT' } = options;
     const localIp = destination.addresses[0]!;
-    return decideInbound(store, { destination, method, authority, localIp, network: '' });
+    const asked = { destination, method, authority, localIp, network: '' };
+    return decideInbound(store, { ...asked, tunnelsToLoopback: options.toLoopback ?? true });
   };
 
   test('is delivered to the pod own address only', () => {
     expect(decide('10.0.0.2:8080')).toEqual({
       kind: 'forward',
       upstream: { ip: '10.0.0.2', port: 8080 },
+      tunnelTarget: null,
     });
     expect(decide('10.0.0.1:8080')).toMatchObject({
       status: 400,
@@ -316,6 +323,37 @@ describe('inbound', () => {
 
   test('is delivered to a waypoint for the services it serves', () => {
     expect(decide('10.96.0.1:15009', { to: waypointPod })).toMatchObject({ kind: 'forward' });
+  });
+
+  const tunnelled = {
+    ...waypointPod,
+    applicationTunnel: { protocol: 'proxy', port: 15_088 },
+  } as const;
+
+  test.for([
+    ['C073', '10.0.0.2:8080', { ip: '10.0.0.2', port: 8080 }],
+    ['C075', '10.96.0.1:80', { ip: '10.96.0.1', port: 80 }],
+    ['a hostname', 'server.shop.svc.cluster.local:80', { ip: '10.96.0.1', port: 80 }],
+  ] as const)(
+    'is delivered to an application tunnel, which is told the target (%s)',
+    ([, authority, tunnelTarget]) => {
+      expect(decide(authority, { to: tunnelled })).toMatchObject({
+        upstream: { ip: '127.0.0.1', port: 15_088 },
+        tunnelTarget,
+      });
+      expect(decide(authority, { to: tunnelled, toLoopback: false })).toMatchObject({
+        upstream: { ip: '10.0.0.9', port: 15_088 },
+      });
+    },
+  );
+
+  test('is delivered without a header where the tunnel has none', () => {
+    const plain = { ...waypointPod, applicationTunnel: { protocol: 'none', port: 0 } } as const;
+    expect(decide('10.0.0.2:8080', { to: plain })).toEqual({
+      kind: 'forward',
+      upstream: { ip: '10.0.0.9', port: 8080 },
+      tunnelTarget: null,
+    });
   });
 
   test('resolves a hostname to the target port', () => {

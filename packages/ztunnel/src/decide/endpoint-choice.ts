@@ -52,7 +52,7 @@ interface Wanted {
 
 function toCandidate(workload: Workload, wanted: Wanted): Candidate | null {
   const { service, request } = wanted;
-  if (!isUsable(workload, service)) return null;
+  if (!isUsable(workload, service, request.source)) return null;
   const port = portOf(workload, wanted);
   if (port === 0) return null;
   const rank = localityRank(service, request.source, workload);
@@ -71,8 +71,13 @@ function portOf(
   return own || listed?.targetPort || tunnel;
 }
 
-function isUsable({ addresses, hostname, status }: Workload, service: Service): boolean {
-  if (addresses.length === 0 && hostname === '') return false;
+function isUsable(
+  { addresses, hostname, network, networkGateway, status }: Workload,
+  service: Service,
+  source: Workload,
+): boolean {
+  const isBehindGateway = network !== source.network && networkGateway !== null;
+  if (addresses.length === 0 && hostname === '' && !isBehindGateway) return false;
   return status === 'healthy' || service.loadBalancing?.healthPolicy === 'allow-all';
 }
 

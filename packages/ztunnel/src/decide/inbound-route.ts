@@ -12,11 +12,18 @@ export interface InboundRequest {
   /** The pod's address that was dialled. */
   readonly localIp: string;
   readonly network: string;
+  /** Application tunnels end at the pod's loopback address (`LOCALHOST_APP_TUNNEL`). */
+  readonly tunnelsToLoopback: boolean;
 }
 
 export type InboundDecision =
   | { readonly kind: 'deny'; readonly status: 400 | 503; readonly reason: string }
-  | { readonly kind: 'forward'; readonly upstream: SocketAddress };
+  | {
+      readonly kind: 'forward';
+      readonly upstream: SocketAddress;
+      /** What a PROXY header tells the application that the caller aimed at; null where none is written. */
+      readonly tunnelTarget: SocketAddress | null;
+    };
 
 /** Checks 1, 2, 4 and 5 of spec ztunnel 2.4; policy comes after it. */
 export function decideInbound(view: WorkloadView, request: InboundRequest): InboundDecision {
@@ -29,10 +36,26 @@ export function decideInbound(view: WorkloadView, request: InboundRequest): Inbo
   if (authority.kind === 'address' && !acceptsAddress(view, request, authority.ip)) {
     return deny(400, `ip mismatch: ${request.localIp} != ${authority.ip}`);
   }
-  const port = resolvePort(view, request.destination, authority);
-  if (typeof port === 'string') return deny(503, port);
-  if (PROXY_PORTS.has(port)) return deny(503, 'attempted recursive call to ourselves');
-  return { kind: 'forward', upstream: { ip: request.localIp, port } };
+  const resolved = resolve(view, request, authority);
+  if (typeof resolved === 'string') return deny(503, resolved);
+  const { port } = resolved;
+  const { applicationTunnel } = request.destination;
+  const isProxied = applicationTunnel?.protocol === 'proxy';
+  const upstream = {
+    ip: isProxied && request.tunnelsToLoopback ? loopbackOf(request.localIp) : request.localIp,
+    port: (isProxied && applicationTunnel.port) || port,
+  };
+  if (PROXY_PORTS.has(upstream.port)) return deny(503, 'attempted recursive call to ourselves');
+  if (!isProxied) return { kind: 'forward', upstream, tunnelTarget: null };
+  if (resolved.target === null) {
+    const name = authority.kind === 'address' ? authority.ip : authority.hostname;
+    return deny(503, `requested service ${name} found, but has no IP addresses`);
+  }
+  return { kind: 'forward', upstream, tunnelTarget: resolved.target };
+}
+
+function loopbackOf(ip: string): string {
+  return ip.includes(':') ? '::1' : '127.0.0.1';
 }
 
 /** The pod's own address, or one whose waypoint this workload is (spec ztunnel 4.1). */
@@ -55,13 +78,13 @@ function servedBy(
   return waypoints.some((waypoint) => waypoint !== null && isInstanceOf(view, workload, waypoint));
 }
 
-/** The port on the pod, or why there is none. */
-function resolvePort(
+/** The port on the pod and the address that was aimed at; or why there is no port. */
+function resolve(
   view: WorkloadView,
-  destination: Workload,
+  { destination, network }: InboundRequest,
   authority: Authority,
-): number | string {
-  if (authority.kind === 'address') return authority.port;
+): { readonly port: number; readonly target: SocketAddress | null } | string {
+  if (authority.kind === 'address') return { port: authority.port, target: authority };
   const { hostname, port } = authority;
   const service = pickService(view.servicesByHostname(hostname), destination.namespace);
   if (service === null) return `no service or workload for hostname: ${hostname}`;
@@ -69,7 +92,23 @@ function resolvePort(
   const target =
     own?.find(({ servicePort }) => servicePort === port)?.targetPort ||
     service.ports.find(({ servicePort }) => servicePort === port)?.targetPort;
-  return target || `requested service ${hostname}:${port} found, but cannot resolve port`;
+  // An application that takes a tunnel is told the service's port, and need not serve it.
+  const isTunnelled = destination.applicationTunnel !== null;
+  if (!target && !isTunnelled) {
+    return `requested service ${hostname}:${port} found, but cannot resolve port`;
+  }
+  return { port: target || port, target: vipOf(service, { network, port }) };
+}
+
+/** Of the own network before others, IPv4 before IPv6. */
+function vipOf(
+  { addresses }: Service,
+  { network, port }: { readonly network: string; readonly port: number },
+): SocketAddress | null {
+  const vips = addresses.filter(({ prefixLength }) => prefixLength === null);
+  const own = vips.filter((vip) => vip.network === network);
+  const best = own.find(({ address }) => !address.includes(':')) ?? own[0] ?? vips[0];
+  return best === undefined ? null : { ip: best.address, port };
 }
 
 /**

@@ -4,7 +4,7 @@ import { formatIdentity } from '@aquifer/model';
 import { formatSocketAddress, type SocketAddress } from '@aquifer/wire';
 import { INBOUND_HBONE_PORT } from '../ports.ts';
 import { type ChosenEndpoint, chooseAddress, chooseEndpoint } from './endpoint-choice.ts';
-import { isInstanceOf, resolveWaypoint } from './waypoint-hop.ts';
+import { isInstanceOf, resolveGateway } from './waypoint-hop.ts';
 
 /** One connection of a captured pod, and where it aimed. */
 export interface OutboundConnection {
@@ -16,11 +16,15 @@ export interface OutboundConnection {
   readonly random: () => number;
   /** Uids of workloads that failed a moment ago: taken only if there is no other. */
   readonly avoid: ReadonlySet<string>;
+  /** Addresses of workloads that have only a hostname, by uid, once they were resolved. */
+  readonly resolved: ReadonlyMap<string, readonly string[]>;
 }
 
 /** Where the bytes go. `service` is what the caller addressed, if it was a service. */
 export type OutboundDecision =
   | { readonly kind: 'deny'; readonly reason: string }
+  /** The workload that was chosen has only a hostname: decide again with what that resolves to. */
+  | { readonly kind: 'resolve'; readonly workload: Workload }
   | {
       readonly kind: 'tcp';
       readonly nextHop: SocketAddress;
@@ -38,6 +42,20 @@ export type OutboundDecision =
       readonly destination: Workload;
       readonly service: Service | null;
       /** Whether it was chosen: another workload may do as well. */
+      readonly isChoice: boolean;
+    }
+  /** A tunnel to the gateway of another network, and within it one to whoever serves the service there. */
+  | {
+      readonly kind: 'double-hbone';
+      readonly nextHop: SocketAddress;
+      /** Of both CONNECT requests: the other network has its own addresses for the service. */
+      readonly authority: string;
+      /** Of the gateway. */
+      readonly expectedSans: readonly string[];
+      /** Of whoever is behind it. */
+      readonly innerSans: readonly string[];
+      readonly destination: Workload;
+      readonly service: Service;
       readonly isChoice: boolean;
     };
 
@@ -73,7 +91,7 @@ function decideService(
   if (chosen === null) {
     return deny(`no healthy upstream: ${formatSocketAddress(originalDst)}`);
   }
-  return direct(connection, chosen, service);
+  return direct(view, connection, { ...chosen, service });
 }
 
 function decideWorkload(
@@ -86,7 +104,8 @@ function decideWorkload(
   if (waypoint !== null && !isInstanceOf(view, connection.source, waypoint)) {
     return viaWaypoint(view, connection, { waypoint, service: null });
   }
-  return direct(connection, { workload, port: connection.originalDst.port }, null);
+  const { port } = connection.originalDst;
+  return direct(view, connection, { workload, port, service: null });
 }
 
 /** A weighted choice among the canaries, if there are any to choose from, else the service's waypoint. */
@@ -103,14 +122,17 @@ function chooseWaypoint(service: Service, random: () => number): GatewayAddress 
 
 function viaWaypoint(
   view: WorkloadView,
-  { source, originalDst, random, avoid }: OutboundConnection,
+  connection: OutboundConnection,
   { waypoint, service }: { readonly waypoint: GatewayAddress; readonly service: Service | null },
 ): OutboundDecision {
-  const hop = resolveWaypoint(view, waypoint, { source, aimedAt: originalDst.ip, random, avoid });
+  const { source, originalDst, random, avoid } = connection;
+  const context = { kind: 'waypoint', source, aimedAt: originalDst.ip, random, avoid } as const;
+  const hop = resolveGateway(view, waypoint, context);
   if (!hop.ok) return deny(hop.error);
   const { workload: destination, nextHop, expectedSans } = hop.value;
-  if (destination.network !== source.network)
-    return deny('no valid routing destination for workload');
+  if (destination.network !== source.network) {
+    return viaNetworkGateway(view, connection, { workload: destination, service });
+  }
   return {
     kind: 'hbone',
     nextHop,
@@ -122,18 +144,50 @@ function viaWaypoint(
   };
 }
 
-function direct(
-  { source, originalDst }: OutboundConnection,
-  { workload, port }: ChosenEndpoint,
-  service: Service | null,
+/** To a workload of another network; only what was addressed as a service has a name that is known there. */
+function viaNetworkGateway(
+  view: WorkloadView,
+  { source, originalDst, random, avoid }: OutboundConnection,
+  { workload, service }: { readonly workload: Workload; readonly service: Service | null },
 ): OutboundDecision {
-  if (service === null && workload.network !== source.network) {
+  if (service === null) {
     return deny(`no service for target address: ${formatSocketAddress(originalDst)}`);
   }
-  const ip = chooseAddress(workload, originalDst.ip, service);
-  if (ip === null || workload.network !== source.network) {
-    return deny('no valid routing destination for workload');
+  if (workload.networkGateway === null) return deny('no valid routing destination for workload');
+  const context = {
+    kind: 'network gateway',
+    source,
+    aimedAt: originalDst.ip,
+    random,
+    avoid,
+  } as const;
+  const hop = resolveGateway(view, workload.networkGateway, context);
+  if (!hop.ok) return deny(hop.error);
+  return {
+    kind: 'double-hbone',
+    nextHop: hop.value.nextHop,
+    authority: `${service.hostname}:${originalDst.port}`,
+    expectedSans: hop.value.expectedSans,
+    innerSans: service.subjectAltNames,
+    destination: workload,
+    service,
+    isChoice: true,
+  };
+}
+
+function direct(
+  view: WorkloadView,
+  connection: OutboundConnection,
+  { workload, port, service }: ChosenEndpoint & { readonly service: Service | null },
+): OutboundDecision {
+  const { source, originalDst, resolved } = connection;
+  if (workload.network !== source.network) {
+    return viaNetworkGateway(view, connection, { workload, service });
   }
+  if (needsResolving(workload) && !resolved.has(workload.uid)) return { kind: 'resolve', workload };
+  const addresses = resolved.get(workload.uid) ?? workload.addresses;
+  const ip = chooseAddress({ ...workload, addresses }, originalDst.ip, service);
+  if (ip === null) return deny('no valid routing destination for workload');
   if (workload.protocol === 'tcp') {
     const isChoice = service !== null;
     return { kind: 'tcp', nextHop: { ip, port }, destination: workload, service, isChoice };
@@ -147,6 +201,11 @@ function direct(
     service,
     isChoice: service !== null,
   };
+}
+
+/** A ServiceEntry's endpoint by name. */
+function needsResolving({ addresses, hostname }: Workload): boolean {
+  return addresses.length === 0 && hostname !== '';
 }
 
 function passthrough({ originalDst }: OutboundConnection): OutboundDecision {

@@ -4,27 +4,32 @@ import { formatIdentity, serviceKey } from '@aquifer/model';
 import type { SocketAddress } from '@aquifer/wire';
 import { chooseAddress, chooseEndpoint } from './endpoint-choice.ts';
 
-/** A waypoint instance to send a connection to. */
-export interface WaypointHop {
+/** A waypoint or network gateway to send a connection to. */
+export interface GatewayHop {
   readonly workload: Workload;
   readonly nextHop: SocketAddress;
   readonly expectedSans: readonly string[];
 }
 
-/** Finds an instance of a waypoint (spec ztunnel 3.5). The error is the text for the access log. */
-export function resolveWaypoint(
+/** What is looked for: both have an address or a hostname, and several instances. */
+type GatewayKind = 'waypoint' | 'network gateway';
+
+/** Finds an instance of a waypoint or gateway (spec ztunnel 3.5 and 3.6). The error is the text for the access log. */
+export function resolveGateway(
   view: WorkloadView,
   reference: GatewayAddress,
   context: {
+    readonly kind: GatewayKind;
     readonly source: Workload;
     readonly aimedAt: string;
     readonly random: () => number;
     readonly avoid: ReadonlySet<string>;
   },
 ):
-  | { readonly ok: true; readonly value: WaypointHop }
+  | { readonly ok: true; readonly value: GatewayHop }
   | { readonly ok: false; readonly error: string } {
-  const { service, workload, name } = findWaypoint(view, reference, context.source);
+  const { kind } = context;
+  const { service, workload, name } = findGateway(view, reference, context.source);
   const { destination } = reference;
   // An address is of one family, whatever the caller speaks; behind a hostname the caller's own is looked for.
   const aimedAt = destination.kind === 'address' ? destination.address : context.aimedAt;
@@ -32,22 +37,29 @@ export function resolveWaypoint(
   const chosen =
     service === null
       ? workload && { workload, port }
-      : chooseEndpoint(view, service, { ...context, port, mode: 'waypoint' });
+      : chooseEndpoint(view, service, {
+          ...context,
+          port,
+          // A gateway's service must list the port.
+          mode: kind === 'waypoint' ? 'waypoint' : 'standard',
+        });
   const ip = chosen && chooseAddress(chosen.workload, aimedAt, service);
-  if (chosen === null || ip === null) {
-    return { ok: false, error: `unknown waypoint: waypoint ${name} not found` };
+  // One on another network has a gateway of its own, and needs no address.
+  const isBehindGateway = chosen !== null && chosen.workload.network !== context.source.network;
+  if (chosen === null || (ip === null && !isBehindGateway)) {
+    return { ok: false, error: `unknown ${kind}: ${kind} ${name} not found` };
   }
   return {
     ok: true,
     value: {
       workload: chosen.workload,
-      nextHop: { ip, port: chosen.port },
+      nextHop: { ip: ip ?? '', port: chosen.port },
       expectedSans: [...(service?.subjectAltNames ?? []), formatIdentity(chosen.workload)],
     },
   };
 }
 
-function findWaypoint(
+function findGateway(
   view: WorkloadView,
   { destination }: GatewayAddress,
   source: Workload,
@@ -71,7 +83,7 @@ export function isInstanceOf(
   workload: Workload,
   waypoint: GatewayAddress,
 ): boolean {
-  const found = findWaypoint(view, waypoint, workload);
+  const found = findGateway(view, waypoint, workload);
   if (found.service !== null) return workload.services.has(serviceKey(found.service));
   return found.workload?.uid === workload.uid;
 }
