@@ -123,6 +123,20 @@ describe('a tunnel', () => {
     await expect(dial(port, { expect: [] }).lease()).rejects.toThrow('expected SAN');
   });
 
+  test('is not opened to a stranger, whatever the environment says about certificates', async () => {
+    const { port } = await listen((request) => request.refuse(503));
+    using foreign = new TestAuthority();
+    const trusting = foreign.issue(CLIENT);
+    process.env.NODE_TLS_REJECT_UNAUTHORIZED = '0';
+    onTestFinished(() => {
+      delete process.env.NODE_TLS_REJECT_UNAUTHORIZED;
+    });
+    const client = { ...certificates.client, roots: trusting.roots };
+    await expect(dial(port, { as: client }).lease()).rejects.toMatchObject({
+      code: 'HB_TLS_FAILED',
+    });
+  });
+
   test('is refused to a client of another trust domain', async () => {
     const failures: string[] = [];
     const { port } = await listen(() => expect.unreachable(), failures);

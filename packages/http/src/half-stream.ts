@@ -46,9 +46,9 @@ export class ReceivingHalf {
     this.#host = host;
   }
 
-  /** Nothing is handed over now. */
-  get isStopped(): boolean {
-    return this.#state.kind === 'claimed' ? this.#state.isPaused : this.#state.kind === 'unclaimed';
+  /** Something waits for a reader, who does not want it now. */
+  get isStuck(): boolean {
+    return this.#held !== null && this.#isStopped;
   }
 
   /** The listener wants to hear when a read is over. */
@@ -147,6 +147,11 @@ export class ReceivingHalf {
   drop(): void {
     this.#state = OVER;
     this.#dropHeld();
+  }
+
+  /** Nothing is handed over now. */
+  get #isStopped(): boolean {
+    return this.#state.kind === 'claimed' ? this.#state.isPaused : this.#state.kind === 'unclaimed';
   }
 
   #tell(): void {

@@ -82,3 +82,13 @@ export function violation(reason: ErrorReason, message: string): HttpError {
 export function connectionLost(message: string): HttpError {
   return new HttpError(message, { reason: 'INTERNAL_ERROR', kind: 'lost', scope: 'connection' });
 }
+
+/** A request was to be sent on a connection that takes no more of them. */
+export function notUsable(): HttpError {
+  return new HttpError('the connection takes no more requests', {
+    reason: 'REFUSED_STREAM',
+    kind: 'aborted',
+    scope: 'exchange',
+    isUnprocessed: true,
+  });
+}

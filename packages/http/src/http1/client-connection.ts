@@ -11,7 +11,7 @@ import type {
 } from '../exchange.ts';
 import { type BodyWire, ReceivingHalf, type ReceivingHost, SendingHalf } from '../half-stream.ts';
 import type { HeaderList } from '../headers.ts';
-import { connectionLost, HttpError } from '../http-error.ts';
+import { connectionLost, HttpError, notUsable } from '../http-error.ts';
 import { badRequest, type HttpProblem } from '../problem.ts';
 import { readShared } from '../sockets/shared-reads.ts';
 import { bodyLength, frameRequest, requestText } from './heads.ts';
@@ -90,7 +90,9 @@ export class Http1ClientConnection implements ClientConnection {
     return this.#completed;
   }
 
+  /** Throws an unprocessed `HttpError` unless `isUsable`. */
   request(head: RequestHead, body: BodyLength, { listener, isUpgrade }: RequestOptions): Exchange {
+    if (!this.isUsable) throw notUsable();
     const exchange = new ClientExchange(
       { listener, method: head.method, isUpgrade },
       {
@@ -256,7 +258,7 @@ class ClientExchange implements Exchange, ReceivingHost, BodyWire {
 
   /** More than what was read is not wanted now. */
   get isStopped(): boolean {
-    return this.#answer.kind === 'arriving' && this.receiving.isStopped;
+    return this.#answer.kind === 'arriving' && this.receiving.isStuck;
   }
 
   interimArrived(head: { readonly status: number; readonly headers: HeaderList }): boolean {

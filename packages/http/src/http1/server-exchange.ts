@@ -69,7 +69,7 @@ export class Http1ServerExchange implements ServerExchange, ReceivingHost, BodyW
 
   /** More than what was read is not wanted now. */
   get isStopped(): boolean {
-    return !this.#hasArrived && this.receiving.isStopped;
+    return !this.#hasArrived && this.receiving.isStuck;
   }
 
   dataArrived(chunk: Buffer): void {

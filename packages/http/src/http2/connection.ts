@@ -10,7 +10,7 @@ import {
   type ServerExchange,
   type ServerTimes,
 } from '../exchange.ts';
-import { connectionLost, errorReason, HttpError, violation } from '../http-error.ts';
+import { connectionLost, errorReason, HttpError, notUsable, violation } from '../http-error.ts';
 import { readShared } from '../sockets/shared-reads.ts';
 import { startSweeping, stopSweeping } from '../sockets/sweeper.ts';
 import { Http2ClientExchange } from './exchange.ts';
@@ -147,14 +147,7 @@ export class Http2Connection implements ClientConnection {
 
   /** Opens a stream as a client. Throws an unprocessed `HttpError` when the connection takes no more: see `isUsable`. */
   request(head: RequestHead, body: BodyLength, { listener }: RequestOptions): Exchange {
-    if (!this.isUsable) {
-      throw new HttpError('the connection takes no more streams', {
-        reason: 'REFUSED_STREAM',
-        kind: 'aborted',
-        scope: 'exchange',
-        isUnprocessed: true,
-      });
-    }
+    if (!this.isUsable) throw notUsable();
     const stream = this.#frames.open({ listener, method: head.method });
     stream.sendHead(requestList(head), body === 0);
     // Those that are open go on.

@@ -8,7 +8,7 @@ import type { Http2Limits } from './settings.ts';
  * The connection's window is given back as soon as bytes have arrived, so a stream that nobody reads costs its
  * neighbours nothing. What is held is bounded by the streams' own windows: each begins with `streamWindowBytes`, and grows
  * up to `maxStreamWindowBytes` while its reader keeps up. What all of them have grown together is at most
- * `windowGrowthBytes`, of which those that grew take equal shares. Always: a connection holds at most
+ * `windowGrowthBytes`, of which those that grew take equal shares as they read on. Always: a connection holds at most
  * `maxConcurrentStreams x streamWindowBytes + windowGrowthBytes`.
  */
 export class ConnectionWindow {
@@ -51,7 +51,8 @@ export class ConnectionWindow {
   resized(size: number, usedBytes: number): number {
     const { streamWindowBytes, maxStreamWindowBytes, windowGrowthBytes } = this.#limits;
     const hasGrown = size > streamWindowBytes;
-    const share = Math.floor(windowGrowthBytes / (this.#grownStreams + (hasGrown ? 0 : 1)));
+    // One share is left for the next one that wants to grow.
+    const share = Math.floor(windowGrowthBytes / (this.#grownStreams + 1));
     const left = windowGrowthBytes - this.#grownBytes;
     const most = Math.min(2 * size, maxStreamWindowBytes, streamWindowBytes + share, size + left);
     const next = Math.max(most, usedBytes);
