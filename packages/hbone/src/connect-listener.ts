@@ -188,26 +188,22 @@ function unmapped(ip: string): string {
   return ip.startsWith('::ffff:') ? ip.slice(7) : ip;
 }
 
-const NO_HEADERS: readonly string[] = [];
-
 class ReceivedConnect implements ConnectRequest {
   readonly peer: TunnelPeer;
   readonly method: string;
   readonly authority: string;
   readonly #exchange: ServerExchange;
-  #headers: readonly string[];
   #isAnswered = false;
 
   constructor(peer: TunnelPeer, exchange: ServerExchange) {
     this.peer = peer;
     this.#exchange = exchange;
-    this.#headers = exchange.head.headers;
     this.method = exchange.head.method;
     this.authority = exchange.head.authority ?? '';
   }
 
   header(name: string): string | null {
-    return joinHeader(this.#headers, name);
+    return joinHeader(this.#exchange.head.headers, name);
   }
 
   accept(headers: Readonly<Record<string, string>> = {}): Exchange {
@@ -216,7 +212,7 @@ class ReceivedConnect implements ConnectRequest {
     this.#isAnswered = true;
     this.#exchange.respond({ status: 200, headers: list }, null);
     // Nobody asks for them any more, and the connection may stay open for days.
-    this.#headers = NO_HEADERS;
+    this.#exchange.head.headers.length = 0;
     return this.#exchange;
   }
 

@@ -107,17 +107,12 @@ export class TunnelPool {
    * answered, so a request is repeated on another tunnel when its own ended or fell silent without an answer. Throws a
    * `MeshError` that says whether another endpoint may be tried, or what the dialer threw.
    */
-  lease(target: TunnelTarget, options: LeaseOptions = {}): Promise<TunnelLease> {
+  lease(target: TunnelTarget, options?: LeaseOptions): Promise<TunnelLease> {
     if (this.#phase === 'aborted') return Promise.reject(aborted());
-    const peer = this.#peerOf(target);
     return new Promise((resolve, reject) => {
-      const waiter = new Waiter(target.connect, {
-        resolve,
-        reject,
-        onAgain: () => this.#queue(this.#peerOf(target), waiter),
-      });
-      waiter.limit(options);
-      this.#queue(peer, waiter);
+      const waiter = new Waiter(target, { resolve, reject, onAgain: this.#onAgain });
+      if (options !== undefined) waiter.limit(options);
+      if (waiter.isWaiting) this.#queue(waiter);
     });
   }
 
@@ -159,14 +154,17 @@ export class TunnelPool {
     return peer;
   }
 
-  #queue(peer: Peer, waiter: Waiter): void {
-    if (this.#phase === 'aborted') {
-      waiter.fail(aborted());
-      return;
-    }
+  #queue(waiter: Waiter): void {
+    const peer = this.#peerOf(waiter.target);
     peer.waiters.push(waiter);
     this.#serve(peer);
   }
+
+  readonly #onAgain = (waiter: Waiter): void => {
+    if (!waiter.isWaiting) return;
+    if (this.#phase === 'aborted') waiter.fail(aborted());
+    else this.#queue(waiter);
+  };
 
   #serve(peer: Peer): void {
     for (let waiter = peer.waiters[0]; waiter !== undefined; waiter = peer.waiters[0]) {
@@ -309,20 +307,24 @@ interface WaiterDeps {
   readonly resolve: (lease: TunnelLease) => void;
   readonly reject: (error: unknown) => void;
   /** It was not answered, and is to be asked again. */
-  readonly onAgain: () => void;
+  readonly onAgain: (waiter: Waiter) => void;
 }
 
 /** A request that has no stream yet. */
 class Waiter implements ConnectWaiter {
-  readonly head: ConnectHead;
+  readonly target: TunnelTarget;
   readonly #deps: WaiterDeps;
   #state: WaiterState = WAITING;
   #attempts = 0;
   #unlimit: (() => void) | null = null;
 
-  constructor(head: ConnectHead, deps: WaiterDeps) {
-    this.head = head;
+  constructor(target: TunnelTarget, deps: WaiterDeps) {
+    this.target = target;
     this.#deps = deps;
+  }
+
+  get head(): ConnectHead {
+    return this.target.connect;
   }
 
   get isWaiting(): boolean {
@@ -370,7 +372,7 @@ class Waiter implements ConnectWaiter {
     }
     this.#state = WAITING;
     // Not within what is being told: the tunnel it failed on may be about to say that it has ended.
-    queueMicrotask(this.#deps.onAgain);
+    queueMicrotask(() => this.#deps.onAgain(this));
   }
 
   fail(error: unknown): void {

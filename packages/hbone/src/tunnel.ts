@@ -55,8 +55,8 @@ export class Tunnel {
   readonly peerIdentity: Identity;
   readonly #connection: Http2Connection;
   readonly #times: AnswerTimes;
-  /** Oldest first. */
-  readonly #attempts = new Set<ConnectAttempt>();
+  /** Those that wait, oldest first. */
+  readonly #attempts = new AttemptList();
   #timer: NodeJS.Timeout | null = null;
   /** When the peer was asked for a sign of life, and what had been read then. */
   #probe: { readonly atMs: number; readonly reads: number } | null = null;
@@ -90,7 +90,7 @@ export class Tunnel {
 
   /** Asks for a stream, which counts as open when this returns. The answer gives up by itself after a time. */
   connect(waiter: ConnectWaiter): ConnectAttempt {
-    const attempt = new ConnectAttempt(this, waiter, () => this.#attempts.delete(attempt));
+    const attempt: ConnectAttempt = new ConnectAttempt(this, waiter, this.#attempts);
     const headers: HeaderList = [];
     for (const name of Object.keys(waiter.head.headers)) {
       headers.push(name, waiter.head.headers[name]!);
@@ -124,7 +124,7 @@ export class Tunnel {
   #check(): void {
     const nowMs = performance.now();
     const { deadlineMs, probeAfterMs, signOfLifeMs } = this.#times;
-    if (this.#attempts.size === 0) {
+    if (this.#attempts.first === null) {
       clearInterval(this.#timer!);
       this.#timer = null;
       this.#probe = null;
@@ -134,7 +134,9 @@ export class Tunnel {
       if (this.#probe.reads === this.#connection.reads) this.#fallSilent(this.#probe.reads);
       this.#probe = null;
     }
-    for (const attempt of this.#attempts) {
+    for (let each: ConnectAttempt | null = this.#attempts.first; each !== null; ) {
+      const attempt: ConnectAttempt = each;
+      each = attempt.next;
       const ageMs = nowMs - attempt.askedAtMs;
       if (ageMs < probeAfterMs) return;
       if (ageMs >= deadlineMs) {
@@ -152,24 +154,54 @@ export class Tunnel {
     this.#silentSinceRead = reads;
     const error = hboneError('HB_NO_ANSWER', 'the peer gives no sign of life');
     const askedBefore = this.#probe!.atMs;
-    for (const attempt of this.#attempts) {
+    for (let each: ConnectAttempt | null = this.#attempts.first; each !== null; ) {
+      const attempt: ConnectAttempt = each;
+      each = attempt.next;
       if (attempt.askedAtMs <= askedBefore) attempt.giveUp(error);
     }
   }
 }
 
+/** Attempts linked to each other: a `Set` that changes with every connection keeps what left it alive for long. */
+class AttemptList {
+  first: ConnectAttempt | null = null;
+  #last: ConnectAttempt | null = null;
+
+  add(attempt: ConnectAttempt): void {
+    attempt.previous = this.#last;
+    if (this.#last === null) this.first = attempt;
+    else this.#last.next = attempt;
+    this.#last = attempt;
+  }
+
+  /** Does nothing if it is not there. */
+  remove(attempt: ConnectAttempt): void {
+    const { previous, next } = attempt;
+    if (previous === null && this.first !== attempt) return;
+    if (previous === null) this.first = next;
+    else previous.next = next;
+    if (next === null) this.#last = previous;
+    else next.previous = previous;
+    attempt.previous = null;
+    attempt.next = null;
+  }
+}
+
 /** A CONNECT that was sent, and waits for its answer. */
 export class ConnectAttempt implements AnswerListener {
+  /** For the list that it is in. */
+  previous: ConnectAttempt | null = null;
+  next: ConnectAttempt | null = null;
   readonly askedAtMs: number = performance.now();
   readonly #tunnel: Tunnel;
   readonly #waiter: ConnectWaiter;
-  readonly #onSettled: () => void;
+  readonly #waiting: AttemptList;
   #exchange: Exchange | null = null;
 
-  constructor(tunnel: Tunnel, waiter: ConnectWaiter, onSettled: () => void) {
+  constructor(tunnel: Tunnel, waiter: ConnectWaiter, waiting: AttemptList) {
     this.#tunnel = tunnel;
     this.#waiter = waiter;
-    this.#onSettled = onSettled;
+    this.#waiting = waiting;
   }
 
   ask(exchange: Exchange): void {
@@ -189,7 +221,7 @@ export class ConnectAttempt implements AnswerListener {
       this.giveUp(hboneError('HB_REFUSED_STATUS', text));
       return;
     }
-    this.#onSettled();
+    this.#waiting.remove(this);
     this.#waiter.onConnected({
       exchange,
       peerIdentity: this.#tunnel.peerIdentity,
@@ -202,7 +234,7 @@ export class ConnectAttempt implements AnswerListener {
   }
 
   #fail(error: MeshError<HboneErrorCode>, isUnprocessed = false): void {
-    this.#onSettled();
+    this.#waiting.remove(this);
     const tunnel = this.#tunnel;
     const isFinal = error.code === 'HB_REFUSED_STATUS' || error.code === 'HB_GIVEN_UP';
     const isGone = !tunnel.isUsable || tunnel.isSilent;

@@ -54,6 +54,7 @@ export class Http1ServerConnection implements Swept {
   readonly #times: ServerTimes;
   readonly #reader: MessageReader<RawRequestHead>;
   readonly #forExchanges: ServerExchangeDeps;
+  readonly #cell: SweepCell;
   #exchange: Http1ServerExchange | null = null;
   #phase: 'serving' | 'draining' | 'ending' | 'over' = 'serving';
   /** Nothing is read, until what was read is wanted. */
@@ -90,11 +91,11 @@ export class Http1ServerConnection implements Swept {
     });
     stream.on('error', () => stream.destroy());
     stream.on('close', () => {
-      stopSweeping(this);
+      stopSweeping(this.#cell);
       this.#exchange?.failed(connectionLost('the client is gone'));
       options.onClose();
     });
-    startSweeping(this);
+    this.#cell = startSweeping(this);
     stream.resume();
   }
 

@@ -12,7 +12,7 @@ import {
 } from '../exchange.ts';
 import { connectionLost, errorReason, HttpError, notUsable, violation } from '../http-error.ts';
 import { readShared } from '../sockets/shared-reads.ts';
-import { startSweeping, stopSweeping } from '../sockets/sweeper.ts';
+import { type SweepCell, startSweeping, stopSweeping } from '../sockets/sweeper.ts';
 import { Http2ClientExchange } from './exchange.ts';
 import { FloodGuard } from './flood-guard.ts';
 import { ConnectionWindow } from './flow-control.ts';
@@ -77,7 +77,7 @@ export class Http2Connection implements ClientConnection {
   readonly #streams: StreamRegistry;
   readonly #frames: StreamFrames;
   readonly #keepAlive: KeepAlive | null;
-  readonly #clock: ServerClock | null;
+  readonly #clock: SweepCell | null;
   #isReady = false;
   #phase: 'open' | 'closing' | 'closed' = 'open';
 
@@ -307,15 +307,14 @@ export class Http2Connection implements ClientConnection {
     });
   }
 
-  #startClock(times: ServerTimes = DEFAULT_SERVER_TIMES): ServerClock {
+  #startClock(times: ServerTimes = DEFAULT_SERVER_TIMES): SweepCell {
     const clock = new ServerClock(times, {
       streams: this.#streams,
       isReadingHead: () => !this.#isReady || this.#assembler.openStreamId !== null,
       onSlowHead: (error) => this.#fail(error),
       onIdle: () => this.close(),
     });
-    startSweeping(clock);
-    return clock;
+    return startSweeping(clock);
   }
 
   /** The second step of a server's orderly end: requests beyond this one were not looked at. */

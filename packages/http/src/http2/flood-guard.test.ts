@@ -63,8 +63,9 @@ test.for<{ what: string; count: (guard: FloodGuard) => void; most: number; perSe
 
 test('pings that come with requests and with data are no flood, however many', () => {
   const guard = new FloodGuard(() => 0);
-  times(50_000, () => {
+  const ping = (): void => {
     guard.dataArrived(false);
     guard.pingArrived();
-  });
+  };
+  expect(() => times(50_000, ping)).not.toThrow();
 });

@@ -47,7 +47,7 @@ export class Http2Stream implements ReceivingHost, BodyWire {
   #sendWindow: number;
   #arriving: Arriving;
   #isOver = false;
-  /** A request that nobody can be given an answer to is not worth reading. */
+  /** A request that nobody can be given an answer to is not worth reading, unlike an answer, or what a tunnel carries. */
   #outlivesConnection: boolean;
   /** Something has moved since time was last looked at. */
   #hasMoved = true;
@@ -165,9 +165,10 @@ export class Http2Stream implements ReceivingHost, BodyWire {
   lost(error: HttpError): void {
     if (this.#isOver) return;
     const { awaiting } = this;
+    const isKept = this.#outlivesConnection && this.sending.kind !== 'idle';
     this.#over();
     if (awaiting !== null) awaiting.listener.onFailure(error);
-    else if (this.#outlivesConnection) this.receiving.close(error);
+    else if (isKept) this.receiving.close(error);
     else this.receiving.cut(error);
   }
 
@@ -192,10 +193,9 @@ export class Http2Stream implements ReceivingHost, BodyWire {
   // For its two halves.
 
   taken(bytes: number): void {
+    if (this.#isOver || this.#arriving.kind !== 'body') return;
     const credit = this.window.taken(bytes);
-    if (credit > 0 && this.#arriving.kind === 'body' && !this.#isOver) {
-      this.#host.sendStreamCredit(this.id, credit);
-    }
+    if (credit > 0) this.#host.sendStreamCredit(this.id, credit);
   }
 
   ending(): void {
