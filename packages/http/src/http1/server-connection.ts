@@ -5,7 +5,7 @@ import { getHeader, type HeaderList, removeHeader } from '../headers.ts';
 import { connectionLost, type FailureKind, HttpError } from '../http-error.ts';
 import { type HttpProblem, PROBLEM_WORDS, TOO_SLOW } from '../problem.ts';
 import { readShared } from '../sockets/shared-reads.ts';
-import { type Swept, startSweeping, stopSweeping } from '../sockets/sweeper.ts';
+import { type SweepCell, type Swept, startSweeping, stopSweeping } from '../sockets/sweeper.ts';
 import { checkConnection } from './connection-options.ts';
 import { answerText, bodyLength, requestHead } from './heads.ts';
 import { MessageReader } from './message-reader.ts';
