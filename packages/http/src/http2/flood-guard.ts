@@ -39,28 +39,36 @@ const BYTES_PER_WINDOW_UPDATE = KIB;
 /** What was earned is not saved up without end. */
 const MOST_SAVED = 10_000;
 
-/** An amount that decays. */
+/** An amount that decays; only when it seems too much is the clock read. After a pause twice as much may come at once. */
 class Count {
   readonly #allowance: Allowance;
   #amount = 0;
-  #atMs = 0;
+  #decayedAtMs = 0;
 
   constructor(allowance: Allowance) {
     this.#allowance = allowance;
   }
 
   /** Throws ENHANCE_YOUR_CALM if it is too much. */
-  add(amount: number, nowMs: number): void {
-    if (this.isTooMuch(amount, nowMs)) throw flood(this.#allowance.what);
+  add(amount: number, now: () => number): void {
+    this.#amount += amount;
+    if (this.#amount > this.#allowance.most && this.#isTooMuch(now())) {
+      throw flood(this.#allowance.what);
+    }
   }
 
-  isTooMuch(amount: number, nowMs: number): boolean {
-    const forgotten = ((nowMs - this.#atMs) / 1000) * this.#allowance.forgottenPerSecond;
-    // What was accounted for ahead of time is no debt, and does not decay.
-    if (this.#amount > 0) this.#amount = Math.max(0, this.#amount - forgotten);
+  /** As `add`, but tells. */
+  isTooMuchWith(amount: number, now: () => number): boolean {
     this.#amount += amount;
-    this.#atMs = nowMs;
-    return this.#amount > this.#allowance.most;
+    return this.#amount > this.#allowance.most && this.#isTooMuch(now());
+  }
+
+  #isTooMuch(nowMs: number): boolean {
+    const { most, forgottenPerSecond } = this.#allowance;
+    const forgotten = ((nowMs - this.#decayedAtMs) / 1000) * forgottenPerSecond;
+    this.#decayedAtMs = nowMs;
+    this.#amount = Math.max(0, this.#amount - forgotten);
+    return this.#amount > most;
   }
 
   accountFor(amount: number): void {
@@ -106,24 +114,24 @@ export class FloodGuard {
   /** A stream that ended before it was answered: the peer took it back, or broke its rules. */
   streamWasted(): void {
     this.#wasted += 1;
-    const isMany = this.#resets.isTooMuch(1, this.#now());
+    const isMany = this.#resets.isTooMuchWith(1, this.#now);
     if (isMany && this.#wasted > this.#streams * MAX_RESET_SHARE) throw flood('stream resets');
   }
 
   settingsArrived(): void {
-    this.#settings.add(1, this.#now());
+    this.#settings.add(1, this.#now);
   }
 
   pingArrived(): void {
-    this.#pings.add(1, this.#now());
+    this.#pings.add(1, this.#now);
   }
 
   headersDecoded(bytes: number): void {
-    this.#headerBytes.add(bytes, this.#now());
+    this.#headerBytes.add(bytes, this.#now);
   }
 
   dataArrived(isEmpty: boolean): void {
-    if (isEmpty) this.#emptyData.add(1, this.#now());
+    if (isEmpty) this.#emptyData.add(1, this.#now);
     else {
       this.#emptyData.clear();
       this.#pings.accountFor(1);
@@ -149,7 +157,7 @@ export class FloodGuard {
   }
 
   priorityArrived(): void {
-    this.#priorities.add(1, this.#now());
+    this.#priorities.add(1, this.#now);
   }
 
   dataSent(bytes: number): void {
@@ -157,7 +165,7 @@ export class FloodGuard {
   }
 
   windowUpdateArrived(): void {
-    this.#windowUpdates.add(1, this.#now());
+    this.#windowUpdates.add(1, this.#now);
   }
 }
 

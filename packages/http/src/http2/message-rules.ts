@@ -14,6 +14,14 @@ const CONNECTION_SPECIFIC: ReadonlySet<string> = new Set([
   'upgrade',
 ]);
 
+const CONNECTION_LENGTHS: readonly (true | undefined)[] = lengths(CONNECTION_SPECIFIC);
+
+function lengths(names: ReadonlySet<string>): (true | undefined)[] {
+  const found: (true | undefined)[] = Array.from({ length: 20 }, () => undefined);
+  for (const { length } of names) found[length] = true;
+  return found;
+}
+
 const PSEUDO_OF_REQUEST: ReadonlySet<string> = new Set([
   ':method',
   ':scheme',
@@ -25,7 +33,8 @@ type Kind = 'request' | 'response' | 'trailers';
 
 /** A field of one HTTP/1.1 hop, which HTTP/2 does not have. */
 export function isConnectionSpecific(name: string): boolean {
-  return CONNECTION_SPECIFIC.has(name);
+  // Most names are told by their length, without being hashed.
+  return CONNECTION_LENGTHS[name.length] === true && CONNECTION_SPECIFIC.has(name);
 }
 
 /** Why a header list is malformed (RFC 9113 sections 8.2 and 8.3, spec l7 3.10); null if it is fine. */
@@ -45,7 +54,7 @@ function findMalformed(headers: readonly string[], kind: Kind): string | null {
 
 function checkRegular(name: string, value: string): string | null {
   if (!NAME.test(name)) return `field name ${JSON.stringify(name)}`;
-  if (CONNECTION_SPECIFIC.has(name)) return `connection-specific field ${name}`;
+  if (isConnectionSpecific(name)) return `connection-specific field ${name}`;
   if (name === 'te' && value !== 'trailers') return 'te is not trailers';
   return FORBIDDEN_IN_VALUE.test(value) ? `value of ${name}` : null;
 }
