@@ -44,6 +44,7 @@ export class Http1ClientConnection implements ClientConnection {
   readonly #stream: Duplex;
   readonly #reader: MessageReader<RawResponseHead>;
   readonly #writer: MessageWriter;
+  readonly #forExchanges: ClientExchangeDeps;
   #exchange: ClientExchange | null = null;
   #keepAlive = true;
   #completed = 0;
@@ -54,6 +55,13 @@ export class Http1ClientConnection implements ClientConnection {
   constructor(stream: Duplex) {
     this.#stream = stream;
     this.#writer = new MessageWriter(stream);
+    this.#forExchanges = {
+      stream,
+      writer: this.#writer,
+      onAnswered: () => this.#onAnswered(),
+      onGoOn: () => this.#goOn(),
+      onReset: () => this.abort(),
+    };
     this.#reader = new MessageReader(parseResponseHead, {
       onHead: (head) => this.#onHead(head),
       onData: (chunk) => this.#exchange?.receiving.data(chunk),
@@ -93,16 +101,7 @@ export class Http1ClientConnection implements ClientConnection {
   /** Throws an unprocessed `HttpError` unless `isUsable`. */
   request(head: RequestHead, body: BodyLength, { listener, isUpgrade }: RequestOptions): Exchange {
     if (!this.isUsable) throw notUsable();
-    const exchange = new ClientExchange(
-      { listener, method: head.method, isUpgrade },
-      {
-        stream: this.#stream,
-        writer: this.#writer,
-        onAnswered: () => this.#onAnswered(),
-        onGoOn: () => this.#goOn(),
-        onReset: () => this.abort(),
-      },
-    );
+    const exchange = new ClientExchange(listener, head.method, isUpgrade, this.#forExchanges);
     this.#exchange = exchange;
     const framing = frameRequest(head, body, isUpgrade);
     this.#writer.begin(requestText(head), framing);
@@ -234,17 +233,15 @@ class ClientExchange implements Exchange, ReceivingHost, BodyWire {
   #isOver = false;
 
   constructor(
-    request: {
-      readonly listener: AnswerListener;
-      readonly method: string;
-      readonly isUpgrade: boolean;
-    },
+    listener: AnswerListener,
+    method: string,
+    isUpgrade: boolean,
     deps: ClientExchangeDeps,
   ) {
-    this.method = request.method;
-    this.isUpgrade = request.isUpgrade;
+    this.method = method;
+    this.isUpgrade = isUpgrade;
     this.#deps = deps;
-    this.#answer = { kind: 'awaited', listener: request.listener, interims: 0 };
+    this.#answer = { kind: 'awaited', listener, interims: 0 };
   }
 
   get isOver(): boolean {

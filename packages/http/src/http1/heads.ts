@@ -25,20 +25,20 @@ export function requestHead({ method, target, headers }: RawRequestHead): Reques
 
 /** There is one at most. Who names it in `connection` takes it away from those behind (RFC 9110 section 7.6.1). */
 function takeHost(headers: HeaderList): string | null {
+  let hostAt = -1;
+  let connection: string | null = null;
   for (let i = 0; i < headers.length; i += 2) {
-    if (headers[i] !== 'host') continue;
-    const host = headers[i + 1]!;
-    headers.copyWithin(i, i + 2);
-    headers.length -= 2;
-    return isOfThisHop(headers) ? null : host;
+    const name = headers[i]!;
+    if (name === 'host') hostAt = i;
+    else if (name === 'connection') connection = headers[i + 1]!;
   }
-  return null;
-}
-
-function isOfThisHop(headers: readonly string[]): boolean {
-  const connection = joinHeader(headers, 'connection');
-  if (connection === null || connection === 'keep-alive' || connection === 'close') return false;
-  return /(^|,)\s*host\s*(,|$)/i.test(connection);
+  if (hostAt < 0) return null;
+  const host = headers[hostAt + 1]!;
+  // Several times faster than `splice` and `copyWithin`.
+  for (let i = hostAt + 2; i < headers.length; i++) headers[i - 2] = headers[i]!;
+  headers.length -= 2;
+  if (connection === null || connection === 'keep-alive' || connection === 'close') return host;
+  return /(^|,)\s*host\s*(,|$)/i.test(joinHeader(headers, 'connection')!) ? null : host;
 }
 
 /** Bytes of a body that is framed like this. */
