@@ -99,6 +99,7 @@ function enrolled(name: 'client' | 'server', change: Partial<EnrolledPod> = {}):
     serviceAccount: name,
     addresses: name === 'client' ? [CLIENT] : [SERVER, SERVER_V6],
     bypassInbound: false,
+    captureDns: false,
     cgroupIds: [uid],
     ...change,
   };
@@ -234,7 +235,7 @@ test('a wish to leave plaintext alone reaches a pod that is captured already, an
   proxy.want(enrolled('server'));
   await proxy.until('captured', 'server');
   expect(isCaptured(server)).toBe(true);
-  proxy.want(enrolled('server', { bypassInbound: true }));
+  proxy.want(enrolled('server', { bypassInbound: true, captureDns: false }));
   await eventually(() => !isCaptured(server));
   proxy.want(enrolled('server'));
   await eventually(() => isCaptured(server));
@@ -282,6 +283,7 @@ test('a proxy is ready when each pod of the first list was tried, also if one ca
     procPath: processes.path,
     drainDeadlineMs: 200,
     log: LOG,
+    captureDns: false,
     // Nobody is there to take reports.
     endpoint: {
       address: '127.0.0.1:1',

@@ -71,7 +71,7 @@ const LISTENER = [
   "const s = require('node:net').connect(9100, '10.77.0.3'); s.resume(); s.on('error', () => {}); s.on('close', () => process.exit(7));",
 ];
 
-const RULES = { node: 'test', bypassInbound: false };
+const RULES = { node: 'test', bypassInbound: false, captureDns: false };
 
 let pods: PodNamespaces;
 let client: PodNamespace;

@@ -30,6 +30,7 @@ const captured = {
   serviceAccount: 'client',
   addresses: [],
   bypassInbound: false,
+  captureDns: true,
   cgroupIds: [],
 };
 

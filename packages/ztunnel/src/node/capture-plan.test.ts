@@ -18,6 +18,7 @@ function aPod(change: Partial<EnrolledPod> = {}): EnrolledPod {
     serviceAccount: 'server',
     addresses: [ADDRESS],
     bypassInbound: false,
+    captureDns: true,
     cgroupIds: [UID],
     ...change,
   };

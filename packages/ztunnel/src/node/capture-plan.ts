@@ -83,7 +83,8 @@ function actionFor(
     held.generation !== null &&
     held.generation === observed?.generation &&
     observed.isMarked &&
-    held.pod.bypassInbound === pod.bypassInbound;
+    held.pod.bypassInbound === pod.bypassInbound &&
+    held.pod.captureDns === pod.captureDns;
   return isIntact ? null : { kind: 'capture', pod, inode: held.inode };
 }
 

@@ -10,6 +10,8 @@ import { decodeEnrolledPod, type EnrolledPod } from './enrolled-pod.ts';
 
 export interface NodeAgentOptions extends Omit<CaptureLoopOptions, 'report' | 'reportInventory'> {
   readonly endpoint: ControlPlaneEndpoint;
+  /** Whether pods that do not say have their queries answered by the proxy. */
+  readonly captureDns: boolean;
   /** Called once, when every pod of the first snapshot has been tried. One that cannot be captured holds up nobody. */
   readonly onFirstSnapshotTried: () => void;
 }
@@ -18,6 +20,7 @@ export interface NodeAgentOptions extends Omit<CaptureLoopOptions, 'report' | 'r
 export class NodeAgent {
   readonly #loop: CaptureLoop;
   readonly #onFirstSnapshotTried: () => void;
+  readonly #captureDns: boolean;
   #wanted: ReadonlyMap<string, EnrolledPod> = new Map();
   /** Of the first snapshot; null before it is complete. */
   #untried: Set<string> | null = null;
@@ -26,6 +29,7 @@ export class NodeAgent {
   constructor(options: NodeAgentOptions) {
     const reports = new CaptureReports(options);
     this.#onFirstSnapshotTried = options.onFirstSnapshotTried;
+    this.#captureDns = options.captureDns;
     this.#loop = new CaptureLoop({
       ...options,
       report: (report) => {
@@ -43,7 +47,7 @@ export class NodeAgent {
     for (const uid of batch.removed) wanted.delete(uid);
     for (const { name, body } of batch.resources) {
       try {
-        const pod = decodeEnrolledPod(body);
+        const pod = decodeEnrolledPod(body, this.#captureDns);
         wanted.set(pod.uid, pod);
       } catch (error) {
         rejected.push({ name, reason: (error as Error).message });
