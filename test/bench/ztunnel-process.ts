@@ -31,6 +31,8 @@ const dataPlane = new DataPlane({
     poolMaxStreams: 100,
     poolIdleMs: 300_000,
     preserveSource: true,
+    clusterDomain: 'cluster.local',
+    preferredNamespace: null,
   },
   onCertificateNeeded: (identity) => {
     const certificate = config.certificates[identity];

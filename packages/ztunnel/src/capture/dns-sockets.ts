@@ -51,7 +51,7 @@ export function listenDnsInPod(namespace: NetworkNamespace): BoundDnsSockets {
 }
 
 /** For sockets that nobody will serve. */
-export function closeDnsSockets({ udp, tcp }: BoundDnsSockets): void {
+function closeDnsSockets({ udp, tcp }: BoundDnsSockets): void {
   for (const { fd } of udp) closeSocket(fd);
   for (const fd of tcp) closeSocket(fd);
 }

@@ -61,7 +61,8 @@ class SystemCallError extends Error {
   }
 }
 
-function check(call: string, result: number): number {
+/** Throws, with the C library's error, if a call has failed. To be called at once: the number is the thread's last. */
+export function check(call: string, result: number): number {
   if (result < 0) throw new SystemCallError(call, koffi.errno());
   return result;
 }

@@ -15,6 +15,7 @@ import { DnsProxy } from './dns-proxy.ts';
 import { DnsTotals } from './dns-totals.ts';
 import { DnsForwarder } from './forwarder.ts';
 import { RCODE } from './message.ts';
+import { parseNameserver } from './pod-dns.ts';
 
 const isRoot = process.getuid?.() === 0;
 const PORT = 15_053;
@@ -140,6 +141,7 @@ describe.skipIf(!isRoot)('a pod that asks its proxy', () => {
     });
     for (const byte of both) socket.write(Buffer.of(byte));
     await answered;
+    expect(got).toBe(2 * (framed.length + 16));
   });
 
   test('is counted by type, transport and application (C260)', () => {
@@ -149,4 +151,13 @@ describe.skipIf(!isRoot)('a pod that asks its proxy', () => {
     expect(counts!.upstreamFailures).toBeGreaterThan(0);
     expect(totals.all().some((c) => c.transport === 'tcp' && c.requests > 0)).toBe(true);
   });
+});
+
+test.for([
+  ['10.96.0.10', '10.96.0.10', 53],
+  ['10.96.0.10:5353', '10.96.0.10', 5353],
+  ['2001:db8::1', '2001:db8::1', 53],
+  ['[2001:db8::1]:5353', '2001:db8::1', 5353],
+] as const)('the nameserver %s is %s, port %i', ([text, ip, port]) => {
+  expect(parseNameserver(text)).toEqual({ ip, port });
 });

@@ -53,21 +53,21 @@ export function parseQuery(bytes: Buffer): ParsedQuery {
   if (name === null || name.end + 4 > bytes.length) return refuse(bytes, RCODE.formatError);
   const opt = findOpt(bytes, name.end + 4);
   if (opt === undefined) return refuse(bytes, RCODE.formatError);
+  return { ok: true, query: describe(bytes, name, opt) };
+}
+
+function describe(bytes: Buffer, name: QuestionName, opt: Buffer | null): DnsQuery {
   const type = bytes.readUInt16BE(name.end);
   const isInternet = bytes.readUInt16BE(name.end + 2) === CLASS_IN;
-  const payload = opt?.readUInt16BE(3) ?? 0;
+  const typeName = TYPE_NAMES.get(type) ?? `TYPE${type}`;
   return {
-    ok: true,
-    query: {
-      bytes,
-      name: name.text,
-      type:
-        isInternet && type === TYPE.A ? 'A' : isInternet && type === TYPE.AAAA ? 'AAAA' : 'other',
-      typeName: TYPE_NAMES.get(type) ?? `TYPE${type}`,
-      questionEnd: name.end + 4,
-      opt,
-      maxUdpBytes: Math.max(SMALLEST_UDP_BYTES, payload),
-    },
+    bytes,
+    name: name.text,
+    type: isInternet && (typeName === 'A' || typeName === 'AAAA') ? typeName : 'other',
+    typeName,
+    questionEnd: name.end + 4,
+    opt,
+    maxUdpBytes: Math.max(SMALLEST_UDP_BYTES, opt?.readUInt16BE(3) ?? 0),
   };
 }
 
@@ -163,8 +163,14 @@ function refuse(bytes: Buffer, rcode: number): ParsedQuery {
   return { ok: false, refusal };
 }
 
+interface QuestionName {
+  /** Null if a label holds a dot. */
+  readonly text: string | null;
+  readonly end: number;
+}
+
 /** Null if it is not a name: compressed, too long, or cut off. */
-function readQuestionName(bytes: Buffer): { text: string | null; end: number } | null {
+function readQuestionName(bytes: Buffer): QuestionName | null {
   const labels: string[] = [];
   let at = HEADER_BYTES;
   while (at < bytes.length) {

@@ -7,8 +7,6 @@ import type { CapturedPod } from '../data-plane/protocol.ts';
 export interface EnrolledPod extends CapturedPod {
   readonly addresses: readonly string[];
   readonly bypassInbound: boolean;
-  /** Its queries are answered by the proxy. */
-  readonly captureDns: boolean;
   /** What its cgroup may be named after: its uid or, for a static pod, the hash of the file that describes it. */
   readonly cgroupIds: readonly string[];
 }

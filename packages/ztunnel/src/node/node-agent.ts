@@ -3,10 +3,13 @@ import type {
   ControlPlaneEndpoint,
   RejectedResource,
   ResourceBatch,
+  Subscription,
 } from '@aquifer/control-plane-client';
+import { ENROLLED_POD_TYPE } from '@aquifer/wire';
 import { CaptureLoop, type CaptureLoopOptions } from './capture-loop.ts';
 import { CaptureReports } from './capture-reports.ts';
 import { decodeEnrolledPod, type EnrolledPod } from './enrolled-pod.ts';
+import type { PodLifecycle, ServedPod } from './pod-lifecycle.ts';
 
 export interface NodeAgentOptions extends Omit<CaptureLoopOptions, 'report' | 'reportInventory'> {
   readonly endpoint: ControlPlaneEndpoint;
@@ -17,7 +20,10 @@ export interface NodeAgentOptions extends Omit<CaptureLoopOptions, 'report' | 'r
 }
 
 /** Takes the list of pods to capture from the control plane, and tells it what became of each. */
-export class NodeAgent {
+export class NodeAgent implements PodLifecycle {
+  readonly subscriptions: readonly Subscription[] = [
+    { typeUrl: ENROLLED_POD_TYPE, names: '*', apply: (batch) => this.#apply(batch) },
+  ];
   readonly #loop: CaptureLoop;
   readonly #onFirstSnapshotTried: () => void;
   readonly #captureDns: boolean;
@@ -41,7 +47,7 @@ export class NodeAgent {
   }
 
   /** Takes EnrolledPod resources; capturing begins with `start`. */
-  apply(batch: ResourceBatch): readonly RejectedResource[] {
+  #apply(batch: ResourceBatch): readonly RejectedResource[] {
     const wanted = new Map(this.#wanted);
     const rejected: RejectedResource[] = [];
     for (const uid of batch.removed) wanted.delete(uid);
@@ -74,9 +80,11 @@ export class NodeAgent {
     this.#loop.stop();
   }
 
-  /** State of each pod, for the config dump. */
-  captures(): ReturnType<CaptureLoop['captures']> {
-    return this.#loop.captures();
+  pods(): ReadonlyMap<string, ServedPod> {
+    const captures = [...this.#loop.captures()];
+    return new Map(
+      captures.map(([uid, { pod, isCaptured }]) => [uid, { info: pod, isServed: isCaptured }]),
+    );
   }
 
   #tried({ uid }: CaptureReport): void {
