@@ -288,6 +288,7 @@ test('a proxy is ready when each pod of the first list was tried, also if one ca
     drainDeadlineMs: 200,
     log: LOG,
     captureDns: false,
+    startGate: null,
     // Nobody is there to take reports.
     endpoint: UNREACHABLE_ENDPOINT,
     onFirstSnapshotTried: tried.resolve,
@@ -306,10 +307,7 @@ test('a proxy is ready when each pod of the first list was tried, also if one ca
   agent.start();
   await tried.promise;
   const states = [...agent.pods()].map(([uid, { isServed }]) => [uid, isServed]);
-  expect(states).toEqual([
-    ['0a0a-server', true],
-    ['ghost', false],
-  ]);
+  expect(Object.fromEntries(states)).toEqual({ '0a0a-server': true, ghost: false });
   agent.stop();
 });
 

@@ -19,6 +19,8 @@ import {
   authorityOf,
   discoveryOf,
   drainDeadlineMs,
+  releaseDeadlineMs,
+  startGateOf,
   threadConfigOf,
   threadsOf,
   zdsPathOf,
@@ -162,10 +164,11 @@ function podLifecycle(
   return new NodeAgent({
     ...deps,
     captureDns,
+    startGate: startGateOf(config),
     endpoint,
     node: config.nodeName,
     procPath: config.procPath,
-    drainDeadlineMs: drainDeadlineMs(config),
+    drainDeadlineMs: releaseDeadlineMs(config),
     onFirstSnapshotTried: () => deps.onSettled(true),
   });
 }

@@ -40,7 +40,12 @@ export function threadsOf(config: ZtunnelConfig): number {
   return workerThreads({ wish, cpuLimit, cpuRequest, cpuCount }, availableParallelism());
 }
 
-/** How long connections may go on, in ms: Kubernetes ends the process at the end of its grace period (spec ztunnel 1.5). */
+/** How long connections may go on when their pod has left the mesh, in ms. */
+export function releaseDeadlineMs({ terminationDeadlineMs }: ZtunnelConfig): number {
+  return terminationDeadlineMs ?? DEFAULT_DRAIN_MS;
+}
+
+/** How long connections may go on when the process is to end, in ms: Kubernetes ends the process at the end of its grace period (spec ztunnel 1.5). */
 export function drainDeadlineMs(config: ZtunnelConfig): number {
   const { terminationDeadlineMs, gracePeriodSeconds } = config;
   if (terminationDeadlineMs !== null) return terminationDeadlineMs;
@@ -56,6 +61,16 @@ export function clusterIdOf({ clusterId, metaClusterId }: ZtunnelConfig): string
 /** The socket of Istio's node agent; null if nobody has provided for one: then the control plane says what to capture. */
 export function zdsPathOf({ zdsPath }: ZtunnelConfig): string | null {
   return zdsPath ?? (existsSync(dirname(ZDS_PATH)) ? ZDS_PATH : null);
+}
+
+/** Where the container runtime offers to hold pods back; null if it does not. */
+export function startGateOf({ nriSocket, startGateFailure }: ZtunnelConfig): {
+  readonly socket: string;
+  readonly onFailure: 'open' | 'closed';
+} | null {
+  // A folder without a socket: the runtime may offer it later.
+  if (!existsSync(dirname(nriSocket))) return null;
+  return { socket: nriSocket, onFailure: startGateFailure };
 }
 
 /** The discovery service; null if there is none. */

@@ -140,6 +140,8 @@ interface DataPlaneConfig {
   readonly gracePeriodSeconds: number | null;
   readonly procPath: string;
   readonly zdsPath: string | null;
+  readonly nriSocket: string;
+  readonly startGateFailure: 'open' | 'closed';
   readonly captureDns: boolean;
   readonly preferredNamespace: string | null;
 }
@@ -197,7 +199,7 @@ const DATA_PLANE_KEYS: ConfigKeys<DataPlaneConfig> = {
   ),
   terminationDeadlineMs: parsedKey<number | null>(
     'CONNECTION_TERMINATION_DEADLINE',
-    'How long connections may go on after shutdown began or their pod left the mesh. Default: see TERMINATION_GRACE_PERIOD_SECONDS, else 5s.',
+    'How long connections may go on after shutdown began or their pod left the mesh. Default: 5s, and after shutdown began see TERMINATION_GRACE_PERIOD_SECONDS.',
     { type: 'duration', default: null, parse: durationKey('', '', {}).parse },
   ),
   gracePeriodSeconds: parsedKey<number | null>(
@@ -215,6 +217,16 @@ const DATA_PLANE_KEYS: ConfigKeys<DataPlaneConfig> = {
   zdsPath: optionalStringKey(
     'INPOD_UDS',
     "Socket of Istio's node agent, which then says which pods to serve. Default: /var/run/ztunnel/ztunnel.sock if that folder is there.",
+  ),
+  nriSocket: stringKey(
+    'NRI_SOCKET',
+    'Socket of the container runtime, which holds pods back until they are captured.',
+    { default: '/var/run/nri/nri.sock' },
+  ),
+  startGateFailure: choiceKey(
+    'START_GATE_FAILURE',
+    'A pod that cannot be captured before it starts: it does not start yet (closed), or outside of the mesh (open).',
+    { default: 'closed', choices: ['closed', 'open'] },
   ),
   captureDns: parsedKey<boolean>(
     'ISTIO_META_DNS_CAPTURE',

@@ -6,6 +6,8 @@ import type {
   Subscription,
 } from '@aquifer/control-plane-client';
 import { ENROLLED_POD_TYPE } from '@aquifer/wire';
+import { NriPlugin } from '../nri/nri-plugin.ts';
+import { StartGate } from '../nri/start-gate.ts';
 import { CaptureLoop, type CaptureLoopOptions } from './capture-loop.ts';
 import { CaptureReports } from './capture-reports.ts';
 import { decodeEnrolledPod, type EnrolledPod } from './enrolled-pod.ts';
@@ -15,6 +17,8 @@ export interface NodeAgentOptions extends Omit<CaptureLoopOptions, 'report' | 'r
   readonly endpoint: ControlPlaneEndpoint;
   /** Whether pods that do not say have their queries answered by the proxy. */
   readonly captureDns: boolean;
+  /** How the container runtime holds pods back until they are captured; null where it does not. */
+  readonly startGate: { readonly socket: string; readonly onFailure: 'open' | 'closed' } | null;
   /** Called once, when every pod of the first snapshot has been tried. One that cannot be captured holds up nobody. */
   readonly onFirstSnapshotTried: () => void;
 }
@@ -27,6 +31,7 @@ export class NodeAgent implements PodLifecycle {
   readonly #loop: CaptureLoop;
   readonly #onFirstSnapshotTried: () => void;
   readonly #captureDns: boolean;
+  readonly #nri: NriPlugin | null;
   #wanted: ReadonlyMap<string, EnrolledPod> = new Map();
   /** Of the first snapshot; null before it is complete. */
   #untried: Set<string> | null = null;
@@ -44,6 +49,15 @@ export class NodeAgent implements PodLifecycle {
       },
       reportInventory: (uids) => reports.addInventory(uids),
     });
+    const { startGate, log } = options;
+    this.#nri =
+      startGate === null
+        ? null
+        : new NriPlugin({
+            path: startGate.socket,
+            listener: new StartGate(this.#loop, startGate.onFailure, log),
+            log,
+          });
   }
 
   /** Takes EnrolledPod resources; capturing begins with `start`. */
@@ -70,13 +84,17 @@ export class NodeAgent implements PodLifecycle {
    * that captured traffic can be decided.
    */
   start(): void {
-    this.#untried = new Set(this.#wanted.keys());
+    // A pod that has not started yet holds up nobody.
+    const placed = [...this.#wanted.values()].filter(({ addresses }) => addresses.length > 0);
+    this.#untried = new Set(placed.map(({ uid }) => uid));
+    void this.#nri?.run();
     this.#loop.want(this.#wanted);
     this.#announce();
   }
 
   /** Captures, repairs and releases nothing more: the pods are left as they are to the proxy that takes over. */
   stop(): void {
+    this.#nri?.stop();
     this.#loop.stop();
   }
 
