@@ -217,10 +217,13 @@ interface ClientExchangeDeps {
 type Answer =
   | { readonly kind: 'awaited'; readonly listener: AnswerListener; interims: number }
   | { readonly kind: 'arriving' }
-  | { readonly kind: 'arrived' };
+  /** From the wire; it may not have been read yet. */
+  | { readonly kind: 'arrived' }
+  | { readonly kind: 'over' };
 
 const ARRIVING: Answer = { kind: 'arriving' };
 const ARRIVED: Answer = { kind: 'arrived' };
+const OVER: Answer = { kind: 'over' };
 
 /** A request that was sent, and its answer. */
 class ClientExchange implements Exchange, ReceivingHost, BodyWire {
@@ -230,7 +233,6 @@ class ClientExchange implements Exchange, ReceivingHost, BodyWire {
   readonly sending: SendingHalf = new SendingHalf(this);
   readonly #deps: ClientExchangeDeps;
   #answer: Answer;
-  #isOver = false;
 
   constructor(
     listener: AnswerListener,
@@ -245,7 +247,7 @@ class ClientExchange implements Exchange, ReceivingHost, BodyWire {
   }
 
   get isOver(): boolean {
-    return this.#isOver;
+    return this.#answer.kind === 'over';
   }
 
   /** The head of the final answer has not come. */
@@ -285,10 +287,10 @@ class ClientExchange implements Exchange, ReceivingHost, BodyWire {
 
   /** True if the answer has arrived all the same, and waits to be read. */
   fail(error: HttpError): boolean {
-    if (this.#answer.kind === 'arrived') return true;
-    this.sending.cut();
-    this.#isOver = true;
     const answer = this.#answer;
+    if (answer.kind === 'arrived') return true;
+    this.sending.cut();
+    this.#answer = OVER;
     if (answer.kind === 'awaited') answer.listener.onFailure(error);
     else if (error.kind === 'violation') this.receiving.cut(error);
     else this.receiving.close(error);
@@ -300,7 +302,7 @@ class ClientExchange implements Exchange, ReceivingHost, BodyWire {
   }
 
   ending(): void {
-    this.#isOver = true;
+    this.#answer = OVER;
     this.#deps.onAnswered();
   }
 
@@ -348,7 +350,7 @@ class ClientExchange implements Exchange, ReceivingHost, BodyWire {
   }
 
   flush(): void {
-    if (!this.#isOver) this.#deps.writer.flush();
+    if (!this.isOver) this.#deps.writer.flush();
   }
 
   end(trailers: HeaderList | null = null): void {
@@ -357,10 +359,9 @@ class ClientExchange implements Exchange, ReceivingHost, BodyWire {
 
   reset(): void {
     this.receiving.drop();
-    if (this.#isOver) return;
-    this.#isOver = true;
+    if (this.isOver) return;
+    this.#answer = OVER;
     this.sending.cut();
-    this.#answer = ARRIVED;
     this.#deps.onReset();
   }
 }

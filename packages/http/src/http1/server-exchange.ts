@@ -37,9 +37,8 @@ export class Http1ServerExchange implements ServerExchange, ReceivingHost, BodyW
   readonly #mayUpgrade: boolean;
   #isUpgrade = false;
   #keepAlive: boolean;
-  /** All of the request has come from the wire. */
-  #hasArrived = false;
-  #isOver = false;
+  /** Arrived: all of it has come from the wire. Over: it is answered, given up, or lost. */
+  #request: 'arriving' | 'arrived' | 'over' = 'arriving';
   /** Something has moved since time was last looked at. */
   #hasMoved = true;
   #movedAtMs = 0;
@@ -69,7 +68,7 @@ export class Http1ServerExchange implements ServerExchange, ReceivingHost, BodyW
 
   /** More than what was read is not wanted now. */
   get isStopped(): boolean {
-    return !this.#hasArrived && this.receiving.isStuck;
+    return this.#request === 'arriving' && this.receiving.isStuck;
   }
 
   dataArrived(chunk: Buffer): void {
@@ -78,7 +77,7 @@ export class Http1ServerExchange implements ServerExchange, ReceivingHost, BodyW
   }
 
   requestArrived(trailers: HeaderList): void {
-    this.#hasArrived = true;
+    if (this.#request === 'arriving') this.#request = 'arrived';
     this.receiving.end(trailers.length === 0 ? null : trailers);
     this.#finishIfDone();
   }
@@ -90,8 +89,8 @@ export class Http1ServerExchange implements ServerExchange, ReceivingHost, BodyW
 
   /** The client is gone, or broke the protocol, or is too slow. */
   failed(error: HttpError): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
+    if (this.isOver) return;
+    this.#request = 'over';
     this.sending.cut();
     this.receiving.cut(error);
   }
@@ -104,7 +103,8 @@ export class Http1ServerExchange implements ServerExchange, ReceivingHost, BodyW
       this.#movedAtMs = nowMs;
     }
     const { requestMs, exchangeIdleMs } = times;
-    const isLate = requestMs > 0 && !this.#hasArrived && nowMs - this.#startedAtMs > requestMs;
+    const isLate =
+      requestMs > 0 && this.#request === 'arriving' && nowMs - this.#startedAtMs > requestMs;
     if (isLate && !this.#isUpgrade) return 'requestMs';
     const isIdle = exchangeIdleMs > 0 && nowMs - this.#movedAtMs > exchangeIdleMs;
     return isIdle ? 'exchangeIdleMs' : null;
@@ -145,7 +145,7 @@ export class Http1ServerExchange implements ServerExchange, ReceivingHost, BodyW
   // For the user.
 
   get isOver(): boolean {
-    return this.#isOver;
+    return this.#request === 'over';
   }
 
   receive(listener: BodyListener): void {
@@ -162,13 +162,13 @@ export class Http1ServerExchange implements ServerExchange, ReceivingHost, BodyW
   }
 
   respondInterim(head: AnswerHead): void {
-    if (!this.hasResponded && !this.#isOver) {
+    if (!this.hasResponded && !this.isOver) {
       this.#deps.stream.write(answerText(head), 'latin1');
     }
   }
 
   respond(head: AnswerHead, body: BodyLength): void {
-    if (this.hasResponded || this.#isOver) return;
+    if (this.hasResponded || this.isOver) return;
     const isUpgraded = head.status === 101;
     // A client that is still sending must not send another request after it: nobody may read what comes first.
     if (isUpgraded || this.#isSending || this.#deps.isDraining()) this.#keepAlive = false;
@@ -196,7 +196,7 @@ export class Http1ServerExchange implements ServerExchange, ReceivingHost, BodyW
   }
 
   flush(): void {
-    if (!this.#isOver) this.#deps.writer.flush();
+    if (!this.isOver) this.#deps.writer.flush();
   }
 
   end(trailers: HeaderList | null = null): void {
@@ -208,29 +208,29 @@ export class Http1ServerExchange implements ServerExchange, ReceivingHost, BodyW
   /** Ends the connection at once, as a reset where the stream can. */
   reset(): void {
     this.receiving.drop();
-    if (this.#isOver) return;
-    this.#isOver = true;
+    if (this.isOver) return;
+    this.#request = 'over';
     this.sending.cut();
     resetSocket(this.#deps.stream);
   }
 
   /** A request without a body has ended with its head, though the connection may not have said so yet. */
   get #isSending(): boolean {
-    return !this.#hasArrived && (this.body !== 0 || this.#mayUpgrade);
+    return this.#request === 'arriving' && (this.body !== 0 || this.#mayUpgrade);
   }
 
   #finishIfDone(): void {
-    if (this.sending.kind !== 'ended' || this.#isOver) return;
-    if (!this.#hasArrived) {
+    if (this.sending.kind !== 'ended' || this.isOver) return;
+    if (this.#request === 'arriving') {
       // Answered from its head alone: the end of the request, which follows at once, completes it.
       if (!this.#isSending) return;
       // The answer came before the request had ended: the connection cannot be used again.
-      this.#isOver = true;
+      this.#request = 'over';
       this.receiving.finish();
       this.#deps.onComplete(false);
       return;
     }
-    this.#isOver = true;
+    this.#request = 'over';
     this.receiving.close(null);
     this.#deps.onComplete(this.#keepAlive);
   }

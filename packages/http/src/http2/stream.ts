@@ -46,7 +46,6 @@ export class Http2Stream implements ReceivingHost, BodyWire {
   readonly #host: StreamHost;
   #sendWindow: number;
   #arriving: Arriving;
-  #isOver = false;
   /** A request that nobody can be given an answer to is not worth reading, unlike an answer, or what a tunnel carries. */
   #outlivesConnection: boolean;
   /** Something has moved since time was last looked at. */
@@ -76,7 +75,9 @@ export class Http2Stream implements ReceivingHost, BodyWire {
 
   /** Both sides have ended, or one has reset it. */
   get isOver(): boolean {
-    return this.#isOver;
+    const { kind } = this.#arriving;
+    if (kind !== 'ended') return kind === 'cut';
+    return this.sending.kind === 'ended' || this.sending.kind === 'cut';
   }
 
   get arriving(): Arriving['kind'] {
@@ -133,15 +134,15 @@ export class Http2Stream implements ReceivingHost, BodyWire {
     const arriving = this.#arriving;
     if (arriving.kind === 'body' && (arriving.promisedBytes ?? 0) > 0) return false;
     this.#arriving = ENDED;
-    this.#finishIfDone();
+    this.#forgetIfDone();
     this.receiving.end(trailers);
-    if (this.#isOver && this.sending.kind === 'ended') this.receiving.close(null);
+    if (this.sending.kind === 'ended') this.receiving.close(null);
     return true;
   }
 
   /** The peer reset the stream, or broke a rule on it. */
   failed(error: HttpError): void {
-    if (this.#isOver) return;
+    if (this.isOver) return;
     const isAnswered = this.#arriving.kind === 'ended' && error.reason === 'NO_ERROR';
     const { awaiting } = this;
     this.#over();
@@ -153,7 +154,7 @@ export class Http2Stream implements ReceivingHost, BodyWire {
 
   /** This end will not wait any longer: it answers if it has not yet, and else resets. */
   giveUp(answer: readonly string[], error: HttpError): void {
-    if (this.#isOver) return;
+    if (this.isOver) return;
     const isUnanswered = this.sending.kind === 'idle';
     if (isUnanswered) this.#host.sendHeaders(this.id, answer, true);
     const isDone = isUnanswered && this.#arriving.kind === 'ended';
@@ -163,7 +164,7 @@ export class Http2Stream implements ReceivingHost, BodyWire {
 
   /** The connection is gone. What has arrived of an answer, or for a tunnel, is still to be read. */
   lost(error: HttpError): void {
-    if (this.#isOver) return;
+    if (this.isOver) return;
     const { awaiting } = this;
     const isKept = this.#outlivesConnection && this.sending.kind !== 'idle';
     this.#over();
@@ -182,7 +183,7 @@ export class Http2Stream implements ReceivingHost, BodyWire {
 
   /** The connection has room. */
   onRoom(): void {
-    if (this.#isOver) return;
+    if (this.isOver) return;
     if (this.sending.onRoom()) {
       const { awaiting } = this;
       if (awaiting === null) this.receiving.drain();
@@ -193,7 +194,7 @@ export class Http2Stream implements ReceivingHost, BodyWire {
   // For its two halves.
 
   taken(bytes: number): void {
-    if (this.#isOver || this.#arriving.kind !== 'body') return;
+    if (this.#arriving.kind !== 'body') return;
     const credit = this.window.taken(bytes);
     if (credit > 0) this.#host.sendStreamCredit(this.id, credit);
   }
@@ -241,26 +242,26 @@ export class Http2Stream implements ReceivingHost, BodyWire {
 
   /** The request, or the final answer. */
   sendHead(list: readonly string[], isEnd: boolean): void {
-    if (this.#isOver || this.sending.kind !== 'idle') return;
+    if (this.isOver || this.sending.kind !== 'idle') return;
     this.#host.sendHeaders(this.id, list, isEnd);
     this.sending.headSent(isEnd);
     this.#afterSending();
   }
 
   sendInterim(list: readonly string[]): void {
-    if (!this.#isOver && this.sending.kind === 'idle') {
+    if (!this.isOver && this.sending.kind === 'idle') {
       this.#host.sendHeaders(this.id, list, false);
     }
   }
 
   end(trailers: HeaderList | null): void {
-    if (this.#isOver) return;
+    if (this.isOver) return;
     this.sending.end(trailers);
     this.#afterSending();
   }
 
   reset(reason: ErrorReason): void {
-    if (!this.#isOver) {
+    if (!this.isOver) {
       this.#host.sendReset(this.id, reason);
       this.#over();
     }
@@ -268,20 +269,19 @@ export class Http2Stream implements ReceivingHost, BodyWire {
   }
 
   #afterSending(): void {
-    if (this.#isOver || this.sending.kind !== 'ended') return;
-    this.#finishIfDone();
-    if (this.#isOver) this.receiving.close(null);
+    if (this.sending.kind !== 'ended') return;
+    this.#forgetIfDone();
+    if (this.isOver) this.receiving.close(null);
   }
 
-  #finishIfDone(): void {
-    if (this.#arriving.kind !== 'ended' || this.sending.kind !== 'ended' || this.#isOver) return;
-    this.#isOver = true;
+  /** Once: one of the two halves has just ended. */
+  #forgetIfDone(): void {
+    if (!this.isOver) return;
     this.window.close();
     this.#host.forget(this);
   }
 
   #over(): void {
-    this.#isOver = true;
     this.sending.cut();
     if (this.#arriving.kind !== 'ended') this.#arriving = CUT;
     this.window.close();
