@@ -147,8 +147,11 @@ result['bytes each'] = ((privateKiB() - emptyKiB) * 1024) / (WORKLOADS + SERVICE
 
 await dataPlane.applyAddresses({ resources: addressResources([own], []), removed: [] });
 const namespace = NetworkNamespace.open(serverPod.path);
-await dataPlane.startPod({ uid, name, namespace: podNamespace, serviceAccount }, namespace.fd);
-await installRedirection(namespace, { node: 'bench', bypassInbound: false });
+await dataPlane.startPod(
+  { uid, name, namespace: podNamespace, serviceAccount, captureDns: false },
+  namespace.fd,
+);
+await installRedirection(namespace, { node: 'bench', bypassInbound: false, captureDns: false });
 await dataPlane.applyPolicies({ resources: policies(1), removed: [] });
 await once(pods.start(serverPod, [process.execPath, '-e', SERVER]).stdout!, 'data');
 await once(pods.start(clientPod, [process.execPath, '-e', CLIENT]).stdout!, 'data');
@@ -165,7 +168,8 @@ await measure('dump', async () => {
     mesh: await meshDump(dataPlane.store),
     connections: await dataPlane.connections(),
     certificates: new Map(),
-    captures: new Map(),
+    pods: new Map(),
+    local: { workloads: [], services: [], policies: [] },
     config: {},
     version: 'bench',
   });

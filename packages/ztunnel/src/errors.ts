@@ -1,5 +1,5 @@
 import { constants } from 'node:os';
-import { HboneError, type HboneErrorCode } from '@aquifer/hbone';
+import type { HboneErrorCode } from '@aquifer/hbone';
 import { type ErrorFacts, MeshError } from '@aquifer/model';
 import type { ResponseFlag } from './telemetry/labels.ts';
 
@@ -14,32 +14,30 @@ type ZtunnelErrorCode =
   | 'ZT_IO';
 type ErrorCode = ZtunnelErrorCode | HboneErrorCode;
 
-interface ErrorRow extends ErrorFacts {
+interface ErrorRow {
   /** What metrics and access lines show (spec ztunnel 9.1). */
   readonly flag: ResponseFlag;
   /** Whether the same next hop may be tried again. Not if nobody answers for it, or somebody else does. */
   readonly sameHop: boolean;
   /** Whether the message stands alone; else it follows `io error: ` or `connection failed: ` (spec ztunnel 9.2). */
   readonly isWhole: boolean;
+  /** Whether a copy may end so in normal life: somebody gave up (spec ztunnel 9.2). */
+  readonly isNormalEnd: boolean;
 }
 
-const upstream = { origin: 'upstream', retry: 'safe', flag: 'CONNECT' } as const;
-const ofTunnel = { ...upstream, isWhole: true };
-const ofSocket = { ...upstream, isWhole: false };
+const ofTunnel = { flag: 'CONNECT', isWhole: true, isNormalEnd: false } as const;
+const ofSocket = { flag: 'CONNECT', isWhole: false, isNormalEnd: false } as const;
 const AGAIN = { sameHop: true } as const;
 const ELSEWHERE = { sameHop: false } as const;
 
-/** No code has `retry: 'safe'` once a byte was passed on: these are failures to connect. An answer of the peer is final. */
+/** What this package does about each code, whoever it is from. */
 export const ERRORS: Readonly<Record<ErrorCode, ErrorRow>> = {
-  ZT_NO_CERTIFICATE: {
-    ...{ origin: 'control-plane', retry: 'never', flag: 'IDENTITY_ERROR', isWhole: true },
-    ...ELSEWHERE,
-  },
+  ZT_NO_CERTIFICATE: { ...ofTunnel, ...ELSEWHERE, flag: 'IDENTITY_ERROR' },
   ZT_DIAL_TIMEOUT: { ...ofSocket, ...ELSEWHERE },
   ZT_UNREACHABLE: { ...ofSocket, ...ELSEWHERE },
   ZT_REFUSED: { ...ofSocket, ...AGAIN },
-  ZT_RESET: { ...ofSocket, ...AGAIN },
-  ZT_SYSTEM_CALL: { ...ofSocket, ...AGAIN, origin: 'internal' },
+  ZT_RESET: { ...ofSocket, ...AGAIN, isNormalEnd: true },
+  ZT_SYSTEM_CALL: { ...ofSocket, ...AGAIN },
   ZT_IO: { ...ofSocket, ...AGAIN },
   HB_DIAL_FAILED: { ...ofTunnel, ...AGAIN },
   HB_CONNECT_TIMEOUT: { ...ofTunnel, ...ELSEWHERE, flag: 'NETWORK_POLICY' },
@@ -47,7 +45,13 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorRow>> = {
   HB_IDENTITY_MISMATCH: { ...ofTunnel, ...ELSEWHERE },
   HB_HTTP2_FAILED: { ...ofTunnel, ...AGAIN, flag: 'H2_HANDSHAKE_FAILURE' },
   HB_NO_ANSWER: { ...ofTunnel, ...ELSEWHERE },
-  HB_REFUSED_STATUS: { ...ofTunnel, ...AGAIN, retry: 'never' },
+  HB_GIVEN_UP: { ...ofTunnel, ...ELSEWHERE },
+  HB_REFUSED_STATUS: { ...ofTunnel, ...AGAIN },
+  HB_STREAM_CANCELLED: { ...ofTunnel, ...AGAIN, isNormalEnd: true },
+  HB_STREAM_RESET: { ...ofTunnel, ...AGAIN },
+  HB_TUNNEL_LOST: { ...ofTunnel, ...AGAIN },
+  HB_PEER_SILENT: { ...ofTunnel, ...ELSEWHERE },
+  HB_TUNNEL_ABORTED: { ...ofTunnel, ...ELSEWHERE },
 };
 
 /** An error of this package. */
@@ -59,9 +63,19 @@ export function ztunnelError(
   return meshError(code, message, cause);
 }
 
-function meshError(code: ErrorCode, message: string, cause: unknown): MeshError<ErrorCode> {
-  const { origin, retry } = ERRORS[code];
-  return new MeshError(code, message, { origin, retry, cause });
+/** No code has `retry: 'safe'` once a byte was passed on: these are failures to connect. */
+const FACTS: Readonly<Record<ZtunnelErrorCode, ErrorFacts>> = {
+  ZT_NO_CERTIFICATE: { origin: 'control-plane', retry: 'never' },
+  ZT_DIAL_TIMEOUT: { origin: 'upstream', retry: 'safe' },
+  ZT_UNREACHABLE: { origin: 'upstream', retry: 'safe' },
+  ZT_REFUSED: { origin: 'upstream', retry: 'safe' },
+  ZT_RESET: { origin: 'upstream', retry: 'safe' },
+  ZT_SYSTEM_CALL: { origin: 'internal', retry: 'safe' },
+  ZT_IO: { origin: 'upstream', retry: 'safe' },
+};
+
+function meshError(code: ZtunnelErrorCode, message: string, cause: unknown): MeshError<ErrorCode> {
+  return new MeshError(code, message, { ...FACTS[code], cause });
 }
 
 /** The C library's words for what can happen to a connection; Node has its own, which operators do not search for. */
@@ -90,7 +104,6 @@ export function toMeshError(caught: unknown): MeshError<ErrorCode> {
   if (caught instanceof MeshError && Object.hasOwn(ERRORS, caught.code)) {
     return caught as MeshError<ErrorCode>;
   }
-  if (caught instanceof HboneError) return meshError(caught.code, caught.message, caught);
   if (!(caught instanceof Error)) return meshError('ZT_IO', String(caught), caught);
   const nodeCode = (caught as NodeJS.ErrnoException).code ?? '';
   if (nodeCode === PREMATURE_CLOSE) return meshError('ZT_RESET', caught.message, caught);

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { resetSocket, splice, type TunnelStream } from '@aquifer/hbone';
+import { resetSocket, splice, type TunnelLease } from '@aquifer/hbone';
 import type { Identity, Workload } from '@aquifer/model';
 import type { SocketAddress } from '@aquifer/wire';
 import type { NetworkNamespace } from '../capture/netns.ts';
@@ -15,12 +15,14 @@ export interface PodNetwork {
   readonly network: string;
   /** Whether applications see the caller's own address. */
   readonly preserveSource: boolean;
+  /** Application tunnels end at the pod's loopback address. */
+  readonly tunnelsToLoopback: boolean;
 }
 
 /** A caller that has not been answered yet. Either `accept` or `refuse` is called, and nothing afterwards. */
 export interface Caller {
   /** The stream to copy, from the moment the application is connected. */
-  readonly accept: () => Socket | TunnelStream;
+  readonly accept: () => Socket | TunnelLease['exchange'];
   readonly refuse: (reason: 'policy' | 'unreachable') => void;
   /** Is given what to call if the caller gives up; otherwise callers that come and go would pile up dials. */
   readonly onGivenUp: ((giveUp: () => void) => void) | undefined;
@@ -34,6 +36,8 @@ export interface InboundCall {
   readonly client: SocketAddress;
   /** The application. */
   readonly upstream: SocketAddress;
+  /** What the application is told before the first byte; null for nothing. */
+  readonly preamble: Uint8Array | null;
   readonly addresses: ConnectionAddresses;
   readonly recorded: RecordedConnection & { readonly destination: Workload };
 }
@@ -76,6 +80,8 @@ class AdmittedConnection implements Disposable {
     try {
       const upstream = await this.#dial();
       if (this.#isCut) return resetSocket(upstream);
+      const preamble = this.#waiting?.call.preamble ?? null;
+      if (preamble !== null) upstream.write(preamble);
       const ended = await splice(this.#accept(upstream), upstream, this.#record);
       this.#record.close(copyOutcome(ended, this.#connections.isAborted));
     } catch (error) {
@@ -107,12 +113,14 @@ class AdmittedConnection implements Disposable {
   #dial(): Promise<Socket> {
     const { call, network } = this.#waiting!;
     const { client, upstream, caller } = call;
-    const sourceIp = network.preserveSource && client.ip !== upstream.ip ? client.ip : null;
+    const isLoopback = upstream.ip === '127.0.0.1' || upstream.ip === '::1';
+    const isSpoofed = network.preserveSource && client.ip !== upstream.ip && !isLoopback;
+    const sourceIp = isSpoofed ? client.ip : null;
     const { onGivenUp } = caller;
     return dialInPod(network.namespace, upstream, { sourceIp, ...(onGivenUp && { onGivenUp }) });
   }
 
-  #accept(upstream: Socket): Socket | TunnelStream {
+  #accept(upstream: Socket): Socket | TunnelLease['exchange'] {
     const stream = this.#waiting!.call.caller.accept();
     this.#upstream = upstream;
     this.#waiting = null;

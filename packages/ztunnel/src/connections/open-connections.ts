@@ -19,7 +19,7 @@ export interface ConnectionAddresses {
   /** An inbound connection has the hostname that its caller aimed at, if that was a service. */
   readonly originalDst: SocketAddress | string | null;
   readonly actualDst: SocketAddress;
-  readonly protocol: 'TCP' | 'HBONE';
+  readonly protocol: 'TCP' | 'HBONE' | 'DOUBLEHBONE';
 }
 
 /** What the admin dump shows of an open connection. */
@@ -27,7 +27,7 @@ export interface OpenConnection {
   readonly src: string;
   readonly originalDst: string | null;
   readonly actualDst: string;
-  readonly protocol: 'TCP' | 'HBONE';
+  readonly protocol: 'TCP' | 'HBONE' | 'DOUBLEHBONE';
 }
 
 /** A text of so many connections is made within a millisecond. */

@@ -27,6 +27,6 @@ export function copyOutcome(error: Error | null, wasAborted: boolean): Outcome {
   if (wasAborted) return { flag: 'CONNECT', error: 'connection closed due to connection drain' };
   if (error === null) return { flag: '-', error: null };
   const { code, message } = toMeshError(error);
-  if (code === 'ZT_RESET') return { flag: '-', error: null };
+  if (ERRORS[code].isNormalEnd) return { flag: '-', error: null };
   return { flag: 'CONNECT', error: `io error: ${message}` };
 }

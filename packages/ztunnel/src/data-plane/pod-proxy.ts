@@ -1,5 +1,5 @@
 import type { SnapshotReader } from '@aquifer/control-plane-client/snapshot';
-import { TunnelPool, type WorkloadCertificate } from '@aquifer/hbone';
+import { type TunnelDialer, TunnelPool, type WorkloadCertificate } from '@aquifer/hbone';
 import { formatIdentity, type Workload } from '@aquifer/model';
 import type { Logger } from '@aquifer/runtime';
 import { closeSocket } from '../capture/libc.ts';
@@ -7,9 +7,14 @@ import type { NetworkNamespace } from '../capture/netns.ts';
 import { listenInPod } from '../capture/sockets.ts';
 import type { RecordDeps } from '../connections/connection-record.ts';
 import { OpenConnections } from '../connections/open-connections.ts';
+import type { DnsListener } from '../dns/dns-listener.ts';
+import type { DnsTotals } from '../dns/dns-totals.ts';
+import { servePodDns } from '../dns/pod-dns.ts';
+import type { HostnameResolver } from '../listeners/hostname-resolver.ts';
 import { type HboneListener, listenInbound } from '../listeners/inbound.ts';
 import { type InboundPod, listenInboundPassthrough } from '../listeners/inbound-passthrough.ts';
 import { listenOutbound } from '../listeners/outbound.ts';
+import { dialHbone } from '../listeners/outbound-connect.ts';
 import type { PodListener } from '../listeners/plain-listener.ts';
 import type { OwnPod } from '../policy/own-pod.ts';
 import { INBOUND_HBONE_PORT, INBOUND_PLAINTEXT_PORT, OUTBOUND_PORT } from '../ports.ts';
@@ -22,6 +27,8 @@ export interface PodProxyDeps {
   readonly own: OwnPod;
   readonly certificates: ThreadCertificates;
   readonly record: RecordDeps;
+  readonly dnsTotals: DnsTotals;
+  readonly hostnames: HostnameResolver;
   readonly log: Logger;
 }
 
@@ -29,6 +36,7 @@ export interface PodProxyDeps {
 export class PodProxy {
   readonly connections: OpenConnections;
   readonly #deps: PodProxyDeps;
+  readonly #dialer: TunnelDialer;
   readonly #pool: TunnelPool;
   readonly #inbound: InboundPod;
   readonly #listeners: PodListener[] = [];
@@ -36,17 +44,23 @@ export class PodProxy {
   #certificate: Disposable | null = null;
   #identity: string | null = null;
   #hbone: HboneListener | null = null;
+  #dns: DnsListener | null = null;
   #stopped = false;
 
   /** Binds all three ports at once; throws if one is taken, leaving none behind. */
   constructor(namespace: NetworkNamespace, deps: PodProxyDeps) {
     const { config, own, mesh, record } = deps;
-    const { poolMaxStreams: maxStreams, poolIdleMs: idleMs, network, preserveSource } = config;
+    const { poolMaxStreams: maxStreams, poolIdleMs: idleMs } = config;
+    const { network, preserveSource, tunnelsToLoopback } = config;
     this.#deps = deps;
-    this.#pool = new TunnelPool({ maxStreams, idleMs });
+    this.#dialer = {
+      secureContext: (identity) => deps.certificates.context(identity),
+      dial: (hop) => dialHbone(namespace, hop),
+    };
+    this.#pool = new TunnelPool({ dialer: this.#dialer, maxStreams, idleMs });
     this.connections = new OpenConnections(own);
     const { connections } = this;
-    const podNetwork = { namespace, network, preserveSource };
+    const podNetwork = { namespace, network, preserveSource, tunnelsToLoopback };
     this.#inbound = { own, mesh, connections, record, network: podNetwork };
     try {
       this.#listen(namespace);
@@ -54,6 +68,24 @@ export class PodProxy {
       this.abort();
       throw error;
     }
+  }
+
+  /** Answers the pod's queries, or stops to. Throws if the port is taken. */
+  serveDns(isWanted: boolean): void {
+    if (!isWanted) {
+      this.#dns?.close();
+      this.#dns = null;
+      return;
+    }
+    const { mesh, own, dnsTotals, log, config } = this.#deps;
+    const { network, clusterDomain, preferredNamespace } = config;
+    this.#dns ??= servePodDns(this.#inbound.network.namespace, {
+      mesh,
+      totals: dnsTotals,
+      log: log.scope('dns'),
+      scope: { network, clusterDomain, preferredNamespace },
+      client: () => own.wait(),
+    });
   }
 
   /** Stops accepting. Connections end by themselves, when a policy forbids them, or when `abort` is called. */
@@ -73,15 +105,14 @@ export class PodProxy {
   }
 
   #listen(namespace: NetworkNamespace): void {
-    const { certificates, own } = this.#deps;
+    const { own, hostnames } = this.#deps;
     const hboneFd = listenInPod(namespace, INBOUND_HBONE_PORT);
     this.#resources.defer(() => {
       if (this.#hbone === null) closeSocket(hboneFd);
     });
     const outboundFd = listenInPod(namespace, OUTBOUND_PORT);
-    const secureContext = (identity: string) => certificates.context(identity);
-    const outbound = { ...this.#inbound, tunnels: { pool: this.#pool, secureContext } };
-    this.#listeners.push(listenOutbound(outboundFd, outbound));
+    const tunnels = { pool: this.#pool, dialer: this.#dialer };
+    this.#listeners.push(listenOutbound(outboundFd, { ...this.#inbound, tunnels, hostnames }));
     const plaintextFd = listenInPod(namespace, INBOUND_PLAINTEXT_PORT);
     this.#listeners.push(listenInboundPassthrough(plaintextFd, this.#inbound));
     this.#resources.use(own.watch((workload) => this.#prove(workload, hboneFd)));
@@ -101,6 +132,7 @@ export class PodProxy {
 
   #stop(end: (listener: PodListener) => void): void {
     this.#stopped = true;
+    this.serveDns(false);
     this.#resources.dispose();
     for (const listener of this.#listeners) end(listener);
   }

@@ -1,5 +1,11 @@
 import { pickService, type WorkloadView } from '@aquifer/control-plane-client/snapshot';
-import { type GatewayAddress, type Service, serviceKey, type Workload } from '@aquifer/model';
+import {
+  type ApplicationTunnel,
+  type GatewayAddress,
+  type Service,
+  serviceKey,
+  type Workload,
+} from '@aquifer/model';
 import { type Authority, parseAuthority, type SocketAddress } from '@aquifer/wire';
 import { PROXY_PORTS } from '../ports.ts';
 import { isInstanceOf } from './waypoint-hop.ts';
@@ -36,22 +42,32 @@ export function decideInbound(view: WorkloadView, request: InboundRequest): Inbo
   if (authority.kind === 'address' && !acceptsAddress(view, request, authority.ip)) {
     return deny(400, `ip mismatch: ${request.localIp} != ${authority.ip}`);
   }
-  const resolved = resolve(view, request, authority);
-  if (typeof resolved === 'string') return deny(503, resolved);
-  const { port } = resolved;
+  const aim = resolve(view, request, authority);
+  if (typeof aim === 'string') return deny(503, aim);
   const { applicationTunnel } = request.destination;
-  const isProxied = applicationTunnel?.protocol === 'proxy';
-  const upstream = {
-    ip: isProxied && request.tunnelsToLoopback ? loopbackOf(request.localIp) : request.localIp,
-    port: (isProxied && applicationTunnel.port) || port,
-  };
-  if (PROXY_PORTS.has(upstream.port)) return deny(503, 'attempted recursive call to ourselves');
-  if (!isProxied) return { kind: 'forward', upstream, tunnelTarget: null };
-  if (resolved.target === null) {
-    const name = authority.kind === 'address' ? authority.ip : authority.hostname;
-    return deny(503, `requested service ${name} found, but has no IP addresses`);
+  const decision =
+    applicationTunnel?.protocol === 'proxy'
+      ? throughTunnel(request, applicationTunnel, aim)
+      : forward({ ip: request.localIp, port: aim.port }, null);
+  if (decision.kind === 'forward' && PROXY_PORTS.has(decision.upstream.port)) {
+    return deny(503, 'attempted recursive call to ourselves');
   }
-  return { kind: 'forward', upstream, tunnelTarget: resolved.target };
+  return decision;
+}
+
+/** To an application that takes connections for others, and is told for whom (spec ztunnel 2.7). */
+function throughTunnel(
+  { localIp, tunnelsToLoopback }: InboundRequest,
+  tunnel: ApplicationTunnel,
+  { port, target, name }: Aim,
+): InboundDecision {
+  if (target === null) return deny(503, `requested service ${name} found, but has no IP addresses`);
+  const ip = tunnelsToLoopback ? loopbackOf(localIp) : localIp;
+  return forward({ ip, port: tunnel.port || port }, target);
+}
+
+function forward(upstream: SocketAddress, tunnelTarget: SocketAddress | null): InboundDecision {
+  return { kind: 'forward', upstream, tunnelTarget };
 }
 
 function loopbackOf(ip: string): string {
@@ -78,13 +94,24 @@ function servedBy(
   return waypoints.some((waypoint) => waypoint !== null && isInstanceOf(view, workload, waypoint));
 }
 
-/** The port on the pod and the address that was aimed at; or why there is no port. */
+/** What a caller aimed at. */
+interface Aim {
+  /** On the pod. */
+  readonly port: number;
+  /** Null for a service without a VIP. */
+  readonly target: SocketAddress | null;
+  readonly name: string;
+}
+
+/** Text says why there is no port. */
 function resolve(
   view: WorkloadView,
   { destination, network }: InboundRequest,
   authority: Authority,
-): { readonly port: number; readonly target: SocketAddress | null } | string {
-  if (authority.kind === 'address') return { port: authority.port, target: authority };
+): Aim | string {
+  if (authority.kind === 'address') {
+    return { port: authority.port, target: authority, name: authority.ip };
+  }
   const { hostname, port } = authority;
   const service = pickService(view.servicesByHostname(hostname), destination.namespace);
   if (service === null) return `no service or workload for hostname: ${hostname}`;
@@ -97,7 +124,7 @@ function resolve(
   if (!target && !isTunnelled) {
     return `requested service ${hostname}:${port} found, but cannot resolve port`;
   }
-  return { port: target || port, target: vipOf(service, { network, port }) };
+  return { port: target || port, target: vipOf(service, { network, port }), name: hostname };
 }
 
 /** Of the own network before others, IPv4 before IPv6. */

@@ -2,7 +2,7 @@ import type { WorkloadView } from '@aquifer/control-plane-client/snapshot';
 import type { GatewayAddress, Service, Workload } from '@aquifer/model';
 import { formatIdentity, serviceKey } from '@aquifer/model';
 import type { SocketAddress } from '@aquifer/wire';
-import { chooseAddress, chooseEndpoint } from './endpoint-choice.ts';
+import { type ChosenEndpoint, chooseAddress, chooseEndpoint } from './endpoint-choice.ts';
 
 /** A waypoint or network gateway to send a connection to. */
 export interface GatewayHop {
@@ -11,43 +11,34 @@ export interface GatewayHop {
   readonly expectedSans: readonly string[];
 }
 
-/** What is looked for: both have an address or a hostname, and several instances. */
-type GatewayKind = 'waypoint' | 'network gateway';
+interface HopContext {
+  /** What is looked for: both have an address or a hostname, and several instances. */
+  readonly kind: 'waypoint' | 'network gateway';
+  readonly source: Workload;
+  readonly aimedAt: string;
+  readonly random: () => number;
+  readonly avoid: ReadonlySet<string>;
+}
 
 /** Finds an instance of a waypoint or gateway (spec ztunnel 3.5 and 3.6). The error is the text for the access log. */
 export function resolveGateway(
   view: WorkloadView,
   reference: GatewayAddress,
-  context: {
-    readonly kind: GatewayKind;
-    readonly source: Workload;
-    readonly aimedAt: string;
-    readonly random: () => number;
-    readonly avoid: ReadonlySet<string>;
-  },
+  context: HopContext,
 ):
   | { readonly ok: true; readonly value: GatewayHop }
   | { readonly ok: false; readonly error: string } {
-  const { kind } = context;
-  const { service, workload, name } = findGateway(view, reference, context.source);
+  const found = findGateway(view, reference, context.source);
+  const chosen = chooseInstance(view, found, { reference, context });
+  const { service, name } = found;
   const { destination } = reference;
   // An address is of one family, whatever the caller speaks; behind a hostname the caller's own is looked for.
   const aimedAt = destination.kind === 'address' ? destination.address : context.aimedAt;
-  const port = reference.hboneMtlsPort;
-  const chosen =
-    service === null
-      ? workload && { workload, port }
-      : chooseEndpoint(view, service, {
-          ...context,
-          port,
-          // A gateway's service must list the port.
-          mode: kind === 'waypoint' ? 'waypoint' : 'standard',
-        });
   const ip = chosen && chooseAddress(chosen.workload, aimedAt, service);
   // One on another network has a gateway of its own, and needs no address.
   const isBehindGateway = chosen !== null && chosen.workload.network !== context.source.network;
   if (chosen === null || (ip === null && !isBehindGateway)) {
-    return { ok: false, error: `unknown ${kind}: ${kind} ${name} not found` };
+    return { ok: false, error: `unknown ${context.kind}: ${context.kind} ${name} not found` };
   }
   return {
     ok: true,
@@ -59,11 +50,29 @@ export function resolveGateway(
   };
 }
 
+function chooseInstance(
+  view: WorkloadView,
+  { service, workload }: FoundGateway,
+  { reference, context }: { readonly reference: GatewayAddress; readonly context: HopContext },
+): ChosenEndpoint | null {
+  const port = reference.hboneMtlsPort;
+  if (service === null) return workload === null ? null : { workload, port };
+  // A gateway's service must list the port.
+  const mode = context.kind === 'waypoint' ? 'waypoint' : 'standard';
+  return chooseEndpoint(view, service, { ...context, port, mode });
+}
+
+interface FoundGateway {
+  readonly service: Service | null;
+  readonly workload: Workload | null;
+  readonly name: string;
+}
+
 function findGateway(
   view: WorkloadView,
   { destination }: GatewayAddress,
   source: Workload,
-): { service: Service | null; workload: Workload | null; name: string } {
+): FoundGateway {
   if (destination.kind === 'hostname') {
     return {
       service: view.service(serviceKey(destination)),

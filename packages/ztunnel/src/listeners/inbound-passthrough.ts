@@ -49,7 +49,10 @@ async function handlePassthrough(socket: Socket, pod: InboundPod): Promise<void>
   };
   const addresses = { src: client, originalDst: null, actualDst: dst, protocol: 'TCP' as const };
   const caller = plainCaller(socket);
-  return carryInbound({ caller, identity: null, client, upstream: dst, addresses, recorded }, pod);
+  return carryInbound(
+    { caller, identity: null, client, upstream: dst, preamble: null, addresses, recorded },
+    pod,
+  );
 }
 
 function plainCaller(socket: Socket): Caller {

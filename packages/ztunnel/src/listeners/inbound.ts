@@ -1,7 +1,7 @@
 import { ConnectListener, type ConnectRequest, type WorkloadCertificate } from '@aquifer/hbone';
-import type { Workload } from '@aquifer/model';
+import { formatIdentity, type Identity, type Workload } from '@aquifer/model';
 import type { Logger } from '@aquifer/runtime';
-import { decodeForwarded, encodeBaggage } from '@aquifer/wire';
+import { decodeForwarded, encodeBaggage, encodeProxyV2, type SocketAddress } from '@aquifer/wire';
 import { type Caller, carryInbound, type InboundCall } from '../connections/admitted-connection.ts';
 import { logEarlyDeny } from '../connections/connection-record.ts';
 import { decideInbound, guessService } from '../decide/inbound-route.ts';
@@ -65,8 +65,15 @@ async function handleConnect(request: ConnectRequest, pod: InboundPod): Promise<
   };
   const destination = await pod.own.wait();
   if (destination === null) return refuse(503, pod.own.whyUnknown);
-  const { network } = pod.network;
-  const asked = { destination, method, authority, localIp: peer.localIp, network };
+  const { network, tunnelsToLoopback } = pod.network;
+  const asked = {
+    destination,
+    method,
+    authority,
+    localIp: peer.localIp,
+    network,
+    tunnelsToLoopback,
+  };
   const decision = decideInbound(pod.mesh.current, asked);
   if (decision.kind === 'deny') return refuse(decision.status, decision.reason);
   return carryInbound(describeCall(request, { ...decision, destination }, pod), pod);
@@ -74,7 +81,15 @@ async function handleConnect(request: ConnectRequest, pod: InboundPod): Promise<
 
 function describeCall(
   request: ConnectRequest,
-  { upstream, destination }: Pick<InboundCall, 'upstream'> & { readonly destination: Workload },
+  {
+    upstream,
+    tunnelTarget,
+    destination,
+  }: {
+    readonly upstream: SocketAddress;
+    readonly tunnelTarget: SocketAddress | null;
+    readonly destination: Workload;
+  },
   { mesh: { current: mesh }, network: { network } }: InboundPod,
 ): InboundCall {
   const { peer, authority } = request;
@@ -86,6 +101,7 @@ function describeCall(
     identity,
     client,
     upstream,
+    preamble: tunnelTarget === null ? null : proxyHeader(client, tunnelTarget, identity),
     addresses: { src: client, originalDst: hostname, actualDst: upstream, protocol: 'HBONE' },
     recorded: {
       reporter: 'destination',
@@ -99,6 +115,15 @@ function describeCall(
       isMutualTls: true,
     },
   };
+}
+
+/** Who connected, for an application that takes tunnelled connections (spec ztunnel 2.7). */
+function proxyHeader(
+  source: SocketAddress,
+  destination: SocketAddress,
+  identity: Identity,
+): Uint8Array {
+  return encodeProxyV2({ source, destination, identity: formatIdentity(identity) });
 }
 
 function tunnelCaller(request: ConnectRequest, destination: Workload): Caller {

@@ -1,24 +1,10 @@
 import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { SecureContext } from 'node:tls';
 import type { SnapshotReader } from '@aquifer/control-plane-client/snapshot';
-import {
-  expectSans,
-  HboneError,
-  openTunnel,
-  splice,
-  type TunnelPool,
-  type TunnelStream,
-} from '@aquifer/hbone';
-import { formatIdentity, type Workload } from '@aquifer/model';
-import {
-  encodeBaggage,
-  encodeForwarded,
-  formatSocketAddress,
-  type SocketAddress,
-} from '@aquifer/wire';
-import { dialInPod, originalDestination } from '../capture/sockets.ts';
-import type { PodNetwork } from '../connections/admitted-connection.ts';
+import { splice } from '@aquifer/hbone';
+import type { Workload } from '@aquifer/model';
+import { formatSocketAddress, type SocketAddress } from '@aquifer/wire';
+import { originalDestination } from '../capture/sockets.ts';
 import {
   ConnectionRecord,
   logEarlyDeny,
@@ -31,7 +17,13 @@ import { decideOutbound, type OutboundDecision } from '../decide/outbound-route.
 import { ERRORS, toMeshError } from '../errors.ts';
 import type { OwnPod } from '../policy/own-pod.ts';
 import { PROXY_PORTS } from '../ports.ts';
-import { newTraceparent } from '../telemetry/trace-context.ts';
+import type { HostnameResolver } from './hostname-resolver.ts';
+import {
+  connectUpstream,
+  type OutboundDeps,
+  type Route,
+  type Upstream,
+} from './outbound-connect.ts';
 import { acceptPlain, type PodListener, peerAddress, refuseSocket } from './plain-listener.ts';
 
 /** Connects are tried on another endpoint while no byte has been sent, after 50, 100, 200 and 400 ms. */
@@ -42,21 +34,14 @@ const RETRY_UNTIL_MS = 15_000;
 /** An application that refuses is down: its caller should hear so soon. */
 const MAX_PLAIN_ATTEMPTS = 3;
 const NONE_TRIED: ReadonlySet<string> = new Set();
+const NOT_RESOLVED: ReadonlyMap<string, readonly string[]> = new Map();
 
-type Route = Exclude<OutboundDecision, { kind: 'deny' }>;
-type HboneRoute = Extract<OutboundDecision, { kind: 'hbone' }>;
-
-export interface OutboundPod {
+export interface OutboundPod extends OutboundDeps {
   readonly own: OwnPod;
   readonly mesh: SnapshotReader;
   readonly connections: OpenConnections;
   readonly record: RecordDeps;
-  readonly network: PodNetwork;
-  readonly tunnels: {
-    readonly pool: TunnelPool;
-    /** TLS context of an identity of this pod; waits for its certificate. */
-    readonly secureContext: (identity: string) => Promise<SecureContext>;
-  };
+  readonly hostnames: HostnameResolver;
 }
 
 /** Serves 15001: connections that the pod's applications open (spec ztunnel 3). */
@@ -81,19 +66,11 @@ async function handleOutbound(socket: Socket, pod: OutboundPod): Promise<void> {
     client,
     originalDst,
     source,
-    decide: (avoid) =>
-      decideOutbound(pod.mesh.current, {
-        source,
-        originalDst,
-        network: pod.network.network,
-        random: Math.random,
-        avoid,
-      }),
     tried: NONE_TRIED,
     attempts: 0,
     startedAtMs: performance.now(),
   };
-  const decision = call.decide(NONE_TRIED);
+  const decision = await decide(call, pod);
   if (decision.kind === 'deny') return refuse(decision.reason);
   let route: Route | null = decision;
   while (route !== null) route = await proxy(socket, call, route, pod);
@@ -103,12 +80,45 @@ interface OutboundCall {
   readonly client: SocketAddress;
   readonly originalDst: SocketAddress;
   readonly source: Workload;
-  /** Decides where to go, preferably not to these workloads. */
-  readonly decide: (avoid: ReadonlySet<string>) => OutboundDecision;
   /** Uids of workloads that could not be reached. */
   tried: ReadonlySet<string>;
   attempts: number;
   readonly startedAtMs: number;
+}
+
+type Decision = Exclude<OutboundDecision, { kind: 'resolve' }>;
+
+/** Where to go, preferably not to what was tried. Nearly always known at once. */
+function decide(call: OutboundCall, pod: OutboundPod): Decision | Promise<Decision> {
+  const decision = decideWith(call, pod, NOT_RESOLVED);
+  return decision.kind === 'resolve' ? resolved(call, pod, decision.workload) : decision;
+}
+
+/** With the addresses of a workload that has only a hostname; another choice may be of another such workload. */
+async function resolved(call: OutboundCall, pod: OutboundPod, first: Workload): Promise<Decision> {
+  const addresses = new Map<string, readonly string[]>();
+  let workload = first;
+  for (;;) {
+    addresses.set(workload.uid, await pod.hostnames.resolve(call.source, workload));
+    const decision = decideWith(call, pod, addresses);
+    if (decision.kind !== 'resolve') return decision;
+    workload = decision.workload;
+  }
+}
+
+function decideWith(
+  { source, originalDst, tried }: OutboundCall,
+  { mesh, network: { network } }: OutboundPod,
+  addresses: ReadonlyMap<string, readonly string[]>,
+): OutboundDecision {
+  return decideOutbound(mesh.current, {
+    source,
+    originalDst,
+    network,
+    random: Math.random,
+    avoid: tried,
+    resolved: addresses,
+  });
 }
 
 /** Each next hop has its own record, however often it is tried. Returns another one to try, if no byte was passed on. */
@@ -120,12 +130,12 @@ async function proxy(
 ): Promise<Route | null> {
   using record = new ConnectionRecord(describeCall(call, route), pod.record);
   using _tracked = trackCall(call, route, pod.connections);
-  let upstream: Socket | TunnelStream | null = null;
+  let upstream: Upstream | null = null;
   while (upstream === null) {
     try {
       upstream = await connectUpstream(call, route, pod);
     } catch (error) {
-      const next = socket.destroyed ? null : routeAfter(error, call, route);
+      const next = socket.destroyed ? null : await routeAfter(error, call, route, pod);
       if (next !== null) await delay(RETRY_AFTER_MS * 2 ** (call.attempts - 1));
       if (next !== null && isSameHop(next, route)) continue;
       record.close(failureOutcome(error, 'io error'));
@@ -133,7 +143,8 @@ async function proxy(
       return next;
     }
   }
-  const ended = await splice(socket, upstream, record);
+  const ended = await splice(socket, upstream.stream, record);
+  upstream.end();
   record.close(copyOutcome(ended, pod.connections.isAborted));
   return null;
 }
@@ -142,16 +153,21 @@ async function proxy(
  * Where to try after a failure, null to give up. The same next hop again only if it answered: it may be about to
  * restart, while one that nobody answers for has kept the caller waiting for seconds.
  */
-function routeAfter(caught: unknown, call: OutboundCall, route: Route): Route | null {
-  const { retry, sameHop } = ERRORS[toMeshError(caught).code];
+async function routeAfter(
+  caught: unknown,
+  call: OutboundCall,
+  route: Route,
+  pod: OutboundPod,
+): Promise<Route | null> {
+  const { code, retry } = toMeshError(caught);
   const { isChoice, destination, kind } = route;
-  const most = kind === 'hbone' ? MAX_ATTEMPTS : MAX_PLAIN_ATTEMPTS;
+  const most = kind === 'tcp' ? MAX_PLAIN_ATTEMPTS : MAX_ATTEMPTS;
   call.attempts += 1;
   const isLate = performance.now() - call.startedAtMs > RETRY_UNTIL_MS;
   if (call.attempts >= most || isLate || !isChoice || retry === 'never') return null;
   if (destination !== null) call.tried = new Set([...call.tried, destination.uid]);
-  const next = call.decide(call.tried);
-  if (next.kind === 'deny' || (isSameHop(next, route) && !sameHop)) return null;
+  const next = await decide(call, pod);
+  if (next.kind === 'deny' || (isSameHop(next, route) && !ERRORS[code].sameHop)) return null;
   return next;
 }
 
@@ -160,74 +176,33 @@ function isSameHop(a: Route, b: Route): boolean {
 }
 
 function describeCall({ client, source }: OutboundCall, route: Route): RecordedConnection {
-  const isHbone = route.kind === 'hbone';
+  const isTunnelled = route.kind !== 'tcp';
   return {
     reporter: 'source',
     client,
     dst: route.nextHop,
-    hboneAuthority: isHbone ? route.authority : null,
+    hboneAuthority: isTunnelled ? route.authority : null,
     source,
-    sourceIdentity: isHbone ? source : null,
+    sourceIdentity: isTunnelled ? source : null,
     destination: route.destination,
     service: route.service,
-    isMutualTls: isHbone,
+    isMutualTls: isTunnelled,
   };
 }
 
+const PROTOCOLS = { tcp: 'TCP', hbone: 'HBONE', 'double-hbone': 'DOUBLEHBONE' } as const;
+
 function trackCall(
   { client, originalDst }: OutboundCall,
-  route: Route,
+  { kind, nextHop }: Route,
   connections: OpenConnections,
 ): Disposable {
   return connections.trackOutbound({
     src: client,
     originalDst,
-    actualDst: route.nextHop,
-    protocol: route.kind === 'hbone' ? 'HBONE' : 'TCP',
+    actualDst: nextHop,
+    protocol: PROTOCOLS[kind],
   });
-}
-
-function connectUpstream(
-  call: OutboundCall,
-  route: Route,
-  pod: OutboundPod,
-): Promise<Socket | TunnelStream> {
-  if (route.kind === 'hbone') return connectTunnel(call, route, pod);
-  return dialInPod(pod.network.namespace, route.nextHop, { sourceIp: null });
-}
-
-async function connectTunnel(
-  { client, source }: OutboundCall,
-  route: HboneRoute,
-  { tunnels, network }: OutboundPod,
-): Promise<TunnelStream> {
-  const { nextHop, expectedSans, authority, service } = route;
-  const identity = formatIdentity(source);
-  const hop = formatSocketAddress(nextHop);
-  const key = `${identity}|${expectedSans.join(',')}|${hop}|${client.ip}`;
-  const dial = async () => {
-    const secureContext = await tunnels.secureContext(identity);
-    const socket = await dialHbone(network, nextHop);
-    return openTunnel(socket, { secureContext, verifyPeer: expectSans(expectedSans) });
-  };
-  const headers = {
-    baggage: encodeBaggage(source),
-    forwarded: encodeForwarded(formatSocketAddress(client), service?.hostname ?? null),
-    traceparent: newTraceparent(),
-  };
-  return (await tunnels.pool.connect(key, dial, { authority, headers })).stream;
-}
-
-/** A port 15008 that stays silent is usually cut off by a NetworkPolicy (spec ztunnel 3.7). */
-async function dialHbone({ namespace }: PodNetwork, nextHop: SocketAddress): Promise<Socket> {
-  try {
-    return await dialInPod(namespace, nextHop, { sourceIp: null });
-  } catch (caught) {
-    const error = toMeshError(caught);
-    if (error.code !== 'ZT_DIAL_TIMEOUT') throw error;
-    const text = `connection timed out, maybe a NetworkPolicy is blocking HBONE port 15008: ${error.message}`;
-    throw new HboneError('HB_CONNECT_TIMEOUT', text, { cause: error });
-  }
 }
 
 function isSelfCall({ ip, port }: SocketAddress): boolean {
