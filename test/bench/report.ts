@@ -80,26 +80,27 @@ export const L7_BUDGETS: readonly Budget[] = [
   },
 ];
 
+/** Processor time at one go: how long others keep a thread from running is not its doing. */
 const STALL_MS = 20;
 
 /** Budgets of workload state: 100,000 workloads and 10,000 services, 5,000 open connections. */
 export const STATE_BUDGETS: readonly Budget[] = [
   { what: 'first push applied, ms', ours: 'push ms', peer: null, atMost: 5000 },
-  { what: 'first push: longest stall, ms', ours: 'push stall', peer: null, atMost: STALL_MS },
+  { what: 'first push: longest stall, ms', ours: 'push burst', peer: null, atMost: STALL_MS },
   { what: 'bytes for each, all threads', ours: 'bytes each', peer: null, atMost: 1536 },
   {
     what: 'an unrelated workload: longest stall, ms',
-    ours: 'unrelated workload stall',
+    ours: 'unrelated workload burst',
     peer: null,
     atMost: STALL_MS,
   },
   {
     what: 'a policy change: longest stall, ms',
-    ours: 'policy change stall',
+    ours: 'policy change burst',
     peer: null,
     atMost: STALL_MS,
   },
-  { what: 'a dump of all: longest stall, ms', ours: 'dump stall', peer: null, atMost: STALL_MS },
+  { what: 'a dump of all: longest stall, ms', ours: 'dump burst', peer: null, atMost: STALL_MS },
 ];
 
 export function judge(budgets: readonly Budget[], samples: Samples): Verdict[] {

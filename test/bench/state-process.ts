@@ -59,6 +59,7 @@ async function measure(name: string, step: () => Promise<void>): Promise<void> {
   await delay(1500);
   const readings = await stalls.read();
   result[`${name} stall`] = Math.max(...readings.map(({ longestStallMs }) => longestStallMs));
+  result[`${name} burst`] = Math.max(...readings.map(({ longestBurstMs }) => longestBurstMs));
   result[`${name} cpu`] = Math.max(...readings.map(({ cpuMs }) => cpuMs));
 }
 
@@ -133,9 +134,9 @@ const { uid, name, namespace: podNamespace, serviceAccount } = own;
 
 // Threads that have not started do not hear the probe's question.
 await dataPlane.connections();
-let resources = state();
 await delay(SETTLE_MS);
 const emptyKiB = privateKiB();
+let resources = state();
 await measure('push', async () => {
   await dataPlane.applyAddresses({ resources, removed: [] });
   await dataPlane.connections();
