@@ -76,6 +76,7 @@ class AdmittedConnection implements Disposable {
   }
 
   async run(): Promise<void> {
+    using _ended = this;
     if (!this.#judge()) return;
     try {
       const upstream = await this.#dial();
