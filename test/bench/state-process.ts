@@ -131,6 +131,7 @@ const clientPod = pods.add('client', '10.78.0.3');
 const dataPlane = startDataPlane({ threads: THREADS, authority, preserveSource: false });
 const own = aWorkload({ name: 'server', addresses: ['10.78.0.2'] });
 const { uid, name, namespace: podNamespace, serviceAccount } = own;
+const pod = { uid, name, namespace: podNamespace, serviceAccount, captureDns: false };
 
 // Threads that have not started do not hear the probe's question.
 await dataPlane.connections();
@@ -148,8 +149,8 @@ result['bytes each'] = ((privateKiB() - emptyKiB) * 1024) / (WORKLOADS + SERVICE
 
 await dataPlane.applyAddresses({ resources: addressResources([own], []), removed: [] });
 const namespace = NetworkNamespace.open(serverPod.path);
-await dataPlane.startPod({ uid, name, namespace: podNamespace, serviceAccount }, namespace.fd);
-await installRedirection(namespace, { node: 'bench', bypassInbound: false });
+await dataPlane.startPod(pod, namespace.fd);
+await installRedirection(namespace, { node: 'bench', bypassInbound: false, captureDns: false });
 await dataPlane.applyPolicies({ resources: policies(1), removed: [] });
 await once(pods.start(serverPod, [process.execPath, '-e', SERVER]).stdout!, 'data');
 await once(pods.start(clientPod, [process.execPath, '-e', CLIENT]).stdout!, 'data');
@@ -166,7 +167,8 @@ await measure('dump', async () => {
     mesh: await meshDump(dataPlane.store),
     connections: await dataPlane.connections(),
     certificates: new Map(),
-    captures: new Map(),
+    pods: new Map(),
+    local: { workloads: [], services: [], policies: [] },
     config: {},
     version: 'bench',
   });

@@ -32,6 +32,8 @@ const dataPlane = new DataPlane({
     poolMaxStreams: 100,
     poolIdleMs: 300_000,
     preserveSource: true,
+    clusterDomain: 'cluster.local',
+    preferredNamespace: null,
   },
   log: createLogger('bench', { format: 'plain', levels: 'info' }),
   onIdentities: () => undefined,
@@ -53,6 +55,6 @@ await dataPlane.applyAddresses({
 });
 const namespace = NetworkNamespace.open(config.namespacePath);
 await dataPlane.startPod(config.pod, namespace.fd);
-await installRedirection(namespace, { node: 'bench', bypassInbound: false });
+await installRedirection(namespace, { node: 'bench', bypassInbound: false, captureDns: false });
 // Otherwise nothing but the worker keeps this process alive, and the bench's end must end it.
 process.stdin.resume().once('end', () => process.exit(0));

@@ -71,7 +71,7 @@ const LISTENER = [
   "const s = require('node:net').connect(9100, '10.77.0.3'); s.resume(); s.on('error', () => {}); s.on('close', () => process.exit(7));",
 ];
 
-const RULES = { node: 'test', bypassInbound: false };
+const RULES = { node: 'test', bypassInbound: false, captureDns: false };
 
 let pods: PodNamespaces;
 let client: PodNamespace;
@@ -115,7 +115,7 @@ function connections(flag: string): number {
 }
 
 function podOf({ uid, name, namespace, serviceAccount }: Workload): CapturedPod {
-  return { uid, name, namespace, serviceAccount };
+  return { uid, name, namespace, serviceAccount, captureDns: false };
 }
 
 beforeAll(async () => {
@@ -257,7 +257,13 @@ test('a pod whose port is taken is not captured, and keeps no listener', async (
   await once(application.stdout!, 'data');
   const namespace = NetworkNamespace.open(outsider.path);
   namespaces.push(namespace);
-  const pod = { uid: 'outsider', name: 'outsider', namespace: 'shop', serviceAccount: 'outsider' };
+  const pod = {
+    uid: 'outsider',
+    name: 'outsider',
+    namespace: 'shop',
+    serviceAccount: 'outsider',
+    captureDns: false,
+  };
   await expect(dataPlane.startPod(pod, namespace.fd)).rejects.toThrow(
     'port 15006: bind failed: EADDRINUSE, a program of the pod listens on it',
   );

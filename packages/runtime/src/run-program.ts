@@ -1,6 +1,7 @@
 import { keepCompiledCode } from './compile-cache.ts';
 import {
   type ConfigKeys,
+  type ConfigProblem,
   describeProblems,
   type EnvSource,
   EXIT_BAD_CONFIG,
@@ -23,6 +24,8 @@ interface Program<Config extends LogConfig> {
   readonly name: string;
   readonly keys: ConfigKeys<Config>;
   readonly env: EnvSource;
+  /** Mistakes that show only when several values are looked at together. */
+  readonly contradictions?: (config: Config) => readonly ConfigProblem[];
   /** Resolves once everything that serves is bound. */
   start(config: Config, log: Logger): Promise<RunningProgram>;
 }
@@ -39,8 +42,12 @@ export function configOrExit<Config>(
   env: EnvSource,
 ): Config {
   const config = parseEnv(keys, env);
-  if (config.ok) return config.value;
-  console.error(`${name} cannot start:\n${describeProblems(config.error)}`);
+  return config.ok ? config.value : exitOnProblems(name, config.error);
+}
+
+/** Prints mistakes in the configuration and ends the process with status 64. */
+export function exitOnProblems(name: string, problems: readonly ConfigProblem[]): never {
+  console.error(`${name} cannot start:\n${describeProblems(problems)}`);
   process.exit(EXIT_BAD_CONFIG);
 }
 
@@ -52,6 +59,8 @@ export async function runProgram<Config extends LogConfig>(
   program: Program<Config>,
 ): Promise<never> {
   const config = configOrExit(program.name, program.keys, program.env);
+  const problems = program.contradictions?.(config) ?? [];
+  if (problems.length > 0) exitOnProblems(program.name, problems);
   const log = createLogger(program.name, { format: config.logFormat, levels: config.logLevels });
   // Before the start, which may wait for others: signals that a container's first process does not handle are lost.
   const terminated = terminationSignal();

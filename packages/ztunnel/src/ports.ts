@@ -2,6 +2,7 @@
 export const OUTBOUND_PORT = 15_001;
 export const INBOUND_PLAINTEXT_PORT = 15_006;
 export const INBOUND_HBONE_PORT = 15_008;
+export const DNS_PORT = 15_053;
 
 /** Nothing may be tunnelled to them, or sent to them from the pod itself. */
 export const PROXY_PORTS: ReadonlySet<number> = new Set([

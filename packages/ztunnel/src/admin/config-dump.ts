@@ -1,21 +1,21 @@
 import type { CertificateState } from '@aquifer/control-plane-client';
 import { TimeSlice } from '@aquifer/runtime';
+import { describePolicy, describeService, describeWorkload } from '@aquifer/wire';
+import { buildInfo } from '../config/version.ts';
 import type { PodConnections } from '../data-plane/thread-messages.ts';
-import type { EnrolledPod } from '../node/enrolled-pod.ts';
+import type { LocalMesh } from '../local-mesh/read-local-mesh.ts';
+import type { ServedPod } from '../node/pod-lifecycle.ts';
 import { describeCertificates } from './certificate-dump.ts';
 import type { DumpItem, MeshDump } from './mesh-dump.ts';
-
-interface Capture {
-  readonly pod: EnrolledPod;
-  readonly isCaptured: boolean;
-}
 
 export interface ConfigDumpSources {
   readonly mesh: MeshDump;
   /** By pod uid. */
   readonly connections: Readonly<Record<string, PodConnections>>;
   readonly certificates: ReadonlyMap<string, CertificateState>;
-  readonly captures: ReadonlyMap<string, Capture>;
+  readonly pods: ReadonlyMap<string, ServedPod>;
+  /** What a local file says. */
+  readonly local: LocalMesh;
   /** The effective configuration, secrets masked. */
   readonly config: Record<string, unknown>;
   readonly version: string;
@@ -25,23 +25,20 @@ const SLICE_MS = 5;
 
 /** `/config_dump`: pretty JSON with sorted keys (spec ztunnel 9.3), made in slices. */
 export async function renderConfigDump(sources: ConfigDumpSources): Promise<string> {
-  const { mesh, connections, certificates, captures, config, version } = sources;
+  const { mesh, connections, certificates, local, config, version } = sources;
   const slice = new TimeSlice(SLICE_MS);
-  const pods = [...captures].map(
-    ([uid, capture]): DumpItem => ({
-      key: uid,
-      describe: () => describeCapture(capture, connections[uid]),
-    }),
+  const pods = [...sources.pods].map(
+    ([uid, pod]): DumpItem => ({ key: uid, describe: () => describePod(pod, connections[uid]) }),
   );
   const parts: Readonly<Record<string, string>> = {
     certificates: pretty(describeCertificates(certificates), 1),
     config: pretty(config, 1),
     policies: await prettyList(mesh.policies, slice),
     services: await prettyList(mesh.services, slice),
-    // Of endpoints whose service is not known, and of a local file: neither is kept here.
+    // Of endpoints whose service is not known: they are not kept apart here.
     stagedServices: '{}',
-    staticConfig: pretty({ workloads: [], services: [], policies: [] }, 1),
-    version: pretty(describeVersion(version), 1),
+    staticConfig: pretty(describeLocal(local), 1),
+    version: pretty(buildInfo(version), 1),
     workloadState: await prettyObject(pods, slice),
     workloads: await prettyList(mesh.workloads, slice),
   };
@@ -49,27 +46,22 @@ export async function renderConfigDump(sources: ConfigDumpSources): Promise<stri
   return `{\n${lines.join(',\n')}\n}`;
 }
 
-/** The fields of ztunnel's; what a program without a compiler does not have is `unknown`. */
-function describeVersion(istioVersion: string): Record<string, string> {
+function describeLocal({ workloads, services, policies }: LocalMesh): object {
   return {
-    version: istioVersion,
-    gitRevision: 'unknown',
-    rustVersion: 'unknown',
-    buildProfile: 'release',
-    buildStatus: 'unknown',
-    istioVersion,
-    cryptoProvider: 'tls-openssl',
+    workloads: workloads.map(describeWorkload),
+    services: services.map((service) => describeService(service, {})),
+    policies: policies.map(describePolicy),
   };
 }
 
-function describeCapture(
-  { pod, isCaptured }: Capture,
+function describePod(
+  { info, isServed }: ServedPod,
   connections: PodConnections | undefined,
 ): object {
-  const { name, namespace, serviceAccount } = pod;
+  const { name, namespace, serviceAccount } = info;
   return {
-    state: isCaptured ? 'Up' : 'Pending',
-    ...(isCaptured && { connections: connections ?? { inbound: [], outbound: [] } }),
+    state: isServed ? 'Up' : 'Pending',
+    ...(isServed && { connections: connections ?? { inbound: [], outbound: [] } }),
     info: { name, namespace, serviceAccount },
   };
 }

@@ -1,4 +1,4 @@
-import { INBOUND_HBONE_PORT, INBOUND_PLAINTEXT_PORT, OUTBOUND_PORT } from '../ports.ts';
+import { DNS_PORT, INBOUND_HBONE_PORT, INBOUND_PLAINTEXT_PORT, OUTBOUND_PORT } from '../ports.ts';
 import { runInNamespace } from './namespace-command.ts';
 import { forgetConnections, type RulesState, rulesState } from './netfilter.ts';
 import type { NetworkNamespace } from './netns.ts';
@@ -39,6 +39,8 @@ export interface RedirectionOptions {
   readonly node: string;
   /** Leave plaintext that arrives at the pod alone. */
   readonly bypassInbound: boolean;
+  /** Names are resolved by the proxy, whichever nameserver the pod's programs ask. */
+  readonly captureDns: boolean;
 }
 
 /**
@@ -67,7 +69,10 @@ function markState(namespace: NetworkNamespace, node: string): RulesState {
  * nft program that replaces the rules of an earlier run in their chains. With new chains in place of the old, a packet
  * could be looked at by both while neither has rules, and leave in plain text.
  */
-function captureRules({ node, bypassInbound }: RedirectionOptions, settings: string): string {
+function captureRules(
+  { node, bypassInbound, captureDns }: RedirectionOptions,
+  settings: string,
+): string {
   const inbound = bypassInbound
     ? ''
     : `
@@ -76,6 +81,11 @@ function captureRules({ node, bypassInbound }: RedirectionOptions, settings: str
     meta mark & ${MASK} == ${PROXY_MARK} accept
     iifname "lo" accept
     tcp dport != ${INBOUND_HBONE_PORT} ${FIRST_PACKET} redirect to :${INBOUND_PLAINTEXT_PORT}`;
+  const dns = captureDns
+    ? `
+    udp dport 53 redirect to :${DNS_PORT}
+    tcp dport 53 ${FIRST_PACKET} redirect to :${DNS_PORT}`
+    : '';
   return `${tablesAfter('flush')}
 table ${MANGLE_TABLE} {
   chain istio-prerouting {
@@ -100,7 +110,7 @@ table ${NAT_TABLE} {
     meta mark & ${MASK} == ${PROXY_MARK} accept
     ip daddr 127.0.0.1 accept
     ip6 daddr ::1 accept
-    oifname "lo" accept
+    oifname "lo" accept${dns}
     ${FIRST_PACKET} redirect to :${OUTBOUND_PORT}
   }
 }

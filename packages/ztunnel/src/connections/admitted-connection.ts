@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { resetSocket, splice, type TunnelStream } from '@aquifer/hbone';
+import { type ConnectRequest, resetSocket, splice } from '@aquifer/hbone';
 import type { Identity, Workload } from '@aquifer/model';
 import type { SocketAddress } from '@aquifer/wire';
 import type { NetworkNamespace } from '../capture/netns.ts';
@@ -20,7 +20,7 @@ export interface PodNetwork {
 /** A caller that has not been answered yet. Either `accept` or `refuse` is called, and nothing afterwards. */
 export interface Caller {
   /** The stream to copy, from the moment the application is connected. */
-  readonly accept: () => Socket | TunnelStream;
+  readonly accept: () => Socket | ReturnType<ConnectRequest['accept']>;
   readonly refuse: (reason: 'policy' | 'unreachable') => void;
   /** Is given what to call if the caller gives up; otherwise callers that come and go would pile up dials. */
   readonly onGivenUp: ((giveUp: () => void) => void) | undefined;
@@ -112,7 +112,7 @@ class AdmittedConnection implements Disposable {
     return dialInPod(network.namespace, upstream, { sourceIp, ...(onGivenUp && { onGivenUp }) });
   }
 
-  #accept(upstream: Socket): Socket | TunnelStream {
+  #accept(upstream: Socket): Socket | ReturnType<ConnectRequest['accept']> {
     const stream = this.#waiting!.call.caller.accept();
     this.#upstream = upstream;
     this.#waiting = null;

@@ -10,7 +10,7 @@ import { PolicyTable } from '../policy/policy-table.ts';
 import { Rejudgement } from '../policy/rejudgement.ts';
 import { OpenConnections } from './open-connections.ts';
 
-const POD = { uid: 'a', namespace: 'shop', name: 'w0', serviceAccount: 'w0' };
+const POD = { uid: 'a', namespace: 'shop', name: 'w0', serviceAccount: 'w0', captureDns: false };
 
 const CALLERS: readonly PeerConnection[] = IPS.flatMap((sourceIp) =>
   [...NAMESPACES, null].map((namespace) => ({

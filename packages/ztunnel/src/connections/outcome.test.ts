@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
-import { HboneError } from '@aquifer/hbone';
+import { type HboneErrorCode, hboneError } from '@aquifer/hbone';
 import { expect, test } from 'vitest';
 import { ERRORS, toMeshError, ztunnelError } from '../errors.ts';
 import { copyOutcome, failureOutcome } from './outcome.ts';
@@ -26,7 +26,7 @@ test('an error of the system is told in the words of the C library, with its num
 });
 
 test('other errors keep their text', () => {
-  const denied = new HboneError('HB_REFUSED_STATUS', 'http status: 401 Unauthorized');
+  const denied = hboneError('HB_REFUSED_STATUS', 'http status: 401 Unauthorized');
   expect(failureOutcome(denied, 'io error')).toEqual({ flag: 'CONNECT', error: denied.message });
   expect(failureOutcome(new Error('timed out'), 'connection failed').error).toBe(
     'connection failed: timed out',
@@ -51,8 +51,8 @@ test('whatever is thrown has a code that says whether another hop, or the same, 
   const unreachable = Object.assign(new Error('connect'), { code: 'EHOSTUNREACH' });
   expect(rules(await refused())).toEqual({ code: 'ZT_REFUSED', ...again });
   expect(rules(unreachable)).toEqual({ code: 'ZT_UNREACHABLE', ...again, sameHop: false });
-  expect(rules(new HboneError('HB_REFUSED_STATUS', 'no'))).toMatchObject({ retry: 'never' });
-  expect(rules(new HboneError('HB_NO_ANSWER', '?'))).toMatchObject({
+  expect(rules(hboneError('HB_REFUSED_STATUS', 'no'))).toMatchObject({ retry: 'never' });
+  expect(rules(hboneError('HB_NO_ANSWER', '?'))).toMatchObject({
     retry: 'safe',
     sameHop: false,
   });
@@ -69,3 +69,17 @@ test('every code of this package and of tunnels has a heading in docs/errors.md'
   const docs = readFileSync(new URL('../../../../docs/errors.md', import.meta.url), 'utf8');
   for (const code of Object.keys(ERRORS)) expect(docs).toContain(`### ${code}\n`);
 });
+
+test.for<{ code: HboneErrorCode; how: string; isNormal: boolean }>([
+  { code: 'HB_STREAM_CANCELLED', how: 'stream was reset: CANCEL', isNormal: true },
+  { code: 'HB_STREAM_RESET', how: 'stream was reset: INTERNAL_ERROR', isNormal: false },
+  { code: 'HB_TUNNEL_LOST', how: 'connection ended', isNormal: false },
+  { code: 'HB_PEER_SILENT', how: 'ping timeout', isNormal: false },
+])(
+  'a copy that ended with "$how" is recorded as a success: $isNormal',
+  ({ code, how, isNormal }) => {
+    expect(copyOutcome(hboneError(code, how), false)).toEqual(
+      isNormal ? { flag: '-', error: null } : { flag: 'CONNECT', error: `io error: ${how}` },
+    );
+  },
+);

@@ -3,6 +3,7 @@ import type { RejectedResource, ResourceBatch } from '@aquifer/control-plane-cli
 import { type StoreChange, WorkloadStore } from '@aquifer/control-plane-client/store';
 import { type Logger, ThreadPool } from '@aquifer/runtime';
 import type { OpenConnection } from '../connections/open-connections.ts';
+import type { DnsCounts } from '../dns/dns-totals.ts';
 import { OwnPods } from '../policy/own-pods.ts';
 import { TrafficReadings } from '../telemetry/traffic-totals.ts';
 import type { CertificateUpdate } from './certificates.ts';
@@ -24,7 +25,7 @@ const POLICY_SETTLE_MS = 2000;
 /** Compiled by a thread within a few milliseconds. */
 const POLICIES_PER_MESSAGE = 50;
 
-interface DataPlaneConfig extends ThreadConfig {
+export interface DataPlaneConfig extends ThreadConfig {
   readonly clusterId: string;
   readonly nodeName: string;
 }
@@ -122,6 +123,11 @@ export class DataPlane {
       for (const text of outbound) open[uid].outbound.push(...parseConnections(text));
     }
     return open;
+  }
+
+  /** Of all threads; kinds of queries are few. */
+  async dnsCounts(): Promise<readonly DnsCounts[]> {
+    return ((await this.#threads.ask({ kind: 'dns-counts' })) as DnsCounts[][]).flat();
   }
 
   async drain(): Promise<void> {

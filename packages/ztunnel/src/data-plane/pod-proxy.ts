@@ -2,19 +2,23 @@ import type { SnapshotReader } from '@aquifer/control-plane-client/snapshot';
 import { TunnelPool, type WorkloadCertificate } from '@aquifer/hbone';
 import { formatIdentity, type Workload } from '@aquifer/model';
 import type { Logger } from '@aquifer/runtime';
+import type { SocketAddress } from '@aquifer/wire';
 import { closeSocket } from '../capture/libc.ts';
 import type { NetworkNamespace } from '../capture/netns.ts';
 import { listenInPod } from '../capture/sockets.ts';
 import type { RecordDeps } from '../connections/connection-record.ts';
 import { OpenConnections } from '../connections/open-connections.ts';
+import type { DnsListener } from '../dns/dns-listener.ts';
+import type { DnsTotals } from '../dns/dns-totals.ts';
+import { servePodDns } from '../dns/pod-dns.ts';
 import { type HboneListener, listenInbound } from '../listeners/inbound.ts';
 import { type InboundPod, listenInboundPassthrough } from '../listeners/inbound-passthrough.ts';
-import { listenOutbound } from '../listeners/outbound.ts';
+import { dialHbone, listenOutbound } from '../listeners/outbound.ts';
 import type { PodListener } from '../listeners/plain-listener.ts';
 import type { OwnPod } from '../policy/own-pod.ts';
 import { INBOUND_HBONE_PORT, INBOUND_PLAINTEXT_PORT, OUTBOUND_PORT } from '../ports.ts';
 import type { ThreadCertificates } from './certificates.ts';
-import type { ThreadConfig } from './thread-messages.ts';
+import type { CapturedPod, ThreadConfig } from './thread-messages.ts';
 
 export interface PodProxyDeps {
   readonly config: ThreadConfig;
@@ -22,6 +26,7 @@ export interface PodProxyDeps {
   readonly own: OwnPod;
   readonly certificates: ThreadCertificates;
   readonly record: RecordDeps;
+  readonly dnsTotals: DnsTotals;
   readonly log: Logger;
 }
 
@@ -36,24 +41,48 @@ export class PodProxy {
   #certificate: Disposable | null = null;
   #identity: string | null = null;
   #hbone: HboneListener | null = null;
+  #dns: DnsListener | null = null;
   #stopped = false;
 
   /** Binds all three ports at once; throws if one is taken, leaving none behind. */
-  constructor(namespace: NetworkNamespace, deps: PodProxyDeps) {
+  constructor(pod: CapturedPod, namespace: NetworkNamespace, deps: PodProxyDeps) {
     const { config, own, mesh, record } = deps;
     const { poolMaxStreams: maxStreams, poolIdleMs: idleMs, network, preserveSource } = config;
     this.#deps = deps;
-    this.#pool = new TunnelPool({ maxStreams, idleMs });
+    const dialer = {
+      secureContext: (identity: string) => deps.certificates.context(identity),
+      dial: (hop: SocketAddress) => dialHbone(namespace, hop),
+    };
+    this.#pool = new TunnelPool({ dialer, maxStreams, idleMs });
     this.connections = new OpenConnections(own);
     const { connections } = this;
     const podNetwork = { namespace, network, preserveSource };
     this.#inbound = { own, mesh, connections, record, network: podNetwork };
     try {
       this.#listen(namespace);
+      this.serveDns(pod.captureDns);
     } catch (error) {
       this.abort();
       throw error;
     }
+  }
+
+  /** Answers the pod's queries, or stops to. Throws if the port is taken. */
+  serveDns(isWanted: boolean): void {
+    if (!isWanted) {
+      this.#dns?.close();
+      this.#dns = null;
+      return;
+    }
+    const { mesh, own, dnsTotals, log, config } = this.#deps;
+    const { network, clusterDomain, preferredNamespace } = config;
+    this.#dns ??= servePodDns(this.#inbound.network.namespace, {
+      mesh,
+      totals: dnsTotals,
+      log: log.scope('dns'),
+      scope: { network, clusterDomain, preferredNamespace },
+      client: () => own.wait(),
+    });
   }
 
   /** Stops accepting. Connections end by themselves, when a policy forbids them, or when `abort` is called. */
@@ -73,18 +102,15 @@ export class PodProxy {
   }
 
   #listen(namespace: NetworkNamespace): void {
-    const { certificates, own } = this.#deps;
     const hboneFd = listenInPod(namespace, INBOUND_HBONE_PORT);
     this.#resources.defer(() => {
       if (this.#hbone === null) closeSocket(hboneFd);
     });
     const outboundFd = listenInPod(namespace, OUTBOUND_PORT);
-    const secureContext = (identity: string) => certificates.context(identity);
-    const outbound = { ...this.#inbound, tunnels: { pool: this.#pool, secureContext } };
-    this.#listeners.push(listenOutbound(outboundFd, outbound));
+    this.#listeners.push(listenOutbound(outboundFd, { ...this.#inbound, pool: this.#pool }));
     const plaintextFd = listenInPod(namespace, INBOUND_PLAINTEXT_PORT);
     this.#listeners.push(listenInboundPassthrough(plaintextFd, this.#inbound));
-    this.#resources.use(own.watch((workload) => this.#prove(workload, hboneFd)));
+    this.#resources.use(this.#deps.own.watch((workload) => this.#prove(workload, hboneFd)));
     this.#resources.defer(() => this.#certificate?.[Symbol.dispose]());
   }
 
@@ -101,6 +127,7 @@ export class PodProxy {
 
   #stop(end: (listener: PodListener) => void): void {
     this.#stopped = true;
+    this.serveDns(false);
     this.#resources.dispose();
     for (const listener of this.#listeners) end(listener);
   }

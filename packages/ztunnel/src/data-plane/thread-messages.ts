@@ -11,6 +11,8 @@ export interface CapturedPod {
   readonly namespace: string;
   readonly name: string;
   readonly serviceAccount: string;
+  /** Its queries are answered by the proxy. */
+  readonly captureDns: boolean;
 }
 
 export interface ThreadConfig {
@@ -20,6 +22,8 @@ export interface ThreadConfig {
   readonly poolMaxStreams: number;
   readonly poolIdleMs: number;
   readonly preserveSource: boolean;
+  readonly clusterDomain: string;
+  readonly preferredNamespace: string | null;
 }
 
 /** What a data-plane thread is started with. */
@@ -62,7 +66,7 @@ export type ThreadQuestion =
       readonly namespaceFd: number;
     }
   | { readonly kind: 'stop-pod'; readonly uid: string }
-  | { readonly kind: 'connections' | 'drain' | 'abort' };
+  | { readonly kind: 'connections' | 'dns-counts' | 'drain' | 'abort' };
 
 /** What a data-plane thread says by itself. */
 export type ThreadEvent =

@@ -2,6 +2,7 @@ import { workerData } from 'node:worker_threads';
 import { SnapshotReader } from '@aquifer/control-plane-client/snapshot';
 import { createLogger, serveThread, TimeSlice } from '@aquifer/runtime';
 import { NetworkNamespace } from '../capture/netns.ts';
+import { DnsTotals } from '../dns/dns-totals.ts';
 import { OwnPod } from '../policy/own-pod.ts';
 import { PolicyTable } from '../policy/policy-table.ts';
 import { Rejudgement } from '../policy/rejudgement.ts';
@@ -36,6 +37,7 @@ class DataPlaneThread {
   readonly #policies = new PolicyTable();
   readonly #rejudgement = new Rejudgement();
   readonly #totals: TrafficTotals;
+  readonly #dnsTotals = new DnsTotals();
   readonly #certificates: ThreadCertificates;
   readonly #pods = new Map<string, ThreadPod>();
   /** What is known of pods, also before they are started. */
@@ -78,6 +80,8 @@ class DataPlaneThread {
         return this.#stopPod(question.uid);
       case 'connections':
         return this.#connections();
+      case 'dns-counts':
+        return this.#dnsTotals.all();
       case 'drain':
         return this.#drain();
       case 'abort':
@@ -102,14 +106,19 @@ class DataPlaneThread {
   }
 
   #startPod({ pod, namespaceFd }: Extract<ThreadQuestion, { kind: 'start-pod' }>): void {
-    if (this.#pods.has(pod.uid)) return;
+    const known = this.#pods.get(pod.uid);
+    if (known !== undefined) {
+      known.proxy.serveDns(pod.captureDns);
+      return;
+    }
     const own = new OwnPod(pod);
-    const proxy = new PodProxy(NetworkNamespace.borrow(namespaceFd), {
+    const proxy = new PodProxy(pod, NetworkNamespace.borrow(namespaceFd), {
       config: this.#config,
       mesh: this.#mesh,
       own,
       certificates: this.#certificates,
       record: { access: this.#log.scope('access'), totals: this.#totals },
+      dnsTotals: this.#dnsTotals,
       log: this.#log,
     });
     this.#pods.set(pod.uid, { own, proxy });

@@ -1,15 +1,7 @@
 import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { SecureContext } from 'node:tls';
 import type { SnapshotReader } from '@aquifer/control-plane-client/snapshot';
-import {
-  expectSans,
-  HboneError,
-  openTunnel,
-  splice,
-  type TunnelPool,
-  type TunnelStream,
-} from '@aquifer/hbone';
+import { hboneError, splice, type TunnelLease, type TunnelPool } from '@aquifer/hbone';
 import { formatIdentity, type Workload } from '@aquifer/model';
 import {
   encodeBaggage,
@@ -17,6 +9,7 @@ import {
   formatSocketAddress,
   type SocketAddress,
 } from '@aquifer/wire';
+import type { NetworkNamespace } from '../capture/netns.ts';
 import { dialInPod, originalDestination } from '../capture/sockets.ts';
 import type { PodNetwork } from '../connections/admitted-connection.ts';
 import {
@@ -52,11 +45,7 @@ export interface OutboundPod {
   readonly connections: OpenConnections;
   readonly record: RecordDeps;
   readonly network: PodNetwork;
-  readonly tunnels: {
-    readonly pool: TunnelPool;
-    /** TLS context of an identity of this pod; waits for its certificate. */
-    readonly secureContext: (identity: string) => Promise<SecureContext>;
-  };
+  readonly pool: TunnelPool;
 }
 
 /** Serves 15001: connections that the pod's applications open (spec ztunnel 3). */
@@ -120,7 +109,7 @@ async function proxy(
 ): Promise<Route | null> {
   using record = new ConnectionRecord(describeCall(call, route), pod.record);
   using _tracked = trackCall(call, route, pod.connections);
-  let upstream: Socket | TunnelStream | null = null;
+  let upstream: Socket | TunnelLease['exchange'] | null = null;
   while (upstream === null) {
     try {
       upstream = await connectUpstream(call, route, pod);
@@ -143,7 +132,7 @@ async function proxy(
  * restart, while one that nobody answers for has kept the caller waiting for seconds.
  */
 function routeAfter(caught: unknown, call: OutboundCall, route: Route): Route | null {
-  const { retry, sameHop } = ERRORS[toMeshError(caught).code];
+  const { code, retry } = toMeshError(caught);
   const { isChoice, destination, kind } = route;
   const most = kind === 'hbone' ? MAX_ATTEMPTS : MAX_PLAIN_ATTEMPTS;
   call.attempts += 1;
@@ -151,7 +140,7 @@ function routeAfter(caught: unknown, call: OutboundCall, route: Route): Route | 
   if (call.attempts >= most || isLate || !isChoice || retry === 'never') return null;
   if (destination !== null) call.tried = new Set([...call.tried, destination.uid]);
   const next = call.decide(call.tried);
-  if (next.kind === 'deny' || (isSameHop(next, route) && !sameHop)) return null;
+  if (next.kind === 'deny' || (isSameHop(next, route) && !ERRORS[code].sameHop)) return null;
   return next;
 }
 
@@ -191,7 +180,7 @@ function connectUpstream(
   call: OutboundCall,
   route: Route,
   pod: OutboundPod,
-): Promise<Socket | TunnelStream> {
+): Promise<Socket | TunnelLease['exchange']> {
   if (route.kind === 'hbone') return connectTunnel(call, route, pod);
   return dialInPod(pod.network.namespace, route.nextHop, { sourceIp: null });
 }
@@ -199,34 +188,36 @@ function connectUpstream(
 async function connectTunnel(
   { client, source }: OutboundCall,
   route: HboneRoute,
-  { tunnels, network }: OutboundPod,
-): Promise<TunnelStream> {
+  { pool }: OutboundPod,
+): Promise<TunnelLease['exchange']> {
   const { nextHop, expectedSans, authority, service } = route;
-  const identity = formatIdentity(source);
-  const hop = formatSocketAddress(nextHop);
-  const key = `${identity}|${expectedSans.join(',')}|${hop}|${client.ip}`;
-  const dial = async () => {
-    const secureContext = await tunnels.secureContext(identity);
-    const socket = await dialHbone(network, nextHop);
-    return openTunnel(socket, { secureContext, verifyPeer: expectSans(expectedSans) });
-  };
   const headers = {
     baggage: encodeBaggage(source),
     forwarded: encodeForwarded(formatSocketAddress(client), service?.hostname ?? null),
     traceparent: newTraceparent(),
   };
-  return (await tunnels.pool.connect(key, dial, { authority, headers })).stream;
+  const lease = await pool.lease({
+    hop: nextHop,
+    identity: formatIdentity(source),
+    peer: { match: 'exact', uris: expectedSans },
+    clientIp: client.ip,
+    connect: { authority, headers },
+  });
+  return lease.exchange;
 }
 
 /** A port 15008 that stays silent is usually cut off by a NetworkPolicy (spec ztunnel 3.7). */
-async function dialHbone({ namespace }: PodNetwork, nextHop: SocketAddress): Promise<Socket> {
+export async function dialHbone(
+  namespace: NetworkNamespace,
+  nextHop: SocketAddress,
+): Promise<Socket> {
   try {
     return await dialInPod(namespace, nextHop, { sourceIp: null });
   } catch (caught) {
     const error = toMeshError(caught);
     if (error.code !== 'ZT_DIAL_TIMEOUT') throw error;
     const text = `connection timed out, maybe a NetworkPolicy is blocking HBONE port 15008: ${error.message}`;
-    throw new HboneError('HB_CONNECT_TIMEOUT', text, { cause: error });
+    throw hboneError('HB_CONNECT_TIMEOUT', text, error);
   }
 }
 

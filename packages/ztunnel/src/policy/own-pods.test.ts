@@ -8,7 +8,7 @@ import { aWorkload } from '../../../../test/fixtures/mesh-objects.ts';
 import { addressResources } from '../../../../test/fixtures/test-data-plane.ts';
 import { OwnPods } from './own-pods.ts';
 
-const POD = { uid: 'a', namespace: 'shop', name: 'web', serviceAccount: 'web' };
+const POD = { uid: 'a', namespace: 'shop', name: 'web', serviceAccount: 'web', captureDns: false };
 const OURS = aWorkload({ name: 'web', addresses: ['10.0.0.2'] });
 const THEIRS: Workload = {
   ...aWorkload({ name: 'web', addresses: ['10.9.0.2'], clusterId: 'second' }),

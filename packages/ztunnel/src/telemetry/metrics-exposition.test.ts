@@ -64,7 +64,7 @@ function comparable(lines: readonly string[]): string[] {
 }
 
 test('families come in the order, with the words and with the samples of the recorded ztunnel', async () => {
-  const text = await exposeMetrics(new ControlMetrics('unknown'), recordedTraffic());
+  const text = await exposeMetrics(new ControlMetrics('unknown'), recordedTraffic(), []);
   const ours = comparable(text.split('\n'));
   const theirs = comparable(recorded);
   const families = (lines: readonly string[]) => lines.filter((line) => line.startsWith('#'));
@@ -84,7 +84,7 @@ test('a connection without bytes has its byte counters at zero', async () => {
     isMutualTls: false,
   } as const;
   totals.bind(peers, '-').opened += 1;
-  const text = await exposeMetrics(new ControlMetrics('unknown'), readings);
+  const text = await exposeMetrics(new ControlMetrics('unknown'), readings, []);
   expect(text).toMatch(/^istio_tcp_sent_bytes_total\{reporter="source",.*\} 0$/m);
   expect(text).toContain('istio_tcp_sockets_open{reporter="source"} 0\n');
   expect(text).not.toContain('reporter="destination"');

@@ -1,5 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { Counter, Gauge, Registry } from 'prom-client';
+import type { DnsCounts } from '../dns/dns-totals.ts';
+import { addDns } from './dns-exposition.ts';
 import { TRAFFIC_LABELS } from './labels.ts';
 import type { Totals, TrafficSnapshot } from './traffic-totals.ts';
 
@@ -89,12 +91,14 @@ const FAMILY_WITHOUT_SAMPLES = /# HELP .*\n# TYPE .*\n(?=# )/g;
 export async function exposeMetrics(
   control: ControlMetrics,
   traffic: TrafficSnapshot,
+  dns: readonly DnsCounts[],
 ): Promise<string> {
   const registry = new Registry();
   registry.setContentType(Registry.OPENMETRICS_CONTENT_TYPE as never);
   control.registry.setContentType(Registry.OPENMETRICS_CONTENT_TYPE as never);
   addTraffic(registry, traffic);
   addOpenSockets(registry, traffic);
+  addDns(registry, dns);
   const texts = await Promise.all([control.registry.metrics(), registry.metrics()]);
   const text = `${texts.map((part) => part.replace(/# EOF\n?$/, '')).join('')}# EOF\n`;
   return text.replaceAll(FAMILY_WITHOUT_SAMPLES, '');
