@@ -30,8 +30,8 @@ const WORKLOADS = 100_000;
 const SERVICES = 10_000;
 const CONNECTIONS = 5_000;
 const POLICIES = 20;
-/** Until threads have given back what a step left. */
-const SETTLE_MS = 5_000;
+/** Until V8 has given back what a step left. */
+const SETTLE_MS = 15_000;
 
 const SERVER = `
 const net = require('node:net');
