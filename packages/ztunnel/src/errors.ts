@@ -1,5 +1,5 @@
 import { constants } from 'node:os';
-import type { HboneErrorCode } from '@aquifer/hbone';
+import { type HboneErrorCode, isHboneError } from '@aquifer/hbone';
 import { type ErrorFacts, MeshError } from '@aquifer/model';
 import type { ResponseFlag } from './telemetry/labels.ts';
 
@@ -14,6 +14,7 @@ type ZtunnelErrorCode =
   | 'ZT_IO';
 type ErrorCode = ZtunnelErrorCode | HboneErrorCode;
 
+/** How a failure is shown, and what follows from it. */
 interface ErrorRow {
   /** What metrics and access lines show (spec ztunnel 9.1). */
   readonly flag: ResponseFlag;
@@ -21,38 +22,43 @@ interface ErrorRow {
   readonly sameHop: boolean;
   /** Whether the message stands alone; else it follows `io error: ` or `connection failed: ` (spec ztunnel 9.2). */
   readonly isWhole: boolean;
-  /** Whether a copy may end so in normal life: somebody gave up (spec ztunnel 9.2). */
-  readonly isNormalEnd: boolean;
 }
 
-const ofTunnel = { flag: 'CONNECT', isWhole: true, isNormalEnd: false } as const;
-const ofSocket = { flag: 'CONNECT', isWhole: false, isNormalEnd: false } as const;
-const AGAIN = { sameHop: true } as const;
-const ELSEWHERE = { sameHop: false } as const;
+const socket = { flag: 'CONNECT', sameHop: true, isWhole: false } as const;
+const tunnel = { flag: 'CONNECT', sameHop: true, isWhole: true } as const;
 
-/** What this package does about each code, whoever it is from. */
-export const ERRORS: Readonly<Record<ErrorCode, ErrorRow>> = {
-  ZT_NO_CERTIFICATE: { ...ofTunnel, ...ELSEWHERE, flag: 'IDENTITY_ERROR' },
-  ZT_DIAL_TIMEOUT: { ...ofSocket, ...ELSEWHERE },
-  ZT_UNREACHABLE: { ...ofSocket, ...ELSEWHERE },
-  ZT_REFUSED: { ...ofSocket, ...AGAIN },
-  ZT_RESET: { ...ofSocket, ...AGAIN, isNormalEnd: true },
-  ZT_SYSTEM_CALL: { ...ofSocket, ...AGAIN },
-  ZT_IO: { ...ofSocket, ...AGAIN },
-  HB_DIAL_FAILED: { ...ofTunnel, ...AGAIN },
-  HB_CONNECT_TIMEOUT: { ...ofTunnel, ...ELSEWHERE, flag: 'NETWORK_POLICY' },
-  HB_TLS_FAILED: { ...ofTunnel, ...AGAIN },
-  HB_IDENTITY_MISMATCH: { ...ofTunnel, ...ELSEWHERE },
-  HB_HTTP2_FAILED: { ...ofTunnel, ...AGAIN, flag: 'H2_HANDSHAKE_FAILURE' },
-  HB_NO_ANSWER: { ...ofTunnel, ...ELSEWHERE },
-  HB_GIVEN_UP: { ...ofTunnel, ...ELSEWHERE },
-  HB_REFUSED_STATUS: { ...ofTunnel, ...AGAIN },
-  HB_STREAM_CANCELLED: { ...ofTunnel, ...AGAIN, isNormalEnd: true },
-  HB_STREAM_RESET: { ...ofTunnel, ...AGAIN },
-  HB_TUNNEL_LOST: { ...ofTunnel, ...AGAIN },
-  HB_PEER_SILENT: { ...ofTunnel, ...ELSEWHERE },
-  HB_TUNNEL_ABORTED: { ...ofTunnel, ...ELSEWHERE },
+/** `safe`: failures to connect, before a byte was passed on. */
+const OWN: Readonly<Record<ZtunnelErrorCode, ErrorFacts & ErrorRow>> = {
+  ZT_NO_CERTIFICATE: {
+    ...{ origin: 'control-plane', retry: 'never' },
+    ...{ flag: 'IDENTITY_ERROR', sameHop: false, isWhole: true },
+  },
+  ZT_DIAL_TIMEOUT: { origin: 'upstream', retry: 'safe', ...socket, sameHop: false },
+  ZT_UNREACHABLE: { origin: 'upstream', retry: 'safe', ...socket, sameHop: false },
+  ZT_REFUSED: { origin: 'upstream', retry: 'safe', ...socket },
+  ZT_RESET: { origin: 'upstream', retry: 'safe', ...socket },
+  ZT_SYSTEM_CALL: { origin: 'internal', retry: 'safe', ...socket },
+  ZT_IO: { origin: 'upstream', retry: 'safe', ...socket },
 };
+
+/** Origin and retry of these are the tunnel's to say. */
+const OF_TUNNELS: Readonly<Record<HboneErrorCode, ErrorRow>> = {
+  HB_DIAL_FAILED: tunnel,
+  HB_CONNECT_TIMEOUT: { ...tunnel, flag: 'NETWORK_POLICY', sameHop: false },
+  HB_TLS_FAILED: tunnel,
+  HB_IDENTITY_MISMATCH: { ...tunnel, sameHop: false },
+  HB_HTTP2_FAILED: { ...tunnel, flag: 'H2_HANDSHAKE_FAILURE' },
+  HB_NO_ANSWER: { ...tunnel, sameHop: false },
+  HB_GIVEN_UP: tunnel,
+  HB_REFUSED_STATUS: tunnel,
+  HB_STREAM_CANCELLED: tunnel,
+  HB_STREAM_RESET: tunnel,
+  HB_TUNNEL_LOST: tunnel,
+  HB_PEER_SILENT: tunnel,
+  HB_TUNNEL_ABORTED: tunnel,
+};
+
+export const ERRORS: Readonly<Record<ErrorCode, ErrorRow>> = { ...OWN, ...OF_TUNNELS };
 
 /** An error of this package. */
 export function ztunnelError(
@@ -60,22 +66,8 @@ export function ztunnelError(
   message: string,
   cause?: unknown,
 ): MeshError<ErrorCode> {
-  return meshError(code, message, cause);
-}
-
-/** No code has `retry: 'safe'` once a byte was passed on: these are failures to connect. */
-const FACTS: Readonly<Record<ZtunnelErrorCode, ErrorFacts>> = {
-  ZT_NO_CERTIFICATE: { origin: 'control-plane', retry: 'never' },
-  ZT_DIAL_TIMEOUT: { origin: 'upstream', retry: 'safe' },
-  ZT_UNREACHABLE: { origin: 'upstream', retry: 'safe' },
-  ZT_REFUSED: { origin: 'upstream', retry: 'safe' },
-  ZT_RESET: { origin: 'upstream', retry: 'safe' },
-  ZT_SYSTEM_CALL: { origin: 'internal', retry: 'safe' },
-  ZT_IO: { origin: 'upstream', retry: 'safe' },
-};
-
-function meshError(code: ZtunnelErrorCode, message: string, cause: unknown): MeshError<ErrorCode> {
-  return new MeshError(code, message, { ...FACTS[code], cause });
+  const { origin, retry } = OWN[code];
+  return new MeshError(code, message, { origin, retry, cause });
 }
 
 /** The C library's words for what can happen to a connection; Node has its own, which operators do not search for. */
@@ -101,15 +93,17 @@ const PREMATURE_CLOSE = 'ERR_STREAM_PREMATURE_CLOSE';
 
 /** Whatever was caught, with a code of the table. The only place that looks into it. */
 export function toMeshError(caught: unknown): MeshError<ErrorCode> {
-  if (caught instanceof MeshError && Object.hasOwn(ERRORS, caught.code)) {
-    return caught as MeshError<ErrorCode>;
-  }
-  if (!(caught instanceof Error)) return meshError('ZT_IO', String(caught), caught);
+  if (isHboneError(caught) || isOwnError(caught)) return caught;
+  if (!(caught instanceof Error)) return ztunnelError('ZT_IO', String(caught), caught);
   const nodeCode = (caught as NodeJS.ErrnoException).code ?? '';
-  if (nodeCode === PREMATURE_CLOSE) return meshError('ZT_RESET', caught.message, caught);
+  if (nodeCode === PREMATURE_CLOSE) return ztunnelError('ZT_RESET', caught.message, caught);
   const known = Object.hasOwn(SYSTEM_ERRORS, nodeCode) ? SYSTEM_ERRORS[nodeCode] : undefined;
-  if (known === undefined) return meshError('ZT_IO', caught.message, caught);
+  if (known === undefined) return ztunnelError('ZT_IO', caught.message, caught);
   const [code, text] = known;
   const number = constants.errno[nodeCode as keyof typeof constants.errno];
-  return meshError(code, `${text} (os error ${number})`, caught);
+  return ztunnelError(code, `${text} (os error ${number})`, caught);
+}
+
+function isOwnError(caught: unknown): caught is MeshError<ZtunnelErrorCode> {
+  return caught instanceof MeshError && Object.hasOwn(OWN, caught.code);
 }

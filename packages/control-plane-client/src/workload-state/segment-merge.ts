@@ -1,7 +1,7 @@
 import { type Segment, SegmentBuilder } from './segment.ts';
 
-/** About 12 MB of typical workloads: built or merged within a few milliseconds. */
-export const MAX_RECORDS = 16_384;
+/** About 7 MB of typical workloads: built or merged within a few milliseconds. */
+export const MAX_RECORDS = 8192;
 
 interface SegmentSize {
   readonly size: number;

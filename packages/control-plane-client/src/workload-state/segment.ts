@@ -99,33 +99,31 @@ export class Segment {
   }
 }
 
-const FIRST_TEXT_BYTES = 1024;
-
 /** Collects records and builds a segment of them. Ids must grow. */
 export class SegmentBuilder {
   readonly #ids: number[] = [];
+  /** Written once, into the memory of the segment: a buffer that grows would leave holes of its former sizes. */
+  readonly #texts: (string | Buffer)[] = [];
   readonly #textEnds: number[] = [];
   readonly #nameEnds: number[] = [];
   readonly #names: number[] = [];
-  #text: Buffer = Buffer.allocUnsafe(FIRST_TEXT_BYTES);
-  #used = 0;
+  #textBytes = 0;
 
   get size(): number {
     return this.#ids.length;
   }
 
   add(id: number, hashes: Iterable<number>, text: string): void {
-    this.#reserve(3 * text.length);
-    this.#used += this.#text.write(text, this.#used);
+    this.#texts.push(text);
+    this.#textBytes += Buffer.byteLength(text);
     this.#close(id, hashes);
   }
 
   /** Takes a record as it is. */
   copy(from: Segment, record: number): void {
     const bytes = from.bytesOf(record);
-    this.#reserve(bytes.length);
-    this.#text.set(bytes, this.#used);
-    this.#used += bytes.length;
+    this.#texts.push(bytes);
+    this.#textBytes += bytes.length;
     this.#close(from.idOf(record), from.namesOf(record));
   }
 
@@ -136,7 +134,7 @@ export class SegmentBuilder {
     const slots = 2 ** Math.ceil(Math.log2(2 * this.#names.length + 1));
     const slotsAt = namesAt + this.#names.length;
     const textAt = (slotsAt + 2 * slots) * BYTES_PER_WORD;
-    const buffer = new SharedArrayBuffer(textAt + this.#used);
+    const buffer = new SharedArrayBuffer(textAt + this.#textBytes);
     const words = new Int32Array(buffer, 0, textAt / BYTES_PER_WORD);
     words.set([size, slots, textAt, segmentId]);
     for (let record = 0; record <= size; record++) {
@@ -147,7 +145,7 @@ export class SegmentBuilder {
     }
     words.set(this.#names, namesAt);
     this.#fillSlots(words, slotsAt, slots - 1);
-    new Uint8Array(buffer, textAt).set(this.#text.subarray(0, this.#used));
+    this.#writeTexts(Buffer.from(buffer, textAt));
     return new Segment(buffer);
   }
 
@@ -164,17 +162,21 @@ export class SegmentBuilder {
     }
   }
 
+  #writeTexts(into: Buffer): void {
+    let at = 0;
+    for (const text of this.#texts) {
+      if (typeof text === 'string') at += into.write(text, at);
+      else {
+        into.set(text, at);
+        at += text.length;
+      }
+    }
+  }
+
   #close(id: number, hashes: Iterable<number>): void {
     this.#ids.push(id);
     for (const hash of hashes) this.#names.push(hash);
     this.#nameEnds.push(this.#names.length);
-    this.#textEnds.push(this.#used);
-  }
-
-  #reserve(bytes: number): void {
-    if (this.#used + bytes <= this.#text.length) return;
-    const larger = Buffer.allocUnsafe(2 * (this.#used + bytes));
-    larger.set(this.#text.subarray(0, this.#used));
-    this.#text = larger;
+    this.#textEnds.push(this.#textBytes);
   }
 }

@@ -34,7 +34,6 @@ interface PlaceConfig {
   readonly metaClusterId: string;
   readonly clusterDomain: string;
   readonly network: string;
-  readonly trustDomain: string;
   readonly metadata: Readonly<Record<string, string>>;
   readonly jsonMetadata: Readonly<Record<string, string>>;
   readonly versionTag: string;
@@ -62,9 +61,6 @@ const PLACE_KEYS: ConfigKeys<PlaceConfig> = {
     default: 'cluster.local',
   }),
   network: stringKey('NETWORK', 'Network this node is in.', { default: '' }),
-  trustDomain: stringKey('TRUST_DOMAIN', 'Trust domain of the workloads here.', {
-    default: 'cluster.local',
-  }),
   metadata: prefixKey('ISTIO_META_*', "Metadata of this proxy's discovery requests."),
   jsonMetadata: prefixKey('ISTIO_METAJSON_*', 'The same, as JSON values.'),
   versionTag: stringKey('ISTIO_META_ISTIO_VERSION', 'Version that metrics and the dump show.', {

@@ -76,7 +76,6 @@ class AdmittedConnection implements Disposable {
   }
 
   async run(): Promise<void> {
-    using _ended = this;
     if (!this.#judge()) return;
     try {
       const upstream = await this.#dial();

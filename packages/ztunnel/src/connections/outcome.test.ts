@@ -69,6 +69,7 @@ test('every code of this package and of tunnels has a heading in docs/errors.md'
   const docs = readFileSync(new URL('../../../../docs/errors.md', import.meta.url), 'utf8');
   for (const code of Object.keys(ERRORS)) expect(docs).toContain(`### ${code}\n`);
 });
+
 test.for<{ code: HboneErrorCode; how: string; isNormal: boolean }>([
   { code: 'HB_STREAM_CANCELLED', how: 'stream was reset: CANCEL', isNormal: true },
   { code: 'HB_STREAM_RESET', how: 'stream was reset: INTERNAL_ERROR', isNormal: false },

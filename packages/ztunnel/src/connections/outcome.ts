@@ -19,14 +19,14 @@ export function failureOutcome(caught: unknown, kind: 'io error' | 'connection f
   return { flag, error: isWhole ? message : `${kind}: ${message}` };
 }
 
-/**
- * How a copy that ended is recorded; `wasAborted` if this proxy ended it, since its time to finish was over. A reset is
- * part of normal life (spec ztunnel 9.2).
- */
+/** Ends of a copy that are part of normal life (spec ztunnel 9.2): somebody gave up. That a tunnel broke is none. */
+const NORMAL_ENDS: ReadonlySet<string> = new Set(['ZT_RESET', 'HB_STREAM_CANCELLED']);
+
+/** How a copy that ended is recorded; `wasAborted` if this proxy ended it, since its time to finish was over. */
 export function copyOutcome(error: Error | null, wasAborted: boolean): Outcome {
   if (wasAborted) return { flag: 'CONNECT', error: 'connection closed due to connection drain' };
   if (error === null) return { flag: '-', error: null };
   const { code, message } = toMeshError(error);
-  if (ERRORS[code].isNormalEnd) return { flag: '-', error: null };
+  if (NORMAL_ENDS.has(code)) return { flag: '-', error: null };
   return { flag: 'CONNECT', error: `io error: ${message}` };
 }
