@@ -30,6 +30,7 @@ type Arriving =
   | { readonly kind: 'ended' }
   | { readonly kind: 'cut' };
 
+const BODY: Arriving = { kind: 'body', promisedBytes: null };
 const ENDED: Arriving = { kind: 'ended' };
 const CUT: Arriving = { kind: 'cut' };
 const EMPTY = Buffer.alloc(0);
@@ -69,7 +70,7 @@ export class Http2Stream implements ReceivingHost, BodyWire {
     this.#outlivesConnection = request !== null;
     this.#arriving =
       request === null
-        ? { kind: 'body', promisedBytes: null }
+        ? BODY
         : { kind: 'awaiting-head', listener: request.listener, method: request.method };
   }
 
@@ -108,7 +109,7 @@ export class Http2Stream implements ReceivingHost, BodyWire {
 
   /** The final head is here; so many bytes of body follow, as far as was said. */
   headArrived(promisedBytes: number | null): void {
-    this.#arriving = { kind: 'body', promisedBytes };
+    this.#arriving = promisedBytes === null ? BODY : { kind: 'body', promisedBytes };
   }
 
   /** The request is a CONNECT: what it carries has a value of its own. */
