@@ -167,7 +167,8 @@ export class Http2Stream implements ReceivingHost, BodyWire {
   lost(error: HttpError): void {
     if (this.isOver) return;
     const { awaiting } = this;
-    const isKept = this.#outlivesConnection && this.sending.kind !== 'idle';
+    const isWanted = this.#outlivesConnection && error.kind !== 'aborted';
+    const isKept = isWanted && this.sending.kind !== 'idle';
     this.#over();
     if (awaiting !== null) awaiting.listener.onFailure(error);
     else if (isKept) this.receiving.close(error);
