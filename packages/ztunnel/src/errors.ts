@@ -5,7 +5,6 @@ import type { ResponseFlag } from './telemetry/labels.ts';
 
 /** Which flag a failed tunnel leaves in metrics (spec ztunnel 9.1). */
 const FLAGS: Readonly<Record<HboneErrorCode, ResponseFlag>> = {
-  HB_DIAL_FAILED: 'CONNECT',
   HB_CONNECT_TIMEOUT: 'NETWORK_POLICY',
   HB_TLS_FAILED: 'CONNECT',
   HB_IDENTITY_MISMATCH: 'CONNECT',
