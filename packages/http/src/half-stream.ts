@@ -46,6 +46,11 @@ export class ReceivingHalf {
     this.#host = host;
   }
 
+  /** Bytes that have arrived and wait for a reader. */
+  get heldBytes(): number {
+    return this.#held?.length ?? 0;
+  }
+
   /** Something waits for a reader, who does not want it now. */
   get isStuck(): boolean {
     return this.#held !== null && this.#isStopped;
@@ -109,7 +114,7 @@ export class ReceivingHalf {
   /** Both halves have ended, or the connection has: told behind what was received before. */
   close(error: HttpError | null): void {
     if (this.#close !== null || this.#state.kind === 'over') return;
-    const heldBytes = this.#held?.length ?? 0;
+    const { heldBytes } = this;
     const isEmpty = heldBytes === 0 && this.#end === null;
     if (error !== null && (isEmpty || keptOfLostBytes + heldBytes > MAX_KEPT_OF_LOST_BYTES)) {
       this.cut(error);

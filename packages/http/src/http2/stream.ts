@@ -197,7 +197,7 @@ export class Http2Stream implements ReceivingHost, BodyWire {
 
   taken(bytes: number): void {
     if (this.#arriving.kind !== 'body') return;
-    const credit = this.window.taken(bytes);
+    const credit = this.window.taken(bytes, this.receiving.heldBytes);
     if (credit > 0) this.#host.sendStreamCredit(this.id, credit);
   }
 
