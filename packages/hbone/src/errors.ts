@@ -3,7 +3,6 @@ import { type ErrorFacts, MeshError } from '@aquifer/model';
 
 /** Code of a failed tunnel, CONNECT or stream. */
 export type HboneErrorCode =
-  | 'HB_DIAL_FAILED'
   | 'HB_CONNECT_TIMEOUT'
   | 'HB_TLS_FAILED'
   | 'HB_IDENTITY_MISMATCH'
@@ -18,11 +17,10 @@ export type HboneErrorCode =
   | 'HB_TUNNEL_ABORTED';
 
 /**
- * What can go wrong on a tunnel. `HB_CONNECT_TIMEOUT` is kept apart from `HB_DIAL_FAILED` because a silent drop on
- * port 15008 usually means a NetworkPolicy. `safe`: nothing has been sent through a stream before it is answered.
+ * What can go wrong on a tunnel. `HB_CONNECT_TIMEOUT` is kept apart from what the system says of a connection that
+ * failed, because a silent drop on port 15008 usually means a NetworkPolicy. `safe`: nothing has been sent through a stream before it is answered.
  */
 const FACTS: Readonly<Record<HboneErrorCode, ErrorFacts>> = {
-  HB_DIAL_FAILED: { origin: 'upstream', retry: 'safe' },
   HB_CONNECT_TIMEOUT: { origin: 'upstream', retry: 'safe' },
   HB_TLS_FAILED: { origin: 'upstream', retry: 'safe' },
   HB_IDENTITY_MISMATCH: { origin: 'upstream', retry: 'safe' },

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { createServer } from 'node:tls';
-import { Http2Connection, type ServerExchange } from '@aquifer/http';
+import { Http2Connection, type HttpError, type ServerExchange } from '@aquifer/http';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { TestAuthority } from '../../../test/fixtures/certificates.ts';
 import { type Tunnels, tunnelsTo } from '../../../test/fixtures/tunnels.ts';
@@ -96,4 +96,36 @@ test('a stream that was cut before its copy begins ends the copy and the other s
   const ended = await splice(first, second, { received: () => undefined, sent: () => undefined });
   expect(ended).toMatchObject({ code: 'HB_STREAM_RESET' });
   expect(second.isOver).toBe(true);
+});
+
+test('what a tunnel had brought is read when its peer is gone, and not when this side ends it', async () => {
+  for (const { end, received } of [
+    { end: 'peer', received: 5 },
+    { end: 'us', received: 0 },
+  ]) {
+    const connections: Http2Connection[] = [];
+    const tunnels = await tunnelsToServer((exchange, connection) => {
+      connections.push(connection);
+      exchange.respond({ status: 200, headers: [] }, null);
+      exchange.write(Buffer.from('some '));
+    });
+    const { exchange } = await tunnels.lease();
+    // It has arrived by the time that another stream has been answered.
+    await tunnels.lease();
+    if (end === 'peer') connections[0]!.abort();
+    else tunnels.pool.abort();
+    await expect.poll(() => exchange.isOver).toBe(true);
+    let bytes = 0;
+    const closed = Promise.withResolvers<HttpError | null>();
+    exchange.receive({
+      onData: (chunk) => {
+        bytes += chunk.length;
+      },
+      onEnd: () => expect.unreachable(),
+      onDrain: () => undefined,
+      onClose: closed.resolve,
+    });
+    expect((await closed.promise)?.kind).toBe(end === 'peer' ? 'lost' : 'aborted');
+    expect(bytes).toBe(received);
+  }
 });

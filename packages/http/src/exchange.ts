@@ -6,7 +6,7 @@ import type { ErrorReason, HttpError } from './http-error.ts';
  *
  * ```
  * receiving   awaiting-head ─► unclaimed ─receive()─► flowing ◄─pause(), resume()─► paused ─► over
- * sending     idle ─ head ─► open ─end()─► ending (waits behind what was written) ─► ended
+ * sending     idle ─ head ─► open ◄─► blocked (what was written waits) ─end()─► ending ─► ended
  * ```
  * and from each of them to `over` and `cut` by a reset. What was received is told in the order in which it came: head,
  * body, trailers, end, close. What is sent leaves in the order in which it was given.

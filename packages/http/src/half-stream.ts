@@ -46,6 +46,11 @@ export class ReceivingHalf {
     this.#host = host;
   }
 
+  /** Bytes that have arrived and wait for a reader. */
+  get heldBytes(): number {
+    return this.#held?.length ?? 0;
+  }
+
   /** Something waits for a reader, who does not want it now. */
   get isStuck(): boolean {
     return this.#held !== null && this.#isStopped;
@@ -109,7 +114,7 @@ export class ReceivingHalf {
   /** Both halves have ended, or the connection has: told behind what was received before. */
   close(error: HttpError | null): void {
     if (this.#close !== null || this.#state.kind === 'over') return;
-    const heldBytes = this.#held?.length ?? 0;
+    const { heldBytes } = this;
     const isEmpty = heldBytes === 0 && this.#end === null;
     if (error !== null && (isEmpty || keptOfLostBytes + heldBytes > MAX_KEPT_OF_LOST_BYTES)) {
       this.cut(error);
@@ -211,12 +216,15 @@ export interface BodyWire {
 
 type Sending =
   | { readonly kind: 'idle' }
-  | { readonly kind: 'open'; unsent: ByteQueue | null }
+  | { readonly kind: 'open' }
+  /** Not all that was written could be sent. */
+  | { readonly kind: 'blocked'; readonly unsent: ByteQueue }
   | { readonly kind: 'ending'; readonly unsent: ByteQueue; readonly trailers: HeaderList | null }
   | { readonly kind: 'ended' }
   | { readonly kind: 'cut' };
 
 const IDLE: Sending = { kind: 'idle' };
+const OPEN: Sending = { kind: 'open' };
 const ENDED: Sending = { kind: 'ended' };
 const CUT: Sending = { kind: 'cut' };
 
@@ -235,21 +243,19 @@ export class SendingHalf {
 
   /** The head has been sent, and with it the end if nothing follows. */
   headSent(isEnd: boolean): void {
-    if (this.#state.kind === 'idle') this.#state = isEnd ? ENDED : { kind: 'open', unsent: null };
+    if (this.#state.kind === 'idle') this.#state = isEnd ? ENDED : OPEN;
   }
 
   /** False when the caller should wait. */
   write(chunk: Buffer): boolean {
     const state = this.#state;
+    if (state.kind === 'blocked') state.unsent.push(chunk);
     if (state.kind !== 'open') return false;
-    if (state.unsent !== null) {
-      state.unsent.push(chunk);
-      return false;
-    }
     const rest = this.#wire.send(chunk);
     if (rest !== null) {
-      state.unsent = new ByteQueue();
-      state.unsent.push(rest);
+      const unsent = new ByteQueue();
+      unsent.push(rest);
+      this.#state = { kind: 'blocked', unsent };
     } else if (this.#wire.hasRoom) return true;
     this.#wire.waitForRoom(rest !== null);
     return false;
@@ -257,31 +263,35 @@ export class SendingHalf {
 
   end(trailers: HeaderList | null): void {
     const state = this.#state;
-    if (state.kind !== 'open') return;
-    if (state.unsent === null) this.#sendEnd(trailers);
-    else this.#state = { kind: 'ending', unsent: state.unsent, trailers };
+    if (state.kind === 'open') this.#sendEnd(trailers);
+    else if (state.kind === 'blocked') {
+      this.#state = { kind: 'ending', unsent: state.unsent, trailers };
+    }
   }
 
   /** Sends what waits. True if all of it has left, and more may follow. */
   onRoom(): boolean {
     const state = this.#state;
-    if (state.kind !== 'open' && state.kind !== 'ending') return false;
-    const { unsent } = state;
-    for (let piece = unsent?.shift(); piece !== undefined; piece = unsent?.shift()) {
-      const rest = this.#wire.send(piece);
-      if (rest === null) continue;
-      unsent!.putBack(rest);
-      this.#wire.waitForRoom(true);
-      return false;
+    if (state.kind === 'blocked' || state.kind === 'ending') {
+      if (!this.#sendUnsent(state.unsent)) return false;
+      if (state.kind === 'blocked') this.#state = OPEN;
+      else this.#sendEnd(state.trailers);
     }
-    if (state.kind === 'ending') {
-      this.#sendEnd(state.trailers);
-      return false;
-    }
-    state.unsent = null;
+    if (this.#state.kind !== 'open') return false;
     if (this.#wire.hasRoom) return true;
     this.#wire.waitForRoom(false);
     return false;
+  }
+
+  #sendUnsent(unsent: ByteQueue): boolean {
+    for (let piece = unsent.shift(); piece !== undefined; piece = unsent.shift()) {
+      const rest = this.#wire.send(piece);
+      if (rest === null) continue;
+      unsent.putBack(rest);
+      this.#wire.waitForRoom(true);
+      return false;
+    }
+    return true;
   }
 
   /** Nothing more is sent. */

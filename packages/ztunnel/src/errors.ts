@@ -43,7 +43,6 @@ const OWN: Readonly<Record<ZtunnelErrorCode, ErrorFacts & ErrorRow>> = {
 
 /** Origin and retry of these are the tunnel's to say. */
 const OF_TUNNELS: Readonly<Record<HboneErrorCode, ErrorRow>> = {
-  HB_DIAL_FAILED: tunnel,
   HB_CONNECT_TIMEOUT: { ...tunnel, flag: 'NETWORK_POLICY', sameHop: false },
   HB_TLS_FAILED: tunnel,
   HB_IDENTITY_MISMATCH: { ...tunnel, sameHop: false },

@@ -1,6 +1,6 @@
 // hot path: every head
 import type { AnswerHead, BodyLength, RequestHead } from '../exchange.ts';
-import { getHeader, type HeaderList, joinHeader, removeHeader, setHeader } from '../headers.ts';
+import { type HeaderList, joinHeader, removeHeader } from '../headers.ts';
 import { requestHeadText, responseHeadText } from './message-writer.ts';
 import type { BodyFraming, RawRequestHead } from './parse.ts';
 import { reasonOf } from './reasons.ts';
@@ -47,6 +47,20 @@ export function bodyLength(framing: BodyFraming): BodyLength {
   return framing.kind === 'none' ? 0 : null;
 }
 
+/** Where the fields say how long the body is; -1 if they do not. How a message is framed is for this file to say. */
+function findLength(headers: HeaderList): number {
+  let lengthAt = -1;
+  let isCoded = false;
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = headers[i];
+    if (name === 'content-length') lengthAt = i;
+    else if (name === 'transfer-encoding') isCoded = true;
+  }
+  if (!isCoded) return lengthAt;
+  removeHeader(headers, 'transfer-encoding');
+  return findLength(headers);
+}
+
 /** Requests with them have no body unless they say so. */
 const WITHOUT_BODY = ['GET', 'HEAD', 'DELETE', 'TRACE', 'CONNECT'];
 
@@ -56,16 +70,21 @@ export function frameRequest(
   body: BodyLength,
   isUpgrade: boolean,
 ): BodyFraming {
-  removeHeader(headers, 'transfer-encoding');
+  const lengthAt = findLength(headers);
   if (body === null && !isUpgrade) {
-    removeHeader(headers, 'content-length');
+    if (lengthAt >= 0) removeHeader(headers, 'content-length');
     headers.push('transfer-encoding', 'chunked');
     return CHUNKED;
   }
-  if (body !== null && body > 0) setHeader(headers, 'content-length', String(body));
-  else if (!WITHOUT_BODY.includes(method)) setHeader(headers, 'content-length', '0');
+  const bytes = body ?? 0;
+  if (bytes > 0 || !WITHOUT_BODY.includes(method)) sayLength(headers, lengthAt, bytes);
   if (isUpgrade) return UNTIL_CLOSE;
-  return body === 0 ? NO_BODY : { kind: 'length', bytes: body! };
+  return bytes === 0 ? NO_BODY : { kind: 'length', bytes };
+}
+
+function sayLength(headers: HeaderList, lengthAt: number, bytes: number): void {
+  if (lengthAt >= 0) headers[lengthAt + 1] = String(bytes);
+  else headers.push('content-length', String(bytes));
 }
 
 /** As `frameRequest`. A body without a length is chunked, also where only a HEAD asks about it. */
@@ -74,19 +93,17 @@ export function frameAnswer(
   body: BodyLength,
   method: string,
 ): BodyFraming {
-  removeHeader(headers, 'transfer-encoding');
+  const lengthAt = findLength(headers);
   if (status === 101) return UNTIL_CLOSE;
   if (status === 304) return NO_BODY;
   if (status === 204) {
-    removeHeader(headers, 'content-length');
+    if (lengthAt >= 0) removeHeader(headers, 'content-length');
     return NO_BODY;
   }
-  if (body === 0 && method !== 'HEAD' && status >= 200) {
-    if (getHeader(headers, 'content-length') === null) headers.push('content-length', '0');
+  if (lengthAt >= 0 && body !== null) return body === 0 ? NO_BODY : { kind: 'length', bytes: body };
+  if (body === 0 && method !== 'HEAD') {
+    headers.push('content-length', '0');
     return NO_BODY;
-  }
-  if (body !== null && getHeader(headers, 'content-length') !== null) {
-    return body === 0 ? NO_BODY : { kind: 'length', bytes: body };
   }
   headers.push('transfer-encoding', 'chunked');
   return method === 'HEAD' ? NO_BODY : CHUNKED;

@@ -34,7 +34,6 @@ export class Http1ServerExchange implements ServerExchange, ReceivingHost, BodyW
   readonly receiving: ReceivingHalf = new ReceivingHalf(this);
   readonly sending: SendingHalf = new SendingHalf(this);
   readonly #deps: ServerExchangeDeps;
-  readonly #mayUpgrade: boolean;
   #isUpgrade = false;
   #keepAlive: boolean;
   /** Arrived: all of it has come from the wire. Over: it is answered, given up, or lost. */
@@ -53,7 +52,6 @@ export class Http1ServerExchange implements ServerExchange, ReceivingHost, BodyW
     this.body = request.body;
     this.#deps = deps;
     this.#keepAlive = keepsAlive(raw);
-    this.#mayUpgrade = getHeader(raw.headers, 'upgrade') !== null;
   }
 
   // For the connection.
@@ -216,7 +214,8 @@ export class Http1ServerExchange implements ServerExchange, ReceivingHost, BodyW
 
   /** A request without a body has ended with its head, though the connection may not have said so yet. */
   get #isSending(): boolean {
-    return this.#request === 'arriving' && (this.body !== 0 || this.#mayUpgrade);
+    if (this.#request !== 'arriving') return false;
+    return this.body !== 0 || getHeader(this.head.headers, 'upgrade') !== null;
   }
 
   #finishIfDone(): void {

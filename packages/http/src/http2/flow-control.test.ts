@@ -123,7 +123,7 @@ test('whatever is sent, read, opened and ended: what streams hold and may still 
           each.held += send;
         } else if (deed === 'read') {
           each.held -= taken;
-          each.open += each.window.taken(taken);
+          each.open += each.window.taken(taken, each.held);
         } else {
           each.window.close();
           streams.delete(stream);
@@ -147,7 +147,7 @@ test('streams whose readers keep up grow, share what there is, and leave a part 
   const useAll = (stream: ReturnType<typeof start>): void => {
     const bytes = stream.open;
     stream.window.arrived(bytes);
-    stream.open = stream.window.taken(bytes);
+    stream.open = stream.window.taken(bytes, 0);
   };
   const alone = start();
   for (let n = 0; n < 10; n++) useAll(alone);
@@ -160,4 +160,20 @@ test('streams whose readers keep up grow, share what there is, and leave a part 
     expect(open).toBeGreaterThan(LIMITS.streamWindowBytes);
     expect(open).toBeLessThan(4 * LIMITS.streamWindowBytes);
   }
+});
+
+test('a window grows though frames are a little smaller than half of it, and the next has begun each time', () => {
+  const connection = new ConnectionWindow(LIMITS, () => undefined);
+  const window = new StreamWindow(connection);
+  let open = LIMITS.streamWindowBytes;
+  const frame = LIMITS.streamWindowBytes / 2 - 9;
+  for (let n = 0; n < 40; n++) {
+    expect(window.arrived(frame)).toBe(true);
+    open -= frame;
+    // As TLS hands it over, record by record, and read at once.
+    for (let left = frame; left > 0; left -= 16 * KIB) {
+      open += window.taken(Math.min(left, 16 * KIB), 0);
+    }
+  }
+  expect(open).toBeGreaterThan(LIMITS.maxStreamWindowBytes / 2);
 });

@@ -71,13 +71,14 @@ export class ConnectionWindow {
   }
 }
 
-/** The window of one stream that receives. Always: what is open and what is held are together at most its size. */
+/** The window of one stream that receives. Always: what is open and what is not read are together at most its size. */
 export class StreamWindow {
   readonly #connection: ConnectionWindow;
   #size: number;
   /** Bytes that the peer may still send. */
   #open: number;
-  #held = 0;
+  /** Of frames that have begun to arrive, what has not been read. */
+  #owed = 0;
 
   constructor(connection: ConnectionWindow) {
     this.#connection = connection;
@@ -88,18 +89,20 @@ export class StreamWindow {
   /** False if the peer sent more than it may. */
   arrived(bytes: number): boolean {
     this.#open -= bytes;
-    this.#held += bytes;
+    this.#owed += bytes;
     return this.#open >= 0;
   }
 
-  /** Bytes were read, or nobody will read them: what to give back to the peer, in large steps and else 0. */
-  taken(bytes: number): number {
-    this.#held -= bytes;
-    if (this.#size - this.#open - this.#held < this.#size / 2) return 0;
-    // Only a reader that has caught up can use more.
-    const isCaughtUp = this.#held < this.#size / 4;
-    if (isCaughtUp) this.#size = this.#connection.resized(this.#size, this.#open + this.#held);
-    const credit = this.#size - this.#open - this.#held;
+  /**
+   * Bytes were read, or nobody will read them: what to give back to the peer, in large steps and else 0. `unreadBytes` have
+   * arrived and wait: only a reader that has caught up can use a larger window.
+   */
+  taken(bytes: number, unreadBytes: number): number {
+    this.#owed -= bytes;
+    if (this.#size - this.#open - this.#owed < this.#size / 2) return 0;
+    const isCaughtUp = unreadBytes < this.#size / 4;
+    if (isCaughtUp) this.#size = this.#connection.resized(this.#size, this.#open + this.#owed);
+    const credit = this.#size - this.#open - this.#owed;
     this.#open += credit;
     return credit;
   }

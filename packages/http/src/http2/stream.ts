@@ -30,6 +30,7 @@ type Arriving =
   | { readonly kind: 'ended' }
   | { readonly kind: 'cut' };
 
+const BODY: Arriving = { kind: 'body', promisedBytes: null };
 const ENDED: Arriving = { kind: 'ended' };
 const CUT: Arriving = { kind: 'cut' };
 const EMPTY = Buffer.alloc(0);
@@ -69,7 +70,7 @@ export class Http2Stream implements ReceivingHost, BodyWire {
     this.#outlivesConnection = request !== null;
     this.#arriving =
       request === null
-        ? { kind: 'body', promisedBytes: null }
+        ? BODY
         : { kind: 'awaiting-head', listener: request.listener, method: request.method };
   }
 
@@ -108,7 +109,7 @@ export class Http2Stream implements ReceivingHost, BodyWire {
 
   /** The final head is here; so many bytes of body follow, as far as was said. */
   headArrived(promisedBytes: number | null): void {
-    this.#arriving = { kind: 'body', promisedBytes };
+    this.#arriving = promisedBytes === null ? BODY : { kind: 'body', promisedBytes };
   }
 
   /** The request is a CONNECT: what it carries has a value of its own. */
@@ -166,7 +167,8 @@ export class Http2Stream implements ReceivingHost, BodyWire {
   lost(error: HttpError): void {
     if (this.isOver) return;
     const { awaiting } = this;
-    const isKept = this.#outlivesConnection && this.sending.kind !== 'idle';
+    const isWanted = this.#outlivesConnection && error.kind !== 'aborted';
+    const isKept = isWanted && this.sending.kind !== 'idle';
     this.#over();
     if (awaiting !== null) awaiting.listener.onFailure(error);
     else if (isKept) this.receiving.close(error);
@@ -195,7 +197,7 @@ export class Http2Stream implements ReceivingHost, BodyWire {
 
   taken(bytes: number): void {
     if (this.#arriving.kind !== 'body') return;
-    const credit = this.window.taken(bytes);
+    const credit = this.window.taken(bytes, this.receiving.heldBytes);
     if (credit > 0) this.#host.sendStreamCredit(this.id, credit);
   }
 
