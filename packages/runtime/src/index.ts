@@ -15,6 +15,7 @@ export {
 } from './config.ts';
 export type { HttpAnswer, HttpHandler, HttpRoutes } from './http-server.ts';
 export { serveHttp } from './http-server.ts';
+export { installationRoot } from './installation.ts';
 export type { LogFields, Logger, LogLevel, LogOptions } from './logger.ts';
 export { bare, bufferedStdout, createLogger } from './logger.ts';
 export type { OperatorConfig } from './operator-config.ts';
