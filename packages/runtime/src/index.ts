@@ -16,8 +16,9 @@ export {
 export type { HttpAnswer, HttpHandler, HttpRoutes } from './http-server.ts';
 export { serveHttp } from './http-server.ts';
 export { installationRoot } from './installation.ts';
+export { DROPPED_LINES_METRIC, droppedLogLines } from './log-output.ts';
 export type { LogFields, Logger, LogLevel, LogOptions } from './logger.ts';
-export { bare, bufferedStdout, createLogger } from './logger.ts';
+export { bare, createLogger, stdoutWriter } from './logger.ts';
 export type { OperatorConfig } from './operator-config.ts';
 export { OPERATOR_KEYS } from './operator-config.ts';
 export { terminationSignal } from './process-signals.ts';

@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { DROPPED_LINES_METRIC, droppedLogLines } from '@aquifer/runtime';
 import { Counter, Gauge, Registry } from 'prom-client';
 import { TRAFFIC_LABELS } from './labels.ts';
 import type { Totals, TrafficSnapshot } from './traffic-totals.ts';
@@ -64,6 +65,17 @@ export class ControlMetrics {
       'Total number of bytes received (unstable).',
       ['url'],
     );
+    new Counter({
+      ...DROPPED_LINES_METRIC,
+      registers: [this.registry],
+      collect() {
+        const lines = droppedLogLines();
+        this.reset();
+        // A family is shown once it has a sample.
+        if (lines === 0) this.remove();
+        else this.inc(lines);
+      },
+    });
   }
 
   #counter<Label extends string>(name: string, help: string, labelNames: Label[]): Counter<Label> {
