@@ -3,6 +3,7 @@ import { compileAhead } from './compile-ahead.ts';
 import { benchL4 } from './l4.ts';
 import { benchL7 } from './l7.ts';
 import { BenchMachine } from './machine.ts';
+import { benchMemory } from './memory.ts';
 import { findPrograms, type Program } from './programs.ts';
 import {
   formatMedians,
@@ -12,14 +13,17 @@ import {
   L4_COLUMNS,
   L7_BUDGETS,
   L7_COLUMNS,
+  MEMORY_BUDGETS,
+  MEMORY_COLUMNS,
   type Verdict,
 } from './report.ts';
 import type { Samples } from './samples.ts';
 
-const USAGE = `npm run bench -- [--quick] [--only l4|l7] [--json]
+const USAGE = `npm run bench -- [--quick] [--only l4|l7|memory] [--json]
 
   --quick   one round of one second for each load: an impression in two minutes
-  --only    l4: ztunnel pair against Envoy and HAProxy pairs; l7: waypoint against Envoy, nginx and HAProxy
+  --only    l4: ztunnel pair against Envoy and HAProxy pairs; l7: waypoint against Envoy, nginx and HAProxy;
+            memory: of our programs in a sandbox with 50 pods, in four minutes; only when it is asked for
   --json    every sample, summary and verdict as JSON on standard output
 `;
 const REQUIRED: readonly Program[] = ['ip', 'nft', 'curl', 'nginx', 'wrk', 'iperf3'];
@@ -36,8 +40,8 @@ if (flags.help) {
   process.stdout.write(USAGE);
   process.exit(0);
 }
-if (flags.only !== undefined && flags.only !== 'l4' && flags.only !== 'l7') {
-  console.error(`--only is l4 or l7\n\n${USAGE}`);
+if (flags.only !== undefined && !['l4', 'l7', 'memory'].includes(flags.only)) {
+  console.error(`--only is l4, l7 or memory\n\n${USAGE}`);
   process.exit(64);
 }
 if (process.getuid?.() !== 0) {
@@ -84,10 +88,19 @@ async function runL7(): Promise<Section> {
   return { name: 'l7', samples, verdicts, text };
 }
 
+async function runMemory(): Promise<Section> {
+  const samples = await benchMemory(stop.signal, onProgress);
+  const verdicts = judge(MEMORY_BUDGETS, samples);
+  const medians = formatMedians(['ztunnel', 'waypoint', 'control-plane'], MEMORY_COLUMNS, samples);
+  const text = `Memory in a sandbox, 50 pods on one node\n\n${medians}\n${formatVerdicts(verdicts)}`;
+  return { name: 'memory', samples, verdicts, text };
+}
+
 const sections: Section[] = [];
 try {
-  if (flags.only !== 'l7') sections.push(await runL4());
-  if (flags.only !== 'l4') sections.push(await runL7());
+  if (flags.only === 'memory') sections.push(await runMemory());
+  if (flags.only === undefined || flags.only === 'l4') sections.push(await runL4());
+  if (flags.only === undefined || flags.only === 'l7') sections.push(await runL7());
 } catch (error) {
   console.error((stop.signal.aborted ? (stop.signal.reason as Error) : (error as Error)).message);
   process.exit(stop.signal.aborted ? 130 : 1);

@@ -26,3 +26,4 @@ export { Readiness } from './readiness.ts';
 export { configOrExit, runProgram } from './run-program.ts';
 export type { ThreadPoolOptions } from './thread-pool.ts';
 export { serveThread, ThreadPool } from './thread-pool.ts';
+export { keepTrafficYoung } from './traffic-heap.ts';

@@ -6,6 +6,7 @@ import {
   EXIT_BAD_CONFIG,
   parseEnv,
 } from './config.ts';
+import { giveBackWhenIdle } from './give-back.ts';
 import { createLogger, type Logger, type LogOptions } from './logger.ts';
 import { terminationSignal } from './process-signals.ts';
 
@@ -23,6 +24,8 @@ interface Program<Config extends LogConfig> {
   readonly name: string;
   readonly keys: ConfigKeys<Config>;
   readonly env: EnvSource;
+  /** After the main thread has given memory back; see `giveBackWhenIdle`. */
+  readonly onGivenBack?: () => void;
   /** Resolves once everything that serves is bound. */
   start(config: Config, log: Logger): Promise<RunningProgram>;
 }
@@ -59,6 +62,7 @@ export async function runProgram<Config extends LogConfig>(
     const running = await Promise.race([program.start(config, log), terminated]);
     if (typeof running === 'string') process.exit(0);
     keepCompiledCode();
+    giveBackWhenIdle(program.onGivenBack);
     const signal = await Promise.race([terminated, running.failed ?? terminated]);
     log.info('draining', { signal });
     await running.drain();

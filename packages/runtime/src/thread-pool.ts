@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { parentPort, Worker } from 'node:worker_threads';
 import { keepCompiledCode } from './compile-cache.ts';
+import { giveBackWhenIdle } from './give-back.ts';
 import { shareLogOutput } from './log-output.ts';
 
 type ToThread =
@@ -105,9 +106,12 @@ export function serveThread<Message, Question, Event>(handlers: {
   readonly onMessage: (message: Message) => void;
   /** What it throws becomes the asker's error; a promise is waited for. */
   readonly onQuestion: (question: Question) => unknown;
+  /** After this thread has given memory back; see `giveBackWhenIdle`. */
+  readonly onGivenBack?: () => void;
 }): (event: Event) => void {
   const send = (message: FromThread): void => parentPort?.postMessage(message);
   keepCompiledCode();
+  giveBackWhenIdle(handlers.onGivenBack);
   parentPort?.on('message', (message: ToThread) => {
     // Of a thread: the process goes on.
     if (message.kind === 'end') process.exit();

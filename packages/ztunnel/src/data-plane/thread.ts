@@ -2,6 +2,7 @@ import { workerData } from 'node:worker_threads';
 import { WorkloadStore } from '@aquifer/control-plane-client/store';
 import { createLogger, serveThread } from '@aquifer/runtime';
 import { describePolicy, describeService, describeWorkload } from '@aquifer/wire';
+import { trimMalloc } from '../capture/malloc.ts';
 import { NetworkNamespace } from '../capture/netns.ts';
 import { TrafficTotals } from '../telemetry/traffic-totals.ts';
 import { ThreadCertificates } from './certificates.ts';
@@ -124,4 +125,5 @@ const thread = new DataPlaneThread(workerData as ThreadConfig, (event) => send(e
 const send = serveThread<ThreadMessage, ThreadQuestion, ThreadEvent>({
   onMessage: (message) => thread.receive(message),
   onQuestion: (question) => thread.answer(question),
+  onGivenBack: trimMalloc,
 });
