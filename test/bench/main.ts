@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { ensureBundles } from '../fixtures/bundles.ts';
 import { compileAhead } from './compile-ahead.ts';
 import { benchL4 } from './l4.ts';
 import { benchL7 } from './l7.ts';
@@ -54,6 +55,7 @@ for (const { program, remedy } of programs.missing) {
 }
 if (programs.missing.some(({ program }) => REQUIRED.includes(program))) process.exit(77);
 
+ensureBundles();
 Object.assign(process.env, compileAhead());
 const stop = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {

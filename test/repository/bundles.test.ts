@@ -17,7 +17,10 @@ beforeAll(() => {
 });
 
 /** What costs more memory than the program has: zod alone takes 20 MB, the Kubernetes client 40. */
-const LARGE = ['@kubernetes/client-node', 'zod', '@aquifer/model/resources', 'yaml', 'undici'];
+const LARGE = [
+  ...['@kubernetes/client-node', 'zod', '@aquifer/model/resources', 'yaml', 'undici'],
+  ...['protobufjs', '@opentelemetry/api'],
+];
 
 test.for([
   { file: 'ztunnel/main.mjs', without: [...LARGE, 're2js', '@aquifer/http'] },
@@ -34,6 +37,14 @@ test.for([
   expect(bundles).toHaveProperty([file]);
   expect(without.filter((name) => name in bundles[file]!)).toEqual([]);
 });
+
+test.for(['ztunnel/main.mjs', 'ztunnel/thread.mjs', 'waypoint/main.mjs', 'waypoint/thread.mjs'])(
+  '%s reads no more of a module of Node than it uses',
+  (file) => {
+    const text = readFileSync(join(ROOT, 'dist', file), 'utf8');
+    expect(text).not.toMatch(/from\s*"node:/);
+  },
+);
 
 test('a second build without a change does nothing', () => {
   const build = join(ROOT, 'test', 'setup', 'bundles.mjs');

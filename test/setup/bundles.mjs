@@ -25,6 +25,9 @@ const PROGRAMS = {
   'certificate-files': 'packages/control-plane-client/src/certificate-files/main.ts',
 };
 
+/** Programs that are on every node, or beside every namespace: each megabyte counts. */
+const PROXIES = new Set(['ztunnel', 'waypoint', 'certificate-files']);
+
 /** Built from the same versions of everything that they were last built from? */
 export function bundlesAreCurrent() {
   try {
@@ -110,7 +113,11 @@ async function bundleProgram(build, program, entry) {
         banner: {
           js: `import{createRequire as $createRequire}from'node:module';const require=$createRequire(import.meta.url);`,
         },
-        plugins: [nativeModules, ourSources(entries)],
+        plugins: [
+          nativeModules,
+          ourSources(entries),
+          ...(PROXIES.has(program) ? [smallParts] : []),
+        ],
         metafile: true,
         write: false,
         logLevel: 'warning',
@@ -167,6 +174,32 @@ const nativeModules = {
     onLoad({ filter: /\/node-pty\/requireBinary\.js$/ }, () => ({
       contents: `exports.requireBinary = () => require('@lydell/node-pty-${platform}-${arch}/pty.node');`,
     }));
+  },
+};
+
+/**
+ * Packages of which the proxies use a small part, but load all. A name that is not here fails the build, so that nothing
+ * is missing at run time.
+ */
+const smallParts = {
+  name: 'small-parts',
+  setup({ onLoad }) {
+    const parts = [
+      // To write a certificate request; the authority of the control plane needs the rest.
+      [
+        /\/node-forge\/lib\/index\.js$/,
+        "import forge from './forge.js'; import './asn1.js'; export default { asn1: forge.asn1 };",
+      ],
+      [
+        /\/prom-client\/index\.js$/,
+        `export { default as Counter } from './lib/counter.js';
+         export { default as Gauge } from './lib/gauge.js';
+         export { default as Registry } from './lib/registry.js';`,
+      ],
+      // For services of gRPC that describe itself.
+      [/\/@grpc\/proto-loader\/build\/src\/index\.js$/, 'export {};'],
+    ];
+    for (const [filter, contents] of parts) onLoad({ filter }, () => ({ contents }));
   },
 };
 

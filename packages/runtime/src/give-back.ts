@@ -3,7 +3,7 @@ import { runInNewContext } from 'node:vm';
 
 const LOOK_EVERY_MS = 2_000;
 /** A thread that was busy for less of the time has no traffic that a pause of some ten milliseconds would hurt. */
-const IDLE_UTILIZATION = 0.01;
+const IDLE_UTILIZATION = 0.02;
 /** What is worth such a pause. */
 const WORTH_BYTES = 4 * 1024 * 1024;
 
