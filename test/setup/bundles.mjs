@@ -29,7 +29,7 @@ const PROGRAMS = {
 const PROXIES = new Set(['ztunnel', 'waypoint', 'certificate-files']);
 
 /** Built from the same versions of everything that they were last built from? */
-export function bundlesAreCurrent() {
+function bundlesAreCurrent() {
   try {
     const { inputs } = JSON.parse(readFileSync(RECORD, 'utf8'));
     return Object.entries(inputs).every(([file, hash]) => hashOf(file) === hash);
