@@ -28,7 +28,7 @@ function startProcess(environment: PairEnvironment, side: 'client' | 'server'): 
   const { machine, namespaces, authority } = environment;
   const { uid, name, namespace, serviceAccount } = WORKLOADS[side];
   const config: ZtunnelProcessConfig = {
-    pod: { uid, name, namespace, serviceAccount },
+    pod: { uid, name, namespace, serviceAccount, captureDns: false },
     namespacePath: `/var/run/netns/${namespaces[side]}`,
     addresses: Object.values(WORKLOADS).map((workload) => {
       const type = { case: 'workload' as const, value: encodeWorkload(workload) };

@@ -33,6 +33,8 @@ const dataPlane = new DataPlane({
     poolMaxStreams: 100,
     poolIdleMs: 300_000,
     preserveSource: true,
+    clusterDomain: 'cluster.local',
+    preferredNamespace: null,
   },
   onCertificateNeeded: (identity) => {
     const certificate = config.certificates[identity];
@@ -52,6 +54,6 @@ dataPlane.applyAddresses({
 });
 const namespace = NetworkNamespace.open(config.namespacePath);
 await dataPlane.startPod(config.pod, namespace.fd);
-await installRedirection(namespace, { node: 'bench', bypassInbound: false });
+await installRedirection(namespace, { node: 'bench', bypassInbound: false, captureDns: false });
 // Otherwise nothing but the worker keeps this process alive, and the bench's end must end it.
 process.stdin.resume().once('end', () => process.exit(0));

@@ -5,7 +5,7 @@ import { CONTROL_PLANE_KEYS } from '../../packages/control-plane/src/config.ts';
 import type { ConfigKey, ConfigSchema } from '../../packages/runtime/src/config.ts';
 import { configSchema as SANDBOX_KEYS } from '../../packages/sandbox/src/config.ts';
 import { WAYPOINT_CONFIG } from '../../packages/waypoint/src/config.ts';
-import { ZTUNNEL_CONFIG } from '../../packages/ztunnel/src/config.ts';
+import { ZTUNNEL_CONFIG } from '../../packages/ztunnel/src/config/keys.ts';
 
 const file = join(import.meta.dirname, '../../docs/config.md');
 

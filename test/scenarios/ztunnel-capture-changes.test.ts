@@ -69,6 +69,7 @@ function enrolled(name: string, address: string): EnrolledPod {
     serviceAccount: name,
     addresses: [address],
     bypassInbound: false,
+    captureDns: false,
     cgroupIds: [`0b0b-${name}`],
   };
 }

@@ -15,7 +15,11 @@ import { aWorkload } from '../fixtures/mesh-objects.ts';
 import { NodeProcesses } from '../fixtures/node-processes.ts';
 import { type PodNamespace, PodNamespaces } from '../fixtures/pod-namespaces.ts';
 import { ReplacedProgram } from '../fixtures/replaced-program.ts';
-import { addressResources, startDataPlane } from '../fixtures/test-data-plane.ts';
+import {
+  addressResources,
+  startDataPlane,
+  UNREACHABLE_ENDPOINT,
+} from '../fixtures/test-data-plane.ts';
 
 /** A node of namespaces: its own, which is the gateway, two pods on it, and what the node's proxy does with them. */
 const NODE = '10.79.0.1';
@@ -99,6 +103,7 @@ function enrolled(name: 'client' | 'server', change: Partial<EnrolledPod> = {}):
     serviceAccount: name,
     addresses: name === 'client' ? [CLIENT] : [SERVER, SERVER_V6],
     bypassInbound: false,
+    captureDns: false,
     cgroupIds: [uid],
     ...change,
   };
@@ -282,14 +287,10 @@ test('a proxy is ready when each pod of the first list was tried, also if one ca
     procPath: processes.path,
     drainDeadlineMs: 200,
     log: LOG,
+    captureDns: false,
+    startGate: null,
     // Nobody is there to take reports.
-    endpoint: {
-      address: '127.0.0.1:1',
-      rootCertPath: '/nowhere',
-      tokenPath: '/nowhere',
-      clusterId: '',
-      serverName: null,
-    },
+    endpoint: UNREACHABLE_ENDPOINT,
     onFirstSnapshotTried: tried.resolve,
   });
   const resources = [enrolled('server'), enrolled('client', { uid: 'ghost' })].map((pod) => ({
@@ -302,14 +303,11 @@ test('a proxy is ready when each pod of the first list was tried, also if one ca
       }),
     ),
   }));
-  expect(agent.apply({ resources, removed: [] })).toEqual([]);
+  expect(agent.subscriptions[0]!.apply({ resources, removed: [] })).toEqual([]);
   agent.start();
   await tried.promise;
-  const states = [...agent.captures().values()].map((each) => [each.pod.uid, each.isCaptured]);
-  expect(states).toEqual([
-    ['0a0a-server', true],
-    ['ghost', false],
-  ]);
+  const states = [...agent.pods()].map(([uid, { isServed }]) => [uid, isServed]);
+  expect(Object.fromEntries(states)).toEqual({ '0a0a-server': true, ghost: false });
   agent.stop();
 });
 

@@ -71,7 +71,7 @@ const LISTENER = [
   "const s = require('node:net').connect(9100, '10.77.0.3'); s.resume(); s.on('error', () => {}); s.on('close', () => process.exit(7));",
 ];
 
-const RULES = { node: 'test', bypassInbound: false };
+const RULES = { node: 'test', bypassInbound: false, captureDns: false };
 
 let pods: PodNamespaces;
 let client: PodNamespace;
@@ -109,14 +109,15 @@ async function connections(flag: string): Promise<number> {
   const snapshots = await dataPlane.metrics();
   const column = TRAFFIC_LABELS.indexOf('response_flags');
   let count = 0;
-  for (const { series } of snapshots) {
-    for (const { labels, totals } of series) if (labels[column] === flag) count += totals.closed;
+  for (const { traffic } of snapshots) {
+    for (const { labels, totals } of traffic.series)
+      if (labels[column] === flag) count += totals.closed;
   }
   return count;
 }
 
 function podOf({ uid, name, namespace, serviceAccount }: Workload): CapturedPod {
-  return { uid, name, namespace, serviceAccount };
+  return { uid, name, namespace, serviceAccount, captureDns: false };
 }
 
 beforeAll(async () => {
@@ -258,7 +259,13 @@ test('a pod whose port is taken is not captured, and keeps no listener', async (
   await once(application.stdout!, 'data');
   const namespace = NetworkNamespace.open(outsider.path);
   namespaces.push(namespace);
-  const pod = { uid: 'outsider', name: 'outsider', namespace: 'shop', serviceAccount: 'outsider' };
+  const pod = {
+    uid: 'outsider',
+    name: 'outsider',
+    namespace: 'shop',
+    serviceAccount: 'outsider',
+    captureDns: false,
+  };
   await expect(dataPlane.startPod(pod, namespace.fd)).rejects.toThrow(
     'port 15006: bind failed: EADDRINUSE, a program of the pod listens on it',
   );
@@ -322,8 +329,8 @@ test('a proxy that is being replaced still cuts what a policy forbids', async ()
 async function tunnelledConnections(): Promise<number> {
   const column = TRAFFIC_LABELS.indexOf('connection_security_policy');
   let count = 0;
-  for (const { series } of await dataPlane.metrics()) {
-    for (const { labels, totals } of series)
+  for (const { traffic } of await dataPlane.metrics()) {
+    for (const { labels, totals } of traffic.series)
       if (labels[column] === 'mutual_tls') count += totals.closed;
   }
   return count;

@@ -45,7 +45,7 @@ const s = require('node:net').connect(9000, '10.78.0.3');
 process.stdin.pipe(s).pipe(process.stdout);
 `;
 
-const RULES = { node: 'test', bypassInbound: false };
+const RULES = { node: 'test', bypassInbound: false, captureDns: false };
 
 let pods: PodNamespaces;
 let client: PodNamespace;

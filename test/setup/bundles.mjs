@@ -1,7 +1,7 @@
 /**
- * Makes `dist/`: one JavaScript file for each program and each of its threads, as images and the sandbox run them.
- * Sources are not run there: Node would need its TypeScript compiler in every thread, and resolve hundreds of files.
- * Plain JavaScript: it runs on the system's Node, too.
+ * Makes `dist/`: one JavaScript file for each program and each of its threads, and for what is loaded later, as images
+ * and the sandbox run them. Sources are not run there: Node would need its TypeScript compiler in every thread, and
+ * resolve hundreds of files. Plain JavaScript: it runs on the system's Node, too.
  */
 import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -104,8 +104,8 @@ async function bundleProgram(build, program, entry) {
         minifySyntax: true,
         legalComments: 'none',
         sourcemap: 'linked',
-        // The commands of the CLI are loaded when they are run.
-        splitting: program === 'cli',
+        // What is imported while the program runs is loaded then, such as the commands of the CLI.
+        splitting: true,
         chunkNames: 'chunk-[hash]',
         assetNames: '[name]',
         loader: { '.node': 'copy' },

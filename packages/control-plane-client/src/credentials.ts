@@ -1,23 +1,36 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { getCACertificates } from 'node:tls';
 import { type ChannelCredentials, credentials, Metadata } from '@grpc/grpc-js';
+
+import { DEFAULT_TOKEN_PATH } from './credential-config.ts';
 
 /** How to reach the control plane: one address serves discovery and certificates (spec control-plane 3.1). */
 export interface ControlPlaneEndpoint {
   /** `host:port`. */
   readonly address: string;
-  /** PEM file with the roots that sign the server's certificate; null speaks plaintext (port 15010). */
+  /**
+   * The roots that sign the server's certificate: a PEM file, PEM itself, or `SYSTEM` for those of the system; null speaks
+   * plaintext (port 15010).
+   */
   readonly rootCertPath: string | null;
   /** Name the server's certificate must carry, if it differs from the address's host. */
   readonly serverName: string | null;
-  /** File with the service-account token; null sends none. */
+  /** File with the service-account token, or the token itself; null sends none. */
   readonly tokenPath: string | null;
   readonly clusterId: string;
+  /** Metadata of every call, by name. */
+  readonly headers: Readonly<Record<string, string>>;
 }
 
 /** Read anew for every connection: the root bundle may have been rotated. */
 export function channelCredentials(endpoint: ControlPlaneEndpoint): ChannelCredentials {
   if (endpoint.rootCertPath === null) return credentials.createInsecure();
-  return credentials.createSsl(readFileSync(endpoint.rootCertPath));
+  return credentials.createSsl(Buffer.from(rootsOf(endpoint.rootCertPath)));
+}
+
+function rootsOf(source: string): string {
+  if (source === 'SYSTEM') return getCACertificates('system').join('\n');
+  return source.includes('-----BEGIN') ? source : readFileSync(source, 'utf8');
 }
 
 /** Channel options of spec ztunnel 1.7: HTTP/2 ping every 30 s with 10 s patience, messages up to 200 MiB. */
@@ -39,10 +52,16 @@ export function channelOptions(endpoint: ControlPlaneEndpoint): Record<string, s
 /** Bearer token and cluster id; the token is read anew for every call, because kubelets rotate it. */
 export function callMetadata(endpoint: ControlPlaneEndpoint): Metadata {
   const metadata = new Metadata();
-  if (endpoint.tokenPath !== null) {
-    const token = readFileSync(endpoint.tokenPath, 'utf8').trim();
-    metadata.set('authorization', `Bearer ${token}`);
-  }
+  for (const [name, value] of Object.entries(endpoint.headers)) metadata.set(name, value);
+  const token = endpoint.tokenPath === null ? null : tokenOf(endpoint.tokenPath);
+  if (token !== null) metadata.set('authorization', `Bearer ${token}`);
   metadata.set('clusterid', endpoint.clusterId);
   return metadata;
+}
+
+/** A token has no slash. Where Kubernetes would have put one, and has not, there is none. */
+function tokenOf(source: string): string | null {
+  if (!source.includes('/')) return source;
+  if (source === DEFAULT_TOKEN_PATH && !existsSync(source)) return null;
+  return readFileSync(source, 'utf8').trim();
 }

@@ -33,6 +33,7 @@ function follow(port: number, connectTimeoutMs: number): TerminationReason[] {
       rootCertPath: null,
       serverName: null,
       tokenPath: null,
+      headers: {},
       clusterId: 'Kubernetes',
     },
     node: { id: 'ztunnel~10.0.0.1~ztunnel-1.istio-system~x', metadata: {} },

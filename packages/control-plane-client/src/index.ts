@@ -1,3 +1,4 @@
+export { Backoff } from './backoff.ts';
 export type { CaptureReport } from './capture-report.ts';
 export { reportCapture } from './capture-report.ts';
 export type { CertificateManagerOptions, CertificateState } from './certificate-manager.ts';

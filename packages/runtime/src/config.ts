@@ -18,6 +18,8 @@ export interface ConfigKey<T> {
   /** Throws an `Error` whose message says what is accepted. */
   readonly parse: (text: string) => T;
   readonly fallback: T | undefined;
+  /** Whether an empty value says something, rather than counting as unset. */
+  readonly acceptsEmpty: boolean;
 }
 
 /** Where each value of a configuration comes from: a missing key, or one of another type, does not compile. */
@@ -37,6 +39,8 @@ interface KeyOptions<T> {
   /** Without a default the key is required. */
   readonly default?: T;
   readonly secret?: boolean;
+  /** Default: an empty value counts as unset. */
+  readonly acceptsEmpty?: boolean;
 }
 
 /** Any text; an empty value counts as unset. */
@@ -53,6 +57,38 @@ export function optionalStringKey(key: string, doc: string): ConfigKey<string | 
   return define<string | null>(
     { key, doc, type: 'string', parse: (text) => text },
     { default: null },
+  );
+}
+
+/** Text of a form of its own. `parse` throws an `Error` whose message says what is accepted. */
+export function parsedKey<T>(
+  key: string,
+  doc: string,
+  options: KeyOptions<T> & {
+    /** What the form is called in `docs/config.md`. */
+    readonly type: string;
+    readonly parse: (text: string) => T;
+    /** The default, for people. */
+    readonly show?: (value: T) => string;
+  },
+): ConfigKey<T> {
+  const { type, parse, show } = options;
+  return define({ key, doc, type, parse }, options, show);
+}
+
+/**
+ * All variables whose names begin alike: `PREFIX_*` in `key`. The value is by the rest of the name, and empty values
+ * count.
+ */
+export function prefixKey(
+  key: `${string}_*`,
+  doc: string,
+): ConfigKey<Readonly<Record<string, string>>> {
+  const none = {};
+  return define(
+    { key, doc, type: 'strings', parse: () => none },
+    { default: none },
+    () => '(unset)',
   );
 }
 
@@ -144,16 +180,22 @@ function define<T>(
   const fallback = options.default;
   const defaultText =
     fallback === undefined ? null : fallback === null ? '(unset)' : show(fallback);
-  return { ...base, defaultText, secret: options.secret ?? false, fallback };
+  const { secret = false, acceptsEmpty = false } = options;
+  return { ...base, defaultText, secret, fallback, acceptsEmpty };
 }
 
 /** Reads every key; all mistakes are reported together. */
 export function parseEnv<Config>(keys: ConfigKeys<Config>, env: EnvSource): ParsedConfig<Config> {
   const problems: ConfigProblem[] = [];
   const config: Record<string, unknown> = {};
-  for (const [name, { key, parse, fallback }] of Object.entries<ConfigKey<unknown>>(keys)) {
+  for (const [name, declared] of Object.entries<ConfigKey<unknown>>(keys)) {
+    const { key, parse, fallback, acceptsEmpty } = declared;
+    if (key.endsWith('_*')) {
+      config[name] = withPrefix(env, key.slice(0, -1));
+      continue;
+    }
     const text = env[key];
-    if (text === undefined || text === '') {
+    if (text === undefined || (text === '' && !acceptsEmpty)) {
       if (fallback === undefined) problems.push({ key, message: 'is required' });
       config[name] = fallback;
       continue;
@@ -166,6 +208,16 @@ export function parseEnv<Config>(keys: ConfigKeys<Config>, env: EnvSource): Pars
   }
   if (problems.length > 0) return { ok: false, error: problems };
   return { ok: true, value: Object.freeze(config) as Config };
+}
+
+function withPrefix(env: EnvSource, prefix: string): Readonly<Record<string, string>> {
+  const found: Record<string, string> = {};
+  for (const [key, value] of Object.entries(env)) {
+    if (key.startsWith(prefix) && key !== prefix && value !== undefined) {
+      found[key.slice(prefix.length)] = value;
+    }
+  }
+  return found;
 }
 
 /** The configuration for the config dump: as is, with secrets masked. */

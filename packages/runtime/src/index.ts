@@ -8,8 +8,10 @@ export {
   EXIT_BAD_CONFIG,
   integerKey,
   optionalStringKey,
+  parsedKey,
   parseEnv,
   portKey,
+  prefixKey,
   redactConfig,
   stringKey,
 } from './config.ts';
@@ -23,7 +25,7 @@ export type { OperatorConfig } from './operator-config.ts';
 export { OPERATOR_KEYS } from './operator-config.ts';
 export { terminationSignal } from './process-signals.ts';
 export { Readiness } from './readiness.ts';
-export { configOrExit, runProgram } from './run-program.ts';
+export { configOrExit, exitOnProblems, runProgram } from './run-program.ts';
 export type { ThreadPoolOptions } from './thread-pool.ts';
 export { serveThread, ThreadPool } from './thread-pool.ts';
 export { keepTrafficYoung } from './traffic-heap.ts';

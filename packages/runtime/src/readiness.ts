@@ -12,6 +12,11 @@ export class Readiness {
     this.#pending.delete(task);
   }
 
+  /** It has to happen again. */
+  pending(task: string): void {
+    this.#pending.add(task);
+  }
+
   get isReady(): boolean {
     return this.#pending.size === 0;
   }

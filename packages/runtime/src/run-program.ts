@@ -1,6 +1,7 @@
 import { keepCompiledCode } from './compile-cache.ts';
 import {
   type ConfigKeys,
+  type ConfigProblem,
   describeProblems,
   type EnvSource,
   EXIT_BAD_CONFIG,
@@ -26,6 +27,8 @@ interface Program<Config extends LogConfig> {
   readonly env: EnvSource;
   /** After the main thread has given memory back; see `giveBackWhenIdle`. */
   readonly onGivenBack?: () => void;
+  /** Mistakes that show only when several values are looked at together. */
+  readonly contradictions?: (config: Config) => readonly ConfigProblem[];
   /** Resolves once everything that serves is bound. */
   start(config: Config, log: Logger): Promise<RunningProgram>;
 }
@@ -42,8 +45,12 @@ export function configOrExit<Config>(
   env: EnvSource,
 ): Config {
   const config = parseEnv(keys, env);
-  if (config.ok) return config.value;
-  console.error(`${name} cannot start:\n${describeProblems(config.error)}`);
+  return config.ok ? config.value : exitOnProblems(name, config.error);
+}
+
+/** Prints mistakes in the configuration and ends the process with status 64. */
+export function exitOnProblems(name: string, problems: readonly ConfigProblem[]): never {
+  console.error(`${name} cannot start:\n${describeProblems(problems)}`);
   process.exit(EXIT_BAD_CONFIG);
 }
 
@@ -55,6 +62,8 @@ export async function runProgram<Config extends LogConfig>(
   program: Program<Config>,
 ): Promise<never> {
   const config = configOrExit(program.name, program.keys, program.env);
+  const problems = program.contradictions?.(config) ?? [];
+  if (problems.length > 0) exitOnProblems(program.name, problems);
   const log = createLogger(program.name, { format: config.logFormat, levels: config.logLevels });
   // Before the start, which may wait for others: signals that a container's first process does not handle are lost.
   const terminated = terminationSignal();

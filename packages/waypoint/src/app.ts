@@ -89,6 +89,7 @@ function followControlPlane(
     address: config.controlPlane,
     rootCertPath: config.rootCertPath,
     tokenPath: config.tokenPath,
+    headers: {},
     clusterId: config.clusterId,
     serverName: null,
   };

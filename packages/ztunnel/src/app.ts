@@ -2,10 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import {
   CertificateManager,
   type CertificateState,
-  type ControlPlaneEndpoint,
   CsrClient,
-  DeltaStream,
-  type Subscription,
 } from '@aquifer/control-plane-client';
 import {
   type HttpHandler,
@@ -15,15 +12,27 @@ import {
   redactConfig,
   serveHttp,
 } from '@aquifer/runtime';
-import { ADDRESS_TYPE, AUTHORIZATION_TYPE, ENROLLED_POD_TYPE } from '@aquifer/wire';
 import { adminPages } from './admin/admin-pages.ts';
 import { renderConfigDump } from './admin/config-dump.ts';
 import { LogFilter } from './admin/log-filter.ts';
-import { ZTUNNEL_CONFIG, type ZtunnelConfig } from './config.ts';
+import {
+  authorityOf,
+  discoveryOf,
+  drainDeadlineMs,
+  releaseDeadlineMs,
+  startGateOf,
+  threadConfigOf,
+  threadsOf,
+  zdsPathOf,
+} from './config/derived.ts';
+import { ZTUNNEL_CONFIG, type ZtunnelConfig } from './config/keys.ts';
 import { DataPlane } from './data-plane/data-plane.ts';
-import { checkAddresses, checkPolicies } from './data-plane/resource-check.ts';
+import { followMesh } from './mesh.ts';
+import { DedicatedPod } from './node/dedicated-pod.ts';
 import { NodeAgent } from './node/node-agent.ts';
+import type { PodLifecycle } from './node/pod-lifecycle.ts';
 import { ControlMetrics, exposeMetrics } from './telemetry/metrics-exposition.ts';
+import { ZdsLifecycle } from './zds/zds-lifecycle.ts';
 
 const OPEN_METRICS = 'application/openmetrics-text';
 
@@ -43,9 +52,10 @@ export async function startZtunnel(config: ZtunnelConfig, log: Logger): Promise<
   const logFilter = new LogFilter(config.logLevels);
   const metrics = new ControlMetrics(config.versionTag);
   const csr = new CsrClient({
-    endpoint: endpointOf(config, config.caAddress ?? config.xdsAddress),
+    endpoint: authorityOf(config),
     ttlSeconds: config.certificateTtlMs / 1000,
-    impersonate: true,
+    // A dedicated proxy asks with its workload's own token.
+    impersonate: config.proxyMode === 'shared',
   });
   const certificates = new CertificateManager({
     sign: (identity) => csr.sign(identity),
@@ -55,8 +65,8 @@ export async function startZtunnel(config: ZtunnelConfig, log: Logger): Promise<
     },
   });
   const dataPlane = new DataPlane({
-    threads: config.threads,
-    config: { ...config },
+    threads: threadsOf(config),
+    config: threadConfigOf(config),
     onCertificateNeeded: (identity) => {
       // Known already: this thread asked after the answer went round.
       const state = certificates.states().get(identity);
@@ -67,32 +77,22 @@ export async function startZtunnel(config: ZtunnelConfig, log: Logger): Promise<
       failed.reject(error);
     },
   });
-  const agent = new NodeAgent({
+  const pods = podLifecycle(config, {
     dataPlane,
-    node: config.nodeName,
-    endpoint: endpointOf(config, config.xdsAddress),
-    procPath: config.procPath,
-    drainDeadlineMs: config.drainDeadlineMs,
     log: log.scope('inpod'),
-    onFirstSnapshotTried: () => {
-      readiness.done('workload proxy manager');
+    onSettled: (isSettled) => {
+      if (isSettled) readiness.done('workload proxy manager');
+      else readiness.pending('workload proxy manager');
     },
   });
-  const stream = new DeltaStream({
-    endpoint: endpointOf(config, config.xdsAddress),
-    node: describeNode(config),
-    subscriptions: subscriptions(dataPlane, agent),
-    log: log.scope('xds'),
+  const mesh = await followMesh(config, {
+    dataPlane,
+    subscriptions: pods.subscriptions,
+    log,
+    metrics,
     onSynced: () => {
       readiness.done('state manager');
-      agent.start();
-    },
-    onTermination: (reason) => {
-      metrics.xdsTerminations.inc({ reason });
-    },
-    onMessage: (url, bytes) => {
-      metrics.xdsMessages.inc({ url });
-      metrics.xdsBytes.inc({ url }, bytes);
+      pods.start();
     },
   });
   const servers = await bindServers(config, {
@@ -117,8 +117,9 @@ export async function startZtunnel(config: ZtunnelConfig, log: Logger): Promise<
         contentType: 'application/json',
         body: renderConfigDump({
           thread: await dataPlane.dump(),
+          local: mesh.local,
           certificates: certificates.states(),
-          captures: agent.captures(),
+          pods: pods.pods(),
           config: redactConfig(ZTUNNEL_CONFIG, config),
           version: config.versionTag,
         }),
@@ -126,17 +127,17 @@ export async function startZtunnel(config: ZtunnelConfig, log: Logger): Promise<
     }),
   });
   readiness.done('proxy');
-  void stream.run();
+  mesh.start();
   return {
     ports: servers.ports,
     failed: failed.promise,
     drain: async () => {
       servers.close();
-      agent.stop();
+      pods.stop();
       await dataPlane.drain();
       // Policies are followed to the end: what one forbids does not go on because its proxy is being replaced.
-      await untilIdle(dataPlane, config.drainDeadlineMs);
-      stream.stop();
+      await untilIdle(dataPlane, drainDeadlineMs(config));
+      mesh.stop();
       certificates.stop();
       csr.close();
       await dataPlane.stop();
@@ -144,28 +145,32 @@ export async function startZtunnel(config: ZtunnelConfig, log: Logger): Promise<
   };
 }
 
-function subscriptions(dataPlane: DataPlane, agent: NodeAgent): Subscription[] {
-  return [
-    {
-      typeUrl: ADDRESS_TYPE,
-      names: '*',
-      apply: (batch) => {
-        const { valid, rejected } = checkAddresses(batch);
-        dataPlane.applyAddresses(valid);
-        return rejected;
-      },
-    },
-    {
-      typeUrl: AUTHORIZATION_TYPE,
-      names: '*',
-      apply: (batch) => {
-        const { valid, rejected } = checkPolicies(batch);
-        dataPlane.applyPolicies(valid);
-        return rejected;
-      },
-    },
-    { typeUrl: ENROLLED_POD_TYPE, names: '*', apply: (batch) => agent.apply(batch) },
-  ];
+/** Where the proxy learns which pods to serve. */
+function podLifecycle(
+  config: ZtunnelConfig,
+  deps: {
+    readonly dataPlane: DataPlane;
+    readonly log: Logger;
+    readonly onSettled: (isSettled: boolean) => void;
+  },
+): PodLifecycle {
+  const { dedicatedWorkload, captureDns } = config;
+  if (dedicatedWorkload !== null)
+    return new DedicatedPod({ ...deps, workload: dedicatedWorkload, captureDns });
+  const path = zdsPathOf(config);
+  if (path !== null) return new ZdsLifecycle({ ...deps, path, captureDns });
+  const endpoint = discoveryOf(config);
+  if (endpoint === null) throw new Error('nobody says which pods to serve');
+  return new NodeAgent({
+    ...deps,
+    captureDns,
+    startGate: startGateOf(config),
+    endpoint,
+    node: config.nodeName,
+    procPath: config.procPath,
+    drainDeadlineMs: releaseDeadlineMs(config),
+    onFirstSnapshotTried: () => deps.onSettled(true),
+  });
 }
 
 function passOn(dataPlane: DataPlane, identity: string, state: CertificateState): void {
@@ -184,25 +189,6 @@ function passOn(dataPlane: DataPlane, identity: string, state: CertificateState)
       dataPlane.updateCertificate(identity, { kind: 'unavailable', error: state.error });
       return;
   }
-}
-
-function endpointOf(config: ZtunnelConfig, address: string): ControlPlaneEndpoint {
-  const { rootCertPath, tokenPath, clusterId, serverName } = config;
-  return { address, rootCertPath, tokenPath, clusterId, serverName };
-}
-
-function describeNode(config: ZtunnelConfig) {
-  const { podName, podNamespace, instanceIp, nodeName } = config;
-  return {
-    id: `ztunnel~${instanceIp}~${podName}.${podNamespace}~${podNamespace}.svc.cluster.local`,
-    metadata: {
-      NAME: podName,
-      NAMESPACE: podNamespace,
-      INSTANCE_IPS: instanceIp,
-      NODE_NAME: nodeName,
-      CLUSTER_ID: config.clusterId,
-    },
-  };
 }
 
 async function bindServers(
@@ -228,7 +214,11 @@ async function untilIdle(dataPlane: DataPlane, deadlineMs: number): Promise<void
   const deadline = Date.now() + deadlineMs;
   while (Date.now() < deadline) {
     const threads = await dataPlane.metrics();
-    if (threads.every(({ openSockets }) => openSockets.source + openSockets.destination === 0)) {
+    if (
+      threads.every(
+        ({ traffic: { openSockets } }) => openSockets.source + openSockets.destination === 0,
+      )
+    ) {
       return;
     }
     await delay(100);

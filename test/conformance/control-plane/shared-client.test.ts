@@ -41,7 +41,7 @@ function endpointOf(plane: RunningControlPlane): ControlPlaneEndpoint {
   writeFileSync(tokenPath, 'zt');
   const address = `127.0.0.1:${plane.app.ports.secureGrpc}`;
   const serverName = 'istiod.istio-system.svc';
-  return { address, rootCertPath, tokenPath, serverName, clusterId: 'Kubernetes' };
+  return { address, rootCertPath, tokenPath, serverName, clusterId: 'Kubernetes', headers: {} };
 }
 
 test('the workload store follows the cluster', async () => {

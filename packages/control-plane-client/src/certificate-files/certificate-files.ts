@@ -41,7 +41,7 @@ export const CERTIFICATE_FILES_CONFIG: ConfigKeys<CertificateFilesConfig> = {
 export async function writeCertificateFiles(config: CertificateFilesConfig): Promise<void> {
   const { outputDirectory, trustDomain, namespace, serviceAccount, ...endpoint } = config;
   const client = new CsrClient({
-    endpoint: { ...endpoint, serverName: null, clusterId: 'Kubernetes' },
+    endpoint: { ...endpoint, serverName: null, clusterId: 'Kubernetes', headers: {} },
     ttlSeconds: TTL_SECONDS,
     impersonate: false,
   });

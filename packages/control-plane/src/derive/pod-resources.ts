@@ -129,9 +129,8 @@ function placedPod(
   namespace: Namespace | undefined,
   settings: EnrolmentSettings,
 ): PlacedPod | null {
+  // Before it has an address, too: the node's proxy may hold its start back until it is captured.
   const node = pod.spec?.nodeName ?? '';
-  // Until the kubelet has given it one, there is nothing that could be captured.
-  if (podAddresses(pod).length === 0) return null;
   if (node === '' || !isEnrolled(pod, namespace, settings)) return null;
   return { node, resource: enrolledPodResource(enrolledPod(pod), [refTo(pod)]) };
 }

@@ -1,5 +1,5 @@
 /** The volumes of a pod as directories on this machine, which its containers see by bind mounts. */
-import { chmodSync, mkdirSync, statSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, statSync } from 'node:fs';
 import { chmod, chown, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname, join, normalize } from 'node:path';
 import type { Container, PodSpec } from '@aquifer/model/resources';
@@ -89,9 +89,16 @@ export class PodVolumes {
       const below = mount.subPathExpr ?? mount.subPath ?? '';
       const path = expandReferences(below, environment);
       const root =
-        volume.hostPath?.path ?? this.#claims.get(volume.name) ?? this.#path(volume.name);
+        this.#hostPath(volume) ?? this.#claims.get(volume.name) ?? this.#path(volume.name);
       return [bind(volume, { root, path, target: mount.mountPath, readOnly: mount.readOnly })];
     });
+  }
+
+  /** Null where a container runtime would make an empty directory on the node: the machine stays as it is. */
+  #hostPath({ hostPath }: Volume): string | null {
+    if (hostPath === undefined) return null;
+    const isUnchecked = (hostPath.type ?? '') === '';
+    return isUnchecked && !existsSync(hostPath.path) ? null : hostPath.path;
   }
 
   #path(volumeName: string): string {
@@ -100,11 +107,7 @@ export class PodVolumes {
 
   async #writeVolume(pod: NodePod, volume: Volume): Promise<void> {
     const directory = this.#path(volume.name);
-    if (volume.hostPath !== undefined) {
-      const { path, type } = volume.hostPath;
-      if (type === 'DirectoryOrCreate') await mkdir(path, { recursive: true });
-      return;
-    }
+    if (volume.hostPath !== undefined) return this.#makeHostPath(volume);
     if (volume.persistentVolumeClaim !== undefined) return this.#findClaim(pod, volume);
     await mkdir(directory, { recursive: true });
     if (volume.emptyDir !== undefined) return openToAll(directory, pod);
@@ -116,6 +119,14 @@ export class PodVolumes {
       for (const file of files) {
         await writeAtomically(join(directory, file.path), { mode: defaultMode, ...file });
       }
+    }
+  }
+
+  async #makeHostPath(volume: Volume): Promise<void> {
+    if (volume.hostPath?.type === 'DirectoryOrCreate') {
+      await mkdir(volume.hostPath.path, { recursive: true });
+    } else if (this.#hostPath(volume) === null) {
+      await mkdir(this.#path(volume.name), { recursive: true });
     }
   }
 

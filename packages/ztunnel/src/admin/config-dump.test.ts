@@ -30,6 +30,7 @@ const captured = {
   serviceAccount: 'client',
   addresses: [],
   bypassInbound: false,
+  captureDns: true,
   cgroupIds: [],
 };
 
@@ -41,9 +42,10 @@ const text = renderConfigDump({
     connections: {},
   },
   certificates: new Map([[held!.identity, available]]),
-  captures: new Map([
-    ['a', { pod: captured, isCaptured: true }],
-    ['b', { pod: captured, isCaptured: false }],
+  local: { workloads: [], services: [], policies: [] },
+  pods: new Map([
+    ['a', { info: captured, isServed: true }],
+    ['b', { info: captured, isServed: false }],
   ]),
   config: {},
   version: '1.31.0',

@@ -1,18 +1,17 @@
 import type { CertificateState } from '@aquifer/control-plane-client';
 import { policyKey } from '@aquifer/model';
+import { describePolicy, describeService, describeWorkload } from '@aquifer/wire';
 import type { ThreadDump } from '../data-plane/protocol.ts';
-import type { EnrolledPod } from '../node/enrolled-pod.ts';
+import type { LocalMesh } from '../local-mesh/read-local-mesh.ts';
+import type { ServedPod } from '../node/pod-lifecycle.ts';
 import { describeCertificates } from './certificate-dump.ts';
-
-interface Capture {
-  readonly pod: EnrolledPod;
-  readonly isCaptured: boolean;
-}
 
 export interface ConfigDumpSources {
   readonly thread: ThreadDump;
   readonly certificates: ReadonlyMap<string, CertificateState>;
-  readonly captures: ReadonlyMap<string, Capture>;
+  readonly pods: ReadonlyMap<string, ServedPod>;
+  /** What a local file says. */
+  readonly local: LocalMesh;
   /** The effective configuration, secrets masked. */
   readonly config: Record<string, unknown>;
   readonly version: string;
@@ -20,20 +19,21 @@ export interface ConfigDumpSources {
 
 /** `/config_dump`: pretty JSON with sorted keys (spec ztunnel 9.3). */
 export function renderConfigDump(sources: ConfigDumpSources): string {
-  const { thread, certificates, captures, config, version } = sources;
+  const { thread, local, certificates, pods, config, version } = sources;
   const dump = {
     workloads: sortBy(thread.workloads, 'uid'),
     services: sortBy(thread.services, 'hostname'),
     policies: thread.policies.toSorted((a, b) => (policyKey(a) < policyKey(b) ? -1 : 1)),
-    // Of endpoints whose service is not known, and of a local file: neither is kept here.
+    // Of endpoints whose service is not known: they are not kept apart here.
     stagedServices: {},
-    staticConfig: { workloads: [], services: [], policies: [] },
+    staticConfig: {
+      workloads: local.workloads.map(describeWorkload),
+      services: local.services.map((service) => describeService(service, NO_ENDPOINTS)),
+      policies: local.policies.map(describePolicy),
+    },
     certificates: describeCertificates(certificates),
     workloadState: Object.fromEntries(
-      [...captures].map(([uid, capture]) => [
-        uid,
-        describeCapture(capture, thread.connections[uid]),
-      ]),
+      [...pods].map(([uid, pod]) => [uid, describePod(pod, thread.connections[uid])]),
     ),
     config,
     version: describeVersion(version),
@@ -54,14 +54,16 @@ function describeVersion(istioVersion: string): Record<string, string> {
   };
 }
 
-function describeCapture(
-  { pod, isCaptured }: Capture,
+const NO_ENDPOINTS = new Map<string, never>();
+
+function describePod(
+  { info, isServed }: ServedPod,
   connections: ThreadDump['connections'][string] | undefined,
 ): object {
-  const { name, namespace, serviceAccount } = pod;
+  const { name, namespace, serviceAccount } = info;
   return {
-    state: isCaptured ? 'Up' : 'Pending',
-    ...(isCaptured && { connections: connections ?? { inbound: [], outbound: [] } }),
+    state: isServed ? 'Up' : 'Pending',
+    ...(isServed && { connections: connections ?? { inbound: [], outbound: [] } }),
     info: { name, namespace, serviceAccount },
   };
 }

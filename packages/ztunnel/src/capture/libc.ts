@@ -26,6 +26,7 @@ export const AF_INET6 = 10;
 const AF_NETLINK = 16;
 const NETLINK_NETFILTER = 12;
 const SOCK_STREAM = 1;
+const SOCK_DGRAM = 2;
 const SOCK_RAW = 3;
 const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
@@ -60,7 +61,8 @@ class SystemCallError extends Error {
   }
 }
 
-function check(call: string, result: number): number {
+/** Throws, with the C library's error, if a call has failed. To be called at once: the number is the thread's last. */
+export function check(call: string, result: number): number {
   if (result < 0) throw new SystemCallError(call, koffi.errno());
   return result;
 }
@@ -73,6 +75,11 @@ export function setns(fd: number): void {
 /** A non-blocking TCP socket that is closed on exec. */
 export function tcpSocket(family: number): number {
   return check('socket', socketCall(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+}
+
+/** A non-blocking UDP socket that is closed on exec. */
+export function udpSocket(family: number): number {
+  return check('socket', socketCall(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
 }
 
 /** A socket that speaks to netfilter in the kernel, a message per write. */

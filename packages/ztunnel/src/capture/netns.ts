@@ -24,9 +24,18 @@ export class NetworkNamespace {
     return new NetworkNamespace(fd, false);
   }
 
-  /** Tells namespaces apart. */
+  /** Takes over a descriptor that somebody else opened. */
+  static adopt(fd: number): NetworkNamespace {
+    return new NetworkNamespace(fd, true);
+  }
+
+  /** Tells namespaces apart, together with the device. */
   get inode(): number {
     return fstatSync(this.fd).ino;
+  }
+
+  get device(): number {
+    return fstatSync(this.fd).dev;
   }
 
   /**

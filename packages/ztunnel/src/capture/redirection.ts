@@ -22,6 +22,7 @@ const RULE_PREFERENCE = 32_764;
 export const OUTBOUND_PORT = 15_001;
 export const INBOUND_PLAINTEXT_PORT = 15_006;
 export const INBOUND_HBONE_PORT = 15_008;
+export const DNS_PORT = 15_053;
 
 const NAT_TABLE_NAME = 'istio-ambient-nat';
 const NAT_TABLE = `inet ${NAT_TABLE_NAME}`;
@@ -42,6 +43,8 @@ export interface RedirectionOptions {
   readonly node: string;
   /** Leave plaintext that arrives at the pod alone. */
   readonly bypassInbound: boolean;
+  /** Names are resolved by the proxy, whichever nameserver the pod's programs ask. */
+  readonly captureDns: boolean;
 }
 
 /**
@@ -70,7 +73,10 @@ function markState(namespace: NetworkNamespace, node: string): RulesState {
  * nft program that replaces the rules of an earlier run in their chains. With new chains in place of the old, a packet
  * could be looked at by both while neither has rules, and leave in plain text.
  */
-function captureRules({ node, bypassInbound }: RedirectionOptions, settings: string): string {
+function captureRules(
+  { node, bypassInbound, captureDns }: RedirectionOptions,
+  settings: string,
+): string {
   const inbound = bypassInbound
     ? ''
     : `
@@ -79,6 +85,11 @@ function captureRules({ node, bypassInbound }: RedirectionOptions, settings: str
     meta mark & ${MASK} == ${PROXY_MARK} accept
     iifname "lo" accept
     tcp dport != ${INBOUND_HBONE_PORT} ${FIRST_PACKET} redirect to :${INBOUND_PLAINTEXT_PORT}`;
+  const dns = captureDns
+    ? `
+    udp dport 53 redirect to :${DNS_PORT}
+    tcp dport 53 ${FIRST_PACKET} redirect to :${DNS_PORT}`
+    : '';
   return `${tablesAfter('flush')}
 table ${MANGLE_TABLE} {
   chain istio-prerouting {
@@ -103,7 +114,7 @@ table ${NAT_TABLE} {
     meta mark & ${MASK} == ${PROXY_MARK} accept
     ip daddr 127.0.0.1 accept
     ip6 daddr ::1 accept
-    oifname "lo" accept
+    oifname "lo" accept${dns}
     ${FIRST_PACKET} redirect to :${OUTBOUND_PORT}
   }
 }

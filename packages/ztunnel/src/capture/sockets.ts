@@ -82,7 +82,7 @@ function readTable(table: string): string {
 }
 
 /** Returns the socket once it is set up; one that cannot be is closed. */
-function orClose(fd: number, setUp: () => void): number {
+export function orClose(fd: number, setUp: () => void): number {
   try {
     setUp();
     return fd;
@@ -186,7 +186,7 @@ export function originalDestination(socket: Socket): SocketAddress {
 }
 
 /** struct sockaddr_in or sockaddr_in6: family in host order, port in network order, then the address. */
-function socketAddress({ ip, port }: SocketAddress): Buffer {
+export function socketAddress({ ip, port }: SocketAddress): Buffer {
   const address = parseIpAddress(ip);
   if (address === null) throw new Error(`${ip} is not an IP address`);
   const isV6 = address.length === 16;

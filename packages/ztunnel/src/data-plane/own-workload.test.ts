@@ -7,7 +7,13 @@ import { expect, test } from 'vitest';
 import { aWorkload } from '../../../../test/fixtures/mesh-objects.ts';
 import { OwnWorkload } from './own-workload.ts';
 
-const POD = { uid: 'pod', namespace: 'shop', name: 'web', serviceAccount: 'web' };
+const POD = {
+  uid: 'pod',
+  namespace: 'shop',
+  name: 'web',
+  serviceAccount: 'web',
+  captureDns: false,
+};
 
 function arrive(store: WorkloadStore, serviceAccount: string): void {
   const workload = aWorkload({ name: 'web', serviceAccount, addresses: ['10.0.0.2'] });

@@ -11,6 +11,9 @@ import {
   OUTBOUND_PORT,
 } from '../capture/redirection.ts';
 import { listenInPod } from '../capture/sockets.ts';
+import type { DnsListener } from '../dns/dns-listener.ts';
+import type { DnsTotals } from '../dns/dns-totals.ts';
+import { servePodDns } from '../dns/pod-dns.ts';
 import { type HboneListener, listenInbound } from '../listeners/inbound.ts';
 import { listenInboundPassthrough } from '../listeners/inbound-passthrough.ts';
 import { listenOutbound } from '../listeners/outbound.ts';
@@ -25,6 +28,7 @@ export interface PodProxyDeps {
   readonly store: WorkloadStore;
   readonly certificates: ThreadCertificates;
   readonly record: RecordDeps;
+  readonly dnsTotals: DnsTotals;
   readonly log: Logger;
 }
 
@@ -40,6 +44,7 @@ export class PodProxy {
   readonly #resources = new DisposableStack();
   readonly #policyWatch: Disposable;
   #hbone: HboneListener | null = null;
+  #dns: DnsListener | null = null;
   #stopped = false;
   #aborted = false;
 
@@ -58,10 +63,29 @@ export class PodProxy {
     const context = this.#context();
     try {
       this.#listen(context);
+      this.serveDns(pod.captureDns);
     } catch (error) {
       this.abort();
       throw error;
     }
+  }
+
+  /** Answers the pod's queries, or stops to. Throws if the port is taken. */
+  serveDns(isWanted: boolean): void {
+    if (!isWanted) {
+      this.#dns?.close();
+      this.#dns = null;
+      return;
+    }
+    const { store, dnsTotals, log, config } = this.#deps;
+    const { network, clusterDomain, preferredNamespace } = config;
+    this.#dns ??= servePodDns(this.#namespace, {
+      view: store,
+      totals: dnsTotals,
+      log: log.scope('dns'),
+      scope: { network, clusterDomain, preferredNamespace },
+      client: () => this.#workload.wait(),
+    });
   }
 
   /** Stops accepting. Connections end by themselves, when a policy forbids them, or when `abort` is called. */
@@ -99,6 +123,7 @@ export class PodProxy {
 
   #stop(end: (listener: PodListener) => void): void {
     this.#stopped = true;
+    this.serveDns(false);
     this.#resources.dispose();
     for (const listener of this.#listeners) end(listener);
   }

@@ -1,6 +1,7 @@
 import type { ResourceBatch } from '@aquifer/control-plane-client/store';
 import type { DumpedPolicy } from '@aquifer/wire';
 import type { OpenConnection } from '../authz/connection-tracker.ts';
+import type { DnsCounts } from '../dns/dns-totals.ts';
 import type { TrafficSnapshot } from '../telemetry/traffic-totals.ts';
 import type { CertificateUpdate } from './certificates.ts';
 
@@ -10,6 +11,8 @@ export interface CapturedPod {
   readonly namespace: string;
   readonly name: string;
   readonly serviceAccount: string;
+  /** Its queries are answered by the proxy. */
+  readonly captureDns: boolean;
 }
 
 /** What a data-plane thread is started with. */
@@ -22,6 +25,8 @@ export interface ThreadConfig {
   readonly poolMaxStreams: number;
   readonly poolIdleMs: number;
   readonly preserveSource: boolean;
+  readonly clusterDomain: string;
+  readonly preferredNamespace: string | null;
 }
 
 /** What the main thread tells every data-plane thread. */
@@ -57,4 +62,7 @@ export interface ThreadDump {
 }
 
 /** Answer to `metrics`. */
-export type ThreadMetrics = TrafficSnapshot;
+export interface ThreadMetrics {
+  readonly traffic: TrafficSnapshot;
+  readonly dns: readonly DnsCounts[];
+}

@@ -4,6 +4,7 @@ import { createLogger, serveThread } from '@aquifer/runtime';
 import { describePolicy, describeService, describeWorkload } from '@aquifer/wire';
 import { trimMalloc } from '../capture/malloc.ts';
 import { NetworkNamespace } from '../capture/netns.ts';
+import { DnsTotals } from '../dns/dns-totals.ts';
 import { TrafficTotals } from '../telemetry/traffic-totals.ts';
 import { ThreadCertificates } from './certificates.ts';
 import { PodProxy } from './pod-proxy.ts';
@@ -26,6 +27,7 @@ class DataPlaneThread {
   readonly #config: ThreadConfig;
   readonly #store = new WorkloadStore();
   readonly #totals = new TrafficTotals();
+  readonly #dnsTotals = new DnsTotals();
   readonly #certificates: ThreadCertificates;
   readonly #pods = new Map<string, PodProxy>();
   readonly #log;
@@ -65,7 +67,7 @@ class DataPlaneThread {
       case 'dump':
         return this.#dump();
       case 'metrics':
-        return this.#totals.snapshot();
+        return { traffic: this.#totals.snapshot(), dns: this.#dnsTotals.all() };
       case 'drain':
         return this.#drain();
       case 'abort':
@@ -80,12 +82,17 @@ class DataPlaneThread {
   }
 
   #startPod({ pod, namespaceFd }: Extract<ThreadQuestion, { kind: 'start-pod' }>): void {
-    if (this.#pods.has(pod.uid)) return;
+    const known = this.#pods.get(pod.uid);
+    if (known !== undefined) {
+      known.serveDns(pod.captureDns);
+      return;
+    }
     const proxy = new PodProxy(pod, NetworkNamespace.borrow(namespaceFd), {
       config: this.#config,
       store: this.#store,
       certificates: this.#certificates,
       record: { access: this.#log.scope('access'), totals: this.#totals },
+      dnsTotals: this.#dnsTotals,
       log: this.#log,
     });
     this.#pods.set(pod.uid, proxy);

@@ -29,6 +29,7 @@ function aPod(name: string): EnrolledPod {
     serviceAccount: name,
     addresses: ['10.50.0.7'],
     bypassInbound: false,
+    captureDns: true,
     cgroupIds: [name],
   };
 }

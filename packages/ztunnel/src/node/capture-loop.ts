@@ -2,6 +2,9 @@ import type { CaptureReport } from '@aquifer/control-plane-client';
 import type { Logger } from '@aquifer/runtime';
 import { NetworkNamespace } from '../capture/netns.ts';
 import { observeRedirection } from '../capture/redirection.ts';
+import type { Sandbox } from '../nri/nri-plugin.ts';
+import type { GatedCaptures } from '../nri/start-gate.ts';
+import { AnnouncedSandboxes } from './announced-sandboxes.ts';
 import { type CaptureAction, type ObservedNamespace, planCapture } from './capture-plan.ts';
 import type { EnrolledPod } from './enrolled-pod.ts';
 import { type ScannedNamespace, scanNode } from './node-scan.ts';
@@ -47,10 +50,11 @@ const STEPS_AT_A_TIME = 8;
  * ```
  * It looks when the wish changes, when an action has ended, when a failed one is due again, and every 30 s.
  */
-export class CaptureLoop {
+export class CaptureLoop implements GatedCaptures {
   readonly #options: CaptureLoopOptions;
   readonly #deps: PodCaptureDeps;
   readonly #probes: ProbeRules;
+  readonly #sandboxes = new AnnouncedSandboxes();
   readonly #held = new Map<string, Held>();
   readonly #running = new Map<number, Running>();
   readonly #retries = new RetryTimes();
@@ -60,6 +64,7 @@ export class CaptureLoop {
   /** Orphans may be left, or were: what the control plane thinks of the node may be outdated. */
   #isInventoryDue = true;
   #wakeUp = Promise.withResolvers<void>();
+  #changed = Promise.withResolvers<void>();
   #isStopped = false;
 
   constructor(options: CaptureLoopOptions) {
@@ -78,6 +83,31 @@ export class CaptureLoop {
     }
     if (before === null) void this.#run();
     this.#wakeUp.resolve();
+    this.#announceChange();
+  }
+
+  sandboxStarted(sandbox: Sandbox): void {
+    this.#sandboxes.add(sandbox);
+    if (this.isCaptured(sandbox.uid) === false) this.#wakeUp.resolve();
+  }
+
+  sandboxRemoved(sandbox: Sandbox): void {
+    this.#sandboxes.remove(sandbox);
+  }
+
+  isCaptured(uid: string): boolean | null {
+    // Before the mesh is known, nobody can say: the control plane itself may be among those that start.
+    if (this.#desired?.has(uid) !== true) return null;
+    return (this.#held.get(uid)?.generation ?? null) !== null;
+  }
+
+  changed(): Promise<void> {
+    return this.#changed.promise;
+  }
+
+  #announceChange(): void {
+    this.#changed.resolve();
+    this.#changed = Promise.withResolvers();
   }
 
   /** Does nothing more, and leaves all pods as they are to the process that takes over. */
@@ -116,10 +146,11 @@ export class CaptureLoop {
 
   async #look(): Promise<void> {
     const known = this.#desired!;
-    const scanned = await scanNode(this.#options.procPath);
+    const processes = await scanNode(this.#options.procPath);
     if (this.#isStopped) return;
     // Pods that are leaving need it until plaintext to them is let through.
-    if (await this.#probes.update([...known.values(), ...this.#heldPods()])) {
+    const probed = [...known.values(), ...this.#heldPods()].map((pod) => this.#located(pod));
+    if (await this.#probes.update(probed)) {
       this.#retries.forget(NODE_KEY);
     } else {
       this.#retries.failed(NODE_KEY);
@@ -127,6 +158,7 @@ export class CaptureLoop {
     if (this.#isStopped) return;
     // From here on nothing waits: the wish, the rules, and what is done about them, are of one moment.
     const desired = this.#desired!;
+    const scanned = this.#sandboxes.addTo(processes);
     const observed = this.#observe(scanned);
     const held = [...this.#held.values()];
     const actions = planCapture(desired, observed, held).filter(
@@ -136,6 +168,12 @@ export class CaptureLoop {
     const paths = new Map(scanned.map(({ inode, path }) => [inode, path]));
     for (const action of actions) this.#take(action, paths);
     this.#takeInventory(actions);
+  }
+
+  /** The runtime knows a pod's addresses before the control plane does. */
+  #located(pod: EnrolledPod): EnrolledPod {
+    if (pod.addresses.length > 0) return pod;
+    return { ...pod, addresses: this.#sandboxes.addressesOf(pod.uid) };
   }
 
   #takeInventory(actions: readonly CaptureAction[]): void {
@@ -231,6 +269,7 @@ export class CaptureLoop {
     await capturePod(pod, held.namespace, { ...this.#deps, signal });
     held.pod = pod;
     held.generation = observeRedirection(held.namespace, this.#options.node).generation;
+    this.#announceChange();
     if (this.#report(pod, 'captured', '')) this.#options.log.info('pod captured', nameOf(pod));
   }
 

@@ -6,6 +6,7 @@ import {
   planCapture,
 } from './capture-plan.ts';
 import type { EnrolledPod } from './enrolled-pod.ts';
+import type { PodProcesses } from './node-scan.ts';
 
 const UID = 'a3c2';
 const ADDRESS = '10.50.0.7';
@@ -18,20 +19,31 @@ function aPod(change: Partial<EnrolledPod> = {}): EnrolledPod {
     serviceAccount: 'server',
     addresses: [ADDRESS],
     bypassInbound: false,
+    captureDns: true,
     cgroupIds: [UID],
     ...change,
   };
 }
 
+function processes(cgroupId: string, since: number): PodProcesses {
+  return { cgroupId, since, isAnnounced: false };
+}
+
 function aNamespace(change: Partial<ObservedNamespace> = {}): ObservedNamespace {
   return {
     inode: 1,
-    pods: [{ cgroupId: UID, since: 100 }],
+    pods: [processes(UID, 100)],
     addresses: new Set(['127.0.0.1', ADDRESS]),
     isMarked: false,
     generation: 5,
     ...change,
   };
+}
+
+/** A sandbox without a process. */
+function announced(inode: number): ObservedNamespace {
+  const pods = [{ cgroupId: UID, since: 0, isAnnounced: true }];
+  return aNamespace({ inode, pods, addresses: new Set() });
 }
 
 const CAPTURED = aNamespace({ isMarked: true });
@@ -122,14 +134,31 @@ test.for<Case>([
   },
   {
     what: 'of two namespaces with the address that of the oldest process is taken',
-    namespaces: [aNamespace({ pods: [{ cgroupId: UID, since: 200 }] }), aNamespace({ inode: 2 })],
+    namespaces: [aNamespace({ pods: [processes(UID, 200)] }), aNamespace({ inode: 2 })],
     actions: ['capture 2'],
   },
   {
     what: 'a static pod is found by the hash of its file',
     wanted: [aPod({ cgroupIds: [UID, 'f00d'] })],
-    namespaces: [aNamespace({ pods: [{ cgroupId: 'f00d', since: 100 }] })],
+    namespaces: [aNamespace({ pods: [processes('f00d', 100)] })],
     actions: ['capture 1'],
+  },
+  {
+    what: 'a pod that has no address yet is captured where the runtime says it is',
+    wanted: [aPod({ addresses: [] })],
+    namespaces: [aNamespace({ pods: [], addresses: new Set() }), announced(2)],
+    actions: ['capture 2'],
+  },
+  {
+    what: 'a pod that has no address yet, and of which the runtime says nothing, is let be',
+    wanted: [aPod({ addresses: [] })],
+    namespaces: [aNamespace({ pods: [], addresses: new Set() })],
+    actions: [],
+  },
+  {
+    what: 'where the runtime says that a pod is counts more than where processes with its name are',
+    namespaces: [aNamespace(), announced(2)],
+    actions: ['capture 2'],
   },
   {
     what: 'a pod that is not wanted any more is released',

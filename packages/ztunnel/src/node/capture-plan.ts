@@ -72,7 +72,8 @@ function actionFor(
 ): CaptureAction | null {
   const place = findNamespace(pod, node.namespaces);
   if (held === undefined) {
-    if (typeof place === 'string') return { kind: 'wait', pod, reason: place };
+    if (typeof place === 'string')
+      return isPlaced(pod) ? { kind: 'wait', pod, reason: place } : null;
     return { kind: 'capture', pod, inode: place.inode };
   }
   // A pod without a process for a moment is where it was.
@@ -83,19 +84,28 @@ function actionFor(
     held.generation !== null &&
     held.generation === observed?.generation &&
     observed.isMarked &&
-    held.pod.bypassInbound === pod.bypassInbound;
+    held.pod.bypassInbound === pod.bypassInbound &&
+    held.pod.captureDns === pod.captureDns;
   return isIntact ? null : { kind: 'capture', pod, inode: held.inode };
 }
 
-/** The namespace of the pod's oldest process that has one of the pod's addresses; or why there is none, for people. */
+/** Before it has an address a pod is nowhere, unless the container runtime says where. */
+function isPlaced({ addresses }: EnrolledPod): boolean {
+  return addresses.length > 0;
+}
+
+/** Where the container runtime says; else the namespace of the pod's oldest process that has one of the pod's addresses; or why there is none, for people. */
 function findNamespace(
   pod: EnrolledPod,
   namespaces: readonly ObservedNamespace[],
 ): ObservedNamespace | string {
+  const isOf = ({ cgroupId }: PodProcesses): boolean => pod.cgroupIds.includes(cgroupId);
+  const announced = namespaces.find(({ pods }) =>
+    pods.some((processes) => processes.isAnnounced && isOf(processes)),
+  );
+  if (announced !== undefined) return announced;
   const sinceIn = ({ pods }: ObservedNamespace): number =>
-    Math.min(
-      ...pods.filter(({ cgroupId }) => pod.cgroupIds.includes(cgroupId)).map(({ since }) => since),
-    );
+    Math.min(...pods.filter(isOf).map(({ since }) => since));
   const candidates = namespaces
     .map((namespace) => ({ namespace, since: sinceIn(namespace) }))
     .filter(({ since }) => since !== Infinity)

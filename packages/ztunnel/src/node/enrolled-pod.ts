@@ -5,19 +5,28 @@ import type { CapturedPod } from '../data-plane/protocol.ts';
 
 /** A pod to capture, as the control plane describes it. */
 export interface EnrolledPod extends CapturedPod {
+  /** Empty until Kubernetes knows them. */
   readonly addresses: readonly string[];
   readonly bypassInbound: boolean;
   /** What its cgroup may be named after: its uid or, for a static pod, the hash of the file that describes it. */
   readonly cgroupIds: readonly string[];
 }
 
-/** Throws, saying what is missing. */
-export function decodeEnrolledPod(body: Uint8Array): EnrolledPod {
+/** `captureDns` is for pods that do not say. Throws, saying what is missing. */
+export function decodeEnrolledPod(body: Uint8Array, captureDns: boolean): EnrolledPod {
   const pod = fromBinary(EnrolledPodSchema, body);
   const addresses = pod.addresses.map(formatIpAddress).filter((ip) => ip !== null);
   if (pod.uid === '') throw new Error('enrolled pod has no uid');
-  if (addresses.length === 0) throw new Error('enrolled pod has no address');
   const { uid, namespace, name, serviceAccount, bypassInboundCapture: bypassInbound } = pod;
   const cgroupIds = [uid, pod.configHash].filter((id) => id !== '');
-  return { uid, namespace, name, serviceAccount, addresses, bypassInbound, cgroupIds };
+  return {
+    uid,
+    namespace,
+    name,
+    serviceAccount,
+    addresses,
+    bypassInbound,
+    captureDns: pod.dnsCapture ?? captureDns,
+    cgroupIds,
+  };
 }

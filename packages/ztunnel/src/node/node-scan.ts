@@ -8,6 +8,8 @@ export interface PodProcesses {
   readonly cgroupId: string;
   /** When the oldest of them started, in clock ticks since boot. */
   readonly since: number;
+  /** The container runtime says so, of which there is no doubt. */
+  readonly isAnnounced: boolean;
 }
 
 /** A network namespace in which something runs. */
@@ -74,7 +76,7 @@ function describe({ inode, pid, pods }: Found, procPath: string): ScannedNamespa
   return {
     inode,
     path: `${procPath}/${pid}/ns/net`,
-    pods: [...pods].map(([cgroupId, since]) => ({ cgroupId, since })),
+    pods: [...pods].map(([cgroupId, since]) => ({ cgroupId, since, isAnnounced: false })),
     addresses: pods.size === 0 ? new Set() : addressesOf(procPath, pid),
   };
 }

@@ -33,7 +33,8 @@ export function capturePod(
   return steps.run(async () => {
     signal.throwIfAborted();
     await dataPlane.startPod(pod, namespace.fd);
-    await installRedirection(namespace, { node, bypassInbound: pod.bypassInbound });
+    const { bypassInbound, captureDns } = pod;
+    await installRedirection(namespace, { node, bypassInbound, captureDns });
   });
 }
 

@@ -59,7 +59,7 @@ function comparable(lines: readonly string[]): string[] {
 
 test('families come in the order, with the words and with the samples of the recorded ztunnel', async () => {
   const snapshot = recordedTraffic().snapshot();
-  const text = await exposeMetrics(new ControlMetrics('unknown'), [snapshot]);
+  const text = await exposeMetrics(new ControlMetrics('unknown'), [{ traffic: snapshot, dns: [] }]);
   const ours = comparable(text.split('\n'));
   const theirs = comparable(recorded);
   const families = (lines: readonly string[]) => lines.filter((line) => line.startsWith('#'));
@@ -78,7 +78,9 @@ test('a connection without bytes has its byte counters at zero', async () => {
     isMutualTls: false,
   } as const;
   totals.bind(peers, '-').opened += 1;
-  const text = await exposeMetrics(new ControlMetrics('unknown'), [totals.snapshot()]);
+  const text = await exposeMetrics(new ControlMetrics('unknown'), [
+    { traffic: totals.snapshot(), dns: [] },
+  ]);
   expect(text).toMatch(/^istio_tcp_sent_bytes_total\{reporter="source",.*\} 0$/m);
   expect(text).toContain('istio_tcp_sockets_open{reporter="source"} 0\n');
   expect(text).not.toContain('reporter="destination"');

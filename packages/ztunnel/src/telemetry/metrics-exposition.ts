@@ -1,6 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { DROPPED_LINES_METRIC, droppedLogLines } from '@aquifer/runtime';
 import { Counter, Gauge, Registry } from 'prom-client';
+import type { DnsCounts } from '../dns/dns-totals.ts';
+import { addDns } from './dns-exposition.ts';
 import { TRAFFIC_LABELS } from './labels.ts';
 import type { Totals, TrafficSnapshot } from './traffic-totals.ts';
 
@@ -97,16 +99,27 @@ export class ControlMetrics {
 /** ztunnel shows a family once it has a sample. */
 const FAMILY_WITHOUT_SAMPLES = /# HELP .*\n# TYPE .*\n(?=# )/g;
 
+/** What one thread has counted. */
+interface ThreadCounts {
+  readonly traffic: TrafficSnapshot;
+  readonly dns: readonly DnsCounts[];
+}
+
 /** All metrics as OpenMetrics text, made when somebody scrapes (spec ztunnel 9.1). */
 export async function exposeMetrics(
   control: ControlMetrics,
-  threads: readonly TrafficSnapshot[],
+  threads: readonly ThreadCounts[],
 ): Promise<string> {
   const registry = new Registry();
   registry.setContentType(Registry.OPENMETRICS_CONTENT_TYPE as never);
   control.registry.setContentType(Registry.OPENMETRICS_CONTENT_TYPE as never);
-  addTraffic(registry, threads);
-  addOpenSockets(registry, threads);
+  const traffic = threads.map((thread) => thread.traffic);
+  addTraffic(registry, traffic);
+  addOpenSockets(registry, traffic);
+  addDns(
+    registry,
+    threads.flatMap(({ dns }) => dns),
+  );
   const texts = await Promise.all([control.registry.metrics(), registry.metrics()]);
   const text = `${texts.map((part) => part.replace(/# EOF\n?$/, '')).join('')}# EOF\n`;
   return text.replaceAll(FAMILY_WITHOUT_SAMPLES, '');

@@ -1,0 +1,130 @@
+import { readFileSync } from 'node:fs';
+import { DeltaStream, type Subscription } from '@aquifer/control-plane-client';
+import type { Logger } from '@aquifer/runtime';
+import {
+  ADDRESS_TYPE,
+  AUTHORIZATION_TYPE,
+  encodeAuthorization,
+  encodeService,
+  encodeWorkload,
+} from '@aquifer/wire';
+import { AuthorizationSchema } from '@aquifer/wire/gen/istio/security_pb';
+import { AddressSchema } from '@aquifer/wire/gen/istio/workload_pb';
+import { create, toBinary } from '@bufbuild/protobuf';
+import { describeNode, discoveryOf } from './config/derived.ts';
+import type { ZtunnelConfig } from './config/keys.ts';
+import type { DataPlane } from './data-plane/data-plane.ts';
+import { checkAddresses, checkPolicies } from './data-plane/resource-check.ts';
+import { LocalMeshError } from './local-mesh/fields.ts';
+import { type LocalMesh, readLocalMesh } from './local-mesh/read-local-mesh.ts';
+import type { ControlMetrics } from './telemetry/metrics-exposition.ts';
+
+export interface MeshDeps {
+  readonly dataPlane: DataPlane;
+  /** Of other parts that listen to the control plane. */
+  readonly subscriptions: readonly Subscription[];
+  readonly log: Logger;
+  readonly metrics: ControlMetrics;
+  /** Called once: what is in the mesh is known. */
+  readonly onSynced: () => void;
+}
+
+/** What tells the data plane about the mesh: a control plane, a local file, or both. */
+export interface MeshSource {
+  /** What the file says. */
+  readonly local: LocalMesh;
+  start(): void;
+  stop(): void;
+}
+
+/** Reads the local file, if there is one, and prepares to follow the control plane, if there is one. */
+export async function followMesh(config: ZtunnelConfig, deps: MeshDeps): Promise<MeshSource> {
+  const local = await readLocal(config);
+  applyLocal(deps.dataPlane, local);
+  const stream = streamOf(config, deps);
+  return {
+    local,
+    start: () => {
+      if (stream === null) deps.onSynced();
+      else void stream.run();
+    },
+    stop: () => stream?.stop(),
+  };
+}
+
+function streamOf(config: ZtunnelConfig, deps: MeshDeps): DeltaStream | null {
+  const { dataPlane, metrics, subscriptions, onSynced } = deps;
+  const endpoint = discoveryOf(config);
+  if (endpoint === null) return null;
+  const log = deps.log.scope('xds');
+  return new DeltaStream({
+    endpoint,
+    node: describeNode(config, log),
+    subscriptions: [...meshSubscriptions(dataPlane), ...subscriptions],
+    log,
+    onSynced,
+    onTermination: (reason) => {
+      metrics.xdsTerminations.inc({ reason });
+    },
+    onMessage: (url, bytes) => {
+      metrics.xdsMessages.inc({ url });
+      metrics.xdsBytes.inc({ url }, bytes);
+    },
+  });
+}
+
+function meshSubscriptions(dataPlane: DataPlane): Subscription[] {
+  return [
+    {
+      typeUrl: ADDRESS_TYPE,
+      names: '*',
+      apply: (batch) => {
+        const { valid, rejected } = checkAddresses(batch);
+        dataPlane.applyAddresses(valid);
+        return rejected;
+      },
+    },
+    {
+      typeUrl: AUTHORIZATION_TYPE,
+      names: '*',
+      apply: (batch) => {
+        const { valid, rejected } = checkPolicies(batch);
+        dataPlane.applyPolicies(valid);
+        return rejected;
+      },
+    },
+  ];
+}
+
+async function readLocal({ localFile, localText }: ZtunnelConfig): Promise<LocalMesh> {
+  const text = localFile === null ? localText : readFileSync(localFile, 'utf8');
+  if (text === null) return { workloads: [], services: [], policies: [] };
+  try {
+    return await readLocalMesh(text);
+  } catch (error) {
+    if (!(error instanceof LocalMeshError)) throw error;
+    throw new LocalMeshError(`${localFile ?? 'LOCAL_XDS'}: ${error.message}`);
+  }
+}
+
+/** As the control plane would send it: one way for everything. */
+function applyLocal(dataPlane: DataPlane, { workloads, services, policies }: LocalMesh): void {
+  const addresses = [
+    ...workloads.map((value) => ({ case: 'workload' as const, value: encodeWorkload(value) })),
+    ...services.map((value) => ({ case: 'service' as const, value: encodeService(value) })),
+  ];
+  dataPlane.applyAddresses({
+    removed: [],
+    resources: addresses.map((type, i) => ({
+      name: `local/${i}`,
+      body: toBinary(AddressSchema, create(AddressSchema, { type })),
+    })),
+  });
+  dataPlane.applyPolicies({
+    removed: [],
+    resources: policies.map((policy) => ({
+      name: `${policy.namespace}/${policy.name}`,
+      body: toBinary(AuthorizationSchema, create(AuthorizationSchema, encodeAuthorization(policy))),
+    })),
+  });
+}
