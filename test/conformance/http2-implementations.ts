@@ -6,10 +6,11 @@ import {
 } from 'node:http2';
 import { type AddressInfo, connect, createServer, type Server } from 'node:net';
 import {
+  type AnswerHead,
   getHeader,
   Http2Connection,
   type Http2Limits,
-  type Http2Stream,
+  type ServerExchange,
 } from '../../packages/http/src/index.ts';
 
 /** What came back for a request. */
@@ -59,7 +60,9 @@ export interface Http2Implementation {
 }
 
 const LIMITS: Http2Limits = {
-  streamWindowBytes: 262_144,
+  streamWindowBytes: 65_536,
+  maxStreamWindowBytes: 262_144,
+  windowGrowthBytes: 1_048_576,
   connectionWindowBytes: 1_048_576,
   maxFrameBytes: 65_536,
   maxHeaderListBytes: 65_536,
@@ -90,11 +93,8 @@ export const ours: Http2Implementation = {
       const connection = new Http2Connection(socket, {
         role: 'server',
         limits: LIMITS,
-        handler: {
-          onReady: () => undefined,
-          onRequest: echoBack,
-          onClose: () => connections.delete(connection),
-        },
+        onRequest: echoBack,
+        onClose: () => connections.delete(connection),
       });
       connections.add(connection);
     });
@@ -117,63 +117,73 @@ export const ours: Http2Implementation = {
       const connection = new Http2Connection(socket, {
         role: 'client',
         limits: { ...LIMITS, maxConcurrentStreams: null },
-        handler: {
-          onReady: () => {
-            resolve({
-              exchange: (request) => exchange(connection, request),
-              closed: closed.promise,
-              abort: () => connection.abort(),
-            });
-          },
-          onRequest: (stream) => stream.reset('PROTOCOL_ERROR'),
-          onClose: (error) => {
-            if (error === null) closed.resolve();
-            reject(error ?? new Error('closed'));
-          },
+        onReady: () => {
+          resolve({
+            exchange: (request) => exchange(connection, request),
+            closed: closed.promise,
+            abort: () => connection.abort(),
+          });
+        },
+        onClose: (error) => {
+          if (error === null) closed.resolve();
+          reject(error ?? new Error('closed'));
         },
       });
     }),
 };
 
-function echoBack(stream: Http2Stream, headers: readonly string[]): void {
-  stream.sendHeaders([':status', '200', 'x-echo', getHeader(headers, 'x-echo') ?? '']);
-  const isCut = getHeader(headers, ':path') === '/cut';
-  stream.listener = {
-    onHeaders: () => undefined,
+function echoBack(exchange: ServerExchange): void {
+  const { path, headers } = exchange.head;
+  exchange.respond({ status: 200, headers: ['x-echo', getHeader(headers, 'x-echo') ?? ''] }, null);
+  exchange.receive({
     onData: (chunk) => {
-      if (!stream.write(chunk)) stream.pause();
-      if (isCut) stream.reset('INTERNAL_ERROR');
+      if (!exchange.write(chunk)) exchange.pause();
+      if (path === '/cut') exchange.reset('INTERNAL_ERROR');
     },
-    onEnd: () => stream.end(),
-    onDrain: () => stream.resume(),
+    onEnd: () => exchange.end(),
+    onDrain: () => exchange.resume(),
     onClose: () => undefined,
-  };
+  });
 }
 
-function exchange(connection: Http2Connection, request: Exchange): Promise<Answer> {
+function exchange(
+  connection: Http2Connection,
+  { path = '/', echo = '', body, onAnswer }: Exchange,
+): Promise<Answer> {
   return new Promise((resolve) => {
     const chunks: Buffer[] = [];
-    let answer: readonly string[] = [];
+    let answer: AnswerHead | null = null;
     const settle = (isCut: boolean): void => {
-      const status = getHeader(answer, ':status') ?? '';
-      const echoed = getHeader(answer, 'x-echo') ?? '';
-      resolve({ status, echo: echoed, body: Buffer.concat(chunks), isCut });
+      const echoed = getHeader(answer?.headers ?? [], 'x-echo') ?? '';
+      resolve({
+        status: String(answer?.status ?? ''),
+        echo: echoed,
+        body: Buffer.concat(chunks),
+        isCut,
+      });
     };
-    const listener = {
-      onHeaders: (headers: readonly string[]) => {
-        answer = headers;
-        request.onAnswer?.();
+    const sent = connection.request(
+      { method: 'POST', scheme: 'http', authority: 'a.example', path, headers: ['x-echo', echo] },
+      null,
+      {
+        isUpgrade: false,
+        listener: {
+          onHead: (head) => {
+            answer = head;
+            onAnswer?.();
+            sent.receive({
+              onData: (chunk) => chunks.push(Buffer.from(chunk)),
+              onEnd: () => undefined,
+              onDrain: () => undefined,
+              onClose: (error) => settle(error !== null),
+            });
+          },
+          onFailure: () => settle(true),
+        },
       },
-      onData: (chunk: Buffer) => chunks.push(Buffer.from(chunk)),
-      onEnd: () => undefined,
-      onDrain: () => undefined,
-      onClose: (error: Error | null) => settle(error !== null),
-    };
-    const stream = connection.request(requestHeaders(request).flat(), listener, {
-      isEnd: false,
-    });
-    if (request.body !== undefined) stream.write(request.body);
-    stream.end();
+    );
+    if (body !== undefined) sent.write(body);
+    sent.end();
   });
 }
 

@@ -2,17 +2,16 @@ import { constants, type X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import {
+  acceptedSocket,
+  type Exchange,
   Http2Connection,
-  type Http2Error,
-  type Http2Stream,
-  type Http2StreamListener,
   joinHeader,
+  type ServerExchange,
 } from '@aquifer/http';
 import { formatIdentity, type Identity } from '@aquifer/model';
-import { KEEP_ALIVE, MAX_STREAMS_AS_SERVER, serverLimits } from './http2-settings.ts';
+import { KEEP_ALIVE, MAX_STREAMS_AS_SERVER, SERVER_TIMES, serverLimits } from './http2-settings.ts';
 import { spiffeIdentities } from './peer-identity.ts';
 import { HBONE_ALPN, TLS_OPTIONS, type WorkloadCertificate } from './tls.ts';
-import { TunnelStream } from './tunnel-stream.ts';
 
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 
@@ -34,8 +33,8 @@ export interface ConnectRequest {
   readonly authority: string;
   /** Only until `accept`. */
   header(name: string): string | null;
-  /** Answers 200 and hands over the byte stream. */
-  accept(headers?: Readonly<Record<string, string>>): TunnelStream;
+  /** Answers 200 and hands over the stream; what it carries waits for `receive`. */
+  accept(headers?: Readonly<Record<string, string>>): Exchange;
   /** Answers with the status, without a body, and ends the stream. */
   refuse(status: number): void;
   /** Called if the client gives up before an answer. */
@@ -129,7 +128,7 @@ export class ConnectListener {
   }
 
   #addressOf(socket: TLSSocket): FailedPeer {
-    const { _parent: accepted } = socket as TLSSocket & { readonly _parent?: Socket };
+    const accepted = acceptedSocket(socket);
     return (accepted && this.#addresses.get(accepted)) ?? addressOf(socket);
   }
 
@@ -138,13 +137,9 @@ export class ConnectListener {
       role: 'server',
       limits: serverLimits(this.#options.maxConcurrentStreams ?? MAX_STREAMS_AS_SERVER),
       keepAlive: KEEP_ALIVE,
-      handler: {
-        onReady: () => undefined,
-        onRequest: (stream, headers) => {
-          this.#options.onConnect(new Http2ConnectRequest(peer, stream, headers));
-        },
-        onClose: () => this.#connections.delete(connection),
-      },
+      times: SERVER_TIMES,
+      onRequest: (exchange) => this.#options.onConnect(new ReceivedConnect(peer, exchange)),
+      onClose: () => this.#connections.delete(connection),
     });
     this.#connections.add(connection);
     // It shook hands while the others were told.
@@ -193,69 +188,43 @@ function unmapped(ip: string): string {
   return ip.startsWith('::ffff:') ? ip.slice(7) : ip;
 }
 
-const NO_HEADERS: readonly string[] = [];
-
-class Http2ConnectRequest implements ConnectRequest, Http2StreamListener {
+class ReceivedConnect implements ConnectRequest {
   readonly peer: TunnelPeer;
   readonly method: string;
   readonly authority: string;
-  readonly #stream: Http2Stream;
-  #headers: readonly string[];
-  #onAbort: (() => void) | null = null;
+  readonly #exchange: ServerExchange;
+  #isAnswered = false;
 
-  constructor(peer: TunnelPeer, stream: Http2Stream, headers: readonly string[]) {
+  constructor(peer: TunnelPeer, exchange: ServerExchange) {
     this.peer = peer;
-    this.#stream = stream;
-    this.#headers = headers;
-    this.method = this.header(':method') ?? '';
-    this.authority = this.header(':authority') ?? '';
-    // What the client sends before it has an answer waits for whoever takes the stream.
-    stream.pause();
-    stream.listener = this;
+    this.#exchange = exchange;
+    this.method = exchange.head.method;
+    this.authority = exchange.head.authority ?? '';
   }
 
   header(name: string): string | null {
-    return joinHeader(this.#headers, name);
+    return joinHeader(this.#exchange.head.headers, name);
   }
 
-  accept(headers: Readonly<Record<string, string>> = {}): TunnelStream {
-    const list = [':status', '200'];
+  accept(headers: Readonly<Record<string, string>> = {}): Exchange {
+    const list: string[] = [];
     for (const name of Object.keys(headers)) list.push(name, headers[name]!);
-    this.#stream.sendHeaders(list);
+    this.#isAnswered = true;
+    this.#exchange.respond({ status: 200, headers: list }, null);
     // Nobody asks for them any more, and the connection may stay open for days.
-    this.#headers = NO_HEADERS;
-    return new TunnelStream(this.#stream);
+    this.#exchange.head.headers.length = 0;
+    return this.#exchange;
   }
 
   refuse(status: number): void {
-    const stream = this.#stream;
-    if (stream.isClosed || stream.hasSentHeaders) return;
-    stream.sendHeaders([':status', String(status)], true);
+    if (this.#isAnswered) return;
+    this.#isAnswered = true;
+    this.#exchange.respond({ status, headers: [] }, 0);
     // Frees the client's half of the stream, which nobody reads.
-    stream.reset('NO_ERROR');
+    this.#exchange.reset('NO_ERROR');
   }
 
   onAbort(listener: () => void): void {
-    this.#onAbort = listener;
-  }
-
-  onHeaders(): void {
-    // Trailers say nothing about a tunnel.
-  }
-
-  onData(): void {
-    // Never called: the stream is paused until another listener takes it.
-  }
-
-  onEnd(): void {
-    // As with data.
-  }
-
-  onDrain(): void {
-    // Nothing was written.
-  }
-
-  onClose(_error: Http2Error | null): void {
-    this.#onAbort?.();
+    this.#exchange.whenReset(listener);
   }
 }

@@ -1,54 +1,43 @@
 import { duplexPair } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
-import { Http2Connection, type Http2Stream } from '@aquifer/http';
+import { type Exchange, Http2Connection, type ServerExchange } from '@aquifer/http';
 import { expect, onTestFinished, test } from 'vitest';
 import { heldBytes } from '../../../test/fixtures/held-bytes.ts';
 import { StuckTransport } from '../../../test/fixtures/stuck-transport.ts';
+import { exchangeDuplex } from './exchange-duplex.ts';
 import { CLIENT_LIMITS, serverLimits } from './http2-settings.ts';
 import { splice } from './splice.ts';
-import { TunnelStream } from './tunnel-stream.ts';
 
 const NO_COUNTERS = { received: () => undefined, sent: () => undefined };
-const IGNORE = {
-  onHeaders: () => undefined,
-  onData: () => undefined,
-  onEnd: () => undefined,
-  onDrain: () => undefined,
-  onClose: () => undefined,
-};
 /** Below what a stream holds before it tells its peer to wait. */
 const PIECES = 60_000;
 
-/** Both ends of a CONNECT stream; the server's is paused. */
-async function streamPair(): Promise<readonly [client: Http2Stream, server: Http2Stream]> {
+/** Both ends of a CONNECT stream; nobody has received the server's yet. */
+async function streamPair(): Promise<readonly [client: Exchange, server: ServerExchange]> {
   const [near, far] = duplexPair();
-  const served = Promise.withResolvers<Http2Stream>();
-  const handler = { onReady: () => undefined, onClose: () => undefined };
+  const served = Promise.withResolvers<ServerExchange>();
   const client = new Http2Connection(near, {
     role: 'client',
     limits: CLIENT_LIMITS,
-    handler: { ...handler, onRequest: () => undefined },
+    onReady: () => undefined,
+    onClose: () => undefined,
   });
   const server = new Http2Connection(far, {
     role: 'server',
     limits: serverLimits(10),
-    handler: {
-      ...handler,
-      onRequest: (stream) => {
-        stream.pause();
-        served.resolve(stream);
-      },
-    },
+    onRequest: served.resolve,
+    onClose: () => undefined,
   });
   onTestFinished(() => {
     client.abort();
     server.abort();
   });
-  const head = [':method', 'CONNECT', ':authority', 'a:1'];
-  return [client.request(head, IGNORE, { isEnd: false }), await served.promise];
+  const head = { method: 'CONNECT', scheme: null, authority: 'a:1', path: '', headers: [] };
+  const listener = { onHead: () => undefined, onFailure: () => undefined };
+  return [client.request(head, null, { listener, isUpgrade: false }), await served.promise];
 }
 
-function sendPieces(stream: Http2Stream): void {
+function sendPieces(stream: Exchange): void {
   for (let i = 0; i < PIECES; i++) stream.write(Buffer.of(i % 256));
 }
 
@@ -58,7 +47,7 @@ function isInOrder(bytes: Buffer): boolean {
 
 test('a tunnel that nobody reads holds about its bytes, in however small pieces they came', async () => {
   const [client, server] = await streamPair();
-  const duplex = new TunnelStream(server).duplex();
+  const duplex = exchangeDuplex(server);
   duplex.read(0);
   const before = heldBytes();
   sendPieces(client);
@@ -70,8 +59,9 @@ test('a tunnel that nobody reads holds about its bytes, in however small pieces 
 
 test('a copy to a side that reads nothing holds about its bytes, in however small pieces they came', async () => {
   const [client, server] = await streamPair();
+  server.respond({ status: 200, headers: [] }, null);
   const upstream = new StuckTransport();
-  const copied = splice(new TunnelStream(server), upstream, NO_COUNTERS);
+  const copied = splice(server, upstream, NO_COUNTERS);
   const before = heldBytes();
   sendPieces(client);
   client.end();

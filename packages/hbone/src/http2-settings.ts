@@ -1,10 +1,16 @@
-import type { Http2Limits } from '@aquifer/http';
+import type { Http2Limits, ServerTimes } from '@aquifer/http';
 
-const MIB = 1024 * 1024;
+const KIB = 1024;
+const MIB = 1024 * KIB;
 
-/** Spec ztunnel 2.2. */
+/**
+ * A stream's window reaches the 4 MiB of spec ztunnel 2.2 while its reader keeps up; it begins with less, since what 200
+ * streams hold that nobody reads is bounded by it.
+ */
 const WINDOWS = {
-  streamWindowBytes: 4 * MIB,
+  streamWindowBytes: 256 * KIB,
+  maxStreamWindowBytes: 4 * MIB,
+  windowGrowthBytes: 16 * MIB,
   connectionWindowBytes: 16 * MIB,
   maxFrameBytes: MIB,
 } as const;
@@ -23,6 +29,14 @@ export const CLIENT_LIMITS: Http2Limits = {
 export function serverLimits(maxConcurrentStreams: number): Http2Limits {
   return { ...WINDOWS, maxHeaderListBytes: 65_536, maxConcurrentStreams };
 }
+
+/** What a tunnel carries may be silent for days, and so may a tunnel: pings tell whether its peer is there. */
+export const SERVER_TIMES: ServerTimes = {
+  headMs: 60_000,
+  requestMs: 0,
+  exchangeIdleMs: 0,
+  connectionIdleMs: 0,
+};
 
 /** Pings every 10 s; a peer that does not answer within 20 s is gone. */
 export const KEEP_ALIVE = { intervalMs: 10_000, timeoutMs: 20_000 } as const;

@@ -22,13 +22,20 @@ function uriNames(text: string): string[] {
   return names;
 }
 
-/** Trusts a peer that presents one of the SPIFFE URIs (spec ztunnel 2.1); an empty list trusts nobody. */
-export function expectSans(
-  expected: readonly string[],
-): (presented: readonly Identity[]) => string | null {
-  return (presented) => {
-    const got = presented.map(formatIdentity);
-    if (got.some((san) => expected.includes(san))) return null;
-    return `identity verification error: peer did not present the expected SAN (${expected.join(',')}), got ${got.join(',')}`;
-  };
+/** Who a peer has to prove to be: one of the SPIFFE URIs, or of those that begin so. An empty list trusts nobody. */
+export interface PeerExpectation {
+  readonly match: 'exact' | 'prefix';
+  readonly uris: readonly string[];
+}
+
+/** Why what a peer presents is not what was expected; null if it is (spec ztunnel 2.1). */
+export function unexpected(
+  presented: readonly Identity[],
+  { match, uris }: PeerExpectation,
+): string | null {
+  const got = presented.map(formatIdentity);
+  const isExpected = (san: string): boolean =>
+    match === 'exact' ? uris.includes(san) : uris.some((prefix) => san.startsWith(prefix));
+  if (got.some(isExpected)) return null;
+  return `identity verification error: peer did not present the expected SAN (${uris.join(',')}), got ${got.join(',')}`;
 }

@@ -1,14 +1,14 @@
 // hot path: bytes of every connection
-import type { Duplex } from 'node:stream';
+import { Duplex } from 'node:stream';
 import {
-  type Http2Error,
-  type Http2Stream,
-  type Http2StreamListener,
+  type BodyListener,
+  type Exchange,
+  type HttpError,
   readShared,
   resetSocket,
   SlabWriter,
 } from '@aquifer/http';
-import { TunnelStream } from './tunnel-stream.ts';
+import { streamError } from './errors.ts';
 
 /** Receives byte counts while they flow. */
 export interface SpliceCounters {
@@ -22,7 +22,7 @@ export interface SpliceCounters {
 interface Side {
   /** Set before anything flows. */
   peer: Side;
-  /** Nothing can be read from it or written to it any more. */
+  /** Nothing can be read from it or written to it any more, and nothing will say so. */
   readonly isGone: boolean;
   /** Hands over what it holds and what arrives; the peer is there. */
   begin(): void;
@@ -41,8 +41,8 @@ interface Side {
  * downstream before. Resolves with null, or with the error that ended a side first. Both sides are closed when it resolves.
  */
 export function splice(
-  downstream: Duplex | TunnelStream,
-  upstream: Duplex | TunnelStream,
+  downstream: Duplex | Exchange,
+  upstream: Duplex | Exchange,
   counters: SpliceCounters,
   early: Buffer | null = null,
 ): Promise<Error | null> {
@@ -63,9 +63,9 @@ export function splice(
 
 type Count = (bytes: number) => void;
 
-function sideOf(stream: Duplex | TunnelStream, state: SpliceState, count: Count): Side {
-  if (stream instanceof TunnelStream) return new Http2Side(stream.http2, state, count);
-  return new DuplexSide(stream, state, count);
+function sideOf(stream: Duplex | Exchange, state: SpliceState, count: Count): Side {
+  if (stream instanceof Duplex) return new DuplexSide(stream, state, count);
+  return new ExchangeSide(stream, state, count);
 }
 
 class SpliceState {
@@ -168,56 +168,49 @@ class DuplexSide implements Side {
   }
 }
 
-class Http2Side implements Side, Http2StreamListener {
+class ExchangeSide implements Side, BodyListener {
   peer: Side = this;
-  readonly #stream: Http2Stream;
+  /** One that was cut says so when it is to be received. */
+  readonly isGone = false;
+  readonly #exchange: Exchange;
   readonly #state: SpliceState;
   readonly #count: Count;
   #isClosed = false;
 
-  constructor(stream: Http2Stream, state: SpliceState, count: Count) {
-    this.#stream = stream;
+  constructor(exchange: Exchange, state: SpliceState, count: Count) {
+    this.#exchange = exchange;
     this.#state = state;
     this.#count = count;
-    stream.listener = this;
-  }
-
-  get isGone(): boolean {
-    return this.#stream.isClosed;
   }
 
   begin(): void {
-    // It is paused until `resume`, which hands over what has come.
+    this.#exchange.receive(this);
   }
 
   write(chunk: Buffer): boolean {
-    return this.#stream.write(chunk);
+    return this.#exchange.write(chunk);
   }
 
   end(): void {
-    this.#stream.end();
+    this.#exchange.end();
   }
 
   pause(): void {
-    this.#stream.pause();
+    this.#exchange.pause();
   }
 
   resume(): void {
-    this.#stream.resume();
+    this.#exchange.resume();
   }
 
   cut(): void {
-    this.#stream.reset('CANCEL');
+    this.#exchange.reset('CANCEL');
     this.#closed(false);
-  }
-
-  onHeaders(): void {
-    // Trailers say nothing about a tunnel.
   }
 
   onData(chunk: Buffer): void {
     this.#count(chunk.length);
-    if (!this.peer.write(chunk)) this.#stream.pause();
+    if (!this.peer.write(chunk)) this.#exchange.pause();
   }
 
   onEnd(): void {
@@ -228,8 +221,8 @@ class Http2Side implements Side, Http2StreamListener {
     this.peer.resume();
   }
 
-  onClose(error: Http2Error | null): void {
-    if (error !== null) this.#state.fail(error);
+  onClose(error: HttpError | null): void {
+    if (error !== null) this.#state.fail(streamError(error));
     this.#closed(error === null);
   }
 

@@ -1,20 +1,17 @@
 import { once } from 'node:events';
-import { type AddressInfo, connect } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { createServer } from 'node:tls';
-import { Http2Connection, type Http2Stream } from '@aquifer/http';
+import { Http2Connection, type ServerExchange } from '@aquifer/http';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { TestAuthority } from '../../../test/fixtures/certificates.ts';
-import { openTunnel } from './connect-dialer.ts';
+import { type Tunnels, tunnelsTo } from '../../../test/fixtures/tunnels.ts';
 import { serverLimits } from './http2-settings.ts';
-import { expectSans } from './peer-identity.ts';
 import { splice } from './splice.ts';
-import { hboneSecureContext, type WorkloadCertificate } from './tls.ts';
-import { TunnelPool } from './tunnel-pool.ts';
+import type { WorkloadCertificate } from './tls.ts';
 
 /** What only a peer that is not our listener does. */
 const SERVER = 'spiffe://cluster.local/ns/shop/sa/server';
-const REQUEST = { authority: 'a:1', headers: {} };
 
 let authority: TestAuthority;
 let certificate: WorkloadCertificate;
@@ -26,91 +23,77 @@ afterAll(() => {
   authority[Symbol.dispose]();
 });
 
-/** A pool to a server that gives each CONNECT stream to `onRequest`. */
-async function poolTo(
-  onRequest: (stream: Http2Stream, connection: Http2Connection) => void,
-): Promise<{ open: () => ReturnType<TunnelPool['connect']>; tunnelsMade: () => number }> {
+/** Tunnels to a server that gives each CONNECT to `onRequest`. */
+async function tunnelsToServer(
+  onRequest: (exchange: ServerExchange, connection: Http2Connection) => void,
+): Promise<Tunnels> {
   const { key, chain: cert, roots: ca } = certificate;
   const server = createServer({ key, cert, ca, ALPNProtocols: ['h2'] }, (socket) => {
     const connection = new Http2Connection(socket, {
       role: 'server',
       limits: serverLimits(10),
-      handler: {
-        onReady: () => undefined,
-        onRequest: (stream) => onRequest(stream, connection),
-        onClose: () => undefined,
-      },
+      onRequest: (exchange) => onRequest(exchange, connection),
+      onClose: () => undefined,
     });
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  const pool = new TunnelPool();
-  onTestFinished(() => {
-    pool.abort();
-    server.close();
-  });
-  let tunnelsMade = 0;
-  const dial = () => {
-    tunnelsMade += 1;
-    return openTunnel(connect((server.address() as AddressInfo).port, '127.0.0.1'), {
-      secureContext: hboneSecureContext(certificate),
-      verifyPeer: expectSans([SERVER]),
-    });
-  };
-  return { open: () => pool.connect('k', dial, REQUEST), tunnelsMade: () => tunnelsMade };
+  onTestFinished(() => void server.close());
+  return tunnelsTo((server.address() as AddressInfo).port, { certificate });
 }
 
-function answer(stream: Http2Stream, text: string): void {
-  stream.sendHeaders([':status', '200']);
-  stream.write(Buffer.from(text));
-  stream.end();
+function answer(exchange: ServerExchange, text: string): void {
+  exchange.respond({ status: 200, headers: [] }, null);
+  exchange.write(Buffer.from(text));
+  exchange.end();
 }
 
 test('a request that the peer did not look at is sent again', async () => {
   let seen = 0;
-  const { open } = await poolTo((stream) => {
+  const tunnels = await tunnelsToServer((exchange) => {
     seen += 1;
-    if (seen < 3) stream.reset('REFUSED_STREAM');
-    else answer(stream, 'third');
+    if (seen < 3) exchange.reset('REFUSED_STREAM');
+    else answer(exchange, 'third');
   });
-  const stream = (await open()).stream.duplex();
+  const stream = await tunnels.open();
   stream.end();
   expect((await buffer(stream)).toString()).toBe('third');
 });
 
 test('a request that the peer did look at and cut is not', async () => {
   let seen = 0;
-  const { open } = await poolTo((stream) => {
+  const tunnels = await tunnelsToServer((exchange) => {
     seen += 1;
-    stream.reset('INTERNAL_ERROR');
+    exchange.reset('INTERNAL_ERROR');
   });
-  await expect(open()).rejects.toThrow('http2 error: stream was reset: INTERNAL_ERROR');
+  await expect(tunnels.lease()).rejects.toThrow('http2 error: stream was reset: INTERNAL_ERROR');
   expect(seen).toBe(1);
 });
 
 test('a tunnel that the peer is closing finishes what it carries, and the next one is new', async () => {
-  const { open, tunnelsMade } = await poolTo((stream, connection) => {
+  const tunnels = await tunnelsToServer((exchange, connection) => {
     connection.close();
     // Long after GOAWAY has told the client.
-    setTimeout(() => answer(stream, 'last words'), 50);
+    setTimeout(() => answer(exchange, 'last words'), 50);
   });
-  const stream = (await open()).stream.duplex();
+  const stream = await tunnels.open();
   stream.end();
-  await open();
-  expect(tunnelsMade()).toBe(2);
+  await tunnels.lease();
+  expect(tunnels.dialled).toBe(2);
   expect((await buffer(stream)).toString()).toBe('last words');
 });
 
 test('a stream that was cut before its copy begins ends the copy and the other side', async () => {
-  const served: Http2Stream[] = [];
-  const { open } = await poolTo((stream) => {
-    stream.sendHeaders([':status', '200']);
-    served.push(stream);
+  const served: ServerExchange[] = [];
+  const tunnels = await tunnelsToServer((exchange) => {
+    exchange.respond({ status: 200, headers: [] }, null);
+    served.push(exchange);
   });
-  const first = (await open()).stream;
-  const second = (await open()).stream;
+  const first = (await tunnels.lease()).exchange;
+  const second = (await tunnels.lease()).exchange;
   served[0]!.reset('INTERNAL_ERROR');
-  await expect.poll(() => first.http2.isClosed).toBe(true);
-  await splice(first, second, { received: () => undefined, sent: () => undefined });
-  expect(second.http2.isClosed).toBe(true);
+  await expect.poll(() => first.isOver).toBe(true);
+  const ended = await splice(first, second, { received: () => undefined, sent: () => undefined });
+  expect(ended).toMatchObject({ code: 'HB_STREAM_RESET' });
+  expect(second.isOver).toBe(true);
 });

@@ -2,17 +2,15 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createServer } from 'node:tls';
-import { Http2Connection, type Http2Stream } from '@aquifer/http';
+import { Http2Connection, type ServerExchange } from '@aquifer/http';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { TestAuthority } from '../../../test/fixtures/certificates.ts';
-import { type AnswerTimes, openTunnel, type Tunnel } from './connect-dialer.ts';
+import { type Tunnels, tunnelsTo } from '../../../test/fixtures/tunnels.ts';
 import { serverLimits } from './http2-settings.ts';
-import { expectSans } from './peer-identity.ts';
-import { hboneSecureContext, type WorkloadCertificate } from './tls.ts';
-import { TunnelPool } from './tunnel-pool.ts';
+import type { WorkloadCertificate } from './tls.ts';
+import type { AnswerTimes } from './tunnel.ts';
 
 const SERVER = 'spiffe://cluster.local/ns/shop/sa/server';
-const HEAD = { authority: 'a:1', headers: {} };
 /** A tenth of the real ones. */
 const SOON: AnswerTimes = {
   handshakeMs: 1000,
@@ -31,15 +29,14 @@ afterAll(() => {
   authority[Symbol.dispose]();
 });
 
-function accept(stream: Http2Stream): void {
-  stream.sendHeaders([':status', '200']);
-  stream.pause();
+function accept(exchange: ServerExchange): void {
+  exchange.respond({ status: 200, headers: [] }, null);
 }
 
 /** A peer that allows so many streams, in front of which a wire can be cut without anybody being told. */
 async function startPeer(
   maxStreams: number,
-  onRequest: (stream: Http2Stream) => void = accept,
+  onRequest: (stream: ServerExchange) => void = accept,
   onConnection: (connection: Http2Connection) => void = () => undefined,
 ) {
   const { key, chain: cert, roots: ca } = certificate;
@@ -47,7 +44,8 @@ async function startPeer(
     const connection = new Http2Connection(socket, {
       role: 'server',
       limits: serverLimits(maxStreams),
-      handler: { onReady: () => undefined, onRequest, onClose: () => undefined },
+      onRequest,
+      onClose: () => undefined,
     });
     sockets.push(() => connection.abort());
     onConnection(connection);
@@ -70,17 +68,17 @@ async function startPeer(
     server.close();
     wire.close();
   });
-  let dialed = 0;
+  const { port } = wire.address() as AddressInfo;
   return {
-    dial: (): Promise<Tunnel> => {
-      dialed += 1;
-      return openTunnel(connect((wire.address() as AddressInfo).port, '127.0.0.1'), {
-        secureContext: hboneSecureContext(certificate),
-        verifyPeer: expectSans([SERVER]),
+    /** A pool for this peer. */
+    tunnels: (maxStreams?: number, dial?: () => Promise<Socket>): Tunnels =>
+      tunnelsTo(port, {
+        certificate,
         answerTimes: SOON,
-      });
-    },
-    dialed: () => dialed,
+        ...(maxStreams !== undefined && { maxStreams }),
+        ...(dial && { dial }),
+      }),
+    port,
     /** From now on nothing passes, in neither direction, and nobody hears of it. */
     cutSilently: () => {
       for (const [client, behind] of wires.splice(0)) {
@@ -93,54 +91,49 @@ async function startPeer(
   };
 }
 
-function newPool(maxStreams?: number): TunnelPool {
-  const pool = new TunnelPool(maxStreams === undefined ? {} : { maxStreams });
-  onTestFinished(() => pool.abort());
-  return pool;
-}
-
 test('a thousand connects at once to a peer without a tunnel all get a stream, on as few tunnels as hold them', async () => {
   const peer = await startPeer(200);
-  const pool = newPool();
-  const connects = Array.from({ length: 1000 }, () => pool.connect('k', peer.dial, HEAD));
+  const tunnels = peer.tunnels();
+  const connects = Array.from({ length: 1000 }, () => tunnels.lease());
   const settled = await Promise.allSettled(connects);
   expect(settled.filter(({ status }) => status === 'rejected')).toEqual([]);
-  expect([peer.dialed(), pool.size]).toEqual([10, 10]);
+  expect([tunnels.dialled, tunnels.pool.size]).toEqual([10, 10]);
 });
 
 test('with room for one stream on a tunnel, two connects at once get a tunnel each', async () => {
   const peer = await startPeer(200);
-  const pool = newPool(1);
-  await Promise.all([pool.connect('k', peer.dial, HEAD), pool.connect('k', peer.dial, HEAD)]);
-  expect(pool.size).toBe(2);
+  const tunnels = peer.tunnels(1);
+  await Promise.all([tunnels.lease(), tunnels.lease()]);
+  expect(tunnels.pool.size).toBe(2);
 });
 
 test('a peer that allows fewer streams than the pool is never asked for more', async () => {
   const peer = await startPeer(3);
-  const pool = newPool();
-  await Promise.all(Array.from({ length: 8 }, () => pool.connect('k', peer.dial, HEAD)));
-  expect([peer.dialed(), pool.size]).toEqual([3, 3]);
+  const tunnels = peer.tunnels();
+  await Promise.all(Array.from({ length: 8 }, () => tunnels.lease()));
+  expect([tunnels.dialled, tunnels.pool.size]).toEqual([3, 3]);
 });
 
 test('a peer that allows no streams fails its callers, and is not dialled for ever', async () => {
   const peer = await startPeer(0);
-  await expect(newPool().connect('k', peer.dial, HEAD)).rejects.toThrow('allows no streams');
-  expect(peer.dialed()).toBe(1);
+  const tunnels = peer.tunnels();
+  await expect(tunnels.lease()).rejects.toThrow('allows no streams');
+  expect(tunnels.dialled).toBe(1);
 });
 
 test('a tunnel whose peer vanished without a word costs the next connect seconds, not its failure', async () => {
   const peer = await startPeer(200);
-  const pool = newPool();
-  const first = await pool.connect('k', peer.dial, HEAD);
+  const tunnels = peer.tunnels();
+  const first = await tunnels.lease();
   peer.cutSilently();
-  await pool.connect('k', peer.dial, HEAD);
-  expect(peer.dialed()).toBe(2);
+  await tunnels.lease();
+  expect(tunnels.dialled).toBe(2);
   const startedMs = performance.now();
-  await pool.connect('k', peer.dial, HEAD);
+  await tunnels.lease();
   expect(performance.now() - startedMs).toBeLessThan(SOON.probeAfterMs);
-  expect(peer.dialed()).toBe(2);
+  expect(tunnels.dialled).toBe(2);
   // What the silent tunnel carries is not cut on a suspicion.
-  expect(first.stream.http2.isClosed).toBe(false);
+  expect(first.exchange.isOver).toBe(false);
 });
 
 test('a peer that lives but never answers a CONNECT fails it at its deadline, and only once', async () => {
@@ -149,7 +142,7 @@ test('a peer that lives but never answers a CONNECT fails it at its deadline, an
     asked += 1;
   });
   const startedMs = performance.now();
-  await expect(newPool().connect('k', peer.dial, HEAD)).rejects.toMatchObject({
+  await expect(peer.tunnels().lease()).rejects.toMatchObject({
     code: 'HB_NO_ANSWER',
     message: 'no answer to CONNECT within 2 s',
   });
@@ -161,39 +154,63 @@ test('an answer that takes long is waited for while the peer lives', async () =>
   const peer = await startPeer(200, (stream) => {
     setTimeout(() => accept(stream), 800);
   });
-  await newPool().connect('k', peer.dial, HEAD);
-  expect(peer.dialed()).toBe(1);
+  const tunnels = peer.tunnels();
+  await tunnels.lease();
+  expect(tunnels.dialled).toBe(1);
 });
 
 test('a tunnel that is being made when the pool is aborted ends with it', async () => {
   const peer = await startPeer(200);
-  const pool = newPool();
-  const made: Tunnel[] = [];
-  const dial = async (): Promise<Tunnel> => {
-    const tunnel = await peer.dial();
-    made.push(tunnel);
-    return tunnel;
-  };
-  const connecting = pool.connect('k', dial, HEAD);
+  const made: Socket[] = [];
+  const tunnels = peer.tunnels(undefined, async () => {
+    const socket = connect(peer.port, '127.0.0.1');
+    await once(socket, 'connect');
+    made.push(socket);
+    return socket;
+  });
+  const leasing = tunnels.lease();
   await delay(0);
-  pool.abort();
-  await expect(connecting).rejects.toThrow('has ended');
+  tunnels.pool.abort();
+  await expect(leasing).rejects.toThrow('has ended');
   await expect.poll(() => made.length).toBe(1);
-  await expect.poll(() => made[0]!.isUsable).toBe(false);
-  expect(pool.size).toBe(0);
-  await expect(pool.connect('k', dial, HEAD)).rejects.toThrow('has ended');
+  await expect.poll(() => made[0]!.destroyed).toBe(true);
+  expect(tunnels.pool.size).toBe(0);
+  await expect(tunnels.lease()).rejects.toThrow('has ended');
+});
+
+test('a caller that gives up waits no longer, and neither its stream nor its place in the queue stays', async () => {
+  const asked: ServerExchange[] = [];
+  const peer = await startPeer(1, (exchange) => void asked.push(exchange));
+  const tunnels = peer.tunnels();
+  const giveUp = new AbortController();
+  const { signal } = giveUp;
+  const leases = Promise.allSettled([
+    tunnels.lease('a:1', {}, { signal }),
+    tunnels.lease('a:1', {}, { signal }),
+    tunnels.lease('a:1', {}, { deadlineMs: 300 }),
+  ]);
+  await expect.poll(() => asked.length).toBeGreaterThan(0);
+  giveUp.abort();
+  expect(await leases).toMatchObject([
+    { reason: { code: 'HB_GIVEN_UP' } },
+    { reason: { code: 'HB_GIVEN_UP' } },
+    { reason: { code: 'HB_NO_ANSWER', message: 'no stream within 0.3 s' } },
+  ]);
+  await expect.poll(() => asked.every(({ isOver }) => isOver)).toBe(true);
+  const late = tunnels.lease('a:1', {}, { signal });
+  await expect(late).rejects.toMatchObject({ code: 'HB_GIVEN_UP' });
 });
 
 test('who connects while the pool drains is still served, on a tunnel that nobody keeps', async () => {
   const peer = await startPeer(200);
-  const pool = newPool();
-  const connecting = pool.connect('k', peer.dial, HEAD);
-  pool.drain();
-  const { stream } = await connecting;
-  expect(pool.size).toBe(0);
-  expect(stream.http2.isClosed).toBe(false);
-  await pool.connect('k', peer.dial, HEAD);
-  expect(pool.size).toBe(0);
+  const tunnels = peer.tunnels();
+  const connecting = tunnels.lease();
+  tunnels.pool.drain();
+  const { exchange } = await connecting;
+  expect(tunnels.pool.size).toBe(0);
+  expect(exchange.isOver).toBe(false);
+  await tunnels.lease();
+  expect(tunnels.pool.size).toBe(0);
 });
 
 test('a peer that keeps a connection alive without ever saying that it speaks HTTP/2 fails its callers in time', async () => {
@@ -208,14 +225,9 @@ test('a peer that keeps a connection alive without ever saying that it speaks HT
   await once(server, 'listening');
   onTestFinished(() => void server.close());
   const { port } = server.address() as AddressInfo;
-  const dial = (): Promise<Tunnel> =>
-    openTunnel(connect(port, '127.0.0.1'), {
-      secureContext: hboneSecureContext(certificate),
-      verifyPeer: expectSans([SERVER]),
-      answerTimes: { ...SOON, handshakeMs: 500 },
-    });
-  const pool = newPool();
-  const connects = [pool.connect('k', dial, HEAD), pool.connect('k', dial, HEAD)];
+  const answerTimes = { ...SOON, handshakeMs: 500 };
+  const tunnels = tunnelsTo(port, { certificate, answerTimes });
+  const connects = [tunnels.lease(), tunnels.lease()];
   const settled = await Promise.allSettled(connects);
   for (const each of settled) expect(each).toMatchObject({ reason: { code: 'HB_NO_ANSWER' } });
   await expect
@@ -237,11 +249,11 @@ test.each([1, 2, 3, 4])(
   async (seed) => {
     const random = randomNumbers(seed);
     const connections: Http2Connection[] = [];
-    const answers: ((stream: Http2Stream) => void)[] = [
+    const answers: ((exchange: ServerExchange) => void)[] = [
       accept,
       accept,
-      (stream) => stream.reset('REFUSED_STREAM'),
-      (stream) => stream.sendHeaders([':status', '503'], true),
+      (exchange) => exchange.reset('REFUSED_STREAM'),
+      (exchange) => exchange.respond({ status: 503, headers: [] }, 0),
       () => undefined,
     ];
     const peer = await startPeer(
@@ -252,21 +264,21 @@ test.each([1, 2, 3, 4])(
         if (random() < 0.2) connection.close();
       },
     );
-    const pool = newPool(2);
-    const made: Tunnel[] = [];
     let most = 0;
-    const dial = async (): Promise<Tunnel> => {
+    const made: Socket[] = [];
+    const tunnels = peer.tunnels(2, async () => {
       if (random() < 0.1) throw new Error('refused');
-      const tunnel = await peer.dial();
-      made.push(tunnel);
-      return tunnel;
-    };
+      const socket = connect(peer.port, '127.0.0.1');
+      made.push(socket);
+      await once(socket, 'connect');
+      return socket;
+    });
     const connects: Promise<unknown>[] = [];
     for (let step = 0; step < 60; step++) {
-      const used = pool.connect('k', dial, HEAD).then(async ({ stream }) => {
-        most = Math.max(most, ...made.map(({ openStreams }) => openStreams));
+      const used = tunnels.lease().then(async ({ exchange }) => {
+        most = Math.max(most, ...connections.map(({ openStreams }) => openStreams));
         await delay(random() * 30);
-        stream.http2.reset('CANCEL');
+        exchange.reset('CANCEL');
       });
       connects.push(used.catch(() => undefined));
       const deed = random();
@@ -275,22 +287,23 @@ test.each([1, 2, 3, 4])(
       else if (deed < 0.18) peer.cutSilently();
       if (random() < 0.5) await delay(random() * 10);
     }
-    if (random() < 0.5) pool.drain();
-    else pool.abort();
+    if (random() < 0.5) tunnels.pool.drain();
+    else tunnels.pool.abort();
     await Promise.all(connects);
     expect(most).toBeLessThanOrEqual(2);
-    pool.abort();
-    expect(pool.size).toBe(0);
-    await expect.poll(() => made.filter(({ isUsable }) => isUsable)).toEqual([]);
+    tunnels.pool.abort();
+    expect(tunnels.pool.size).toBe(0);
+    const open = (): number => made.filter(({ destroyed }) => !destroyed).length;
+    await expect.poll(open, { timeout: 5000 }).toBe(0);
   },
 );
 
 test('a peer that takes connections only to end them fails its callers, and is not dialled for ever', async () => {
   const peer = await startPeer(200, accept, (connection) => connection.close());
-  const pool = newPool();
-  const connects = Array.from({ length: 20 }, () => pool.connect('k', peer.dial, HEAD));
+  const tunnels = peer.tunnels();
+  const connects = Array.from({ length: 20 }, () => tunnels.lease());
   const settled = await Promise.allSettled(connects);
   expect(settled.map(({ status }) => status)).toEqual(Array(20).fill('rejected'));
   expect(settled[0]).toMatchObject({ reason: { code: 'HB_HTTP2_FAILED' } });
-  expect(peer.dialed()).toBe(3);
+  expect(tunnels.dialled).toBe(3);
 });

@@ -5,12 +5,12 @@ import { buffer } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { TestAuthority } from '../../../test/fixtures/certificates.ts';
-import { openTunnel, type Tunnel } from './connect-dialer.ts';
+import { type Tunnels, tunnelsTo } from '../../../test/fixtures/tunnels.ts';
+import { openTunnel } from './connect-dialer.ts';
 import { ConnectListener, type ConnectRequest } from './connect-listener.ts';
-import { expectSans } from './peer-identity.ts';
+import { exchangeDuplex } from './exchange-duplex.ts';
 import { splice } from './splice.ts';
 import { hboneSecureContext, type WorkloadCertificate } from './tls.ts';
-import { TunnelPool } from './tunnel-pool.ts';
 
 const SERVER = 'spiffe://cluster.local/ns/shop/sa/server';
 const CLIENT = 'spiffe://cluster.local/ns/shop/sa/client';
@@ -54,14 +54,10 @@ async function listen(
 
 function dial(
   port: number,
-  options: { as?: WorkloadCertificate; expect?: string[] } = {},
-): Promise<Tunnel> {
-  const { as = certificates.client, expect: expectedSans = [SERVER] } = options;
-  const socket = connect({ host: '127.0.0.1', port, noDelay: true });
-  return openTunnel(socket, {
-    secureContext: hboneSecureContext(as),
-    verifyPeer: expectSans(expectedSans),
-  });
+  options: { as?: WorkloadCertificate; expect?: string[]; maxStreams?: number } = {},
+): Tunnels {
+  const { as = certificates.client, expect: uris = [SERVER], ...rest } = options;
+  return tunnelsTo(port, { certificate: as, peer: { match: 'exact', uris }, ...rest });
 }
 
 async function echoServer(): Promise<{ port: number; server: Server }> {
@@ -91,13 +87,9 @@ async function proxyToEcho(): Promise<number> {
 
 describe('a tunnel', () => {
   test('carries bytes both ways and keeps a half-closed connection open for the answer', async () => {
-    const tunnel = await dial(await proxyToEcho());
-    onTestFinished(() => {
-      tunnel.abort();
-    });
-    const connected = await tunnel.connect('127.0.0.1:80', {});
-    const stream = connected.stream.duplex();
-    expect(connected.peerIdentity.serviceAccount).toBe('server');
+    const lease = await dial(await proxyToEcho()).lease('127.0.0.1:80');
+    const stream = exchangeDuplex(lease.exchange);
+    expect(lease.peerIdentity.serviceAccount).toBe('server');
     const payload = Buffer.alloc(3_000_000, 'abcdefg');
     stream.end(payload);
     expect((await buffer(stream)).equals(payload)).toBe(true);
@@ -114,12 +106,10 @@ describe('a tunnel', () => {
       );
       request.refuse(401);
     });
-    const tunnel = await dial(port);
     await expect(
-      tunnel.connect('10.0.0.3:8080', { baggage: 'k8s.namespace.name=shop' }),
+      dial(port).lease('10.0.0.3:8080', { baggage: 'k8s.namespace.name=shop' }),
     ).rejects.toThrow('http status: 401');
     expect(seen).toEqual(['client', 'CONNECT', '10.0.0.3:8080', 'k8s.namespace.name=shop']);
-    tunnel.abort();
   });
 
   test('is not opened to a peer with another identity', async () => {
@@ -127,18 +117,30 @@ describe('a tunnel', () => {
       request.refuse(503);
     });
     const other = 'spiffe://cluster.local/ns/shop/sa/other';
-    await expect(dial(port, { expect: [other] })).rejects.toThrow(
+    await expect(dial(port, { expect: [other] }).lease()).rejects.toThrow(
       `peer did not present the expected SAN (${other}), got ${SERVER}`,
     );
-    await expect(dial(port, { expect: [] })).rejects.toThrow('expected SAN');
+    await expect(dial(port, { expect: [] }).lease()).rejects.toThrow('expected SAN');
+  });
+
+  test('is not opened to a stranger, whatever the environment says about certificates', async () => {
+    const { port } = await listen((request) => request.refuse(503));
+    using foreign = new TestAuthority();
+    const trusting = foreign.issue(CLIENT);
+    process.env.NODE_TLS_REJECT_UNAUTHORIZED = '0';
+    onTestFinished(() => {
+      delete process.env.NODE_TLS_REJECT_UNAUTHORIZED;
+    });
+    const client = { ...certificates.client, roots: trusting.roots };
+    await expect(dial(port, { as: client }).lease()).rejects.toMatchObject({
+      code: 'HB_TLS_FAILED',
+    });
   });
 
   test('is refused to a client of another trust domain', async () => {
     const failures: string[] = [];
     const { port } = await listen(() => expect.unreachable(), failures);
-    const attempt = dial(port, { as: certificates.stranger }).then((tunnel) =>
-      tunnel.connect('a:1', {}),
-    );
+    const attempt = dial(port, { as: certificates.stranger }).lease();
     await expect(attempt).rejects.toThrow(/tls|http2/);
     expect(failures.join()).toContain(
       'expected trustdomain (cluster.local), got spiffe://elsewhere.org/',
@@ -150,7 +152,7 @@ describe('a tunnel', () => {
     const forged = { ...foreign.issue(CLIENT), roots: authority.rootPem };
     const failures: string[] = [];
     const { port } = await listen(() => expect.unreachable(), failures);
-    const attempt = dial(port, { as: forged }).then((tunnel) => tunnel.connect('a:1', {}));
+    const attempt = dial(port, { as: forged }).lease();
     await expect(attempt).rejects.toThrow(/tls|http2/);
     expect(failures).toHaveLength(1);
   });
@@ -158,14 +160,15 @@ describe('a tunnel', () => {
   test('garbage on the port ends that connection only', async () => {
     const failures: string[] = [];
     const { port } = await listen((request) => void request.accept(), failures);
-    const tunnel = await dial(port);
+    const tunnels = dial(port);
+    await tunnels.lease();
     const garbage = connect(port, '127.0.0.1');
     garbage.write('GET / HTTP/1.1\r\n\r\n');
     garbage.resume();
     await once(garbage, 'close');
     expect(failures).toEqual([expect.stringMatching(/^tls handshake error: .*InvalidContentType/)]);
-    await tunnel.connect('127.0.0.1:80', {});
-    tunnel.abort();
+    await tunnels.lease();
+    expect(tunnels.dialled).toBe(1);
   });
 
   test('a client that gives up before it has spoken is known by its addresses', async () => {
@@ -197,9 +200,11 @@ describe('a tunnel', () => {
     const socket = connect({ host: '127.0.0.1', port });
     await once(listener.server, 'connection');
     listener[ending]();
-    const verifyPeer = expectSans([SERVER]);
-    const secureContext = hboneSecureContext(certificates.client);
-    const tunnel = await openTunnel(socket, { secureContext, verifyPeer }).catch(() => null);
+    const tunnel = await openTunnel(socket, {
+      secureContext: hboneSecureContext(certificates.client),
+      peer: { match: 'exact', uris: [SERVER] },
+      onClose: () => undefined,
+    }).catch(() => null);
     // What the peer says right after the handshake has arrived by then.
     await delay(20);
     return tunnel?.isUsable ?? false;
@@ -225,11 +230,9 @@ describe('a tunnel', () => {
       const upstream = connect((rude.address() as AddressInfo).port, '127.0.0.1');
       upstream.once('connect', () => void splice(request.accept(), upstream, NO_COUNT));
     });
-    const tunnel = await dial(port);
-    const stream = (await tunnel.connect('127.0.0.1:80', {})).stream.duplex();
+    const stream = await dial(port).open();
     stream.write('hello');
     expect(await readEnd(stream)).toBe('cut');
-    tunnel.abort();
   });
 });
 
@@ -243,38 +246,35 @@ function readEnd(stream: Duplex): Promise<'end' | 'cut'> {
 
 describe('the pool', () => {
   test('shares one tunnel between connections and opens another when it is full', async () => {
-    const port = await proxyToEcho();
-    const pool = new TunnelPool({ maxStreams: 2 });
-    onTestFinished(() => {
-      pool.abort();
-    });
-    const open = () => pool.connect('k', () => dial(port), { authority: 'a:1', headers: {} });
-    await Promise.all([open(), open()]);
-    expect(pool.size).toBe(1);
-    await open();
-    expect(pool.size).toBe(2);
+    const tunnels = dial(await proxyToEcho(), { maxStreams: 2 });
+    await Promise.all([tunnels.lease(), tunnels.lease()]);
+    expect(tunnels.pool.size).toBe(1);
+    await tunnels.lease();
+    expect(tunnels.pool.size).toBe(2);
   });
 
   test('a failed dial fails its callers and is forgotten', async () => {
-    const pool = new TunnelPool();
-    const request = { authority: 'a:1', headers: {} };
-    const failing = () => Promise.reject(new Error('no route'));
-    const attempts = await Promise.allSettled([
-      pool.connect('k', failing, request),
-      pool.connect('k', failing, request),
-    ]);
-    expect(attempts.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    let mayFail = true;
     const port = await proxyToEcho();
-    await pool.connect('k', () => dial(port), request);
-    pool.abort();
+    const tunnels = tunnelsTo(port, {
+      certificate: certificates.client,
+      dial: async (hop) => {
+        if (mayFail) throw new Error('no route');
+        return connect(hop.port, hop.ip);
+      },
+    });
+    const attempts = await Promise.allSettled([tunnels.lease(), tunnels.lease()]);
+    expect(attempts.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    expect(tunnels.dialled).toBe(1);
+    mayFail = false;
+    await tunnels.lease();
   });
 
   test('a tunnel that the peer closed is not used again', async () => {
     const { port, listener } = await listen((request) => void request.accept());
-    const pool = new TunnelPool();
-    await pool.connect('k', () => dial(port), { authority: 'a:1', headers: {} });
+    const tunnels = dial(port);
+    await tunnels.lease();
     listener.abort();
-    await expect.poll(() => pool.size).toBe(0);
-    pool.abort();
+    await expect.poll(() => tunnels.pool.size).toBe(0);
   });
 });

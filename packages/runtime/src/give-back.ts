@@ -4,8 +4,9 @@ import { runInNewContext } from 'node:vm';
 const LOOK_EVERY_MS = 2_000;
 /** A thread that was busy for less of the time has no traffic that a pause of some ten milliseconds would hurt. */
 const IDLE_UTILIZATION = 0.02;
-/** What is worth such a pause. */
-const WORTH_BYTES = 4 * 1024 * 1024;
+/** What is worth such a pause, and how often. */
+const WORTH_BYTES = 1024 * 1024;
+const AGAIN_AFTER_MS = 20_000;
 
 type Collect = (options: {
   readonly type: 'major';
@@ -21,13 +22,16 @@ export function giveBackWhenIdle(onGivenBack: () => void = () => undefined): voi
   const collect = exposeCollector();
   let before = performance.eventLoopUtilization();
   let leftBytes = 0;
+  let nextAtMs = 0;
   const look = (): void => {
     const now = performance.eventLoopUtilization();
     const { utilization } = performance.eventLoopUtilization(now, before);
     before = now;
-    if (utilization > IDLE_UTILIZATION || heldBytes() < leftBytes + WORTH_BYTES) return;
+    if (utilization > IDLE_UTILIZATION || performance.now() < nextAtMs) return;
+    if (heldBytes() < leftBytes + WORTH_BYTES) return;
     collect({ type: 'major', execution: 'sync', flavor: 'last-resort' });
     leftBytes = heldBytes();
+    nextAtMs = performance.now() + AGAIN_AFTER_MS;
     onGivenBack();
   };
   setInterval(look, LOOK_EVERY_MS).unref();

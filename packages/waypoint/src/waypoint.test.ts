@@ -2,15 +2,8 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { type AddressInfo, connect, createServer as createTcpServer } from 'node:net';
 import { text } from 'node:stream/consumers';
-import {
-  ConnectListener,
-  expectSans,
-  hboneSecureContext,
-  openTunnel,
-  splice,
-  type Tunnel,
-} from '@aquifer/hbone';
-import { ClientConnection } from '@aquifer/http';
+import { ConnectListener, splice } from '@aquifer/hbone';
+import { Http1ClientConnection } from '@aquifer/http';
 import { formatIdentity } from '@aquifer/model';
 import { ClusterSchema } from '@aquifer/wire/gen/envoy/config/cluster/v3_pb';
 import { ClusterLoadAssignmentSchema } from '@aquifer/wire/gen/envoy/config/endpoint/v3_pb';
@@ -18,6 +11,7 @@ import { ListenerSchema } from '@aquifer/wire/gen/envoy/config/listener/v3_pb';
 import { type DescMessage, fromJson, type JsonValue, toBinary } from '@bufbuild/protobuf';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { TestAuthority } from '../../../test/fixtures/certificates.ts';
+import { Tunnels } from '../../../test/fixtures/tunnels.ts';
 import {
   clusters,
   endpoints,
@@ -36,7 +30,7 @@ const VIP = '10.96.0.10';
 
 let authority: TestAuthority;
 let dataPlane: DataPlane;
-let tunnel: Tunnel;
+let tunnels: Tunnels;
 let hbonePort: number;
 const inboundPeers: string[] = [];
 const cleanup = new AsyncDisposableStack();
@@ -116,22 +110,19 @@ beforeAll(async () => {
   apply('endpoints', ClusterLoadAssignmentSchema, endpoints(SERVER_IP));
   apply('listener', ListenerSchema, [mainInternal(VIP)]);
   await dataPlane.listen();
-  const secureContext = hboneSecureContext(authority.issue(CLIENT));
-  const socket = connect({ port: hbonePort, host: '127.0.0.1' });
-  tunnel = await openTunnel(socket, { secureContext, verifyPeer: expectSans([WAYPOINT]) });
+  const peer = { match: 'exact', uris: [WAYPOINT] } as const;
+  tunnels = new Tunnels(hbonePort, { certificate: authority.issue(CLIENT), peer });
 });
 
 afterAll(async () => {
-  tunnel.abort();
+  tunnels.pool.abort();
   await dataPlane.stop();
   await cleanup.disposeAsync();
   authority[Symbol.dispose]();
 });
 
 async function ask(head: string): Promise<string> {
-  const stream = (
-    await tunnel.connect(`${VIP}:80`, { forwarded: 'for="10.244.1.7:4000"' })
-  ).stream.duplex();
+  const stream = await tunnels.open(`${VIP}:80`, { forwarded: 'for="10.244.1.7:4000"' });
   stream.end(`${head}\r\nHost: cart\r\nConnection: close\r\n\r\n`);
   return text(stream);
 }
@@ -149,12 +140,12 @@ describe('a request through the waypoint', () => {
   });
 
   test('to a port that nothing is configured for is answered 404 on the tunnel', async () => {
-    await expect(tunnel.connect(`${VIP}:81`, {})).rejects.toThrow('http status: 404');
-    await expect(tunnel.connect('10.96.9.9:80', {})).rejects.toThrow('http status: 404');
+    await expect(tunnels.open(`${VIP}:81`)).rejects.toThrow('http status: 404');
+    await expect(tunnels.open('10.96.9.9:80')).rejects.toThrow('http status: 404');
   });
 
   test('that is no HTTP ends that connection only', async () => {
-    const stream = (await tunnel.connect(`${VIP}:80`, {})).stream.duplex();
+    const stream = await tunnels.open(`${VIP}:80`);
     stream.end('nonsense\r\n\r\n');
     expect(await text(stream)).toMatch(/^HTTP\/1.1 400/);
     expect(await ask('GET / HTTP/1.1')).toMatch(/^HTTP\/1.1 200/);
@@ -164,7 +155,7 @@ describe('a request through the waypoint', () => {
     const body = 'x'.repeat(300_000);
     const post = `POST /body HTTP/1.1\r\nHost: cart\r\nConnection: close\r\nContent-Length: ${body.length}`;
     const send = async (): Promise<string> => {
-      const stream = (await tunnel.connect(`${VIP}:80`, {})).stream.duplex();
+      const stream = await tunnels.open(`${VIP}:80`);
       stream.end(`${post}\r\n\r\n${body}`);
       return text(stream);
     };
@@ -173,7 +164,7 @@ describe('a request through the waypoint', () => {
   });
 
   test('that upgrades to WebSocket carries bytes both ways until the client ends it', async () => {
-    const stream = (await tunnel.connect(`${VIP}:80`, {})).stream.duplex();
+    const stream = await tunnels.open(`${VIP}:80`);
     const upgrade = 'Host: cart\r\nConnection: Upgrade\r\nUpgrade: websocket';
     stream.write(`GET /chat HTTP/1.1\r\n${upgrade}\r\n\r\n`);
     const answers = stream.iterator({ destroyOnReturn: false });
@@ -188,26 +179,31 @@ describe('a request through the waypoint', () => {
 
   test('shares its upstream connection with the one before it', async () => {
     const before = inboundPeers.length;
-    const stream = (await tunnel.connect(`${VIP}:80`, {})).stream.duplex();
-    const client = new ClientConnection(stream);
+    const stream = await tunnels.open(`${VIP}:80`);
+    const client = new Http1ClientConnection(stream);
     for (let i = 0; i < 5; i++) await once200(client);
     expect(inboundPeers.length - before).toBeLessThanOrEqual(1);
   });
 });
 
-function once200(client: ClientConnection): Promise<void> {
+function once200(client: Http1ClientConnection): Promise<void> {
   return new Promise((resolve, reject) => {
-    const listener = {
-      onHead: ({ status }: { status: number }) =>
-        status === 200 || reject(new Error(String(status))),
-      onData: () => undefined,
-      onPause: () => undefined,
-      onEnd: resolve,
-      onFailure: ({ message }: { message: string }) => reject(new Error(message)),
-      onDrain: () => undefined,
-    };
-    const head = { method: 'GET', target: '/', headers: ['host', 'cart'] };
-    client.request(head, { kind: 'none' }, { listener, isUpgrade: false }).end();
+    const head = { method: 'GET', scheme: null, authority: 'cart', path: '/', headers: [] };
+    const exchange = client.request(head, 0, {
+      isUpgrade: false,
+      listener: {
+        onHead: ({ status }) => {
+          if (status !== 200) reject(new Error(String(status)));
+          exchange.receive({
+            onData: () => undefined,
+            onEnd: resolve,
+            onDrain: () => undefined,
+            onClose: reject,
+          });
+        },
+        onFailure: reject,
+      },
+    });
   });
 }
 
@@ -233,7 +229,7 @@ test('finished requests are counted by code, source and destination', async () =
 
 /** After it nothing is asked any more: tests in a file run in order. */
 test('a kept connection in a tunnel is told that it ends before it does, when the waypoint drains', async () => {
-  const stream = (await tunnel.connect(`${VIP}:80`, {})).stream.duplex();
+  const stream = await tunnels.open(`${VIP}:80`);
   const answers = stream.iterator({ destroyOnReturn: false });
   const get = 'GET /kept HTTP/1.1\r\nHost: cart\r\n\r\n';
   stream.write(get);

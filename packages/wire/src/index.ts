@@ -16,6 +16,7 @@ export { decodeBaggage, encodeBaggage } from './http/baggage.ts';
 export { HOP_BY_HOP, isConnectionField, isFieldValue } from './http/connection-fields.ts';
 export type { Forwarded } from './http/forwarded.ts';
 export { decodeForwarded, encodeForwarded } from './http/forwarded.ts';
+export { encodeProxyV2 } from './http/proxy-v2.ts';
 export type { Authority, SocketAddress } from './http/socket-address.ts';
 export { formatSocketAddress, parseAuthority } from './http/socket-address.ts';
 export {

@@ -1,5 +1,5 @@
 import { connect } from 'node:net';
-import { HboneError } from '@aquifer/hbone';
+import { type HboneErrorCode, hboneError } from '@aquifer/hbone';
 import { expect, test } from 'vitest';
 import { copyOutcome, failureOutcome } from './errors.ts';
 
@@ -24,7 +24,7 @@ test('an error of the system is told in the words of the C library, with its num
 });
 
 test('other errors keep their text', () => {
-  const denied = new HboneError('HB_REFUSED_STATUS', 'http status: 401 Unauthorized');
+  const denied = hboneError('HB_REFUSED_STATUS', 'http status: 401 Unauthorized');
   expect(failureOutcome(denied, 'io error')).toEqual({ flag: 'CONNECT', error: denied.message });
   expect(failureOutcome(new Error('timed out'), 'connection failed').error).toBe(
     'connection failed: timed out',
@@ -39,3 +39,17 @@ test('a copy that the peer resets ended normally, one that this proxy cut at its
     error: 'connection closed due to connection drain',
   });
 });
+
+test.for<{ code: HboneErrorCode; how: string; isNormal: boolean }>([
+  { code: 'HB_STREAM_CANCELLED', how: 'stream was reset: CANCEL', isNormal: true },
+  { code: 'HB_STREAM_RESET', how: 'stream was reset: INTERNAL_ERROR', isNormal: false },
+  { code: 'HB_TUNNEL_LOST', how: 'connection ended', isNormal: false },
+  { code: 'HB_PEER_SILENT', how: 'ping timeout', isNormal: false },
+])(
+  'a copy that ended with "$how" is recorded as a success: $isNormal',
+  ({ code, how, isNormal }) => {
+    expect(copyOutcome(hboneError(code, how), false)).toEqual(
+      isNormal ? { flag: '-', error: null } : { flag: 'CONNECT', error: `io error: ${how}` },
+    );
+  },
+);

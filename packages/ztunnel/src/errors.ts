@@ -1,5 +1,5 @@
 import { constants } from 'node:os';
-import { HboneError, type HboneErrorCode } from '@aquifer/hbone';
+import { type HboneErrorCode, isHboneError } from '@aquifer/hbone';
 import type { Outcome } from './telemetry/connection-record.ts';
 import type { ResponseFlag } from './telemetry/labels.ts';
 
@@ -11,7 +11,13 @@ const FLAGS: Readonly<Record<HboneErrorCode, ResponseFlag>> = {
   HB_IDENTITY_MISMATCH: 'CONNECT',
   HB_HTTP2_FAILED: 'H2_HANDSHAKE_FAILURE',
   HB_NO_ANSWER: 'CONNECT',
+  HB_GIVEN_UP: 'CONNECT',
   HB_REFUSED_STATUS: 'CONNECT',
+  HB_STREAM_CANCELLED: 'CONNECT',
+  HB_STREAM_RESET: 'CONNECT',
+  HB_TUNNEL_LOST: 'CONNECT',
+  HB_PEER_SILENT: 'CONNECT',
+  HB_TUNNEL_ABORTED: 'CONNECT',
 };
 
 /** A certificate that this pod needs and does not have. */
@@ -54,17 +60,18 @@ function ioErrorText(error: unknown): string {
  * the application of this proxy's own pod (spec ztunnel 9.2).
  */
 export function failureOutcome(error: unknown, kind: 'io error' | 'connection failed'): Outcome {
-  if (error instanceof HboneError) return { flag: FLAGS[error.code], error: error.message };
+  if (isHboneError(error)) return { flag: FLAGS[error.code], error: error.message };
   if (error instanceof IdentityError) return { flag: 'IDENTITY_ERROR', error: error.message };
   return { flag: 'CONNECT', error: `${kind}: ${ioErrorText(error)}` };
 }
 
-/** Ends of a copy that are part of normal life (spec ztunnel 9.2). */
+/** Ends of a copy that are part of normal life (spec ztunnel 9.2): somebody gave up. That a tunnel broke is none. */
 const NORMAL_ENDS: ReadonlySet<string> = new Set([
   'ECONNRESET',
   'EPIPE',
   'ENOTCONN',
   'ERR_STREAM_PREMATURE_CLOSE',
+  'HB_STREAM_CANCELLED',
 ]);
 
 /** How a copy that ended is recorded; `wasAborted` if this proxy ended it, since its time to finish was over. */

@@ -1,11 +1,13 @@
 import { exitOnProblems, keepTrafficYoung, runProgram } from '@aquifer/runtime';
 import { startZtunnel } from './app.ts';
 import { trimMalloc } from './capture/malloc.ts';
+import { exitUnlessProxy } from './command-line.ts';
 import { contradictions } from './config/derived.ts';
 import { ZTUNNEL_CONFIG } from './config/keys.ts';
 import { withProxyConfig } from './config/proxy-config.ts';
 import { unreadVariables } from './config/unread-variables.ts';
 
+exitUnlessProxy(process.argv.slice(2), process.env);
 const env = await withProxyConfig(process.env);
 if (!env.ok) exitOnProblems('ztunnel', env.error);
 

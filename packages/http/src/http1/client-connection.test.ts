@@ -3,7 +3,8 @@ import { createServer as createHttpServer, type Server as HttpServer } from 'nod
 import { type AddressInfo, connect, createServer, type Server } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { ClientConnection, type ClientFailure } from './client-connection.ts';
+import type { HttpError } from '../http-error.ts';
+import { Http1ClientConnection } from './client-connection.ts';
 
 async function portOf(server: Server | HttpServer): Promise<number> {
   server.listen(0, '127.0.0.1');
@@ -17,43 +18,41 @@ async function portOf(server: Server | HttpServer): Promise<number> {
 interface Answer {
   status: number;
   body: string;
-  failure: ClientFailure | null;
+  failure: HttpError | null;
 }
 
-function send(connection: ClientConnection, target: string, body = ''): Promise<Answer> {
+function send(connection: Http1ClientConnection, target: string, body = ''): Promise<Answer> {
   return new Promise((resolve) => {
     const answer: Answer = { status: 0, body: '', failure: null };
-    const headers = ['host', 'upstream', 'content-length', String(body.length)];
-    const exchange = connection.request(
-      { method: 'POST', target, headers },
-      body === '' ? { kind: 'none' } : { kind: 'length', bytes: body.length },
-      {
-        isUpgrade: false,
-        listener: {
-          onHead: ({ status }) => {
-            answer.status = status;
-          },
-          onData: (chunk) => {
-            answer.body += chunk.toString();
-          },
-          onPause: () => undefined,
-          onEnd: () => resolve(answer),
-          onFailure: (failure) => resolve({ ...answer, failure }),
-          onDrain: () => undefined,
+    const head = { method: 'POST', scheme: null, authority: 'upstream', path: target, headers: [] };
+    const exchange = connection.request(head, body.length, {
+      isUpgrade: false,
+      listener: {
+        onHead: ({ status }) => {
+          answer.status = status;
+          exchange.receive({
+            onData: (chunk) => {
+              answer.body += chunk.toString();
+            },
+            onEnd: () => resolve(answer),
+            onDrain: () => undefined,
+            onClose: (failure) => resolve({ ...answer, failure }),
+          });
         },
+        onFailure: (failure) => resolve({ ...answer, failure }),
       },
-    );
+    });
     if (body !== '') exchange.write(Buffer.from(body));
     exchange.end();
   });
 }
 
-async function dial(port: number): Promise<ClientConnection> {
+async function dial(port: number): Promise<Http1ClientConnection> {
   const socket = connect({ port, host: '127.0.0.1', noDelay: true, allowHalfOpen: true });
   await once(socket, 'connect');
-  const connection = new ClientConnection(socket);
+  const connection = new Http1ClientConnection(socket);
   onTestFinished(() => {
-    connection.close();
+    connection.abort();
   });
   return connection;
 }
@@ -65,16 +64,22 @@ describe('a client connection', () => {
     const ask = (): Promise<void> =>
       new Promise((resolve, reject) => {
         const listener = {
-          onHead: () => undefined,
-          // As for a client that has no room for the last piece.
-          onData: () => exchange.pause(),
-          onPause: () => undefined,
-          onEnd: resolve,
-          onFailure: ({ message }: ClientFailure) => reject(new Error(message)),
-          onDrain: () => undefined,
+          onHead: () => {
+            exchange.receive({
+              // As for a client that has no room for the last piece, and has soon.
+              onData: () => {
+                exchange.pause();
+                setImmediate(() => exchange.resume());
+              },
+              onEnd: resolve,
+              onDrain: () => undefined,
+              onClose: () => undefined,
+            });
+          },
+          onFailure: reject,
         };
-        const head = { method: 'GET', target: '/', headers: ['host', 'upstream'] };
-        const exchange = connection.request(head, { kind: 'none' }, { listener, isUpgrade: false });
+        const head = { method: 'GET', scheme: null, authority: 'a', path: '/', headers: [] };
+        const exchange = connection.request(head, 0, { listener, isUpgrade: false });
         exchange.end();
       });
     for (let n = 1; n <= 3; n++) {
@@ -116,11 +121,11 @@ describe('a client connection', () => {
     const closing = await dial(
       await portOf(createServer((socket) => socket.once('data', () => socket.end()))),
     );
-    expect((await send(closing, '/')).failure?.kind).toBe('connection-termination');
+    expect((await send(closing, '/')).failure?.kind).toBe('lost');
     const resetting = await dial(
       await portOf(createServer((socket) => socket.once('data', () => socket.resetAndDestroy()))),
     );
-    expect((await send(resetting, '/')).failure?.kind).toBe('remote-reset');
+    expect((await send(resetting, '/')).failure?.kind).toBe('reset');
   });
 
   test('is not used again after an answer with bytes behind it', async () => {
@@ -138,23 +143,22 @@ describe('a client connection', () => {
       socket.write('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n');
     });
     const connection = await dial(await portOf(server));
-    const answered = Promise.withResolvers<ClientFailure | null>();
-    const head = { method: 'PUT', target: '/', headers: ['host', 'a', 'content-length', '9'] };
-    const exchange = connection.request(
-      head,
-      { kind: 'length', bytes: 9 },
-      {
-        isUpgrade: false,
-        listener: {
-          onHead: () => undefined,
-          onData: () => undefined,
-          onPause: () => undefined,
-          onEnd: () => answered.resolve(null),
-          onFailure: (failure) => answered.resolve(failure),
-          onDrain: () => undefined,
+    const answered = Promise.withResolvers<HttpError | null>();
+    const head = { method: 'PUT', scheme: null, authority: 'a', path: '/', headers: [] };
+    const exchange = connection.request(head, 9, {
+      isUpgrade: false,
+      listener: {
+        onHead: () => {
+          exchange.receive({
+            onData: () => undefined,
+            onEnd: () => answered.resolve(null),
+            onDrain: () => undefined,
+            onClose: answered.resolve,
+          });
         },
+        onFailure: answered.resolve,
       },
-    );
+    });
     exchange.write(Buffer.from('short'));
     exchange.flush();
     exchange.end();
@@ -169,6 +173,6 @@ describe('a client connection', () => {
       socket.once('data', () => socket.write('SSH-2.0-x\r\n\r\n')),
     );
     const connection = await dial(await portOf(nonsense));
-    expect((await send(connection, '/')).failure?.kind).toBe('protocol-error');
+    expect((await send(connection, '/')).failure?.kind).toBe('violation');
   });
 });

@@ -1,7 +1,7 @@
 // hot path: every request head
-import { joinHeader } from './headers.ts';
-import type { RequestHead } from './parse.ts';
-import { badRequest, type HttpProblem } from './problem.ts';
+import { joinHeader } from '../headers.ts';
+import { badRequest, type HttpProblem } from '../problem.ts';
+import type { RawRequestHead } from './parse.ts';
 
 /** As Envoy. */
 const MAX_OPTIONS = 9;
@@ -9,7 +9,7 @@ const MAX_OPTIONS = 9;
 const KEPT = new Set(['x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto']);
 
 /** A `connection` that names what is no field of one hop, or very many, is refused. */
-export function checkConnection({ headers }: RequestHead): HttpProblem | null {
+export function checkConnection({ headers }: RawRequestHead): HttpProblem | null {
   const connection = joinHeader(headers, 'connection');
   if (connection === null || connection === 'keep-alive' || connection === 'close') return null;
   const options = connection.toLowerCase().split(',');

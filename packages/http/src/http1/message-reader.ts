@@ -1,7 +1,7 @@
 // hot path: every byte that arrives on an HTTP/1.1 connection
-import type { HeaderList } from './headers.ts';
+import type { HeaderList } from '../headers.ts';
+import { badRequest, type HttpProblem } from '../problem.ts';
 import { type BodyFraming, MAX_HEAD_BYTES, type Parsed, parseFields } from './parse.ts';
-import { badRequest, type HttpProblem } from './problem.ts';
 
 const CR = 0x0d;
 const LF = 0x0a;

@@ -1,7 +1,7 @@
 // hot path: every byte that leaves on an HTTP/1.1 connection
 import type { Writable } from 'node:stream';
 import { giveSlab, SLAB_BYTES, takeSlab } from '../sockets/slabs.ts';
-import type { BodyFraming, RequestHead, ResponseHead } from './parse.ts';
+import type { BodyFraming, RawRequestHead, RawResponseHead } from './parse.ts';
 
 /**
  * Pieces of a body up to this size leave as part of a string, since that needs no memory outside the heap: the stream
@@ -11,12 +11,19 @@ const MAX_TEXT_BYTES = 4096;
 const LAST_CHUNK = '0\r\n\r\n';
 
 /** Start line, fields and the empty line, in latin1. */
-export function requestHeadText(head: Pick<RequestHead, 'method' | 'target' | 'headers'>): string {
-  return fieldsText(`${head.method} ${head.target} HTTP/1.1\r\n`, head.headers);
+export function requestHeadText(
+  head: Pick<RawRequestHead, 'method' | 'target' | 'headers'> & {
+    /** What `host` says, first of all fields; null to leave it out. */
+    readonly authority: string | null;
+  },
+): string {
+  const { method, target, authority, headers } = head;
+  const host = authority === null ? '' : `host: ${authority}\r\n`;
+  return fieldsText(`${method} ${target} HTTP/1.1\r\n${host}`, headers);
 }
 
 export function responseHeadText(
-  head: Pick<ResponseHead, 'status' | 'reason' | 'headers'>,
+  head: Pick<RawResponseHead, 'status' | 'reason' | 'headers'>,
 ): string {
   return fieldsText(`HTTP/1.1 ${head.status} ${head.reason}\r\n`, head.headers);
 }
@@ -31,6 +38,25 @@ function fieldsText(startLine: string, headers: readonly string[]): string {
     text += '\r\n';
   }
   return `${text}\r\n`;
+}
+
+/** What would change how a message is read, or to whom it goes, has no place behind it (RFC 9110 section 6.5.1). */
+const NOT_IN_TRAILERS = new Set([
+  'connection',
+  'content-length',
+  'host',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+]);
+
+function trailersText(trailers: readonly string[]): string {
+  const fields: string[] = [];
+  for (let i = 0; i < trailers.length; i += 2) {
+    if (!NOT_IN_TRAILERS.has(trailers[i]!)) fields.push(trailers[i]!, trailers[i + 1]!);
+  }
+  return fieldsText('0\r\n', fields);
 }
 
 /**
@@ -72,9 +98,10 @@ export class MessageWriter {
     return !this.#stream.writableNeedDrain;
   }
 
-  end(): void {
+  /** Trailers are sent behind chunks, and nowhere else. */
+  end(trailers: readonly string[] | null = null): void {
     if (this.#promised > 0 && this.#promised < Number.POSITIVE_INFINITY) this.#breakOff('less');
-    if (this.#isChunked) this.#text += LAST_CHUNK;
+    if (this.#isChunked) this.#text += trailers === null ? LAST_CHUNK : trailersText(trailers);
     this.#isChunked = false;
     this.#promised = 0;
     this.flush();

@@ -1,10 +1,11 @@
 // hot path: every message head
+
+import { type HeaderList, joinHeader } from '../headers.ts';
+import { badRequest, type HttpProblem } from '../problem.ts';
 import { endOfName, endOfTarget, endOfValue, trimmed } from './characters.ts';
-import { type HeaderList, joinHeader } from './headers.ts';
-import { badRequest, type HttpProblem } from './problem.ts';
 
 /** Start line and fields of a request. */
-export interface RequestHead {
+export interface RawRequestHead {
   readonly method: string;
   /** As sent: origin form (`/path?query`), absolute form, authority form (CONNECT) or `*`. */
   readonly target: string;
@@ -14,7 +15,7 @@ export interface RequestHead {
 }
 
 /** Status line and fields of a response. */
-export interface ResponseHead {
+export interface RawResponseHead {
   readonly status: number;
   readonly reason: string;
   readonly minorVersion: 0 | 1;
@@ -59,7 +60,7 @@ const CHUNKED: BodyFraming = { kind: 'chunked' };
 const UNTIL_CLOSE: BodyFraming = { kind: 'until-close' };
 
 /** `text` is the head in latin1 without its final empty line. */
-export function parseRequestHead(text: string): Parsed<RequestHead> {
+export function parseRequestHead(text: string): Parsed<RawRequestHead> {
   const methodEnd = text.indexOf(' ');
   const targetEnd = endOfTarget(text, methodEnd + 1);
   const lineEnd = endOfValue(text, targetEnd);
@@ -95,7 +96,7 @@ function checkTarget(method: string, target: string): HttpProblem | null {
  * At most one Host, with a value that cannot be mistaken for something else (RFC 9112 3.2). That there is none is for
  * who answers to say, since a target may name the authority too.
  */
-export function checkHost(head: RequestHead): HttpProblem | null {
+export function checkHost(head: RawRequestHead): HttpProblem | null {
   if (head.method === 'CONNECT' && head.target.startsWith('/')) {
     return badRequest('CONNECT to a path', 'http1.invalid_url');
   }
@@ -110,7 +111,7 @@ export function checkHost(head: RequestHead): HttpProblem | null {
   return seen <= 1 ? null : badRequest('more than one Host');
 }
 
-export function parseResponseHead(text: string): Parsed<ResponseHead> {
+export function parseResponseHead(text: string): Parsed<RawResponseHead> {
   const lineEnd = endOfValue(text, 0);
   const minorVersion = parseVersion(text.slice(0, VERSION_LENGTH));
   const status = parseStatus(text);
@@ -154,14 +155,14 @@ export function parseFields(text: string, start: number): Parsed<HeaderList> {
 }
 
 /** How a request's body ends; anything ambiguous is refused, because two readers could disagree (RFC 9112 6.3). */
-export function requestFraming(head: RequestHead): Parsed<BodyFraming> {
+export function requestFraming(head: RawRequestHead): Parsed<BodyFraming> {
   const framing = declaredFraming(head.headers, head.minorVersion);
   if (!framing.ok || framing.value !== null) return framing as Parsed<BodyFraming>;
   return { ok: true, value: NO_BODY };
 }
 
 /** How a response's body ends, given the method that it answers. */
-export function responseFraming(head: ResponseHead, method: string): Parsed<BodyFraming> {
+export function responseFraming(head: RawResponseHead, method: string): Parsed<BodyFraming> {
   const { status } = head;
   const bodiless = method === 'HEAD' || status < 200 || status === 204 || status === 304;
   const framing = declaredFraming(head.headers, head.minorVersion);
@@ -219,7 +220,7 @@ function transferCoding(
 }
 
 /** Whether the connection may carry another message after this one (RFC 9112 9.3). */
-export function keepsAlive(head: RequestHead | ResponseHead): boolean {
+export function keepsAlive(head: RawRequestHead | RawResponseHead): boolean {
   const connection = joinHeader(head.headers, 'connection');
   if (connection === null) return head.minorVersion === 1;
   if (connection === 'keep-alive') return true;

@@ -4,12 +4,9 @@ import { createServer as createHttpServer, request as httpRequest } from 'node:h
 import { type AddressInfo, connect, createServer, type Server } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
-import { ClientConnection } from './client-connection.ts';
-import {
-  type RequestListener,
-  ServerConnection,
-  type ServerExchange,
-} from './server-connection.ts';
+import type { ServerExchange } from '../exchange.ts';
+import { Http1ClientConnection } from './client-connection.ts';
+import { Http1ServerConnection } from './server-connection.ts';
 
 /** Reads share one buffer and writes reuse slabs, so bytes of one message could end up in another. They must not. */
 
@@ -22,42 +19,50 @@ async function portOf(server: Server): Promise<number> {
 
 /** Passes each request on to a connection of its own, and waits whenever the receiver does. */
 async function startRelay(originPort: number): Promise<number> {
-  const relay = (exchange: ServerExchange): RequestListener => {
+  const relay = (exchange: ServerExchange): void => {
     const upstream = connect({ port: originPort, host: '127.0.0.1', allowHalfOpen: true });
-    const client = new ClientConnection(upstream);
-    const { head, framing } = exchange;
-    const request = client.request(head, framing, {
+    const client = new Http1ClientConnection(upstream);
+    const { head, body } = exchange;
+    const request = client.request(head, body, {
       isUpgrade: false,
       listener: {
-        onHead: ({ status, reason, headers }, body) =>
-          exchange.respond({ status, reason, headers }, body),
-        onData: (chunk) => {
-          if (!exchange.write(chunk)) request.pause();
+        onHead: (answer, bytes) => {
+          exchange.respond(answer, bytes);
+          request.receive({
+            onData: (chunk) => {
+              if (!exchange.write(chunk)) request.pause();
+            },
+            onBatch: () => exchange.flush(),
+            onEnd: () => {
+              exchange.end();
+              client.close();
+            },
+            onDrain: () => exchange.resume(),
+            onClose: (error) => {
+              if (error !== null) exchange.reset();
+            },
+          });
         },
-        onPause: () => exchange.flush(),
-        onEnd: () => {
-          exchange.end();
-          client.close();
-        },
-        onFailure: () => exchange.abort(),
         onDrain: () => exchange.resume(),
+        onFailure: () => exchange.reset(),
       },
     });
-    return {
-      isUpgrade: false,
+    exchange.receive({
       onData: (chunk) => {
         if (!request.write(chunk)) exchange.pause();
       },
-      onPause: () => request.flush(),
+      onBatch: () => request.flush(),
       onEnd: () => request.end(),
-      onAbort: () => client.close(),
       onDrain: () => request.resume(),
-    };
+      onClose: (error) => {
+        if (error !== null) client.abort();
+      },
+    });
   };
   const handler = { onRequest: relay, onProblem: () => undefined, onClose: () => undefined };
   return portOf(
     createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
-      new ServerConnection(socket, handler);
+      new Http1ServerConnection(socket, handler);
     }),
   );
 }

@@ -4,12 +4,9 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 import { buffer, text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type { HttpProblem } from './problem.ts';
-import {
-  type RequestListener,
-  ServerConnection,
-  type ServerExchange,
-} from './server-connection.ts';
+import type { BodyListener, ServerExchange } from '../exchange.ts';
+import type { HttpProblem } from '../problem.ts';
+import { Http1ServerConnection } from './server-connection.ts';
 
 async function portOf(server: Server): Promise<number> {
   server.listen(0, '127.0.0.1');
@@ -21,34 +18,33 @@ async function portOf(server: Server): Promise<number> {
 }
 
 /** Answers every request with its method, target and body. */
-function echo(exchange: ServerExchange): RequestListener {
+function echo(exchange: ServerExchange): BodyListener {
   const chunks: Buffer[] = [];
   const answer = (): void => {
-    const { method, target } = exchange.head;
-    const body = Buffer.concat([Buffer.from(`${method} ${target} `), ...chunks]);
+    const { method, path } = exchange.head;
+    const body = Buffer.concat([Buffer.from(`${method} ${path} `), ...chunks]);
     const headers = ['content-length', String(body.length)];
-    exchange.respond(
-      { status: 200, reason: 'OK', headers },
-      { kind: 'length', bytes: body.length },
-    );
+    exchange.respond({ status: 200, headers }, body.length);
     exchange.write(body);
     exchange.end();
   };
   return {
-    isUpgrade: false,
     onData: (chunk) => chunks.push(Buffer.from(chunk)),
-    onPause: () => undefined,
     onEnd: answer,
-    onAbort: () => undefined,
     onDrain: () => undefined,
+    onClose: () => undefined,
   };
+}
+
+function receiving(listenerFor: (exchange: ServerExchange) => BodyListener) {
+  return (exchange: ServerExchange): void => exchange.receive(listenerFor(exchange));
 }
 
 async function serveEcho(problems: HttpProblem[] = []): Promise<number> {
   return portOf(
     createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
-      new ServerConnection(socket, {
-        onRequest: echo,
+      new Http1ServerConnection(socket, {
+        onRequest: receiving(echo),
         onProblem: (problem) => problems.push(problem),
         onClose: () => undefined,
       });
@@ -97,16 +93,20 @@ describe('a server connection', () => {
     const waiting = Promise.withResolvers<() => void>();
     const served = Promise.withResolvers<Socket>();
     let answered = 0;
-    const answer = (exchange: ServerExchange): RequestListener => {
+    const answer = (exchange: ServerExchange): BodyListener => {
       const listener = echo(exchange);
       answered += 1;
       if (answered > 1) return listener;
       return { ...listener, onEnd: () => waiting.resolve(() => listener.onEnd()) };
     };
-    const handler = { onRequest: answer, onProblem: () => undefined, onClose: () => undefined };
+    const handler = {
+      onRequest: receiving(answer),
+      onProblem: () => undefined,
+      onClose: () => undefined,
+    };
     const port = await portOf(
       createServer({ allowHalfOpen: true }, (socket) => {
-        new ServerConnection(socket, handler);
+        new Http1ServerConnection(socket, handler);
         served.resolve(socket);
       }),
     );
@@ -124,9 +124,9 @@ describe('a server connection', () => {
   test('that refused a message before its end sees the client go, and no second problem', async () => {
     const problems: HttpProblem[] = [];
     const closed = Promise.withResolvers<void>();
-    const refuse = (exchange: ServerExchange): RequestListener => {
+    const refuse = (exchange: ServerExchange): BodyListener => {
       exchange.pause();
-      exchange.respond({ status: 403, reason: 'No', headers: [] }, { kind: 'none' });
+      exchange.respond({ status: 403, headers: [] }, 0);
       exchange.end();
       return { ...echo(exchange), onEnd: () => undefined };
     };
@@ -134,7 +134,7 @@ describe('a server connection', () => {
       createServer({ allowHalfOpen: true }, (socket) => {
         const onProblem = (problem: HttpProblem): void => void problems.push(problem);
         const onClose = (): void => closed.resolve();
-        new ServerConnection(socket, { onRequest: refuse, onProblem, onClose });
+        new Http1ServerConnection(socket, { onRequest: receiving(refuse), onProblem, onClose });
       }),
     );
     const upload = `POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9000000\r\n\r\n${'x'.repeat(200_000)}`;
@@ -144,15 +144,15 @@ describe('a server connection', () => {
   });
 
   test('answers what had arrived when the client ended its side, and then ends its own', async () => {
-    const answerLater = (exchange: ServerExchange): RequestListener => {
+    const answerLater = (exchange: ServerExchange): BodyListener => {
       const listener = echo(exchange);
       return { ...listener, onEnd: () => void delay(20).then(() => listener.onEnd()) };
     };
     const port = await portOf(
       createServer({ allowHalfOpen: true }, (socket) => {
         const ignore = (): void => undefined;
-        new ServerConnection(socket, {
-          onRequest: answerLater,
+        new Http1ServerConnection(socket, {
+          onRequest: receiving(answerLater),
           onProblem: ignore,
           onClose: ignore,
         });
@@ -176,20 +176,27 @@ describe('a server connection', () => {
   });
 
   test('goes on after an answer to a head without body, and after a body says that it ends', async () => {
-    const refuse = (exchange: ServerExchange): RequestListener => {
+    const refuse = (exchange: ServerExchange): BodyListener => {
       const headers = ['content-length', '0'];
-      exchange.respond({ status: 403, reason: 'No', headers }, { kind: 'none' });
+      exchange.respond({ status: 403, headers }, 0);
       exchange.end();
       return { ...echo(exchange), onEnd: () => undefined };
     };
-    const handler = { onRequest: refuse, onProblem: () => undefined, onClose: () => undefined };
+    const handler = {
+      onRequest: receiving(refuse),
+      onProblem: () => undefined,
+      onClose: () => undefined,
+    };
     const port = await portOf(
-      createServer({ allowHalfOpen: true }, (socket) => void new ServerConnection(socket, handler)),
+      createServer(
+        { allowHalfOpen: true },
+        (socket) => void new Http1ServerConnection(socket, handler),
+      ),
     );
     const upload = 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n';
     expect(await raw(port, `GET / HTTP/1.1\r\nHost: a\r\n\r\n${upload}`)).toBe(
-      'HTTP/1.1 403 No\r\ncontent-length: 0\r\n\r\n' +
-        'HTTP/1.1 403 No\r\ncontent-length: 0\r\nconnection: close\r\n\r\n',
+      'HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n' +
+        'HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\nconnection: close\r\n\r\n',
     );
   });
 
@@ -222,11 +229,15 @@ describe('a server connection', () => {
   });
 
   test('that drains says so in the next answer and closes then, and not before', async () => {
-    const connections: ServerConnection[] = [];
+    const connections: Http1ServerConnection[] = [];
     const port = await portOf(
       createServer({ allowHalfOpen: true }, (socket) => {
-        const handler = { onRequest: echo, onProblem: () => undefined, onClose: () => undefined };
-        connections.push(new ServerConnection(socket, handler));
+        const handler = {
+          onRequest: receiving(echo),
+          onProblem: () => undefined,
+          onClose: () => undefined,
+        };
+        connections.push(new Http1ServerConnection(socket, handler));
       }),
     );
     const get = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`;
@@ -244,13 +255,16 @@ describe('a server connection', () => {
   });
 
   test('lets an answer that had begun as it started to drain end, and closes after the next', async () => {
-    const served = Promise.withResolvers<{ connection: ServerConnection; finish: () => void }>();
+    const served = Promise.withResolvers<{
+      connection: Http1ServerConnection;
+      finish: () => void;
+    }>();
     const port = await portOf(
       createServer({ allowHalfOpen: true }, (socket) => {
-        const onRequest = (exchange: ServerExchange): RequestListener => {
-          if (exchange.head.target !== '/long') return echo(exchange);
+        const answer = (exchange: ServerExchange): BodyListener => {
+          if (exchange.head.path !== '/long') return echo(exchange);
           const headers = ['content-length', '4'];
-          exchange.respond({ status: 200, reason: 'OK', headers }, { kind: 'length', bytes: 4 });
+          exchange.respond({ status: 200, headers }, 4);
           exchange.write(Buffer.from('lo'));
           exchange.flush();
           const finish = (): void => {
@@ -260,8 +274,12 @@ describe('a server connection', () => {
           served.resolve({ connection, finish });
           return { ...echo(exchange), onEnd: () => undefined };
         };
-        const handler = { onRequest, onProblem: () => undefined, onClose: () => undefined };
-        const connection = new ServerConnection(socket, handler);
+        const handler = {
+          onRequest: receiving(answer),
+          onProblem: () => undefined,
+          onClose: () => undefined,
+        };
+        const connection = new Http1ServerConnection(socket, handler);
       }),
     );
     const socket = connect({ port, host: '127.0.0.1' });
@@ -274,19 +292,20 @@ describe('a server connection', () => {
   });
 
   test('that refused an upload reads on for a while only, and no more than so much', async () => {
-    const refuse = (exchange: ServerExchange): RequestListener => {
-      exchange.respond(
-        { status: 403, reason: 'No', headers: ['content-length', '0'] },
-        { kind: 'none' },
-      );
+    const refuse = (exchange: ServerExchange): BodyListener => {
+      exchange.respond({ status: 403, headers: [] }, 0);
       exchange.end();
       return { ...echo(exchange), onEnd: () => undefined };
     };
     const served = Promise.withResolvers<Socket>();
     const port = await portOf(
       createServer({ allowHalfOpen: true }, (socket) => {
-        const handler = { onRequest: refuse, onProblem: () => undefined, onClose: () => undefined };
-        new ServerConnection(socket, handler);
+        const handler = {
+          onRequest: receiving(refuse),
+          onProblem: () => undefined,
+          onClose: () => undefined,
+        };
+        new Http1ServerConnection(socket, handler);
         served.resolve(socket);
       }),
     );

@@ -1,134 +1,101 @@
 // hot path: every request of an HTTP/1.1 client
 import type { Duplex } from 'node:stream';
-import { resetSocket } from '../sockets/reset.ts';
+import { DEFAULT_SERVER_TIMES, type ServerExchange, type ServerTimes } from '../exchange.ts';
+import { getHeader, type HeaderList, removeHeader } from '../headers.ts';
+import { connectionLost, type FailureKind, HttpError } from '../http-error.ts';
+import { type HttpProblem, PROBLEM_WORDS, TOO_SLOW } from '../problem.ts';
 import { readShared } from '../sockets/shared-reads.ts';
+import { type SweepCell, type Swept, startSweeping, stopSweeping } from '../sockets/sweeper.ts';
 import { checkConnection } from './connection-options.ts';
-import { getHeader, type HeaderList, removeHeader } from './headers.ts';
+import { answerText, bodyLength, requestHead } from './heads.ts';
 import { MessageReader } from './message-reader.ts';
-import { MessageWriter, responseHeadText } from './message-writer.ts';
+import { MessageWriter } from './message-writer.ts';
 import {
   type BodyFraming,
   checkHost,
-  keepsAlive,
   type Parsed,
   parseRequestHead,
-  type RequestHead,
+  type RawRequestHead,
   requestFraming,
 } from './parse.ts';
-import { type HttpProblem, PROBLEM_WORDS } from './problem.ts';
+import { Http1ServerExchange, type ServerExchangeDeps } from './server-exchange.ts';
 
-const UNTIL_CLOSE = { kind: 'until-close' } as const;
 const RAW = { ok: true, value: { kind: 'raw' } } as const;
 /** As Envoy's `delayed_close_timeout`. */
 const LINGER_MS = 1000;
 const MAX_DROPPED_BYTES = 1024 * 1024;
 const CONTINUE = 'HTTP/1.1 100 Continue\r\n\r\n';
 
-/** Takes the body of a request, and hears when the client goes away or has room again. */
-export interface RequestListener {
-  /** Everything after the head is raw data. */
-  readonly isUpgrade: boolean;
-  /** The bytes may be reused once this returns. */
-  onData(chunk: Buffer): void;
-  /** What one read brought has been handed over, and the request goes on: a chance to pass on what was gathered. */
-  onPause(): void;
-  onEnd(): void;
-  /** The client is gone; nothing more can be answered. */
-  onAbort(): void;
-  /** The client broke the protocol within its request; it has been answered, with a body of so many bytes. */
-  onProblem?(problem: HttpProblem, bytesSent: number): void;
-  /** The client has taken what was written; more may follow. */
-  onDrain(): void;
-}
-
-/** One request and its answer. */
-export interface ServerExchange {
-  readonly head: RequestHead;
-  readonly framing: BodyFraming;
-  /** The head and small pieces of the body wait for `flush` or `end`. */
-  respond(
-    head: { readonly status: number; readonly reason: string; readonly headers: HeaderList },
-    framing: BodyFraming,
-  ): void;
-  /** A head with 1xx, before the real one; leaves at once. */
-  respondInterim(head: {
-    readonly status: number;
-    readonly reason: string;
-    readonly headers: HeaderList;
-  }): void;
-  /** The answer to come is the last on this connection. */
-  closeAfterwards(): void;
-  /** False when the client should be given time: wait for `onDrain`. */
-  write(chunk: Buffer): boolean;
-  flush(): void;
-  end(): void;
-  /** Stops and restarts the arrival of the request's body. */
-  pause(): void;
-  resume(): void;
-  /** Ends the connection at once, as a reset where the stream can. */
-  abort(): void;
-}
-
-export interface ServerConnectionHandler {
+export interface Http1ServerOptions {
   /** Called for each request, in order, one at a time. */
-  onRequest(exchange: ServerExchange): RequestListener;
+  readonly onRequest: (exchange: ServerExchange) => void;
   /** The client broke the protocol before its request was one; it has been answered and the connection ends. */
-  onProblem(problem: HttpProblem, bytesSent: number): void;
+  readonly onProblem: (problem: HttpProblem, bytesSent: number) => void;
   /** What else such an answer says. */
-  problemHeaders?(): HeaderList;
+  readonly problemHeaders?: () => HeaderList;
   /** `expect: 100-continue` is passed on for the upstream to answer; else it is answered here. */
   readonly proxiesContinue?: boolean;
-  onClose(): void;
+  /** Default: `DEFAULT_SERVER_TIMES`. */
+  readonly times?: ServerTimes;
+  readonly onClose: () => void;
 }
 
-/** Serves HTTP/1.1 on a byte stream: strict, one request after the other, keep-alive by default. */
-export class ServerConnection {
+/**
+ * Serves HTTP/1.1 on a byte stream: strict, one request after the other, keep-alive by default.
+ *
+ * ```
+ * serving ── drain() ──► draining ── the next answer, which says so ──► ending ── nothing is left to answer ──► over
+ * ```
+ * The client's end leads from either of the first two to `ending`.
+ */
+export class Http1ServerConnection implements Swept {
   readonly #stream: Duplex;
-  readonly #handler: ServerConnectionHandler;
-  readonly #reader: MessageReader<RequestHead>;
-  readonly #forExchanges: ExchangeDeps;
-  #exchange: Exchange | null = null;
-  #isDraining = false;
-  /** No request will follow the one under way, or those that have arrived. */
-  #hasEnded = false;
-  /** This side has ended. */
-  #isOver = false;
-  /** Bytes that arrived since. */
+  readonly #options: Http1ServerOptions;
+  readonly #times: ServerTimes;
+  readonly #reader: MessageReader<RawRequestHead>;
+  readonly #forExchanges: ServerExchangeDeps;
+  readonly #cell: SweepCell;
+  #exchange: Http1ServerExchange | null = null;
+  #phase: 'serving' | 'draining' | 'ending' | 'over' = 'serving';
+  /** Nothing is read, until what was read is wanted. */
+  #hasStopped = false;
+  /** Bytes that arrived since it is over. */
   #dropped = 0;
+  #headSinceMs: number | null = null;
+  #idleSinceMs: number | null = null;
 
-  constructor(stream: Duplex, handler: ServerConnectionHandler) {
+  constructor(stream: Duplex, options: Http1ServerOptions) {
     this.#stream = stream;
-    this.#handler = handler;
+    this.#options = options;
+    this.#times = options.times ?? DEFAULT_SERVER_TIMES;
     this.#forExchanges = {
       stream,
       writer: new MessageWriter(stream),
-      isDraining: () => this.#isDraining,
+      isDraining: () => this.#phase === 'draining',
+      onGoOn: () => this.#goOn(),
       onComplete: (reusable) => this.#complete(reusable),
     };
     this.#reader = new MessageReader(parseRequestHead, {
       onHead: (head) => this.#onHead(head),
-      onData: (chunk) => this.#exchange?.listener.onData(chunk),
-      onEnd: () => this.#exchange?.requestEnded(),
-      onProblem: (problem) => this.#refuse(problem),
+      onData: (chunk) => this.#exchange?.dataArrived(chunk),
+      onEnd: (trailers) => this.#exchange?.requestArrived(trailers),
+      onProblem: (problem) => this.#refuse(problem, 'violation'),
     });
-    readShared(stream, (bytes) => {
-      if (this.#isOver) return this.#drop(bytes.length);
-      this.#reader.push(bytes);
-      this.#exchange?.listener.onPause();
-      // Requests that a client sends ahead wait on the wire, not in memory.
-      return !this.#reader.isHoldingBack;
-    });
-    stream.on('drain', () => this.#exchange?.listener.onDrain());
+    readShared(stream, (bytes) => this.#onData(bytes));
+    stream.on('drain', () => this.#exchange?.drained());
     stream.on('end', () => {
-      this.#hasEnded = true;
-      if (!this.#isOver) this.#reader.finish();
+      const wasOver = this.#phase === 'over';
+      if (!wasOver) this.#phase = 'ending';
+      if (!wasOver) this.#reader.finish();
       if (this.#exchange === null) this.#end();
     });
     stream.on('error', () => stream.destroy());
     stream.on('close', () => {
-      this.#exchange?.aborted();
-      handler.onClose();
+      stopSweeping(this.#cell);
+      this.#exchange?.failed(connectionLost('the client is gone'));
+      options.onClose();
     });
+    this.#cell = startSweeping(this);
     stream.resume();
   }
 
@@ -137,7 +104,7 @@ export class ServerConnection {
    * already, or be about to, and a connection that ends without a word costs it that request.
    */
   drain(): void {
-    this.#isDraining = true;
+    if (this.#phase === 'serving') this.#phase = 'draining';
   }
 
   abort(): void {
@@ -151,11 +118,39 @@ export class ServerConnection {
 
   /** Ends it if no request is under way, else with the answer to that. */
   closeIfIdle(): void {
-    this.#isDraining = true;
+    this.drain();
     if (this.#exchange === null) this.#end();
   }
 
-  #onHead(head: RequestHead): Parsed<BodyFraming | { readonly kind: 'raw' }> {
+  sweep(nowMs: number): void {
+    const { headMs, connectionIdleMs } = this.#times;
+    const isReadingHead = this.#exchange === null && this.#reader.isIncomplete;
+    const isIdle = this.#exchange === null && this.#phase !== 'over';
+    this.#headSinceMs = isReadingHead ? (this.#headSinceMs ?? nowMs) : null;
+    this.#idleSinceMs = isIdle ? (this.#idleSinceMs ?? nowMs) : null;
+    const exceeded = this.#exchange?.exceeded(this.#times, nowMs) ?? null;
+    if (exceeded !== null) this.#refuse(TOO_SLOW[exceeded], 'silent');
+    else if (isOver(headMs, this.#headSinceMs, nowMs)) this.#refuse(TOO_SLOW.headMs, 'silent');
+    else if (isOver(connectionIdleMs, this.#idleSinceMs, nowMs)) this.closeIfIdle();
+  }
+
+  #onData(bytes: Buffer): boolean {
+    if (this.#phase === 'over') return this.#drop(bytes.length);
+    this.#reader.push(bytes);
+    const exchange = this.#exchange;
+    exchange?.receiving.batch();
+    // Requests that a client sends ahead, and what nobody reads, wait on the wire, not in memory.
+    this.#hasStopped = this.#reader.isHoldingBack || (exchange?.isStopped ?? false);
+    return !this.#hasStopped;
+  }
+
+  #goOn(): void {
+    if (!this.#hasStopped || this.#reader.isHoldingBack || this.#exchange?.isStopped) return;
+    this.#hasStopped = false;
+    this.#stream.resume();
+  }
+
+  #onHead(head: RawRequestHead): Parsed<BodyFraming | { readonly kind: 'raw' }> {
     const problem = checkHost(head) ?? checkConnection(head);
     if (problem !== null) return { ok: false, error: problem };
     if (head.minorVersion === 0) {
@@ -164,14 +159,18 @@ export class ServerConnection {
     }
     const framing = requestFraming(head);
     if (!framing.ok) return framing;
-    if (!this.#handler.proxiesContinue) this.#continueIfAsked(head);
-    const exchange = new Exchange(head, framing.value, this.#forExchanges);
+    if (!this.#options.proxiesContinue) this.#continueIfAsked(head);
+    const exchange = new Http1ServerExchange(
+      head,
+      { head: requestHead(head), body: bodyLength(framing.value) },
+      this.#forExchanges,
+    );
     this.#exchange = exchange;
-    exchange.listener = this.#handler.onRequest(exchange);
-    return exchange.listener.isUpgrade ? RAW : framing;
+    this.#options.onRequest(exchange);
+    return exchange.isUpgrade ? RAW : framing;
   }
 
-  #continueIfAsked(head: RequestHead): void {
+  #continueIfAsked(head: RawRequestHead): void {
     if (getHeader(head.headers, 'expect')?.toLowerCase() === '100-continue') {
       removeHeader(head.headers, 'expect');
       this.#stream.write(CONTINUE, 'latin1');
@@ -180,15 +179,15 @@ export class ServerConnection {
 
   #complete(reusable: boolean): void {
     this.#exchange = null;
-    if (reusable) this.#readNext();
-    else this.#hasEnded = true;
-    if (this.#hasEnded && this.#exchange === null) this.#end();
+    if (!reusable) this.#phase = 'ending';
+    else this.#readNext();
+    if (this.#phase === 'ending' && this.#exchange === null) this.#end();
   }
 
   /** Nothing more is answered. The client's end is waited for: it may take its time to read the answer. */
   #end(): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
+    if (this.#phase === 'over') return;
+    this.#phase = 'over';
     this.#stream.end();
     this.#stream.resume();
   }
@@ -204,158 +203,35 @@ export class ServerConnection {
   }
 
   #readNext(): void {
-    const wasHoldingBack = this.#reader.isHoldingBack;
     this.#reader.next();
-    if (wasHoldingBack && !this.#reader.isHoldingBack) this.#stream.resume();
+    this.#goOn();
   }
 
-  /** Answers a protocol error where that is still possible, and ends the connection. */
-  #refuse(problem: HttpProblem): void {
+  /** Answers a fault where that is still possible, and ends the connection. */
+  #refuse(problem: HttpProblem, kind: FailureKind): void {
     const exchange = this.#exchange;
     this.#exchange = null;
+    const facts = { reason: 'PROTOCOL_ERROR', kind, scope: 'connection' } as const;
     if (exchange?.hasResponded || this.#stream.destroyed) {
-      exchange?.aborted();
+      exchange?.failed(new HttpError(problem.message, facts));
       this.#stream.destroy();
       return;
     }
     const { status } = problem;
     const words = PROBLEM_WORDS[status];
-    if (exchange === null) this.#handler.onProblem(problem, words.length);
-    else exchange.broken(problem, words.length);
-    const headers = ['content-length', String(words.length), 'content-type', 'text/plain'];
-    headers.push(...(this.#handler.problemHeaders?.() ?? []), 'connection', 'close');
-    this.#stream.write(`${responseHeadText({ status, reason: words, headers })}${words}`, 'latin1');
+    const bytesSent = words.length;
+    if (exchange === null) this.#options.onProblem(problem, bytesSent);
+    else {
+      const answered = { problem, bytesSent };
+      exchange.failed(new HttpError(problem.message, { ...facts, answered }));
+    }
+    const headers = ['content-length', String(bytesSent), 'content-type', 'text/plain'];
+    headers.push(...(this.#options.problemHeaders?.() ?? []), 'connection', 'close');
+    this.#stream.write(`${answerText({ status, headers })}${words}`, 'latin1');
     this.#end();
   }
 }
 
-interface ExchangeDeps {
-  readonly stream: Duplex;
-  readonly writer: MessageWriter;
-  readonly isDraining: () => boolean;
-  readonly onComplete: (reusable: boolean) => void;
-}
-
-const IGNORE: RequestListener = {
-  isUpgrade: false,
-  onData: () => undefined,
-  onPause: () => undefined,
-  onEnd: () => undefined,
-  onAbort: () => undefined,
-  onDrain: () => undefined,
-};
-
-class Exchange implements ServerExchange {
-  readonly head: RequestHead;
-  readonly framing: BodyFraming;
-  readonly #deps: ExchangeDeps;
-  listener: RequestListener = IGNORE;
-  hasResponded = false;
-  #requestEnded = false;
-  #responseEnded = false;
-  #keepAlive: boolean;
-  readonly #mayUpgrade: boolean;
-
-  constructor(head: RequestHead, framing: BodyFraming, deps: ExchangeDeps) {
-    this.head = head;
-    this.framing = framing;
-    this.#deps = deps;
-    this.#keepAlive = keepsAlive(head);
-    this.#mayUpgrade = getHeader(head.headers, 'upgrade') !== null;
-  }
-
-  respond(
-    head: { readonly status: number; readonly reason: string; readonly headers: HeaderList },
-    framing: BodyFraming,
-  ): void {
-    this.hasResponded = true;
-    const isUpgraded = head.status === 101;
-    // A client that is still sending must not send another request after it: nobody may read what comes first.
-    if (
-      isUpgraded ||
-      this.#isSending ||
-      framing.kind === 'until-close' ||
-      this.#deps.isDraining()
-    ) {
-      this.#keepAlive = false;
-    }
-    if (!this.#keepAlive && !isUpgraded) head.headers.push('connection', 'close');
-    this.#deps.writer.begin(responseHeadText(head), isUpgraded ? UNTIL_CLOSE : framing);
-  }
-
-  respondInterim(head: {
-    readonly status: number;
-    readonly reason: string;
-    readonly headers: HeaderList;
-  }): void {
-    this.#deps.stream.write(responseHeadText(head), 'latin1');
-  }
-
-  closeAfterwards(): void {
-    this.#keepAlive = false;
-  }
-
-  /** A request without a body has ended with its head, though its listener may not have heard so yet. */
-  get #isSending(): boolean {
-    return !this.#requestEnded && (this.framing.kind !== 'none' || this.#mayUpgrade);
-  }
-
-  write(chunk: Buffer): boolean {
-    return this.#deps.writer.data(chunk);
-  }
-
-  end(): void {
-    if (this.#responseEnded) return;
-    this.#responseEnded = true;
-    this.#deps.writer.end();
-    this.#finishIfDone();
-  }
-
-  flush(): void {
-    this.#deps.writer.flush();
-  }
-
-  pause(): void {
-    this.#deps.stream.pause();
-  }
-
-  resume(): void {
-    this.#deps.stream.resume();
-  }
-
-  abort(): void {
-    this.#responseEnded = true;
-    resetSocket(this.#deps.stream);
-  }
-
-  requestEnded(): void {
-    this.#requestEnded = true;
-    this.listener.onEnd();
-    this.#finishIfDone();
-  }
-
-  broken(problem: HttpProblem, bytesSent: number): void {
-    if (this.listener.onProblem === undefined) this.listener.onAbort();
-    else this.listener.onProblem(problem, bytesSent);
-    this.listener = IGNORE;
-  }
-
-  aborted(): void {
-    if (!this.#responseEnded || !this.#requestEnded) this.listener.onAbort();
-    this.listener = IGNORE;
-  }
-
-  #finishIfDone(): void {
-    if (!this.#responseEnded) return;
-    if (this.#requestEnded) {
-      this.listener = IGNORE;
-      this.#deps.onComplete(this.#keepAlive);
-      return;
-    }
-    // Answered from its head alone: the end of the request, which follows at once, completes it.
-    if (!this.#isSending) return;
-    // The answer came before the request had ended: the connection cannot be used again.
-    this.listener = IGNORE;
-    this.#deps.onComplete(false);
-  }
+function isOver(limitMs: number, sinceMs: number | null, nowMs: number): boolean {
+  return limitMs > 0 && sinceMs !== null && nowMs - sinceMs > limitMs;
 }

@@ -3,8 +3,8 @@ import { createServer, type ServerHttp2Stream } from 'node:http2';
 import { type AddressInfo, connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { EchoServer, FaultPeer } from '../../../../test/fixtures/http2-fault-peer.ts';
+import { ERROR_CODES, type HttpError } from '../http-error.ts';
 import { Http2Connection } from './connection.ts';
-import { ERROR_CODES, type Http2Error } from './error-codes.ts';
 import { CLIENT_PREFACE, FRAME } from './frames.ts';
 
 const REQUEST = [':method', 'CONNECT', ':authority', 'a:1'];
@@ -153,27 +153,37 @@ test('an answer longer than its content-length is cut, whatever values the reque
     role: 'client',
     limits: {
       streamWindowBytes: 100_000,
+      maxStreamWindowBytes: 100_000,
+      windowGrowthBytes: 0,
       connectionWindowBytes: 200_000,
       maxFrameBytes: 32_768,
       maxHeaderListBytes: 2000,
-      maxConcurrentStreams: 3,
+      maxConcurrentStreams: null,
     },
-    handler: { onReady: ready.resolve, onRequest: () => undefined, onClose: () => undefined },
+    onReady: ready.resolve,
+    onClose: () => undefined,
   });
   await ready.promise;
   for (const verb of ['GET', 'HEAD', 'CONNECT']) {
-    const closed = Promise.withResolvers<Http2Error | null>();
+    const closed = Promise.withResolvers<HttpError | null>();
     let received = 0;
-    const listener = {
-      onHeaders: () => undefined,
-      onData: (chunk: Buffer) => {
-        received += chunk.length;
+    const head = { method: 'GET', scheme: 'https', authority: 'a', path: '/' };
+    const exchange = connection.request({ ...head, headers: ['x-verb', verb] }, 0, {
+      isUpgrade: false,
+      listener: {
+        onHead: () => {
+          exchange.receive({
+            onData: (chunk) => {
+              received += chunk.length;
+            },
+            onEnd: () => undefined,
+            onDrain: () => undefined,
+            onClose: closed.resolve,
+          });
+        },
+        onFailure: closed.resolve,
       },
-      onEnd: () => undefined,
-      onDrain: () => undefined,
-      onClose: closed.resolve,
-    };
-    connection.request([...GET, 'x-verb', verb], listener, { isEnd: true });
+    });
     expect((await closed.promise)?.message).toContain('content-length');
     expect(received).toBeLessThanOrEqual(5);
   }

@@ -1,18 +1,32 @@
 // hot path: every frame of a connection
 import type { Duplex } from 'node:stream';
-import { getHeader, type HeaderList } from '../http1/headers.ts';
+import {
+  type BodyLength,
+  type ClientConnection,
+  DEFAULT_SERVER_TIMES,
+  type Exchange,
+  type RequestHead,
+  type RequestOptions,
+  type ServerExchange,
+  type ServerTimes,
+} from '../exchange.ts';
+import { connectionLost, errorReason, HttpError, notUsable, violation } from '../http-error.ts';
 import { readShared } from '../sockets/shared-reads.ts';
-import { errorCodeName, Http2Error } from './error-codes.ts';
+import { type SweepCell, startSweeping, stopSweeping } from '../sockets/sweeper.ts';
+import { Http2ClientExchange } from './exchange.ts';
 import { FloodGuard } from './flood-guard.ts';
+import { ConnectionWindow } from './flow-control.ts';
 import { FrameReader } from './frame-reader.ts';
 import { CLIENT_PREFACE, FLAG, FRAME, MAX_WINDOW_BYTES } from './frames.ts';
-import { type HeaderBlock, HeaderBlockAssembler } from './header-block.ts';
+import { HeaderBlockAssembler } from './header-block.ts';
+import { requestList } from './heads.ts';
 import { HpackDecoder } from './hpack-decoder.ts';
 import { KeepAlive, type KeepAliveOptions } from './keep-alive.ts';
 import { FrameSender } from './sender.ts';
+import { ServerClock } from './server-clock.ts';
 import { defaultPeerSettings, type Http2Limits, readSettings } from './settings.ts';
-import type { Http2Stream, Http2StreamListener } from './stream.ts';
-import { StreamTable } from './stream-table.ts';
+import { StreamFrames } from './stream-frames.ts';
+import { StreamRegistry } from './stream-registry.ts';
 
 /** How long a connection that ends may take to send its last words, in ms. */
 const LINGER_MS = 1000;
@@ -20,66 +34,84 @@ const LINGER_MS = 1000;
 const KEEP_ALIVE_PING = Buffer.from('alive?  ', 'latin1');
 const DRAIN_PING = Buffer.from('drained?', 'latin1');
 
-export interface Http2ConnectionHandler {
-  /** The peer's first SETTINGS have arrived. */
-  onReady(): void;
-  /** A server's next request. The handler sets `stream.listener`, and pauses the stream if it is not ready. */
-  onRequest(stream: Http2Stream, headers: HeaderList): void;
-  /** Once; with null after an orderly end. Every stream has heard before. */
-  onClose(error: Http2Error | null): void;
-}
-
-export interface Http2ConnectionOptions {
-  readonly role: 'client' | 'server';
+interface ConnectionOptions {
   readonly limits: Http2Limits;
   /** Default: no pings. */
   readonly keepAlive?: KeepAliveOptions;
-  readonly handler: Http2ConnectionHandler;
+  /** Once, last; null after an orderly end. Every exchange has heard before. */
+  readonly onClose: (error: HttpError | null) => void;
 }
 
-/** One end of an HTTP/2 connection (RFC 9113) over any byte stream. Push is not offered, priorities are ignored. */
-export class Http2Connection {
+export interface Http2ClientOptions extends ConnectionOptions {
+  readonly role: 'client';
+  /** The peer's first SETTINGS have arrived. */
+  readonly onReady: () => void;
+  /** Default 1. */
+  readonly firstStreamId?: number;
+}
+
+export interface Http2ServerOptions extends ConnectionOptions {
+  readonly role: 'server';
+  readonly onRequest: (exchange: ServerExchange) => void;
+  /** Default: `DEFAULT_SERVER_TIMES`. */
+  readonly times?: ServerTimes;
+}
+
+/**
+ * One end of an HTTP/2 connection (RFC 9113) over any byte stream. Push is not offered, priorities are ignored.
+ *
+ * ```
+ * open ── close(), GOAWAY, or no stream number is left ──► closing ── the last stream ends ──► closed
+ * ```
+ * and from both to `closed` by an error or by `abort`.
+ */
+export class Http2Connection implements ClientConnection {
   readonly #transport: Duplex;
-  readonly #role: 'client' | 'server';
-  readonly #handler: Http2ConnectionHandler;
+  readonly #options: Http2ClientOptions | Http2ServerOptions;
   readonly #peer = defaultPeerSettings();
   readonly #guard = new FloodGuard();
   readonly #sender: FrameSender;
   readonly #reader: FrameReader;
   readonly #decoder: HpackDecoder;
   readonly #assembler: HeaderBlockAssembler;
-  readonly #streams: StreamTable;
+  readonly #streams: StreamRegistry;
+  readonly #frames: StreamFrames;
   readonly #keepAlive: KeepAlive | null;
+  readonly #clock: SweepCell | null;
   #isReady = false;
-  /** `closing`: no new streams, and the connection ends with the last one. */
   #phase: 'open' | 'closing' | 'closed' = 'open';
 
-  constructor(transport: Duplex, options: Http2ConnectionOptions) {
-    const { role, limits, handler } = options;
+  constructor(transport: Duplex, options: Http2ClientOptions | Http2ServerOptions) {
+    const { role, limits } = options;
     this.#transport = transport;
-    this.#role = role;
-    this.#handler = handler;
+    this.#options = options;
     this.#sender = new FrameSender(transport, {
-      limits,
       guard: this.#guard,
-      onForget: (stream) => this.#forget(stream),
+      onForget: (stream) => {
+        this.#streams.forget(stream);
+        if (this.#phase === 'closing') this.#endIfDone();
+      },
     });
-    this.#streams = new StreamTable({
+    this.#streams = new StreamRegistry(role, role === 'client' ? options.firstStreamId : 1);
+    this.#frames = new StreamFrames({
       role,
-      limits,
+      maxConcurrentStreams: limits.maxConcurrentStreams ?? 0,
+      streams: this.#streams,
       sender: this.#sender,
+      window: new ConnectionWindow(limits, (bytes) => this.#sender.sendConnectionCredit(bytes)),
       guard: this.#guard,
-      onRequest: (stream, headers) => handler.onRequest(stream, headers),
+      onRequest: role === 'server' ? options.onRequest : () => undefined,
+      onCloseAfterwards: () => this.close(),
     });
     this.#reader = new FrameReader(
       {
         onFrame: (type, flags, streamId, payload) => this.#onFrame(type, flags, streamId, payload),
         onDataStart: (streamId, length) => {
           this.#assertNoOpenBlock(FRAME.DATA, streamId);
-          this.#streams.dataStart(streamId, length);
+          this.#frames.dataStart(streamId, length);
         },
-        onDataPiece: (piece) => this.#streams.dataPiece(piece),
-        onDataEnd: (isStreamEnd, padding) => this.#streams.dataEnd(isStreamEnd, padding),
+        onDataPiece: (piece) => this.#frames.dataPiece(piece),
+        onDataEnd: (isStreamEnd, padding) => this.#frames.dataEnd(isStreamEnd, padding),
       },
       { maxFrameBytes: limits.maxFrameBytes, expectsPreface: role === 'server' },
     );
@@ -87,6 +119,7 @@ export class Http2Connection {
     this.#assembler = new HeaderBlockAssembler(limits.maxHeaderListBytes);
     this.#keepAlive =
       options.keepAlive === undefined ? null : this.#startKeepAlive(options.keepAlive);
+    this.#clock = role === 'server' ? this.#startClock(options.times) : null;
     if (role === 'client') this.#sender.sendRaw(CLIENT_PREFACE);
     this.#sender.sendSettings(limits, role);
     this.#listen();
@@ -97,7 +130,7 @@ export class Http2Connection {
     return this.#phase === 'open' && this.#streams.size < this.#peer.maxConcurrentStreams;
   }
 
-  /** False once either side has said that the connection ends, or it has. */
+  /** False once either side has said that the connection ends, it has, or no stream number is left. */
   get isOpen(): boolean {
     return this.#phase === 'open';
   }
@@ -112,20 +145,14 @@ export class Http2Connection {
     return this.#peer.maxConcurrentStreams;
   }
 
-  /** Opens a stream as a client. Throws a retryable `Http2Error` when the connection takes no more: see `isUsable`. */
-  request(
-    headers: readonly string[],
-    listener: Http2StreamListener,
-    options: { readonly isEnd: boolean },
-  ): Http2Stream {
-    if (!this.isUsable) {
-      throw new Http2Error('REFUSED_STREAM', 'the connection takes no more streams', true);
-    }
-    const stream = this.#streams.open(this.#peer.streamWindowBytes, listener);
-    const method = getHeader(headers, ':method');
-    stream.hasBodilessAnswer = method === 'HEAD' || method === 'CONNECT';
-    stream.sendHeaders(headers, options.isEnd);
-    return stream;
+  /** Opens a stream as a client. Throws an unprocessed `HttpError` when the connection takes no more: see `isUsable`. */
+  request(head: RequestHead, body: BodyLength, { listener }: RequestOptions): Exchange {
+    if (!this.isUsable) throw notUsable();
+    const stream = this.#frames.open({ listener, method: head.method });
+    stream.sendHead(requestList(head), body === 0);
+    // Those that are open go on.
+    if (!this.#streams.hasIdsLeft) this.close();
+    return new Http2ClientExchange(stream);
   }
 
   /** How often something has arrived; 0 for ever without keep-alive. */
@@ -142,7 +169,7 @@ export class Http2Connection {
   close(): void {
     if (this.#phase !== 'open') return;
     this.#phase = 'closing';
-    if (this.#role === 'server') {
+    if (this.#options.role === 'server') {
       // Requests that are on their way are still served: the last id is named one round trip later.
       this.#sender.sendGoAway(MAX_WINDOW_BYTES, 'NO_ERROR');
       this.#sender.sendPing(DRAIN_PING, false);
@@ -152,7 +179,8 @@ export class Http2Connection {
 
   /** Ends everything now. */
   abort(): void {
-    this.#finish(new Http2Error('CANCEL', 'the connection was aborted'));
+    const text = 'the connection was aborted';
+    this.#finish(new HttpError(text, { reason: 'CANCEL', kind: 'aborted', scope: 'connection' }));
     this.#transport.destroy();
   }
 
@@ -165,13 +193,11 @@ export class Http2Connection {
     transport.resume();
     transport.on('drain', () => this.#sender.wake());
     transport.on('end', () => {
-      this.#finish(this.#streams.size === 0 ? null : new Http2Error('CANCEL', 'connection ended'));
+      this.#finish(this.#streams.size === 0 ? null : connectionLost('connection ended'));
       transport.end();
     });
-    transport.on('error', (error) => {
-      this.#finish(new Http2Error('CANCEL', error.message));
-    });
-    transport.on('close', () => this.#finish(new Http2Error('CANCEL', 'connection closed')));
+    transport.on('error', (error) => this.#finish(connectionLost(error.message)));
+    transport.on('close', () => this.#finish(connectionLost('connection closed')));
   }
 
   #onData(chunk: Buffer): void {
@@ -180,9 +206,10 @@ export class Http2Connection {
     try {
       this.#reader.push(chunk);
     } catch (error) {
-      if (!(error instanceof Http2Error)) throw error;
+      if (!(error instanceof HttpError)) throw error;
       this.#fail(error);
     }
+    this.#frames.batch();
   }
 
   #onFrame(type: number, flags: number, streamId: number, payload: Buffer): void {
@@ -197,13 +224,13 @@ export class Http2Connection {
         this.#onHeaderBlock(this.#assembler.continuation(flags, payload));
         break;
       case FRAME.PRIORITY:
-        this.#streams.priority(streamId, payload);
+        this.#frames.priority(streamId, payload);
         break;
       case FRAME.RST_STREAM:
-        this.#streams.reset(streamId, payload);
+        this.#frames.reset(streamId, payload);
         break;
       case FRAME.WINDOW_UPDATE:
-        this.#streams.windowUpdate(streamId, payload);
+        this.#frames.windowUpdate(streamId, payload);
         break;
       case FRAME.PUSH_PROMISE:
         throw protocolError('PUSH_PROMISE, though push is not offered');
@@ -214,8 +241,8 @@ export class Http2Connection {
   }
 
   #onConnectionFrame(type: number, flags: number, streamId: number, payload: Buffer): void {
-    const isOurs = type === FRAME.SETTINGS || type === FRAME.PING || type === FRAME.GOAWAY;
-    if (!isOurs) return;
+    const isKnown = type === FRAME.SETTINGS || type === FRAME.PING || type === FRAME.GOAWAY;
+    if (!isKnown) return;
     if (streamId !== 0) throw protocolError('a connection frame on a stream');
     if (type === FRAME.SETTINGS) this.#onSettings(flags, payload);
     else if (type === FRAME.PING) this.#onPing(flags, payload);
@@ -231,39 +258,40 @@ export class Http2Connection {
     }
   }
 
-  #onHeaderBlock(block: HeaderBlock | null): void {
+  #onHeaderBlock(block: ReturnType<HeaderBlockAssembler['headers']>): void {
     // Decoded in any case: the table has to stay in step with the peer's.
-    if (block !== null) this.#streams.headers(block, this.#decoder.decode(block.bytes));
+    if (block !== null) this.#frames.headers(block, this.#decoder.decode(block.bytes));
   }
 
   #onSettings(flags: number, payload: Buffer): void {
     if ((flags & FLAG.ACK) !== 0) {
-      if (payload.length > 0) throw new Http2Error('FRAME_SIZE_ERROR', 'SETTINGS ACK with payload');
+      if (payload.length > 0) throw violation('FRAME_SIZE_ERROR', 'SETTINGS ACK with payload');
       return;
     }
     this.#guard.settingsArrived();
-    const before = this.#peer.streamWindowBytes;
-    readSettings(payload, this.#peer, this.#role === 'client' ? 'server' : 'client');
+    readSettings(payload, this.#peer, this.#options.role === 'client' ? 'server' : 'client');
     this.#sender.applyPeerSettings(this.#peer);
     this.#sender.sendSettingsAck();
-    this.#streams.setSendWindow(this.#peer.streamWindowBytes, before);
+    this.#frames.setSendWindow(this.#peer.streamWindowBytes);
     if (this.#isReady) return;
     this.#isReady = true;
-    this.#handler.onReady();
+    if (this.#options.role === 'client') this.#options.onReady();
   }
 
   #onPing(flags: number, payload: Buffer): void {
-    if (payload.length !== 8) throw new Http2Error('FRAME_SIZE_ERROR', 'PING is not 8 bytes');
-    if ((flags & FLAG.ACK) === 0) this.#sender.sendPing(payload, true);
-    else if (payload.equals(DRAIN_PING)) this.#nameLastStream();
+    if (payload.length !== 8) throw violation('FRAME_SIZE_ERROR', 'PING is not 8 bytes');
+    if ((flags & FLAG.ACK) === 0) {
+      this.#guard.pingArrived();
+      this.#sender.sendPing(payload, true);
+    } else if (payload.equals(DRAIN_PING)) this.#nameLastStream();
   }
 
   #onGoAway(payload: Buffer): void {
-    if (payload.length < 8) throw new Http2Error('FRAME_SIZE_ERROR', 'GOAWAY is too short');
+    if (payload.length < 8) throw violation('FRAME_SIZE_ERROR', 'GOAWAY is too short');
     if (this.#phase === 'open') this.#phase = 'closing';
-    if (this.#role === 'server') return;
-    const reason = errorCodeName(payload.readUInt32BE(4));
-    this.#streams.refuseAbove(payload.readUInt32BE(0) & MAX_WINDOW_BYTES, reason);
+    if (this.#options.role === 'server') return;
+    const reason = errorReason(payload.readUInt32BE(4));
+    this.#frames.refuseAbove(payload.readUInt32BE(0) & MAX_WINDOW_BYTES, reason);
     this.#endIfDone();
   }
 
@@ -271,41 +299,49 @@ export class Http2Connection {
     return new KeepAlive(options, {
       ping: () => this.ping(),
       onDead: () => {
-        this.#finish(new Http2Error('CANCEL', 'ping timeout'));
+        this.#finish(
+          new HttpError('ping timeout', { reason: 'CANCEL', kind: 'silent', scope: 'connection' }),
+        );
         this.#transport.destroy();
       },
     });
   }
 
+  #startClock(times: ServerTimes = DEFAULT_SERVER_TIMES): SweepCell {
+    const clock = new ServerClock(times, {
+      streams: this.#streams,
+      isReadingHead: () => !this.#isReady || this.#assembler.openStreamId !== null,
+      onSlowHead: (error) => this.#fail(error),
+      onIdle: () => this.close(),
+    });
+    return startSweeping(clock);
+  }
+
   /** The second step of a server's orderly end: requests beyond this one were not looked at. */
   #nameLastStream(): void {
     if (this.#phase !== 'closing' || this.#streams.isLimited) return;
-    this.#sender.sendGoAway(this.#streams.lastPeerStream, 'NO_ERROR');
-    this.#streams.isLimited = true;
+    this.#sender.sendGoAway(this.#streams.lastPeerId, 'NO_ERROR');
+    this.#streams.limit();
     this.#endIfDone();
-  }
-
-  #forget(stream: Http2Stream): void {
-    this.#streams.forget(stream);
-    if (this.#phase === 'closing') this.#endIfDone();
   }
 
   #endIfDone(): void {
     if (this.#phase !== 'closing' || this.#streams.size > 0) return;
-    if (this.#role === 'server' && !this.#streams.isLimited) return;
-    if (this.#role === 'client') this.#sender.sendGoAway(0, 'NO_ERROR');
+    const isServer = this.#options.role === 'server';
+    if (isServer && !this.#streams.isLimited) return;
+    if (!isServer) this.#sender.sendGoAway(0, 'NO_ERROR');
     this.#end(null);
   }
 
   /** The peer broke a rule that the connection depends on (RFC 9113 section 5.4.1). */
-  #fail(error: Http2Error): void {
+  #fail(error: HttpError): void {
     if (this.#phase === 'closed') return;
-    this.#sender.sendGoAway(this.#streams.lastPeerStream, error.reason);
+    this.#sender.sendGoAway(this.#streams.lastPeerId, error.reason);
     this.#end(error);
   }
 
   /** Sends what is queued and closes; a peer that does not read is cut off. */
-  #end(error: Http2Error | null): void {
+  #end(error: HttpError | null): void {
     this.#sender.flush();
     const transport = this.#transport;
     transport.end();
@@ -314,15 +350,16 @@ export class Http2Connection {
     this.#finish(error);
   }
 
-  #finish(error: Http2Error | null): void {
+  #finish(error: HttpError | null): void {
     if (this.#phase === 'closed') return;
     this.#phase = 'closed';
     this.#keepAlive?.stop();
-    this.#streams.closeAll(error ?? new Http2Error('CANCEL', 'connection closed'));
-    this.#handler.onClose(error);
+    if (this.#clock !== null) stopSweeping(this.#clock);
+    this.#streams.loseAll(error ?? connectionLost('connection closed'));
+    this.#options.onClose(error);
   }
 }
 
-function protocolError(message: string): Http2Error {
-  return new Http2Error('PROTOCOL_ERROR', message);
+function protocolError(message: string): HttpError {
+  return violation('PROTOCOL_ERROR', message);
 }

@@ -1,11 +1,11 @@
 // hot path: every byte that arrives
-import { Http2Error } from './error-codes.ts';
+import { violation } from '../http-error.ts';
 import { CLIENT_PREFACE, FLAG, FRAME, FRAME_HEADER_BYTES } from './frames.ts';
 
 /** A frame that is neither DATA nor unknown is kept until it is whole; nobody needs larger ones. */
 const MAX_CONTROL_BYTES = 65_536 + 16_384;
 
-/** Takes frames apart from DATA whole, and DATA as it arrives. May throw an `Http2Error` to end the connection. */
+/** Takes frames apart from DATA whole, and DATA as it arrives. May throw an `HttpError` to end the connection. */
 export interface FrameHandler {
   onFrame(type: number, flags: number, streamId: number, payload: Buffer): void;
   /** Before any payload of a DATA frame; `length` is what flow control counts, padding included. */
@@ -48,7 +48,7 @@ export class FrameReader {
     this.#prefaceAt = options.expectsPreface ? 0 : CLIENT_PREFACE.length;
   }
 
-  /** Throws an `Http2Error` when the connection has to end. */
+  /** Throws an `HttpError` when the connection has to end. */
   push(chunk: Buffer): void {
     let at = this.#prefaceAt < CLIENT_PREFACE.length ? this.#readPreface(chunk) : 0;
     while (at < chunk.length || (this.#isInPayload && this.#left === 0)) {
@@ -64,7 +64,7 @@ export class FrameReader {
     const length = Math.min(chunk.length, CLIENT_PREFACE.length - this.#prefaceAt);
     const from = this.#prefaceAt;
     if (chunk.compare(CLIENT_PREFACE, from, from + length, 0, length) !== 0) {
-      throw new Http2Error('PROTOCOL_ERROR', 'the client preface is missing');
+      throw violation('PROTOCOL_ERROR', 'the client preface is missing');
     }
     this.#prefaceAt += length;
     return length;
@@ -93,10 +93,10 @@ export class FrameReader {
 
   #startFrame(): void {
     if (this.#left > this.#maxFrameBytes) {
-      throw new Http2Error('FRAME_SIZE_ERROR', `a frame of ${this.#left} bytes`);
+      throw violation('FRAME_SIZE_ERROR', `a frame of ${this.#left} bytes`);
     }
     if (this.#isFirst && this.#type !== FRAME.SETTINGS) {
-      throw new Http2Error('PROTOCOL_ERROR', 'the first frame is not SETTINGS');
+      throw violation('PROTOCOL_ERROR', 'the first frame is not SETTINGS');
     }
     this.#isFirst = false;
     this.#isInPayload = true;
@@ -105,11 +105,11 @@ export class FrameReader {
     if (this.#type === FRAME.DATA) {
       this.#handler.onDataStart(this.#streamId, this.#left);
       if ((this.#flags & FLAG.PADDED) !== 0) {
-        if (this.#left === 0) throw new Http2Error('FRAME_SIZE_ERROR', 'no room for padding');
+        if (this.#left === 0) throw violation('FRAME_SIZE_ERROR', 'no room for padding');
         this.#padding = -1;
       }
     } else if (this.#type <= FRAME.CONTINUATION && this.#left > MAX_CONTROL_BYTES) {
-      throw new Http2Error('ENHANCE_YOUR_CALM', `a control frame of ${this.#left} bytes`);
+      throw violation('ENHANCE_YOUR_CALM', `a control frame of ${this.#left} bytes`);
     }
   }
 
@@ -121,7 +121,7 @@ export class FrameReader {
       this.#left -= 1;
       at += 1;
       if (this.#padding > this.#left) {
-        throw new Http2Error('PROTOCOL_ERROR', 'more padding than payload');
+        throw violation('PROTOCOL_ERROR', 'more padding than payload');
       }
     }
     const length = Math.min(this.#left, chunk.length - at);

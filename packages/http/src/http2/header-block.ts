@@ -1,4 +1,4 @@
-import { Http2Error } from './error-codes.ts';
+import { violation } from '../http-error.ts';
 import { FLAG } from './frames.ts';
 
 /** A block of many small frames costs more to collect than to decode. */
@@ -29,7 +29,7 @@ export class HeaderBlockAssembler {
     return this.#open?.streamId ?? null;
   }
 
-  /** The block if this frame completes it. Throws an `Http2Error` that ends the connection. */
+  /** The block if this frame completes it. Throws an `HttpError` that ends the connection. */
   headers(flags: number, streamId: number, payload: Buffer): HeaderBlock | null {
     let start = 0;
     let end = payload.length;
@@ -44,9 +44,9 @@ export class HeaderBlockAssembler {
       start += 5;
     }
     if (start > payload.length) {
-      throw new Http2Error('FRAME_SIZE_ERROR', 'HEADERS is too short for what its flags say');
+      throw violation('FRAME_SIZE_ERROR', 'HEADERS is too short for what its flags say');
     }
-    if (end < start) throw new Http2Error('PROTOCOL_ERROR', 'more padding than payload');
+    if (end < start) throw violation('PROTOCOL_ERROR', 'more padding than payload');
     const isStreamEnd = (flags & FLAG.END_STREAM) !== 0;
     const open = { streamId, isStreamEnd, dependsOnItself };
     const part = payload.subarray(start, end);
@@ -72,7 +72,7 @@ export class HeaderBlockAssembler {
   #add(part: Buffer): void {
     this.#bytes += part.length;
     if (this.#bytes > this.#maxBytes || this.#parts.length > MAX_CONTINUATIONS) {
-      throw new Http2Error('ENHANCE_YOUR_CALM', 'a header block is too large');
+      throw violation('ENHANCE_YOUR_CALM', 'a header block is too large');
     }
     this.#parts.push(Buffer.from(part));
   }

@@ -1,6 +1,6 @@
 // hot path: every header block that arrives
-import type { HeaderList } from '../http1/headers.ts';
-import { Http2Error } from './error-codes.ts';
+import type { HeaderList } from '../headers.ts';
+import { type HttpError, violation } from '../http-error.ts';
 import {
   DynamicTable,
   fieldSize,
@@ -22,6 +22,8 @@ const NO_BLOCK = Buffer.alloc(0);
 export interface DecodedHeaders {
   readonly headers: HeaderList;
   readonly isTooLarge: boolean;
+  /** Size of the whole list, as SETTINGS_MAX_HEADER_LIST_SIZE counts. */
+  readonly bytes: number;
 }
 
 /** Decodes header blocks of one direction of a connection, in their order (RFC 7541). */
@@ -71,7 +73,7 @@ export class HpackDecoder {
       if (left >= 0) headers.push(name, value);
     }
     this.#block = NO_BLOCK;
-    return { headers, isTooLarge: left < 0 };
+    return { headers, isTooLarge: left < 0, bytes: this.#maxListBytes - left };
   }
 
   #resize(): void {
@@ -120,6 +122,6 @@ export class HpackDecoder {
   }
 }
 
-function failure(what: string): Http2Error {
-  return new Http2Error('COMPRESSION_ERROR', `header block: ${what}`);
+function failure(what: string): HttpError {
+  return violation('COMPRESSION_ERROR', `header block: ${what}`);
 }

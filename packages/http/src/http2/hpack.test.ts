@@ -114,6 +114,7 @@ describe('a block that breaks the rules is refused', () => {
     expect(decoder.decode(Buffer.from(encoder.encode(large)))).toEqual({
       headers: ['a', 'x'.repeat(120)],
       isTooLarge: true,
+      bytes: 306,
     });
     const small = ['b', 'y'.repeat(120)];
     expect(decoder.decode(encoder.encode(small)).headers).toEqual(small);

@@ -1,5 +1,5 @@
 // hot path: strings of every header block from peers that compress them
-import { Http2Error } from './error-codes.ts';
+import { type HttpError, violation } from '../http-error.ts';
 
 /**
  * Length in bits of each octet's code, and of end-of-string (RFC 7541 appendix B). The codes are canonical: counted
@@ -111,6 +111,6 @@ export function decodeHuffman(source: Buffer, start: number, end: number): strin
   return scratch.toString('latin1', 0, length);
 }
 
-function badString(): Http2Error {
-  return new Http2Error('COMPRESSION_ERROR', 'a header string is not valid Huffman code');
+function badString(): HttpError {
+  return violation('COMPRESSION_ERROR', 'a header string is not valid Huffman code');
 }

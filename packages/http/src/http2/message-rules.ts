@@ -14,6 +14,14 @@ const CONNECTION_SPECIFIC: ReadonlySet<string> = new Set([
   'upgrade',
 ]);
 
+const CONNECTION_LENGTHS: readonly (true | undefined)[] = lengths(CONNECTION_SPECIFIC);
+
+function lengths(names: ReadonlySet<string>): (true | undefined)[] {
+  const found: (true | undefined)[] = Array.from({ length: 20 }, () => undefined);
+  for (const { length } of names) found[length] = true;
+  return found;
+}
+
 const PSEUDO_OF_REQUEST: ReadonlySet<string> = new Set([
   ':method',
   ':scheme',
@@ -23,8 +31,14 @@ const PSEUDO_OF_REQUEST: ReadonlySet<string> = new Set([
 
 type Kind = 'request' | 'response' | 'trailers';
 
+/** A field of one HTTP/1.1 hop, which HTTP/2 does not have. */
+export function isConnectionSpecific(name: string): boolean {
+  // Most names are told by their length, without being hashed.
+  return CONNECTION_LENGTHS[name.length] === true && CONNECTION_SPECIFIC.has(name);
+}
+
 /** Why a header list is malformed (RFC 9113 sections 8.2 and 8.3, spec l7 3.10); null if it is fine. */
-export function findMalformed(headers: readonly string[], kind: Kind): string | null {
+function findMalformed(headers: readonly string[], kind: Kind): string | null {
   let pseudoEnd = 0;
   while (pseudoEnd < headers.length && headers[pseudoEnd]!.startsWith(':')) pseudoEnd += 2;
   for (let i = 0; i < headers.length; i += 2) {
@@ -40,7 +54,7 @@ export function findMalformed(headers: readonly string[], kind: Kind): string | 
 
 function checkRegular(name: string, value: string): string | null {
   if (!NAME.test(name)) return `field name ${JSON.stringify(name)}`;
-  if (CONNECTION_SPECIFIC.has(name)) return `connection-specific field ${name}`;
+  if (isConnectionSpecific(name)) return `connection-specific field ${name}`;
   if (name === 'te' && value !== 'trailers') return 'te is not trailers';
   return FORBIDDEN_IN_VALUE.test(value) ? `value of ${name}` : null;
 }
@@ -75,6 +89,7 @@ function checkStatus(status: string | null): string | null {
     : `:status ${status}`;
 }
 
+/** The value of a pseudo-header; `end` is where the pseudo-headers end. */
 function pseudoValue(headers: readonly string[], end: number, name: string): string | null {
   for (let i = 0; i < end; i += 2) if (headers[i] === name) return headers[i + 1]!;
   return null;
@@ -91,4 +106,55 @@ export function contentLength(headers: readonly string[]): number | null {
     length = said;
   }
   return length;
+}
+
+/** What is said of a header block beside its fields. */
+interface BlockFacts {
+  readonly isStreamEnd: boolean;
+  readonly dependsOnItself: boolean;
+}
+
+export function findRequestProblem(
+  block: BlockFacts,
+  headers: readonly string[],
+  promisedBytes: number | null,
+): string | null {
+  if (block.dependsOnItself) return 'a stream depends on itself';
+  if (Number.isNaN(promisedBytes)) return 'content-length';
+  if (block.isStreamEnd && (promisedBytes ?? 0) > 0) return 'no body, but content-length';
+  return findMalformed(headers, 'request');
+}
+
+/** Trailers end the stream, an interim answer does not (RFC 9113 section 8.1). */
+export function findAnswerProblem(
+  block: BlockFacts,
+  { headers, isTooLarge }: { readonly headers: readonly string[]; readonly isTooLarge: boolean },
+  isTrailers: boolean,
+): string | null {
+  if (isTooLarge) return 'the header list is too large';
+  if (block.dependsOnItself) return 'a stream depends on itself';
+  const mustEnd = isTrailers && !block.isStreamEnd;
+  const mustNotEnd = !isTrailers && block.isStreamEnd && isInterimAnswer(headers);
+  if (mustEnd || mustNotEnd) return 'HEADERS where none may be';
+  return findMalformed(headers, isTrailers ? 'trailers' : 'response');
+}
+
+export function isInterimAnswer(headers: readonly string[]): boolean {
+  return headers[0] === ':status' && headers[1]!.startsWith('1');
+}
+
+/**
+ * Bytes of body that an answer promises with its head: 0 where its status or the method allow none, null if it does not
+ * say; NaN if what it says makes no sense.
+ */
+export function promisedByAnswer(
+  headers: readonly string[],
+  method: string,
+  isStreamEnd: boolean,
+): number | null {
+  if (method === 'CONNECT' && headers[1]!.startsWith('2')) return isStreamEnd ? 0 : null;
+  const isBodiless = method === 'HEAD' || headers[1] === '204' || headers[1] === '304';
+  if (isBodiless) return 0;
+  const promised = contentLength(headers);
+  return isStreamEnd && promised === null ? 0 : promised;
 }

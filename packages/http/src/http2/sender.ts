@@ -1,6 +1,6 @@
 // hot path: every frame that is sent
 import type { Duplex } from 'node:stream';
-import { ERROR_CODES, type ErrorCodeName } from './error-codes.ts';
+import { ERROR_CODES, type ErrorReason } from '../http-error.ts';
 import type { FloodGuard } from './flood-guard.ts';
 import { DEFAULT_WINDOW_BYTES, FLAG, FRAME, MAX_WINDOW_BYTES, numbersFrame } from './frames.ts';
 import { HpackEncoder } from './hpack-encoder.ts';
@@ -15,18 +15,14 @@ import type { Http2Stream, StreamHost } from './stream.ts';
 
 const PING_BYTES = 8;
 
-/** The sending half of a connection, and both of its connection-level windows. */
+/** The sending half of a connection, with the window that the peer gave it. */
 export class FrameSender implements StreamHost {
   sendWindow: number = DEFAULT_WINDOW_BYTES;
   maxSendFrameBytes = 16_384;
-  /** Bytes that the peer may still send on all streams together. */
-  receiveWindow: number;
   readonly #outbox: Outbox;
   readonly #guard: FloodGuard;
   readonly #encoder = new HpackEncoder();
   readonly #onForget: (stream: Http2Stream) => void;
-  readonly #creditStep: number;
-  #credit = 0;
   /** What had been queued in all when the guard last heard that the queue moves. */
   #queueMark = 0;
   #waiting = new Set<Http2Stream>();
@@ -34,7 +30,6 @@ export class FrameSender implements StreamHost {
   constructor(
     transport: Duplex,
     options: {
-      readonly limits: Http2Limits;
       readonly guard: FloodGuard;
       readonly onForget: (stream: Http2Stream) => void;
     },
@@ -42,8 +37,6 @@ export class FrameSender implements StreamHost {
     this.#outbox = new Outbox(transport);
     this.#guard = options.guard;
     this.#onForget = options.onForget;
-    this.receiveWindow = options.limits.connectionWindowBytes;
-    this.#creditStep = this.receiveWindow / 2;
   }
 
   get isCongested(): boolean {
@@ -73,22 +66,22 @@ export class FrameSender implements StreamHost {
     this.#outbox.frame(FRAME.PING, flags, 0, payload.subarray(0, PING_BYTES));
   }
 
-  sendGoAway(lastStreamId: number, reason: ErrorCodeName): void {
+  sendGoAway(lastStreamId: number, reason: ErrorReason): void {
     const numbers = [lastStreamId, ERROR_CODES[reason]];
     this.#outbox.whole(numbersFrame(FRAME.GOAWAY, 0, numbers));
   }
 
-  /** Resets a stream that has no object, or none any more. */
-  sendResetOf(streamId: number, reason: ErrorCodeName): void {
+  /** Resets a stream because of what the peer sent. */
+  refuse(streamId: number, reason: ErrorReason): void {
     this.#control(numbersFrame(FRAME.RST_STREAM, streamId, [ERROR_CODES[reason]]));
   }
 
-  sendReset(stream: Http2Stream, reason: ErrorCodeName): void {
+  sendReset(streamId: number, reason: ErrorReason): void {
     this.#countControl();
-    this.#outbox.whole(numbersFrame(FRAME.RST_STREAM, stream.id, [ERROR_CODES[reason]]));
+    this.#outbox.whole(numbersFrame(FRAME.RST_STREAM, streamId, [ERROR_CODES[reason]]));
   }
 
-  sendHeaders(stream: Http2Stream, headers: readonly string[], isEnd: boolean): void {
+  sendHeaders(streamId: number, headers: readonly string[], isEnd: boolean): void {
     this.#countControl();
     const block = this.#encoder.encode(headers);
     const most = this.maxSendFrameBytes;
@@ -98,28 +91,24 @@ export class FrameSender implements StreamHost {
       const end = Math.min(block.length, at + most);
       let flags = end === block.length ? FLAG.END_HEADERS : 0;
       if (isEnd && type === FRAME.HEADERS) flags |= FLAG.END_STREAM;
-      this.#outbox.frame(type, flags, stream.id, block.subarray(at, end));
+      this.#outbox.frame(type, flags, streamId, block.subarray(at, end));
       type = FRAME.CONTINUATION;
       at = end;
     } while (at < block.length);
   }
 
-  sendData(stream: Http2Stream, payload: Buffer, isEnd: boolean): void {
+  sendData(streamId: number, payload: Buffer, isEnd: boolean): void {
     this.#guard.dataSent(payload.length);
-    this.#outbox.data(stream.id, payload, isEnd ? FLAG.END_STREAM : 0);
+    this.#outbox.data(streamId, payload, isEnd ? FLAG.END_STREAM : 0);
   }
 
-  sendStreamCredit(stream: Http2Stream, bytes: number): void {
-    this.#outbox.whole(numbersFrame(FRAME.WINDOW_UPDATE, stream.id, [bytes]));
+  sendStreamCredit(streamId: number, bytes: number): void {
+    this.#outbox.whole(numbersFrame(FRAME.WINDOW_UPDATE, streamId, [bytes]));
   }
 
-  creditConnection(bytes: number): void {
-    this.#credit += bytes;
-    if (this.#credit < this.#creditStep) return;
-    const credit = this.#credit;
-    this.#credit = 0;
-    this.receiveWindow += credit;
-    this.#outbox.whole(numbersFrame(FRAME.WINDOW_UPDATE, 0, [credit]));
+  /** Bytes have arrived: the peer may send as many more on all streams together. */
+  sendConnectionCredit(bytes: number): void {
+    this.#outbox.whole(numbersFrame(FRAME.WINDOW_UPDATE, 0, [bytes]));
   }
 
   waitForRoom(stream: Http2Stream): void {

@@ -1,4 +1,4 @@
-import { Http2Error } from './error-codes.ts';
+import { type HttpError, violation } from '../http-error.ts';
 import {
   DEFAULT_WINDOW_BYTES,
   FLAG,
@@ -22,7 +22,13 @@ const MAX_FRAME_BYTES = 0xff_ffff;
 
 /** What this side allows its peer. */
 export interface Http2Limits {
+  /** Of a new stream; what is announced. */
   readonly streamWindowBytes: number;
+  /** To which the window of a stream grows whose reader keeps up. */
+  readonly maxStreamWindowBytes: number;
+  /** By which the windows of all streams may have grown together. */
+  readonly windowGrowthBytes: number;
+  /** Under way on all streams together; it does not limit what they hold, see `flow-control.ts`. */
   readonly connectionWindowBytes: number;
   readonly maxFrameBytes: number;
   /** As SETTINGS_MAX_HEADER_LIST_SIZE counts: names, values and 32 bytes a field. */
@@ -76,14 +82,14 @@ export function settingsAckFrame(): Buffer {
   return frame;
 }
 
-/** Takes over what the peer said. Throws an `Http2Error` for values that RFC 9113 section 6.5.2 forbids. */
+/** Takes over what the peer said. Throws an `HttpError` for values that RFC 9113 section 6.5.2 forbids. */
 export function readSettings(
   payload: Buffer,
   peer: PeerSettings,
   peerRole: 'client' | 'server',
 ): void {
   if (payload.length % 6 !== 0) {
-    throw new Http2Error('FRAME_SIZE_ERROR', 'SETTINGS is not a multiple of 6 bytes');
+    throw violation('FRAME_SIZE_ERROR', 'SETTINGS is not a multiple of 6 bytes');
   }
   for (let at = 0; at < payload.length; at += 6) {
     const value = payload.readUInt32BE(at + 2);
@@ -103,7 +109,7 @@ function readSetting(
     if (value > (peerRole === 'client' ? 1 : 0)) throw badValue('ENABLE_PUSH', value);
   } else if (id === ID.INITIAL_WINDOW_SIZE) {
     if (value > MAX_WINDOW_BYTES) {
-      throw new Http2Error('FLOW_CONTROL_ERROR', `SETTINGS_INITIAL_WINDOW_SIZE is ${value}`);
+      throw violation('FLOW_CONTROL_ERROR', `SETTINGS_INITIAL_WINDOW_SIZE is ${value}`);
     }
     peer.streamWindowBytes = value;
   } else if (id === ID.MAX_FRAME_SIZE) {
@@ -114,6 +120,6 @@ function readSetting(
   }
 }
 
-function badValue(name: string, value: number): Http2Error {
-  return new Http2Error('PROTOCOL_ERROR', `SETTINGS_${name} is ${value}`);
+function badValue(name: string, value: number): HttpError {
+  return violation('PROTOCOL_ERROR', `SETTINGS_${name} is ${value}`);
 }

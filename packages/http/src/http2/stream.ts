@@ -1,23 +1,10 @@
 // hot path: DATA of every stream
-import type { HeaderList } from '../http1/headers.ts';
-import { ByteQueue } from '../sockets/byte-queue.ts';
-import type { ErrorCodeName, Http2Error } from './error-codes.ts';
+import type { AnswerListener, ServerTimes } from '../exchange.ts';
+import { type BodyWire, ReceivingHalf, type ReceivingHost, SendingHalf } from '../half-stream.ts';
+import type { HeaderList } from '../headers.ts';
+import type { ErrorReason, HttpError } from '../http-error.ts';
+import { type ConnectionWindow, StreamWindow } from './flow-control.ts';
 import { MAX_WINDOW_BYTES } from './frames.ts';
-
-/**
- * Takes what arrives on a stream. `onClose` comes once, last: with null after both sides have ended, else with the
- * reason. Nothing is called after this side has reset the stream.
- */
-export interface Http2StreamListener {
-  /** The answer at a client; at both, trailers. Interim answers (1xx) are not shown. */
-  onHeaders(headers: HeaderList): void;
-  /** The bytes are valid until it returns. */
-  onData(chunk: Buffer): void;
-  onEnd(): void;
-  /** There is room again after `write` returned false. */
-  onDrain(): void;
-  onClose(error: Http2Error | null): void;
-}
 
 /** What a stream needs of its connection. */
 export interface StreamHost {
@@ -25,183 +12,168 @@ export interface StreamHost {
   sendWindow: number;
   readonly maxSendFrameBytes: number;
   readonly isCongested: boolean;
-  sendData(stream: Http2Stream, payload: Buffer, isEnd: boolean): void;
-  sendHeaders(stream: Http2Stream, headers: readonly string[], isEnd: boolean): void;
-  sendReset(stream: Http2Stream, reason: ErrorCodeName): void;
-  sendStreamCredit(stream: Http2Stream, bytes: number): void;
-  /** Bytes that were read, or will never be. */
-  creditConnection(bytes: number): void;
+  sendData(streamId: number, payload: Buffer, isEnd: boolean): void;
+  sendHeaders(streamId: number, list: readonly string[], isEnd: boolean): void;
+  sendReset(streamId: number, reason: ErrorReason): void;
+  sendStreamCredit(streamId: number, bytes: number): void;
   /** Calls `onRoom` when the connection has window and the transport has drained. */
   waitForRoom(stream: Http2Stream): void;
   /** Both sides have ended, or one was reset: the stream no longer counts. */
   forget(stream: Http2Stream): void;
 }
 
+/** How much of the peer's message has arrived. */
+type Arriving =
+  | { readonly kind: 'awaiting-head'; readonly listener: AnswerListener; readonly method: string }
+  /** `promisedBytes` of body are still to come; null if their number was not said. */
+  | { readonly kind: 'body'; promisedBytes: number | null }
+  | { readonly kind: 'ended' }
+  | { readonly kind: 'cut' };
+
+const ENDED: Arriving = { kind: 'ended' };
+const CUT: Arriving = { kind: 'cut' };
 const EMPTY = Buffer.alloc(0);
 
 /**
- * One stream of a connection. Always: what `write` takes is sent in order, what arrives while paused is kept (at
- * most the window), and credit is returned only for what the listener took.
+ * One stream as its connection sees it: what arrives for it, and its windows. Who uses the stream has an exchange
+ * instead (`exchange.ts`), which calls the methods of the last third.
  */
-export class Http2Stream {
+export class Http2Stream implements ReceivingHost, BodyWire {
   readonly id: number;
-  /** Bytes of body still promised by content-length; null if nothing was promised. For the connection. */
-  promisedBytes: number | null = null;
-  /** The request or the final answer has arrived. For the connection. */
-  hasReceivedHead = false;
-  /** The answer's content-length counts no DATA, as with HEAD. For the connection. */
-  hasBodilessAnswer = false;
-  /** Bytes that the peer may still send. For the connection. */
-  receiveWindow: number;
-  /** Set by whoever takes the stream; before that, nothing may arrive: see `pause`. */
-  listener: Http2StreamListener;
+  readonly receiving: ReceivingHalf;
+  readonly sending: SendingHalf;
+  readonly window: StreamWindow;
   readonly #host: StreamHost;
-  readonly #creditStep: number;
   #sendWindow: number;
-  #credit = 0;
-  #unsent: ByteQueue | null = null;
-  #unread: ByteQueue | null = null;
-  #isPaused = false;
-  #hasSentHeaders = false;
-  #hasEnded = false;
-  #hasSentEnd = false;
-  #hasReceivedEnd = false;
-  #hasDeliveredEnd = false;
-  #isClosed = false;
-  #hasToldClosed = false;
-  #closeError: Http2Error | null = null;
+  #arriving: Arriving;
+  /** A request that nobody can be given an answer to is not worth reading, unlike an answer, or what a tunnel carries. */
+  #outlivesConnection: boolean;
+  /** Something has moved since time was last looked at. */
+  #hasMoved = true;
+  #movedAtMs = 0;
+  #startedAtMs = 0;
 
+  /** `listener` and `method` of a request that this side sends; null for one that arrived. */
   constructor(
     host: StreamHost,
     id: number,
-    windows: { readonly send: number; readonly receive: number },
-    listener: Http2StreamListener,
+    windows: { readonly sendBytes: number; readonly connection: ConnectionWindow },
+    request: { readonly listener: AnswerListener; readonly method: string } | null,
   ) {
-    this.#host = host;
     this.id = id;
-    this.#sendWindow = windows.send;
-    this.receiveWindow = windows.receive;
-    this.#creditStep = windows.receive / 2;
-    this.listener = listener;
+    this.#host = host;
+    this.#sendWindow = windows.sendBytes;
+    this.window = new StreamWindow(windows.connection);
+    this.receiving = new ReceivingHalf(this);
+    this.sending = new SendingHalf(this);
+    this.#outlivesConnection = request !== null;
+    this.#arriving =
+      request === null
+        ? { kind: 'body', promisedBytes: null }
+        : { kind: 'awaiting-head', listener: request.listener, method: request.method };
   }
 
   /** Both sides have ended, or one has reset it. */
-  get isClosed(): boolean {
-    return this.#isClosed;
+  get isOver(): boolean {
+    const { kind } = this.#arriving;
+    if (kind !== 'ended') return kind === 'cut';
+    return this.sending.kind === 'ended' || this.sending.kind === 'cut';
   }
 
-  get hasSentHeaders(): boolean {
-    return this.#hasSentHeaders;
+  get arriving(): Arriving['kind'] {
+    return this.#arriving.kind;
   }
 
-  get hasReceivedEnd(): boolean {
-    return this.#hasReceivedEnd;
+  /** Who waits for the answer, and the method asked with; null if nobody waits any more. */
+  get awaiting(): { readonly listener: AnswerListener; readonly method: string } | null {
+    return this.#arriving.kind === 'awaiting-head' ? this.#arriving : null;
   }
 
-  /** Sends a header list: the request or answer first, trailers with `isEnd` later. */
-  sendHeaders(headers: readonly string[], isEnd = false): void {
-    if (this.#isClosed || this.#hasEnded) return;
-    this.#hasSentHeaders = true;
-    this.#host.sendHeaders(this, headers, isEnd);
-    if (!isEnd) return;
-    this.#hasEnded = true;
-    this.#sentEnd();
-  }
-
-  /** False when the caller should wait for `onDrain`; the chunk is taken all the same, and may be reused at once. */
-  write(chunk: Buffer): boolean {
-    if (this.#isClosed || this.#hasEnded) return false;
-    if (this.#unsent !== null) {
-      this.#unsent.push(chunk);
-      return false;
+  /** Which of a server's limits of time the stream has exceeded; null if none. Exact to the pause between two calls. */
+  exceeded(times: ServerTimes, nowMs: number): 'exchangeIdleMs' | 'requestMs' | null {
+    if (this.#startedAtMs === 0) this.#startedAtMs = nowMs;
+    if (this.#hasMoved) {
+      this.#hasMoved = false;
+      this.#movedAtMs = nowMs;
     }
-    const rest = this.#send(chunk);
-    if (rest !== null) {
-      this.#unsent = new ByteQueue();
-      this.#unsent.push(rest);
-    } else if (!this.#host.isCongested) return true;
-    this.#host.waitForRoom(this);
-    return false;
-  }
-
-  /** Ends this side after what was written; the other stays open. */
-  end(): void {
-    if (this.#isClosed || this.#hasEnded) return;
-    this.#hasEnded = true;
-    if (this.#unsent === null) this.#sendEnd();
-  }
-
-  /** Keeps what arrives, up to the window, its end included. */
-  pause(): void {
-    this.#isPaused = true;
-  }
-
-  resume(): void {
-    if (!this.#isPaused) return;
-    this.#isPaused = false;
-    const unread = this.#unread;
-    if (unread !== null) {
-      for (let chunk = unread.shift(); chunk !== undefined; chunk = unread.shift()) {
-        this.#deliver(chunk);
-        // The listener may have paused, or given up.
-        if (this.#isPaused || this.#unread === null) return;
-      }
-      this.#unread = null;
+    const isArriving = this.#arriving.kind === 'body';
+    if (times.requestMs > 0 && isArriving && nowMs - this.#startedAtMs > times.requestMs) {
+      return 'requestMs';
     }
-    if (this.#hasReceivedEnd) this.#deliverEnd();
+    const isIdle = times.exchangeIdleMs > 0 && nowMs - this.#movedAtMs > times.exchangeIdleMs;
+    return isIdle ? 'exchangeIdleMs' : null;
   }
 
-  /** Gives up: nothing more is sent or delivered. After both sides have ended it only drops what was not read. */
-  reset(reason: ErrorCodeName): void {
-    this.#hasDeliveredEnd = true;
-    this.#hasToldClosed = true;
-    if (!this.#isClosed) {
-      this.#isClosed = true;
-      this.#host.sendReset(this, reason);
-      this.#host.forget(this);
+  // What arrives.
+
+  /** The final head is here; so many bytes of body follow, as far as was said. */
+  headArrived(promisedBytes: number | null): void {
+    this.#arriving = { kind: 'body', promisedBytes };
+  }
+
+  /** The request is a CONNECT: what it carries has a value of its own. */
+  becomeTunnel(): void {
+    this.#outlivesConnection = true;
+  }
+
+  /** False if the peer sends more than it promised. */
+  dataArrived(piece: Buffer): boolean {
+    this.#hasMoved = true;
+    const arriving = this.#arriving;
+    if (arriving.kind !== 'body') return true;
+    if (arriving.promisedBytes !== null) {
+      arriving.promisedBytes -= piece.length;
+      if (arriving.promisedBytes < 0) return false;
     }
-    this.#discard();
+    this.receiving.data(piece);
+    return true;
   }
 
-  /** For the connection: a piece of DATA. */
-  receive(chunk: Buffer): void {
-    if (this.#isClosed) this.#host.creditConnection(chunk.length);
-    else if (this.#isPaused || this.#unread !== null) {
-      this.#unread ??= new ByteQueue();
-      this.#unread.push(chunk);
-    } else this.#deliver(chunk);
+  /** False if the peer sent less than it promised. */
+  endArrived(trailers: HeaderList | null): boolean {
+    const arriving = this.#arriving;
+    if (arriving.kind === 'body' && (arriving.promisedBytes ?? 0) > 0) return false;
+    this.#arriving = ENDED;
+    this.#forgetIfDone();
+    this.receiving.end(trailers);
+    if (this.sending.kind === 'ended') this.receiving.close(null);
+    return true;
   }
 
-  /** For the connection: padding was received, which nobody reads. */
-  receivePadding(bytes: number): void {
-    this.#returnCredit(bytes);
+  /** The peer reset the stream, or broke a rule on it. */
+  failed(error: HttpError): void {
+    if (this.isOver) return;
+    const isAnswered = this.#arriving.kind === 'ended' && error.reason === 'NO_ERROR';
+    const { awaiting } = this;
+    this.#over();
+    if (awaiting !== null) awaiting.listener.onFailure(error);
+    // A complete answer, and no interest in the rest of the request: the answer is still to be read.
+    else if (isAnswered) this.receiving.close(error);
+    else this.receiving.cut(error);
   }
 
-  /** For the connection: END_STREAM. */
-  receiveEnd(): void {
-    this.#hasReceivedEnd = true;
-    if (this.#hasSentEnd) this.#close();
-    if (!this.#isPaused && this.#unread === null) this.#deliverEnd();
+  /** This end will not wait any longer: it answers if it has not yet, and else resets. */
+  giveUp(answer: readonly string[], error: HttpError): void {
+    if (this.isOver) return;
+    const isUnanswered = this.sending.kind === 'idle';
+    if (isUnanswered) this.#host.sendHeaders(this.id, answer, true);
+    const isDone = isUnanswered && this.#arriving.kind === 'ended';
+    if (!isDone) this.#host.sendReset(this.id, isUnanswered ? 'NO_ERROR' : 'CANCEL');
+    this.failed(error);
   }
 
-  /** For the connection: the peer reset the stream, or the connection ended. */
-  receiveClose(error: Http2Error): void {
-    if (this.#isClosed) return;
-    this.#close();
-    if (this.#hasReceivedEnd && !this.#hasDeliveredEnd && error.reason === 'NO_ERROR') {
-      // A complete answer, and no interest in the rest of the request: the answer is still to be read.
-      this.#unsent = null;
-      this.#hasSentEnd = true;
-      this.#closeError = error;
-      return;
-    }
-    this.#discard();
-    this.#hasDeliveredEnd = true;
-    this.#hasToldClosed = true;
-    this.listener.onClose(error);
+  /** The connection is gone. What has arrived of an answer, or for a tunnel, is still to be read. */
+  lost(error: HttpError): void {
+    if (this.isOver) return;
+    const { awaiting } = this;
+    const isKept = this.#outlivesConnection && this.sending.kind !== 'idle';
+    this.#over();
+    if (awaiting !== null) awaiting.listener.onFailure(error);
+    else if (isKept) this.receiving.close(error);
+    else this.receiving.cut(error);
   }
 
-  /** For the connection: WINDOW_UPDATE or new SETTINGS. False if the window grew too large. */
+  /** WINDOW_UPDATE or new SETTINGS. False if the window grew too large. */
   widen(bytes: number): boolean {
     this.#sendWindow += bytes;
     if (this.#sendWindow > MAX_WINDOW_BYTES) return false;
@@ -209,31 +181,44 @@ export class Http2Stream {
     return true;
   }
 
-  /** For the connection: sends what waits, and tells the listener if there is room for more. */
+  /** The connection has room. */
   onRoom(): void {
-    if (this.#isClosed) return;
-    const unsent = this.#unsent;
-    if (unsent !== null) {
-      for (let piece = unsent.shift(); piece !== undefined; piece = unsent.shift()) {
-        const rest = this.#send(piece);
-        if (rest === null) continue;
-        unsent.putBack(rest);
-        if (this.#sendWindow > 0) this.#host.waitForRoom(this);
-        return;
-      }
-      this.#unsent = null;
-      if (this.#hasEnded) {
-        this.#sendEnd();
-        return;
-      }
-    }
-    if (this.#host.isCongested) this.#host.waitForRoom(this);
-    else if (!this.#hasEnded) this.listener.onDrain();
+    if (this.isOver) return;
+    if (this.sending.onRoom()) {
+      const { awaiting } = this;
+      if (awaiting === null) this.receiving.drain();
+      else awaiting.listener.onDrain?.();
+    } else this.#afterSending();
   }
 
-  /** Sends as much as the windows allow; the rest, or null. */
-  #send(chunk: Buffer): Buffer | null {
+  // For its two halves.
+
+  taken(bytes: number): void {
+    if (this.#arriving.kind !== 'body') return;
+    const credit = this.window.taken(bytes);
+    if (credit > 0) this.#host.sendStreamCredit(this.id, credit);
+  }
+
+  ending(): void {
+    // The stream has counted its end when it arrived.
+  }
+
+  ended(): void {
+    // As above.
+  }
+
+  get hasRoom(): boolean {
+    return !this.#host.isCongested;
+  }
+
+  waitForRoom(isBlocked: boolean): void {
+    // One whose own window is shut waits for its own WINDOW_UPDATE.
+    if (!isBlocked || this.#sendWindow > 0) this.#host.waitForRoom(this);
+  }
+
+  send(chunk: Buffer): Buffer | null {
     const host = this.#host;
+    this.#hasMoved = true;
     let at = 0;
     while (at < chunk.length) {
       const left = chunk.length - at;
@@ -241,62 +226,65 @@ export class Http2Stream {
       if (bytes <= 0) return at === 0 ? chunk : chunk.subarray(at);
       this.#sendWindow -= bytes;
       host.sendWindow -= bytes;
-      host.sendData(this, bytes === chunk.length ? chunk : chunk.subarray(at, at + bytes), false);
+      const isWhole = bytes === chunk.length;
+      host.sendData(this.id, isWhole ? chunk : chunk.subarray(at, at + bytes), false);
       at += bytes;
     }
     return null;
   }
 
-  #sendEnd(): void {
-    this.#host.sendData(this, EMPTY, true);
-    this.#sentEnd();
+  sendEnd(trailers: HeaderList | null): void {
+    if (trailers === null) this.#host.sendData(this.id, EMPTY, true);
+    else this.#host.sendHeaders(this.id, trailers, true);
   }
 
-  #sentEnd(): void {
-    this.#hasSentEnd = true;
-    if (!this.#hasReceivedEnd) return;
-    this.#close();
-    if (this.#hasDeliveredEnd) this.#tellClosed();
+  // For the exchange.
+
+  /** The request, or the final answer. */
+  sendHead(list: readonly string[], isEnd: boolean): void {
+    if (this.isOver || this.sending.kind !== 'idle') return;
+    this.#host.sendHeaders(this.id, list, isEnd);
+    this.sending.headSent(isEnd);
+    this.#afterSending();
   }
 
-  #deliver(chunk: Buffer): void {
-    this.#returnCredit(chunk.length);
-    this.listener.onData(chunk);
+  sendInterim(list: readonly string[]): void {
+    if (!this.isOver && this.sending.kind === 'idle') {
+      this.#host.sendHeaders(this.id, list, false);
+    }
   }
 
-  #deliverEnd(): void {
-    if (this.#hasDeliveredEnd) return;
-    this.#hasDeliveredEnd = true;
-    this.listener.onEnd();
-    if (this.#hasSentEnd) this.#tellClosed();
+  end(trailers: HeaderList | null): void {
+    if (this.isOver) return;
+    this.sending.end(trailers);
+    this.#afterSending();
   }
 
-  /** Both ends have passed; the listener may have caused the second one while it heard of the first. */
-  #tellClosed(): void {
-    if (this.#hasToldClosed) return;
-    this.#hasToldClosed = true;
-    this.listener.onClose(this.#closeError);
+  reset(reason: ErrorReason): void {
+    if (!this.isOver) {
+      this.#host.sendReset(this.id, reason);
+      this.#over();
+    }
+    this.receiving.drop();
   }
 
-  #returnCredit(bytes: number): void {
-    this.#host.creditConnection(bytes);
-    this.#credit += bytes;
-    if (this.#credit < this.#creditStep || this.#hasReceivedEnd || this.#isClosed) return;
-    const credit = this.#credit;
-    this.#credit = 0;
-    this.receiveWindow += credit;
-    this.#host.sendStreamCredit(this, credit);
+  #afterSending(): void {
+    if (this.sending.kind !== 'ended') return;
+    this.#forgetIfDone();
+    if (this.isOver) this.receiving.close(null);
   }
 
-  #close(): void {
-    this.#isClosed = true;
+  /** Once: one of the two halves has just ended. */
+  #forgetIfDone(): void {
+    if (!this.isOver) return;
+    this.window.close();
     this.#host.forget(this);
   }
 
-  #discard(): void {
-    this.#unsent = null;
-    const unread = this.#unread;
-    this.#unread = null;
-    if (unread !== null && unread.length > 0) this.#host.creditConnection(unread.length);
+  #over(): void {
+    this.sending.cut();
+    if (this.#arriving.kind !== 'ended') this.#arriving = CUT;
+    this.window.close();
+    this.#host.forget(this);
   }
 }

@@ -1,14 +1,16 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { StuckTransport } from '../../../../test/fixtures/stuck-transport.ts';
+import type { HttpError } from '../http-error.ts';
 import { Http2Connection } from './connection.ts';
-import type { Http2Error } from './error-codes.ts';
 import { CLIENT_PREFACE, FRAME, writeFrameHeader } from './frames.ts';
 import { HpackEncoder } from './hpack-encoder.ts';
 
 const END_OF_STREAM_AND_HEADERS = 5;
 const LIMITS = {
   streamWindowBytes: 65_535,
+  maxStreamWindowBytes: 65_535,
+  windowGrowthBytes: 0,
   connectionWindowBytes: 65_535,
   maxFrameBytes: 16_384,
   maxHeaderListBytes: 16_384,
@@ -24,18 +26,15 @@ function frame(type: number, flags: number, streamId: number, payload: Uint8Arra
 /** A server whose requests are all refused, and its client's end of the wire. */
 function startRefusing() {
   const transport = new StuckTransport();
-  const ended = Promise.withResolvers<Http2Error | null>();
+  const ended = Promise.withResolvers<HttpError | null>();
   const connection = new Http2Connection(transport, {
     role: 'server',
     limits: LIMITS,
-    handler: {
-      onReady: () => undefined,
-      onRequest: (stream) => {
-        stream.sendHeaders([':status', '400'], true);
-        stream.reset('NO_ERROR');
-      },
-      onClose: ended.resolve,
+    onRequest: (exchange) => {
+      exchange.respond({ status: 400, headers: [] }, 0);
+      exchange.reset('NO_ERROR');
     },
+    onClose: ended.resolve,
   });
   transport.push(CLIENT_PREFACE);
   transport.push(frame(FRAME.SETTINGS, 0, 0, Buffer.of()));

@@ -1,4 +1,9 @@
-import { ConnectListener, type ConnectRequest, type WorkloadCertificate } from '@aquifer/hbone';
+import {
+  ConnectListener,
+  type ConnectRequest,
+  exchangeDuplex,
+  type WorkloadCertificate,
+} from '@aquifer/hbone';
 import { formatIdentity } from '@aquifer/model';
 import type { Logger } from '@aquifer/runtime';
 import { decodeBaggage, parseAuthority, type SocketAddress } from '@aquifer/wire';
@@ -71,7 +76,7 @@ function serve(
     client: clientOf(request),
     destination,
   };
-  return dispatch(request.accept().duplex(), choice, info, deps);
+  return dispatch(exchangeDuplex(request.accept()), choice, info, deps);
 }
 
 /**

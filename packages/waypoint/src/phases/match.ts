@@ -53,7 +53,7 @@ export function matchRoute(request: HttpRequest): boolean {
  */
 export function refuseUpgrade(request: HttpRequest): boolean {
   const { upgrade, isUpgrade, exchange } = request;
-  const mayUpgrade = isUpgrade && exchange.framing.kind === 'none';
+  const mayUpgrade = isUpgrade && exchange.body === 0;
   if (upgrade === null || mayUpgrade || upgrade === 'h2c') return false;
   request.reply(UPGRADE_REFUSED);
   return true;

@@ -1,27 +1,24 @@
 // hot path: every attempt
 import type {
-  BodyFraming,
-  ClientConnection,
-  ClientExchange,
-  ClientFailure,
-  HeaderList,
+  AnswerHead,
+  AnswerListener,
+  BodyLength,
+  BodyListener,
+  Exchange,
+  Http1ClientConnection,
+  HttpError,
   RequestHead,
-  ResponseHead,
-  ResponseListener,
 } from '@aquifer/http';
-import { getHeader, removeHeader, setHeader } from '@aquifer/http';
+import { getHeader, setHeader } from '@aquifer/http';
 import type { Host } from '../clusters/host.ts';
 import type { AttemptFailure } from '../compile/retry-policy.ts';
 import { dateText } from './date.ts';
 import { endToEnd, mutate } from './headers.ts';
-import { reasonOf } from './reasons.ts';
 import type { BodySink } from './request-body.ts';
 import type { Timeout, TimerWheel } from './timer-wheel.ts';
 import type { UpstreamCall } from './upstream-call.ts';
 
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
-
-type Head = Pick<RequestHead, 'method' | 'target' | 'headers'>;
 
 /**
  * ```
@@ -31,20 +28,20 @@ type Head = Pick<RequestHead, 'method' | 'target' | 'headers'>;
  */
 type State =
   | { readonly kind: 'connecting' }
-  | { readonly kind: 'asking'; readonly exchange: ClientExchange; readonly isFirst: boolean }
-  | { readonly kind: 'answering'; readonly exchange: ClientExchange; readonly status: number }
+  | { readonly kind: 'asking'; readonly exchange: Exchange; readonly isFirst: boolean }
+  | { readonly kind: 'answering'; readonly exchange: Exchange; readonly status: number }
   | { readonly kind: 'over' };
 
 const CONNECTING: State = { kind: 'connecting' };
 const OVER: State = { kind: 'over' };
 
 /** One try to have a request answered by one host. */
-export class Attempt implements ResponseListener, BodySink {
+export class Attempt implements AnswerListener, BodyListener, BodySink {
   readonly #host: Host;
   readonly #call: UpstreamCall;
   readonly #timers: TimerWheel;
   #state: State = CONNECTING;
-  #connection: ClientConnection | null = null;
+  #connection: Http1ClientConnection | null = null;
   #perTry: Timeout | null = null;
   #perTryTimeoutMs = 0;
   #startedAtMs = 0;
@@ -57,7 +54,7 @@ export class Attempt implements ResponseListener, BodySink {
   }
 
   /** Zero milliseconds are no limit. */
-  start(head: Head, perTryTimeoutMs: number): void {
+  start(head: RequestHead, perTryTimeoutMs: number): void {
     this.#startedAtMs = performance.now();
     this.#perTryTimeoutMs = perTryTimeoutMs;
     const { body, request } = this.#call;
@@ -71,7 +68,7 @@ export class Attempt implements ResponseListener, BodySink {
     this.#host.pool.connect().then(
       (connection) => {
         if (this.#state.kind === 'over') {
-          connection.close();
+          connection.abort();
           return;
         }
         this.#send(connection, head);
@@ -95,18 +92,18 @@ export class Attempt implements ResponseListener, BodySink {
     });
   }
 
-  #send(connection: ClientConnection, head: Head): void {
-    const { request, framing, body } = this.#call;
+  #send(connection: Http1ClientConnection, head: RequestHead): void {
+    const { request, bodyLength, body } = this.#call;
     const { isUpgrade } = request;
     const isFirst = connection.completed === 0;
     this.#connection = connection;
-    const exchange = connection.request(head, framing, { listener: this, isUpgrade });
+    const exchange = connection.request(head, bodyLength, { listener: this, isUpgrade });
     this.#state = { kind: 'asking', exchange, isFirst };
     // What a client sends behind an upgrade is nothing that a host may read as long as it has not agreed to it.
     if (!isUpgrade) body.startOver(this);
   }
 
-  get #exchange(): ClientExchange | null {
+  get #exchange(): Exchange | null {
     const state = this.#state;
     return state.kind === 'asking' || state.kind === 'answering' ? state.exchange : null;
   }
@@ -134,10 +131,10 @@ export class Attempt implements ResponseListener, BodySink {
     const exchange = this.#exchange;
     if (this.#state.kind === 'over') return;
     this.#leave();
-    exchange?.abort();
+    exchange?.reset();
   }
 
-  onHead(head: ResponseHead, framing: BodyFraming): void {
+  onHead(head: AnswerHead, body: BodyLength): void {
     this.#perTry?.cancel();
     const { request } = this.#call;
     request.serviceTimeMs = Math.round(performance.now() - this.#startedAtMs);
@@ -153,8 +150,8 @@ export class Attempt implements ResponseListener, BodySink {
     mutate(headers, this.#call.responseHeaders);
     mutate(headers, request.route?.responseHeaders ?? null);
     if (status === 101) headers.push('connection', 'Upgrade', 'upgrade', 'websocket');
-    const downstream = downstreamFraming(framing, { status, method: request.method, headers });
-    request.exchange.respond({ status, reason: reasonOf(status), headers }, downstream);
+    request.exchange.respond({ status, headers }, body);
+    exchange.receive(this);
     if (status === 101) {
       this.#call.body.startOver(this);
       this.flush();
@@ -163,14 +160,10 @@ export class Attempt implements ResponseListener, BodySink {
   }
 
   /** 100 and its like, for a client that said it waits. */
-  onInterim({ status, headers }: ResponseHead): void {
+  onInterim({ status, headers }: AnswerHead): void {
     const { request } = this.#call;
     if (!request.connection.chain.proxiesContinue || request.hasResponded) return;
-    request.exchange.respondInterim({
-      status,
-      reason: reasonOf(status),
-      headers: endToEnd(headers),
-    });
+    request.exchange.respondInterim({ status, headers: endToEnd(headers) });
   }
 
   onData(chunk: Buffer): void {
@@ -180,7 +173,7 @@ export class Attempt implements ResponseListener, BodySink {
     if (!request.exchange.write(chunk)) this.#state.exchange.pause();
   }
 
-  onPause(): void {
+  onBatch(): void {
     if (this.#state.kind === 'answering') this.#call.request.exchange.flush();
   }
 
@@ -194,7 +187,11 @@ export class Attempt implements ResponseListener, BodySink {
     this.#call.onComplete(state.status);
   }
 
-  onFailure(failure: ClientFailure): void {
+  onClose(error: HttpError | null): void {
+    if (error !== null) this.onFailure(error);
+  }
+
+  onFailure(failure: HttpError): void {
     const state = this.#state;
     this.#leave();
     if (state.kind === 'answering') this.#call.onCut(state.status);
@@ -206,8 +203,8 @@ export class Attempt implements ResponseListener, BodySink {
    * A kept connection that closes as it is used again has most likely not taken the request; sending it once more is
    * allowed where doing it twice does no harm (RFC 9110 9.2.2).
    */
-  #kindOf({ kind }: ClientFailure, isFirst: boolean): AttemptFailure {
-    if (kind === 'protocol-error') return 'protocol-error';
+  #kindOf({ kind }: HttpError, isFirst: boolean): AttemptFailure {
+    if (kind === 'violation') return 'protocol-error';
     const isRepeatable = !isFirst && IDEMPOTENT.has(this.#call.request.method);
     return isRepeatable ? 'stale-connection' : 'reset';
   }
@@ -223,26 +220,6 @@ export class Attempt implements ResponseListener, BodySink {
     this.#perTry?.cancel();
   }
 }
-
-/** A body without a length is chunked towards the client, also where only a HEAD asks about it. */
-function downstreamFraming(
-  framing: BodyFraming,
-  answer: { readonly status: number; readonly method: string; readonly headers: HeaderList },
-): BodyFraming {
-  const { status, method, headers } = answer;
-  if (status === 101) return framing;
-  if (status === 304) return NO_BODY;
-  if (status === 204) {
-    removeHeader(headers, 'content-length');
-    return NO_BODY;
-  }
-  const hasLength = framing.kind === 'none' || framing.kind === 'length';
-  if (hasLength && getHeader(headers, 'content-length') !== null) return framing;
-  headers.push('transfer-encoding', 'chunked');
-  return method === 'HEAD' ? NO_BODY : { kind: 'chunked' };
-}
-
-const NO_BODY: BodyFraming = { kind: 'none' };
 
 /** What Envoy calls it. */
 const CONNECT_ERRORS: Readonly<Record<string, string>> = {

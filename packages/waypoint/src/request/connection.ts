@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import { ServerConnection } from '@aquifer/http';
+import { DEFAULT_SERVER_TIMES, Http1ServerConnection, type ServerTimes } from '@aquifer/http';
 import { formatSocketAddress, type SocketAddress } from '@aquifer/wire';
 import type { Chain, HttpChain } from '../compile/listener.ts';
 import type { ServedConfig } from '../data-plane/snapshot.ts';
@@ -53,6 +53,9 @@ export interface HttpConnection {
   readonly deps: EngineDeps;
 }
 
+/** As Istio configures it: a request that has begun may be silent for as long as it likes. */
+const TIMES: ServerTimes = { ...DEFAULT_SERVER_TIMES, exchangeIdleMs: 0 };
+
 /** Serves HTTP/1.1 on a byte stream. Each request goes by the configuration that is in force when it starts. */
 export function serveHttp(
   stream: Duplex,
@@ -82,7 +85,7 @@ class ServedConnection implements OpenConnection {
   #isForsaken = false;
   /** The request that made something else of the connection, or asks to. */
   #upgrade: HttpRequest | null = null;
-  #server: ServerConnection | null = null;
+  #server: Http1ServerConnection | null = null;
 
   constructor(stream: Duplex, shared: HttpConnection) {
     this.#stream = stream;
@@ -94,15 +97,17 @@ class ServedConnection implements OpenConnection {
   start(): void {
     this.#connections.add(this);
     const { telemetry } = this.#shared.deps;
-    this.#server = new ServerConnection(this.#stream, {
+    this.#server = new Http1ServerConnection(this.#stream, {
       onRequest: (exchange) => {
         if (this.#generation !== this.#config.generation) this.#renew();
         if (this.#isForsaken || this.#config.isEnding) exchange.closeAfterwards();
         const request = new HttpRequest(exchange, this.#shared);
         this.#upgrade = request.isUpgrade ? request : null;
+        if (request.isUpgrade) exchange.takeUpgrade();
+        exchange.receive(request);
         request.start();
-        return request;
       },
+      times: TIMES,
       onProblem: (problem, bytesSent) => telemetry.protocolError(this.#shared, problem, bytesSent),
       problemHeaders: () => ['date', dateText(), 'server', this.#shared.chain.serverName],
       proxiesContinue: this.#shared.chain.proxiesContinue,
@@ -128,7 +133,8 @@ class ServedConnection implements OpenConnection {
       const policy = filter(request);
       if (policy === null) continue;
       request.record(request.hasResponded ? 101 : 0, '', denied(policy).details);
-      request.exchange.abort();
+      request.call?.abort();
+      request.exchange.reset();
       return;
     }
   }

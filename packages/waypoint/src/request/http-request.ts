@@ -1,10 +1,5 @@
 // hot path: one object per request
-import {
-  getHeader,
-  type HttpProblem,
-  type RequestListener,
-  type ServerExchange,
-} from '@aquifer/http';
+import type { BodyListener, HttpError, ServerExchange } from '@aquifer/http';
 import type { Host } from '../clusters/host.ts';
 import type { AuthorizationInput } from '../compile/rbac.ts';
 import type { CompiledRoute } from '../compile/route.ts';
@@ -14,16 +9,13 @@ import { dateText } from './date.ts';
 import { mutate, prepareRequestHeaders, upgradeOf } from './headers.ts';
 import type { LocalReply } from './outcome.ts';
 import { pathOnly, queryValue } from './path.ts';
-import { reasonOf } from './reasons.ts';
 import type { UpstreamCall } from './upstream-call.ts';
-
-const ABSOLUTE_FORM = /^https?:\/\/(?:[^/?#]*@)?([^/?#]*)(.*)$/i;
 
 /**
  * One request on its way: read by the phases, answered once, recorded once. It takes the request's body and passes it
  * to whoever is sending it upstream.
  */
-export class HttpRequest implements RequestListener, AuthorizationInput {
+export class HttpRequest implements BodyListener, AuthorizationInput {
   readonly exchange: ServerExchange;
   readonly connection: HttpConnection;
   readonly startedAtMs: number = performance.now();
@@ -49,13 +41,10 @@ export class HttpRequest implements RequestListener, AuthorizationInput {
   constructor(exchange: ServerExchange, connection: HttpConnection) {
     this.exchange = exchange;
     this.connection = connection;
-    const { target, headers } = exchange.head;
+    const { path, authority, headers } = exchange.head;
     prepareRequestHeaders(headers);
-    const isConnect = exchange.head.method === 'CONNECT';
-    const [, host, rest] = target.startsWith('/') ? [] : (ABSOLUTE_FORM.exec(target) ?? []);
-    const authority = isConnect ? target : (host ?? getHeader(headers, 'host'));
-    this.#target = isConnect ? '' : rest === undefined ? target : rest || '/';
-    this.#path = pathOnly(this.#target);
+    this.#target = path;
+    this.#path = pathOnly(path);
     this.hasAuthority = authority !== null;
     this.authority = authority ?? '';
     this.upgrade = upgradeOf(headers)?.toLowerCase() ?? null;
@@ -127,9 +116,7 @@ export class HttpRequest implements RequestListener, AuthorizationInput {
     headers.push('content-length', String(bytes));
     if (reply.closes) this.exchange.closeAfterwards();
     const isHead = this.method === 'HEAD';
-    const framing =
-      body === '' || isHead ? ({ kind: 'none' } as const) : ({ kind: 'length', bytes } as const);
-    this.exchange.respond({ status, reason: reasonOf(status), headers }, framing);
+    this.exchange.respond({ status, headers }, isHead ? 0 : bytes);
     if (body !== '' && !isHead) {
       this.exchange.write(Buffer.from(body));
       this.bytesSent = bytes;
@@ -161,8 +148,8 @@ export class HttpRequest implements RequestListener, AuthorizationInput {
     this.call?.body.onData(chunk);
   }
 
-  onPause(): void {
-    this.call?.body.onPause();
+  onBatch(): void {
+    this.call?.body.onBatch();
   }
 
   onEnd(): void {
@@ -173,14 +160,14 @@ export class HttpRequest implements RequestListener, AuthorizationInput {
     this.call?.downstreamDrained();
   }
 
-  onProblem({ status, details }: HttpProblem, bytesSent: number): void {
+  onClose(error: HttpError | null): void {
+    if (error === null) return;
     this.call?.abort();
-    this.bytesSent += bytesSent;
-    this.record(status, 'DPE', details);
-  }
-
-  onAbort(): void {
-    this.call?.abort();
-    this.record(0, 'DC', 'downstream_remote_disconnect');
+    if (error.answered === null) this.record(0, 'DC', 'downstream_remote_disconnect');
+    else {
+      const { problem, bytesSent } = error.answered;
+      this.bytesSent += bytesSent;
+      this.record(problem.status, 'DPE', problem.details);
+    }
   }
 }

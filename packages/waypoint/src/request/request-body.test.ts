@@ -35,7 +35,7 @@ function bodyOf(client: Client, maxReplayBytes = 100): RequestBody {
 
 function arrive(body: RequestBody, ...pieces: string[]): void {
   for (const piece of pieces) body.onData(Buffer.from(piece, 'latin1'));
-  body.onPause();
+  body.onBatch();
 }
 
 describe('the body of a request', () => {

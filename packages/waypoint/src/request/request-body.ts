@@ -118,7 +118,7 @@ export class RequestBody {
   }
 
   /** What one read brought has been handed over, and more may follow. */
-  onPause(): void {
+  onBatch(): void {
     const reader = this.#reader;
     if (reader.kind === 'taking' || reader.kind === 'full') reader.sink.flush();
     const isStuck = reader.kind === 'full' || (reader.kind === 'waiting' && this.#held.bytes > 0);

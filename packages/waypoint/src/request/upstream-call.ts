@@ -1,6 +1,6 @@
 // hot path: every request that goes upstream
-import type { BodyFraming, ResponseHead } from '@aquifer/http';
-import { getHeader, type HeaderList, setHeader } from '@aquifer/http';
+import type { AnswerHead, BodyLength, HeaderList, RequestHead } from '@aquifer/http';
+import { getHeader, setHeader } from '@aquifer/http';
 import type { Cluster } from '../clusters/cluster.ts';
 import type { Host } from '../clusters/host.ts';
 import type { HeaderMutation } from '../compile/header-mutation.ts';
@@ -39,7 +39,7 @@ const DONE: State = { kind: 'done' };
 export class UpstreamCall {
   readonly request: HttpRequest;
   readonly #route: Route;
-  readonly #head: { method: string; target: string; headers: HeaderList };
+  readonly #head: RequestHead;
   /** Read by attempts; where the client's bytes go. */
   readonly body: RequestBody;
   readonly #tried: Host[] = [];
@@ -52,13 +52,17 @@ export class UpstreamCall {
   constructor(request: HttpRequest, route: Route) {
     this.request = request;
     this.#route = route;
+    // What is sent to, if a route changes it, is what is logged as well.
+    const headers = upstreamHeaders(request, route);
     this.#head = {
       method: request.method,
-      target: route.action.pathRewrite?.(request.target) ?? request.target,
-      headers: upstreamHeaders(request, route),
+      scheme: null,
+      authority: request.authority,
+      path: route.action.pathRewrite?.(request.target) ?? request.target,
+      headers,
     };
     this.body = new RequestBody(request.exchange, {
-      isComplete: request.exchange.framing.kind === 'none' && !request.isUpgrade,
+      isComplete: request.exchange.body === 0 && !request.isUpgrade,
       maxReplayBytes: route.action.retry === null ? 0 : MAX_REPLAY_BYTES,
     });
   }
@@ -72,8 +76,8 @@ export class UpstreamCall {
     return this.#route.target.responseHeaders;
   }
 
-  get framing(): BodyFraming {
-    return this.request.exchange.framing;
+  get bodyLength(): BodyLength {
+    return this.request.exchange.body;
   }
 
   /** All of the request has arrived. */
@@ -121,7 +125,7 @@ export class UpstreamCall {
   }
 
   /** Decides about an answer's head: true to pass it on, false when the attempt is given up for another. */
-  onHead(head: ResponseHead): boolean {
+  onHead(head: AnswerHead): boolean {
     if (this.#state.kind === 'done') return false;
     const retry = this.#route.action.retry;
     if (retry !== null) {
@@ -137,7 +141,7 @@ export class UpstreamCall {
   onCut(status: number): void {
     if (this.#state.kind === 'done') return;
     this.#finish();
-    this.request.exchange.abort();
+    this.request.exchange.reset();
     // However an answer is cut short, it then is no whole HTTP message.
     const details = 'upstream_reset_after_response_started{protocol_error}';
     this.request.record(status, 'UPE', details);
@@ -191,7 +195,7 @@ export class UpstreamCall {
       request.reply(REQUEST_TIMEOUT);
       return;
     }
-    request.exchange.abort();
+    request.exchange.reset();
     request.record(this.#status, REQUEST_TIMEOUT.flag, REQUEST_TIMEOUT.details);
   }
 
@@ -208,7 +212,6 @@ export class UpstreamCall {
 function upstreamHeaders(request: HttpRequest, { action, target }: Route): HeaderList {
   const headers = endToEnd(request.exchange.head.headers);
   const host = target.hostRewrite ?? action.hostRewrite;
-  setHeader(headers, 'host', host ?? request.authority);
   if (host !== null) {
     setHeader(headers, 'x-envoy-original-host', request.authority);
     request.authority = host;
@@ -216,20 +219,10 @@ function upstreamHeaders(request: HttpRequest, { action, target }: Route): Heade
   if (action.pathRewrite !== null) setHeader(headers, 'x-envoy-original-path', request.target);
   mutate(headers, target.requestHeaders);
   mutate(headers, request.route?.requestHeaders ?? null);
-  sayLength(headers, request);
   const timeoutMs = shortest(action.timeoutMs, action.retry?.perTryTimeoutMs ?? 0);
   if (timeoutMs > 0) setHeader(headers, 'x-envoy-expected-rq-timeout-ms', String(timeoutMs));
   if (request.isUpgrade) headers.push('connection', 'Upgrade', 'upgrade', 'websocket');
   return headers;
-}
-
-const WITHOUT_BODY = ['GET', 'HEAD', 'DELETE', 'TRACE'];
-
-/** A request that could have a body says how long it is, whatever a route took away. */
-function sayLength(headers: HeaderList, { exchange: { framing }, method }: HttpRequest): void {
-  if (framing.kind === 'chunked') headers.push('transfer-encoding', 'chunked');
-  else if (framing.kind === 'length') setHeader(headers, 'content-length', String(framing.bytes));
-  else if (!WITHOUT_BODY.includes(method)) setHeader(headers, 'content-length', '0');
 }
 
 /** Zero is no limit. */

@@ -1,14 +1,14 @@
 // hot path: gives a connection to every attempt
 
 import type { Duplex } from 'node:stream';
-import { ClientConnection } from '@aquifer/http';
+import { Http1ClientConnection } from '@aquifer/http';
 
 const SWEEP_MS = 60_000;
 /** An hour without a request. */
 const MAX_IDLE_SWEEPS = 60;
 
 interface Idle {
-  readonly connection: ClientConnection;
+  readonly connection: Http1ClientConnection;
   /** Number of the sweep before. */
   readonly sinceSweep: number;
 }
@@ -26,15 +26,15 @@ export class ConnectionPool {
   }
 
   /** A connection that waits for a request, or null: then `connect` makes one. */
-  take(): ClientConnection | null {
+  take(): Http1ClientConnection | null {
     for (let idle = this.#idle.pop(); idle !== undefined; idle = this.#idle.pop()) {
       if (idle.connection.isUsable) return idle.connection;
     }
     return null;
   }
 
-  async connect(): Promise<ClientConnection> {
-    return new ClientConnection(await this.#dial());
+  async connect(): Promise<Http1ClientConnection> {
+    return new Http1ClientConnection(await this.#dial());
   }
 
   /** A byte stream of its own, for TCP. */
@@ -43,7 +43,7 @@ export class ConnectionPool {
   }
 
   /** Takes a connection back whose answer was read; one that cannot be used again is dropped. */
-  release(connection: ClientConnection): void {
+  release(connection: Http1ClientConnection): void {
     if (!connection.isUsable) return;
     if (this.#isClosed) {
       connection.close();

@@ -1,8 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { SecureContext } from 'node:tls';
-import { openTunnel, TunnelPool } from '@aquifer/hbone';
-import { formatIdentity, type Identity } from '@aquifer/model';
+import { exchangeDuplex, TunnelPool } from '@aquifer/hbone';
 import { formatSocketAddress } from '@aquifer/wire';
 import type { HostAddress } from '../clusters/host.ts';
 
@@ -21,44 +20,44 @@ export interface DialerOptions {
 /** Opens byte streams to endpoints: plain TCP, or a CONNECT stream on a pooled tunnel. */
 export class Dialer {
   readonly #options: DialerOptions;
-  readonly #tunnels = new TunnelPool();
+  readonly #tunnels: TunnelPool;
 
   constructor(options: DialerOptions) {
     this.#options = options;
+    this.#tunnels = new TunnelPool({
+      dialer: {
+        secureContext: () => this.#secureContext(),
+        dial: ({ ip, port }) => connectTcp(ip, port),
+      },
+    });
   }
 
   /** Throws if the endpoint cannot be reached or is not who it should be. */
   async dial(address: HostAddress): Promise<Duplex> {
     if (address.kind === 'plain') return connectTcp(address.ip, address.port);
-    const authority = formatSocketAddress(address);
-    const key = address.ip;
-    const { stream } = await this.#tunnels.connect(key, () => this.#openTunnel(address.ip), {
-      authority,
-      headers: { baggage: this.#options.baggage },
+    const { exchange } = await this.#tunnels.lease({
+      hop: { ip: address.ip, port: HBONE_PORT },
+      // The only one there is.
+      identity: '',
+      peer: { match: 'prefix', uris: this.#options.trustedPrefixes() },
+      clientIp: '',
+      connect: {
+        authority: formatSocketAddress(address),
+        headers: { baggage: this.#options.baggage },
+      },
     });
-    return stream.duplex();
+    return exchangeDuplex(exchange);
   }
 
   close(): void {
     this.#tunnels.drain();
   }
 
-  async #openTunnel(ip: string) {
+  #secureContext(): SecureContext {
     const secureContext = this.#options.secureContext();
     if (secureContext === null) throw new Error('no certificate of our own yet');
-    const socket = await connectTcp(ip, HBONE_PORT);
-    const prefixes = this.#options.trustedPrefixes();
-    return openTunnel(socket, {
-      secureContext,
-      verifyPeer: (presented) => judge(presented, prefixes),
-    });
+    return secureContext;
   }
-}
-
-function judge(presented: readonly Identity[], prefixes: readonly string[]): string | null {
-  const got = presented.map(formatIdentity);
-  if (got.some((san) => prefixes.some((prefix) => san.startsWith(prefix)))) return null;
-  return `peer did not present an expected SAN (${prefixes.join(', ')}), got ${got.join(', ')}`;
 }
 
 function connectTcp(host: string, port: number): Promise<Socket> {

@@ -1,6 +1,7 @@
 import type { CertificateState } from '@aquifer/control-plane-client';
 import { policyKey } from '@aquifer/model';
 import { describePolicy, describeService, describeWorkload } from '@aquifer/wire';
+import { buildInfo } from '../config/version.ts';
 import type { ThreadDump } from '../data-plane/protocol.ts';
 import type { LocalMesh } from '../local-mesh/read-local-mesh.ts';
 import type { ServedPod } from '../node/pod-lifecycle.ts';
@@ -36,22 +37,9 @@ export function renderConfigDump(sources: ConfigDumpSources): string {
       [...pods].map(([uid, pod]) => [uid, describePod(pod, thread.connections[uid])]),
     ),
     config,
-    version: describeVersion(version),
+    version: buildInfo(version),
   };
   return JSON.stringify(sortKeys(dump), null, 2);
-}
-
-/** The fields of ztunnel's; what a program without a compiler does not have is `unknown`. */
-function describeVersion(istioVersion: string): Record<string, string> {
-  return {
-    version: istioVersion,
-    gitRevision: 'unknown',
-    rustVersion: 'unknown',
-    buildProfile: 'release',
-    buildStatus: 'unknown',
-    istioVersion,
-    cryptoProvider: 'tls-openssl',
-  };
 }
 
 const NO_ENDPOINTS = new Map<string, never>();

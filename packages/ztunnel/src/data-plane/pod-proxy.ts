@@ -2,6 +2,7 @@ import type { WorkloadStore } from '@aquifer/control-plane-client/store';
 import { TunnelPool, type WorkloadCertificate } from '@aquifer/hbone';
 import { formatIdentity } from '@aquifer/model';
 import type { Logger } from '@aquifer/runtime';
+import type { SocketAddress } from '@aquifer/wire';
 import { ConnectionTracker } from '../authz/connection-tracker.ts';
 import { closeSocket } from '../capture/libc.ts';
 import type { NetworkNamespace } from '../capture/netns.ts';
@@ -16,7 +17,7 @@ import type { DnsTotals } from '../dns/dns-totals.ts';
 import { servePodDns } from '../dns/pod-dns.ts';
 import { type HboneListener, listenInbound } from '../listeners/inbound.ts';
 import { listenInboundPassthrough } from '../listeners/inbound-passthrough.ts';
-import { listenOutbound } from '../listeners/outbound.ts';
+import { dialHbone, listenOutbound } from '../listeners/outbound.ts';
 import type { PodContext, PodListener } from '../listeners/pod-context.ts';
 import type { RecordDeps } from '../telemetry/connection-record.ts';
 import type { ThreadCertificates } from './certificates.ts';
@@ -54,7 +55,11 @@ export class PodProxy {
     this.#namespace = namespace;
     this.#deps = deps;
     const { poolMaxStreams: maxStreams, poolIdleMs: idleMs } = deps.config;
-    this.#pool = new TunnelPool({ maxStreams, idleMs });
+    const dialer = {
+      secureContext: (identity: string) => deps.certificates.context(identity),
+      dial: (hop: SocketAddress) => dialHbone(namespace, hop),
+    };
+    this.#pool = new TunnelPool({ dialer, maxStreams, idleMs });
     this.#workload = new OwnWorkload(deps.store, pod);
     this.tracker = new ConnectionTracker(deps.store, () => this.#workload.current());
     this.#policyWatch = deps.store.onChange((change) => {
@@ -141,7 +146,7 @@ export class PodProxy {
   }
 
   #context(): PodContext {
-    const { config, store, certificates, record, log } = this.#deps;
+    const { config, store, record, log } = this.#deps;
     return {
       pod: this.#pod,
       namespace: this.#namespace,
@@ -153,7 +158,6 @@ export class PodProxy {
       preserveSource: config.preserveSource,
       isAborted: () => this.#aborted,
       workload: () => this.#workload.wait(),
-      secureContext: (identity) => certificates.context(identity),
     };
   }
 

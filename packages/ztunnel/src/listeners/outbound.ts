@@ -1,12 +1,11 @@
 import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import {
-  expectSans,
-  HboneError,
-  openTunnel,
+  hboneError,
+  isHboneError,
   splice,
+  type TunnelLease,
   type TunnelPool,
-  type TunnelStream,
 } from '@aquifer/hbone';
 import { canonicalIpAddress, formatIdentity, type Workload } from '@aquifer/model';
 import {
@@ -15,6 +14,7 @@ import {
   formatSocketAddress,
   type SocketAddress,
 } from '@aquifer/wire';
+import type { NetworkNamespace } from '../capture/netns.ts';
 import { DialTimeoutError, dialInPod, originalDestination } from '../capture/sockets.ts';
 import { PROXY_PORTS } from '../decide/inbound-route.ts';
 import { decideOutbound, type OutboundDecision } from '../decide/outbound-route.ts';
@@ -112,7 +112,7 @@ async function proxy(
 ): Promise<Route | null> {
   using record = new ConnectionRecord(describeCall(call, route), deps.context.record);
   using _tracked = trackCall(call, route, deps.context);
-  let upstream: Socket | TunnelStream | null = null;
+  let upstream: Socket | TunnelLease['exchange'] | null = null;
   while (upstream === null) {
     try {
       upstream = await connectUpstream(call, route, deps);
@@ -194,15 +194,15 @@ function trackCall(
 
 /** An answer of the peer is final. One that stayed silent says nothing about the others. */
 function isWorthRetrying(error: unknown): boolean {
-  if (!(error instanceof HboneError)) return !(error instanceof IdentityError);
-  return error.code !== 'HB_REFUSED_STATUS';
+  if (isHboneError(error)) return error.retry !== 'never';
+  return !(error instanceof IdentityError);
 }
 
 function connectUpstream(
   call: OutboundCall,
   route: Route,
   deps: ProxyDeps,
-): Promise<Socket | TunnelStream> {
+): Promise<Socket | TunnelLease['exchange']> {
   if (route.kind === 'hbone') return connectTunnel(call, route, deps);
   return dialInPod(deps.context.namespace, route.nextHop, { sourceIp: null });
 }
@@ -210,33 +210,35 @@ function connectUpstream(
 async function connectTunnel(
   { client, source }: OutboundCall,
   route: HboneRoute,
-  { context, pool }: ProxyDeps,
-): Promise<TunnelStream> {
+  { pool }: ProxyDeps,
+): Promise<TunnelLease['exchange']> {
   const { nextHop, expectedSans, authority, service } = route;
-  const identity = formatIdentity(source);
-  const hop = formatSocketAddress(nextHop);
-  const key = `${identity}|${expectedSans.join(',')}|${hop}|${client.ip}`;
-  const dial = async () => {
-    const secureContext = await context.secureContext(identity);
-    const socket = await dialHbone(context, nextHop);
-    return openTunnel(socket, { secureContext, verifyPeer: expectSans(expectedSans) });
-  };
   const headers = {
     baggage: encodeBaggage(source),
     forwarded: encodeForwarded(formatSocketAddress(client), service?.hostname ?? null),
     traceparent: newTraceparent(),
   };
-  return (await pool.connect(key, dial, { authority, headers })).stream;
+  const lease = await pool.lease({
+    hop: nextHop,
+    identity: formatIdentity(source),
+    peer: { match: 'exact', uris: expectedSans },
+    clientIp: client.ip,
+    connect: { authority, headers },
+  });
+  return lease.exchange;
 }
 
 /** A port 15008 that stays silent is usually cut off by a NetworkPolicy (spec ztunnel 3.7). */
-async function dialHbone(context: PodContext, nextHop: SocketAddress): Promise<Socket> {
+export async function dialHbone(
+  namespace: NetworkNamespace,
+  nextHop: SocketAddress,
+): Promise<Socket> {
   try {
-    return await dialInPod(context.namespace, nextHop, { sourceIp: null });
+    return await dialInPod(namespace, nextHop, { sourceIp: null });
   } catch (error) {
     if (!(error instanceof DialTimeoutError)) throw error;
     const text = `connection timed out, maybe a NetworkPolicy is blocking HBONE port 15008: ${error.message}`;
-    throw new HboneError('HB_CONNECT_TIMEOUT', text, { cause: error });
+    throw hboneError('HB_CONNECT_TIMEOUT', text, error);
   }
 }
 

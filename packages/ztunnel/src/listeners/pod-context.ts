@@ -1,4 +1,3 @@
-import type { SecureContext } from 'node:tls';
 import type { WorkloadStore } from '@aquifer/control-plane-client/store';
 import type { Workload } from '@aquifer/model';
 import type { Logger } from '@aquifer/runtime';
@@ -23,8 +22,6 @@ export interface PodContext {
   readonly isAborted: () => boolean;
   /** The pod's workload, waiting up to 5 s for the control plane to send it; null if it did not. */
   readonly workload: () => Promise<Workload | null>;
-  /** TLS context of an identity of this pod; waits for its certificate. */
-  readonly secureContext: (identity: string) => Promise<SecureContext>;
 }
 
 /** Why a connection is refused whose own pod the control plane has not described. */

@@ -17,7 +17,7 @@ import { ZdsClient } from './zds-client.ts';
 const LOG = createLogger('inpod', { format: 'plain', levels: 'off' });
 const isRoot = process.getuid?.() === 0;
 /** Two namespaces that stand for pods. */
-const NETNS = ['aqf-zds-a', 'aqf-zds-b'];
+const NETNS = ['a', 'b'].map((name) => `zds-${process.pid}-${name}`);
 const [A, B] = NETNS.map((name) => `/var/run/netns/${name}`) as [string, string];
 const INFO = { name: 'web', namespace: 'shop', serviceAccount: 'web' };
 

@@ -7,7 +7,7 @@ const OTHER_WORDS: Readonly<Record<number, string>> = {
   418: 'Unknown',
 };
 
-/** The reason of a status line, which is the proxy's own whatever the upstream said. */
+/** The reason of a status line, which is our own: HTTP/2 has none that could be passed on. */
 export function reasonOf(status: number): string {
   return OTHER_WORDS[status] ?? STATUS_CODES[status] ?? 'Unknown';
 }
