@@ -2,17 +2,12 @@ import { execFileSync } from 'node:child_process';
 import { join, resolve } from 'node:path';
 
 const REPOSITORY = resolve(import.meta.dirname, '../..');
-/** Everything that the processes under test load, as the images compile it. */
-const MODULES = [
-  'ztunnel/src/app.ts',
-  'ztunnel/src/data-plane/pod-proxy.ts',
-  'waypoint/src/app.ts',
-  'waypoint/src/data-plane/data-plane.ts',
-];
+/** What the node proxies under test load: they run from the sources, without a control plane. */
+const MODULES = ['ztunnel/src/app.ts', 'ztunnel/src/data-plane/pod-proxy.ts'];
 
 /**
- * Compiles our code into a cache and returns the variable that makes a process use it, as the images do. Otherwise each
- * thread holds the TypeScript compiler in memory, which no installation has.
+ * Compiles our code into a cache and returns the variable that makes a process use it. Otherwise each thread holds the
+ * TypeScript compiler in memory, which no installation has.
  */
 export function compileAhead(): Readonly<Record<string, string>> {
   const directory = join(REPOSITORY, 'node_modules', '.cache', 'aquifer-compile');

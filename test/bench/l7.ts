@@ -1,4 +1,5 @@
 import { memoryKiB } from '@aquifer/compare';
+import { bundlePath } from '../fixtures/bundles.ts';
 import { envoyCommand } from './l4-envoy.ts';
 import { writeConfig } from './l4-pair.ts';
 import { type L7Ports, l7Bootstrap, ROUTES } from './l7-bootstrap.ts';
@@ -95,9 +96,10 @@ async function assertPolicy(
 
 function startWaypoint({ machine, namespace, ports }: L7Environment): number {
   const path = writeConfig(machine, 'waypoint.json', JSON.stringify(l7Bootstrap(ports)));
-  const script = new URL('../../packages/waypoint/src/main.ts', import.meta.url).pathname;
-  const env = { WAYPOINT_BOOTSTRAP: path, CONCURRENCY: '1' };
-  return machine.start([process.execPath, script], { namespace, env }).pid!;
+  // As Dockerfile.waypoint has it.
+  const image = { NODE_OPTIONS: '--max-semi-space-size=1', MALLOC_ARENA_MAX: '1' };
+  const env = { ...image, WAYPOINT_BOOTSTRAP: path, CONCURRENCY: '1' };
+  return machine.start([process.execPath, bundlePath('waypoint')], { namespace, env }).pid!;
 }
 
 function startEnvoy({ machine, programs, namespace, ports }: L7Environment): number {

@@ -103,6 +103,19 @@ export const STATE_BUDGETS: readonly Budget[] = [
   { what: 'a dump of all: longest stall, ms', ours: 'dump burst', peer: null, atMost: STALL_MS },
 ];
 
+/** Memory budgets: private memory counts what would be free without the process, PSS its share of all. */
+export const MEMORY_BUDGETS: readonly Budget[] = (
+  [
+    ['ztunnel, 50 pods, idle, private MB', 'ztunnel idle private', 38],
+    ['ztunnel, 50 pods, idle, PSS MB', 'ztunnel idle PSS', 60],
+    ['ztunnel, 30 s after a load, private MB', 'ztunnel after private', 55],
+    ['waypoint, 10 Services, idle, private MB', 'waypoint idle private', 35],
+    ['waypoint, 10 Services, idle, PSS MB', 'waypoint idle PSS', 55],
+    ['waypoint, 30 s after a load, private MB', 'waypoint after private', 60],
+    ['control plane, empty cluster, private MB', 'control-plane idle private', 60],
+  ] as const
+).map(([what, ours, atMost]) => ({ what, ours, peer: null, atMost }));
+
 export function judge(budgets: readonly Budget[], samples: Samples): Verdict[] {
   return budgets.map(({ what, ours, peer, atMost, atLeast }) => {
     const summary = peer === null ? samples.summary(ours) : samples.ratio(ours, peer);
@@ -149,6 +162,12 @@ export const L7_COLUMNS: readonly Column[] = [
   { title: 'requests/s', quantities: ['requests'], digits: 0 },
   { title: 'MB', quantities: ['memory'], digits: 0 },
 ];
+
+export const MEMORY_COLUMNS: readonly Column[] = ['idle', 'load', 'after', 'pods'].map((when) => ({
+  title: `${when}: private / PSS MB`,
+  quantities: [`${when} private`, `${when} PSS`],
+  digits: 1,
+}));
 
 /** Medians, a row for each contender; those that were not measured are left out. */
 export function formatMedians(

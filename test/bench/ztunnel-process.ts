@@ -3,7 +3,7 @@
  * the JSON file that the only argument names. A process of its own, so that its time and memory can be read.
  */
 import { readFileSync } from 'node:fs';
-import { createLogger } from '@aquifer/runtime';
+import { createLogger, keepTrafficYoung } from '@aquifer/runtime';
 import { NetworkNamespace } from '../../packages/ztunnel/src/capture/netns.ts';
 import { installRedirection } from '../../packages/ztunnel/src/capture/redirection.ts';
 import { DataPlane } from '../../packages/ztunnel/src/data-plane/data-plane.ts';
@@ -21,6 +21,7 @@ export interface ZtunnelProcessConfig {
 }
 
 const config = JSON.parse(readFileSync(process.argv[2]!, 'utf8')) as ZtunnelProcessConfig;
+keepTrafficYoung();
 const dataPlane = new DataPlane({
   threads: 1,
   config: {

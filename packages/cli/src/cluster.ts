@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import {
-  ApiException,
+  AppsV1Api,
   CoreV1Api,
   CustomObjectsApi,
   KubeConfig,
@@ -25,9 +25,10 @@ export interface ClusterOptions {
   readonly sandboxKubeconfig: string;
 }
 
-/** A Kubernetes API that commands talk to. */
+/** A Kubernetes API that commands talk to. Only commands that need one load this file: the client is large. */
 export class Cluster {
   readonly config: KubeConfig;
+  readonly apps: AppsV1Api;
   readonly core: CoreV1Api;
   readonly custom: CustomObjectsApi;
   readonly objects: KubernetesObjectApi;
@@ -35,6 +36,7 @@ export class Cluster {
 
   constructor(config: KubeConfig) {
     this.config = config;
+    this.apps = config.makeApiClient(AppsV1Api);
     this.core = config.makeApiClient(CoreV1Api);
     this.custom = config.makeApiClient(CustomObjectsApi);
     this.objects = KubernetesObjectApi.makeApiClient(config);
@@ -93,6 +95,13 @@ export function openCluster(options: ClusterOptions): Cluster {
   return new Cluster(config);
 }
 
+/** The cluster of a kubeconfig's current context. */
+export function clusterOfFile(kubeconfig: string): Cluster {
+  const config = new KubeConfig();
+  config.loadFromFile(kubeconfig);
+  return new Cluster(config);
+}
+
 /** Existing files; what was named explicitly is never replaced by another cluster's. */
 function kubeconfigPaths({ kubeconfig, env, sandboxKubeconfig }: ClusterOptions): string[] {
   if (kubeconfig !== undefined) {
@@ -114,41 +123,4 @@ function kubeconfigPaths({ kubeconfig, env, sandboxKubeconfig }: ClusterOptions)
     'no cluster to talk to: neither --kubeconfig, KUBECONFIG nor ~/.kube/config names one, and no sandbox runs here',
     'start one with: aquifer sandbox up',
   );
-}
-
-/** HTTP status of a failed API call; null if it was no answer of the API. */
-export function apiStatus(error: unknown): number | null {
-  return error instanceof ApiException ? error.code : null;
-}
-
-/** Whether the error says that the object does not exist. */
-export function isNotFound(error: unknown): boolean {
-  return apiStatus(error) === 404;
-}
-
-/** What went wrong with an API call, in kubectl's words; null if it was none. */
-export function apiMessage(error: unknown): string | null {
-  if (apiStatus(error) === 401) return 'you must be logged in to the server (Unauthorized)';
-  if (error instanceof ApiException) {
-    const { reason, message } = statusOf(error.body);
-    return `from server (${reason ?? error.code}): ${message ?? 'without a message'}`;
-  }
-  if ((error as Error).message !== 'fetch failed') return null;
-  return `the cluster cannot be reached: ${rootCause(error as Error)}`;
-}
-
-/** `fetch` wraps what happened; a name with several addresses has one error for each. */
-function rootCause(error: Error): string {
-  if (error instanceof AggregateError) return rootCause(error.errors[0] as Error);
-  return error.cause instanceof Error ? rootCause(error.cause) : error.message;
-}
-
-/** The fields of a `Status` that say why; the client gives it parsed or as text. */
-function statusOf(body: unknown): { readonly reason?: string; readonly message?: string } {
-  if (typeof body !== 'string') return (body ?? {}) as object;
-  try {
-    return JSON.parse(body) as object;
-  } catch {
-    return { message: body.trim() };
-  }
 }

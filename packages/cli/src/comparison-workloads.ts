@@ -7,7 +7,8 @@ import {
   runningProcesses,
 } from '@aquifer/compare';
 import type { V1ContainerStatus, V1Pod } from '@kubernetes/client-node';
-import { type Cluster, isNotFound } from './cluster.ts';
+import { isNotFound } from './api-errors.ts';
+import type { Cluster } from './cluster.ts';
 import { CliError } from './errors.ts';
 
 const REDIRECTION = 'ambient.istio.io/redirection';

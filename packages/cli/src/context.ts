@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { type Cluster, openCluster } from './cluster.ts';
+import type { Cluster } from './cluster.ts';
 import { Progress } from './output/progress.ts';
 import { sandboxPaths } from './sandbox-process.ts';
 
@@ -9,7 +9,7 @@ export interface CliContext {
   readonly stdout: { write(text: string): unknown };
   readonly progress: Progress;
   /** The cluster that the options of this command name. */
-  cluster(command: Command): Cluster;
+  cluster(command: Command): Promise<Cluster>;
 }
 
 export function createContext(
@@ -20,12 +20,13 @@ export function createContext(
     env,
     stdout: streams.stdout,
     progress: new Progress(streams.stderr),
-    cluster: (command) => {
+    cluster: async (command) => {
       const { kubeconfig, context } = command.optsWithGlobals<{
         kubeconfig?: string;
         context?: string;
       }>();
       const sandboxKubeconfig = sandboxPaths(env).kubeconfig;
+      const { openCluster } = await import('./cluster.ts');
       return openCluster({ kubeconfig, context, env, sandboxKubeconfig });
     },
   };

@@ -1,12 +1,13 @@
 import { readdir, readFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
-import { AppsV1Api, type KubernetesObject, loadAllYaml } from '@kubernetes/client-node';
-import { apiStatus, type Cluster } from './cluster.ts';
+import { installationRoot } from '@aquifer/runtime';
+import { type AppsV1Api, type KubernetesObject, loadAllYaml } from '@kubernetes/client-node';
+import { apiStatus } from './api-errors.ts';
+import type { Cluster } from './cluster.ts';
 import { CliError } from './errors.ts';
 
-const DEPLOY = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..', 'deploy');
+const DEPLOY = join(installationRoot(import.meta.dirname), 'deploy');
 const MESH_NAMESPACE = 'istio-system';
 const READY_TIMEOUT_MS = 120_000;
 const POLL_MS = 300;
@@ -47,7 +48,7 @@ export async function untilMeshReady(
   cluster: Cluster,
   part: 'control plane' | 'node proxies',
 ): Promise<void> {
-  const apps = cluster.config.makeApiClient(AppsV1Api);
+  const { apps } = cluster;
   const deadlineMs = Date.now() + READY_TIMEOUT_MS;
   const isReady = part === 'control plane' ? controlPlaneReady : nodeProxiesReady;
   while (Date.now() < deadlineMs) {

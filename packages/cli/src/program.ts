@@ -1,6 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import manifest from '../package.json' with { type: 'json' };
-import { apiMessage } from './cluster.ts';
+import { apiMessage } from './api-errors.ts';
 import { addCheck } from './commands/check.ts';
 import { addCompare } from './commands/compare-run.ts';
 import { addSandbox } from './commands/sandbox.ts';

@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
+import { installationRoot } from '@aquifer/runtime';
 import { CliError } from './errors.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
@@ -25,14 +25,10 @@ export interface SandboxState {
   readonly kubeconfig: string;
 }
 
-const SANDBOX_MAIN = join(
-  dirname(fileURLToPath(import.meta.url)),
-  '..',
-  '..',
-  'sandbox',
-  'src',
-  'main.ts',
-);
+/** A bundle, also when this command itself runs from its sources. */
+const SANDBOX_MAIN = join(installationRoot(import.meta.dirname), 'dist', 'sandbox', 'main.mjs');
+/** `node:sqlite` is experimental. */
+const SANDBOX_OPTIONS = ['--disable-warning=ExperimentalWarning', '--enable-source-maps'];
 const START_TIMEOUT_MS = 60_000;
 const STOP_TIMEOUT_MS = 60_000;
 const POLL_MS = 100;
@@ -70,7 +66,7 @@ function isAlive(pid: number): boolean {
 export async function startSandboxProcess(paths: SandboxPaths, env: Env): Promise<SandboxState> {
   mkdirSync(paths.dataDirectory, { recursive: true });
   const log = openSync(paths.log, 'w');
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', SANDBOX_MAIN], {
+  const child = spawn(process.execPath, [...SANDBOX_OPTIONS, SANDBOX_MAIN], {
     detached: true,
     env: { ...env, SANDBOX_DATA_DIR: paths.dataDirectory },
     stdio: ['ignore', log, log],
@@ -138,7 +134,7 @@ export async function stopSandboxProcess(paths: SandboxPaths, env: Env): Promise
 }
 
 function cleanUp(paths: SandboxPaths, env: Env): Promise<void> {
-  const args = ['--disable-warning=ExperimentalWarning', SANDBOX_MAIN, 'cleanup'];
+  const args = [...SANDBOX_OPTIONS, SANDBOX_MAIN, 'cleanup'];
   const child = spawn(process.execPath, args, {
     env: { ...env, SANDBOX_DATA_DIR: paths.dataDirectory },
     stdio: ['ignore', 'ignore', 'pipe'],

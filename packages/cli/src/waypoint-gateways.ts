@@ -1,6 +1,7 @@
 import type { Gateway } from '@aquifer/model/resources';
 import type { KubernetesObject } from '@kubernetes/client-node';
-import { type Cluster, isNotFound } from './cluster.ts';
+import { isNotFound } from './api-errors.ts';
+import type { Cluster } from './cluster.ts';
 import { CliError } from './errors.ts';
 
 /** Where the API has Gateways. */

@@ -17,8 +17,10 @@ export {
 } from './config.ts';
 export type { HttpAnswer, HttpHandler, HttpRoutes } from './http-server.ts';
 export { serveHttp } from './http-server.ts';
+export { installationRoot } from './installation.ts';
+export { DROPPED_LINES_METRIC, droppedLogLines } from './log-output.ts';
 export type { LogFields, Logger, LogLevel, LogOptions } from './logger.ts';
-export { bare, bufferedStdout, createLogger } from './logger.ts';
+export { bare, createLogger, stdoutWriter } from './logger.ts';
 export type { OperatorConfig } from './operator-config.ts';
 export { OPERATOR_KEYS } from './operator-config.ts';
 export { terminationSignal } from './process-signals.ts';
@@ -27,3 +29,4 @@ export { configOrExit, exitOnProblems, runProgram } from './run-program.ts';
 export type { ThreadPoolOptions } from './thread-pool.ts';
 export { serveThread, ThreadPool } from './thread-pool.ts';
 export { TimeSlice } from './time-slice.ts';
+export { keepTrafficYoung } from './traffic-heap.ts';

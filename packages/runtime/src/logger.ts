@@ -1,4 +1,4 @@
-import { writeSync } from 'node:fs';
+import { LogOutput } from './log-output.ts';
 
 export type LogLevel = 'error' | 'warn' | 'info' | 'debug' | 'trace';
 
@@ -54,38 +54,18 @@ export interface LogOptions {
   readonly now?: () => Date;
 }
 
-const FLUSH_AFTER_MS = 20;
-const FLUSH_AT_CHARS = 16_384;
-
-/** Collects lines for a moment and writes them with one system call; what is pending at exit is written then. */
-export function bufferedStdout(): (text: string) => void {
-  let pending = '';
-  let timer: NodeJS.Timeout | null = null;
-  const flush = (): void => {
-    timer = null;
-    const text = pending;
-    pending = '';
-    if (text !== '') writeAll(Buffer.from(text));
-  };
-  process.on('exit', flush);
-  return (text) => {
-    pending += text;
-    if (pending.length >= FLUSH_AT_CHARS) flush();
-    else if (timer === null) timer = setTimeout(flush, FLUSH_AFTER_MS).unref();
-  };
-}
-
-/** A pipe whose reader is slow answers EAGAIN; lines are never dropped, so wait and go on. */
-function writeAll(bytes: Buffer): void {
-  let offset = 0;
-  while (offset < bytes.length) {
-    try {
-      offset += writeSync(1, bytes, offset);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') return;
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
-    }
-  }
+/** Writes whole lines to standard output without ever waiting for its reader; see `LogOutput`. */
+export function stdoutWriter(format: LogOptions['format']): (line: string) => void {
+  const describeLoss = (lines: number): string =>
+    formatter(format)({
+      time: timestamp(new Date()),
+      level: 'warn',
+      scope: 'log',
+      message: 'lines are missing here: nobody read them in time',
+      fields: { lines },
+    });
+  const output = new LogOutput(describeLoss);
+  return (line) => output.write(line);
 }
 
 class LogLevels {
@@ -118,8 +98,8 @@ class LogLevels {
 
 export function createLogger(scope: string, options: LogOptions): Logger {
   const sink = {
-    format: options.format === 'json' ? formatJson : formatPlain,
-    write: options.write ?? bufferedStdout(),
+    format: formatter(options.format),
+    write: options.write ?? stdoutWriter(options.format),
     levels: new LogLevels(options.levels),
     now: options.now ?? (() => new Date()),
   };
@@ -196,6 +176,10 @@ const PLAIN_TEXT = /^[ !#-[\]-~]*$/;
 
 function quote(text: string): string {
   return PLAIN_TEXT.test(text) ? `"${text}"` : JSON.stringify(text);
+}
+
+function formatter(format: LogOptions['format']): Sink['format'] {
+  return format === 'json' ? formatJson : formatPlain;
 }
 
 function formatPlain({ time, level, scope, message, fields }: Line): string {

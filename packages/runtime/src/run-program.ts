@@ -7,6 +7,7 @@ import {
   EXIT_BAD_CONFIG,
   parseEnv,
 } from './config.ts';
+import { giveBackWhenIdle } from './give-back.ts';
 import { createLogger, type Logger, type LogOptions } from './logger.ts';
 import { terminationSignal } from './process-signals.ts';
 
@@ -24,6 +25,8 @@ interface Program<Config extends LogConfig> {
   readonly name: string;
   readonly keys: ConfigKeys<Config>;
   readonly env: EnvSource;
+  /** After the main thread has given memory back; see `giveBackWhenIdle`. */
+  readonly onGivenBack?: () => void;
   /** Mistakes that show only when several values are looked at together. */
   readonly contradictions?: (config: Config) => readonly ConfigProblem[];
   /** Resolves once everything that serves is bound. */
@@ -68,6 +71,7 @@ export async function runProgram<Config extends LogConfig>(
     const running = await Promise.race([program.start(config, log), terminated]);
     if (typeof running === 'string') process.exit(0);
     keepCompiledCode();
+    giveBackWhenIdle(program.onGivenBack);
     const signal = await Promise.race([terminated, running.failed ?? terminated]);
     log.info('draining', { signal });
     await running.drain();

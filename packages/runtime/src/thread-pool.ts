@@ -1,10 +1,13 @@
-import { setFlagsFromString } from 'node:v8';
+import { once } from 'node:events';
 import { parentPort, Worker } from 'node:worker_threads';
 import { keepCompiledCode } from './compile-cache.ts';
+import { giveBackWhenIdle } from './give-back.ts';
+import { shareLogOutput } from './log-output.ts';
 
 type ToThread =
   | { readonly kind: 'tell'; readonly message: unknown }
-  | { readonly kind: 'ask'; readonly id: number; readonly question: unknown };
+  | { readonly kind: 'ask'; readonly id: number; readonly question: unknown }
+  | { readonly kind: 'end' };
 
 type FromThread =
   | { readonly kind: 'event'; readonly event: unknown }
@@ -17,12 +20,8 @@ type FromThread =
  */
 const RESOURCE_LIMITS = { maxYoungGenerationSizeMb: 12 };
 
-/**
- * When many objects of one kind happen to survive, V8 starts to make all of them in the old generation, where each keeps
- * the young objects of its connection alive until a full collection. Under new connections a short collection took 7 ms
- * instead of 1, and 18 % of what was allocated grew old instead of 1.
- */
-setFlagsFromString('--no-allocation-site-pretenuring');
+/** A thread that is told to end writes its last log lines, which has a shorter limit of its own. */
+const END_MS = 1_000;
 
 export interface ThreadPoolOptions<Event> {
   readonly script: URL;
@@ -43,6 +42,7 @@ export class ThreadPool<Message, Question, Event> {
 
   constructor(options: ThreadPoolOptions<Event>) {
     const { script, threads, workerData } = options;
+    shareLogOutput();
     this.#workers = Array.from({ length: threads }, () => {
       const worker = new Worker(script, { workerData, resourceLimits: RESOURCE_LIMITS });
       worker.on('message', (message: FromThread) => this.#receive(message, options.onEvent));
@@ -71,9 +71,18 @@ export class ThreadPool<Message, Question, Event> {
     );
   }
 
+  /** Ends the threads, each after its last log lines. */
   async stop(): Promise<void> {
     this.#stopping = true;
-    await Promise.all(this.#workers.map((worker) => worker.terminate()));
+    await Promise.all(
+      this.#workers.map(async (worker) => {
+        const limit = setTimeout(() => void worker.terminate(), END_MS);
+        const ended = once(worker, 'exit');
+        this.#post(worker, { kind: 'end' });
+        await ended;
+        clearTimeout(limit);
+      }),
+    );
   }
 
   #post(worker: Worker, message: ToThread): void {
@@ -97,10 +106,15 @@ export function serveThread<Message, Question, Event>(handlers: {
   readonly onMessage: (message: Message) => void;
   /** What it throws becomes the asker's error; a promise is waited for. */
   readonly onQuestion: (question: Question) => unknown;
+  /** After this thread has given memory back; see `giveBackWhenIdle`. */
+  readonly onGivenBack?: () => void;
 }): (event: Event) => void {
   const send = (message: FromThread): void => parentPort?.postMessage(message);
   keepCompiledCode();
+  giveBackWhenIdle(handlers.onGivenBack);
   parentPort?.on('message', (message: ToThread) => {
+    // Of a thread: the process goes on.
+    if (message.kind === 'end') process.exit();
     if (message.kind === 'tell') {
       handlers.onMessage(message.message as Message);
       return;

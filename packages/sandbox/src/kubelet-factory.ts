@@ -1,6 +1,7 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
+import { installationRoot } from '@aquifer/runtime';
 import type { ApiServer } from './api-server/api-server.ts';
 import { DATA } from './cleanup.ts';
 import type { SandboxConfig } from './config.ts';
@@ -15,8 +16,8 @@ import { Kubelet, type KubeletDeps } from './nodes/kubelet.ts';
 import { NodeProber } from './nodes/node-prober.ts';
 import type { VolumeSources } from './nodes/pod-volumes.ts';
 
-/** Root of the clone: every container of our own images sees it. */
-const REPOSITORY = resolve(import.meta.dirname, '../../..');
+/** Every container of our own images sees it. */
+const INSTALLATION = installationRoot(import.meta.dirname);
 
 /** Makes the kubelets of this machine's nodes; what they have in common is looked up once. */
 export function kubeletFactory(
@@ -31,7 +32,7 @@ export function kubeletFactory(
   const machineResolvConf = existsSync(resolvConf) ? readFileSync(resolvConf, 'utf8') : '';
   const mounts = machineMounts(readFileSync('/proc/self/mountinfo', 'utf8'));
   const machine: Machine = {
-    repository: REPOSITORY,
+    installation: INSTALLATION,
     nodeBinary: process.execPath,
     path: config.path,
     compileCache: makeCompileCache(),
@@ -74,7 +75,7 @@ export function kubeletFactory(
 
 /** Containers run as different users, and each leaves what it compiled to the next. */
 function makeCompileCache(): string {
-  const directory = join(REPOSITORY, 'node_modules', '.cache', 'aquifer-compile');
+  const directory = join(INSTALLATION, 'node_modules', '.cache', 'aquifer-compile');
   mkdirSync(directory, { recursive: true });
   chmodSync(directory, 0o1777);
   return directory;

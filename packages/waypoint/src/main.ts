@@ -1,7 +1,8 @@
-import { runProgram } from '@aquifer/runtime';
+import { keepTrafficYoung, runProgram } from '@aquifer/runtime';
 import { startWaypoint } from './app.ts';
 import { WAYPOINT_CONFIG } from './config.ts';
 
+keepTrafficYoung();
 await runProgram({
   name: 'waypoint',
   keys: WAYPOINT_CONFIG,

@@ -1,6 +1,6 @@
-import { AppsV1Api } from '@kubernetes/client-node';
 import { type Command, Option } from 'commander';
-import { apiMessage, type Cluster } from '../cluster.ts';
+import { apiMessage } from '../api-errors.ts';
+import type { Cluster } from '../cluster.ts';
 import type { CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { formatTable } from '../output/table.ts';
@@ -74,7 +74,7 @@ function checkMachine(env: CliContext['env']): Finding[] {
 async function checkCluster(context: CliContext, command: Command): Promise<Finding[]> {
   let cluster: Cluster;
   try {
-    cluster = context.cluster(command);
+    cluster = await context.cluster(command);
     await cluster.core.listNamespace({ limit: 1 });
   } catch (error) {
     const remedy = 'start one with: aquifer sandbox up, or set KUBECONFIG';
@@ -82,7 +82,7 @@ async function checkCluster(context: CliContext, command: Command): Promise<Find
     const what = `a reachable cluster: ${message.split('\n')[0]}`;
     return [{ area: 'cluster', what, state: 'missing', remedy }];
   }
-  const apps = cluster.config.makeApiClient(AppsV1Api);
+  const { apps } = cluster;
   const crd = { group: 'gateway.networking.k8s.io', version: 'v1', plural: 'gateways' };
   return Promise.all([
     probe('Gateway API resources', 'kubectl apply -f deploy/crds', () =>

@@ -83,7 +83,7 @@ export function addCompare(program: Command, context: CliContext): void {
         .default('short'),
     );
   command.action(async (options: RunOptions) => {
-    const cluster = context.cluster(command);
+    const cluster = await context.cluster(command);
     requireSandbox(context, cluster);
     const report = await runComparison(context, cluster, options);
     context.stdout.write(

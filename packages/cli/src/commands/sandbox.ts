@@ -1,11 +1,8 @@
-import { relative } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { KubeConfig } from '@kubernetes/client-node';
+import { join, relative } from 'node:path';
+import { installationRoot } from '@aquifer/runtime';
 import { type Command, Option } from 'commander';
-import { Cluster } from '../cluster.ts';
 import type { CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
-import { applyManifests, untilMeshReady } from '../mesh-installation.ts';
 import { integerBetween } from '../option-values.ts';
 import { formatTable } from '../output/table.ts';
 import {
@@ -109,7 +106,11 @@ async function install(
   paths: SandboxPaths,
   options: UpOptions,
 ): Promise<void> {
-  const cluster = clusterOf(paths.kubeconfig);
+  const [{ clusterOfFile }, { applyManifests, untilMeshReady }] = await Promise.all([
+    import('../cluster.ts'),
+    import('../mesh-installation.ts'),
+  ]);
+  const cluster = clusterOfFile(paths.kubeconfig);
   await progress.step('Custom resources of Gateway API and Istio', () =>
     applyManifests(cluster, 'crds'),
   );
@@ -154,7 +155,7 @@ async function orTakenDown(
 
 /** As it is typed from where the user is. */
 function samplePath(): string {
-  const absolute = fileURLToPath(new URL('../../../../deploy/samples/shop.yaml', import.meta.url));
+  const absolute = join(installationRoot(import.meta.dirname), 'deploy', 'samples', 'shop.yaml');
   const fromHere = relative(process.cwd(), absolute);
   return fromHere.startsWith('..') ? absolute : fromHere;
 }
@@ -177,12 +178,6 @@ function printEnvironment(context: CliContext): void {
 
 function shellWord(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`;
-}
-
-function clusterOf(kubeconfig: string): Cluster {
-  const config = new KubeConfig();
-  config.loadFromFile(kubeconfig);
-  return new Cluster(config);
 }
 
 async function down({ env, progress, stdout }: CliContext): Promise<void> {
@@ -208,7 +203,8 @@ async function status(context: CliContext, output: string): Promise<void> {
     context.stdout.write(`${paths.kubeconfig}\n`);
     return;
   }
-  const { core } = clusterOf(paths.kubeconfig);
+  const { clusterOfFile } = await import('../cluster.ts');
+  const { core } = clusterOfFile(paths.kubeconfig);
   const [nodes, pods] = await Promise.all([core.listNode(), core.listPodForAllNamespaces()]);
   const rows = nodes.items.map(({ metadata, status: nodeStatus }) => {
     const name = metadata?.name ?? '';

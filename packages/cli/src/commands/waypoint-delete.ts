@@ -39,7 +39,7 @@ Examples:
     )
     .action(async (names: string[], options: DeleteOptions) => {
       checkChoice(names, options, command);
-      const cluster = context.cluster(command);
+      const cluster = await context.cluster(command);
       const namespace = options.namespace ?? cluster.defaultNamespace;
       const existing = await listWaypoints(cluster, namespace);
       const chosen = chooseWaypoints(names, existing, namespace, options.revision);

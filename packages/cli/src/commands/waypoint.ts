@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Gateway } from '@aquifer/model/resources';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { apiMessage, type Cluster } from '../cluster.ts';
+import { apiMessage } from '../api-errors.ts';
+import type { Cluster } from '../cluster.ts';
 import type { CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { parseDuration, withNamespace } from '../option-values.ts';
@@ -105,8 +106,8 @@ Examples:
   aquifer waypoint apply -n shop --enroll-namespace --wait
   aquifer waypoint apply -n shop --name inventory --for workload --wait --waypoint-timeout 2m`,
     );
-  withTimeout(command).action((options: ApplyOptions) =>
-    apply(context, context.cluster(command), options),
+  withTimeout(command).action(async (options: ApplyOptions) =>
+    apply(context, await context.cluster(command), options),
   );
 }
 
@@ -221,7 +222,7 @@ Examples:
         allNamespaces?: boolean;
         output: 'short' | 'json' | 'yaml';
       }) => {
-        const cluster = context.cluster(command);
+        const cluster = await context.cluster(command);
         const namespace = options.allNamespaces
           ? null
           : (options.namespace ?? cluster.defaultNamespace);
@@ -271,8 +272,8 @@ function addStatus(group: Command, context: CliContext): void {
       'after',
       '\nExamples:\n  aquifer waypoint status -n shop\n  aquifer waypoint status -A --wait=false',
     );
-  withTimeout(command).action((options: StatusOptions) =>
-    showStatus(context, context.cluster(command), options),
+  withTimeout(command).action(async (options: StatusOptions) =>
+    showStatus(context, await context.cluster(command), options),
   );
 }
 

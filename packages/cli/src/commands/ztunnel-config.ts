@@ -2,7 +2,8 @@ import { readFile } from 'node:fs/promises';
 import type { ConfigDump } from '@aquifer/wire';
 import { type Command, Option } from 'commander';
 import { getFromPod } from '../admin-client.ts';
-import { type Cluster, isNotFound } from '../cluster.ts';
+import { isNotFound } from '../api-errors.ts';
+import type { Cluster } from '../cluster.ts';
 import type { CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { formatData, type OutputFormat } from '../output/print.ts';
@@ -172,7 +173,7 @@ async function readDump(
 ): Promise<ConfigDump> {
   if (options.file !== undefined)
     return parseDump(await readFile(options.file, 'utf8'), options.file);
-  const cluster = context.cluster(command);
+  const cluster = await context.cluster(command);
   const name = await findZtunnel(cluster, pod, options);
   const body = await getFromPod(
     cluster,

@@ -1,4 +1,5 @@
 /** What the discovery server counts; names are Istio's (pilot metrics). */
+import { DROPPED_LINES_METRIC, droppedLogLines } from '@aquifer/runtime';
 import { Counter, Gauge, type Registry } from 'prom-client';
 
 export interface PushMetrics {
@@ -31,6 +32,14 @@ export function createPushMetrics(registry: Registry): PushMetrics {
     help: 'Responses that proxies rejected (NACK), by resource type.',
     labelNames: ['type'],
     registers,
+  });
+  new Counter({
+    ...DROPPED_LINES_METRIC,
+    registers,
+    collect() {
+      this.reset();
+      this.inc(droppedLogLines());
+    },
   });
   return {
     connected: (count) => connections.set(count),

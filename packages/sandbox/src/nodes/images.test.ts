@@ -1,12 +1,17 @@
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { afterAll, expect, onTestFinished, test } from 'vitest';
 import { repositoryName, resolveImage } from './images.ts';
 
+const installation = realpathSync(mkdtempSync(join(tmpdir(), 'aquifer-installation-')));
+afterAll(() => rmSync(installation, { recursive: true }));
+mkdirSync(join(installation, 'dist', 'echo'), { recursive: true });
+writeFileSync(join(installation, 'dist', 'echo', 'main.mjs'), '');
+
 const machine = {
-  repository: '/home/me/aquifer',
-  nodeBinary: '/home/me/aquifer/node_modules/node/bin/node',
+  installation,
+  nodeBinary: join(installation, 'node_modules', 'node', 'bin', 'node'),
   path: '/usr/bin:/bin',
   compileCache: '/cache',
 };
@@ -21,20 +26,24 @@ test.for([
   expect(repositoryName(image)).toBe(name);
 });
 
-test('our own images run the clone, with its pinned Node, from a path that every user can reach', () => {
+test('our own images run the bundles, with the pinned Node, from a path that every user can reach', () => {
   const echo = resolveImage('ghcr.io/me/aquifer/echo:1', machine);
   expect(echo).toMatchObject({
     ok: true,
     value: {
-      entrypoint: [
-        '/aquifer/node_modules/node/bin/node',
-        '/aquifer/packages/sandbox/src/images/echo/main.ts',
-      ],
+      entrypoint: ['/aquifer/node_modules/node/bin/node', '/aquifer/dist/echo/main.mjs'],
       mounts: [
-        { source: '/home/me/aquifer', target: '/aquifer', readOnly: true },
+        { source: installation, target: '/aquifer', readOnly: true },
         { source: '/cache', readOnly: false },
       ],
     },
+  });
+});
+
+test('a program of ours that is not built is refused with the way to build it', () => {
+  expect(resolveImage('aquifer/waypoint', machine)).toEqual({
+    ok: false,
+    error: 'dist/waypoint/main.mjs is not built: npm run build',
   });
 });
 

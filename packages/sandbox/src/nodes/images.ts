@@ -1,13 +1,13 @@
 /**
  * There are no images in the sandbox: a name stands for a program of this machine. This table is all there is.
  */
-import { accessSync, constants, globSync, realpathSync } from 'node:fs';
+import { accessSync, constants, existsSync, globSync, realpathSync } from 'node:fs';
 import { delimiter, dirname, join, relative } from 'node:path';
 import { err, ok, type Result } from '@aquifer/model';
 import type { BindMount } from './container-launch.ts';
 
-/** Where every container sees the repository, read-only. */
-const REPOSITORY_IN_CONTAINER = '/aquifer';
+/** Where every container sees the installation, read-only. */
+const INSTALLATION_IN_CONTAINER = '/aquifer';
 
 /** Where containers find code that was compiled before: they start faster and need less memory. */
 const COMPILE_CACHE_IN_CONTAINER = '/aquifer-compile-cache';
@@ -28,8 +28,8 @@ export interface Program {
 
 /** What of this machine the programs come from. */
 export interface Machine {
-  /** Root of the clone. */
-  readonly repository: string;
+  /** Root of the clone, or of the installed package; our programs are the bundles in its `dist`. */
+  readonly installation: string;
   /** The Node.js that runs our own programs. */
   readonly nodeBinary: string;
   /** The PATH to search, then further directories. */
@@ -45,37 +45,38 @@ interface ImageEntry {
 
 const NON_ROOT_USER = 65_532;
 
-/** As the Dockerfiles of the proxies say: a small nursery for the main thread, which has no traffic; 20 MB less. */
-const PROXY_ENVIRONMENT = { NODE_OPTIONS: '--max-semi-space-size=1' };
+/** As the Dockerfiles say, with the reasons. */
+const ZTUNNEL_ENVIRONMENT = { NODE_OPTIONS: '--max-semi-space-size=1' };
+const WAYPOINT_ENVIRONMENT = { NODE_OPTIONS: '--max-semi-space-size=1', MALLOC_ARENA_MAX: '1' };
 
 const IMAGES: readonly ImageEntry[] = [
   {
     names: ['aquifer/echo'],
-    program: (machine) => ours(machine, 'sandbox/src/images/echo/main.ts'),
+    program: (machine) => ours(machine, 'echo'),
   },
   {
     names: ['aquifer/ztunnel'],
-    program: (machine) => ours(machine, 'ztunnel/src/main.ts', { environment: PROXY_ENVIRONMENT }),
+    program: (machine) => ours(machine, 'ztunnel', { environment: ZTUNNEL_ENVIRONMENT }),
   },
   {
     names: ['aquifer/waypoint'],
     program: (machine) =>
-      ours(machine, 'waypoint/src/main.ts', {
+      ours(machine, 'waypoint', {
         user: NON_ROOT_USER,
-        environment: PROXY_ENVIRONMENT,
+        environment: WAYPOINT_ENVIRONMENT,
       }),
   },
   {
     names: ['aquifer/control-plane'],
-    program: (machine) => ours(machine, 'control-plane/src/main.ts', { user: NON_ROOT_USER }),
+    program: (machine) => ours(machine, 'control-plane', { user: NON_ROOT_USER }),
   },
   {
     names: ['aquifer/load-generator'],
-    program: (machine) => ours(machine, 'compare/src/load-generator/main.ts'),
+    program: (machine) => ours(machine, 'load-generator'),
   },
   {
     names: ['aquifer/certificate-files'],
-    program: (machine) => ours(machine, 'control-plane-client/src/certificate-files/main.ts'),
+    program: (machine) => ours(machine, 'certificate-files'),
   },
   { names: ['curlimages/curl', 'curl'], program: curl },
   { names: ['nginx'], program: nginx },
@@ -137,16 +138,22 @@ export function findProgram(name: string, path: string): string | null {
 
 function ours(
   machine: Machine,
-  script: string,
+  program: string,
   image: Partial<Pick<Program, 'user' | 'environment'>> = {},
 ): Result<Partial<Program>, string> {
-  const { repository } = machine;
+  const { installation } = machine;
+  const bundle = join('dist', program, 'main.mjs');
+  if (!existsSync(join(installation, bundle))) {
+    return err(`${bundle} is not built: npm run build`);
+  }
   const { user = null, environment = {} } = image;
-  const inside = relative(repository, machine.nodeBinary);
-  const node = inside.startsWith('..') ? machine.nodeBinary : join(REPOSITORY_IN_CONTAINER, inside);
+  const inside = relative(installation, machine.nodeBinary);
+  const node = inside.startsWith('..')
+    ? machine.nodeBinary
+    : join(INSTALLATION_IN_CONTAINER, inside);
   const mount: BindMount = {
-    source: repository,
-    target: REPOSITORY_IN_CONTAINER,
+    source: installation,
+    target: INSTALLATION_IN_CONTAINER,
     kind: 'directory',
     readOnly: true,
   };
@@ -157,7 +164,7 @@ function ours(
     readOnly: false,
   };
   return ok({
-    entrypoint: [node, join(REPOSITORY_IN_CONTAINER, 'packages', script)],
+    entrypoint: [node, join(INSTALLATION_IN_CONTAINER, bundle)],
     environment: {
       NODE_ENV: 'production',
       NODE_COMPILE_CACHE: COMPILE_CACHE_IN_CONTAINER,

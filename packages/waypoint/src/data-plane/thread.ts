@@ -4,7 +4,7 @@ import type { SecureContext } from 'node:tls';
 import { workerData } from 'node:worker_threads';
 import { type ConnectListener, hboneSecureContext, type WorkloadCertificate } from '@aquifer/hbone';
 import { canonicalIpAddress } from '@aquifer/model';
-import { bufferedStdout, createLogger, serveThread } from '@aquifer/runtime';
+import { createLogger, serveThread, stdoutWriter } from '@aquifer/runtime';
 import { ClusterManager } from '../clusters/cluster-manager.ts';
 import { dispatch } from '../listeners/dispatch.ts';
 import { terminateHbone } from '../listeners/hbone-terminate.ts';
@@ -39,7 +39,7 @@ class WaypointThread {
 
   constructor(config: ThreadConfig) {
     this.#config = config;
-    const write = bufferedStdout();
+    const write = stdoutWriter(config.logFormat);
     this.#log = createLogger('waypoint', {
       format: config.logFormat,
       levels: config.logLevels,

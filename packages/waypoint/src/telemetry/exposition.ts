@@ -1,3 +1,4 @@
+import { DROPPED_LINES_METRIC, droppedLogLines } from '@aquifer/runtime';
 import type { ConnectionSeries } from './connection-telemetry.ts';
 import {
   BUCKETS,
@@ -36,7 +37,12 @@ export function exposeTelemetry(
   passed: readonly ConnectionSeries[],
   identity: string,
 ): string {
-  return exposeRequests(requests, identity) + exposePassed(passed, identity);
+  return exposeRequests(requests, identity) + exposePassed(passed, identity) + exposeLog();
+}
+
+function exposeLog(): string {
+  const { name, help } = DROPPED_LINES_METRIC;
+  return `# HELP ${name} ${help}\n# TYPE ${name} counter\n${name} ${droppedLogLines()}\n`;
 }
 
 const COUNTERS: readonly {

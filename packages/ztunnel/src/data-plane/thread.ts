@@ -1,6 +1,7 @@
 import { workerData } from 'node:worker_threads';
 import { SnapshotReader } from '@aquifer/control-plane-client/snapshot';
 import { createLogger, serveThread, TimeSlice } from '@aquifer/runtime';
+import { trimMalloc } from '../capture/malloc.ts';
 import { NetworkNamespace } from '../capture/netns.ts';
 import { DnsTotals } from '../dns/dns-totals.ts';
 import { HostnameResolver } from '../listeners/hostname-resolver.ts';
@@ -161,4 +162,5 @@ const thread = new DataPlaneThread(workerData as ThreadStart, (event) => send(ev
 const send = serveThread<ThreadMessage, ThreadQuestion, ThreadEvent>({
   onMessage: (message) => thread.receive(message),
   onQuestion: (question) => thread.answer(question),
+  onGivenBack: trimMalloc,
 });

@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { DROPPED_LINES_METRIC, droppedLogLines } from '@aquifer/runtime';
 import { Counter, Gauge, Registry } from 'prom-client';
 import type { DnsReadings } from '../dns/dns-totals.ts';
 import { addDns } from './dns-exposition.ts';
@@ -66,6 +67,17 @@ export class ControlMetrics {
       'Total number of bytes received (unstable).',
       ['url'],
     );
+    new Counter({
+      ...DROPPED_LINES_METRIC,
+      registers: [this.registry],
+      collect() {
+        const lines = droppedLogLines();
+        this.reset();
+        // A family is shown once it has a sample.
+        if (lines === 0) this.remove();
+        else this.inc(lines);
+      },
+    });
   }
 
   #counter<Label extends string>(name: string, help: string, labelNames: Label[]): Counter<Label> {

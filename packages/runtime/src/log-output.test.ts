@@ -1,0 +1,110 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { expect, onTestFinished, test } from 'vitest';
+import { eventually } from '../../../test/fixtures/eventually.ts';
+
+const PROGRAM = new URL('./log-output.fixture.ts', import.meta.url).pathname;
+const THREADS = ['main', 'thread-1', 'thread-2'];
+
+/** What each thread of the program says about itself, ten times a second. */
+interface Report {
+  readonly thread: string;
+  /** Turns of its event loop. */
+  readonly ticks: number;
+  readonly longestTickMs: number;
+  readonly written: number;
+  readonly dropped: number;
+}
+
+interface Program {
+  readonly child: ChildProcess;
+  /** Newest of each thread. */
+  readonly reports: ReadonlyMap<string, Report>;
+}
+
+/** Three threads log lines of 200 bytes as fast as `linesPerTick` says; their standard output is a pipe. */
+function start(linesPerTick: number, lines: number): Program {
+  const child = spawn(process.execPath, [PROGRAM, String(linesPerTick), String(lines)], {
+    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+  });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  const reports = new Map<string, Report>();
+  child.on('message', (report: Report) => reports.set(report.thread, report));
+  return { child, reports };
+}
+
+/** All that comes until the pipe ends. */
+async function read(child: ChildProcess): Promise<string> {
+  let output = '';
+  for await (const chunk of child.stdout!.setEncoding('utf8')) output += chunk as string;
+  return output;
+}
+
+/** Numbers of the lines of a thread in what was read; a line that is not whole fails. */
+function numbersOf(thread: string, output: string): number[] {
+  const lines = output.split('\n').slice(0, -1);
+  for (const line of lines) {
+    expect(line).toMatch(
+      /\tinfo\t(main|thread-\d)\tline\tnumber=\d+ text="x{150}"$|\tlog\tlines are missing here/,
+    );
+  }
+  const own = lines.filter((line) => line.includes(`\t${thread}\t`));
+  return own.map((line) => Number(/number=(\d+)/.exec(line)?.[1]));
+}
+
+test('threads go on while nobody reads the log, and every line that was kept arrives whole and in order', async () => {
+  const { child, reports } = start(20, 40_000);
+  await eventually(
+    () => THREADS.every((thread) => (reports.get(thread)?.written ?? 0) === 40_000),
+    { timeoutMs: 20_000, what: 'all lines given to the log' },
+  );
+  // The pipe is full, and so is what each thread keeps: 10,000 lines and a batch or two.
+  const { dropped } = reports.get('main')!;
+  expect(dropped).toBeGreaterThan(3 * 29_000);
+  for (const thread of THREADS) expect(reports.get(thread)!.longestTickMs).toBeLessThan(1_000);
+  const before = new Map([...reports].map(([thread, { ticks }]) => [thread, ticks]));
+  await eventually(() =>
+    THREADS.every((thread) => reports.get(thread)!.ticks > before.get(thread)! + 10),
+  );
+  const whole = read(child);
+  child.send('end');
+  const output = await whole;
+  const received = THREADS.map((thread) => numbersOf(thread, output));
+  for (const numbers of received) expect(numbers).toEqual(numbers.toSorted((a, b) => a - b));
+  expect(received.flat()).toHaveLength(3 * 40_000 - dropped);
+  const missing = [...output.matchAll(/lines are missing here: .*lines=(\d+)/g)];
+  expect(missing.reduce((sum, [, lines]) => sum + Number(lines), 0)).toBe(dropped);
+});
+
+test('with a reader that keeps up nothing is dropped', async () => {
+  const { child, reports } = start(5, 2_000);
+  const whole = read(child);
+  await eventually(() => THREADS.every((thread) => reports.get(thread)?.written === 2_000), {
+    timeoutMs: 20_000,
+  });
+  child.send('end');
+  const output = await whole;
+  const all = Array.from({ length: 2_000 }, (_, number) => number);
+  for (const thread of THREADS) expect(numbersOf(thread, output)).toEqual(all);
+  expect(reports.get('main')!.dropped).toBe(0);
+});
+
+test('a process whose log nobody reads still ends soon', async () => {
+  const { child, reports } = start(20, 40_000);
+  await eventually(() => (reports.get('main')?.dropped ?? 0) > 0, { timeoutMs: 20_000 });
+  child.send('end');
+  const beganAtMs = performance.now();
+  expect(await once(child, 'exit')).toEqual([0, null]);
+  expect(performance.now() - beganAtMs).toBeLessThan(5_000);
+});
+
+test('a reader that has gone away for good costs lines only', async () => {
+  const { child, reports } = start(5, 2_000);
+  child.stdout!.destroy();
+  await eventually(() => THREADS.every((thread) => reports.get(thread)?.written === 2_000), {
+    timeoutMs: 20_000,
+  });
+  await eventually(() => reports.get('main')!.dropped === 3 * 2_000);
+  child.send('end');
+  expect(await once(child, 'exit')).toEqual([0, null]);
+});

@@ -1,0 +1,91 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeAll, expect, onTestFinished, test } from 'vitest';
+import { ensureBundles } from '../fixtures/bundles.ts';
+
+const ROOT = join(import.meta.dirname, '..', '..');
+
+/** Packages in each bundle, with bytes. */
+let bundles: Readonly<Record<string, Readonly<Record<string, number>>>>;
+
+beforeAll(() => {
+  ensureBundles();
+  const record = readFileSync(join(ROOT, 'dist', 'record.json'), 'utf8');
+  ({ bundles } = JSON.parse(record) as { bundles: typeof bundles });
+});
+
+/** What costs more memory than the program has: zod alone takes 20 MB, the Kubernetes client 40. */
+const LARGE = [
+  ...['@kubernetes/client-node', 'zod', '@aquifer/model/resources', 'yaml', 'undici'],
+  ...['protobufjs', '@opentelemetry/api'],
+];
+
+test.for([
+  { file: 'ztunnel/main.mjs', without: [...LARGE, 're2js', '@aquifer/http'] },
+  { file: 'ztunnel/thread.mjs', without: [...LARGE, '@grpc/grpc-js', 'node-forge', 'prom-client'] },
+  { file: 'waypoint/main.mjs', without: LARGE },
+  {
+    file: 'waypoint/thread.mjs',
+    without: [...LARGE, '@grpc/grpc-js', 'node-forge', 'prom-client'],
+  },
+  { file: 'certificate-files/main.mjs', without: LARGE },
+  { file: 'control-plane/main.mjs', without: ['yaml'] },
+  { file: 'cli/main.mjs', without: ['@kubernetes/client-node', 'undici', 'zod'] },
+])('the bundle $file does not hold what it need not load', ({ file, without }) => {
+  expect(bundles).toHaveProperty([file]);
+  expect(without.filter((name) => name in bundles[file]!)).toEqual([]);
+});
+
+test.for(['ztunnel/main.mjs', 'ztunnel/thread.mjs', 'waypoint/main.mjs', 'waypoint/thread.mjs'])(
+  '%s reads no more of a module of Node than it uses',
+  (file) => {
+    const text = readFileSync(join(ROOT, 'dist', file), 'utf8');
+    expect(text).not.toMatch(/from\s*"node:/);
+  },
+);
+
+test('a second build without a change does nothing', () => {
+  const build = join(ROOT, 'test', 'setup', 'bundles.mjs');
+  const output = execFileSync(process.execPath, [build], { encoding: 'utf8' });
+  expect(output).toBe('dist/ is current\n');
+});
+
+test('the packed tarball holds all that the command needs, wherever it is unpacked', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'aquifer-package-'));
+  onTestFinished(() => rmSync(directory, { recursive: true }));
+  const pack = ['pack', '--silent', '--pack-destination', directory];
+  const tarball = execFileSync('npm', pack, { cwd: ROOT, encoding: 'utf8' })
+    .trim()
+    .split('\n')
+    .at(-1)!;
+  execFileSync('tar', ['-xzf', join(directory, tarball), '-C', directory]);
+  const unpacked = join(directory, 'package');
+  // What npm installs beside it.
+  mkdirSync(join(unpacked, 'node_modules'));
+  symlinkSync(join(ROOT, 'node_modules', 'node'), join(unpacked, 'node_modules', 'node'));
+  const aquifer = (...args: string[]) =>
+    spawnSync(
+      process.execPath,
+      [join(unpacked, 'packages', 'cli', 'bin', 'aquifer.mjs'), ...args],
+      {
+        encoding: 'utf8',
+        cwd: directory,
+        env: { ...process.env, SANDBOX_DATA_DIR: directory },
+      },
+    );
+  expect(aquifer('--help')).toMatchObject({ status: 0, stderr: '' });
+  expect(aquifer('sandbox', 'status', '-o', 'json').stdout).toBe('{\n  "running": false\n}\n');
+  for (const program of ['ztunnel', 'waypoint']) {
+    const bundle = join(unpacked, 'dist', program, 'main.mjs');
+    const { status, stderr } = spawnSync(process.execPath, [bundle], {
+      encoding: 'utf8',
+      env: { ADMIN_PORT: 'many' },
+    });
+    expect({ status, stderr }).toMatchObject({
+      status: 64,
+      stderr: expect.stringContaining('ADMIN_PORT'),
+    });
+  }
+});
