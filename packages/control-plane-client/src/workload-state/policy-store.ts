@@ -5,6 +5,8 @@ import { standIn } from './policy-stand-in.ts';
 export interface KnownPolicy {
   readonly id: number;
   readonly policy: Authorization;
+  /** It only stands for one that is listed and is not there. */
+  readonly isAbsent: boolean;
 }
 
 /** A policy as it arrived: decoded, or why it was not. */
@@ -70,9 +72,6 @@ export class PolicyStore {
     this.#missingForLong = this.#missing;
     this.#missing = new Set();
     this.#overdue = new Set([...this.#absent(this.#overdue), ...late]);
-    for (const name of this.#standIns.keys()) {
-      if (!this.#overdue.has(name)) this.#standIns.delete(name);
-    }
     return late;
   }
 
@@ -102,14 +101,14 @@ export class PolicyStore {
   }
 
   #standInFor(name: string): KnownPolicy {
-    const known = this.#standIns.get(name) ?? this.#withId(standIn(name, null));
+    const known = this.#standIns.get(name) ?? this.#withId(standIn(name, null), true);
     this.#standIns.set(name, known);
     return known;
   }
 
   #set(name: string, policy: Authorization): void {
     this.#remove(name);
-    const known = this.#withId(policy);
+    const known = this.#withId(policy, false);
     this.#policies.set(name, known);
     this.#missing.delete(name);
     this.#overdue.delete(name);
@@ -130,9 +129,9 @@ export class PolicyStore {
     if (others?.size === 0) this.#byNamespace.delete(namespace);
   }
 
-  #withId(policy: Authorization): KnownPolicy {
+  #withId(policy: Authorization, isAbsent: boolean): KnownPolicy {
     this.#lastId += 1;
-    return { id: this.#lastId, policy };
+    return { id: this.#lastId, policy, isAbsent };
   }
 }
 

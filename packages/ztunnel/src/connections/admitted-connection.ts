@@ -60,7 +60,7 @@ export function carryInbound(call: InboundCall, deps: AdmittedDeps): Promise<voi
  * ```
  * What only the first states need is let go before bytes flow: a connection may stay open and idle for days.
  */
-class AdmittedConnection implements Disposable {
+class AdmittedConnection {
   readonly #connections: OpenConnections;
   readonly #record: ConnectionRecord;
   /** Until the caller is answered. */
@@ -76,8 +76,8 @@ class AdmittedConnection implements Disposable {
   }
 
   async run(): Promise<void> {
-    if (!this.#judge()) return;
     try {
+      if (!this.#judge()) return;
       const upstream = await this.#dial();
       if (this.#isCut) return resetSocket(upstream);
       const preamble = this.#waiting?.call.preamble ?? null;
@@ -87,6 +87,9 @@ class AdmittedConnection implements Disposable {
     } catch (error) {
       this.#record.close(failureOutcome(error, 'connection failed'));
       this.#refuse('unreachable');
+    } finally {
+      this.#entry?.[Symbol.dispose]();
+      this.#record[Symbol.dispose]();
     }
   }
 
@@ -138,10 +141,5 @@ class AdmittedConnection implements Disposable {
     // A reset of one side is passed on to the other.
     if (this.#upstream === null) this.#refuse('policy');
     else resetSocket(this.#upstream);
-  }
-
-  [Symbol.dispose](): void {
-    this.#entry?.[Symbol.dispose]();
-    this.#record[Symbol.dispose]();
   }
 }

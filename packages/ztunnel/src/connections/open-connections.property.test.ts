@@ -35,6 +35,8 @@ class CapturedPodUnderTest {
   readonly #own = new OwnPod(POD);
   readonly #connections = new OpenConnections(this.#own);
   readonly #rejudgement = new Rejudgement();
+  /** Listed policies that were not there, when the workload was known last. */
+  #deniedBefore: ReadonlySet<number> = new Set();
 
   constructor() {
     this.#pods.add(POD);
@@ -57,7 +59,12 @@ class CapturedPodUnderTest {
   /** As if nothing had been compiled or kept. */
   judgeAnew(peer: PeerConnection): boolean {
     if (this.known === null) return false;
-    const policies = this.store.policiesFor(this.known).map(({ policy }) => policy);
+    const { namespace, name } = POD;
+    const isGone = this.store.snapshot.pods(namespace, name).length === 0;
+    const policies = this.store
+      .policiesFor(this.known)
+      .filter(({ id, isAbsent }) => !isGone || !isAbsent || this.#deniedBefore.has(id))
+      .map(({ policy }) => policy);
     return authorize(policies, peer).allowed;
   }
 
@@ -66,6 +73,10 @@ class CapturedPodUnderTest {
     this.#table.add(added);
     for (const { workload, policies } of pods) {
       this.known = workload ?? this.known;
+      if (workload !== null) {
+        const absent = this.store.policiesFor(workload).filter(({ isAbsent }) => isAbsent);
+        this.#deniedBefore = new Set(absent.map(({ id }) => id));
+      }
       const before = this.#own.policies;
       this.#own.update(workload, this.#table.combine(policies));
       if (before !== this.#own.policies) this.#rejudgement.request(this.#connections);

@@ -63,7 +63,9 @@ export class OwnPods {
       if (state !== null) pods.push(state);
       for (const known of followed.policies) needed.set(known.id, known);
     }
-    const added = [...needed.values()].filter(({ id }) => !this.#sent.has(id));
+    const added = [...needed.values()]
+      .filter(({ id }) => !this.#sent.has(id))
+      .map(({ id, policy }) => ({ id, policy }));
     const removed = [...this.#sent].filter((id) => !needed.has(id));
     this.#sent = new Set(needed.keys());
     return { added, pods, removed };
@@ -75,7 +77,11 @@ export class OwnPods {
     const workload = this.#workloadOf(pod);
     if (workload !== null) followed.known = workload;
     if (followed.known === null) return null;
-    followed.policies = this.#store.policiesFor(followed.known);
+    const inForce = new Set(followed.policies.map(({ id }) => id));
+    // What a workload that is gone for a moment lists may be gone with it: only what denied before still does.
+    followed.policies = this.#store
+      .policiesFor(followed.known)
+      .filter(({ id, isAbsent }) => workload !== null || !isAbsent || inForce.has(id));
     const policies = followed.policies.map(({ id }) => id);
     const ids = policies.join(',');
     if (told !== null && told.workload === workload && told.ids === ids) return null;
