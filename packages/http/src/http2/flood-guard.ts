@@ -43,10 +43,11 @@ const MOST_SAVED = 10_000;
 class Count {
   readonly #allowance: Allowance;
   #amount = 0;
-  #decayedAtMs = 0;
+  #decayedAtMs: number;
 
-  constructor(allowance: Allowance) {
+  constructor(allowance: Allowance, nowMs: number) {
     this.#allowance = allowance;
+    this.#decayedAtMs = nowMs;
   }
 
   /** Throws ENHANCE_YOUR_CALM if it is too much. */
@@ -87,13 +88,13 @@ class Count {
  */
 export class FloodGuard {
   readonly #now: () => number;
-  readonly #resets = new Count(ALLOWANCES.resets);
-  readonly #settings = new Count(ALLOWANCES.settings);
-  readonly #pings = new Count(ALLOWANCES.pings);
-  readonly #emptyData = new Count(ALLOWANCES.emptyData);
-  readonly #priorities = new Count(ALLOWANCES.priorities);
-  readonly #windowUpdates = new Count(ALLOWANCES.windowUpdates);
-  readonly #headerBytes = new Count(ALLOWANCES.headerBytes);
+  readonly #resets: Count;
+  readonly #settings: Count;
+  readonly #pings: Count;
+  readonly #emptyData: Count;
+  readonly #priorities: Count;
+  readonly #windowUpdates: Count;
+  readonly #headerBytes: Count;
   #streams = 0;
   #wasted = 0;
   #queuedLately = 0;
@@ -101,6 +102,14 @@ export class FloodGuard {
 
   constructor(now: () => number = () => performance.now()) {
     this.#now = now;
+    const nowMs = now();
+    this.#resets = new Count(ALLOWANCES.resets, nowMs);
+    this.#settings = new Count(ALLOWANCES.settings, nowMs);
+    this.#pings = new Count(ALLOWANCES.pings, nowMs);
+    this.#emptyData = new Count(ALLOWANCES.emptyData, nowMs);
+    this.#priorities = new Count(ALLOWANCES.priorities, nowMs);
+    this.#windowUpdates = new Count(ALLOWANCES.windowUpdates, nowMs);
+    this.#headerBytes = new Count(ALLOWANCES.headerBytes, nowMs);
   }
 
   streamOpened(): void {
