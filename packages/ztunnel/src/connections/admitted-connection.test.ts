@@ -45,12 +45,13 @@ async function callThroughProxy(isDenied: boolean) {
     namespace: NetworkNamespace.open('/proc/self/ns/net'),
     network: '',
     preserveSource: false,
+    tunnelsToLoopback: true,
   };
   const carry = (socket: Socket) =>
     carryInbound(
       {
         caller: { accept: () => socket, refuse: () => socket.destroy(), onGivenUp: undefined },
-        ...{ identity: null, client, upstream },
+        ...{ identity: null, client, upstream, preamble: null },
         addresses: { src: client, originalDst: null, actualDst: upstream, protocol: 'TCP' },
         recorded: {
           ...{ reporter: 'destination', client, dst: upstream, hboneAuthority: null },

@@ -17,7 +17,7 @@ const CALLERS: readonly PeerConnection[] = IPS.flatMap((sourceIp) =>
     sourceIdentity:
       namespace === null
         ? null
-        : { trustDomain: 'cluster.local', namespace, serviceAccount: 'caller', captureDns: false },
+        : { trustDomain: 'cluster.local', namespace, serviceAccount: 'caller' },
     sourceIp,
     destinationIp: '10.0.0.9',
     destinationPort: 80,

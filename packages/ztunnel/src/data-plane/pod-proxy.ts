@@ -19,7 +19,7 @@ import type { PodListener } from '../listeners/plain-listener.ts';
 import type { OwnPod } from '../policy/own-pod.ts';
 import { INBOUND_HBONE_PORT, INBOUND_PLAINTEXT_PORT, OUTBOUND_PORT } from '../ports.ts';
 import type { ThreadCertificates } from './certificates.ts';
-import type { ThreadConfig } from './thread-messages.ts';
+import type { CapturedPod, ThreadConfig } from './thread-messages.ts';
 
 export interface PodProxyDeps {
   readonly config: ThreadConfig;
@@ -48,7 +48,7 @@ export class PodProxy {
   #stopped = false;
 
   /** Binds all three ports at once; throws if one is taken, leaving none behind. */
-  constructor(namespace: NetworkNamespace, deps: PodProxyDeps) {
+  constructor(pod: CapturedPod, namespace: NetworkNamespace, deps: PodProxyDeps) {
     const { config, own, mesh, record } = deps;
     const { poolMaxStreams: maxStreams, poolIdleMs: idleMs } = config;
     const { network, preserveSource, tunnelsToLoopback } = config;
@@ -64,6 +64,7 @@ export class PodProxy {
     this.#inbound = { own, mesh, connections, record, network: podNetwork };
     try {
       this.#listen(namespace);
+      this.serveDns(pod.captureDns);
     } catch (error) {
       this.abort();
       throw error;

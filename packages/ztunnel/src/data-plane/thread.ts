@@ -117,7 +117,7 @@ class DataPlaneThread {
       return;
     }
     const own = new OwnPod(pod);
-    const proxy = new PodProxy(NetworkNamespace.borrow(namespaceFd), {
+    const proxy = new PodProxy(pod, NetworkNamespace.borrow(namespaceFd), {
       config: this.#config,
       mesh: this.#mesh,
       own,
