@@ -17,14 +17,18 @@ const WORKLOADS = {
 };
 
 /** Our ztunnel, one process per side with one worker, capturing as it does in a cluster. */
-export function startZtunnelPair(environment: PairEnvironment): ProxyPair {
+export function startZtunnelPair(environment: PairEnvironment, poolIdleMs = 300_000): ProxyPair {
   return {
-    clientPid: startProcess(environment, 'client'),
-    serverPid: startProcess(environment, 'server'),
+    clientPid: startProcess(environment, 'client', poolIdleMs),
+    serverPid: startProcess(environment, 'server', poolIdleMs),
   };
 }
 
-function startProcess(environment: PairEnvironment, side: 'client' | 'server'): number {
+function startProcess(
+  environment: PairEnvironment,
+  side: 'client' | 'server',
+  poolIdleMs: number,
+): number {
   const { machine, namespaces, authority } = environment;
   const { uid, name, namespace, serviceAccount } = WORKLOADS[side];
   const config: ZtunnelProcessConfig = {
@@ -35,9 +39,10 @@ function startProcess(environment: PairEnvironment, side: 'client' | 'server'): 
       const bytes = toBinary(AddressSchema, create(AddressSchema, { type }));
       return { name: workload.uid, body: Buffer.from(bytes).toString('base64') };
     }),
+    poolIdleMs,
     certificates: { [IDENTITIES[side]]: authority.issue(IDENTITIES[side]) },
   };
-  const path = writeConfig(machine, `ztunnel-${side}.json`, JSON.stringify(config));
+  const path = writeConfig(machine, `${namespaces[side]}.json`, JSON.stringify(config));
   const script = new URL('./ztunnel-process.ts', import.meta.url).pathname;
   return machine.start([process.execPath, script, path]).pid!;
 }

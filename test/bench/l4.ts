@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { TestAuthority } from '../fixtures/certificates.ts';
 import { startEnvoyPair } from './l4-envoy.ts';
 import { startHaproxyPair } from './l4-haproxy.ts';
@@ -14,8 +15,10 @@ import {
   type LoadContext,
   type Measured,
   measureBulk,
+  measureBurst,
   measureIdleMemory,
   measureRequests,
+  measureSteadyRequests,
   WARM_UP_SECONDS,
 } from './load.ts';
 import { type BenchMachine, type NamespacePair, SERVER_ADDRESS } from './machine.ts';
@@ -24,6 +27,10 @@ import type { Program, Programs } from './programs.ts';
 import { Samples } from './samples.ts';
 
 const CONNECTIONS = 32;
+const STEADY_PER_SECOND = 1000;
+const BURST = { host: SERVER_ADDRESS, port: HTTP_PORT, connections: 1000 };
+/** Tunnels of the pair that takes bursts are closed when they have carried nothing for so long. */
+const BURST_POOL_IDLE_MS = 1000;
 const IDLE = { host: SERVER_ADDRESS, port: HTTP_PORT, connections: 2000 };
 const URL = `http://${SERVER_ADDRESS}:${HTTP_PORT}/`;
 
@@ -34,7 +41,7 @@ interface Contender {
 }
 
 const CONTENDERS: readonly Contender[] = [
-  { name: 'ztunnel', needs: null, start: startZtunnelPair },
+  { name: 'ztunnel', needs: null, start: (environment) => startZtunnelPair(environment) },
   { name: 'envoy', needs: 'envoy', start: startEnvoyPair },
   { name: 'haproxy', needs: 'haproxy', start: startHaproxyPair },
 ];
@@ -77,7 +84,30 @@ export async function benchL4(options: L4Options): Promise<Samples> {
       addRound(samples, name, await measureRound(context, options.durationSeconds));
     }
   }
+  await benchBurst(options, authority, samples);
   return samples;
+}
+
+/** How long connections take that are all opened at once, when no tunnel is open, and when one is. */
+async function benchBurst(
+  { machine, programs, rounds, onProgress }: L4Options,
+  authority: TestAuthority,
+  samples: Samples,
+): Promise<void> {
+  onProgress(`${BURST.connections} connections at once`);
+  const namespaces = machine.addPair('burst');
+  await startServers(machine, programs, namespaces);
+  const environment = { machine, programs, namespaces, authority };
+  const pair = startZtunnelPair(environment, BURST_POOL_IDLE_MS);
+  await machine.untilAnswered(namespaces.client, URL);
+  const pids = [pair.clientPid, pair.serverPid];
+  const context = { machine, programs, namespace: namespaces.client, pids };
+  await measureRound(context, WARM_UP_SECONDS);
+  for (let round = 1; round <= rounds; round++) {
+    await delay(2 * BURST_POOL_IDLE_MS);
+    samples.add('ztunnel burst cold', await measureBurst(context, BURST));
+    samples.add('ztunnel burst warm', await measureBurst(context, BURST));
+  }
 }
 
 function addMemory(samples: Samples, name: string, memory: IdleMemory): void {
@@ -89,6 +119,7 @@ function addMemory(samples: Samples, name: string, memory: IdleMemory): void {
 
 interface Round {
   readonly requests: Measured;
+  readonly steady: Measured;
   readonly connects: Measured;
   readonly up: Measured;
   readonly down: Measured;
@@ -99,6 +130,7 @@ async function measureRound(context: LoadContext, durationSeconds: number): Prom
   const bulk = { host: SERVER_ADDRESS, durationSeconds };
   return {
     requests: await measureRequests(context, load),
+    steady: await measureSteadyRequests(context, { ...load, perSecond: STEADY_PER_SECOND }),
     connects: await measureRequests(context, { ...load, close: true }),
     up: await measureBulk(context, { ...bulk, reverse: false }),
     down: await measureBulk(context, { ...bulk, reverse: true }),
@@ -114,6 +146,7 @@ function addRound(samples: Samples, name: string, round: Round): void {
     samples.add(`${name} ${quantity}`, ((cpu[0]! + cpu[1]!) / amount) * scale);
   };
   add('request cpu', round.requests, 1e6);
+  add('steady request cpu', round.steady, 1e6);
   add('connect cpu', round.connects, 1e6);
   add('up cpu', round.up, 1e9);
   add('down cpu', round.down, 1e9);

@@ -63,6 +63,36 @@ export function measureRequests(context: LoadContext, load: RequestLoad): Promis
   });
 }
 
+/** Requests by h2load at a fixed rate, whatever they take; the amount is the number of complete answers. */
+export function measureSteadyRequests(
+  context: LoadContext,
+  load: Omit<RequestLoad, 'close'> & { readonly perSecond: number },
+): Promise<Measured> {
+  return measure(context, async () => {
+    const { url, connections, durationSeconds, perSecond } = load;
+    const output = await context.machine.run(
+      [
+        ...[programPath(context, 'h2load'), '--h1', '-t1', `-c${connections}`],
+        ...[`-D${durationSeconds}`, `--rps=${perSecond / connections}`, url],
+      ],
+      context.namespace,
+    );
+    const counts = /(\d+) succeeded, (\d+) failed/.exec(output);
+    if (counts === null || counts[2] !== '0') throw new Error(`${url}: requests failed\n${output}`);
+    return Number(counts[1]);
+  });
+}
+
+/** Milliseconds until connections that are opened all at once have each had an answer. Throws if one has none. */
+export async function measureBurst(
+  { machine, namespace }: LoadContext,
+  { host, port, connections }: { host: string; port: number; connections: number },
+): Promise<number> {
+  const script = new URL('./burst.ts', import.meta.url).pathname;
+  const command = [process.execPath, script, host, String(port), String(connections)];
+  return (JSON.parse(await machine.run(command, namespace)) as { ms: number }).ms;
+}
+
 interface IperfReport {
   readonly end: { readonly sum_received: { readonly bytes: number; readonly seconds: number } };
 }

@@ -30,7 +30,7 @@ const USAGE = `npm run bench -- [--quick] [--only l4|l7|state|memory] [--json]
             memory: of our programs in a sandbox with 50 pods, in four minutes; only when it is asked for
   --json    every sample, summary and verdict as JSON on standard output
 `;
-const REQUIRED: readonly Program[] = ['ip', 'nft', 'curl', 'nginx', 'wrk', 'iperf3'];
+const REQUIRED: readonly Program[] = ['ip', 'nft', 'curl', 'nginx', 'wrk', 'h2load', 'iperf3'];
 
 const { values: flags } = parseArgs({
   options: {

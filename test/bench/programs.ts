@@ -1,7 +1,16 @@
 import { accessSync, constants } from 'node:fs';
 import { join } from 'node:path';
 
-export type Program = 'envoy' | 'haproxy' | 'nginx' | 'wrk' | 'iperf3' | 'nft' | 'ip' | 'curl';
+export type Program =
+  | 'envoy'
+  | 'haproxy'
+  | 'nginx'
+  | 'wrk'
+  | 'h2load'
+  | 'iperf3'
+  | 'nft'
+  | 'ip'
+  | 'curl';
 
 /** How to get each program that a bench needs. */
 const REMEDIES: Readonly<Record<Program, string>> = {
@@ -9,6 +18,7 @@ const REMEDIES: Readonly<Record<Program, string>> = {
   haproxy: 'apt-get install haproxy',
   nginx: 'apt-get install nginx-light',
   wrk: 'apt-get install wrk',
+  h2load: 'apt-get install nghttp2-client',
   iperf3: 'apt-get install iperf3',
   nft: 'apt-get install nftables',
   ip: 'apt-get install iproute2',

@@ -16,6 +16,8 @@ export interface ZtunnelProcessConfig {
   readonly namespacePath: string;
   /** Serialised `istio.workload.Address` messages, base64. */
   readonly addresses: readonly { readonly name: string; readonly body: string }[];
+  /** Milliseconds after which a tunnel that carries nothing is closed. */
+  readonly poolIdleMs: number;
   /** By SPIFFE identity. */
   readonly certificates: Readonly<Record<string, TestCertificate>>;
 }
@@ -31,7 +33,7 @@ const dataPlane = new DataPlane({
     logFormat: 'plain',
     logLevels: 'info',
     poolMaxStreams: 100,
-    poolIdleMs: 300_000,
+    poolIdleMs: config.poolIdleMs,
     preserveSource: true,
     tunnelsToLoopback: true,
     clusterDomain: 'cluster.local',

@@ -2,6 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import type { ServerExchange } from '@aquifer/http';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { runs } from '../fuzz/runs.ts';
 import { ask, Heard, sendAll, VERSIONS } from './exchange.ts';
 
 const LARGE = Buffer.alloc(1_000_000, 'a line that is not a power of two long\n');
@@ -273,7 +274,7 @@ describe.for(VERSIONS)('an exchange over $name', (version) => {
           cut();
         },
       ),
-      { numRuns: 30 },
+      runs(30),
     );
   });
 
@@ -311,7 +312,7 @@ describe.for(VERSIONS)('an exchange over $name', (version) => {
           cut();
         },
       ),
-      { numRuns: 60 },
+      runs(60),
     );
   });
 });

@@ -1,5 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { runs } from '../../../test/fuzz/runs.ts';
 import { type BodyWire, ReceivingHalf, SendingHalf } from './half-stream.ts';
 import type { HeaderList } from './headers.ts';
 import { connectionLost, HttpError } from './http-error.ts';
@@ -54,6 +55,7 @@ test('whenever a reader comes, pauses and goes on: it is told everything, once, 
       expect(told.slice(-3)).toEqual(['trailers a=b', 'end', 'close']);
       expect(taken()).toBe(sent);
     }),
+    runs(100),
   );
 });
 
@@ -149,5 +151,6 @@ test('trailers and the end leave behind all that was written, however little roo
         expect(half.kind).toBe('ended');
       },
     ),
+    runs(100),
   );
 });

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { runs } from '../../../test/fuzz/runs.ts';
 import { canonicalIpAddress, cidrContains, formatIpAddress, parseIpAddress } from './ip-address.ts';
 
 test.for([
@@ -36,6 +37,7 @@ test('bytes survive the way through text', () => {
     fc.property(addresses, (bytes) => {
       expect(parseIpAddress(formatIpAddress(bytes)!)).toEqual(bytes);
     }),
+    runs(100),
   );
 });
 
@@ -75,5 +77,6 @@ test('a range contains exactly the addresses that share its first bits', () => {
       const cidr = { address: formatIpAddress(range)!, prefixLength };
       expect(cidrContains(cidr, formatIpAddress(bytes)!)).toBe(expected);
     }),
+    runs(100),
   );
 });

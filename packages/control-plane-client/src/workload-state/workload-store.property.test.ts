@@ -11,6 +11,7 @@ import {
   updateSeries,
   VIPS,
 } from '../../../../test/fixtures/mesh-updates.ts';
+import { runs } from '../../../../test/fuzz/runs.ts';
 import { SnapshotReader, type WorkloadSnapshot } from './snapshot.ts';
 import { WorkloadStore } from './workload-store.ts';
 
@@ -86,6 +87,6 @@ test('after any series of updates a store answers as one made of what is in forc
       expect(verdicts(store)).toEqual(verdicts(fresh));
       for (const { snapshot, said } of past) expect(answers(snapshot)).toEqual(said);
     }),
-    { numRuns: 300 },
+    runs(300),
   );
 }, 60_000);

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { runs } from '../../../../test/fuzz/runs.ts';
 import { applyChanges, type ClusterState } from '../ingest/cluster-state.ts';
 import { difference } from '../push/difference.ts';
 import { firstOfEachName, newDeriver, type TestObject, toggle } from './derivation.fixture.ts';
@@ -80,7 +81,7 @@ test('after any series of changes the snapshot is the same as if it were derived
         expect(versions(deriver.derive(state))).toEqual(versions(newDeriver().derive(state)));
       }
     }),
-    { numRuns: 25 },
+    runs(25),
   );
 }, 60_000);
 

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { runs } from '../../../../test/fuzz/runs.ts';
 import { MessageReader } from './message-reader.ts';
 import {
   checkHost,
@@ -193,6 +194,7 @@ test('messages read the same however the bytes are cut', () => {
     fc.property(cuts, (sizes) => {
       expect(readInPieces(PIPELINED, sizes)).toEqual(whole);
     }),
+    runs(100),
   );
 });
 
@@ -240,5 +242,6 @@ test('no bytes at all make the reader throw', () => {
     fc.property(pieces, (parts) => {
       expect(() => readInPieces(parts.join(''), [3])).not.toThrow();
     }),
+    runs(100),
   );
 });

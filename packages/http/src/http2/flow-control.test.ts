@@ -2,6 +2,7 @@ import { duplexPair } from 'node:stream';
 import { setImmediate as turn } from 'node:timers/promises';
 import * as fc from 'fast-check';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { runs } from '../../../../test/fuzz/runs.ts';
 import type { Exchange, ServerExchange } from '../exchange.ts';
 import { Http2Connection } from './connection.ts';
 import { ConnectionWindow, StreamWindow } from './flow-control.ts';
@@ -137,7 +138,7 @@ test('whatever is sent, read, opened and ended: what streams hold and may still 
         expect(total).toBeLessThanOrEqual(most);
       }
     }),
-    { numRuns: 100 },
+    runs(100),
   );
 });
 

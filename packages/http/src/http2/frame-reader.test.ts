@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { runs } from '../../../../test/fuzz/runs.ts';
 import { FrameReader } from './frame-reader.ts';
 import { FRAME, writeFrameHeader } from './frames.ts';
 
@@ -71,6 +72,7 @@ test('frames are the same however the bytes are cut', () => {
       expect(read(pieces)).toEqual(whole);
       expect(read([...bytes].map((octet) => Buffer.from([octet])))).toEqual(whole);
     }),
+    runs(100),
   );
 });
 

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { runs } from '../../../../test/fuzz/runs.ts';
 import { ByteQueue } from './byte-queue.ts';
 
 function drained(queue: ByteQueue): Buffer {
@@ -38,7 +39,7 @@ test('gives back what was put in, in order, whatever the sizes and however it is
       expect(Buffer.concat(got).equals(Buffer.concat(put))).toBe(true);
       expect(queue.length).toBe(0);
     }),
-    { numRuns: 300 },
+    runs(300),
   );
 });
 

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { runs } from '../../../../test/fuzz/runs.ts';
 import { classify, classifyDeclared } from './sniff.ts';
 
 const bytes = (text: string): Buffer => Buffer.from(text, 'latin1');
@@ -61,7 +62,7 @@ test.for([
         const first = prefixes.map(tell).find((protocol) => protocol !== null) ?? null;
         expect(tell(whole)).toBe(first);
       }),
-      { numRuns: 2000 },
+      runs(2000),
     );
   },
 );

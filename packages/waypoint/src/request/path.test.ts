@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { runs } from '../../../../test/fuzz/runs.ts';
 import type { PathRules } from '../compile/path-rules.ts';
 import { normalizeTarget, pathOnly, queryValue } from './path.ts';
 
@@ -85,7 +86,7 @@ test('a second proxy with the same rules would change nothing', () => {
       if (typeof once !== 'string') return;
       expect(normalizeTarget(once, rules)).toBe(once);
     }),
-    { seed: 3, numRuns: 20_000 },
+    runs(20_000, 3),
   );
 });
 

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { runs } from '../../../../test/fuzz/runs.ts';
 import { type BodySink, RequestBody } from './request-body.ts';
 
 /** A client that can be made to wait, and an attempt that has room or not. */
@@ -176,6 +177,6 @@ test('whatever happens to attempts, the last one has every byte once and in orde
       const { sent, sink } = run(script, maxReplayBytes);
       expect(sink).toMatchObject({ text: sent, hasEnded: true });
     }),
-    { seed: 7, numRuns: 2000 },
+    runs(2000, 7),
   );
 });

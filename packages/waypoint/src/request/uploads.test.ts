@@ -17,6 +17,7 @@ import {
   type StaticProxy,
   startStaticProxy,
 } from '../../../../test/fixtures/static-proxy.ts';
+import { runs } from '../../../../test/fuzz/runs.ts';
 
 /** What a host stores of an upload that was answered 200 is what was sent, whatever hosts and clients do meanwhile. */
 
@@ -224,7 +225,7 @@ test('an upload that is answered 200 is stored as it was sent, whatever hosts do
         });
       }
     }),
-    { seed: 20_261_129, numRuns: 60, endOnFailure: true },
+    { ...runs(60, 20_261_129), endOnFailure: true },
   );
   expect(answered).toBeGreaterThan(100);
 }, 60_000);

@@ -8,6 +8,7 @@ import type {
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { runs } from '../../../../test/fuzz/runs.ts';
 import { AuthorizationSchema, MatchSchema } from '../gen/istio/security_pb.ts';
 import {
   type LoadBalancing_Mode,
@@ -141,7 +142,7 @@ test('a workload survives the way over the wire', () => {
       const bytes = toBinary(WorkloadSchema, encodeWorkload(value));
       expect(decodeWorkload(fromBinary(WorkloadSchema, bytes))).toEqual({ ok: true, value });
     }),
-    { numRuns: 50 },
+    runs(50),
   );
 });
 
@@ -151,7 +152,7 @@ test('a service survives the way over the wire', () => {
       const bytes = toBinary(ServiceSchema, encodeService(value));
       expect(decodeService(fromBinary(ServiceSchema, bytes))).toEqual({ ok: true, value });
     }),
-    { numRuns: 50 },
+    runs(50),
   );
 });
 
@@ -164,7 +165,7 @@ test('a policy survives the way over the wire', () => {
         value,
       });
     }),
-    { numRuns: 50 },
+    runs(50),
   );
 });
 

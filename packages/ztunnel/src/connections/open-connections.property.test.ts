@@ -4,6 +4,7 @@ import { TimeSlice } from '@aquifer/runtime';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { IPS, NAMESPACES, toBatch, updateSeries } from '../../../../test/fixtures/mesh-updates.ts';
+import { runs } from '../../../../test/fuzz/runs.ts';
 import { OwnPod } from '../policy/own-pod.ts';
 import { OwnPods } from '../policy/own-pods.ts';
 import { PolicyTable } from '../policy/policy-table.ts';
@@ -106,7 +107,7 @@ test('a connection that is open through any series of updates is cut when a fres
         if (isAllowed) expected.add(peer);
       }
     }),
-    { numRuns: 300 },
+    runs(300),
   );
 }, 60_000);
 

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { runs } from '../../../../test/fuzz/runs.ts';
 import { encodeAnswer, parseQuery } from './message.ts';
 
 /** `name` as a question of type A, with an OPT record that asks for `udpBytes`. */
@@ -23,7 +24,7 @@ test('any bytes are a query, refused, or not answered, and nothing is thrown', (
       const parsed = parseQuery(Buffer.from(bytes));
       expect(parsed.ok ? parsed.query.questionEnd : 0).toBeLessThanOrEqual(bytes.length);
     }),
-    { numRuns: 2000 },
+    runs(2000),
   );
 });
 
@@ -35,7 +36,7 @@ test('a query cut off or changed anywhere never throws', () => {
       if (at < bytes.length) bytes[at] = byte;
       expect(parseQuery(bytes)).toHaveProperty('ok');
     }),
-    { numRuns: 2000 },
+    runs(2000),
   );
 });
 

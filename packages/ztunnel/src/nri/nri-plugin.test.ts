@@ -18,6 +18,7 @@ import {
 } from 'vitest';
 import { ContainerRuntime } from '../../../../test/fixtures/container-runtime.ts';
 import { hasGo } from '../../../../test/fixtures/go-program.ts';
+import { runs } from '../../../../test/fuzz/runs.ts';
 import { CHANNEL, Mux } from './mux.ts';
 import { NriPlugin, type Sandbox, type SandboxListener } from './nri-plugin.ts';
 import { serveTtrpc } from './ttrpc.ts';
@@ -177,6 +178,7 @@ test('frames cut anywhere arrive whole and in order', () => {
         expect(got[channel]).toEqual(sent);
       }
     }),
+    runs(100),
   );
 });
 
@@ -193,6 +195,6 @@ test('whatever a peer calls, it is answered or cut off, and nothing is thrown', 
       trunk.emit('data', Buffer.concat([header, bytes]));
       expect(failures.length).toBeLessThanOrEqual(1);
     }),
-    { numRuns: 500 },
+    runs(500),
   );
 });

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { runs } from '../../../../../test/fuzz/runs.ts';
 import { applyChanges } from '../../ingest/cluster-state.ts';
 import { difference } from '../../push/difference.ts';
 import { firstOfEachName, newDeriver, toggle } from '../derivation.fixture.ts';
@@ -38,7 +39,7 @@ test('after any series of changes a waypoint is served the same as if it were de
         expect(versions(deriver.derive(state).waypointConfigs)).toEqual(versions(fresh));
       }
     }),
-    { numRuns: 25 },
+    runs(25),
   );
 });
 
