@@ -349,5 +349,6 @@ test('a client that neither reads the last answer nor ends its side does not kee
     times: { headMs: 0, requestMs: 0, exchangeIdleMs: 0, connectionIdleMs: 10 },
   });
   transport.push('GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
+  expect(transport.destroyed).toBe(false);
   await eventually(() => transport.destroyed);
 });
