@@ -94,5 +94,6 @@ test.skipIf(process.getuid?.() !== 0)(
     loop.sandboxStarted({ ...sandbox, id: 'second', networkPath: after! });
     loop.want(wanted);
     await eventually(() => loop.isCaptured('web') === true);
+    expect(reported).toEqual(['captured', 'released', 'captured']);
   },
 );
