@@ -1,9 +1,24 @@
-import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  appendFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, expect, onTestFinished, test } from 'vitest';
 import { ensureBundles } from '../fixtures/bundles.ts';
+import { eventually } from '../fixtures/eventually.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 
@@ -51,6 +66,55 @@ test('a second build without a change does nothing', () => {
   const output = execFileSync(process.execPath, [build], { encoding: 'utf8' });
   expect(output).toBe('dist/ is current\n');
 });
+
+/** The sources in a folder of their own, to be changed; packages from elsewhere are those of this clone. */
+function copyOfSources(): string {
+  const copy = mkdtempSync(join(tmpdir(), 'aquifer-clone-'));
+  onTestFinished(() => rmSync(copy, { recursive: true }));
+  for (const part of ['packages', 'test/setup', 'package.json', 'package-lock.json']) {
+    cpSync(join(ROOT, part), join(copy, part), { recursive: true });
+  }
+  mkdirSync(join(copy, 'node_modules', '@aquifer'), { recursive: true });
+  for (const name of readdirSync(join(ROOT, 'node_modules'))) {
+    if (name === '@aquifer') continue;
+    symlinkSync(join(ROOT, 'node_modules', name), join(copy, 'node_modules', name));
+  }
+  for (const name of readdirSync(join(copy, 'packages'))) {
+    symlinkSync(join(copy, 'packages', name), join(copy, 'node_modules', '@aquifer', name));
+  }
+  return copy;
+}
+
+test('a source that changes while it is built is built again, by whoever waited for that build to end', async () => {
+  const copy = copyOfSources();
+  const dist = join(copy, 'dist');
+  const build = () => spawn(process.execPath, [join(copy, 'test/setup/bundles.mjs')]);
+  const source = join(copy, 'packages/sandbox/src/images/echo/main.ts');
+  const late = join(copy, 'packages/sandbox/src/images/echo/late.ts');
+  appendFileSync(source, "import './late.ts';");
+  execFileSync('mkfifo', [late]);
+  const first = build();
+  const firstEnded = once(first, 'exit');
+  // The build reads it, and has read who imports it.
+  const pipe = await open(late, 'w');
+  appendFileSync(source, "console.log('a later version');");
+  const second = build();
+  const secondEnded = once(second, 'exit');
+  await eventually(() => existsSync(join(dist, `building.${second.pid}`)));
+  writeFileSync(`${late}.new`, 'export {};');
+  renameSync(`${late}.new`, late);
+  await pipe.writeFile('export {};');
+  await pipe.close();
+  expect(await firstEnded).toEqual([0, null]);
+  expect(await secondEnded).toEqual([0, null]);
+  expect(readFileSync(join(dist, 'echo/main.mjs'), 'utf8')).toContain('a later version');
+  // As a build leaves it that was killed while it wrote.
+  rmSync(join(dist, 'record.json'));
+  writeFileSync(join(dist, 'building'), String(first.pid));
+  expect(await once(build(), 'exit')).toEqual([0, null]);
+  expect(readdirSync(dist)).toContain('record.json');
+  expect(readdirSync(dist).filter((name) => name.startsWith('building'))).toEqual([]);
+}, 60_000);
 
 test('the packed tarball holds all that the command needs, wherever it is unpacked', () => {
   const directory = mkdtempSync(join(tmpdir(), 'aquifer-package-'));

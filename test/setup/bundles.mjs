@@ -4,14 +4,25 @@
  * resolve hundreds of files. Plain JavaScript: it runs on the system's Node, too.
  */
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join, relative } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 const DIST = join(ROOT, 'dist');
 /** What the bundles were made from, with hashes; also the packages in each, with bytes. */
 const RECORD = join(DIST, 'record.json');
+/** Holds the process id of who builds. */
+const LOCK = join(DIST, 'building');
 
 /** Entries by the name of their folder in `dist/`; the file is called `main.mjs` there. */
 const PROGRAMS = {
@@ -41,33 +52,74 @@ function bundlesAreCurrent() {
 /** Builds if anything has changed since the last time; `onBuild` is told before it does. */
 export async function ensureBundles(onBuild = () => undefined) {
   if (bundlesAreCurrent()) return;
-  onBuild();
-  await buildBundles();
+  await beAlone();
+  try {
+    // Another process may just have built them.
+    if (bundlesAreCurrent()) return;
+    onBuild();
+    await buildBundles();
+  } finally {
+    rmSync(LOCK);
+  }
+}
+
+/** Waits while another process builds: each would remove files of the other. */
+async function beAlone() {
+  const mine = `${LOCK}.${process.pid}`;
+  mkdirSync(DIST, { recursive: true });
+  writeFileSync(mine, String(process.pid));
+  while (!takeLock(mine)) await delay(50);
+  rmSync(mine);
+}
+
+function takeLock(mine) {
+  try {
+    linkSync(mine, LOCK);
+    return true;
+  } catch (error) {
+    if (error.code !== 'EEXIST') throw error;
+    if (!isLockHeld()) rmSync(LOCK, { force: true });
+    return false;
+  }
+}
+
+/** False for one that a process left behind which was ended while it built. */
+function isLockHeld() {
+  try {
+    process.kill(Number(readFileSync(LOCK, 'utf8')), 0);
+    return true;
+  } catch (error) {
+    // Just given back, or of a process of another user.
+    return error.code === 'ENOENT' || error.code === 'EPERM';
+  }
 }
 
 function hashOf(file) {
-  return createHash('sha256')
-    .update(readFileSync(join(ROOT, file)))
-    .digest('base64');
+  return hashOfBytes(readFileSync(join(ROOT, file)));
+}
+
+function hashOfBytes(bytes) {
+  return createHash('sha256').update(bytes).digest('base64');
 }
 
 async function buildBundles() {
+  // Files that do not pass through `ourSources` count as they are before anything is read.
+  const inputs = {};
+  for (const file of ['package-lock.json', relative(ROOT, fileURLToPath(import.meta.url))]) {
+    inputs[file] = hashOf(file);
+  }
+  for (const name of readdirSync(join(ROOT, 'packages'), { withFileTypes: true })) {
+    const file = `packages/${name.name}/package.json`;
+    if (name.isDirectory()) inputs[file] = hashOf(file);
+  }
   const { build } = await import('esbuild');
   const built = await Promise.all(
-    Object.entries(PROGRAMS).map(([program, entry]) => bundleProgram(build, program, entry)),
+    Object.entries(PROGRAMS).map(([program, entry]) =>
+      bundleProgram(build, { program, entry, inputs }),
+    ),
   );
-  const inputs = new Set(['package-lock.json', relative(ROOT, fileURLToPath(import.meta.url))]);
-  for (const name of readdirSync(join(ROOT, 'packages'), { withFileTypes: true })) {
-    if (name.isDirectory()) inputs.add(`packages/${name.name}/package.json`);
-  }
-  for (const { metafile } of built.flat()) {
-    // Packages from elsewhere are pinned by the lock file.
-    for (const file of Object.keys(metafile.inputs)) {
-      if (file.startsWith('packages/')) inputs.add(file);
-    }
-  }
   const record = {
-    inputs: Object.fromEntries([...inputs].map((file) => [file, hashOf(file)])),
+    inputs,
     bundles: Object.fromEntries(built.flat().flatMap(contentsOf)),
   };
   const files = new Map(
@@ -75,16 +127,20 @@ async function buildBundles() {
       .flatMap((results) => results.flatMap(({ outputFiles }) => outputFiles))
       .map(({ path, contents }) => [path, contents]),
   );
+  // Without a record, what is left of a build that was ended half-way is not taken for what the record says.
+  rmSync(RECORD, { force: true });
   for (const [path, contents] of files) replaceFile(path, contents);
   replaceFile(RECORD, JSON.stringify(record, null, 1));
   for (const file of readdirSync(DIST, { recursive: true, withFileTypes: true })) {
     const path = join(file.parentPath, file.name);
-    if (file.isFile() && path !== RECORD && !files.has(path)) rmSync(path);
+    const isOurs = path === RECORD || path.startsWith(LOCK) || files.has(path);
+    // Others that wait take their own files away.
+    if (file.isFile() && !isOurs) rmSync(path, { force: true });
   }
 }
 
 /** The program, then the threads and processes that its modules start by `new URL('./name.ts', import.meta.url)`. */
-async function bundleProgram(build, program, entry) {
+async function bundleProgram(build, { program, entry, inputs }) {
   const results = [];
   const entries = new Map([['main', join(ROOT, entry)]]);
   // Grows while it is walked.
@@ -115,7 +171,7 @@ async function bundleProgram(build, program, entry) {
         },
         plugins: [
           nativeModules,
-          ourSources(entries),
+          ourSources(entries, inputs),
           ...(PROXIES.has(program) ? [smallParts] : []),
         ],
         metafile: true,
@@ -127,16 +183,18 @@ async function bundleProgram(build, program, entry) {
   return results;
 }
 
-/** What our sources say that is put differently in a bundle. */
-function ourSources(entries) {
+/** What our sources say that is put differently in a bundle; and which versions of them were read. */
+function ourSources(entries, inputs) {
   const thread = /new URL\('\.\/([\w-]+)\.ts', import\.meta\.url\)/g;
   const builtin = /^import (?!type )(?:\{([^}]*)\}|(\w+)) from '(node:[\w/]+)';$/gm;
   return {
     name: 'our-sources',
     setup({ onLoad }) {
-      onLoad({ filter: /\/packages\/[^/]+\/src\/.*\.ts$/ }, ({ path }) => ({
-        loader: 'ts',
-        contents: readFileSync(path, 'utf8')
+      onLoad({ filter: /\/packages\/[^/]+\/src\/.*\.(ts|json)$/ }, ({ path }) => {
+        const text = readFileSync(path, 'utf8');
+        noteInput(inputs, relative(ROOT, path), hashOfBytes(text));
+        if (path.endsWith('.json')) return { loader: 'json', contents: text };
+        const contents = text
           // Threads and processes that a module starts become bundles of their own.
           .replace(thread, (_, name) => {
             entries.set(name, join(dirname(path), `${name}.ts`));
@@ -147,10 +205,16 @@ function ourSources(entries) {
           .replace(builtin, (_, names, whole, module) => {
             const wanted = whole ?? `{ ${valuesOf(names)} }`;
             return `const ${wanted} = process.getBuiltinModule('${module}');`;
-          }),
-      }));
+          });
+        return { loader: 'ts', contents };
+      });
     },
   };
+}
+
+/** A source that changed between two programs is in no version in all of them, so that the next build is due. */
+function noteInput(inputs, file, hash) {
+  inputs[file] = (inputs[file] ?? hash) === hash ? hash : 'changed';
 }
 
 /** `type A, b, c as d` is `b, c: d`. */

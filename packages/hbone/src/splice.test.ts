@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { expect, onTestFinished, test } from 'vitest';
+import { eventually } from '../../../test/fixtures/eventually.ts';
 import { splice } from './splice.ts';
 
 const NO_COUNTERS = { received: () => undefined, sent: () => undefined };
@@ -51,6 +52,23 @@ test('bytes that a stream holds already go to the other side, from both', async 
   expect(String(await buffer(client))).toBe('from the server');
   expect(await done).toBeNull();
   expect(received).toBe(15);
+});
+
+test('everything passes that came in several pieces before the splice began', async () => {
+  const [client, downstream] = await pair();
+  const [server, upstream] = await pair();
+  downstream.resume();
+  downstream.pause();
+  for (const piece of ['one ', 'two ', 'three ']) {
+    const held = downstream.readableLength;
+    client.write(piece);
+    await eventually(() => downstream.readableLength > held);
+  }
+  const done = splice(downstream, upstream, NO_COUNTERS);
+  client.end('four');
+  server.end();
+  expect(String(await buffer(server))).toBe('one two three four');
+  expect(await done).toBeNull();
 });
 
 test('what was read of a stream that has ended by now goes first, and its end after it', async () => {

@@ -307,3 +307,11 @@ test('a peer that takes connections only to end them fails its callers, and is n
   expect(settled[0]).toMatchObject({ reason: { code: 'HB_HTTP2_FAILED' } });
   expect(tunnels.dialled).toBe(3);
 });
+
+test('tunnels that their peer ends with its first words are kept by nobody', async () => {
+  const peer = await startPeer(200, accept, (connection) => connection.close());
+  const tunnels = peer.tunnels();
+  const leases = Array.from({ length: 10 }, () => tunnels.lease());
+  await Promise.allSettled(leases);
+  expect(tunnels.pool.size).toBe(0);
+});

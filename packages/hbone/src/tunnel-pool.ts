@@ -232,7 +232,8 @@ export class TunnelPool {
       tunnel.abort();
       return;
     }
-    if (this.#phase === 'open') peer.tunnels.push(entry);
+    // The end of one that has ended already was told before.
+    if (this.#phase === 'open' && tunnel.isUsable) peer.tunnels.push(entry);
     // Otherwise one that is useless from the start would be dialled again and again.
     const flaw = this.#flawOf(tunnel);
     if (flaw !== null) {
@@ -240,6 +241,7 @@ export class TunnelPool {
     }
     if (this.#phase === 'draining') this.#serveLast(peer, entry);
     else this.#serve(peer);
+    this.#forgetUnused(peer);
   }
 
   /** Whoever asks while the pool drains has the tunnel's streams, and nobody after. */

@@ -26,7 +26,7 @@ function receiver() {
       },
       onTrailers: (trailers) => void told.push(`trailers ${trailers.join('=')}`),
       onEnd: () => void told.push('end'),
-      onDrain: () => undefined,
+      onDrain: () => void told.push('room'),
       onClose: (error) => void told.push(error === null ? 'close' : `close ${error.kind}`),
     });
   return { half, told, claim, taken: () => taken };
@@ -84,6 +84,20 @@ test('who has not received yet hears of a reset, and again when it receives', ()
   half.cut(RESET);
   claim();
   expect([heard, told]).toEqual([1, ['close reset']]);
+});
+
+test('who receives after there was room again hears of it, once', () => {
+  const { half, told, claim } = receiver();
+  half.drain();
+  half.drain();
+  half.data(Buffer.from('a'));
+  claim();
+  expect(told).toEqual(['room', 'a']);
+  const gone = receiver();
+  gone.half.drain();
+  gone.half.cut(RESET);
+  gone.claim();
+  expect(gone.told).toEqual(['close reset']);
 });
 
 test('what is kept of lost connections is bounded: beyond it nothing is kept, until some was read', () => {

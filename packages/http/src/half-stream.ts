@@ -22,11 +22,16 @@ export interface ReceivingHost {
 }
 
 type Receiving =
-  | { readonly kind: 'unclaimed'; readonly whenReset: ((error: HttpError) => void) | null }
+  | {
+      readonly kind: 'unclaimed';
+      readonly whenReset: ((error: HttpError) => void) | null;
+      /** There was room again for what is sent, and nobody to tell. */
+      readonly hasDrained: boolean;
+    }
   | { readonly kind: 'claimed'; readonly listener: BodyListener; isPaused: boolean }
   | { readonly kind: 'over' };
 
-const UNCLAIMED: Receiving = { kind: 'unclaimed', whenReset: null };
+const UNCLAIMED: Receiving = { kind: 'unclaimed', whenReset: null, hasDrained: false };
 const OVER: Receiving = { kind: 'over' };
 
 /**
@@ -63,13 +68,16 @@ export class ReceivingHalf {
 
   claim(listener: BodyListener): void {
     if (this.#state.kind !== 'unclaimed') return;
+    // A writer that has to wait may wait for nothing else.
+    const hasRoom = this.#state.hasDrained && this.#close === null;
     this.#state = { kind: 'claimed', listener, isPaused: false };
+    if (hasRoom) listener.onDrain();
     this.#tell();
   }
 
   whenReset(whenReset: (error: HttpError) => void): void {
     if (this.#state.kind !== 'unclaimed') return;
-    this.#state = { kind: 'unclaimed', whenReset };
+    this.#state = { ...this.#state, whenReset };
     if (this.#close?.error) whenReset(this.#close.error);
   }
 
@@ -107,8 +115,13 @@ export class ReceivingHalf {
     if (this.#state.kind === 'claimed') this.#state.listener.onBatch?.();
   }
 
+  /** There is room again for what is sent. */
   drain(): void {
-    if (this.#state.kind === 'claimed') this.#state.listener.onDrain();
+    const state = this.#state;
+    if (state.kind === 'claimed') state.listener.onDrain();
+    else if (state.kind === 'unclaimed' && !state.hasDrained) {
+      this.#state = { ...state, hasDrained: true };
+    }
   }
 
   /** Both halves have ended, or the connection has: told behind what was received before. */

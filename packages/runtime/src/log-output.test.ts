@@ -1,5 +1,8 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmdirSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { eventually } from '../../../test/fixtures/eventually.ts';
 
@@ -22,10 +25,10 @@ interface Program {
   readonly reports: ReadonlyMap<string, Report>;
 }
 
-/** Three threads log lines of 200 bytes as fast as `linesPerTick` says; their standard output is a pipe. */
-function start(linesPerTick: number, lines: number): Program {
+/** Three threads log lines of 200 bytes as fast as `linesPerTick` says; their standard output is a pipe, or a file. */
+function start(linesPerTick: number, lines: number, output: 'pipe' | number = 'pipe'): Program {
   const child = spawn(process.execPath, [PROGRAM, String(linesPerTick), String(lines)], {
-    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+    stdio: ['ignore', output, 'inherit', 'ipc'],
   });
   onTestFinished(() => void child.kill('SIGKILL'));
   const reports = new Map<string, Report>();
@@ -108,3 +111,28 @@ test('a reader that has gone away for good costs lines only', async () => {
   child.send('end');
   expect(await once(child, 'exit')).toEqual([0, null]);
 });
+
+test.skipIf(process.getuid?.() !== 0)(
+  'lines are whole again once a disk that was full has room',
+  async () => {
+    const disk = mkdtempSync(join(tmpdir(), 'full-disk-'));
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'none', disk]);
+    const file = join(disk, 'log');
+    const fd = openSync(file, 'a');
+    onTestFinished(() => {
+      closeSync(fd);
+      execFileSync('umount', ['--lazy', disk]);
+      rmdirSync(disk);
+    });
+    const { reports } = start(1, 1_000_000, fd);
+    await eventually(() => [...reports.values()].some(({ dropped }) => dropped > 0));
+    // What is there stays, the beginning of a line at its end included.
+    execFileSync('mount', ['-o', 'remount,size=256k', disk]);
+    await eventually(() => statSync(file).size > 200_000);
+    const lines = readFileSync(file, 'utf8').split('\n').slice(0, -1);
+    const whole =
+      /^\S+\t(info\t(main|thread-\d)\tline\tnumber=\d+ text="x{150}"|.*lines are missing.*)$/;
+    expect(lines.filter((line) => !whole.test(line)).length).toBe(1);
+    expect(lines.filter((line) => line.split('\tline\t').length > 2)).toEqual([]);
+  },
+);

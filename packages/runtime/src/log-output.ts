@@ -29,6 +29,9 @@ const WRITER = 0;
 const DROPPED = 1;
 const FREE = 0n;
 const TAKEN = 1n;
+/** Free, but what came last is the beginning of a line whose end could not be written, as on a disk that is full. */
+const BROKEN = 2n;
+const LINE_BREAK = Buffer.from('\n');
 const STATE = 'aquifer/log-output';
 
 /** Of all threads of the process: whether one is within a line, and how many lines were dropped. */
@@ -85,6 +88,8 @@ export class LogOutput {
   #rest: Buffer | null = null;
   #ownsWriter = false;
   #isWithinLine = false;
+  /** The line that came last was not ended by whoever began it. */
+  #mustEndLine = false;
   /** Dropped since the last line that was taken. */
   #lost = 0;
   #timer: NodeJS.Timeout | null = null;
@@ -155,10 +160,18 @@ export class LogOutput {
     if (this.#rest === null && this.#batches.length === 0) return true;
     if (!this.#takeWriter()) return false;
     this.#rest ??= this.#nextBatch();
+    if (this.#mustEndLine) this.#rest = Buffer.concat([LINE_BREAK, this.#rest]);
+    this.#mustEndLine = false;
     const written = writeWithoutWaiting(this.#rest);
+    if (written === null) {
+      this.#rest = null;
+      this.#releaseWriter(this.#isWithinLine ? BROKEN : FREE);
+      this.#isWithinLine = false;
+      return true;
+    }
     if (written > 0) this.#isWithinLine = this.#rest[written - 1] !== NEWLINE;
     this.#rest = written === this.#rest.length ? null : this.#rest.subarray(written);
-    if (!this.#isWithinLine) this.#releaseWriter();
+    if (!this.#isWithinLine) this.#releaseWriter(FREE);
     return this.#rest === null;
   }
 
@@ -170,13 +183,18 @@ export class LogOutput {
   }
 
   #takeWriter(): boolean {
-    this.#ownsWriter ||= Atomics.compareExchange(this.#state, WRITER, FREE, TAKEN) === FREE;
+    if (this.#ownsWriter) return true;
+    this.#ownsWriter = Atomics.compareExchange(this.#state, WRITER, FREE, TAKEN) === FREE;
+    if (this.#ownsWriter) return true;
+    this.#ownsWriter = Atomics.compareExchange(this.#state, WRITER, BROKEN, TAKEN) === BROKEN;
+    this.#mustEndLine = this.#ownsWriter;
+    this.#isWithinLine = this.#ownsWriter;
     return this.#ownsWriter;
   }
 
-  #releaseWriter(): void {
+  #releaseWriter(next: bigint): void {
     this.#ownsWriter = false;
-    Atomics.store(this.#state, WRITER, FREE);
+    Atomics.store(this.#state, WRITER, next);
   }
 
   /** When the process or the thread ends there is no later: what can be written within the time is. */
@@ -192,14 +210,14 @@ export class LogOutput {
   }
 }
 
-/** Bytes that were taken: 0 when the reader is behind. What can never be written counts as dropped. */
-function writeWithoutWaiting(bytes: Buffer): number {
+/** Bytes that were taken: 0 when the reader is behind, null if they cannot be written: then their lines count as dropped. */
+function writeWithoutWaiting(bytes: Buffer): number | null {
   try {
     return writeSync(STDOUT, bytes);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EAGAIN') return 0;
     const lines = bytes.reduce((count, byte) => count + (byte === NEWLINE ? 1 : 0), 0);
     Atomics.add(shareLogOutput(), DROPPED, BigInt(lines));
-    return bytes.length;
+    return null;
   }
 }

@@ -41,6 +41,15 @@ test('a JSON line keeps dotted field names', () => {
   });
 });
 
+test.for(['constructor', 'access=toString', 'loud', '=', 'a=b=c', ''])(
+  'the level %j means nothing, and changes nothing',
+  (levels) => {
+    const { lines, log } = linesOf({ format: 'plain', levels });
+    log.info('still here');
+    expect(lines).toHaveLength(1);
+  },
+);
+
 test('levels are chosen per scope', () => {
   const { lines, log } = linesOf({ format: 'plain', levels: 'warn,access=debug' });
   log.info('left out');

@@ -82,8 +82,8 @@ class LogLevels {
     for (const part of spec.split(',').map((text) => text.trim())) {
       if (part === '') continue;
       const [scope, level] = part.includes('=') ? part.split('=', 2) : [null, part];
+      if (level === undefined || !Object.hasOwn(RANK, level)) continue;
       const rank = RANK[level as LogLevel];
-      if (rank === undefined) continue;
       if (scope === null || scope === undefined) fallback = rank;
       else byScope.set(scope, rank);
     }

@@ -8,6 +8,7 @@ import {
   NAMESPACES,
   SERVICE_KEYS,
   toBatch,
+  type Update,
   updateSeries,
   VIPS,
 } from '../../../../test/fixtures/mesh-updates.ts';
@@ -88,5 +89,33 @@ test('after any series of updates a store answers as one made of what is in forc
       for (const { snapshot, said } of past) expect(answers(snapshot)).toEqual(said);
     }),
     runs(300),
+  );
+}, 60_000);
+
+test('a response that removes what it sends, sends a name twice, or removes what never came, is applied removals first', async () => {
+  await fc.assert(
+    fc.asyncProperty(updateSeries, async (series) => {
+      const store = new WorkloadStore();
+      const force = new Map<string, Update>();
+      const applied = series.map((updates) => {
+        const addresses = updates.filter(({ type }) => type === 'address');
+        const removed = addresses.filter(({ body }) => body === null).map(({ name }) => name);
+        const sent = addresses.filter(({ body }) => body !== null);
+        for (const name of removed) force.delete(name);
+        for (const update of new Map(sent.map((each) => [each.name, each])).values()) {
+          if (!update.isValid) continue;
+          force.delete(update.name);
+          force.set(update.name, update);
+        }
+        const resources = sent.map(({ name, body }) => ({ name, body: body! }));
+        return store.applyAddresses({ resources, removed });
+      });
+      await Promise.all(applied);
+      const fresh = new WorkloadStore();
+      await fresh.applyAddresses(toBatch([...force.values()]));
+      expect(answers(store.snapshot)).toEqual(answers(fresh.snapshot));
+      expect(workloadsOf(store)).toEqual(workloadsOf(fresh));
+    }),
+    { numRuns: 300 },
   );
 }, 60_000);

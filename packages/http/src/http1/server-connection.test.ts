@@ -4,6 +4,8 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 import { buffer, text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { eventually } from '../../../../test/fixtures/eventually.ts';
+import { StuckTransport } from '../../../../test/fixtures/stuck-transport.ts';
 import type { BodyListener, ServerExchange } from '../exchange.ts';
 import type { HttpProblem } from '../problem.ts';
 import { Http1ServerConnection } from './server-connection.ts';
@@ -336,4 +338,17 @@ describe('a server connection', () => {
       'PUT / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok';
     expect(await raw(port, waiting)).toMatch(/^HTTP\/1.1 100 Continue\r\n\r\nHTTP\/1.1 200 OK/);
   });
+});
+
+test('a client that neither reads the last answer nor ends its side does not keep its connection', async () => {
+  const transport = new StuckTransport();
+  new Http1ServerConnection(transport, {
+    onRequest: receiving(echo),
+    onProblem: () => undefined,
+    onClose: () => undefined,
+    times: { headMs: 0, requestMs: 0, exchangeIdleMs: 0, connectionIdleMs: 10 },
+  });
+  transport.push('GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
+  expect(transport.destroyed).toBe(false);
+  await eventually(() => transport.destroyed);
 });

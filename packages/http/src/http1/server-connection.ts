@@ -125,13 +125,19 @@ export class Http1ServerConnection implements Swept {
   sweep(nowMs: number): void {
     const { headMs, connectionIdleMs } = this.#times;
     const isReadingHead = this.#exchange === null && this.#reader.isIncomplete;
-    const isIdle = this.#exchange === null && this.#phase !== 'over';
+    const isIdle = this.#exchange === null;
     this.#headSinceMs = isReadingHead ? (this.#headSinceMs ?? nowMs) : null;
     this.#idleSinceMs = isIdle ? (this.#idleSinceMs ?? nowMs) : null;
     const exceeded = this.#exchange?.exceeded(this.#times, nowMs) ?? null;
     if (exceeded !== null) this.#refuse(TOO_SLOW[exceeded], 'silent');
     else if (isOver(headMs, this.#headSinceMs, nowMs)) this.#refuse(TOO_SLOW.headMs, 'silent');
-    else if (isOver(connectionIdleMs, this.#idleSinceMs, nowMs)) this.closeIfIdle();
+    else if (isOver(connectionIdleMs, this.#idleSinceMs, nowMs)) this.#endIdle();
+  }
+
+  /** A client that does not end its side either, after its last answer, is cut. */
+  #endIdle(): void {
+    if (this.#phase === 'over') this.abort();
+    else this.closeIfIdle();
   }
 
   #onData(bytes: Buffer): boolean {

@@ -193,8 +193,7 @@ export class Http2Connection implements ClientConnection {
     transport.resume();
     transport.on('drain', () => this.#sender.wake());
     transport.on('end', () => {
-      this.#finish(this.#streams.size === 0 ? null : connectionLost('connection ended'));
-      transport.end();
+      this.#end(this.#streams.size === 0 ? null : connectionLost('connection ended'));
     });
     transport.on('error', (error) => this.#finish(connectionLost(error.message)));
     transport.on('close', () => this.#finish(connectionLost('connection closed')));
@@ -342,6 +341,7 @@ export class Http2Connection implements ClientConnection {
 
   /** Sends what is queued and closes; a peer that does not read is cut off. */
   #end(error: HttpError | null): void {
+    if (this.#phase === 'closed') return;
     this.#sender.flush();
     const transport = this.#transport;
     transport.end();

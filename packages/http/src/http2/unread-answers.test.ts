@@ -1,5 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { expect, test } from 'vitest';
+import { eventually } from '../../../../test/fixtures/eventually.ts';
 import { StuckTransport } from '../../../../test/fixtures/stuck-transport.ts';
 import type { HttpError } from '../http-error.ts';
 import { Http2Connection } from './connection.ts';
@@ -76,4 +77,14 @@ test('a client that reads its answers late, and never has read all of them, is s
   }
   expect(connection.isOpen).toBe(true);
   connection.abort();
+});
+
+test('a client that has ended its side and reads nothing does not keep its connection', async () => {
+  const { transport, request, ended } = startRefusing();
+  request();
+  await turn();
+  transport.push(null);
+  await ended;
+  expect(transport.destroyed).toBe(false);
+  await eventually(() => transport.destroyed);
 });

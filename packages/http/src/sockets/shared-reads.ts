@@ -20,12 +20,14 @@ export type BytesListener = (bytes: Buffer) => boolean;
  * CPU per request -30 %, CPU per byte -35 %.
  */
 export function readShared(stream: Duplex, onBytes: BytesListener): void {
-  const early = stream.readableLength > 0 ? (stream.read() as Buffer) : null;
+  // One piece at a time if it flows already: what would be left is told to nobody.
+  const early: Buffer[] = [];
+  while (stream.readableLength > 0) early.push(stream.read() as Buffer);
   const onRead = (length: number, buffer: Buffer): boolean => onBytes(buffer.subarray(0, length));
   if (!(stream instanceof Socket && readInto(stream, READ_BUFFER, onRead))) {
     stream.on('data', (chunk: Buffer) => {
       if (!onBytes(chunk)) stream.pause();
     });
   }
-  if (early !== null && !onBytes(early)) stream.pause();
+  for (const bytes of early) if (!onBytes(bytes)) stream.pause();
 }

@@ -8,6 +8,7 @@ let ownNamespace: number | null = null;
 export class NetworkNamespace {
   readonly fd: number;
   readonly #owned: boolean;
+  #isOpen = true;
 
   private constructor(fd: number, owned: boolean) {
     this.fd = fd;
@@ -40,9 +41,11 @@ export class NetworkNamespace {
 
   /**
    * Runs synchronous code with the calling thread inside the namespace. Sockets belong to the namespace they are
-   * made in, so nothing asynchronous may start here. A thread that cannot return would leak into a pod: it aborts.
+   * made in, so nothing asynchronous may start here. A thread that cannot return would leak into a pod: it aborts. Throws
+   * once it was closed: the number of the descriptor may stand for another pod's namespace by now.
    */
   run<T>(action: () => T): T {
+    if (!this.#isOpen) throw new Error('the proxy of this pod has ended');
     ownNamespace ??= openSync('/proc/thread-self/ns/net', 'r');
     setns(this.fd);
     try {
@@ -56,7 +59,10 @@ export class NetworkNamespace {
     }
   }
 
+  /** Nothing enters it any more. Does nothing the second time. */
   close(): void {
-    if (this.#owned) closeSync(this.fd);
+    const isLast = this.#isOpen && this.#owned;
+    this.#isOpen = false;
+    if (isLast) closeSync(this.fd);
   }
 }

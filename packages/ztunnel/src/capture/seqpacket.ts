@@ -68,9 +68,10 @@ export class SeqpacketSocket {
     return new SeqpacketSocket(fd);
   }
 
-  /** Throws if the peer is gone. */
+  /** Never waits. Throws if the peer is gone, or has left unread what was sent before. */
   send(bytes: Uint8Array): void {
-    check('send', Number(sendCall(this.#fd, Buffer.from(bytes), bytes.length, MSG_NOSIGNAL)));
+    const flags = MSG_NOSIGNAL | MSG_DONTWAIT;
+    check('send', Number(sendCall(this.#fd, Buffer.from(bytes), bytes.length, flags)));
   }
 
   /** The next packet; null once the peer, or `shutdown`, has ended the connection. */
@@ -94,7 +95,10 @@ export class SeqpacketSocket {
       for (const fd of fds) closeSync(fd);
       throw new Error('a packet was cut off');
     }
-    return length === 0 ? null : { bytes: bytes.subarray(0, length), fds };
+    if (length > 0) return { bytes: bytes.subarray(0, length), fds };
+    // The end, or an empty packet, which nobody has a reason to send.
+    for (const fd of fds) closeSync(fd);
+    return null;
   }
 
   /** Ends the connection: whoever waits in `receive` gets null. */

@@ -103,6 +103,8 @@ export class PodProxy {
       listener.abort();
     });
     this.#pool.abort();
+    // What still waits for something would dial from whichever pod has the descriptor's number next.
+    this.#inbound.network.namespace.close();
   }
 
   #listen(namespace: NetworkNamespace): void {

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { Resolver } from 'node:dns/promises';
 import { once } from 'node:events';
@@ -45,6 +46,18 @@ async function nameserver(): Promise<{ ip: string; port: number }> {
   await once(socket, 'listening');
   afterAll(() => void socket.close());
   return { ip: '127.0.0.1', port: socket.address().port };
+}
+
+/** With a raw socket, as a program with CAP_NET_RAW may. */
+function sendFromPortZero(payload: Buffer): void {
+  const header = Buffer.alloc(8);
+  header.writeUInt16BE(PORT, 2);
+  header.writeUInt16BE(header.length + payload.length, 4);
+  const program =
+    'import socket,sys;s=socket.socket(socket.AF_INET,socket.SOCK_RAW,socket.IPPROTO_UDP);' +
+    "s.sendto(bytes.fromhex(sys.argv[1]),('127.0.0.1',0))";
+  const datagram = Buffer.concat([header, payload]).toString('hex');
+  execFileSync('python3', ['-c', program, datagram]);
 }
 
 describe.skipIf(!isRoot)('a pod that asks its proxy', () => {
@@ -139,6 +152,12 @@ describe.skipIf(!isRoot)('a pod that asks its proxy', () => {
     for (const byte of both) socket.write(Buffer.of(byte));
     await answered;
     expect(got).toBe(2 * (framed.length + 16));
+  });
+
+  test('may send what nobody can answer, and is answered on: a source port of 0', async () => {
+    const question = '\0\x01\x01\0\0\x01\0\0\0\0\0\0\x06server\0\0\x01\0\x01';
+    sendFromPortZero(Buffer.from(question, 'latin1'));
+    expect(await resolver.resolve4('server')).toEqual(['10.96.0.1']);
   });
 
   test('is counted by type, transport and application (C260)', () => {

@@ -48,6 +48,8 @@ export class DnsListener {
     // Such as a client that has closed its socket: of no consequence for the others.
     socket.on('error', () => undefined);
     socket.on('message', (message, client) => {
+      // Nothing can be sent there (RFC 768).
+      if (client.port === 0) return;
       this.#answer(message, 'udp', (answer) => {
         if (isOpen) socket.send(answer, client.port, client.address, () => undefined);
       });

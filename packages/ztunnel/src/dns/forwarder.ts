@@ -52,21 +52,26 @@ export class DnsForwarder {
     const open: UdpSocket[] = [];
     let failed = 0;
     let next = 0;
+    let isOver = false;
     const ask = (): void => {
       const nameserver = nameservers[next];
-      if (nameserver === undefined) return;
+      if (isOver || nameserver === undefined) return;
       next += 1;
+      let hasFailed = false;
       const onFailed = (error: Error): void => {
+        if (hasFailed) return;
+        hasFailed = true;
         failed += 1;
         if (failed === nameservers.length) found.reject(error);
         else ask();
       };
-      open.push(
-        this.#askOne(query, nameserver, {
-          onAnswer: (answer) => found.resolve({ answer, from: nameserver }),
-          onFailed,
-        }),
-      );
+      const onAnswer = (answer: Buffer): void => found.resolve({ answer, from: nameserver });
+      try {
+        open.push(this.#askOne(query, nameserver, { onAnswer, onFailed }));
+      } catch (error) {
+        // The pod has no such family of addresses, or its network has gone meanwhile.
+        onFailed(error as Error);
+      }
     };
     ask();
     const more = setInterval(ask, NEXT_AFTER_MS);
@@ -74,6 +79,7 @@ export class DnsForwarder {
     try {
       return await found.promise;
     } finally {
+      isOver = true;
       clearInterval(more);
       clearTimeout(deadline);
       for (const socket of open) socket.close();

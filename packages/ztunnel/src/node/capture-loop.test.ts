@@ -1,8 +1,10 @@
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createLogger } from '@aquifer/runtime';
 import { expect, onTestFinished, test } from 'vitest';
+import { eventually } from '../../../../test/fixtures/eventually.ts';
 import { CaptureLoop } from './capture-loop.ts';
 import type { EnrolledPod } from './enrolled-pod.ts';
 
@@ -56,3 +58,42 @@ test('each pod is attended to although other pods come and go faster than the no
   });
   await expect.poll(() => attended, { timeout: 5000 }).toContain('steady');
 });
+
+test.skipIf(process.getuid?.() !== 0)(
+  'a pod that comes back in another sandbox is captured there, while its old one is still being let go',
+  async () => {
+    const names = ['node', 'before', 'after'].map((name) => `loop-${process.pid}-${name}`);
+    for (const name of names) execFileSync('ip', ['netns', 'add', name]);
+    const [node, before, after] = names.map((name) => `/var/run/netns/${name}`);
+    const procPath = mkdtempSync(join(tmpdir(), 'node-'));
+    mkdirSync(join(procPath, '1/ns'), { recursive: true });
+    symlinkSync(node!, join(procPath, '1/ns/net'));
+    const reported: string[] = [];
+    const loop = new CaptureLoop({
+      dataPlane: { startPod: () => Promise.resolve(), stopPod: () => Promise.resolve() },
+      node: 'node-1',
+      procPath,
+      drainDeadlineMs: 60_000,
+      log: createLogger('test', { format: 'plain', levels: 'off' }),
+      reportInventory: () => undefined,
+      report: ({ state }) => reported.push(state),
+    });
+    onTestFinished(() => {
+      loop.stop();
+      rmSync(procPath, { recursive: true });
+      for (const name of names) execFileSync('ip', ['netns', 'del', name]);
+    });
+    const pod = { ...aPod('web'), addresses: [] };
+    const sandbox = { uid: 'web', namespace: 'shop', name: 'web', addresses: [] };
+    const wanted = new Map([['web', pod]]);
+    loop.sandboxStarted({ ...sandbox, id: 'first', networkPath: before! });
+    loop.want(wanted);
+    await eventually(() => reported.join() === 'captured');
+    loop.want(new Map());
+    await eventually(() => reported.join() === 'captured,released');
+    loop.sandboxStarted({ ...sandbox, id: 'second', networkPath: after! });
+    loop.want(wanted);
+    await eventually(() => loop.isCaptured('web') === true);
+    expect(reported).toEqual(['captured', 'released', 'captured']);
+  },
+);

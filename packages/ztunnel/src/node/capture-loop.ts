@@ -221,9 +221,8 @@ export class CaptureLoop implements GatedCaptures {
     }
     const running = this.#running.get(action.inode);
     if (running !== undefined) {
-      // It is wanted back before it was gone.
       const isLeaving = running.kind === 'release' || running.kind === 'release-orphan';
-      if (isLeaving && action.kind === 'capture') running.abort.abort();
+      if (isLeaving && this.#isWantedBack(action)) running.abort.abort();
       return;
     }
     if (!this.#retries.begin(key)) return;
@@ -233,6 +232,12 @@ export class CaptureLoop implements GatedCaptures {
       this.#running.delete(action.inode);
       this.#wakeUp.resolve();
     });
+  }
+
+  /** Before it was gone, or in another namespace. */
+  #isWantedBack(action: NamespaceAction): boolean {
+    if (action.kind === 'release-orphan') return false;
+    return action.kind !== 'release' && this.#desired!.has(action.pod.uid);
   }
 
   /** Never rejects: what fails is tried again later. */

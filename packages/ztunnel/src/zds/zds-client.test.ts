@@ -1,8 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createLogger } from '@aquifer/runtime';
+import { WorkloadRequestSchema } from '@aquifer/wire/gen/istio/zds_pb';
+import { create, toBinary } from '@bufbuild/protobuf';
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { TestAuthority } from '../../../../test/fixtures/certificates.ts';
 import { CniNodeAgent } from '../../../../test/fixtures/cni-node-agent.ts';
@@ -218,6 +220,27 @@ describe.skipIf(!isRoot)('with the node agent of Istio', () => {
 
   test('what is no message at all is refused', async () => {
     expect(await agent.askBytes(Buffer.alloc(50, 255))).toContain('failure to read message');
+    await agent.accept();
+  });
+
+  test('an empty message, and a descriptor that comes with it, leave nothing behind', async () => {
+    const open = () => readdirSync('/proc/self/fd').length;
+    const before = open();
+    agent.tell(Buffer.alloc(0), [A]);
+    await agent.accept();
+    expect(open()).toBe(before);
+  });
+
+  test('an agent that reads no answers is left, and the proxy goes on meanwhile', async () => {
+    await agent.ask(SNAPSHOT);
+    const request = toBinary(
+      WorkloadRequestSchema,
+      create(WorkloadRequestSchema, { payload: del('nobody') }),
+    );
+    await eventually(() => {
+      while (agent.tell(request)) expect(settled).toBe(true);
+      return !settled;
+    });
     await agent.accept();
   });
 
