@@ -43,7 +43,7 @@ function uids(workloads: readonly Workload[]): string[] {
   return workloads.map(({ uid }) => uid);
 }
 
-test('endpoints may arrive before their service and survive its replacement', async () => {
+test('endpoints may arrive before their service and survive its replacement (C118)', async () => {
   const server = aWorkload({
     name: 'server',
     addresses: ['10.0.0.2'],
@@ -132,7 +132,7 @@ test.for([
     'mine',
     'third',
   ],
-] as const)('a virtual address means %s (C114 to C117)', async ([, services, caller, expected]) => {
+] as const)('a virtual address means %s (C114, C115, C116)', async ([, services, caller, expected]) => {
   const made = services.map(([namespace, prefixLength]) =>
     aService({
       name: 'x',
@@ -183,7 +183,7 @@ test('host-network workloads are not found by address', async () => {
   expect(store.snapshot.workloadByAddress('', '192.168.0.1')).toBeNull();
 });
 
-test('a resource that does not decode is rejected by name and the last good one stays', async () => {
+test('a resource that does not decode is rejected by name and the last good one stays (C137)', async () => {
   const server = aWorkload({ name: 'server', addresses: ['10.0.0.2'] });
   const store = await storeOf([server], []);
   const broken = { name: server.uid, body: new Uint8Array([0xff, 0xff]) };

@@ -61,7 +61,7 @@ const text = await renderConfigDump({
 });
 const dump = JSON.parse(text) as ConfigDump & Record<string, unknown>;
 
-test('the dump has the keys and the order of ztunnel', () => {
+test('the dump has the keys and the order of ztunnel (C266)', () => {
   expect(Object.keys(dump)).toEqual([...Object.keys(recorded), 'workloadState'].toSorted());
   expect(Object.keys(dump.version)).toEqual(Object.keys(recorded.version));
   expect(dump.stagedServices).toEqual({});
@@ -81,7 +81,7 @@ test('a certificate is dumped as recorded, without its key', () => {
   expect(text).not.toContain('never shown');
 });
 
-test('a pod that is not captured yet has no connections to show', () => {
+test('a pod that is not captured yet has no connections to show (C245)', () => {
   const info = { name: 'client', namespace: 'shop', serviceAccount: 'client' };
   expect(dump.workloadState).toEqual({
     a: { state: 'Up', info, connections: { inbound: [], outbound: [] } },
