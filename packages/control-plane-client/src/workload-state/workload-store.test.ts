@@ -132,20 +132,23 @@ test.for([
     'mine',
     'third',
   ],
-] as const)('a virtual address means %s (C114, C115, C116)', async ([, services, caller, expected]) => {
-  const made = services.map(([namespace, prefixLength]) =>
-    aService({
-      name: 'x',
-      namespace,
-      addresses: [
-        { network: '', address: prefixLength === 16 ? '10.96.0.0' : '10.96.1.1', prefixLength },
-      ],
-    }),
-  );
-  const { snapshot } = await storeOf([], made);
-  expect(snapshot.serviceByVip('', '10.96.1.1', caller)?.namespace).toBe(expected);
-  expect(snapshot.serviceByVip('other', '10.96.1.1', caller)).toBeNull();
-});
+] as const)(
+  'a virtual address means %s (C114, C115, C116)',
+  async ([, services, caller, expected]) => {
+    const made = services.map(([namespace, prefixLength]) =>
+      aService({
+        name: 'x',
+        namespace,
+        addresses: [
+          { network: '', address: prefixLength === 16 ? '10.96.0.0' : '10.96.1.1', prefixLength },
+        ],
+      }),
+    );
+    const { snapshot } = await storeOf([], made);
+    expect(snapshot.serviceByVip('', '10.96.1.1', caller)?.namespace).toBe(expected);
+    expect(snapshot.serviceByVip('other', '10.96.1.1', caller)).toBeNull();
+  },
+);
 
 test('a service that its namespace keeps to itself is found by no other (C111, C112)', async () => {
   const hidden = aService({
