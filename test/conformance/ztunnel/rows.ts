@@ -222,14 +222,15 @@ export const ROWS: Readonly<Record<string, Readonly<Record<string, string>>>> = 
 };
 
 /** Rows without a test, and why. */
-export const JUSTIFIED: Readonly<Record<string, string>> = {};
+export const JUSTIFIED: Readonly<Record<string, string>> = {
+  C011: 'The DNS proxy has one address and no variable for it; what is read and cannot be, such as `XDS_ADDRESS`, stops the start with its name (`config.test.ts`).',
+  C134: 'A service that wants healthy endpoints again has only those again, which Istio’s proxy forgets: health is asked when an endpoint is chosen (C133 in `outbound-targets.test.ts`).',
+};
 
 /** Rows that nothing shows yet: this list only gets shorter. */
 export const NOT_YET: readonly string[] = [
   ...['C061', 'C063', 'C064', 'C065', 'C084', 'C101', 'C140', 'C142'],
   ...['C164', 'C165', 'C166', 'C167', 'C168', 'C188'],
-  ...'C011 C012 C060 C062 C066 C079 C083 C130 C134 C139 C141 C143 C154 C180 C181 C182 C185 C186 C202'.split(
-    ' ',
-  ),
-  ...'C220 C222 C243 C244 C251 C252 C253 C254 C255 C256 C257 C258 C263 C267 C268'.split(' '),
+  ...['C012', 'C079', 'C083', 'C251', 'C252', 'C253', 'C254'],
+  ...['C255', 'C256', 'C257', 'C258', 'C263'],
 ];

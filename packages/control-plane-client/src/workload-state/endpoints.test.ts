@@ -1,4 +1,5 @@
 import type { Workload } from '@aquifer/model';
+import fc from 'fast-check';
 import { beforeEach, expect, test } from 'vitest';
 import { aService, aWorkload } from '../../../../test/fixtures/mesh-objects.ts';
 import { addressResources } from '../../../../test/fixtures/test-data-plane.ts';
@@ -145,4 +146,28 @@ test('a workload is looked up by its address, and a service by namespace and hos
   expect(view.workloadByAddress('', '127.0.0.9')).toBeNull();
   expect(view.service('ns/other.ns.svc.cluster.local')).toBeNull();
   expect(view.service('other/svc.ns.svc.cluster.local')).toBeNull();
+});
+
+test('whatever bytes resources are made of, they are taken or refused by name, and others are taken (C066)', async () => {
+  const [whole] = addressResources([pod('a')], []);
+  const changed = fc.tuple(fc.nat(), fc.nat(255)).map(([at, byte]) => {
+    const bytes = Uint8Array.from(whole!.body);
+    bytes[at % bytes.length] = byte;
+    return bytes;
+  });
+  const anything = fc.oneof(fc.uint8Array({ maxLength: 100 }), changed);
+  await fc.assert(
+    fc.asyncProperty(anything, async (body) => {
+      const fresh = new WorkloadStore();
+      const good = addressResources([pod('good', { addresses: ['127.9.9.9'] })], []);
+      const batch = { resources: [{ name: 'x', body }, ...good], removed: [] };
+      const rejected = await fresh.applyAddresses(batch);
+      expect(rejected.every(({ name }) => name === 'x')).toBe(true);
+      expect(fresh.snapshot.workloadByAddress('', '127.9.9.9')?.name).toBe('good');
+      const policies = { resources: [{ name: 'ns/x', body }], removed: [] };
+      const refused = await fresh.applyPolicies(policies);
+      expect(refused.every(({ name }) => name === 'ns/x')).toBe(true);
+    }),
+    { numRuns: 500 },
+  );
 });

@@ -293,27 +293,32 @@ test('an endpoint without an address is never taken, unless a gateway leads to i
   expect(triple('127.0.0.3:80', { workloads: [bare], services: [example] })).toBe('deny');
 });
 
-test.for([
-  ['only-healthy', 1],
-  ['allow-all', 2],
-] as const)(
-  'of a healthy and an unhealthy endpoint a service that wants %s has %i (C133)',
-  ([healthPolicy, count]) => {
-    const workloads = (['healthy', 'unhealthy'] as const).map((status, i) =>
-      aWorkload({ name: status, status, addresses: [`127.0.0.${i + 4}`], services: [KEY] }),
-    );
-    const services = [
-      {
-        ...example,
-        loadBalancing: { mode: 'standard' as const, routingPreference: [], healthPolicy },
-      },
-    ];
-    const taken = [0, 0.3, 0.6, 0.9].map((random) =>
+describe('of a healthy and an unhealthy endpoint', () => {
+  const workloads = (['healthy', 'unhealthy'] as const).map((status, i) =>
+    aWorkload({ name: status, status, addresses: [`127.0.0.${i + 4}`], services: [KEY] }),
+  );
+
+  function taken(healthPolicy: 'only-healthy' | 'allow-all'): number {
+    const loadBalancing = { mode: 'standard' as const, routingPreference: [], healthPolicy };
+    const services = [{ ...example, loadBalancing }];
+    const all = [0, 0.3, 0.6, 0.9].map((random) =>
       triple('127.0.0.3:80', { workloads, services, random }),
     );
-    expect(new Set(taken).size).toBe(count);
-  },
-);
+    return new Set(all).size;
+  }
+
+  test.for([
+    ['only-healthy', 1],
+    ['allow-all', 2],
+  ] as const)('a service that wants %s has %i (C133)', ([healthPolicy, count]) => {
+    expect(taken(healthPolicy)).toBe(count);
+  });
+
+  test('a service has one or both each time that it changes its mind', () => {
+    const minds = ['allow-all', 'only-healthy', 'allow-all'] as const;
+    expect(minds.map(taken)).toEqual([2, 1, 2]);
+  });
+});
 
 test('a virtual address belongs to its network, whose service leads to workloads here (C049)', () => {
   const remote = { ...example, addresses: [{ ...example.addresses[0]!, network: 'remote' }] };
