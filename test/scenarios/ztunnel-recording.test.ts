@@ -1,18 +1,15 @@
-import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { eventually } from '../fixtures/eventually.ts';
 import { type PodNamespace, PodNamespaces } from '../fixtures/pod-namespaces.ts';
+import { AuthorityProcess, ZtunnelProcess } from '../fixtures/ztunnel-process.ts';
 
 /**
  * Two node proxies as processes, each for one workload, described by a file: what they log and count of a series of
  * connections is what Istio's proxy logged and counted of it.
  */
 const GOLDEN = join(import.meta.dirname, '..', 'fixtures', 'golden', 'ztunnel');
-const ZTUNNEL = join(import.meta.dirname, '../../packages/ztunnel/src/main.ts');
-const AUTHORITY = join(import.meta.dirname, '../fixtures/certificate-service-process.ts');
 const AUTHORITY_ADDRESS = '10.77.0.1:15010';
 
 /** Outgoing connections, but for the proxy's own, go to it (spec ztunnel 7.5, dedicated mode). */
@@ -59,52 +56,25 @@ const CALLS = [
 const SERVED = ['san', 'server', undefined, 'closed', 'san', undefined, 'server'];
 
 let pods: PodNamespaces;
-let authority: PodNamespace;
+let authority: AuthorityProcess;
 let client: PodNamespace;
 let server: PodNamespace;
-const proxies: WorkloadProxy[] = [];
+const proxies: ZtunnelProcess[] = [];
 
-/** A proxy of one workload, and what it printed. */
-class WorkloadProxy {
-  readonly pod: PodNamespace;
-  readonly #process: ChildProcess;
-  #output = '';
-
-  constructor(pod: PodNamespace, name: string, format: string) {
-    this.pod = pod;
-    const env = {
-      PROXY_MODE: 'dedicated',
-      PROXY_WORKLOAD_INFO: `shop/${name}/${name}`,
-      LOCAL_XDS_PATH: join(GOLDEN, 'config.yaml'),
-      XDS_ADDRESS: '',
-      CA_ADDRESS: `http://${AUTHORITY_ADDRESS}`,
-      ENABLE_ORIG_SRC: 'false',
-      LOG_FORMAT: format,
-      // Threads have tunnels of their own; the recorded ones share them.
-      ZTUNNEL_WORKER_THREADS: '1',
-    };
-    const settings = Object.entries(env).map(([key, value]) => `${key}=${value}`);
-    this.#process = pods.start(pod, ['env', ...settings, process.execPath, ZTUNNEL]);
-    this.#process.stdout!.setEncoding('utf8').on('data', (text: string) => {
-      this.#output += text;
-    });
-  }
-
-  get(port: number, path: string): string {
-    return pods.run(this.pod, ['curl', '-sf', `http://127.0.0.1:${port}${path}`]);
-  }
-
-  /** As Kubernetes ends it. */
-  async terminate(): Promise<void> {
-    if (this.#process.exitCode !== null) return;
-    const ended = once(this.#process, 'exit');
-    this.#process.kill('SIGTERM');
-    await ended;
-  }
-
-  accessLines(): string[] {
-    return linesOf(this.#output).filter((line) => /\taccess\t|"scope":"access"/.test(line));
-  }
+function startProxy(pod: PodNamespace, name: string, format: string): ZtunnelProcess {
+  const proxy = new ZtunnelProcess(pods, pod, {
+    PROXY_MODE: 'dedicated',
+    PROXY_WORKLOAD_INFO: `shop/${name}/${name}`,
+    LOCAL_XDS_PATH: join(GOLDEN, 'config.yaml'),
+    XDS_ADDRESS: '',
+    CA_ADDRESS: `http://${AUTHORITY_ADDRESS}`,
+    ENABLE_ORIG_SRC: 'false',
+    LOG_FORMAT: format,
+    // Threads have tunnels of their own; the recorded ones share them.
+    ZTUNNEL_WORKER_THREADS: '1',
+  });
+  proxies.push(proxy);
+  return proxy;
 }
 
 function linesOf(text: string): string[] {
@@ -155,26 +125,23 @@ function curl(pod: PodNamespace, url: string): string {
 
 beforeAll(async () => {
   pods = new PodNamespaces('aqr');
-  authority = pods.add('ca', '10.77.0.1');
+  const node = pods.add('ca', '10.77.0.1');
   client = pods.add('client', '10.77.0.2');
   server = pods.add('server', '10.77.0.3');
   pods.run(client, ['ip', 'route', 'add', '10.96.0.0/16', 'dev', 'eth0']);
   for (const pod of [client, server]) {
     pods.run(pod, ['nft', REDIRECTION]);
   }
-  for (const [pod, command] of [
-    [authority, [AUTHORITY, AUTHORITY_ADDRESS]],
-    [server, ['-e', APPLICATION]],
-  ] as const) {
-    await once(pods.start(pod, [process.execPath, ...command]).stdout!, 'data');
-  }
+  authority = await AuthorityProcess.start(pods, node, AUTHORITY_ADDRESS);
+  await once(pods.start(server, [process.execPath, '-e', APPLICATION]).stdout!, 'data');
 });
 
 afterEach(async () => {
-  await Promise.all(proxies.splice(0).map((proxy) => proxy.terminate()));
+  await Promise.all(proxies.splice(0).map((proxy) => proxy.stop()));
 });
 
 afterAll(async () => {
+  await authority.stop();
   await pods[Symbol.asyncDispose]();
 });
 
@@ -184,16 +151,9 @@ test.for([
 ] as const)(
   'a series of connections is logged as recorded, as %s, and counted (C034, C080, C250, C261)',
   async ([format, recording]) => {
-    const [source, destination] = [
-      new WorkloadProxy(client, 'client', format),
-      new WorkloadProxy(server, 'server', format),
-    ];
-    proxies.push(source, destination);
-    for (const proxy of proxies) {
-      await eventually(() => proxy.get(15_021, '/healthz/ready').startsWith('ready'), {
-        timeoutMs: 30_000,
-      });
-    }
+    const source = startProxy(client, 'client', format);
+    const destination = startProxy(server, 'server', format);
+    for (const proxy of proxies) await proxy.untilReady();
     const called = CALLS.map(([what, url]) => `${what} => ${curl(client, url)}`);
     const local = curl(server, 'http://127.0.0.1:8080/').split(' ')[1];
     called.push(`plaintext from the server's own namespace => ${local}`);
@@ -210,7 +170,7 @@ test.for([
     const ended = once(held, 'exit');
     held.stdin!.end();
     await ended;
-    await Promise.all(proxies.map((proxy) => proxy.terminate()));
+    await Promise.all(proxies.map((proxy) => proxy.stop()));
 
     const [sent, taken] = proxies.map((proxy) => proxy.accessLines().map(comparable));
     expect(sent).toEqual(golden(`client.${recording}.log`).map(comparable));
