@@ -185,7 +185,7 @@ describe('a port that a program has', () => {
       await eventually(() =>
         proxy.lines().some((line) => line.includes(`port ${port}: bind failed`)),
       );
-      expect(() => proxy.get(15_021, '/healthz/ready')).toThrow();
+      expect(() => proxy.get(15_021, '/healthz/ready')).toThrow('curl');
       await free();
       await proxy.untilReady();
       await proxy.stop();
