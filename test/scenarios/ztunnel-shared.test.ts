@@ -56,11 +56,13 @@ ${workload('behind-ip', '10.78.0.20', `services: {}, ${BY_IP}`)}
 ${workload('behind-name', '10.78.0.21', `services: {}, ${BY_NAME}`)}
 ${workload('behind-sandwich', '10.78.0.22', `services: {}, ${BY_SANDWICH}`)}
 ${workload('remote', '', `${member('remote')}, ${NETWORK_GATEWAY}`)}
+${workload('named', '', `${member('named', '80: 15021')}, hostname: "${NODE}"`).replace('HBONE', 'TCP')}
 services:
 ${service('server', '10.96.0.1')}
 ${service('waypoint', '10.96.0.2').replace('80: 8080', '15008: 15008')}
 ${service('for-ip', '10.96.0.3', BY_IP)}
 ${service('for-name', '10.96.0.4', BY_NAME)}
+${service('named', '10.96.0.6').replace('8080', '15021')}
 ${service('remote', '10.96.0.5', 'subjectAltNames: ["spiffe://cluster.local/ns/shop/sa/echo"]')}
 `;
 
@@ -281,6 +283,15 @@ test('connections to a service are spread over its endpoints, and counted for it
     const sum = [...metrics.matchAll(counted)].reduce((all, [, count]) => all + Number(count), 0);
     expect(sum).toBeGreaterThanOrEqual(51);
   }
+});
+
+test('a workload that has only a hostname is resolved for each connection, and counted in one series (C259)', async () => {
+  for (let i = 0; i < 2; i++) {
+    expect(await say(pod('client'), '10.96.0.6:80', 'x\\r\\n\\r\\n')).toContain('400');
+  }
+  const metrics = ztunnel.get(15_020, '/metrics');
+  const counted = [...metrics.matchAll(/^istio_on_demand_dns_total\{.*\} (\d+)$/gm)];
+  expect(counted.map(([, count]) => count)).toEqual(['2']);
 });
 
 test('a client that tunnels to a pod and names itself is refused with 400 (C079)', async () => {

@@ -172,7 +172,7 @@ describe('outbound', () => {
     });
   });
 
-  test('to a waypoint behind an application tunnel uses its port only where the waypoint says so', () => {
+  test('to a waypoint behind an application tunnel uses its port only where the waypoint says so (C253)', () => {
     const hop = (port: number, ports: Service['ports']) =>
       route('10.96.0.1:80', {
         services: [
@@ -347,7 +347,7 @@ describe('inbound', () => {
     },
   );
 
-  test('is delivered without a header where the tunnel has none', () => {
+  test('is delivered without a header where the tunnel has none (C253)', () => {
     const plain = { ...waypointPod, applicationTunnel: { protocol: 'none', port: 0 } } as const;
     expect(decide('10.0.0.2:8080', { to: plain })).toEqual({
       kind: 'forward',
