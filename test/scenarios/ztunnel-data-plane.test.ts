@@ -180,7 +180,7 @@ describe('a captured connection', () => {
     expect(JSON.parse(curl(client, 'http://10.96.0.1/'))).toMatchObject({ from: '10.77.0.2' });
   });
 
-  test('carries 100 MB unchanged', () => {
+  test('carries 100 MB unchanged (C268)', () => {
     const upload = `head -c 100000000 /dev/zero | tr '\\0' 'x' | curl -s --max-time 20 -T - http://10.77.0.3:8080/`;
     const answer = JSON.parse(pods.run(client, ['sh', '-c', upload], 30_000)) as {
       bytes: number;
@@ -190,7 +190,7 @@ describe('a captured connection', () => {
     expect(answer).toMatchObject({ bytes: 100_000_000, sha256: expected });
   });
 
-  test('keeps its bytes apart from those of forty others, though all are read slowly', () => {
+  test('keeps its bytes apart from those of forty others, though all are read slowly (C268)', () => {
     expect(pods.run(client, [process.execPath, '-e', ECHO_CLIENT], 60_000).trim()).toBe('40');
   });
 

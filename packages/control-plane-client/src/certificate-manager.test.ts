@@ -34,7 +34,7 @@ test('a certificate is renewed at half of its life', async () => {
   expect(kinds.slice(0, 3)).toEqual(['initializing', 'available', 'available']);
 });
 
-test('a refused request is tried again while the identity is wanted', async () => {
+test('a refused request is tried again while the identity is wanted (C160)', async () => {
   let attempts = 0;
   const { kinds, manager } = keep(() => {
     attempts += 1;
@@ -46,7 +46,7 @@ test('a refused request is tried again while the identity is wanted', async () =
     .toEqual(['initializing', 'unavailable', 'available']);
 });
 
-test('a valid certificate stays in use while its renewal fails', async () => {
+test('a valid certificate stays in use while its renewal fails (C161)', async () => {
   let attempts = 0;
   const { kinds, manager } = keep(() => {
     attempts += 1;
@@ -73,7 +73,7 @@ test('a certificate whose times make no sense is renewed at once', () => {
   expect(refreshAtMs({ notBeforeMs: 1000, notAfterMs: 2000 })).toBe(1500);
 });
 
-test('only identities that are wanted are kept: others are forgotten, also while they are being signed', async () => {
+test('only identities that are wanted are kept: others are forgotten, also while they are being signed (C159)', async () => {
   const asked: string[] = [];
   const forgotten: string[] = [];
   const waiting = Promise.withResolvers<IssuedCertificate>();

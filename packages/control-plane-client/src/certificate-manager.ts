@@ -15,6 +15,11 @@ export type CertificateState =
   | { readonly kind: 'available'; readonly certificate: IssuedCertificate }
   | { readonly kind: 'unavailable'; readonly error: string };
 
+/** Why a certificate is asked for: a connection waits for it, a pod will need it, or there is one already. */
+export type CertificateUrgency = 'connection' | 'pod' | 'renewal';
+
+const RANK: Readonly<Record<CertificateUrgency, number>> = { connection: 2, pod: 1, renewal: 0 };
+
 export interface CertificateManagerOptions {
   readonly sign: (spiffeUri: string) => Promise<IssuedCertificate>;
   readonly log: Logger;
@@ -30,14 +35,24 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 
 interface Entry {
   state: CertificateState;
+  urgency: CertificateUrgency;
   readonly abort: AbortController;
 }
 
-/** Keeps a certificate for each identity that is wanted, renewing it until it is forgotten. */
+/** A request that the others under way hold up. */
+interface Waiting {
+  readonly entry: Entry;
+  readonly start: () => void;
+}
+
+/**
+ * Keeps a certificate for each identity that is wanted, renewing it until it is forgotten. What is more urgent is asked
+ * for first, and what came first of what is equally urgent.
+ */
 export class CertificateManager {
   readonly #options: CertificateManagerOptions;
   readonly #entries = new Map<string, Entry>();
-  readonly #waiting: (() => void)[] = [];
+  readonly #waiting: Waiting[] = [];
   #free: number;
 
   constructor(options: CertificateManagerOptions) {
@@ -45,10 +60,15 @@ export class CertificateManager {
     this.#free = options.concurrency ?? 8;
   }
 
-  /** Starts keeping a certificate; nothing happens if it is kept already. */
-  want(spiffeUri: string): void {
-    if (this.#entries.has(spiffeUri)) return;
-    const entry: Entry = { state: { kind: 'initializing' }, abort: new AbortController() };
+  /** Starts keeping a certificate. One that is kept already is at most asked for sooner. */
+  want(spiffeUri: string, urgency: CertificateUrgency = 'pod'): void {
+    const known = this.#entries.get(spiffeUri);
+    if (known !== undefined) {
+      if (RANK[urgency] > RANK[known.urgency]) known.urgency = urgency;
+      return;
+    }
+    const abort = new AbortController();
+    const entry: Entry = { state: { kind: 'initializing' }, urgency, abort };
     this.#entries.set(spiffeUri, entry);
     this.#options.onChange(spiffeUri, entry.state);
     void this.#keep(spiffeUri, entry);
@@ -94,10 +114,13 @@ export class CertificateManager {
 
   /** Returns how long to wait before the next attempt. */
   async #renew(spiffeUri: string, entry: Entry, backoff: Backoff): Promise<number> {
-    await this.#takeSlot();
+    await this.#takeSlot(entry);
     try {
+      // Forgotten while it waited: nobody is asked.
+      if (entry.abort.signal.aborted) return 0;
       const certificate = await this.#options.sign(spiffeUri);
       this.#enter(spiffeUri, entry, { kind: 'available', certificate });
+      entry.urgency = 'renewal';
       const waitMs = refreshAtMs(certificate) - Date.now();
       // An authority that is at its own end, or clocks that differ by half a life, must not become a storm of requests.
       if (waitMs <= 0) return backoff.next();
@@ -136,17 +159,21 @@ export class CertificateManager {
     this.#options.onChange(spiffeUri, state);
   }
 
-  async #takeSlot(): Promise<void> {
+  async #takeSlot(entry: Entry): Promise<void> {
     if (this.#free > 0) {
       this.#free -= 1;
       return;
     }
-    await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    await new Promise<void>((start) => this.#waiting.push({ entry, start }));
   }
 
   #releaseSlot(): void {
-    const next = this.#waiting.shift();
-    if (next === undefined) this.#free += 1;
-    else next();
+    let next = 0;
+    for (const [i, { entry }] of this.#waiting.entries()) {
+      if (RANK[entry.urgency] > RANK[this.#waiting[next]!.entry.urgency]) next = i;
+    }
+    const [waiting] = this.#waiting.splice(next, 1);
+    if (waiting === undefined) this.#free += 1;
+    else waiting.start();
   }
 }

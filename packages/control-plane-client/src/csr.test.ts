@@ -3,7 +3,7 @@ import { createPrivateKey } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { createSigningRequest } from './csr.ts';
 
-test('openssl accepts the request and finds nothing in it but the identity', async () => {
+test('openssl accepts the request and finds nothing in it but the identity (C150)', async () => {
   const { csr, key } = await createSigningRequest('spiffe://cluster.local/ns/shop/sa/web');
   const input = { input: csr, encoding: 'utf8' } as const;
   const text = execFileSync('openssl', ['req', '-noout', '-text', '-verify'], {

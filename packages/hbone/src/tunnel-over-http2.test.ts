@@ -70,7 +70,7 @@ test('a request that the peer did look at and cut is not', async () => {
   expect(seen).toBe(1);
 });
 
-test('a tunnel that the peer is closing finishes what it carries, and the next one is new', async () => {
+test('a tunnel that the peer is closing finishes what it carries, and the next one is new (C183)', async () => {
   const tunnels = await tunnelsToServer((exchange, connection) => {
     connection.close();
     // Long after GOAWAY has told the client.
@@ -98,7 +98,7 @@ test('a stream that was cut before its copy begins ends the copy and the other s
   expect(second.isOver).toBe(true);
 });
 
-test('what a tunnel had brought is read when its peer is gone, and not when this side ends it', async () => {
+test('what a tunnel had brought is read when its peer is gone, and not when this side ends it (C187)', async () => {
   for (const { end, received } of [
     { end: 'peer', received: 5 },
     { end: 'us', received: 0 },

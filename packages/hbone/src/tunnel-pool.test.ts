@@ -100,7 +100,7 @@ test('a thousand connects at once to a peer without a tunnel all get a stream, o
   expect([tunnels.dialled, tunnels.pool.size]).toEqual([10, 10]);
 });
 
-test('with room for one stream on a tunnel, two connects at once get a tunnel each', async () => {
+test('with room for one stream on a tunnel, two connects at once get a tunnel each (C184)', async () => {
   const peer = await startPeer(200);
   const tunnels = peer.tunnels(1);
   await Promise.all([tunnels.lease(), tunnels.lease()]);

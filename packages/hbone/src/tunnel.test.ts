@@ -137,7 +137,7 @@ describe('a tunnel', () => {
     });
   });
 
-  test('is refused to a client of another trust domain', async () => {
+  test('is refused to a client of another trust domain (C082)', async () => {
     const failures: string[] = [];
     const { port } = await listen(() => expect.unreachable(), failures);
     const attempt = dial(port, { as: certificates.stranger }).lease();

@@ -78,8 +78,8 @@ export async function startZtunnel(config: ZtunnelConfig, log: Logger): Promise<
     onCertificateNeeded: (identity) => {
       // Known already: this thread asked after the answer went round.
       const state = certificates.states().get(identity);
-      if (state === undefined) certificates.want(identity);
-      else passOn(dataPlane, identity, state);
+      certificates.want(identity, 'connection');
+      if (state !== undefined) passOn(dataPlane, identity, state);
     },
     onThreadLost: (error) => {
       failed.reject(error);

@@ -222,4 +222,14 @@ export const ROWS: Readonly<Record<string, Readonly<Record<string, string>>>> = 
 };
 
 /** Rows without a test, and why. */
-export const JUSTIFIED: Readonly<Record<string, string>> = {};
+export const JUSTIFIED: Readonly<Record<string, string>> = {
+  C011: 'The DNS proxy has one address and no variable for it; what is read and cannot be, such as `XDS_ADDRESS`, stops the start with its name (`config.test.ts`).',
+  C012: 'A port for operators that is taken stops the start; one for connections is waited for, and the proxy is not ready meanwhile, since an earlier proxy may have it still (`ztunnel-lifecycle.test.ts`).',
+  C134: 'A service that allows unhealthy endpoints again has them again, which Istio’s proxy has lost: health is asked when an endpoint is chosen (`outbound-targets.test.ts`).',
+};
+
+/** Rows that nothing shows yet: this list only gets shorter. */
+export const NOT_YET: readonly string[] = [
+  ...['C061', 'C063', 'C064', 'C065', 'C084', 'C101', 'C140', 'C142'],
+  ...['C164', 'C165', 'C166', 'C167', 'C168', 'C188', 'C252'],
+];

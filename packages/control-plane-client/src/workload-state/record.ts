@@ -28,9 +28,12 @@ export function namesOf(address: Address): ReadonlySet<string> {
   return isWorkload(address) ? workloadNames(address) : serviceNames(address);
 }
 
-/** Whether a workload stands for a pod, rather than for an entry that somebody wrote. */
+/**
+ * Whether a workload stands for a pod, rather than for an entry that somebody wrote: `cluster/group/kind/namespace/name`,
+ * where files written by hand have `/v1` for the empty group.
+ */
 export function isPod({ uid }: Workload): boolean {
-  return uid.includes('//Pod/');
+  return uid.includes('/Pod/');
 }
 
 function workloadNames(workload: Workload): ReadonlySet<string> {

@@ -43,7 +43,7 @@ function uids(workloads: readonly Workload[]): string[] {
   return workloads.map(({ uid }) => uid);
 }
 
-test('endpoints may arrive before their service and survive its replacement', async () => {
+test('endpoints may arrive before their service and survive its replacement (C118)', async () => {
   const server = aWorkload({
     name: 'server',
     addresses: ['10.0.0.2'],
@@ -132,20 +132,23 @@ test.for([
     'mine',
     'third',
   ],
-] as const)('a virtual address means %s (C114 to C117)', async ([, services, caller, expected]) => {
-  const made = services.map(([namespace, prefixLength]) =>
-    aService({
-      name: 'x',
-      namespace,
-      addresses: [
-        { network: '', address: prefixLength === 16 ? '10.96.0.0' : '10.96.1.1', prefixLength },
-      ],
-    }),
-  );
-  const { snapshot } = await storeOf([], made);
-  expect(snapshot.serviceByVip('', '10.96.1.1', caller)?.namespace).toBe(expected);
-  expect(snapshot.serviceByVip('other', '10.96.1.1', caller)).toBeNull();
-});
+] as const)(
+  'a virtual address means %s (C114, C115, C116)',
+  async ([, services, caller, expected]) => {
+    const made = services.map(([namespace, prefixLength]) =>
+      aService({
+        name: 'x',
+        namespace,
+        addresses: [
+          { network: '', address: prefixLength === 16 ? '10.96.0.0' : '10.96.1.1', prefixLength },
+        ],
+      }),
+    );
+    const { snapshot } = await storeOf([], made);
+    expect(snapshot.serviceByVip('', '10.96.1.1', caller)?.namespace).toBe(expected);
+    expect(snapshot.serviceByVip('other', '10.96.1.1', caller)).toBeNull();
+  },
+);
 
 test('a service that its namespace keeps to itself is found by no other (C111, C112)', async () => {
   const hidden = aService({
@@ -183,7 +186,7 @@ test('host-network workloads are not found by address', async () => {
   expect(store.snapshot.workloadByAddress('', '192.168.0.1')).toBeNull();
 });
 
-test('a resource that does not decode is rejected by name and the last good one stays', async () => {
+test('a resource that does not decode is rejected by name and the last good one stays (C137)', async () => {
   const server = aWorkload({ name: 'server', addresses: ['10.0.0.2'] });
   const store = await storeOf([server], []);
   const broken = { name: server.uid, body: new Uint8Array([0xff, 0xff]) };

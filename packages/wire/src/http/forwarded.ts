@@ -10,8 +10,15 @@ export interface Forwarded {
   readonly hostname: string | null;
 }
 
-/** Reads the first `for` and `host` elements; surrounding quotes are dropped, empty counts as absent. */
+/** What a header may hold as text (RFC 9110 section 5.5). */
+const TEXT = /^[\t -~]*$/;
+
+/**
+ * Reads the first `for` and `host` elements; surrounding quotes are dropped, empty counts as absent, and of a header with
+ * other bytes than ASCII everything.
+ */
 export function decodeForwarded(header: string): Forwarded {
+  if (!TEXT.test(header)) return { client: null, hostname: null };
   let client: string | null = null;
   let hostname: string | null = null;
   for (const part of header.split(';')) {

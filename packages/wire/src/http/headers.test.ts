@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { decodeBaggage } from './baggage.ts';
 import { decodeForwarded, encodeForwarded } from './forwarded.ts';
@@ -32,6 +33,44 @@ test('forwarded carries the client and the service it called', () => {
     hostname: 'server.shop.svc.cluster.local',
   });
   expect(decodeForwarded('by=x; host="" ')).toEqual({ client: null, hostname: null });
+});
+
+test.for([
+  ['127.0.0.1', null, 'for="127.0.0.1:80"'],
+  ['::1', null, 'for="[::1]:80"'],
+  ['127.0.0.1', 'example.com', 'for="127.0.0.1:80";host=example.com'],
+] as const)(
+  'a client at %s that calls the service %s is forwarded as %s (C060)',
+  ([ip, host, text]) => {
+    expect(encodeForwarded(formatSocketAddress({ ip, port: 80 }), host)).toBe(text);
+  },
+);
+
+test.for([
+  ['by=x;for=y;host=example.com;proto=https', 'example.com'],
+  ['for="127.0.0.1:80";host="example.com"', 'example.com'],
+  ['for="127.0.0.1:80"', null],
+  ['host=', null],
+  ['host=ex\u00e4mple.com', null],
+] as const)('what was forwarded with %s was for the host %s (C062)', ([header, hostname]) => {
+  expect(decodeForwarded(header).hostname).toBe(hostname);
+});
+
+test('whatever a peer sends as headers is read, and nothing is thrown (C066)', () => {
+  const bytes = fc.uint8Array({ maxLength: 200 }).map((raw) => Buffer.from(raw).toString('latin1'));
+  const pieces = fc.constantFrom('for=', 'host=', 'k8s.pod.name=', '"', ';', ',', '=', 'x');
+  const header = fc.oneof(
+    bytes,
+    fc.array(pieces).map((all) => all.join('')),
+  );
+  fc.assert(
+    fc.property(header, (text) => {
+      expect(Object.keys(decodeBaggage(text))).toHaveLength(8);
+      expect(Object.keys(decodeForwarded(text))).toHaveLength(2);
+      parseAuthority(text);
+    }),
+    { numRuns: 2000 },
+  );
 });
 
 test('baggage keeps values that contain an equals sign and ignores strangers', () => {

@@ -169,6 +169,22 @@ test('a policy survives the way over the wire', () => {
   );
 });
 
+test.for([0, 9])('an address of %i bytes is refused (C130)', (length) => {
+  const message = create(WorkloadSchema, { uid: 'w', addresses: [new Uint8Array(length)] });
+  expect(decodeWorkload(message)).toEqual({
+    ok: false,
+    error: `failed to parse address, had ${length} bytes`,
+  });
+});
+
+test.for([
+  [[127, 0, 0, 1], '127.0.0.1'],
+  [[0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7], '2001:db8::7'],
+] as const)('an address of the bytes %j is %s (C130)', ([bytes, text]) => {
+  const message = create(WorkloadSchema, { uid: 'w', addresses: [Uint8Array.from(bytes)] });
+  expect(decodeWorkload(message)).toMatchObject({ ok: true, value: { addresses: [text] } });
+});
+
 test('a workload with a five byte address is refused', () => {
   const message = create(WorkloadSchema, { uid: 'w', addresses: [new Uint8Array(5)] });
   expect(decodeWorkload(message)).toEqual({

@@ -64,11 +64,11 @@ test.each([
   ['client.ready', 'GET', '/healthz/ready'],
   ['client.logging', 'POST', '/logging?level=debug'],
   ['client.logging-bad', 'POST', '/logging?level=nonsense'],
-])('%s is answered as recorded', async (name, method, path) => {
+])('%s is answered as recorded (C265)', async (name, method, path) => {
   expect(await answer(method, path)).toEqual(recorded(name));
 });
 
-test('levels are added to those in force, and forgotten by a reset', async () => {
+test('levels are added to those in force, and forgotten by a reset (C265)', async () => {
   await answer('POST', '/logging?reset&level=ztunnel::proxy=trace');
   expect(inForce.at(-1)).toBe('hickory_server::server=off,proxy=trace,info');
   const { body } = await answer('POST', '/logging?level=access=off,warn');

@@ -3,6 +3,7 @@ import type { CertificateState } from '@aquifer/control-plane-client';
 import { policyKey } from '@aquifer/model';
 import type { ConfigDump, DumpedCertificate } from '@aquifer/wire';
 import { expect, test } from 'vitest';
+import { describeCertificates } from './certificate-dump.ts';
 import { renderConfigDump } from './config-dump.ts';
 import type { DumpItem } from './mesh-dump.ts';
 
@@ -61,7 +62,7 @@ const text = await renderConfigDump({
 });
 const dump = JSON.parse(text) as ConfigDump & Record<string, unknown>;
 
-test('the dump has the keys and the order of ztunnel', () => {
+test('the dump has the keys and the order of ztunnel (C266)', () => {
   expect(Object.keys(dump)).toEqual([...Object.keys(recorded), 'workloadState'].toSorted());
   expect(Object.keys(dump.version)).toEqual(Object.keys(recorded.version));
   expect(dump.stagedServices).toEqual({});
@@ -81,7 +82,25 @@ test('a certificate is dumped as recorded, without its key', () => {
   expect(text).not.toContain('never shown');
 });
 
-test('a pod that is not captured yet has no connections to show', () => {
+test('certificates are dumped by identity, with what there is of each (C267)', () => {
+  const states = new Map<string, CertificateState>([
+    ['spiffe://td/ns/c/sa/c', available],
+    ['spiffe://td/ns/b/sa/b', { kind: 'initializing' }],
+    ['spiffe://td/ns/a/sa/a', { kind: 'unavailable', error: 'the authority is away' }],
+  ]);
+  const nothing = { certChain: [], rootCerts: [] };
+  expect(describeCertificates(states)).toEqual([
+    {
+      identity: 'spiffe://td/ns/a/sa/a',
+      state: 'Unavailable: the authority is away',
+      ...nothing,
+    },
+    { identity: 'spiffe://td/ns/b/sa/b', state: 'Initializing', ...nothing },
+    { ...held, identity: 'spiffe://td/ns/c/sa/c' },
+  ]);
+});
+
+test('a pod that is not captured yet has no connections to show (C245)', () => {
   const info = { name: 'client', namespace: 'shop', serviceAccount: 'client' };
   expect(dump.workloadState).toEqual({
     a: { state: 'Up', info, connections: { inbound: [], outbound: [] } },

@@ -1,5 +1,5 @@
 import { WorkloadStore } from '@aquifer/control-plane-client/store';
-import type { DumpedService } from '@aquifer/wire';
+import type { DumpedService, DumpedWorkload } from '@aquifer/wire';
 import { expect, test } from 'vitest';
 import { aService, aWorkload } from '../../../../test/fixtures/mesh-objects.ts';
 import { addressResources } from '../../../../test/fixtures/test-data-plane.ts';
@@ -27,5 +27,17 @@ test('a dump shows the mesh as it was when the dump began, whatever arrives mean
     workloadUid: workloads[7]!.uid,
     port: { '80': 8080 },
     status: 'Healthy',
+  });
+});
+
+test('a dump says where a waypoint is, with its network (C266)', async () => {
+  const destination = { kind: 'address', network: 'defaultnw', address: '127.0.0.10' } as const;
+  const workload = aWorkload({ name: 'w', waypoint: { destination, hboneMtlsPort: 15_008 } });
+  const store = new WorkloadStore();
+  await store.applyAddresses({ resources: addressResources([workload], []), removed: [] });
+  const { workloads } = await meshDump(store);
+  expect((workloads[0]!.describe() as DumpedWorkload).waypoint).toEqual({
+    destination: 'defaultnw/127.0.0.10',
+    hboneMtlsPort: 15_008,
   });
 });

@@ -164,6 +164,14 @@ test.for([
   expect(contradictions(await configOf(env)).map((problem) => problem.key)).toContain(key);
 });
 
+test('an address that cannot be read is refused by its name', () => {
+  const parsed = parseEnv(ZTUNNEL_CONFIG, { NODE_NAME: 'n1', XDS_ADDRESS: 'not-an-address' });
+  expect(parsed).toMatchObject({
+    ok: false,
+    error: [{ key: 'XDS_ADDRESS', message: expect.stringContaining('not-an-address') }],
+  });
+});
+
 test('a configuration that is no mapping is refused by its name', async () => {
   const completed = await withProxyConfig({ PROXY_CONFIG: '[1]' }, '/nowhere');
   expect(completed).toMatchObject({ ok: false, error: [{ key: 'PROXY_CONFIG' }] });

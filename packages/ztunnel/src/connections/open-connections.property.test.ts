@@ -86,7 +86,7 @@ class CapturedPodUnderTest {
   }
 }
 
-test('a connection that is open through any series of updates is cut when a fresh judgement refuses it, and only then', async () => {
+test('a connection that is open through any series of updates is cut when a fresh judgement refuses it, and only then (C102, C104)', async () => {
   await fc.assert(
     fc.asyncProperty(updateSeries, fc.array(fc.nat(CALLERS.length - 1)), async (series, calls) => {
       const pod = new CapturedPodUnderTest();

@@ -172,7 +172,7 @@ describe('outbound', () => {
     });
   });
 
-  test('to a waypoint behind an application tunnel uses its port only where the waypoint says so', () => {
+  test('to a waypoint behind an application tunnel uses its port only where the waypoint says so (C253)', () => {
     const hop = (port: number, ports: Service['ports']) =>
       route('10.96.0.1:80', {
         services: [
@@ -309,7 +309,7 @@ describe('inbound', () => {
     return decideInbound(store, { ...asked, tunnelsToLoopback: options.toLoopback ?? true });
   };
 
-  test('is delivered to the pod own address only', () => {
+  test('is delivered to the pod own address only (C070, C076)', () => {
     expect(decide('10.0.0.2:8080')).toEqual({
       kind: 'forward',
       upstream: { ip: '10.0.0.2', port: 8080 },
@@ -347,7 +347,7 @@ describe('inbound', () => {
     },
   );
 
-  test('is delivered without a header where the tunnel has none', () => {
+  test('is delivered without a header where the tunnel has none (C253)', () => {
     const plain = { ...waypointPod, applicationTunnel: { protocol: 'none', port: 0 } } as const;
     expect(decide('10.0.0.2:8080', { to: plain })).toEqual({
       kind: 'forward',
@@ -356,7 +356,7 @@ describe('inbound', () => {
     });
   });
 
-  test('resolves a hostname to the target port', () => {
+  test('resolves a hostname to the target port (C071)', () => {
     expect(decide('server.shop.svc.cluster.local:80')).toMatchObject({ upstream: { port: 8080 } });
     expect(decide('server.shop.svc.cluster.local:81')).toMatchObject({ status: 503 });
     expect(decide('nobody.test:80')).toMatchObject({ status: 503 });

@@ -112,6 +112,52 @@ describe.skipIf(!isRoot)('a pod that asks its proxy', () => {
     await expect(resolver.resolveMx('server')).rejects.toMatchObject({ code: 'ENOTFOUND' });
   });
 
+  /** The answer to a query in bytes: its head, and what follows the question. */
+  async function ask(name: string, type: number, overV6 = false) {
+    const socket = createSocket(overV6 ? 'udp6' : 'udp4');
+    onTestFinished(() => void socket.close());
+    const labels = name.split('.').flatMap((label) => [label.length, ...Buffer.from(label)]);
+    const head = [0x12, 0x34, 0x01, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+    const query = Buffer.of(...head, ...labels, 0, 0, type, 0, 1);
+    const host = overV6 ? '::ffff:127.0.0.1' : '127.0.0.1';
+    const answered = once(socket, 'message') as Promise<[Buffer]>;
+    socket.send(query, PORT, host);
+    const [answer] = await answered;
+    const flags = answer.readUInt16BE(2);
+    return {
+      id: answer.readUInt16BE(0),
+      isAuthoritative: (flags & 0x0400) !== 0,
+      isTruncated: (flags & 0x0200) !== 0,
+      recursion: [(flags & 0x0100) !== 0, (flags & 0x0080) !== 0],
+      answers: answer.readUInt16BE(6),
+      additional: answer.readUInt16BE(10),
+    };
+  }
+
+  const NS = 2;
+  const A = 1;
+
+  test('has what is no address forwarded, whoever the name belongs to (C202)', async () => {
+    const { isAuthoritative, answers } = await ask('server', NS);
+    expect({ isAuthoritative, answers }).toEqual({ isAuthoritative: false, answers: 0 });
+  });
+
+  test('hears from flags who answered (C222)', async () => {
+    const common = { id: 0x1234, isTruncated: false, answers: 1, additional: 0 };
+    const recursion = [true, true];
+    expect(await ask('server', A)).toEqual({ ...common, recursion, isAuthoritative: true });
+    expect(await ask('outside.example', A)).toEqual({
+      ...common,
+      recursion,
+      isAuthoritative: false,
+    });
+  });
+
+  test('may ask from an IPv6 socket at a mapped address (C220)', async () => {
+    const { isAuthoritative, answers } = await ask('server', A, true);
+    expect({ isAuthoritative, answers }).toEqual({ isAuthoritative: true, answers: 1 });
+  });
+
   test('hears of a failure when no nameserver answers, and others are answered meanwhile', async () => {
     const patient = createSocket('udp4');
     onTestFinished(() => void patient.close());

@@ -7,7 +7,7 @@ import { PolicyTable } from './policy-table.ts';
 const POD = { namespace: 'shop', name: 'web', serviceAccount: 'web' };
 const WORKLOAD = aWorkload({ name: 'web', addresses: ['10.0.0.2'] });
 
-test('a connection that comes before its own workload goes on as soon as that arrives', async () => {
+test('a connection that comes before its own workload goes on as soon as that arrives (C048)', async () => {
   const own = new OwnPod(POD);
   const startedMs = performance.now();
   const waiting = own.wait();

@@ -47,6 +47,12 @@ test('a pod of the same name in another cluster is never taken for the captured 
   expect((await apply([], [OURS])).pods).toEqual([{ uid: 'a', workload: null, policies: [] }]);
 });
 
+test('a pod is found by a uid with the version of its kind, as files have it', async () => {
+  const uid = 'cluster1//v1/Pod/shop/web';
+  const { pods } = await apply([{ ...OURS, uid }]);
+  expect(pods).toMatchObject([{ uid: 'a', workload: { uid } }]);
+});
+
 test('a pod of that name on this node is preferred to one that has moved to another', async () => {
   const elsewhere = { ...OURS, uid: 'Kubernetes//Pod/shop/web/moved', node: 'node-2' };
   expect((await apply([OURS, elsewhere])).pods[0]?.workload).toEqual(OURS);

@@ -63,7 +63,7 @@ function comparable(lines: readonly string[]): string[] {
     .map((line) => line.replace(/^(process_\w+) \d+$/, '$1'));
 }
 
-test('families come in the order, with the words and with the samples of the recorded ztunnel', async () => {
+test('families come in the order, with the words and with the samples of the recorded ztunnel (C261, C264)', async () => {
   const text = await exposeMetrics(new ControlMetrics('unknown'), recordedTraffic(), []);
   const ours = comparable(text.split('\n'));
   const theirs = comparable(recorded);
