@@ -1,5 +1,5 @@
-import { WorkloadStore } from '@aquifer/control-plane-client/store';
-import { authorize, type PeerConnection, type Workload } from '@aquifer/model';
+import { type KnownPolicy, WorkloadStore } from '@aquifer/control-plane-client/store';
+import { authorize, type PeerConnection, policyKey, type Workload } from '@aquifer/model';
 import { TimeSlice } from '@aquifer/runtime';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
@@ -36,8 +36,8 @@ class CapturedPodUnderTest {
   readonly #own = new OwnPod(POD);
   readonly #connections = new OpenConnections(this.#own);
   readonly #rejudgement = new Rejudgement();
-  /** Listed policies that were not there, when the workload was known last. */
-  #deniedBefore: ReadonlySet<number> = new Set();
+  /** Listed policies that were not there when the workload was known last, and have not come since. */
+  #deniedBefore: readonly KnownPolicy[] = [];
 
   constructor() {
     this.#pods.add(POD);
@@ -60,13 +60,21 @@ class CapturedPodUnderTest {
   /** As if nothing had been compiled or kept. */
   judgeAnew(peer: PeerConnection): boolean {
     if (this.known === null) return false;
-    const { namespace, name } = POD;
-    const isGone = this.store.snapshot.pods(namespace, name).length === 0;
-    const policies = this.store
-      .policiesFor(this.known)
-      .filter(({ id, isAbsent }) => !isGone || !isAbsent || this.#deniedBefore.has(id))
-      .map(({ policy }) => policy);
-    return authorize(policies, peer).allowed;
+    const policies = this.#isKnown()
+      ? this.store.policiesFor(this.known)
+      : [...this.#present(this.known), ...this.#deniedBefore];
+    return authorize(
+      policies.map(({ policy }) => policy),
+      peer,
+    ).allowed;
+  }
+
+  #isKnown(): boolean {
+    return this.store.snapshot.pods(POD.namespace, POD.name).length > 0;
+  }
+
+  #present(workload: Workload): readonly KnownPolicy[] {
+    return this.store.policiesFor(workload).filter(({ isAbsent }) => !isAbsent);
   }
 
   #passOn(): void {
@@ -75,8 +83,13 @@ class CapturedPodUnderTest {
     for (const { workload, policies } of pods) {
       this.known = workload ?? this.known;
       if (workload !== null) {
-        const absent = this.store.policiesFor(workload).filter(({ isAbsent }) => isAbsent);
-        this.#deniedBefore = new Set(absent.map(({ id }) => id));
+        const listed = this.store.policiesFor(workload);
+        this.#deniedBefore = listed.filter(({ isAbsent }) => isAbsent);
+      } else if (this.known !== null) {
+        const come = this.#present(this.known).map(({ policy }) => policyKey(policy));
+        this.#deniedBefore = this.#deniedBefore.filter(
+          ({ policy }) => !come.includes(policyKey(policy)),
+        );
       }
       const before = this.#own.policies;
       this.#own.update(workload, this.#table.combine(policies));

@@ -88,3 +88,20 @@ test('while its workload is gone, a pod keeps the policies of the last version, 
   expect(state).toMatchObject({ workload: null, policies: [expect.any(Number)] });
   expect(own.identities()).toEqual(new Set(['spiffe://cluster.local/ns/shop/sa/web']));
 });
+
+test('what denied because it was missing still does when its workload is gone and another one lists it', async () => {
+  const listing = { ...OURS, authorizationPolicies: ['bank/p'] };
+  await apply([listing]);
+  // The first batch is all there is: what is missing then is missing.
+  await store.applyPolicies({ resources: [], removed: [] });
+  const [known] = own.changes().pods;
+  expect(known?.policies).toHaveLength(1);
+  await apply([], [OURS]);
+  store.settlePolicies();
+  // It has time again for the other workload.
+  await apply([{ ...aWorkload({ name: 'other' }), authorizationPolicies: ['bank/p'] }]);
+  store.settlePolicies();
+  expect(own.changes()).toEqual({ added: [], pods: [], removed: [] });
+  own.remove(POD.uid);
+  expect(own.changes().removed).toEqual(known?.policies);
+});

@@ -1,5 +1,5 @@
 import type { KnownPolicy, WorkloadStore } from '@aquifer/control-plane-client/store';
-import { formatIdentity, type Workload } from '@aquifer/model';
+import { formatIdentity, policyKey, type Workload } from '@aquifer/model';
 import type { CapturedPod, OwnPodState } from '../data-plane/thread-messages.ts';
 import type { VersionedPolicy } from './policy-table.ts';
 
@@ -77,16 +77,31 @@ export class OwnPods {
     const workload = this.#workloadOf(pod);
     if (workload !== null) followed.known = workload;
     if (followed.known === null) return null;
-    const inForce = new Set(followed.policies.map(({ id }) => id));
-    // What a workload that is gone for a moment lists may be gone with it: only what denied before still does.
-    followed.policies = this.#store
-      .policiesFor(followed.known)
-      .filter(({ id, isAbsent }) => workload !== null || !isAbsent || inForce.has(id));
+    followed.policies = this.#policiesOf(followed, followed.known, workload === null);
     const policies = followed.policies.map(({ id }) => id);
     const ids = policies.join(',');
     if (told !== null && told.workload === workload && told.ids === ids) return null;
     followed.told = { workload, ids };
     return { uid: pod.uid, workload, policies };
+  }
+
+  /**
+   * What a workload that is gone for a moment lists may be gone with it: policies that are not there deny if they did
+   * before, whatever other workloads make of them, until they come.
+   */
+  #policiesOf(
+    { policies: before }: Followed,
+    known: Workload,
+    isGone: boolean,
+  ): readonly KnownPolicy[] {
+    const listed = this.#store.policiesFor(known);
+    if (!isGone) return listed;
+    const there = listed.filter(({ isAbsent }) => !isAbsent);
+    const names = new Set(there.map(({ policy }) => policyKey(policy)));
+    return [
+      ...there,
+      ...before.filter(({ isAbsent, policy }) => isAbsent && !names.has(policyKey(policy))),
+    ];
   }
 
   /** Never a pod of the same name in another cluster; of this one rather that on this node. */
