@@ -36,6 +36,7 @@ const dataPlane = new DataPlane({
     tunnelsToLoopback: true,
     clusterDomain: 'cluster.local',
     preferredNamespace: null,
+    tls: { keyExchange: 'any', allowsTls12: false },
   },
   log: createLogger('bench', { format: 'plain', levels: 'info' }),
   onIdentities: () => undefined,

@@ -1,4 +1,4 @@
-import { constants, type X509Certificate } from 'node:crypto';
+import type { X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import {
@@ -11,7 +11,7 @@ import {
 import { formatIdentity, type Identity } from '@aquifer/model';
 import { KEEP_ALIVE, MAX_STREAMS_AS_SERVER, SERVER_TIMES, serverLimits } from './http2-settings.ts';
 import { spiffeIdentities } from './peer-identity.ts';
-import { HBONE_ALPN, TLS_OPTIONS, type WorkloadCertificate } from './tls.ts';
+import { contextOptions, HBONE_ALPN, type TlsRules, type WorkloadCertificate } from './tls.ts';
 
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 
@@ -52,6 +52,8 @@ export interface ConnectListenerOptions {
   readonly certificate: WorkloadCertificate;
   /** Clients of other trust domains are turned away after the handshake. */
   readonly trustDomain: string;
+  /** Default: TLS 1.3 with any key exchange. */
+  readonly tlsRules?: TlsRules;
   readonly maxConcurrentStreams?: number;
   readonly onConnect: (request: ConnectRequest) => void;
   /** A connection that never became a tunnel: plaintext, a bad certificate, a stranger. */
@@ -70,7 +72,7 @@ export class ConnectListener {
   constructor(options: ConnectListenerOptions) {
     this.#options = options;
     this.server = createServer({
-      ...contextOptions(options.certificate),
+      ...contextOptions(options.certificate, options.tlsRules),
       ALPNProtocols: [...HBONE_ALPN],
       requestCert: true,
       rejectUnauthorized: true,
@@ -90,7 +92,7 @@ export class ConnectListener {
 
   /** Takes effect for connections accepted from now on. */
   setCertificate(certificate: WorkloadCertificate): void {
-    this.server.setSecureContext(contextOptions(certificate));
+    this.server.setSecureContext(contextOptions(certificate, this.#options.tlsRules));
   }
 
   /** Stops accepting and lets open streams finish; new streams are refused. */
@@ -146,16 +148,6 @@ export class ConnectListener {
     if (this.#phase === 'draining') connection.close();
     if (this.#phase === 'aborted') connection.abort();
   }
-}
-
-function contextOptions(certificate: WorkloadCertificate) {
-  return {
-    ...TLS_OPTIONS,
-    secureOptions: constants.SSL_OP_NO_TICKET,
-    key: certificate.key,
-    cert: certificate.chain,
-    ca: certificate.roots,
-  };
 }
 
 function addressOf(socket: Socket): FailedPeer {

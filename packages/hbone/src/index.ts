@@ -6,7 +6,7 @@ export { hboneError, isHboneError } from './errors.ts';
 export { exchangeDuplex } from './exchange-duplex.ts';
 export type { SpliceCounters } from './splice.ts';
 export { splice } from './splice.ts';
-export type { WorkloadCertificate } from './tls.ts';
+export type { TlsRules, WorkloadCertificate } from './tls.ts';
 export { hboneSecureContext } from './tls.ts';
 export type { TunnelLease } from './tunnel.ts';
 export type { TunnelDialer, TunnelPoolOptions, TunnelTarget } from './tunnel-pool.ts';

@@ -7,6 +7,7 @@ import {
   authorityOf,
   clusterIdOf,
   contradictions,
+  dataPlaneConfigOf,
   describeNode,
   discoveryOf,
   drainDeadlineMs,
@@ -164,6 +165,22 @@ test.for([
   expect(contradictions(await configOf(env)).map((problem) => problem.key)).toContain(key);
 });
 
+test.for([
+  [{}, { keyExchange: 'any', allowsTls12: false }],
+  [{ COMPLIANCE_POLICY: 'pqc' }, { keyExchange: 'pqc', allowsTls12: false }],
+  [{ TLS12_ENABLED: 'true' }, { keyExchange: 'any', allowsTls12: true }],
+] as const)('with %o tunnels have %o', async ([env, rules]) => {
+  expect(dataPlaneConfigOf(await configOf(env)).tls).toEqual(rules);
+});
+
+test.for([
+  [{ COMPLIANCE_POLICY: 'fips' }, 'COMPLIANCE_POLICY'],
+  [{ TLS12_ENABLED: '1' }, 'TLS12_ENABLED'],
+] as const)('%o stops the start', ([env, key]) => {
+  const parsed = parseEnv(ZTUNNEL_CONFIG, env);
+  expect(parsed).toMatchObject({ ok: false, error: [{ key }] });
+});
+
 test('a configuration that is no mapping is refused by its name', async () => {
   const completed = await withProxyConfig({ PROXY_CONFIG: '[1]' }, '/nowhere');
   expect(completed).toMatchObject({ ok: false, error: [{ key: 'PROXY_CONFIG' }] });
@@ -182,7 +199,7 @@ test('JSON metadata keeps its types, and what is no JSON is left out (C144)', as
 });
 
 test('variables of Istio’s that have no effect are named with what happens instead', () => {
-  expect(unreadVariables({ FAKE_CA: 'true', TLS12_ENABLED: 'false', NODE_NAME: 'n' })).toEqual([
+  expect(unreadVariables({ FAKE_CA: 'true', XDS_ON_DEMAND: 'false', NODE_NAME: 'n' })).toEqual([
     expect.stringMatching(/^FAKE_CA: /),
   ]);
 });

@@ -134,6 +134,7 @@ export function describeNode(config: ZtunnelConfig, log: Logger) {
 export function dataPlaneConfigOf(config: ZtunnelConfig): DataPlaneConfig {
   const { nodeName, network, logFormat, logLevels, poolMaxStreams, poolIdleMs } = config;
   const { preserveSource, tunnelsToLoopback, clusterDomain, preferredNamespace } = config;
+  const { allowsTls12 } = config;
   return {
     clusterId: clusterIdOf(config),
     nodeName,
@@ -146,5 +147,6 @@ export function dataPlaneConfigOf(config: ZtunnelConfig): DataPlaneConfig {
     tunnelsToLoopback,
     clusterDomain,
     preferredNamespace,
+    tls: { keyExchange: config.compliancePolicy === 'pqc' ? 'pqc' : 'any', allowsTls12 },
   };
 }

@@ -21,6 +21,7 @@ import {
   type ServerAddress,
   type ThreadWish,
 } from './forms.ts';
+import { SECURITY_KEYS, type SecurityConfig } from './security-keys.ts';
 
 /** Which node, pod and mesh this proxy belongs to. */
 interface PlaceConfig {
@@ -250,6 +251,7 @@ export interface ZtunnelConfig
   extends PlaceConfig,
     ControlPlaneConfig,
     DataPlaneConfig,
+    SecurityConfig,
     OperatorConfig {
   readonly logLevels: string;
 }
@@ -259,6 +261,7 @@ export const ZTUNNEL_CONFIG: ConfigKeys<ZtunnelConfig> = {
   ...PLACE_KEYS,
   ...CONTROL_PLANE_KEYS,
   ...DATA_PLANE_KEYS,
+  ...SECURITY_KEYS,
   ...OPERATOR_KEYS,
   logLevels: stringKey('RUST_LOG', 'Log levels: comma list of level or scope=level.', {
     default: 'info',

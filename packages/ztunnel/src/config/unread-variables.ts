@@ -14,7 +14,6 @@ const UNREAD: Readonly<Record<string, string>> = {
   USER_TIMEOUT_ENABLED: 'connections have no TCP_USER_TIMEOUT',
   ENABLE_RESPONSE_BAGGAGE: 'answers carry baggage, and that of callers is not read',
   AUTHZ_POLICY_INFO_LOGGING: 'only refusals are logged',
-  TLS12_ENABLED: 'TLS 1.3 is the only version',
   FAKE_CA: 'certificates come from a certificate authority only: see CA_ADDRESS',
   XDS_ON_DEMAND: 'all workloads are asked for',
   HTTP2_STREAM_WINDOW_SIZE: 'windows are 4 MiB a stream',

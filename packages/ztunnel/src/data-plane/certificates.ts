@@ -1,5 +1,5 @@
 import type { SecureContext } from 'node:tls';
-import { hboneSecureContext, type WorkloadCertificate } from '@aquifer/hbone';
+import { hboneSecureContext, type TlsRules, type WorkloadCertificate } from '@aquifer/hbone';
 import { toMeshError, ztunnelError } from '../errors.ts';
 
 /** What the certificate manager says about an identity, as it reaches a data-plane thread. */
@@ -21,13 +21,15 @@ function noCertificate(reason: string): Error {
 
 /** Certificates as one thread sees them; what is missing is asked for once. */
 export class ThreadCertificates {
+  readonly #rules: TlsRules;
   readonly #ask: (identity: string) => void;
   readonly #installed = new Map<string, InstalledCertificate>();
   readonly #errors = new Map<string, string>();
   readonly #waiting = new Map<string, PromiseWithResolvers<InstalledCertificate>>();
   readonly #watchers = new Map<string, Set<(certificate: WorkloadCertificate) => void>>();
 
-  constructor(ask: (identity: string) => void) {
+  constructor(rules: TlsRules, ask: (identity: string) => void) {
+    this.#rules = rules;
     this.#ask = ask;
   }
 
@@ -79,7 +81,7 @@ export class ThreadCertificates {
   #install(identity: string, certificate: WorkloadCertificate): void {
     let context: SecureContext;
     try {
-      context = hboneSecureContext(certificate);
+      context = hboneSecureContext(certificate, this.#rules);
     } catch (caught) {
       // The main thread has tried it; but whatever gets here must not end the thread, and the one in use is still good.
       this.#refuse(identity, toMeshError(caught).message);

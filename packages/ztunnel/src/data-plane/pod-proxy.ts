@@ -146,7 +146,8 @@ export class PodProxy {
       return;
     }
     const pod = { ...this.#inbound, log: this.#deps.log };
-    this.#hbone = listenInbound(fd, pod, { certificate, trustDomain });
+    const { tls: tlsRules } = this.#deps.config;
+    this.#hbone = listenInbound(fd, pod, { certificate, trustDomain, tlsRules });
     this.#listeners.push(this.#hbone);
   }
 }

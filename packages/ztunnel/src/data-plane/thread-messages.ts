@@ -1,4 +1,5 @@
 import type { SnapshotDelta } from '@aquifer/control-plane-client/snapshot';
+import type { TlsRules } from '@aquifer/hbone';
 import type { Workload } from '@aquifer/model';
 import type { OpenConnection } from '../connections/open-connections.ts';
 import type { VersionedPolicy } from '../policy/policy-table.ts';
@@ -25,6 +26,7 @@ export interface ThreadConfig {
   readonly tunnelsToLoopback: boolean;
   readonly clusterDomain: string;
   readonly preferredNamespace: string | null;
+  readonly tls: TlsRules;
 }
 
 /** What a data-plane thread is started with. */

@@ -54,7 +54,7 @@ class DataPlaneThread {
     this.#totals = new TrafficTotals(new OpenSockets(openSockets), (series) => {
       send({ kind: 'series', ...series });
     });
-    this.#certificates = new ThreadCertificates((identity) => {
+    this.#certificates = new ThreadCertificates(config.tls, (identity) => {
       send({ kind: 'certificate-needed', identity });
     });
     this.#log = createLogger('proxy', { format: config.logFormat, levels: config.logLevels });

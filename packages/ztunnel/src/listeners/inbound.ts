@@ -1,4 +1,9 @@
-import { ConnectListener, type ConnectRequest, type WorkloadCertificate } from '@aquifer/hbone';
+import {
+  ConnectListener,
+  type ConnectListenerOptions,
+  type ConnectRequest,
+  type WorkloadCertificate,
+} from '@aquifer/hbone';
 import { formatIdentity, type Identity, type Workload } from '@aquifer/model';
 import type { Logger } from '@aquifer/runtime';
 import { decodeForwarded, encodeBaggage, encodeProxyV2, type SocketAddress } from '@aquifer/wire';
@@ -18,12 +23,11 @@ export interface HboneListener extends PodListener {
 export function listenInbound(
   fd: number,
   pod: InboundPod & { readonly log: Logger },
-  tls: { readonly certificate: WorkloadCertificate; readonly trustDomain: string },
+  tls: Pick<ConnectListenerOptions, 'certificate' | 'trustDomain' | 'tlsRules'>,
 ): HboneListener {
   const { totals, access } = pod.record;
   const listener = new ConnectListener({
-    certificate: tls.certificate,
-    trustDomain: tls.trustDomain,
+    ...tls,
     onConnect: (request) => {
       handleConnect(request, pod).catch((error: unknown) => {
         pod.log.error('tunnelled connection failed', { error: String(error) });
