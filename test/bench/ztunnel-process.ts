@@ -37,6 +37,7 @@ const dataPlane = new DataPlane({
     clusterDomain: 'cluster.local',
     preferredNamespace: null,
     tls: { keyExchange: 'any', allowsTls12: false },
+    checksRevocation: false,
   },
   log: createLogger('bench', { format: 'plain', levels: 'info' }),
   onIdentities: () => undefined,
@@ -45,6 +46,7 @@ const dataPlane = new DataPlane({
     if (certificate === undefined) throw new Error(`no certificate for ${identity}`);
     dataPlane.updateCertificate(identity, { kind: 'available', certificate });
   },
+  onRevocation: () => undefined,
   onThreadLost: (error) => {
     throw error;
   },

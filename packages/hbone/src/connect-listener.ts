@@ -9,8 +9,10 @@ import {
   type ServerExchange,
 } from '@aquifer/http';
 import { formatIdentity, type Identity } from '@aquifer/model';
+import { revokedError } from './errors.ts';
 import { KEEP_ALIVE, MAX_STREAMS_AS_SERVER, SERVER_TIMES, serverLimits } from './http2-settings.ts';
 import { spiffeIdentities } from './peer-identity.ts';
+import type { Revocations } from './revocation/revocations.ts';
 import { contextOptions, HBONE_ALPN, type TlsRules, type WorkloadCertificate } from './tls.ts';
 
 const HANDSHAKE_TIMEOUT_MS = 10_000;
@@ -54,6 +56,8 @@ export interface ConnectListenerOptions {
   readonly trustDomain: string;
   /** Default: TLS 1.3 with any key exchange. */
   readonly tlsRules?: TlsRules;
+  /** Refuse a client that is revoked, and end its tunnels when it becomes so. Default: nothing is revoked. */
+  readonly revocations?: Revocations | null;
   readonly maxConcurrentStreams?: number;
   readonly onConnect: (request: ConnectRequest) => void;
   /** A connection that never became a tunnel: plaintext, a bad certificate, a stranger. */
@@ -64,6 +68,8 @@ export interface ConnectListenerOptions {
 export class ConnectListener {
   readonly server: Server;
   readonly #options: ConnectListenerOptions;
+  /** What clients are verified against. */
+  #roots: string;
   readonly #connections = new Set<Http2Connection>();
   #phase: 'serving' | 'draining' | 'aborted' = 'serving';
   /** Of accepted sockets: one whose client gave up does not know them any more. */
@@ -71,6 +77,7 @@ export class ConnectListener {
 
   constructor(options: ConnectListenerOptions) {
     this.#options = options;
+    this.#roots = options.certificate.roots;
     this.server = createServer({
       ...contextOptions(options.certificate, options.tlsRules),
       ALPNProtocols: [...HBONE_ALPN],
@@ -92,6 +99,7 @@ export class ConnectListener {
 
   /** Takes effect for connections accepted from now on. */
   setCertificate(certificate: WorkloadCertificate): void {
+    this.#roots = certificate.roots;
     this.server.setSecureContext(contextOptions(certificate, this.#options.tlsRules));
   }
 
@@ -116,8 +124,12 @@ export class ConnectListener {
     if (certificate === undefined || !identities.some((id) => id.trustDomain === trustDomain)) {
       const got = identities.map(formatIdentity).join(',');
       const text = `tls handshake error: identity verification error: peer did not present the expected trustdomain (${trustDomain}), got ${got}`;
-      this.#options.onHandshakeFailed(this.#addressOf(socket), new Error(text));
-      socket.destroy();
+      this.#refuse(socket, new Error(text));
+      return;
+    }
+    const { revocations = null } = this.#options;
+    if (revocations !== null && !this.#watch(socket, certificate, revocations)) {
+      this.#refuse(socket, revokedError('tls handshake error'));
       return;
     }
     const peer: TunnelPeer = {
@@ -127,6 +139,22 @@ export class ConnectListener {
       certificate,
     };
     this.#serve(socket, peer);
+  }
+
+  #refuse(socket: TLSSocket, error: Error): void {
+    this.#options.onHandshakeFailed(this.#addressOf(socket), error);
+    socket.destroy();
+  }
+
+  /** Whether the client is not revoked; it is watched from now on. */
+  #watch(socket: TLSSocket, certificate: X509Certificate, revocations: Revocations): boolean {
+    const peer = { certificate, roots: this.#roots, role: 'client' } as const;
+    const watch = revocations.watch(peer, () => {
+      socket.destroy(revokedError('connection closed'));
+    });
+    if (watch === null) return false;
+    socket.once('close', () => watch[Symbol.dispose]());
+    return true;
   }
 
   #addressOf(socket: TLSSocket): FailedPeer {

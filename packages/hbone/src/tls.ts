@@ -48,10 +48,17 @@ export function contextOptions(
 /** ALPN of every tunnel. */
 export const HBONE_ALPN: readonly string[] = ['h2'];
 
+/** What a client shakes hands with, and what its peers have to chain to (PEM). */
+export interface HboneSecureContext {
+  readonly tls: SecureContext;
+  readonly roots: string;
+}
+
 /** Made once per certificate: building a context costs more than a handshake with it. */
 export function hboneSecureContext(
   certificate: WorkloadCertificate,
   rules?: TlsRules,
-): SecureContext {
-  return createSecureContext(contextOptions(certificate, rules));
+): HboneSecureContext {
+  const { roots } = certificate;
+  return { tls: createSecureContext(contextOptions(certificate, rules)), roots };
 }

@@ -32,6 +32,7 @@ import { followMesh } from './mesh.ts';
 import { DedicatedPod } from './node/dedicated-pod.ts';
 import { NodeAgent } from './node/node-agent.ts';
 import type { PodLifecycle } from './node/pod-lifecycle.ts';
+import { RevocationFile } from './revocation-file.ts';
 import { ControlMetrics, exposeMetrics } from './telemetry/metrics-exposition.ts';
 import { ZdsLifecycle } from './zds/zds-lifecycle.ts';
 
@@ -81,10 +82,15 @@ export async function startZtunnel(config: ZtunnelConfig, log: Logger): Promise<
       if (state === undefined) certificates.want(identity);
       else passOn(dataPlane, identity, state);
     },
+    onRevocation: ({ kind, reporter }) => {
+      const isRejected = kind === 'revocation-rejected';
+      (isRejected ? metrics.revocationRejections : metrics.revocationUntracked).inc({ reporter });
+    },
     onThreadLost: (error) => {
       failed.reject(error);
     },
   });
+  const revocations = followRevocations(config, dataPlane, log);
   const pods = podLifecycle(config, {
     dataPlane,
     log: log.scope('inpod'),
@@ -147,11 +153,25 @@ export async function startZtunnel(config: ZtunnelConfig, log: Logger): Promise<
       // Policies are followed to the end: what one forbids does not go on because its proxy is being replaced.
       await untilIdle(dataPlane, drainDeadlineMs(config));
       mesh.stop();
+      revocations?.stop();
       certificates.stop();
       csr.close();
       await dataPlane.stop();
     },
   };
+}
+
+/** Before the first pod is served; null if nothing can be revoked. */
+function followRevocations(
+  { revocationPath: path }: ZtunnelConfig,
+  dataPlane: DataPlane,
+  log: Logger,
+): RevocationFile | null {
+  if (path === null) return null;
+  return new RevocationFile(path, {
+    log: log.scope('tls'),
+    onLists: (lists) => dataPlane.updateRevocations(lists),
+  });
 }
 
 /** Where the proxy learns which pods to serve. */

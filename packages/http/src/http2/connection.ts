@@ -196,7 +196,7 @@ export class Http2Connection implements ClientConnection {
       this.#finish(this.#streams.size === 0 ? null : connectionLost('connection ended'));
       transport.end();
     });
-    transport.on('error', (error) => this.#finish(connectionLost(error.message)));
+    transport.on('error', (error) => this.#finish(connectionLost(error.message, error)));
     transport.on('close', () => this.#finish(connectionLost('connection closed')));
   }
 

@@ -134,7 +134,7 @@ export function describeNode(config: ZtunnelConfig, log: Logger) {
 export function dataPlaneConfigOf(config: ZtunnelConfig): DataPlaneConfig {
   const { nodeName, network, logFormat, logLevels, poolMaxStreams, poolIdleMs } = config;
   const { preserveSource, tunnelsToLoopback, clusterDomain, preferredNamespace } = config;
-  const { allowsTls12 } = config;
+  const { allowsTls12, revocationPath } = config;
   return {
     clusterId: clusterIdOf(config),
     nodeName,
@@ -148,5 +148,6 @@ export function dataPlaneConfigOf(config: ZtunnelConfig): DataPlaneConfig {
     clusterDomain,
     preferredNamespace,
     tls: { keyExchange: config.compliancePolicy === 'pqc' ? 'pqc' : 'any', allowsTls12 },
+    checksRevocation: revocationPath !== null,
   };
 }

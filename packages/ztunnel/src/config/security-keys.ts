@@ -1,10 +1,17 @@
-import { booleanKey, type ConfigKeys, choiceKey, parsedKey } from '@aquifer/runtime';
+import {
+  booleanKey,
+  type ConfigKeys,
+  choiceKey,
+  optionalStringKey,
+  parsedKey,
+} from '@aquifer/runtime';
 
 /** What tunnels have to be like for their peers to be trusted. */
 export interface SecurityConfig {
   /** Null: no rules but those of the mesh. */
   readonly compliancePolicy: 'pqc' | null;
   readonly allowsTls12: boolean;
+  readonly revocationPath: string | null;
 }
 
 export const SECURITY_KEYS: ConfigKeys<SecurityConfig> = {
@@ -20,4 +27,8 @@ export const SECURITY_KEYS: ConfigKeys<SecurityConfig> = {
   allowsTls12: booleanKey('TLS12_ENABLED', 'Whether tunnels may use TLS 1.2 beside 1.3.', {
     default: false,
   }),
+  revocationPath: optionalStringKey(
+    'CRL_PATH',
+    'File with certificate revocation lists, PEM or DER; it is read again when it changes.',
+  ),
 };

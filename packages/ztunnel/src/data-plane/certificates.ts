@@ -1,5 +1,9 @@
-import type { SecureContext } from 'node:tls';
-import { hboneSecureContext, type TlsRules, type WorkloadCertificate } from '@aquifer/hbone';
+import {
+  type HboneSecureContext,
+  hboneSecureContext,
+  type TlsRules,
+  type WorkloadCertificate,
+} from '@aquifer/hbone';
 import { toMeshError, ztunnelError } from '../errors.ts';
 
 /** What the certificate manager says about an identity, as it reaches a data-plane thread. */
@@ -12,7 +16,7 @@ export type CertificateUpdate =
 /** A certificate that TLS has taken. */
 interface InstalledCertificate {
   readonly certificate: WorkloadCertificate;
-  readonly context: SecureContext;
+  readonly context: HboneSecureContext;
 }
 
 function noCertificate(reason: string): Error {
@@ -52,7 +56,7 @@ export class ThreadCertificates {
   }
 
   /** The context to dial with. Waits for the first answer of the authority; throws ZT_NO_CERTIFICATE if it refused. */
-  async context(identity: string): Promise<SecureContext> {
+  async context(identity: string): Promise<HboneSecureContext> {
     const installed = this.#installed.get(identity);
     if (installed !== undefined) return installed.context;
     const error = this.#errors.get(identity);
@@ -79,7 +83,7 @@ export class ThreadCertificates {
   }
 
   #install(identity: string, certificate: WorkloadCertificate): void {
-    let context: SecureContext;
+    let context: HboneSecureContext;
     try {
       context = hboneSecureContext(certificate, this.#rules);
     } catch (caught) {

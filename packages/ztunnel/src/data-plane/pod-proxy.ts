@@ -1,5 +1,10 @@
 import type { SnapshotReader } from '@aquifer/control-plane-client/snapshot';
-import { type TunnelDialer, TunnelPool, type WorkloadCertificate } from '@aquifer/hbone';
+import {
+  type Revocations,
+  type TunnelDialer,
+  TunnelPool,
+  type WorkloadCertificate,
+} from '@aquifer/hbone';
 import { formatIdentity, type Workload } from '@aquifer/model';
 import type { Logger } from '@aquifer/runtime';
 import { closeSocket } from '../capture/libc.ts';
@@ -26,6 +31,7 @@ export interface PodProxyDeps {
   readonly mesh: SnapshotReader;
   readonly own: OwnPod;
   readonly certificates: ThreadCertificates;
+  readonly revocations: Revocations | null;
   readonly record: RecordDeps;
   readonly dnsTotals: DnsTotals;
   readonly hostnames: HostnameResolver;
@@ -56,6 +62,7 @@ export class PodProxy {
     this.#dialer = {
       secureContext: (identity) => deps.certificates.context(identity),
       dial: (hop) => dialHbone(namespace, hop),
+      revocations: deps.revocations,
     };
     this.#pool = new TunnelPool({ dialer: this.#dialer, maxStreams, idleMs });
     this.connections = new OpenConnections(own);
@@ -146,8 +153,9 @@ export class PodProxy {
       return;
     }
     const pod = { ...this.#inbound, log: this.#deps.log };
-    const { tls: tlsRules } = this.#deps.config;
-    this.#hbone = listenInbound(fd, pod, { certificate, trustDomain, tlsRules });
+    const { config, revocations } = this.#deps;
+    const tls = { certificate, trustDomain, tlsRules: config.tls, revocations };
+    this.#hbone = listenInbound(fd, pod, tls);
     this.#listeners.push(this.#hbone);
   }
 }

@@ -1,5 +1,5 @@
 import type { SnapshotDelta } from '@aquifer/control-plane-client/snapshot';
-import type { TlsRules } from '@aquifer/hbone';
+import type { RevocationList, TlsRules } from '@aquifer/hbone';
 import type { Workload } from '@aquifer/model';
 import type { OpenConnection } from '../connections/open-connections.ts';
 import type { VersionedPolicy } from '../policy/policy-table.ts';
@@ -27,6 +27,8 @@ export interface ThreadConfig {
   readonly clusterDomain: string;
   readonly preferredNamespace: string | null;
   readonly tls: TlsRules;
+  /** There may be revocation lists. */
+  readonly checksRevocation: boolean;
 }
 
 /** What a data-plane thread is started with. */
@@ -58,6 +60,7 @@ export type ThreadMessage =
       readonly removedPolicies: readonly number[];
     }
   | { readonly kind: 'log-levels'; readonly levels: string }
+  | { readonly kind: 'revocations'; readonly lists: readonly RevocationList[] }
   | { readonly kind: 'certificate'; readonly identity: string; readonly update: CertificateUpdate };
 
 /** What it asks of every data-plane thread. */
@@ -71,9 +74,16 @@ export type ThreadQuestion =
   | { readonly kind: 'stop-pod'; readonly uid: string }
   | { readonly kind: 'connections' | 'dns-readings' | 'drain' | 'abort' };
 
+/** For metrics: a peer was refused or cut off since it is revoked, or cannot be looked up. */
+export interface RevocationEvent {
+  readonly kind: 'revocation-rejected' | 'revocation-untracked';
+  readonly reporter: 'source' | 'destination';
+}
+
 /** What a data-plane thread says by itself. */
 export type ThreadEvent =
   | { readonly kind: 'certificate-needed'; readonly identity: string }
+  | RevocationEvent
   | ({ readonly kind: 'series' } & SeriesAnnouncement);
 
 /** Open connections of one pod. */

@@ -1,5 +1,6 @@
 import { workerData } from 'node:worker_threads';
 import { SnapshotReader } from '@aquifer/control-plane-client/snapshot';
+import { Revocations } from '@aquifer/hbone';
 import { createLogger, serveThread, TimeSlice } from '@aquifer/runtime';
 import { trimMalloc } from '../capture/malloc.ts';
 import { NetworkNamespace } from '../capture/netns.ts';
@@ -44,6 +45,7 @@ class DataPlaneThread {
     this.#dnsTotals.resolved(source, hostname),
   );
   readonly #certificates: ThreadCertificates;
+  readonly #revocations: Revocations | null;
   readonly #pods = new Map<string, ThreadPod>();
   /** What is known of pods, also before they are started. */
   readonly #states = new Map<string, OwnPodState>();
@@ -57,6 +59,7 @@ class DataPlaneThread {
     this.#certificates = new ThreadCertificates(config.tls, (identity) => {
       send({ kind: 'certificate-needed', identity });
     });
+    this.#revocations = config.checksRevocation ? revocationsTelling(send) : null;
     this.#log = createLogger('proxy', { format: config.logFormat, levels: config.logLevels });
   }
 
@@ -70,6 +73,9 @@ class DataPlaneThread {
         return;
       case 'log-levels':
         this.#log.setLevels(message.levels);
+        return;
+      case 'revocations':
+        this.#revocations?.replace(message.lists);
         return;
       case 'certificate':
         this.#certificates.update(message.identity, message.update);
@@ -122,6 +128,7 @@ class DataPlaneThread {
       mesh: this.#mesh,
       own,
       certificates: this.#certificates,
+      revocations: this.#revocations,
       record: { access: this.#log.scope('access'), totals: this.#totals },
       dnsTotals: this.#dnsTotals,
       hostnames: this.#hostnames,
@@ -156,6 +163,14 @@ class DataPlaneThread {
     }
     return answer;
   }
+}
+
+function revocationsTelling(send: (event: ThreadEvent) => void): Revocations {
+  const reporters = { server: 'source', client: 'destination' } as const;
+  return new Revocations({
+    onRejected: (role) => send({ kind: 'revocation-rejected', reporter: reporters[role] }),
+    onUntracked: (role) => send({ kind: 'revocation-untracked', reporter: reporters[role] }),
+  });
 }
 
 const thread = new DataPlaneThread(workerData as ThreadStart, (event) => send(event));

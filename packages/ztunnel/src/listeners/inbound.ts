@@ -23,7 +23,7 @@ export interface HboneListener extends PodListener {
 export function listenInbound(
   fd: number,
   pod: InboundPod & { readonly log: Logger },
-  tls: Pick<ConnectListenerOptions, 'certificate' | 'trustDomain' | 'tlsRules'>,
+  tls: Pick<ConnectListenerOptions, 'certificate' | 'trustDomain' | 'tlsRules' | 'revocations'>,
 ): HboneListener {
   const { totals, access } = pod.record;
   const listener = new ConnectListener({

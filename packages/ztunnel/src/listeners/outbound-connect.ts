@@ -80,7 +80,7 @@ async function connectThroughGateway(
   const outer = await tunnels.pool.lease(targetOf(call, route));
   const inner = new TunnelPool({
     dialer: {
-      secureContext: (identity) => tunnels.dialer.secureContext(identity),
+      ...tunnels.dialer,
       dial: () => Promise.resolve(exchangeDuplex(outer.exchange)),
     },
     maxStreams: 1,
