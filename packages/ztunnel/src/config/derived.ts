@@ -134,7 +134,7 @@ export function describeNode(config: ZtunnelConfig, log: Logger) {
 export function dataPlaneConfigOf(config: ZtunnelConfig): DataPlaneConfig {
   const { nodeName, network, logFormat, logLevels, poolMaxStreams, poolIdleMs } = config;
   const { preserveSource, tunnelsToLoopback, clusterDomain, preferredNamespace } = config;
-  const { allowsTls12, revocationPath } = config;
+  const { allowsTls12, revocationPath, exchangesBaggage } = config;
   return {
     clusterId: clusterIdOf(config),
     nodeName,
@@ -148,6 +148,7 @@ export function dataPlaneConfigOf(config: ZtunnelConfig): DataPlaneConfig {
     clusterDomain,
     preferredNamespace,
     tls: { keyExchange: config.compliancePolicy === 'pqc' ? 'pqc' : 'any', allowsTls12 },
+    exchangesBaggage,
     checksRevocation: revocationPath !== null,
   };
 }

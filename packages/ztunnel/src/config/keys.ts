@@ -142,6 +142,7 @@ interface DataPlaneConfig {
   readonly startGateFailure: 'open' | 'closed';
   readonly captureDns: boolean;
   readonly preferredNamespace: string | null;
+  readonly exchangesBaggage: boolean;
 }
 
 function cpuKey(key: string, doc: string) {
@@ -243,6 +244,11 @@ const DATA_PLANE_KEYS: ConfigKeys<DataPlaneConfig> = {
   preferredNamespace: optionalStringKey(
     'PREFERED_SERVICE_NAMESPACE',
     'Namespace whose names win over those of others in the DNS proxy.',
+  ),
+  exchangesBaggage: booleanKey(
+    'ENABLE_RESPONSE_BAGGAGE',
+    'Whether answers say which workload has answered, and metrics show what peers of unknown addresses say about themselves.',
+    { default: true },
   ),
 };
 

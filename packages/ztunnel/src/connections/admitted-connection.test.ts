@@ -56,7 +56,7 @@ async function callThroughProxy(isDenied: boolean) {
         recorded: {
           ...{ reporter: 'destination', client, dst: upstream, hboneAuthority: null },
           ...{ source: null, sourceIdentity: null, destination: DESTINATION },
-          ...{ service: null, isMutualTls: false },
+          ...{ destinationIdentity: DESTINATION, service: null, isMutualTls: false },
         },
       },
       { connections, record: { access, totals }, network },

@@ -23,6 +23,7 @@ import { dialHbone } from '../listeners/outbound-connect.ts';
 import type { PodListener } from '../listeners/plain-listener.ts';
 import type { OwnPod } from '../policy/own-pod.ts';
 import { INBOUND_HBONE_PORT, INBOUND_PLAINTEXT_PORT, OUTBOUND_PORT } from '../ports.ts';
+import type { PeerBaggage } from '../telemetry/peer-baggage.ts';
 import type { ThreadCertificates } from './certificates.ts';
 import type { CapturedPod, ThreadConfig } from './thread-messages.ts';
 
@@ -33,6 +34,7 @@ export interface PodProxyDeps {
   readonly certificates: ThreadCertificates;
   readonly revocations: Revocations | null;
   readonly record: RecordDeps;
+  readonly baggage: PeerBaggage | null;
   readonly dnsTotals: DnsTotals;
   readonly hostnames: HostnameResolver;
   readonly log: Logger;
@@ -55,7 +57,7 @@ export class PodProxy {
 
   /** Binds all three ports at once; throws if one is taken, leaving none behind. */
   constructor(pod: CapturedPod, namespace: NetworkNamespace, deps: PodProxyDeps) {
-    const { config, own, mesh, record } = deps;
+    const { config, own, mesh, record, baggage } = deps;
     const { poolMaxStreams: maxStreams, poolIdleMs: idleMs } = config;
     const { network, preserveSource, tunnelsToLoopback } = config;
     this.#deps = deps;
@@ -68,7 +70,7 @@ export class PodProxy {
     this.connections = new OpenConnections(own);
     const { connections } = this;
     const podNetwork = { namespace, network, preserveSource, tunnelsToLoopback };
-    this.#inbound = { own, mesh, connections, record, network: podNetwork };
+    this.#inbound = { own, mesh, connections, record, baggage, network: podNetwork };
     try {
       this.#listen(namespace);
       this.serveDns(pod.captureDns);

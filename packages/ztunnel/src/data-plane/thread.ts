@@ -9,6 +9,7 @@ import { HostnameResolver } from '../listeners/hostname-resolver.ts';
 import { OwnPod } from '../policy/own-pod.ts';
 import { PolicyTable } from '../policy/policy-table.ts';
 import { Rejudgement } from '../policy/rejudgement.ts';
+import { PeerBaggage } from '../telemetry/peer-baggage.ts';
 import { OpenSockets, TrafficTotals } from '../telemetry/traffic-totals.ts';
 import { ThreadCertificates } from './certificates.ts';
 import { PodProxy } from './pod-proxy.ts';
@@ -45,6 +46,7 @@ class DataPlaneThread {
     this.#dnsTotals.resolved(source, hostname),
   );
   readonly #certificates: ThreadCertificates;
+  readonly #baggage: PeerBaggage | null;
   readonly #revocations: Revocations | null;
   readonly #pods = new Map<string, ThreadPod>();
   /** What is known of pods, also before they are started. */
@@ -59,6 +61,7 @@ class DataPlaneThread {
     this.#certificates = new ThreadCertificates(config.tls, (identity) => {
       send({ kind: 'certificate-needed', identity });
     });
+    this.#baggage = config.exchangesBaggage ? new PeerBaggage() : null;
     this.#revocations = config.checksRevocation ? revocationsTelling(send) : null;
     this.#log = createLogger('proxy', { format: config.logFormat, levels: config.logLevels });
   }
@@ -130,6 +133,7 @@ class DataPlaneThread {
       certificates: this.#certificates,
       revocations: this.#revocations,
       record: { access: this.#log.scope('access'), totals: this.#totals },
+      baggage: this.#baggage,
       dnsTotals: this.#dnsTotals,
       hostnames: this.#hostnames,
       log: this.#log,

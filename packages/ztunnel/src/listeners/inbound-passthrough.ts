@@ -10,11 +10,14 @@ import { logEarlyDeny } from '../connections/connection-record.ts';
 import { guessService } from '../decide/inbound-route.ts';
 import type { OwnPod } from '../policy/own-pod.ts';
 import { PROXY_PORTS } from '../ports.ts';
+import type { PeerBaggage } from '../telemetry/peer-baggage.ts';
 import { acceptPlain, type PodListener, peerAddress, refuseSocket } from './plain-listener.ts';
 
 export interface InboundPod extends AdmittedDeps {
   readonly own: OwnPod;
-  readonly mesh: SnapshotReader;
+  readonly mesh: Pick<SnapshotReader, 'current'>;
+  /** Null: answers carry none, and that of callers is not read. */
+  readonly baggage: PeerBaggage | null;
 }
 
 /** Serves 15006: plaintext that arrives at the pod (spec ztunnel 4.3). Policy decides; nobody is authenticated. */
@@ -44,6 +47,7 @@ async function handlePassthrough(socket: Socket, pod: InboundPod): Promise<void>
     source: mesh.workloadByAddress(pod.network.network, client.ip),
     sourceIdentity: null,
     destination,
+    destinationIdentity: destination,
     service: guessService(mesh, destination, { hostname: null, port: dst.port }),
     isMutualTls: false,
   };

@@ -94,14 +94,16 @@ function describeCall(
     readonly tunnelTarget: SocketAddress | null;
     readonly destination: Workload;
   },
-  { mesh: { current: mesh }, network: { network } }: InboundPod,
+  { mesh: { current: mesh }, network: { network }, baggage }: InboundPod,
 ): InboundCall {
   const { peer, authority } = request;
   const { identity } = peer;
   const client = { ip: peer.ip, port: peer.port };
+  const isFromGateway = cameThroughGateway(request, network);
+  const known = isFromGateway ? null : mesh.workloadByAddress(network, client.ip);
   const { hostname } = decodeForwarded(request.header('forwarded') ?? '');
   return {
-    caller: tunnelCaller(request, destination),
+    caller: tunnelCaller(request, baggage === null ? null : destination),
     identity,
     client,
     upstream,
@@ -112,9 +114,10 @@ function describeCall(
       client,
       dst: { ip: peer.localIp, port: peer.localPort },
       hboneAuthority: authority,
-      source: mesh.workloadByAddress(network, client.ip),
+      source: known ?? baggage?.describe(request.header('baggage'), identity) ?? null,
       sourceIdentity: identity,
       destination,
+      destinationIdentity: destination,
       service: guessService(mesh, destination, { hostname, port: upstream.port }),
       isMutualTls: true,
     },
@@ -130,9 +133,16 @@ function proxyHeader(
   return encodeProxyV2({ source, destination, identity: formatIdentity(identity) });
 }
 
-function tunnelCaller(request: ConnectRequest, destination: Workload): Caller {
+/** An address of another network may be anybody's here (spec ztunnel 2.4). It says nothing about who may come in. */
+function cameThroughGateway(request: ConnectRequest, network: string): boolean {
+  const from = request.header('x-forwarded-network');
+  return from !== null && from.toLowerCase() !== network.toLowerCase();
+}
+
+/** `described` is what the answer tells about; null for nothing. */
+function tunnelCaller(request: ConnectRequest, described: Workload | null): Caller {
   return {
-    accept: () => request.accept({ baggage: encodeBaggage(destination) }),
+    accept: () => request.accept(described === null ? {} : { baggage: encodeBaggage(described) }),
     refuse: (reason) => request.refuse(reason === 'policy' ? 401 : 503),
     onGivenUp: (giveUp) => request.onAbort(giveUp),
   };

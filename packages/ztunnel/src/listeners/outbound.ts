@@ -17,6 +17,7 @@ import { decideOutbound, type OutboundDecision } from '../decide/outbound-route.
 import { ERRORS, toMeshError } from '../errors.ts';
 import type { OwnPod } from '../policy/own-pod.ts';
 import { PROXY_PORTS } from '../ports.ts';
+import type { PeerBaggage } from '../telemetry/peer-baggage.ts';
 import type { HostnameResolver } from './hostname-resolver.ts';
 import {
   connectUpstream,
@@ -38,10 +39,12 @@ const NOT_RESOLVED: ReadonlyMap<string, readonly string[]> = new Map();
 
 export interface OutboundPod extends OutboundDeps {
   readonly own: OwnPod;
-  readonly mesh: SnapshotReader;
+  readonly mesh: Pick<SnapshotReader, 'current'>;
   readonly connections: OpenConnections;
   readonly record: RecordDeps;
   readonly hostnames: HostnameResolver;
+  /** Null: that of answers is not read. */
+  readonly baggage: PeerBaggage | null;
 }
 
 /** Serves 15001: connections that the pod's applications open (spec ztunnel 3). */
@@ -143,6 +146,11 @@ async function proxy(
       return next;
     }
   }
+  const { beyond } = upstream;
+  if (beyond !== null) {
+    const described = pod.baggage?.describe(beyond.baggage, beyond.identity) ?? null;
+    record.learn(beyond.identity, described);
+  }
   const ended = await splice(socket, upstream.stream, record);
   upstream.end();
   record.close(copyOutcome(ended, pod.connections.isAborted));
@@ -185,8 +193,10 @@ function describeCall({ client, source }: OutboundCall, route: Route): RecordedC
     source,
     sourceIdentity: isTunnelled ? source : null,
     destination: route.destination,
+    destinationIdentity: route.destination,
     service: route.service,
     isMutualTls: isTunnelled,
+    isBeyondGateway: route.kind === 'double-hbone',
   };
 }
 

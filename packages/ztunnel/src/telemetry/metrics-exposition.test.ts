@@ -17,6 +17,7 @@ function recordedTraffic(): TrafficReadings {
   const access = createLogger('access', { format: 'plain', levels: 'off' });
   const locality = { region: 'r1', zone: 'z1', subzone: '' };
   const source = aWorkload({ name: 'client', canonicalRevision: 'v1', locality });
+  const destination = aWorkload({ name: 'server', canonicalRevision: 'v2' });
   const open = () =>
     new ConnectionRecord(
       {
@@ -26,7 +27,8 @@ function recordedTraffic(): TrafficReadings {
         hboneAuthority: '10.77.0.3:8080',
         source,
         sourceIdentity: source,
-        destination: aWorkload({ name: 'server', canonicalRevision: 'v2' }),
+        destination,
+        destinationIdentity: destination,
         service: null,
         isMutualTls: true,
       },
@@ -80,6 +82,7 @@ test('a connection without bytes has its byte counters at zero', async () => {
     source: aWorkload({ name: 'client' }),
     sourceIdentity: null,
     destination: null,
+    destinationIdentity: null,
     service: null,
     isMutualTls: false,
   } as const;
