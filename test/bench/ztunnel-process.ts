@@ -38,6 +38,7 @@ const dataPlane = new DataPlane({
     preferredNamespace: null,
     tls: { keyExchange: 'any', allowsTls12: false },
     checksRevocation: false,
+    decisionLevel: 'debug',
     exchangesBaggage: true,
   },
   log: createLogger('bench', { format: 'plain', levels: 'info' }),

@@ -149,6 +149,7 @@ export function dataPlaneConfigOf(config: ZtunnelConfig): DataPlaneConfig {
     preferredNamespace,
     tls: { keyExchange: config.compliancePolicy === 'pqc' ? 'pqc' : 'any', allowsTls12 },
     exchangesBaggage,
+    decisionLevel: config.logsDecisions ? 'info' : 'debug',
     checksRevocation: revocationPath !== null,
   };
 }

@@ -12,6 +12,7 @@ export interface SecurityConfig {
   readonly compliancePolicy: 'pqc' | null;
   readonly allowsTls12: boolean;
   readonly revocationPath: string | null;
+  readonly logsDecisions: boolean;
 }
 
 export const SECURITY_KEYS: ConfigKeys<SecurityConfig> = {
@@ -30,5 +31,10 @@ export const SECURITY_KEYS: ConfigKeys<SecurityConfig> = {
   revocationPath: optionalStringKey(
     'CRL_PATH',
     'File with certificate revocation lists, PEM or DER; it is read again when it changes.',
+  ),
+  logsDecisions: booleanKey(
+    'AUTHZ_POLICY_INFO_LOGGING',
+    'Whether what policies say about each inbound connection is logged at info, rather than at debug (scope rbac).',
+    { default: false },
   ),
 };

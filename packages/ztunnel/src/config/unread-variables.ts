@@ -12,7 +12,6 @@ const UNREAD: Readonly<Record<string, string>> = {
   KEEPALIVE_INTERVAL: 'keep-alive repeats after 180 s',
   KEEPALIVE_RETRIES: 'keep-alive gives up after 9 tries',
   USER_TIMEOUT_ENABLED: 'connections have no TCP_USER_TIMEOUT',
-  AUTHZ_POLICY_INFO_LOGGING: 'only refusals are logged',
   FAKE_CA: 'certificates come from a certificate authority only: see CA_ADDRESS',
   XDS_ON_DEMAND: 'all workloads are asked for',
   HTTP2_STREAM_WINDOW_SIZE: 'windows are 4 MiB a stream',

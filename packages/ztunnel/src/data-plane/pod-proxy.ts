@@ -21,6 +21,7 @@ import { type InboundPod, listenInboundPassthrough } from '../listeners/inbound-
 import { listenOutbound } from '../listeners/outbound.ts';
 import { dialHbone } from '../listeners/outbound-connect.ts';
 import type { PodListener } from '../listeners/plain-listener.ts';
+import type { DecisionLog } from '../policy/decision-log.ts';
 import type { OwnPod } from '../policy/own-pod.ts';
 import { INBOUND_HBONE_PORT, INBOUND_PLAINTEXT_PORT, OUTBOUND_PORT } from '../ports.ts';
 import type { PeerBaggage } from '../telemetry/peer-baggage.ts';
@@ -35,6 +36,7 @@ export interface PodProxyDeps {
   readonly revocations: Revocations | null;
   readonly record: RecordDeps;
   readonly baggage: PeerBaggage | null;
+  readonly decisions: DecisionLog;
   readonly dnsTotals: DnsTotals;
   readonly hostnames: HostnameResolver;
   readonly log: Logger;
@@ -67,7 +69,7 @@ export class PodProxy {
       revocations: deps.revocations,
     };
     this.#pool = new TunnelPool({ dialer: this.#dialer, maxStreams, idleMs });
-    this.connections = new OpenConnections(own);
+    this.connections = new OpenConnections(own, deps.decisions);
     const { connections } = this;
     const podNetwork = { namespace, network, preserveSource, tunnelsToLoopback };
     this.#inbound = { own, mesh, connections, record, baggage, network: podNetwork };

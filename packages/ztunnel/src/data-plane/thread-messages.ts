@@ -27,6 +27,8 @@ export interface ThreadConfig {
   readonly clusterDomain: string;
   readonly preferredNamespace: string | null;
   readonly tls: TlsRules;
+  /** Of lines about what policies say. */
+  readonly decisionLevel: 'debug' | 'info';
   /** Answers carry baggage, and that of peers is read. */
   readonly exchangesBaggage: boolean;
   /** There may be revocation lists. */

@@ -6,6 +6,7 @@ import { trimMalloc } from '../capture/malloc.ts';
 import { NetworkNamespace } from '../capture/netns.ts';
 import { DnsTotals } from '../dns/dns-totals.ts';
 import { HostnameResolver } from '../listeners/hostname-resolver.ts';
+import { DecisionLog } from '../policy/decision-log.ts';
 import { OwnPod } from '../policy/own-pod.ts';
 import { PolicyTable } from '../policy/policy-table.ts';
 import { Rejudgement } from '../policy/rejudgement.ts';
@@ -52,6 +53,7 @@ class DataPlaneThread {
   /** What is known of pods, also before they are started. */
   readonly #states = new Map<string, OwnPodState>();
   readonly #log;
+  readonly #decisions: DecisionLog;
 
   constructor({ config, openSockets }: ThreadStart, send: (event: ThreadEvent) => void) {
     this.#config = config;
@@ -64,6 +66,7 @@ class DataPlaneThread {
     this.#baggage = config.exchangesBaggage ? new PeerBaggage() : null;
     this.#revocations = config.checksRevocation ? revocationsTelling(send) : null;
     this.#log = createLogger('proxy', { format: config.logFormat, levels: config.logLevels });
+    this.#decisions = new DecisionLog(this.#log.scope('rbac'), config.decisionLevel);
   }
 
   receive(message: ThreadMessage): void {
@@ -134,6 +137,7 @@ class DataPlaneThread {
       revocations: this.#revocations,
       record: { access: this.#log.scope('access'), totals: this.#totals },
       baggage: this.#baggage,
+      decisions: this.#decisions,
       dnsTotals: this.#dnsTotals,
       hostnames: this.#hostnames,
       log: this.#log,
