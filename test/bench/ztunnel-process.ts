@@ -2,6 +2,7 @@
  * One ztunnel data plane with one worker thread for one pod, without a control plane: what it would have sent is in
  * the JSON file that the only argument names. A process of its own, so that its time and memory can be read.
  */
+
 import { readFileSync } from 'node:fs';
 import { createLogger, keepTrafficYoung } from '@aquifer/runtime';
 import { NetworkNamespace } from '../../packages/ztunnel/src/capture/netns.ts';
@@ -9,6 +10,7 @@ import { installRedirection } from '../../packages/ztunnel/src/capture/redirecti
 import { DataPlane } from '../../packages/ztunnel/src/data-plane/data-plane.ts';
 import type { CapturedPod } from '../../packages/ztunnel/src/data-plane/thread-messages.ts';
 import type { TestCertificate } from '../fixtures/certificates.ts';
+import { SOCKET_SETTINGS } from '../fixtures/socket-settings.ts';
 
 /** What the bench writes into the file. */
 export interface ZtunnelProcessConfig {
@@ -38,6 +40,7 @@ const dataPlane = new DataPlane({
     preferredNamespace: null,
     tls: { keyExchange: 'any', allowsTls12: false },
     checksRevocation: false,
+    sockets: SOCKET_SETTINGS,
     decisionLevel: 'debug',
     exchangesBaggage: true,
   },

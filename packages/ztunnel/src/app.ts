@@ -225,10 +225,14 @@ async function bindServers(
   handlers: Readonly<Record<'readiness' | 'metrics', HttpHandler>> & { readonly admin: HttpRoutes },
 ): Promise<{ ports: Ztunnel['ports']; close(): void }> {
   const metricsRoutes = { '/metrics': handlers.metrics, '/stats/prometheus': handlers.metrics };
+  const everywhere = config.usesIpv6 ? {} : { host: '0.0.0.0' };
   const [admin, stats, readiness] = await Promise.all([
     serveHttp(handlers.admin, { host: '127.0.0.1', port: config.adminPort }),
-    serveHttp(metricsRoutes, { port: config.statsPort }),
-    serveHttp({ '/healthz/ready': handlers.readiness }, { port: config.readinessPort }),
+    serveHttp(metricsRoutes, { ...everywhere, port: config.statsPort }),
+    serveHttp(
+      { '/healthz/ready': handlers.readiness },
+      { ...everywhere, port: config.readinessPort },
+    ),
   ]);
   return {
     ports: { admin: admin.port, stats: stats.port, readiness: readiness.port },

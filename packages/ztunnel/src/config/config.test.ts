@@ -161,6 +161,8 @@ test.for([
   [{ LOCAL_XDS: 'a', LOCAL_XDS_PATH: 'b' }, 'LOCAL_XDS'],
   [{ XDS_ADDRESS: '' }, 'XDS_ADDRESS'],
   [{ XDS_ADDRESS: '', LOCAL_XDS: 'a' }, 'CA_ADDRESS'],
+  [{ PACKET_MARK: '77' }, 'PACKET_MARK'],
+  [{ INPOD_PORT_REUSE: 'false', ZTUNNEL_WORKER_THREADS: '2' }, 'INPOD_PORT_REUSE'],
 ] as const)('%o is refused at %s', async ([env, key]) => {
   expect(contradictions(await configOf(env)).map((problem) => problem.key)).toContain(key);
 });
@@ -174,8 +176,39 @@ test.for([
 });
 
 test.for([
+  [
+    {},
+    {
+      mark: 0x539,
+      keepAlive: { timeSeconds: 180, intervalSeconds: 180, retries: 9 },
+      ...{ userTimeoutMs: null, reusesPorts: true, usesIpv6: true },
+    },
+  ],
+  [
+    {
+      ...{ KEEPALIVE_TIME: '20s', KEEPALIVE_INTERVAL: '5s', KEEPALIVE_RETRIES: '3' },
+      ...{ USER_TIMEOUT_ENABLED: 'true', PACKET_MARK: '5433', IPV6_ENABLED: 'false' },
+    },
+    {
+      ...{ mark: 5433, keepAlive: { timeSeconds: 20, intervalSeconds: 5, retries: 3 } },
+      ...{ userTimeoutMs: 35_000, usesIpv6: false },
+    },
+  ],
+  [
+    { KEEPALIVE_ENABLED: 'false', INPOD_PORT_REUSE: 'false' },
+    { keepAlive: null, reusesPorts: false },
+  ],
+  [{ PROXY_MODE: 'dedicated', PROXY_WORKLOAD_INFO: 'a/b/c' }, { mark: null }],
+] as const)('with %o sockets have %o (C188)', async ([env, sockets]) => {
+  expect(dataPlaneConfigOf(await configOf(env)).sockets).toMatchObject(sockets);
+});
+
+test.for([
   [{ COMPLIANCE_POLICY: 'fips' }, 'COMPLIANCE_POLICY'],
   [{ TLS12_ENABLED: '1' }, 'TLS12_ENABLED'],
+  [{ KEEPALIVE_TIME: '10h' }, 'KEEPALIVE_TIME'],
+  [{ KEEPALIVE_INTERVAL: '0s' }, 'KEEPALIVE_INTERVAL'],
+  [{ PACKET_MARK: '0' }, 'PACKET_MARK'],
 ] as const)('%o stops the start', ([env, key]) => {
   const parsed = parseEnv(ZTUNNEL_CONFIG, env);
   expect(parsed).toMatchObject({ ok: false, error: [{ key }] });

@@ -22,6 +22,7 @@ import {
   type ThreadWish,
 } from './forms.ts';
 import { SECURITY_KEYS, type SecurityConfig } from './security-keys.ts';
+import { SOCKET_KEYS, type SocketConfig } from './socket-keys.ts';
 
 /** Which node, pod and mesh this proxy belongs to. */
 interface PlaceConfig {
@@ -258,6 +259,7 @@ export interface ZtunnelConfig
     ControlPlaneConfig,
     DataPlaneConfig,
     SecurityConfig,
+    SocketConfig,
     OperatorConfig {
   readonly logLevels: string;
 }
@@ -268,6 +270,7 @@ export const ZTUNNEL_CONFIG: ConfigKeys<ZtunnelConfig> = {
   ...CONTROL_PLANE_KEYS,
   ...DATA_PLANE_KEYS,
   ...SECURITY_KEYS,
+  ...SOCKET_KEYS,
   ...OPERATOR_KEYS,
   logLevels: stringKey('RUST_LOG', 'Log levels: comma list of level or scope=level.', {
     default: 'info',

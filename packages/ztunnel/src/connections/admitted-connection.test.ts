@@ -4,7 +4,7 @@ import { text } from 'node:stream/consumers';
 import { createLogger, TimeSlice } from '@aquifer/runtime';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { aWorkload } from '../../../../test/fixtures/mesh-objects.ts';
-import { NetworkNamespace } from '../capture/netns.ts';
+import { ownSockets } from '../../../../test/fixtures/socket-settings.ts';
 import { OwnPod } from '../policy/own-pod.ts';
 import { PolicyTable } from '../policy/policy-table.ts';
 import { TrafficReadings, TrafficTotals } from '../telemetry/traffic-totals.ts';
@@ -42,7 +42,7 @@ async function callThroughProxy(isDenied: boolean) {
   const upstream = { ip: '127.0.0.1', port: await listening(createServer((s) => s.pipe(s))) };
   const client = { ip: '127.0.0.1', port: 1 };
   const network = {
-    namespace: NetworkNamespace.open('/proc/self/ns/net'),
+    sockets: ownSockets(),
     network: '',
     preserveSource: false,
     tunnelsToLoopback: true,

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { resetSocket, splice, type TunnelLease } from '@aquifer/hbone';
 import type { Identity, Workload } from '@aquifer/model';
 import type { SocketAddress } from '@aquifer/wire';
-import type { NetworkNamespace } from '../capture/netns.ts';
+import type { PodSockets } from '../capture/pod-sockets.ts';
 import { dialInPod } from '../capture/sockets.ts';
 import { ConnectionRecord, type RecordDeps, type RecordedConnection } from './connection-record.ts';
 import type { ConnectionAddresses, OpenConnections } from './open-connections.ts';
@@ -10,7 +10,7 @@ import { copyOutcome, failureOutcome } from './outcome.ts';
 
 /** Where connections of a pod are dialled from. */
 export interface PodNetwork {
-  readonly namespace: NetworkNamespace;
+  readonly sockets: PodSockets;
   /** Network this node is in. */
   readonly network: string;
   /** Whether applications see the caller's own address. */
@@ -120,7 +120,7 @@ class AdmittedConnection {
     const isSpoofed = network.preserveSource && client.ip !== upstream.ip && !isLoopback;
     const sourceIp = isSpoofed ? client.ip : null;
     const { onGivenUp } = caller;
-    return dialInPod(network.namespace, upstream, { sourceIp, ...(onGivenUp && { onGivenUp }) });
+    return dialInPod(network.sockets, upstream, { sourceIp, ...(onGivenUp && { onGivenUp }) });
   }
 
   #accept(upstream: Socket): Socket | TunnelLease['exchange'] {

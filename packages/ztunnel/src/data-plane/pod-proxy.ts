@@ -9,6 +9,7 @@ import { formatIdentity, type Workload } from '@aquifer/model';
 import type { Logger } from '@aquifer/runtime';
 import { closeSocket } from '../capture/libc.ts';
 import type { NetworkNamespace } from '../capture/netns.ts';
+import type { PodSockets } from '../capture/pod-sockets.ts';
 import { listenInPod } from '../capture/sockets.ts';
 import type { RecordDeps } from '../connections/connection-record.ts';
 import { OpenConnections } from '../connections/open-connections.ts';
@@ -62,19 +63,20 @@ export class PodProxy {
     const { config, own, mesh, record, baggage } = deps;
     const { poolMaxStreams: maxStreams, poolIdleMs: idleMs } = config;
     const { network, preserveSource, tunnelsToLoopback } = config;
+    const sockets = { namespace, settings: config.sockets };
     this.#deps = deps;
     this.#dialer = {
       secureContext: (identity) => deps.certificates.context(identity),
-      dial: (hop) => dialHbone(namespace, hop),
+      dial: (hop) => dialHbone(sockets, hop),
       revocations: deps.revocations,
     };
     this.#pool = new TunnelPool({ dialer: this.#dialer, maxStreams, idleMs });
     this.connections = new OpenConnections(own, deps.decisions);
     const { connections } = this;
-    const podNetwork = { namespace, network, preserveSource, tunnelsToLoopback };
+    const podNetwork = { sockets, network, preserveSource, tunnelsToLoopback };
     this.#inbound = { own, mesh, connections, record, baggage, network: podNetwork };
     try {
-      this.#listen(namespace);
+      this.#listen(sockets);
       this.serveDns(pod.captureDns);
     } catch (error) {
       this.abort();
@@ -91,11 +93,11 @@ export class PodProxy {
     }
     const { mesh, own, dnsTotals, log, config } = this.#deps;
     const { network, clusterDomain, preferredNamespace } = config;
-    this.#dns ??= servePodDns(this.#inbound.network.namespace, {
+    this.#dns ??= servePodDns(this.#inbound.network.sockets, {
       mesh,
       totals: dnsTotals,
       log: log.scope('dns'),
-      scope: { network, clusterDomain, preferredNamespace },
+      scope: { network, clusterDomain, preferredNamespace, usesIpv6: config.sockets.usesIpv6 },
       client: () => own.wait(),
     });
   }
@@ -116,16 +118,16 @@ export class PodProxy {
     this.#pool.abort();
   }
 
-  #listen(namespace: NetworkNamespace): void {
+  #listen(sockets: PodSockets): void {
     const { own, hostnames } = this.#deps;
-    const hboneFd = listenInPod(namespace, INBOUND_HBONE_PORT);
+    const hboneFd = listenInPod(sockets, INBOUND_HBONE_PORT);
     this.#resources.defer(() => {
       if (this.#hbone === null) closeSocket(hboneFd);
     });
-    const outboundFd = listenInPod(namespace, OUTBOUND_PORT);
+    const outboundFd = listenInPod(sockets, OUTBOUND_PORT);
     const tunnels = { pool: this.#pool, dialer: this.#dialer };
     this.#listeners.push(listenOutbound(outboundFd, { ...this.#inbound, tunnels, hostnames }));
-    const plaintextFd = listenInPod(namespace, INBOUND_PLAINTEXT_PORT);
+    const plaintextFd = listenInPod(sockets, INBOUND_PLAINTEXT_PORT);
     this.#listeners.push(listenInboundPassthrough(plaintextFd, this.#inbound));
     this.#resources.use(own.watch((workload) => this.#prove(workload, hboneFd)));
     this.#resources.defer(() => this.#certificate?.[Symbol.dispose]());

@@ -1,6 +1,7 @@
 import type { SnapshotDelta } from '@aquifer/control-plane-client/snapshot';
 import type { RevocationList, TlsRules } from '@aquifer/hbone';
 import type { Workload } from '@aquifer/model';
+import type { SocketSettings } from '../capture/pod-sockets.ts';
 import type { OpenConnection } from '../connections/open-connections.ts';
 import type { VersionedPolicy } from '../policy/policy-table.ts';
 import type { SeriesAnnouncement } from '../telemetry/traffic-totals.ts';
@@ -27,6 +28,7 @@ export interface ThreadConfig {
   readonly clusterDomain: string;
   readonly preferredNamespace: string | null;
   readonly tls: TlsRules;
+  readonly sockets: SocketSettings;
   /** Of lines about what policies say. */
   readonly decisionLevel: 'debug' | 'info';
   /** Answers carry baggage, and that of peers is read. */

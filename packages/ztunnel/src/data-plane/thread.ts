@@ -43,9 +43,7 @@ class DataPlaneThread {
   readonly #rejudgement = new Rejudgement();
   readonly #totals: TrafficTotals;
   readonly #dnsTotals = new DnsTotals();
-  readonly #hostnames = new HostnameResolver((source, hostname) =>
-    this.#dnsTotals.resolved(source, hostname),
-  );
+  readonly #hostnames: HostnameResolver;
   readonly #certificates: ThreadCertificates;
   readonly #baggage: PeerBaggage | null;
   readonly #revocations: Revocations | null;
@@ -60,6 +58,9 @@ class DataPlaneThread {
     this.#totals = new TrafficTotals(new OpenSockets(openSockets), (series) => {
       send({ kind: 'series', ...series });
     });
+    this.#hostnames = new HostnameResolver(config.sockets.usesIpv6, (source, hostname) =>
+      this.#dnsTotals.resolved(source, hostname),
+    );
     this.#certificates = new ThreadCertificates(config.tls, (identity) => {
       send({ kind: 'certificate-needed', identity });
     });

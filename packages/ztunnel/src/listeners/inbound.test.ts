@@ -6,8 +6,8 @@ import { TestAuthority } from '../../../../test/fixtures/certificates.ts';
 import { eventually } from '../../../../test/fixtures/eventually.ts';
 import { aWorkload } from '../../../../test/fixtures/mesh-objects.ts';
 import { aSnapshot } from '../../../../test/fixtures/mesh-snapshot.ts';
+import { ownSockets } from '../../../../test/fixtures/socket-settings.ts';
 import { tunnelsTo } from '../../../../test/fixtures/tunnels.ts';
-import { NetworkNamespace } from '../capture/netns.ts';
 import { listenInPod } from '../capture/sockets.ts';
 import { OpenConnections } from '../connections/open-connections.ts';
 import { OwnPod } from '../policy/own-pod.ts';
@@ -53,10 +53,10 @@ async function call(
   const readings = new TrafficReadings();
   const own = new OwnPod(server);
   own.update(server, new PolicyTable().combine([]));
-  const namespace = NetworkNamespace.open('/proc/self/ns/net');
+  const sockets = ownSockets();
   const port = await freePort();
   const listener = listenInbound(
-    listenInPod(namespace, port),
+    listenInPod(sockets, port),
     {
       own,
       log,
@@ -67,7 +67,7 @@ async function call(
         totals: new TrafficTotals(readings.openSockets, (series) => readings.add(series)),
       },
       baggage: options.baggage,
-      network: { namespace, network: 'here', preserveSource: false, tunnelsToLoopback: true },
+      network: { sockets, network: 'here', preserveSource: false, tunnelsToLoopback: true },
     },
     {
       certificate: authority.issue('spiffe://cluster.local/ns/shop/sa/server'),

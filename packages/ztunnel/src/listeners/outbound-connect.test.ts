@@ -12,7 +12,7 @@ import { formatIdentity } from '@aquifer/model';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { TestAuthority } from '../../../../test/fixtures/certificates.ts';
 import { aService, aWorkload } from '../../../../test/fixtures/mesh-objects.ts';
-import { NetworkNamespace } from '../capture/netns.ts';
+import { ownSockets } from '../../../../test/fixtures/socket-settings.ts';
 import { connectUpstream, dialHbone, type Route } from './outbound-connect.ts';
 
 /** Entering a network namespace needs root. */
@@ -59,11 +59,11 @@ describe.skipIf(!isRoot)('through a gateway', () => {
       const onwards = connect({ port: inner, host: '127.0.0.1', allowHalfOpen: true });
       onwards.once('connect', () => void splice(request.accept(), onwards, NOT_COUNTED));
     });
-    const namespace = NetworkNamespace.open('/proc/self/ns/net');
+    const sockets = ownSockets();
     const context = hboneSecureContext(authority.issue(formatIdentity(source)));
     const dialer = {
       secureContext: () => context,
-      dial: (hop: { readonly ip: string; readonly port: number }) => dialHbone(namespace, hop),
+      dial: (hop: { readonly ip: string; readonly port: number }) => dialHbone(sockets, hop),
     };
     const pool = new TunnelPool({ dialer });
     onTestFinished(() => pool.abort());
@@ -78,7 +78,7 @@ describe.skipIf(!isRoot)('through a gateway', () => {
       isChoice: true,
     };
     const call = { client: { ip: '127.0.0.1', port: 1 }, source };
-    const network = { namespace, network: 'here', preserveSource: false, tunnelsToLoopback: true };
+    const network = { sockets, network: 'here', preserveSource: false, tunnelsToLoopback: true };
     const upstream = await connectUpstream(call, route, { network, tunnels: { pool, dialer } });
     expect(networks).toEqual([null, 'here']);
     expect(upstream.beyond?.baggage).toBe('service.name=beyond');
