@@ -40,6 +40,11 @@ const dataPlane = new DataPlane({
     preferredNamespace: null,
     tls: { keyExchange: 'any', allowsTls12: false },
     checksRevocation: false,
+    http2: {
+      streamWindowBytes: 4_194_304,
+      connectionWindowBytes: 16_777_216,
+      maxFrameBytes: 1_048_576,
+    },
     sockets: SOCKET_SETTINGS,
     decisionLevel: 'debug',
     exchangesBaggage: true,

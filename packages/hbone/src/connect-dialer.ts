@@ -3,7 +3,7 @@ import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { Http2Connection } from '@aquifer/http';
 import type { Identity } from '@aquifer/model';
 import { hboneError, revokedError, toMeshError } from './errors.ts';
-import { CLIENT_LIMITS, KEEP_ALIVE } from './http2-settings.ts';
+import { clientLimits, type Http2Sizes, KEEP_ALIVE } from './http2-settings.ts';
 import { type PeerExpectation, spiffeIdentities, unexpected } from './peer-identity.ts';
 import type { Revocations } from './revocation/revocations.ts';
 import { HBONE_ALPN, type HboneSecureContext } from './tls.ts';
@@ -16,12 +16,18 @@ const ANSWER_TIMES: AnswerTimes = {
   deadlineMs: 20_000,
 };
 
-export interface OpenTunnelOptions {
+/** What holds for every tunnel of a proxy. */
+export interface TunnelRules {
+  /** Refuse a peer that is revoked, and end the tunnel when it becomes so. Default: nothing is revoked. */
+  readonly revocations?: Revocations | null | undefined;
+  /** Default: as Istio's ztunnel. */
+  readonly http2?: Http2Sizes | undefined;
+}
+
+export interface OpenTunnelOptions extends TunnelRules {
   readonly secureContext: HboneSecureContext;
   /** Who the peer has to prove to be. */
   readonly peer: PeerExpectation;
-  /** Refuse a peer that is revoked, and end the tunnel when it becomes so. Default: nothing is revoked. */
-  readonly revocations?: Revocations | null;
   /**
    * Default: 10 s to make the connection. About a CONNECT the peer is asked after 1 s, given up for the time being 2 s
    * later, and at the latest after 20 s.
@@ -60,7 +66,7 @@ export async function openTunnel(socket: Duplex, options: OpenTunnelOptions): Pr
       watch?.[Symbol.dispose]();
       options.onClose();
     };
-    return await speakHttp2(tls, identity, { answerTimes, onClose });
+    return await speakHttp2(tls, identity, { ...options, answerTimes, onClose });
   } catch (error) {
     if (!isLate) throw error;
     const text = `no tunnel within ${answerTimes.handshakeMs / 1000} s: ${(error as Error).message}`;
@@ -118,12 +124,12 @@ function watchPeer(
 function speakHttp2(
   tls: TLSSocket,
   identity: Identity,
-  { answerTimes, onClose }: { readonly answerTimes: AnswerTimes; readonly onClose: () => void },
+  { answerTimes, onClose, http2 }: OpenTunnelOptions & { readonly answerTimes: AnswerTimes },
 ): Promise<Tunnel> {
   return new Promise((resolve, reject) => {
     const connection = new Http2Connection(tls, {
       role: 'client',
-      limits: CLIENT_LIMITS,
+      limits: clientLimits(http2),
       keepAlive: KEEP_ALIVE,
       onReady: () => resolve(new Tunnel(connection, identity, answerTimes)),
       onClose: (error) => {

@@ -10,7 +10,13 @@ import {
 } from '@aquifer/http';
 import { formatIdentity, type Identity } from '@aquifer/model';
 import { revokedError } from './errors.ts';
-import { KEEP_ALIVE, MAX_STREAMS_AS_SERVER, SERVER_TIMES, serverLimits } from './http2-settings.ts';
+import {
+  type Http2Sizes,
+  KEEP_ALIVE,
+  MAX_STREAMS_AS_SERVER,
+  SERVER_TIMES,
+  serverLimits,
+} from './http2-settings.ts';
 import { spiffeIdentities } from './peer-identity.ts';
 import type { Revocations } from './revocation/revocations.ts';
 import { contextOptions, HBONE_ALPN, type TlsRules, type WorkloadCertificate } from './tls.ts';
@@ -59,6 +65,8 @@ export interface ConnectListenerOptions {
   /** Refuse a client that is revoked, and end its tunnels when it becomes so. Default: nothing is revoked. */
   readonly revocations?: Revocations | null;
   readonly maxConcurrentStreams?: number;
+  /** Default: as Istio's ztunnel. */
+  readonly http2?: Http2Sizes;
   readonly onConnect: (request: ConnectRequest) => void;
   /** A connection that never became a tunnel: plaintext, a bad certificate, a stranger. */
   readonly onHandshakeFailed: (peer: FailedPeer, error: Error) => void;
@@ -163,9 +171,10 @@ export class ConnectListener {
   }
 
   #serve(socket: TLSSocket, peer: TunnelPeer): void {
+    const { maxConcurrentStreams = MAX_STREAMS_AS_SERVER, http2 } = this.#options;
     const connection = new Http2Connection(socket, {
       role: 'server',
-      limits: serverLimits(this.#options.maxConcurrentStreams ?? MAX_STREAMS_AS_SERVER),
+      limits: serverLimits(maxConcurrentStreams, http2),
       keepAlive: KEEP_ALIVE,
       times: SERVER_TIMES,
       onRequest: (exchange) => this.#options.onConnect(new ReceivedConnect(peer, exchange)),

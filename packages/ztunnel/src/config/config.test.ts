@@ -203,12 +203,22 @@ test.for([
   expect(dataPlaneConfigOf(await configOf(env)).sockets).toMatchObject(sockets);
 });
 
+test('windows and frames of tunnels are as large as they are said to be', async () => {
+  const env = { HTTP2_STREAM_WINDOW_SIZE: '65536', HTTP2_CONNECTION_WINDOW_SIZE: '131072' };
+  const { http2 } = dataPlaneConfigOf(await configOf({ ...env, HTTP2_FRAME_SIZE: '16384' }));
+  expect(http2).toEqual({
+    ...{ streamWindowBytes: 65_536, connectionWindowBytes: 131_072, maxFrameBytes: 16_384 },
+  });
+});
+
 test.for([
   [{ COMPLIANCE_POLICY: 'fips' }, 'COMPLIANCE_POLICY'],
   [{ TLS12_ENABLED: '1' }, 'TLS12_ENABLED'],
   [{ KEEPALIVE_TIME: '10h' }, 'KEEPALIVE_TIME'],
   [{ KEEPALIVE_INTERVAL: '0s' }, 'KEEPALIVE_INTERVAL'],
   [{ PACKET_MARK: '0' }, 'PACKET_MARK'],
+  [{ HTTP2_FRAME_SIZE: '100' }, 'HTTP2_FRAME_SIZE'],
+  [{ HTTP2_CONNECTION_WINDOW_SIZE: '100' }, 'HTTP2_CONNECTION_WINDOW_SIZE'],
 ] as const)('%o stops the start', ([env, key]) => {
   const parsed = parseEnv(ZTUNNEL_CONFIG, env);
   expect(parsed).toMatchObject({ ok: false, error: [{ key }] });

@@ -173,6 +173,7 @@ export function dataPlaneConfigOf(config: ZtunnelConfig): DataPlaneConfig {
   const { nodeName, network, logFormat, logLevels, poolMaxStreams, poolIdleMs } = config;
   const { preserveSource, tunnelsToLoopback, clusterDomain, preferredNamespace } = config;
   const { allowsTls12, revocationPath, exchangesBaggage } = config;
+  const { streamWindowBytes, connectionWindowBytes, maxFrameBytes } = config;
   return {
     clusterId: clusterIdOf(config),
     nodeName,
@@ -187,6 +188,7 @@ export function dataPlaneConfigOf(config: ZtunnelConfig): DataPlaneConfig {
     preferredNamespace,
     tls: { keyExchange: config.compliancePolicy === 'pqc' ? 'pqc' : 'any', allowsTls12 },
     sockets: socketSettingsOf(config),
+    http2: { streamWindowBytes, connectionWindowBytes, maxFrameBytes },
     exchangesBaggage,
     decisionLevel: config.logsDecisions ? 'info' : 'debug',
     checksRevocation: revocationPath !== null,

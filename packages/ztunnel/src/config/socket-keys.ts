@@ -7,7 +7,7 @@ import {
   parsedKey,
 } from '@aquifer/runtime';
 
-/** What the proxy's sockets are like. */
+/** What the proxy's sockets, and the HTTP/2 of its tunnels, are like. */
 export interface SocketConfig {
   /** Null: the mode's own. */
   readonly packetMark: number | null;
@@ -18,8 +18,16 @@ export interface SocketConfig {
   readonly hasUserTimeout: boolean;
   readonly reusesPorts: boolean;
   readonly usesIpv6: boolean;
+  readonly streamWindowBytes: number;
+  readonly connectionWindowBytes: number;
+  readonly maxFrameBytes: number;
 }
 
+/** RFC 9113 sections 6.9.1 and 6.5.2. A connection's window begins with so much, and cannot shrink. */
+const MAX_WINDOW_BYTES = 0x7fff_ffff;
+const MIN_CONNECTION_WINDOW_BYTES = 65_535;
+const MIN_FRAME_BYTES = 16_384;
+const MAX_FRAME_BYTES = 0xff_ffff;
 const MAX_U32 = 0xffff_ffff;
 /** The kernel's limit (MAX_TCP_KEEPIDLE), in seconds. */
 const MAX_KEEP_ALIVE_SECONDS = 32_767;
@@ -74,4 +82,19 @@ export const SOCKET_KEYS: ConfigKeys<SocketConfig> = {
     { default: true },
   ),
   usesIpv6: booleanKey('IPV6_ENABLED', 'Whether listeners and names use IPv6.', { default: true }),
+  streamWindowBytes: integerKey(
+    'HTTP2_STREAM_WINDOW_SIZE',
+    'Bytes under way on one connection in a tunnel whose reader keeps up.',
+    { default: 4_194_304, min: 1, max: MAX_WINDOW_BYTES },
+  ),
+  connectionWindowBytes: integerKey(
+    'HTTP2_CONNECTION_WINDOW_SIZE',
+    'Bytes under way on all connections in a tunnel together.',
+    { default: 16_777_216, min: MIN_CONNECTION_WINDOW_BYTES, max: MAX_WINDOW_BYTES },
+  ),
+  maxFrameBytes: integerKey('HTTP2_FRAME_SIZE', 'Bytes of the largest frame that is accepted.', {
+    default: 1_048_576,
+    min: MIN_FRAME_BYTES,
+    max: MAX_FRAME_BYTES,
+  }),
 };

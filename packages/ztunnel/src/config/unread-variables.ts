@@ -6,9 +6,6 @@ const UNREAD: Readonly<Record<string, string>> = {
   ISTIO_META_DNS_PROXY_ADDR: 'the DNS proxy listens on localhost:15053',
   FAKE_CA: 'certificates come from a certificate authority only: see CA_ADDRESS',
   XDS_ON_DEMAND: 'all workloads are asked for',
-  HTTP2_STREAM_WINDOW_SIZE: 'windows are 4 MiB a stream',
-  HTTP2_CONNECTION_WINDOW_SIZE: 'windows are 16 MiB a connection',
-  HTTP2_FRAME_SIZE: 'frames of up to 1 MiB are accepted',
   UNSTABLE_ENABLE_SOCKS5: 'there is no SOCKS5 listener',
 };
 

@@ -69,6 +69,7 @@ export class PodProxy {
       secureContext: (identity) => deps.certificates.context(identity),
       dial: (hop) => dialHbone(sockets, hop),
       revocations: deps.revocations,
+      http2: config.http2,
     };
     this.#pool = new TunnelPool({ dialer: this.#dialer, maxStreams, idleMs });
     this.connections = new OpenConnections(own, deps.decisions);
@@ -160,7 +161,13 @@ export class PodProxy {
     }
     const pod = { ...this.#inbound, log: this.#deps.log };
     const { config, revocations } = this.#deps;
-    const tls = { certificate, trustDomain, tlsRules: config.tls, revocations };
+    const tls = {
+      certificate,
+      trustDomain,
+      tlsRules: config.tls,
+      revocations,
+      http2: config.http2,
+    };
     this.#hbone = listenInbound(fd, pod, tls);
     this.#listeners.push(this.#hbone);
   }

@@ -1,5 +1,5 @@
 import type { SnapshotDelta } from '@aquifer/control-plane-client/snapshot';
-import type { RevocationList, TlsRules } from '@aquifer/hbone';
+import type { Http2Sizes, RevocationList, TlsRules } from '@aquifer/hbone';
 import type { Workload } from '@aquifer/model';
 import type { SocketSettings } from '../capture/pod-sockets.ts';
 import type { OpenConnection } from '../connections/open-connections.ts';
@@ -28,6 +28,8 @@ export interface ThreadConfig {
   readonly clusterDomain: string;
   readonly preferredNamespace: string | null;
   readonly tls: TlsRules;
+  /** Of tunnels, in both roles. */
+  readonly http2: Http2Sizes;
   readonly sockets: SocketSettings;
   /** Of lines about what policies say. */
   readonly decisionLevel: 'debug' | 'info';

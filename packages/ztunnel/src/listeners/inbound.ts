@@ -23,11 +23,11 @@ export interface HboneListener extends PodListener {
 export function listenInbound(
   fd: number,
   pod: InboundPod & { readonly log: Logger },
-  tls: Pick<ConnectListenerOptions, 'certificate' | 'trustDomain' | 'tlsRules' | 'revocations'>,
+  tunnels: Omit<ConnectListenerOptions, 'onConnect' | 'onHandshakeFailed'>,
 ): HboneListener {
   const { totals, access } = pod.record;
   const listener = new ConnectListener({
-    ...tls,
+    ...tunnels,
     onConnect: (request) => {
       handleConnect(request, pod).catch((error: unknown) => {
         pod.log.error('tunnelled connection failed', { error: String(error) });
