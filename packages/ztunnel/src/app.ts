@@ -16,6 +16,7 @@ import { adminPages } from './admin/admin-pages.ts';
 import { renderConfigDump } from './admin/config-dump.ts';
 import { LogFilter } from './admin/log-filter.ts';
 import { meshDump } from './admin/mesh-dump.ts';
+import { NetworkNamespace } from './capture/netns.ts';
 import {
   authorityOf,
   dataPlaneConfigOf,
@@ -107,6 +108,7 @@ export async function startZtunnel(config: ZtunnelConfig, log: Logger): Promise<
     onSynced: () => {
       readiness.done('state manager');
       pods.start();
+      serveOwnPod(config, dataPlane, log.scope('inpod'));
     },
   });
   const servers = await bindServers(config, {
@@ -199,6 +201,18 @@ function podLifecycle(
     procPath: config.procPath,
     drainDeadlineMs: releaseDeadlineMs(config),
     onFirstSnapshotTried: () => deps.onSettled(true),
+  });
+}
+
+/** In shared mode the mesh reaches the proxy's own pod, and its metrics, as it reaches captured pods (spec ztunnel 4.5). */
+function serveOwnPod(config: ZtunnelConfig, dataPlane: DataPlane, log: Logger): void {
+  const { proxyMode, podName: name, podNamespace: namespace, serviceAccount } = config;
+  const isKnown = name !== '' && namespace !== '' && serviceAccount !== '';
+  if (proxyMode !== 'shared' || !isKnown) return;
+  const pod = { uid: 'self', namespace, name, serviceAccount, captureDns: false, isProxy: true };
+  const { fd } = NetworkNamespace.open('/proc/self/ns/net');
+  dataPlane.startPod(pod, fd).catch((error: unknown) => {
+    log.error("the proxy's own pod takes no tunnels", { error: String(error) });
   });
 }
 

@@ -31,6 +31,7 @@ interface PlaceConfig {
   readonly nodeName: string;
   readonly podName: string;
   readonly podNamespace: string;
+  readonly serviceAccount: string;
   readonly instanceIp: string;
   readonly clusterId: string;
   readonly metaClusterId: string;
@@ -56,6 +57,11 @@ const PLACE_KEYS: ConfigKeys<PlaceConfig> = {
   }),
   podName: stringKey('POD_NAME', "This proxy's own pod.", { default: '' }),
   podNamespace: stringKey('POD_NAMESPACE', "Namespace of this proxy's own pod.", { default: '' }),
+  serviceAccount: stringKey(
+    'SERVICE_ACCOUNT',
+    "Service account of this proxy's own pod; with it and the two before, the mesh reaches the proxy's metrics through a tunnel.",
+    { default: '' },
+  ),
   instanceIp: stringKey('INSTANCE_IP', "Address of this proxy's own pod.", { default: '1.1.1.1' }),
   clusterId: stringKey('CLUSTER_ID', 'Cluster this node belongs to.', { default: 'Kubernetes' }),
   metaClusterId: stringKey('ISTIO_META_CLUSTER_ID', 'Replaces CLUSTER_ID.', { default: '' }),

@@ -4,6 +4,7 @@ import type { EnvSource } from '@aquifer/runtime';
 const UNREAD: Readonly<Record<string, string>> = {
   ENABLE_PROXY: 'the proxy runs',
   ISTIO_META_DNS_PROXY_ADDR: 'the DNS proxy listens on localhost:15053',
+  TRUST_DOMAIN: 'the control plane says which trust domain the proxy is in',
   FAKE_CA: 'certificates come from a certificate authority only: see CA_ADDRESS',
   XDS_ON_DEMAND: 'all workloads are asked for',
   UNSTABLE_ENABLE_SOCKS5: 'there is no SOCKS5 listener',

@@ -43,6 +43,12 @@ export interface PodProxyDeps {
   readonly log: Logger;
 }
 
+/** What connects to the proxy's own pod is no traffic of a captured pod. */
+function configOf({ isProxy = false }: CapturedPod, config: ThreadConfig): ThreadConfig {
+  if (!isProxy) return config;
+  return { ...config, preserveSource: false, sockets: { ...config.sockets, mark: null } };
+}
+
 /** The proxy of one captured pod on one thread: its listeners, its tunnels, its open connections. */
 export class PodProxy {
   readonly connections: OpenConnections;
@@ -60,7 +66,8 @@ export class PodProxy {
 
   /** Binds all three ports at once; throws if one is taken, leaving none behind. */
   constructor(pod: CapturedPod, namespace: NetworkNamespace, deps: PodProxyDeps) {
-    const { config, own, mesh, record, baggage } = deps;
+    const { own, mesh, record, baggage } = deps;
+    const config = configOf(pod, deps.config);
     const { poolMaxStreams: maxStreams, poolIdleMs: idleMs } = config;
     const { network, preserveSource, tunnelsToLoopback } = config;
     const sockets = { namespace, settings: config.sockets };
@@ -77,7 +84,8 @@ export class PodProxy {
     const podNetwork = { sockets, network, preserveSource, tunnelsToLoopback };
     this.#inbound = { own, mesh, connections, record, baggage, network: podNetwork };
     try {
-      this.#listen(sockets);
+      this.#listenForTunnels(sockets);
+      if (pod.isProxy !== true) this.#listenForPlain(sockets);
       this.serveDns(pod.captureDns);
     } catch (error) {
       this.abort();
@@ -119,19 +127,23 @@ export class PodProxy {
     this.#pool.abort();
   }
 
-  #listen(sockets: PodSockets): void {
-    const { own, hostnames } = this.#deps;
+  #listenForTunnels(sockets: PodSockets): void {
+    const { own } = this.#deps;
     const hboneFd = listenInPod(sockets, INBOUND_HBONE_PORT);
     this.#resources.defer(() => {
       if (this.#hbone === null) closeSocket(hboneFd);
     });
+    this.#resources.use(own.watch((workload) => this.#prove(workload, hboneFd)));
+    this.#resources.defer(() => this.#certificate?.[Symbol.dispose]());
+  }
+
+  #listenForPlain(sockets: PodSockets): void {
+    const { hostnames } = this.#deps;
     const outboundFd = listenInPod(sockets, OUTBOUND_PORT);
     const tunnels = { pool: this.#pool, dialer: this.#dialer };
     this.#listeners.push(listenOutbound(outboundFd, { ...this.#inbound, tunnels, hostnames }));
     const plaintextFd = listenInPod(sockets, INBOUND_PLAINTEXT_PORT);
     this.#listeners.push(listenInboundPassthrough(plaintextFd, this.#inbound));
-    this.#resources.use(own.watch((workload) => this.#prove(workload, hboneFd)));
-    this.#resources.defer(() => this.#certificate?.[Symbol.dispose]());
   }
 
   /** The pod's identity is what the control plane says it is, trust domain included (spec ztunnel 6.4). */

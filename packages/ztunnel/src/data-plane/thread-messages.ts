@@ -15,6 +15,8 @@ export interface CapturedPod {
   readonly serviceAccount: string;
   /** Its queries are answered by the proxy. */
   readonly captureDns: boolean;
+  /** The proxy's own pod, to which tunnels lead and nothing else (spec ztunnel 4.5). Default false. */
+  readonly isProxy?: boolean;
 }
 
 export interface ThreadConfig {
