@@ -40,6 +40,7 @@ const dataPlane = new DataPlane({
     preferredNamespace: null,
     tls: { keyExchange: 'any', allowsTls12: false },
     checksRevocation: false,
+    servesSocks: false,
     http2: {
       streamWindowBytes: 4_194_304,
       connectionWindowBytes: 16_777_216,

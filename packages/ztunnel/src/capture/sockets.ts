@@ -33,20 +33,26 @@ function setUpConnection(fd: number, { mark, keepAlive, userTimeoutMs }: SocketS
 }
 
 /**
- * A listening socket inside a pod's namespace, on all its addresses, shared between threads by SO_REUSEPORT unless that is
+ * A listening socket inside a pod's namespace, on all its addresses or one, shared between threads by SO_REUSEPORT unless that is
  * switched off. What it accepts has its keep-alive. Connections that ended on the port, of another program or an earlier proxy, are no
  * obstacle (SO_REUSEADDR); a listener is, and the error says so.
  */
-export function listenInPod({ namespace, settings }: PodSockets, port: number): number {
+export function listenInPod(
+  { namespace, settings }: PodSockets,
+  port: number,
+  ip: '127.0.0.1' | null = null,
+): number {
   return namespace.run(() => {
-    const { fd, family } = openListener(settings);
+    const isV4 = ip !== null || !settings.usesIpv6;
+    const { fd, family } = isV4 ? { fd: tcpSocket(AF_INET), family: AF_INET } : openDualStack();
     return orClose(fd, () => {
       setOption(fd, OPTION.reuseAddress, 1);
       if (settings.reusesPorts) setOption(fd, OPTION.reusePort, 1);
       setOption(fd, OPTION.ipTransparent, 1);
       setUpConnection(fd, settings);
       try {
-        bindSocket(fd, socketAddress({ ip: family === AF_INET6 ? '::' : '0.0.0.0', port }));
+        const anywhere = family === AF_INET6 ? '::' : '0.0.0.0';
+        bindSocket(fd, socketAddress({ ip: ip ?? anywhere, port }));
         listenSocket(fd, BACKLOG);
       } catch (error) {
         throw new Error(`port ${port}: ${(error as Error).message}, ${whoHas(port)}`);
@@ -92,9 +98,8 @@ export function orClose(fd: number, setUp: () => void): number {
   }
 }
 
-/** Dual-stack where the namespace has IPv6 and it is wanted, else IPv4 alone. */
-function openListener({ usesIpv6 }: SocketSettings): { fd: number; family: number } {
-  if (!usesIpv6) return { fd: tcpSocket(AF_INET), family: AF_INET };
+/** Where the namespace has IPv6, else IPv4 alone. */
+function openDualStack(): { fd: number; family: number } {
   try {
     const fd = tcpSocket(AF_INET6);
     setOption(fd, OPTION.v6Only, 0);

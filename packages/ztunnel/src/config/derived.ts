@@ -187,6 +187,7 @@ export function dataPlaneConfigOf(config: ZtunnelConfig): DataPlaneConfig {
     clusterDomain,
     preferredNamespace,
     tls: { keyExchange: config.compliancePolicy === 'pqc' ? 'pqc' : 'any', allowsTls12 },
+    servesSocks: config.servesSocks,
     sockets: socketSettingsOf(config),
     http2: { streamWindowBytes, connectionWindowBytes, maxFrameBytes },
     exchangesBaggage,

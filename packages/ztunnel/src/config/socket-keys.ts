@@ -18,6 +18,7 @@ export interface SocketConfig {
   readonly hasUserTimeout: boolean;
   readonly reusesPorts: boolean;
   readonly usesIpv6: boolean;
+  readonly servesSocks: boolean;
   readonly streamWindowBytes: number;
   readonly connectionWindowBytes: number;
   readonly maxFrameBytes: number;
@@ -82,6 +83,11 @@ export const SOCKET_KEYS: ConfigKeys<SocketConfig> = {
     { default: true },
   ),
   usesIpv6: booleanKey('IPV6_ENABLED', 'Whether listeners and names use IPv6.', { default: true }),
+  servesSocks: booleanKey(
+    'UNSTABLE_ENABLE_SOCKS5',
+    'Whether programs of a pod may say by SOCKS5, on 127.0.0.1:15080, where they want to go.',
+    { default: false },
+  ),
   streamWindowBytes: integerKey(
     'HTTP2_STREAM_WINDOW_SIZE',
     'Bytes under way on one connection in a tunnel whose reader keeps up.',

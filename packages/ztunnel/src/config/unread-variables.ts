@@ -7,7 +7,6 @@ const UNREAD: Readonly<Record<string, string>> = {
   TRUST_DOMAIN: 'the control plane says which trust domain the proxy is in',
   FAKE_CA: 'certificates come from a certificate authority only: see CA_ADDRESS',
   XDS_ON_DEMAND: 'all workloads are asked for',
-  UNSTABLE_ENABLE_SOCKS5: 'there is no SOCKS5 listener',
 };
 
 /** What to say, once, about variables that are set and have no effect; `NAME: what happens instead`. */

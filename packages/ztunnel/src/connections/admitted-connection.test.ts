@@ -7,6 +7,7 @@ import { aWorkload } from '../../../../test/fixtures/mesh-objects.ts';
 import { ownSockets } from '../../../../test/fixtures/socket-settings.ts';
 import { OwnPod } from '../policy/own-pod.ts';
 import { PolicyTable } from '../policy/policy-table.ts';
+import { proxyPorts } from '../ports.ts';
 import { TrafficReadings, TrafficTotals } from '../telemetry/traffic-totals.ts';
 import { carryInbound } from './admitted-connection.ts';
 import { OpenConnections } from './open-connections.ts';
@@ -46,6 +47,7 @@ async function callThroughProxy(isDenied: boolean) {
     network: '',
     preserveSource: false,
     tunnelsToLoopback: true,
+    proxyPorts: proxyPorts(false),
   };
   const carry = (socket: Socket) =>
     carryInbound(

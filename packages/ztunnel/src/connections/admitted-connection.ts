@@ -17,6 +17,8 @@ export interface PodNetwork {
   readonly preserveSource: boolean;
   /** Application tunnels end at the pod's loopback address. */
   readonly tunnelsToLoopback: boolean;
+  /** Nothing may be tunnelled to them, or sent to them from the pod itself. */
+  readonly proxyPorts: ReadonlySet<number>;
 }
 
 /** A caller that has not been answered yet. Either `accept` or `refuse` is called, and nothing afterwards. */

@@ -15,6 +15,7 @@ import type { RecordDeps } from '../connections/connection-record.ts';
 import { OpenConnections } from '../connections/open-connections.ts';
 import type { DnsListener } from '../dns/dns-listener.ts';
 import type { DnsTotals } from '../dns/dns-totals.ts';
+import { lookUpAddress } from '../dns/lookup.ts';
 import { servePodDns } from '../dns/pod-dns.ts';
 import type { HostnameResolver } from '../listeners/hostname-resolver.ts';
 import { type HboneListener, listenInbound } from '../listeners/inbound.ts';
@@ -22,9 +23,16 @@ import { type InboundPod, listenInboundPassthrough } from '../listeners/inbound-
 import { listenOutbound } from '../listeners/outbound.ts';
 import { dialHbone } from '../listeners/outbound-connect.ts';
 import type { PodListener } from '../listeners/plain-listener.ts';
+import { listenSocks } from '../listeners/socks.ts';
 import type { DecisionLog } from '../policy/decision-log.ts';
 import type { OwnPod } from '../policy/own-pod.ts';
-import { INBOUND_HBONE_PORT, INBOUND_PLAINTEXT_PORT, OUTBOUND_PORT } from '../ports.ts';
+import {
+  INBOUND_HBONE_PORT,
+  INBOUND_PLAINTEXT_PORT,
+  OUTBOUND_PORT,
+  proxyPorts,
+  SOCKS_PORT,
+} from '../ports.ts';
 import type { PeerBaggage } from '../telemetry/peer-baggage.ts';
 import type { ThreadCertificates } from './certificates.ts';
 import type { CapturedPod, ThreadConfig } from './thread-messages.ts';
@@ -81,7 +89,11 @@ export class PodProxy {
     this.#pool = new TunnelPool({ dialer: this.#dialer, maxStreams, idleMs });
     this.connections = new OpenConnections(own, deps.decisions);
     const { connections } = this;
-    const podNetwork = { sockets, network, preserveSource, tunnelsToLoopback };
+    const ports = proxyPorts(config.servesSocks);
+    const podNetwork = {
+      ...{ sockets, network, preserveSource, tunnelsToLoopback },
+      proxyPorts: ports,
+    };
     this.#inbound = { own, mesh, connections, record, baggage, network: podNetwork };
     try {
       this.#listenForTunnels(sockets);
@@ -138,13 +150,24 @@ export class PodProxy {
   }
 
   #listenForPlain(sockets: PodSockets): void {
-    const { hostnames } = this.#deps;
+    const { hostnames, config } = this.#deps;
     const outboundFd = listenInPod(sockets, OUTBOUND_PORT);
     const tunnels = { pool: this.#pool, dialer: this.#dialer };
-    this.#listeners.push(listenOutbound(outboundFd, { ...this.#inbound, tunnels, hostnames }));
+    const outbound = { ...this.#inbound, tunnels, hostnames };
+    this.#listeners.push(listenOutbound(outboundFd, outbound));
+    if (config.servesSocks) {
+      const socksFd = listenInPod(sockets, SOCKS_PORT, '127.0.0.1');
+      this.#listeners.push(listenSocks(socksFd, { ...outbound, lookUp: this.#lookUp }));
+    }
     const plaintextFd = listenInPod(sockets, INBOUND_PLAINTEXT_PORT);
     this.#listeners.push(listenInboundPassthrough(plaintextFd, this.#inbound));
   }
+
+  /** By the pod's DNS proxy, as all its programs do. */
+  readonly #lookUp = async (name: string, family: 4 | 6): Promise<string | null> => {
+    const dns = this.#dns;
+    return dns === null ? null : lookUpAddress((query) => dns.ask(query), name, family);
+  };
 
   /** The pod's identity is what the control plane says it is, trust domain included (spec ztunnel 6.4). */
   #prove(workload: Workload, hboneFd: number): void {

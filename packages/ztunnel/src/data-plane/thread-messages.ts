@@ -28,6 +28,8 @@ export interface ThreadConfig {
   readonly preserveSource: boolean;
   readonly tunnelsToLoopback: boolean;
   readonly clusterDomain: string;
+  /** Programs may say by SOCKS5 where they want to go. */
+  readonly servesSocks: boolean;
   readonly preferredNamespace: string | null;
   readonly tls: TlsRules;
   /** Of tunnels, in both roles. */

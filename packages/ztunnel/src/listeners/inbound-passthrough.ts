@@ -9,7 +9,6 @@ import {
 import { logEarlyDeny } from '../connections/connection-record.ts';
 import { guessService } from '../decide/inbound-route.ts';
 import type { OwnPod } from '../policy/own-pod.ts';
-import { PROXY_PORTS } from '../ports.ts';
 import type { PeerBaggage } from '../telemetry/peer-baggage.ts';
 import { acceptPlain, type PodListener, peerAddress, refuseSocket } from './plain-listener.ts';
 
@@ -35,7 +34,7 @@ async function handlePassthrough(socket: Socket, pod: InboundPod): Promise<void>
     logEarlyDeny(pod.record.access, { client, dst, direction: 'inbound', error });
     refuseSocket(socket);
   };
-  if (PROXY_PORTS.has(dst.port)) return refuse('attempted recursive call to ourselves');
+  if (pod.network.proxyPorts.has(dst.port)) return refuse('attempted recursive call to ourselves');
   const destination = await pod.own.wait();
   if (destination === null) return refuse(pod.own.whyUnknown);
   const mesh = pod.mesh.current;

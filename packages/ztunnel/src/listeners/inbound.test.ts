@@ -12,6 +12,7 @@ import { listenInPod } from '../capture/sockets.ts';
 import { OpenConnections } from '../connections/open-connections.ts';
 import { OwnPod } from '../policy/own-pod.ts';
 import { PolicyTable } from '../policy/policy-table.ts';
+import { proxyPorts } from '../ports.ts';
 import { PeerBaggage } from '../telemetry/peer-baggage.ts';
 import { TrafficReadings, TrafficTotals } from '../telemetry/traffic-totals.ts';
 import { listenInbound } from './inbound.ts';
@@ -67,7 +68,10 @@ async function call(
         totals: new TrafficTotals(readings.openSockets, (series) => readings.add(series)),
       },
       baggage: options.baggage,
-      network: { sockets, network: 'here', preserveSource: false, tunnelsToLoopback: true },
+      network: {
+        ...{ sockets, network: 'here', preserveSource: false, tunnelsToLoopback: true },
+        proxyPorts: proxyPorts(false),
+      },
     },
     {
       certificate: authority.issue('spiffe://cluster.local/ns/shop/sa/server'),

@@ -69,7 +69,7 @@ async function handleConnect(request: ConnectRequest, pod: InboundPod): Promise<
   };
   const destination = await pod.own.wait();
   if (destination === null) return refuse(503, pod.own.whyUnknown);
-  const { network, tunnelsToLoopback } = pod.network;
+  const { network, tunnelsToLoopback, proxyPorts } = pod.network;
   const asked = {
     destination,
     method,
@@ -77,6 +77,7 @@ async function handleConnect(request: ConnectRequest, pod: InboundPod): Promise<
     localIp: peer.localIp,
     network,
     tunnelsToLoopback,
+    proxyPorts,
   };
   const decision = decideInbound(pod.mesh.current, asked);
   if (decision.kind === 'deny') return refuse(decision.status, decision.reason);

@@ -13,6 +13,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { TestAuthority } from '../../../../test/fixtures/certificates.ts';
 import { aService, aWorkload } from '../../../../test/fixtures/mesh-objects.ts';
 import { ownSockets } from '../../../../test/fixtures/socket-settings.ts';
+import { proxyPorts } from '../ports.ts';
 import { connectUpstream, dialHbone, type Route } from './outbound-connect.ts';
 
 /** Entering a network namespace needs root. */
@@ -78,7 +79,10 @@ describe.skipIf(!isRoot)('through a gateway', () => {
       isChoice: true,
     };
     const call = { client: { ip: '127.0.0.1', port: 1 }, source };
-    const network = { sockets, network: 'here', preserveSource: false, tunnelsToLoopback: true };
+    const network = {
+      ...{ sockets, network: 'here', preserveSource: false, tunnelsToLoopback: true },
+      proxyPorts: proxyPorts(false),
+    };
     const upstream = await connectUpstream(call, route, { network, tunnels: { pool, dialer } });
     expect(networks).toEqual([null, 'here']);
     expect(upstream.beyond?.baggage).toBe('service.name=beyond');

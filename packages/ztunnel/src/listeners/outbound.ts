@@ -16,7 +16,6 @@ import { copyOutcome, failureOutcome } from '../connections/outcome.ts';
 import { decideOutbound, type OutboundDecision } from '../decide/outbound-route.ts';
 import { ERRORS, toMeshError } from '../errors.ts';
 import type { OwnPod } from '../policy/own-pod.ts';
-import { PROXY_PORTS } from '../ports.ts';
 import type { PeerBaggage } from '../telemetry/peer-baggage.ts';
 import type { HostnameResolver } from './hostname-resolver.ts';
 import {
@@ -50,19 +49,24 @@ export interface OutboundPod extends OutboundDeps {
 /** Serves 15001: connections that the pod's applications open (spec ztunnel 3). */
 export function listenOutbound(fd: number, pod: OutboundPod): PodListener {
   return acceptPlain(fd, {
-    onConnection: (socket) => handleOutbound(socket, pod),
+    onConnection: (socket) => carryOutbound(socket, originalDestination(socket), pod),
     onOpenSockets: (change) => pod.record.totals.openSockets.add('source', change),
   });
 }
 
-async function handleOutbound(socket: Socket, pod: OutboundPod): Promise<void> {
+/** Takes a connection of the pod's to where it aimed. */
+export async function carryOutbound(
+  socket: Socket,
+  originalDst: SocketAddress,
+  pod: OutboundPod,
+): Promise<void> {
   const client = peerAddress(socket);
-  const originalDst = originalDestination(socket);
   const refuse = (error: string): void => {
     logEarlyDeny(pod.record.access, { client, dst: originalDst, direction: 'outbound', error });
     refuseSocket(socket);
   };
-  if (isSelfCall(originalDst)) return refuse('attempted recursive call to ourselves');
+  if (isSelfCall(originalDst, pod.network.proxyPorts))
+    return refuse('attempted recursive call to ourselves');
   const source = await pod.own.wait();
   if (source === null) return refuse(pod.own.whyUnknown);
   const call: OutboundCall = {
@@ -215,6 +219,6 @@ function trackCall(
   });
 }
 
-function isSelfCall({ ip, port }: SocketAddress): boolean {
-  return PROXY_PORTS.has(port) && (ip.startsWith('127.') || ip === '::1');
+function isSelfCall({ ip, port }: SocketAddress, proxyPorts: ReadonlySet<number>): boolean {
+  return proxyPorts.has(port) && (ip.startsWith('127.') || ip === '::1');
 }
