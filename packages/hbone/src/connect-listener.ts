@@ -8,8 +8,8 @@ import {
   joinHeader,
   type ServerExchange,
 } from '@aquifer/http';
-import { formatIdentity, type Identity } from '@aquifer/model';
-import { revokedError } from './errors.ts';
+import { formatIdentity, type Identity, type MeshError } from '@aquifer/model';
+import { type HboneErrorCode, revokedError, streamError } from './errors.ts';
 import {
   type Http2Sizes,
   KEEP_ALIVE,
@@ -45,8 +45,8 @@ export interface ConnectRequest {
   accept(headers?: Readonly<Record<string, string>>): Exchange;
   /** Answers with the status, without a body, and ends the stream. */
   refuse(status: number): void;
-  /** Called if the client gives up before an answer. */
-  onAbort(listener: () => void): void;
+  /** Called, with what happened, if the client gives up before an answer, or its tunnel ends. */
+  onAbort(listener: (error: MeshError<HboneErrorCode>) => void): void;
 }
 
 /** Where a connection that failed came from, and which of our addresses it dialled. */
@@ -253,7 +253,7 @@ class ReceivedConnect implements ConnectRequest {
     this.#exchange.reset('NO_ERROR');
   }
 
-  onAbort(listener: () => void): void {
-    this.#exchange.whenReset(listener);
+  onAbort(listener: (error: MeshError<HboneErrorCode>) => void): void {
+    this.#exchange.whenReset((error) => listener(streamError(error)));
   }
 }

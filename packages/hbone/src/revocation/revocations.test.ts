@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { ChainAuthority } from '../../../../test/fixtures/certificate-chains.ts';
 import { eventually } from '../../../../test/fixtures/eventually.ts';
 import { tunnelsTo } from '../../../../test/fixtures/tunnels.ts';
-import { ConnectListener } from '../connect-listener.ts';
+import { ConnectListener, type ConnectRequest } from '../connect-listener.ts';
 import { exchangeDuplex } from '../exchange-duplex.ts';
 import type { WorkloadCertificate } from '../tls.ts';
 import { parseRevocationLists } from './revocation-list.ts';
@@ -57,6 +57,8 @@ interface Ends {
   readonly ofClient?: Revocations;
   readonly server?: WorkloadCertificate;
   readonly client?: WorkloadCertificate;
+  /** Default: accepts. */
+  readonly onConnect?: (request: ConnectRequest) => void;
 }
 
 /** A server that accepts every CONNECT, and a client's tunnels to it. */
@@ -68,6 +70,7 @@ async function pair(ends: Ends) {
     trustDomain: 'cluster.local',
     revocations: ends.ofServer ?? null,
     onConnect: (request) => {
+      if (ends.onConnect !== undefined) return ends.onConnect(request);
       const stream = exchangeDuplex(request.accept());
       stream.resume();
       stream.once('error', (error) => ended.push(error.message));
@@ -198,4 +201,23 @@ test('a chain that is longer than anybody’s is refused', async () => {
   const ofClient = new CountedRevocations();
   const { tunnels } = await pair({ ofClient, server: padded });
   await expect(tunnels.lease()).rejects.toMatchObject({ code: 'HB_CERT_REVOKED' });
+});
+
+test('a request that is not answered yet is told that its client was revoked', async () => {
+  const ofServer = new CountedRevocations();
+  const aborted = Promise.withResolvers<string>();
+  const asked = Promise.withResolvers<void>();
+  const { tunnels } = await pair({
+    ofServer,
+    onConnect: (request) => {
+      request.onAbort(({ code }) => aborted.resolve(code));
+      asked.resolve();
+    },
+  });
+  const lease = tunnels.lease().catch(() => null);
+  await asked.promise;
+  ofServer.replace(parseRevocationLists(revokesClient()));
+  expect(await aborted.promise).toBe('HB_CERT_REVOKED');
+  tunnels.pool.abort();
+  await lease;
 });

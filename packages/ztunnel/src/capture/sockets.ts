@@ -113,7 +113,7 @@ export interface DialInPodOptions {
   /** Appears as the source address of the connection; null for the pod's own. */
   readonly sourceIp: string | null;
   /** Is given what to call when nobody waits for the connection any more; afterwards that does nothing. */
-  readonly onGivenUp?: (giveUp: () => void) => void;
+  readonly onGivenUp?: (giveUp: (why?: Error) => void) => void;
 }
 
 /** Connects from inside a pod's namespace, marked so that the redirection leaves the connection alone. */
@@ -162,8 +162,8 @@ function connectSocket(
       socket.setNoDelay(true);
       resolve(socket);
     });
-    onGivenUp?.(() => {
-      if (socket.connecting) socket.destroy(new Error('the caller gave up'));
+    onGivenUp?.((why = new Error('the caller gave up')) => {
+      if (socket.connecting) socket.destroy(why);
     });
     socket.connect({ host: to.ip, port: to.port, family: to.ip.includes(':') ? 6 : 4 });
   });

@@ -27,7 +27,7 @@ export interface Caller {
   readonly accept: () => Socket | TunnelLease['exchange'];
   readonly refuse: (reason: 'policy' | 'unreachable') => void;
   /** Is given what to call if the caller gives up; otherwise callers that come and go would pile up dials. */
-  readonly onGivenUp: ((giveUp: () => void) => void) | undefined;
+  readonly onGivenUp: ((giveUp: (why?: Error) => void) => void) | undefined;
 }
 
 /** An inbound connection, as far as listeners know it. */

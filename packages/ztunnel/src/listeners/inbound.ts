@@ -145,6 +145,9 @@ function tunnelCaller(request: ConnectRequest, described: Workload | null): Call
   return {
     accept: () => request.accept(described === null ? {} : { baggage: encodeBaggage(described) }),
     refuse: (reason) => request.refuse(reason === 'policy' ? 401 : 503),
-    onGivenUp: (giveUp) => request.onAbort(giveUp),
+    onGivenUp: (giveUp) => {
+      // Whoever is revoked has not given up.
+      request.onAbort((error) => giveUp(error.code === 'HB_CERT_REVOKED' ? error : undefined));
+    },
   };
 }

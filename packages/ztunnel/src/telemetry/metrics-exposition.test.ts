@@ -92,3 +92,13 @@ test('a connection without bytes has its byte counters at zero', async () => {
   expect(text).toContain('istio_tcp_sockets_open{reporter="source"} 0\n');
   expect(text).not.toContain('reporter="destination"');
 });
+
+test('revoked peers are counted by the side that refused them (C166)', async () => {
+  const metrics = new ControlMetrics('unknown');
+  expect(await exposeMetrics(metrics, new TrafficReadings(), [])).not.toContain('istio_crl');
+  metrics.revocationRejections.inc({ reporter: 'source' });
+  metrics.revocationUntracked.inc({ reporter: 'destination' });
+  const text = await exposeMetrics(metrics, new TrafficReadings(), []);
+  expect(text).toContain('istio_crl_policy_rejections_total{reporter="source"} 1\n');
+  expect(text).toContain('istio_crl_untracked_connections_total{reporter="destination"} 1\n');
+});
