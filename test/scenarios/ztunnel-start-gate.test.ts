@@ -8,7 +8,8 @@ import type { EnrolledPod } from '../../packages/ztunnel/src/node/enrolled-pod.t
 import { NriPlugin } from '../../packages/ztunnel/src/nri/nri-plugin.ts';
 import { StartGate } from '../../packages/ztunnel/src/nri/start-gate.ts';
 import { TestAuthority } from '../fixtures/certificates.ts';
-import { ContainerRuntime, GO } from '../fixtures/container-runtime.ts';
+import { ContainerRuntime } from '../fixtures/container-runtime.ts';
+import { hasGo } from '../fixtures/go-program.ts';
 import { NodeProcesses } from '../fixtures/node-processes.ts';
 import { type PodNamespace, PodNamespaces } from '../fixtures/pod-namespaces.ts';
 import { startDataPlane } from '../fixtures/test-data-plane.ts';
@@ -28,7 +29,7 @@ const ENROLLED: EnrolledPod = {
   cgroupIds: ['u1'],
 };
 
-describe.skipIf(GO === null)('a runtime that asks before it starts a pod', () => {
+describe.skipIf(!hasGo)('a runtime that asks before it starts a pod', () => {
   let program: string;
   let pods: PodNamespaces;
   let node: PodNamespace;

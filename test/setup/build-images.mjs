@@ -15,7 +15,8 @@ const BUILDERS = {
   docker: ['docker', 'build'],
   podman: ['podman', 'build'],
   // Without a daemon and without namespaces of its own, so that it also works inside a container.
-  buildah: ['buildah', 'build', '--isolation', 'chroot'],
+  // With layers, as the others: the images share the stage that builds them.
+  buildah: ['buildah', 'build', '--layers', '--isolation', 'chroot'],
 };
 
 const builder = Object.keys(BUILDERS).find(

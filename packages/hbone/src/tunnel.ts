@@ -1,5 +1,4 @@
 // hot path: every connection through a tunnel
-import { STATUS_CODES } from 'node:http';
 import {
   type AnswerHead,
   type AnswerListener,
@@ -8,6 +7,7 @@ import {
   type HeaderList,
   type Http2Connection,
   type HttpError,
+  reasonOf,
 } from '@aquifer/http';
 import type { Identity, MeshError } from '@aquifer/model';
 import { type HboneErrorCode, hboneError, toMeshError } from './errors.ts';
@@ -217,7 +217,7 @@ export class ConnectAttempt implements AnswerListener {
   onHead({ status, headers }: AnswerHead): void {
     const exchange = this.#exchange!;
     if (status !== 200) {
-      const text = `http status: ${status} ${STATUS_CODES[status] ?? ''}`.trimEnd();
+      const text = `http status: ${status} ${reasonOf(status)}`;
       this.giveUp(hboneError('HB_REFUSED_STATUS', text));
       return;
     }

@@ -14,6 +14,7 @@ export type { HeaderList } from './headers.ts';
 export { getHeader, joinHeader, removeHeader, setHeader } from './headers.ts';
 export { HttpError } from './http-error.ts';
 export { Http1ClientConnection } from './http1/client-connection.ts';
+export { reasonOf } from './http1/reasons.ts';
 export { Http1ServerConnection } from './http1/server-connection.ts';
 export { Http2Connection } from './http2/connection.ts';
 export type { Http2Limits } from './http2/settings.ts';

@@ -16,7 +16,8 @@ import {
   onTestFinished,
   test,
 } from 'vitest';
-import { ContainerRuntime, GO } from '../../../../test/fixtures/container-runtime.ts';
+import { ContainerRuntime } from '../../../../test/fixtures/container-runtime.ts';
+import { hasGo } from '../../../../test/fixtures/go-program.ts';
 import { CHANNEL, Mux } from './mux.ts';
 import { NriPlugin, type Sandbox, type SandboxListener } from './nri-plugin.ts';
 import { serveTtrpc } from './ttrpc.ts';
@@ -54,7 +55,7 @@ class Notes implements SandboxListener {
 
 const POD = { uid: 'u1', name: 'web', path: '/var/run/netns/web', ip: '10.0.0.7' };
 
-describe.skipIf(GO === null)('with the plugin interface of containerd', () => {
+describe.skipIf(!hasGo)('with the plugin interface of containerd', () => {
   let program: string;
   let runtime: ContainerRuntime;
   let notes: Notes;
