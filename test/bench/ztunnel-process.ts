@@ -2,6 +2,7 @@
  * One ztunnel data plane with one worker thread for one pod, without a control plane: what it would have sent is in
  * the JSON file that the only argument names. A process of its own, so that its time and memory can be read.
  */
+
 import { readFileSync } from 'node:fs';
 import { createLogger, keepTrafficYoung } from '@aquifer/runtime';
 import { NetworkNamespace } from '../../packages/ztunnel/src/capture/netns.ts';
@@ -9,6 +10,7 @@ import { installRedirection } from '../../packages/ztunnel/src/capture/redirecti
 import { DataPlane } from '../../packages/ztunnel/src/data-plane/data-plane.ts';
 import type { CapturedPod } from '../../packages/ztunnel/src/data-plane/thread-messages.ts';
 import type { TestCertificate } from '../fixtures/certificates.ts';
+import { SOCKET_SETTINGS } from '../fixtures/socket-settings.ts';
 
 /** What the bench writes into the file. */
 export interface ZtunnelProcessConfig {
@@ -38,6 +40,17 @@ const dataPlane = new DataPlane({
     tunnelsToLoopback: true,
     clusterDomain: 'cluster.local',
     preferredNamespace: null,
+    tls: { keyExchange: 'any', allowsTls12: false },
+    checksRevocation: false,
+    servesSocks: false,
+    http2: {
+      streamWindowBytes: 4_194_304,
+      connectionWindowBytes: 16_777_216,
+      maxFrameBytes: 1_048_576,
+    },
+    sockets: SOCKET_SETTINGS,
+    decisionLevel: 'debug',
+    exchangesBaggage: true,
   },
   log: createLogger('bench', { format: 'plain', levels: 'info' }),
   onIdentities: () => undefined,
@@ -46,6 +59,7 @@ const dataPlane = new DataPlane({
     if (certificate === undefined) throw new Error(`no certificate for ${identity}`);
     dataPlane.updateCertificate(identity, { kind: 'available', certificate });
   },
+  onRevocation: () => undefined,
   onThreadLost: (error) => {
     throw error;
   },

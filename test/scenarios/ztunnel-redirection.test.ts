@@ -15,6 +15,7 @@ import { INBOUND_PLAINTEXT_PORT } from '../../packages/ztunnel/src/ports.ts';
 import { eventually } from '../fixtures/eventually.ts';
 import { type PodNamespace, PodNamespaces } from '../fixtures/pod-namespaces.ts';
 import { ReplacedProgram } from '../fixtures/replaced-program.ts';
+import { SOCKET_SETTINGS } from '../fixtures/socket-settings.ts';
 
 const CALLERS = 40;
 
@@ -69,8 +70,8 @@ afterEach(async () => {
 });
 
 test('callers that an ending proxy has not accepted are served by the one that takes over', async () => {
-  const ending = listenInPod(namespace, INBOUND_PLAINTEXT_PORT);
-  const next = listenInPod(namespace, INBOUND_PLAINTEXT_PORT);
+  const ending = listenInPod({ namespace, settings: SOCKET_SETTINGS }, INBOUND_PLAINTEXT_PORT);
+  const next = listenInPod({ namespace, settings: SOCKET_SETTINGS }, INBOUND_PLAINTEXT_PORT);
   await installRedirection(namespace, RULES);
   // The kernel deals them out between the two; nobody accepts any yet.
   const calls = pods.start(client, [process.execPath, '-e', CALLER]);
@@ -106,7 +107,9 @@ test.for([
     await removeRedirection(namespace, RULES.node);
     pods.run(server, ['sysctl', '-qw', `net.ipv4.tcp_migrate_req=${migrate}`]);
     pods.run(server, ['sysctl', '-qw', `net.netfilter.nf_conntrack_tcp_loose=${loose}`]);
-    const listener = createServer().listen({ fd: listenInPod(namespace, INBOUND_PLAINTEXT_PORT) });
+    const listener = createServer().listen({
+      fd: listenInPod({ namespace, settings: SOCKET_SETTINGS }, INBOUND_PLAINTEXT_PORT),
+    });
     await installRedirection(namespace, RULES);
     await installRedirection(namespace, RULES);
     const calls = pods.start(client, [process.execPath, '-e', CALLER]);
@@ -129,7 +132,7 @@ test('connections that ended on a port of the proxy are no obstacle to listening
   pods.run(client, [process.execPath, '-e', talker]);
   await ended;
   expect(pods.run(server, ['ss', '-tanH'])).toMatch(/TIME-WAIT.*:15006/);
-  closeSocket(listenInPod(namespace, INBOUND_PLAINTEXT_PORT));
+  closeSocket(listenInPod({ namespace, settings: SOCKET_SETTINGS }, INBOUND_PLAINTEXT_PORT));
 });
 
 test('a pod whose rules somebody flushed can leave, and come back before it has left', async () => {

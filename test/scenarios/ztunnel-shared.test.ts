@@ -7,11 +7,13 @@ import { text } from 'node:stream/consumers';
 import { ConnectListener, type ConnectRequest, exchangeDuplex, splice } from '@aquifer/hbone';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { NetworkNamespace } from '../../packages/ztunnel/src/capture/netns.ts';
+import type { PodSockets } from '../../packages/ztunnel/src/capture/pod-sockets.ts';
 import { installRedirection } from '../../packages/ztunnel/src/capture/redirection.ts';
 import { dialInPod, listenInPod } from '../../packages/ztunnel/src/capture/sockets.ts';
 import { CniNodeAgent } from '../fixtures/cni-node-agent.ts';
 import { eventually } from '../fixtures/eventually.ts';
 import { type PodNamespace, PodNamespaces } from '../fixtures/pod-namespaces.ts';
+import { SOCKET_SETTINGS } from '../fixtures/socket-settings.ts';
 import { tunnelsTo } from '../fixtures/tunnels.ts';
 import { AuthorityProcess, ZtunnelProcess } from '../fixtures/ztunnel-process.ts';
 
@@ -94,10 +96,10 @@ function identity(name: string): string {
   return `spiffe://cluster.local/ns/shop/sa/${name}`;
 }
 
-function enter(pod: PodNamespace): NetworkNamespace {
+function enter(pod: PodNamespace): PodSockets {
   const namespace = NetworkNamespace.open(pod.path);
   ends.push(() => namespace.close());
-  return namespace;
+  return { namespace, settings: SOCKET_SETTINGS };
 }
 
 /** Takes tunnels at an address, or at a port of its own of this machine, as what is not captured. */
@@ -191,7 +193,7 @@ beforeAll(async () => {
     const refused = await agent.ask(add, [pod(name).path]);
     if (refused !== '') throw new Error(refused);
     const rules = { node: 'n1', bypassInbound: false, captureDns: false };
-    await installRedirection(enter(pod(name)), rules);
+    await installRedirection(enter(pod(name)).namespace, rules);
   }
   await agent.ask({ case: 'snapshotSent', value: {} });
   await ztunnel.untilReady();
@@ -255,7 +257,7 @@ describe('a waypoint', () => {
   });
 });
 
-test('a service of another network is reached through the gateway, in two tunnels', async () => {
+test('a service of another network is reached through the gateway, in two tunnels, whose end is named (C252)', async () => {
   const authorityOfBoth = 'remote.shop.svc.cluster.local:80';
   expect(await say(pod('client'), '10.96.0.5:80')).toBe(`through for ${authorityOfBoth} hello`);
   await expect
@@ -263,6 +265,8 @@ test('a service of another network is reached through the gateway, in two tunnel
     .toMatchObject({
       'dst.addr': `${GATEWAY}:15008`,
       'dst.hbone_addr': authorityOfBoth,
+      'dst.workload': 'echo',
+      'dst.identity': identity('echo'),
     });
 });
 
@@ -296,9 +300,9 @@ test('a workload that has only a hostname is resolved for each connection, and c
 
 test('a client that tunnels to a pod and names itself is refused with 400 (C079)', async () => {
   const certificate = await authority.issue(identity('outsider'));
-  const namespace = enter(outsider);
+  const sockets = enter(outsider);
   const to = { ip: IP.server, port: 15_008 };
-  const dial = () => dialInPod(namespace, to, { sourceIp: null });
+  const dial = () => dialInPod(sockets, to, { sourceIp: null });
   const tunnels = tunnelsTo(15_008, { certificate, dial });
   await expect(tunnels.lease(`${OUTSIDER}:8080`)).rejects.toThrow('http status: 400');
   await expect

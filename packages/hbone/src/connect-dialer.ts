@@ -1,11 +1,12 @@
 import type { Duplex } from 'node:stream';
-import { connect as connectTls, type SecureContext, type TLSSocket } from 'node:tls';
+import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { Http2Connection } from '@aquifer/http';
 import type { Identity } from '@aquifer/model';
-import { hboneError, toMeshError } from './errors.ts';
-import { CLIENT_LIMITS, KEEP_ALIVE } from './http2-settings.ts';
+import { hboneError, revokedError, toMeshError } from './errors.ts';
+import { clientLimits, type Http2Sizes, KEEP_ALIVE } from './http2-settings.ts';
 import { type PeerExpectation, spiffeIdentities, unexpected } from './peer-identity.ts';
-import { HBONE_ALPN } from './tls.ts';
+import type { Revocations } from './revocation/revocations.ts';
+import { HBONE_ALPN, type HboneSecureContext } from './tls.ts';
 import { type AnswerTimes, Tunnel } from './tunnel.ts';
 
 const ANSWER_TIMES: AnswerTimes = {
@@ -15,8 +16,16 @@ const ANSWER_TIMES: AnswerTimes = {
   deadlineMs: 20_000,
 };
 
-export interface OpenTunnelOptions {
-  readonly secureContext: SecureContext;
+/** What holds for every tunnel of a proxy. */
+export interface TunnelRules {
+  /** Refuse a peer that is revoked, and end the tunnel when it becomes so. Default: nothing is revoked. */
+  readonly revocations?: Revocations | null | undefined;
+  /** Default: as Istio's ztunnel. */
+  readonly http2?: Http2Sizes | undefined;
+}
+
+export interface OpenTunnelOptions extends TunnelRules {
+  readonly secureContext: HboneSecureContext;
   /** Who the peer has to prove to be. */
   readonly peer: PeerExpectation;
   /**
@@ -37,7 +46,7 @@ export async function openTunnel(socket: Duplex, options: OpenTunnelOptions): Pr
   const answerTimes = options.answerTimes ?? ANSWER_TIMES;
   const tls = connectTls({
     socket,
-    secureContext: options.secureContext,
+    secureContext: options.secureContext.tls,
     ALPNProtocols: [...HBONE_ALPN],
     // Whatever the environment says (NODE_TLS_REJECT_UNAUTHORIZED).
     rejectUnauthorized: true,
@@ -52,7 +61,12 @@ export async function openTunnel(socket: Duplex, options: OpenTunnelOptions): Pr
   try {
     await handshake(tls);
     const identity = verify(tls, options.peer);
-    return await speakHttp2(tls, identity, { answerTimes, onClose: options.onClose });
+    const watch = watchPeer(tls, options);
+    const onClose = (): void => {
+      watch?.[Symbol.dispose]();
+      options.onClose();
+    };
+    return await speakHttp2(tls, identity, { ...options, answerTimes, onClose });
   } catch (error) {
     if (!isLate) throw error;
     const text = `no tunnel within ${answerTimes.handshakeMs / 1000} s: ${(error as Error).message}`;
@@ -92,16 +106,30 @@ function verify(tls: TLSSocket, expected: PeerExpectation): Identity {
   return identities[0]!;
 }
 
+/** Null if nothing can be revoked. */
+function watchPeer(
+  tls: TLSSocket,
+  { revocations = null, secureContext: { roots } }: OpenTunnelOptions,
+): Disposable | null {
+  if (revocations === null) return null;
+  const certificate = tls.getPeerX509Certificate()!;
+  const peer = { certificate, roots, role: 'server' } as const;
+  const watch = revocations.watch(peer, () => tls.destroy(revokedError('connection closed')));
+  if (watch !== null) return watch;
+  tls.destroy();
+  throw revokedError('tls handshake error');
+}
+
 /** Waits for the peer's SETTINGS: with TLS 1.3 only they tell that it accepted our certificate. */
 function speakHttp2(
   tls: TLSSocket,
   identity: Identity,
-  { answerTimes, onClose }: { readonly answerTimes: AnswerTimes; readonly onClose: () => void },
+  { answerTimes, onClose, http2 }: OpenTunnelOptions & { readonly answerTimes: AnswerTimes },
 ): Promise<Tunnel> {
   return new Promise((resolve, reject) => {
     const connection = new Http2Connection(tls, {
       role: 'client',
-      limits: CLIENT_LIMITS,
+      limits: clientLimits(http2),
       keepAlive: KEEP_ALIVE,
       onReady: () => resolve(new Tunnel(connection, identity, answerTimes)),
       onClose: (error) => {

@@ -1,4 +1,4 @@
-import { constants, type X509Certificate } from 'node:crypto';
+import type { X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import {
@@ -8,10 +8,18 @@ import {
   joinHeader,
   type ServerExchange,
 } from '@aquifer/http';
-import { formatIdentity, type Identity } from '@aquifer/model';
-import { KEEP_ALIVE, MAX_STREAMS_AS_SERVER, SERVER_TIMES, serverLimits } from './http2-settings.ts';
+import { formatIdentity, type Identity, type MeshError } from '@aquifer/model';
+import { type HboneErrorCode, revokedError, streamError } from './errors.ts';
+import {
+  type Http2Sizes,
+  KEEP_ALIVE,
+  MAX_STREAMS_AS_SERVER,
+  SERVER_TIMES,
+  serverLimits,
+} from './http2-settings.ts';
 import { spiffeIdentities } from './peer-identity.ts';
-import { HBONE_ALPN, TLS_OPTIONS, type WorkloadCertificate } from './tls.ts';
+import type { Revocations } from './revocation/revocations.ts';
+import { contextOptions, HBONE_ALPN, type TlsRules, type WorkloadCertificate } from './tls.ts';
 
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 
@@ -37,8 +45,8 @@ export interface ConnectRequest {
   accept(headers?: Readonly<Record<string, string>>): Exchange;
   /** Answers with the status, without a body, and ends the stream. */
   refuse(status: number): void;
-  /** Called if the client gives up before an answer. */
-  onAbort(listener: () => void): void;
+  /** Called, with what happened, if the client gives up before an answer, or its tunnel ends. */
+  onAbort(listener: (error: MeshError<HboneErrorCode>) => void): void;
 }
 
 /** Where a connection that failed came from, and which of our addresses it dialled. */
@@ -52,7 +60,13 @@ export interface ConnectListenerOptions {
   readonly certificate: WorkloadCertificate;
   /** Clients of other trust domains are turned away after the handshake. */
   readonly trustDomain: string;
+  /** Default: TLS 1.3 with any key exchange. */
+  readonly tlsRules?: TlsRules;
+  /** Refuse a client that is revoked, and end its tunnels when it becomes so. Default: nothing is revoked. */
+  readonly revocations?: Revocations | null;
   readonly maxConcurrentStreams?: number;
+  /** Default: as Istio's ztunnel. */
+  readonly http2?: Http2Sizes;
   readonly onConnect: (request: ConnectRequest) => void;
   /** A connection that never became a tunnel: plaintext, a bad certificate, a stranger. */
   readonly onHandshakeFailed: (peer: FailedPeer, error: Error) => void;
@@ -62,6 +76,8 @@ export interface ConnectListenerOptions {
 export class ConnectListener {
   readonly server: Server;
   readonly #options: ConnectListenerOptions;
+  /** What clients are verified against. */
+  #roots: string;
   readonly #connections = new Set<Http2Connection>();
   #phase: 'serving' | 'draining' | 'aborted' = 'serving';
   /** Of accepted sockets: one whose client gave up does not know them any more. */
@@ -69,8 +85,9 @@ export class ConnectListener {
 
   constructor(options: ConnectListenerOptions) {
     this.#options = options;
+    this.#roots = options.certificate.roots;
     this.server = createServer({
-      ...contextOptions(options.certificate),
+      ...contextOptions(options.certificate, options.tlsRules),
       ALPNProtocols: [...HBONE_ALPN],
       requestCert: true,
       rejectUnauthorized: true,
@@ -90,7 +107,8 @@ export class ConnectListener {
 
   /** Takes effect for connections accepted from now on. */
   setCertificate(certificate: WorkloadCertificate): void {
-    this.server.setSecureContext(contextOptions(certificate));
+    this.#roots = certificate.roots;
+    this.server.setSecureContext(contextOptions(certificate, this.#options.tlsRules));
   }
 
   /** Stops accepting and lets open streams finish; new streams are refused. */
@@ -114,8 +132,12 @@ export class ConnectListener {
     if (certificate === undefined || !identities.some((id) => id.trustDomain === trustDomain)) {
       const got = identities.map(formatIdentity).join(',');
       const text = `tls handshake error: identity verification error: peer did not present the expected trustdomain (${trustDomain}), got ${got}`;
-      this.#options.onHandshakeFailed(this.#addressOf(socket), new Error(text));
-      socket.destroy();
+      this.#refuse(socket, new Error(text));
+      return;
+    }
+    const { revocations = null } = this.#options;
+    if (revocations !== null && !this.#watch(socket, certificate, revocations)) {
+      this.#refuse(socket, revokedError('tls handshake error'));
       return;
     }
     const peer: TunnelPeer = {
@@ -127,15 +149,32 @@ export class ConnectListener {
     this.#serve(socket, peer);
   }
 
+  #refuse(socket: TLSSocket, error: Error): void {
+    this.#options.onHandshakeFailed(this.#addressOf(socket), error);
+    socket.destroy();
+  }
+
+  /** Whether the client is not revoked; it is watched from now on. */
+  #watch(socket: TLSSocket, certificate: X509Certificate, revocations: Revocations): boolean {
+    const peer = { certificate, roots: this.#roots, role: 'client' } as const;
+    const watch = revocations.watch(peer, () => {
+      socket.destroy(revokedError('connection closed'));
+    });
+    if (watch === null) return false;
+    socket.once('close', () => watch[Symbol.dispose]());
+    return true;
+  }
+
   #addressOf(socket: TLSSocket): FailedPeer {
     const accepted = acceptedSocket(socket);
     return (accepted && this.#addresses.get(accepted)) ?? addressOf(socket);
   }
 
   #serve(socket: TLSSocket, peer: TunnelPeer): void {
+    const { maxConcurrentStreams = MAX_STREAMS_AS_SERVER, http2 } = this.#options;
     const connection = new Http2Connection(socket, {
       role: 'server',
-      limits: serverLimits(this.#options.maxConcurrentStreams ?? MAX_STREAMS_AS_SERVER),
+      limits: serverLimits(maxConcurrentStreams, http2),
       keepAlive: KEEP_ALIVE,
       times: SERVER_TIMES,
       onRequest: (exchange) => this.#options.onConnect(new ReceivedConnect(peer, exchange)),
@@ -146,16 +185,6 @@ export class ConnectListener {
     if (this.#phase === 'draining') connection.close();
     if (this.#phase === 'aborted') connection.abort();
   }
-}
-
-function contextOptions(certificate: WorkloadCertificate) {
-  return {
-    ...TLS_OPTIONS,
-    secureOptions: constants.SSL_OP_NO_TICKET,
-    key: certificate.key,
-    cert: certificate.chain,
-    ca: certificate.roots,
-  };
 }
 
 function addressOf(socket: Socket): FailedPeer {
@@ -224,7 +253,7 @@ class ReceivedConnect implements ConnectRequest {
     this.#exchange.reset('NO_ERROR');
   }
 
-  onAbort(listener: () => void): void {
-    this.#exchange.whenReset(listener);
+  onAbort(listener: (error: MeshError<HboneErrorCode>) => void): void {
+    this.#exchange.whenReset((error) => listener(streamError(error)));
   }
 }

@@ -6,6 +6,7 @@ export type HboneErrorCode =
   | 'HB_CONNECT_TIMEOUT'
   | 'HB_TLS_FAILED'
   | 'HB_IDENTITY_MISMATCH'
+  | 'HB_CERT_REVOKED'
   | 'HB_HTTP2_FAILED'
   | 'HB_NO_ANSWER'
   | 'HB_GIVEN_UP'
@@ -24,6 +25,7 @@ const FACTS: Readonly<Record<HboneErrorCode, ErrorFacts>> = {
   HB_CONNECT_TIMEOUT: { origin: 'upstream', retry: 'safe' },
   HB_TLS_FAILED: { origin: 'upstream', retry: 'safe' },
   HB_IDENTITY_MISMATCH: { origin: 'upstream', retry: 'safe' },
+  HB_CERT_REVOKED: { origin: 'upstream', retry: 'safe' },
   HB_HTTP2_FAILED: { origin: 'upstream', retry: 'safe' },
   HB_NO_ANSWER: { origin: 'upstream', retry: 'safe' },
   HB_GIVEN_UP: { origin: 'downstream', retry: 'never' },
@@ -49,6 +51,13 @@ export function isHboneError(error: unknown): error is MeshError<HboneErrorCode>
   return error instanceof MeshError && Object.hasOwn(FACTS, error.code);
 }
 
+/** The peer's certificate, or one that it depends on, is on a revocation list. */
+export function revokedError(
+  what: 'tls handshake error' | 'connection closed',
+): MeshError<HboneErrorCode> {
+  return hboneError('HB_CERT_REVOKED', `${what}: peer certificate revoked by CRL`);
+}
+
 /** Where a failure happened, as logs say it; its code if nothing better is known. */
 type Stage = 'tls handshake error' | 'http2 handshake error' | 'http2 error';
 
@@ -61,12 +70,15 @@ const CODE_AT: Readonly<Record<Stage, HboneErrorCode>> = {
 /** Makes a `MeshError` of anything that was caught before a stream was answered. */
 export function toMeshError(caught: unknown, stage: Stage): MeshError<HboneErrorCode> {
   if (isHboneError(caught)) return caught;
+  if (caught instanceof Error && isHboneError(caught.cause)) return caught.cause;
   const message = caught instanceof Error ? caught.message : String(caught);
   return hboneError(CODE_AT[stage], `${stage}: ${message}`, caught);
 }
 
 /** How an open stream was cut: by its peer, or with the tunnel under it. */
 export function streamError(error: HttpError): MeshError<HboneErrorCode> {
+  // This side has said why.
+  if (isHboneError(error.cause)) return error.cause;
   return hboneError(codeOfCut(error), error.message, error);
 }
 

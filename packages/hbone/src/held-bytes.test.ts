@@ -5,7 +5,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { heldBytes } from '../../../test/fixtures/held-bytes.ts';
 import { StuckTransport } from '../../../test/fixtures/stuck-transport.ts';
 import { exchangeDuplex } from './exchange-duplex.ts';
-import { CLIENT_LIMITS, serverLimits } from './http2-settings.ts';
+import { clientLimits, serverLimits } from './http2-settings.ts';
 import { splice } from './splice.ts';
 
 const NO_COUNTERS = { received: () => undefined, sent: () => undefined };
@@ -18,7 +18,7 @@ async function streamPair(): Promise<readonly [client: Exchange, server: ServerE
   const served = Promise.withResolvers<ServerExchange>();
   const client = new Http2Connection(near, {
     role: 'client',
-    limits: CLIENT_LIMITS,
+    limits: clientLimits(),
     onReady: () => undefined,
     onClose: () => undefined,
   });

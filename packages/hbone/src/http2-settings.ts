@@ -3,31 +3,50 @@ import type { Http2Limits, ServerTimes } from '@aquifer/http';
 const KIB = 1024;
 const MIB = 1024 * KIB;
 
-/**
- * A stream's window reaches the 4 MiB of spec ztunnel 2.2 while its reader keeps up; it begins with less, since what 200
- * streams hold that nobody reads is bounded by it.
- */
-const WINDOWS = {
-  streamWindowBytes: 256 * KIB,
-  maxStreamWindowBytes: 4 * MIB,
-  windowGrowthBytes: 16 * MIB,
+/** How much a peer may have under way, and in which pieces. */
+export interface Http2Sizes {
+  /** On one stream whose reader keeps up. */
+  readonly streamWindowBytes: number;
+  /** On all streams together. */
+  readonly connectionWindowBytes: number;
+  readonly maxFrameBytes: number;
+}
+
+/** Spec ztunnel 2.2. */
+const DEFAULT_SIZES: Http2Sizes = {
+  streamWindowBytes: 4 * MIB,
   connectionWindowBytes: 16 * MIB,
   maxFrameBytes: MIB,
-} as const;
+};
+
+/** With which a stream's window begins: what 200 streams hold that nobody reads is bounded by it. */
+const FIRST_WINDOW_BYTES = 256 * KIB;
+
+function windows(sizes: Http2Sizes) {
+  const { streamWindowBytes, connectionWindowBytes, maxFrameBytes } = sizes;
+  return {
+    streamWindowBytes: Math.min(FIRST_WINDOW_BYTES, streamWindowBytes),
+    maxStreamWindowBytes: streamWindowBytes,
+    windowGrowthBytes: connectionWindowBytes,
+    connectionWindowBytes,
+    maxFrameBytes,
+  };
+}
 
 /** Streams that a client may have open when nobody says otherwise. */
 export const MAX_STREAMS_AS_SERVER = 200;
 
 /** Of a tunnel that this side opened. */
-export const CLIENT_LIMITS: Http2Limits = {
-  ...WINDOWS,
-  maxHeaderListBytes: 16_384,
-  maxConcurrentStreams: null,
-};
+export function clientLimits(sizes: Http2Sizes = DEFAULT_SIZES): Http2Limits {
+  return { ...windows(sizes), maxHeaderListBytes: 16_384, maxConcurrentStreams: null };
+}
 
 /** Of a tunnel that a peer opened. */
-export function serverLimits(maxConcurrentStreams: number): Http2Limits {
-  return { ...WINDOWS, maxHeaderListBytes: 65_536, maxConcurrentStreams };
+export function serverLimits(
+  maxConcurrentStreams: number,
+  sizes: Http2Sizes = DEFAULT_SIZES,
+): Http2Limits {
+  return { ...windows(sizes), maxHeaderListBytes: 65_536, maxConcurrentStreams };
 }
 
 /** What a tunnel carries may be silent for days, and so may a tunnel: pings tell whether its peer is there. */

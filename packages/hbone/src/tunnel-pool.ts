@@ -1,9 +1,9 @@
 import type { Duplex } from 'node:stream';
-import type { SecureContext } from 'node:tls';
 import type { MeshError } from '@aquifer/model';
-import { openTunnel } from './connect-dialer.ts';
+import { openTunnel, type TunnelRules } from './connect-dialer.ts';
 import { type HboneErrorCode, hboneError } from './errors.ts';
 import type { PeerExpectation } from './peer-identity.ts';
+import type { HboneSecureContext } from './tls.ts';
 import type {
   AnswerTimes,
   ConnectAttempt,
@@ -32,9 +32,9 @@ export interface TunnelTarget {
 }
 
 /** What a pool needs to make tunnels. */
-export interface TunnelDialer {
+export interface TunnelDialer extends TunnelRules {
   /** Waits for the certificate of the identity if need be. */
-  secureContext(identity: string): SecureContext | Promise<SecureContext>;
+  secureContext(identity: string): HboneSecureContext | Promise<HboneSecureContext>;
   /** A connection to a hop, in its own time; what it throws is what waiting callers get. */
   dial(hop: TunnelTarget['hop']): Promise<Duplex>;
 }
@@ -222,7 +222,8 @@ export class TunnelPool {
     const { dialer, answerTimes } = this.#options;
     const secureContext = await dialer.secureContext(target.identity);
     const socket = await dialer.dial(target.hop);
-    const options = { secureContext, peer: target.peer, onClose };
+    const { revocations, http2 } = dialer;
+    const options = { secureContext, revocations, http2, peer: target.peer, onClose };
     return openTunnel(socket, answerTimes === undefined ? options : { ...options, answerTimes });
   }
 

@@ -47,7 +47,7 @@ export class HttpError extends Error {
   readonly answered: AnsweredProblem | null;
 
   constructor(message: string, facts: HttpErrorFacts) {
-    super(message);
+    super(message, { cause: facts.cause });
     this.name = 'HttpError';
     this.reason = facts.reason;
     this.kind = facts.kind;
@@ -71,6 +71,8 @@ interface HttpErrorFacts {
   readonly isUnprocessed?: boolean;
   /** Default null. */
   readonly answered?: AnsweredProblem;
+  /** What a connection was destroyed with. */
+  readonly cause?: Error | undefined;
 }
 
 /** The peer broke a rule that the connection depends on, which ends (RFC 9113 section 5.4.1). */
@@ -79,8 +81,9 @@ export function violation(reason: ErrorReason, message: string): HttpError {
 }
 
 /** The connection ended or broke under an exchange. */
-export function connectionLost(message: string): HttpError {
-  return new HttpError(message, { reason: 'INTERNAL_ERROR', kind: 'lost', scope: 'connection' });
+export function connectionLost(message: string, cause?: Error): HttpError {
+  const facts = { reason: 'INTERNAL_ERROR', kind: 'lost', scope: 'connection' } as const;
+  return new HttpError(message, { ...facts, cause });
 }
 
 /** A request was to be sent on a connection that takes no more of them. */

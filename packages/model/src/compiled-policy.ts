@@ -23,6 +23,13 @@ export type Verdict =
   | { readonly allowed: true; readonly policy: string | null }
   | { readonly allowed: false; readonly policy: string | null; readonly reason: string };
 
+/** One thing that policies say about a connection, as Istio's ztunnel logs it (spec ztunnel 4.4). */
+export interface PolicyFinding {
+  readonly text: string;
+  /** `namespace/name`; null if no single one says it. */
+  readonly policy: string | null;
+}
+
 /** A connection as compiled policies read it: texts parsed once, however often it is judged. */
 export interface JudgedConnection {
   readonly identity: Identity | null;
@@ -78,12 +85,14 @@ export class CompiledPolicies {
   readonly #denies: readonly CompiledPolicy[];
   readonly #allows: readonly CompiledPolicy[];
   readonly #unmatched: Verdict;
+  readonly #dryRuns: readonly CompiledPolicy[];
 
   constructor(policies: readonly CompiledPolicy[]) {
     const enforced = policies.filter(({ dryRun }) => !dryRun);
     this.#denies = enforced.filter(({ action }) => action === 'deny');
     this.#allows = enforced.filter(({ action }) => action === 'allow');
     this.#unmatched = unmatchedVerdict(this.#allows);
+    this.#dryRuns = policies.filter(({ dryRun }) => dryRun);
   }
 
   judge(connection: JudgedConnection): Verdict {
@@ -96,6 +105,32 @@ export class CompiledPolicies {
       if (matches(connection)) return { allowed: true, policy: key };
     }
     return this.#unmatched;
+  }
+
+  /** What `judge` goes by, and what dry-run policies would say, for people. Slower, and for every policy that may match. */
+  explain(connection: JudgedConnection): readonly PolicyFinding[] {
+    return [...this.#explainDryRuns(connection), this.#explainVerdict(connection)];
+  }
+
+  #explainDryRuns(connection: JudgedConnection): PolicyFinding[] {
+    const found: PolicyFinding[] = this.#dryRuns
+      .filter(({ matches }) => matches(connection))
+      .map(({ action, key }) => ({ text: `dry-run: ${action} policy match`, policy: key }));
+    const allows = this.#dryRuns.filter(({ action }) => action === 'allow');
+    const wouldRefuse = allows.length > 0 && !allows.some(({ matches }) => matches(connection));
+    if (wouldRefuse && this.#allows.length === 0) {
+      found.push({ text: 'dry-run: no allow policies match', policy: null });
+    }
+    return found;
+  }
+
+  #explainVerdict(connection: JudgedConnection): PolicyFinding {
+    const deny = this.#denies.find(({ matches }) => matches(connection));
+    if (deny !== undefined) return { text: 'deny policy match', policy: deny.key };
+    if (this.#allows.length === 0) return { text: 'no allow policies, allow', policy: null };
+    const allow = this.#allows.find(({ matches }) => matches(connection));
+    if (allow !== undefined) return { text: 'allow policy match', policy: allow.key };
+    return { text: 'no allow policies matched', policy: null };
   }
 }
 

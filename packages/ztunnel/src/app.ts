@@ -16,6 +16,7 @@ import { adminPages } from './admin/admin-pages.ts';
 import { renderConfigDump } from './admin/config-dump.ts';
 import { LogFilter } from './admin/log-filter.ts';
 import { meshDump } from './admin/mesh-dump.ts';
+import { NetworkNamespace } from './capture/netns.ts';
 import {
   authorityOf,
   dataPlaneConfigOf,
@@ -32,6 +33,7 @@ import { followMesh } from './mesh.ts';
 import { DedicatedPod } from './node/dedicated-pod.ts';
 import { NodeAgent } from './node/node-agent.ts';
 import type { PodLifecycle } from './node/pod-lifecycle.ts';
+import { RevocationFile } from './revocation-file.ts';
 import { ControlMetrics, exposeMetrics } from './telemetry/metrics-exposition.ts';
 import { ZdsLifecycle } from './zds/zds-lifecycle.ts';
 
@@ -81,10 +83,15 @@ export async function startZtunnel(config: ZtunnelConfig, log: Logger): Promise<
       certificates.want(identity, 'connection');
       if (state !== undefined) passOn(dataPlane, identity, state);
     },
+    onRevocation: ({ kind, reporter }) => {
+      const isRejected = kind === 'revocation-rejected';
+      (isRejected ? metrics.revocationRejections : metrics.revocationUntracked).inc({ reporter });
+    },
     onThreadLost: (error) => {
       failed.reject(error);
     },
   });
+  const revocations = followRevocations(config, dataPlane, log);
   const pods = podLifecycle(config, {
     dataPlane,
     log: log.scope('inpod'),
@@ -101,6 +108,7 @@ export async function startZtunnel(config: ZtunnelConfig, log: Logger): Promise<
     onSynced: () => {
       readiness.done('state manager');
       pods.start();
+      serveOwnPod(config, dataPlane, log.scope('inpod'));
     },
   });
   const servers = await bindServers(config, {
@@ -147,11 +155,25 @@ export async function startZtunnel(config: ZtunnelConfig, log: Logger): Promise<
       // Policies are followed to the end: what one forbids does not go on because its proxy is being replaced.
       await untilIdle(dataPlane, drainDeadlineMs(config));
       mesh.stop();
+      revocations?.stop();
       certificates.stop();
       csr.close();
       await dataPlane.stop();
     },
   };
+}
+
+/** Before the first pod is served; null if nothing can be revoked. */
+function followRevocations(
+  { revocationPath: path }: ZtunnelConfig,
+  dataPlane: DataPlane,
+  log: Logger,
+): RevocationFile | null {
+  if (path === null) return null;
+  return new RevocationFile(path, {
+    log: log.scope('tls'),
+    onLists: (lists) => dataPlane.updateRevocations(lists),
+  });
 }
 
 /** Where the proxy learns which pods to serve. */
@@ -182,6 +204,18 @@ function podLifecycle(
   });
 }
 
+/** In shared mode the mesh reaches the proxy's own pod, and its metrics, as it reaches captured pods (spec ztunnel 4.5). */
+function serveOwnPod(config: ZtunnelConfig, dataPlane: DataPlane, log: Logger): void {
+  const { proxyMode, podName: name, podNamespace: namespace, serviceAccount } = config;
+  const isKnown = name !== '' && namespace !== '' && serviceAccount !== '';
+  if (proxyMode !== 'shared' || !isKnown) return;
+  const pod = { uid: 'self', namespace, name, serviceAccount, captureDns: false, isProxy: true };
+  const { fd } = NetworkNamespace.open('/proc/self/ns/net');
+  dataPlane.startPod(pod, fd).catch((error: unknown) => {
+    log.error("the proxy's own pod takes no tunnels", { error: String(error) });
+  });
+}
+
 function passOn(dataPlane: DataPlane, identity: string, state: CertificateState): void {
   switch (state.kind) {
     case 'initializing':
@@ -205,10 +239,14 @@ async function bindServers(
   handlers: Readonly<Record<'readiness' | 'metrics', HttpHandler>> & { readonly admin: HttpRoutes },
 ): Promise<{ ports: Ztunnel['ports']; close(): void }> {
   const metricsRoutes = { '/metrics': handlers.metrics, '/stats/prometheus': handlers.metrics };
+  const everywhere = config.usesIpv6 ? {} : { host: '0.0.0.0' };
   const [admin, stats, readiness] = await Promise.all([
     serveHttp(handlers.admin, { host: '127.0.0.1', port: config.adminPort }),
-    serveHttp(metricsRoutes, { port: config.statsPort }),
-    serveHttp({ '/healthz/ready': handlers.readiness }, { port: config.readinessPort }),
+    serveHttp(metricsRoutes, { ...everywhere, port: config.statsPort }),
+    serveHttp(
+      { '/healthz/ready': handlers.readiness },
+      { ...everywhere, port: config.readinessPort },
+    ),
   ]);
   return {
     ports: { admin: admin.port, stats: stats.port, readiness: readiness.port },

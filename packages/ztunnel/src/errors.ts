@@ -46,6 +46,7 @@ const OF_TUNNELS: Readonly<Record<HboneErrorCode, ErrorRow>> = {
   HB_CONNECT_TIMEOUT: { ...tunnel, flag: 'NETWORK_POLICY', sameHop: false },
   HB_TLS_FAILED: tunnel,
   HB_IDENTITY_MISMATCH: { ...tunnel, sameHop: false },
+  HB_CERT_REVOKED: { ...tunnel, flag: 'CERT_REVOKED', sameHop: false },
   HB_HTTP2_FAILED: { ...tunnel, flag: 'H2_HANDSHAKE_FAILURE' },
   HB_NO_ANSWER: { ...tunnel, sameHop: false },
   HB_GIVEN_UP: tunnel,

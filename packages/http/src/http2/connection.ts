@@ -195,7 +195,7 @@ export class Http2Connection implements ClientConnection {
     transport.on('end', () => {
       this.#end(this.#streams.size === 0 ? null : connectionLost('connection ended'));
     });
-    transport.on('error', (error) => this.#finish(connectionLost(error.message)));
+    transport.on('error', (error) => this.#finish(connectionLost(error.message, error)));
     transport.on('close', () => this.#finish(connectionLost('connection closed')));
   }
 

@@ -1,8 +1,12 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:net';
-import type { SecureContext } from 'node:tls';
 import { workerData } from 'node:worker_threads';
-import { type ConnectListener, hboneSecureContext, type WorkloadCertificate } from '@aquifer/hbone';
+import {
+  type ConnectListener,
+  type HboneSecureContext,
+  hboneSecureContext,
+  type WorkloadCertificate,
+} from '@aquifer/hbone';
 import { canonicalIpAddress } from '@aquifer/model';
 import { createLogger, serveThread, stdoutWriter } from '@aquifer/runtime';
 import { ClusterManager } from '../clusters/cluster-manager.ts';
@@ -34,7 +38,7 @@ class WaypointThread {
   readonly #deps: EngineDeps;
   readonly #servers = new Map<string, Server>();
   #certificate: WorkloadCertificate | null = null;
-  #secureContext: SecureContext | null = null;
+  #secureContext: HboneSecureContext | null = null;
   #hbone: ConnectListener | null = null;
 
   constructor(config: ThreadConfig) {

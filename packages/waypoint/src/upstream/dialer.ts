@@ -1,7 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { SecureContext } from 'node:tls';
-import { exchangeDuplex, TunnelPool } from '@aquifer/hbone';
+import { exchangeDuplex, type HboneSecureContext, TunnelPool } from '@aquifer/hbone';
 import { formatSocketAddress } from '@aquifer/wire';
 import type { HostAddress } from '../clusters/host.ts';
 
@@ -10,7 +9,7 @@ const CONNECT_TIMEOUT_MS = 10_000;
 
 export interface DialerOptions {
   /** TLS context of this proxy's own identity; null while there is no certificate. */
-  readonly secureContext: () => SecureContext | null;
+  readonly secureContext: () => HboneSecureContext | null;
   /** Prefixes of SPIFFE URIs of which a tunnel's peer must match one. */
   readonly trustedPrefixes: () => readonly string[];
   /** Who this proxy says it is, for `baggage`. */
@@ -53,7 +52,7 @@ export class Dialer {
     this.#tunnels.drain();
   }
 
-  #secureContext(): SecureContext {
+  #secureContext(): HboneSecureContext {
     const secureContext = this.#options.secureContext();
     if (secureContext === null) throw new Error('no certificate of our own yet');
     return secureContext;

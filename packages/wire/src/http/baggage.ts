@@ -53,7 +53,11 @@ const FIELDS: ReadonlyMap<string, keyof Baggage> = new Map([
   ['cloud.availability_zone', 'zone'],
 ]);
 
-/** Later members win; an empty value counts as unset. */
+/** More than the seven members with the longest names that Kubernetes allows. */
+const MAX_CHARS = 2048;
+const PRINTABLE = /^[\x20-\x7e]*$/;
+
+/** Later members win; an empty value counts as unset. A header that is too long, or not ASCII, says nothing. */
 export function decodeBaggage(header: string): Baggage {
   const baggage: Record<keyof Baggage, string | null> = {
     clusterId: null,
@@ -65,6 +69,7 @@ export function decodeBaggage(header: string): Baggage {
     region: null,
     zone: null,
   };
+  if (header.length > MAX_CHARS || !PRINTABLE.test(header)) return baggage;
   for (const member of header.split(',')) {
     const separator = member.indexOf('=');
     if (separator < 0) continue;

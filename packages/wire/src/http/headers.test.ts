@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { decodeBaggage } from './baggage.ts';
+import { aWorkload } from '../../../../test/fixtures/mesh-objects.ts';
+import { decodeBaggage, encodeBaggage } from './baggage.ts';
 import { decodeForwarded, encodeForwarded } from './forwarded.ts';
 import { formatSocketAddress, parseAuthority } from './socket-address.ts';
 
@@ -84,4 +85,34 @@ test('baggage keeps values that contain an equals sign and ignores strangers', (
     revision: 'a=b',
     clusterId: null,
   });
+});
+
+test('baggage says what a workload is, and is read as it was written (C063)', () => {
+  const workload = aWorkload({
+    ...{ name: 'web-1', workloadName: 'web', canonicalName: 'web', canonicalRevision: 'v1' },
+    locality: { region: 'r1', zone: 'z1', subzone: '' },
+  });
+  expect(decodeBaggage(encodeBaggage(workload))).toEqual({
+    ...{ clusterId: 'Kubernetes', namespace: 'shop', workloadType: workload.workloadType },
+    ...{ workloadName: 'web', serviceName: 'web', revision: 'v1', region: 'r1', zone: 'z1' },
+  });
+});
+
+const NOTHING = decodeBaggage('');
+
+test.for([
+  ['without values', 'k8s.cluster.name=,k8s.namespace.name=,service.name='],
+  ['longer than anybody’s', `k8s.cluster.name=a,x=${'y'.repeat(2048)}`],
+  ['that is not ASCII', 'k8s.cluster.name=ä'],
+  ['with a control character', 'k8s.cluster.name=a\nb'],
+])('baggage %s says nothing (C063)', ([, header]) => {
+  expect(decodeBaggage(header!)).toEqual(NOTHING);
+  expect(new Set(Object.values(NOTHING))).toEqual(new Set([null]));
+});
+
+test('baggage of several header fields counts as one, and the last member wins (C063)', () => {
+  // Fields of one name are joined by a comma (RFC 9110 section 5.3).
+  const fields = ['k8s.cluster.name=a,service.name=s', 'k8s.cluster.name=b'];
+  const read = decodeBaggage(fields.join(','));
+  expect(read).toMatchObject({ clusterId: 'b', serviceName: 's' });
 });

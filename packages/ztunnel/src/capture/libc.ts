@@ -41,6 +41,7 @@ export const OPTION = {
   keepIdleSeconds: { level: 6, number: 4 },
   keepIntervalSeconds: { level: 6, number: 5 },
   keepCount: { level: 6, number: 6 },
+  userTimeoutMs: { level: 6, number: 18 },
   v6Only: { level: 41, number: 26 },
   ipTransparent: { level: 0, number: 19 },
   ipFreebind: { level: 0, number: 15 },
@@ -98,7 +99,7 @@ type SocketOption = (typeof OPTION)[keyof typeof OPTION];
 const argument = Buffer.alloc(4);
 
 export function setOption(fd: number, { level, number }: SocketOption, value: number): void {
-  argument.writeInt32LE(value);
+  argument.writeInt32LE(value | 0);
   const result = setsockoptCall(fd, level, number, argument, argument.length);
   if (result < 0) check(`setsockopt ${level}/${number}`, result);
 }

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { closeSync, openSync, readlinkSync } from 'node:fs';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
+import { ownSockets } from '../../../../test/fixtures/socket-settings.ts';
 import { closeSocket, getOption, OPTION } from './libc.ts';
 import { NetworkNamespace } from './netns.ts';
 import { dialInPod, listenInPod } from './sockets.ts';
@@ -14,15 +15,15 @@ const OWN = '/proc/self/ns/net';
 test.skipIf(!isRoot)(
   'sockets of the proxy are marked, and its listeners share their port (C243)',
   async () => {
-    const namespace = NetworkNamespace.open(OWN);
-    onTestFinished(() => namespace.close());
-    const listeners = [listenInPod(namespace, 15_987), listenInPod(namespace, 15_987)];
+    const sockets = ownSockets();
+    onTestFinished(() => sockets.namespace.close());
+    const listeners = [listenInPod(sockets, 15_987), listenInPod(sockets, 15_987)];
     onTestFinished(() => listeners.forEach(closeSocket));
     const server = createServer().listen(0, '127.0.0.1');
     onTestFinished(() => void server.close());
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;
-    const socket = await dialInPod(namespace, { ip: '127.0.0.1', port }, { sourceIp: null });
+    const socket = await dialInPod(sockets, { ip: '127.0.0.1', port }, { sourceIp: null });
     onTestFinished(() => void socket.destroy());
     const { fd } = (socket as Socket & { _handle: { fd: number } })._handle;
     const value = (of: number, option: (typeof OPTION)['mark' | 'reusePort']) =>

@@ -14,40 +14,45 @@ import {
   setOption,
   tcpSocket,
 } from './libc.ts';
-import type { NetworkNamespace } from './netns.ts';
-import { PROXY_MARK } from './redirection.ts';
+import type { PodSockets, SocketSettings } from './pod-sockets.ts';
 
 const BACKLOG = 1024;
-/** A silent peer is gone after half an hour; Node's own keep-alive would give it ten seconds (spec ztunnel 1.7). */
-const KEEP_ALIVE = [
-  [OPTION.keepAlive, 1],
-  [OPTION.keepIdleSeconds, 180],
-  [OPTION.keepIntervalSeconds, 180],
-  [OPTION.keepCount, 9],
-] as const;
 /** TCP connect, socket creation included (spec ztunnel 1.7). */
 const CONNECT_TIMEOUT_MS = 10_000;
 
-function keepAlive(fd: number): void {
-  for (const [option, value] of KEEP_ALIVE) setOption(fd, option, value);
+/** Of a listener's, what it accepts has the same. */
+function setUpConnection(fd: number, { mark, keepAlive, userTimeoutMs }: SocketSettings): void {
+  if (mark !== null) setOption(fd, OPTION.mark, mark);
+  if (keepAlive !== null) {
+    setOption(fd, OPTION.keepAlive, 1);
+    setOption(fd, OPTION.keepIdleSeconds, keepAlive.timeSeconds);
+    setOption(fd, OPTION.keepIntervalSeconds, keepAlive.intervalSeconds);
+    setOption(fd, OPTION.keepCount, keepAlive.retries);
+  }
+  if (userTimeoutMs !== null) setOption(fd, OPTION.userTimeoutMs, userTimeoutMs);
 }
 
 /**
- * A listening socket inside a pod's namespace, on all its addresses, shared between threads by SO_REUSEPORT. What it
- * accepts has its keep-alive. Connections that ended on the port, of another program or an earlier proxy, are no
+ * A listening socket inside a pod's namespace, on all its addresses or one, shared between threads by SO_REUSEPORT unless that is
+ * switched off. What it accepts has its keep-alive. Connections that ended on the port, of another program or an earlier proxy, are no
  * obstacle (SO_REUSEADDR); a listener is, and the error says so.
  */
-export function listenInPod(namespace: NetworkNamespace, port: number): number {
+export function listenInPod(
+  { namespace, settings }: PodSockets,
+  port: number,
+  ip: '127.0.0.1' | null = null,
+): number {
   return namespace.run(() => {
-    const { fd, family } = openListener();
+    const isV4 = ip !== null || !settings.usesIpv6;
+    const { fd, family } = isV4 ? { fd: tcpSocket(AF_INET), family: AF_INET } : openDualStack();
     return orClose(fd, () => {
       setOption(fd, OPTION.reuseAddress, 1);
-      setOption(fd, OPTION.reusePort, 1);
-      setOption(fd, OPTION.mark, PROXY_MARK);
+      if (settings.reusesPorts) setOption(fd, OPTION.reusePort, 1);
       setOption(fd, OPTION.ipTransparent, 1);
-      keepAlive(fd);
+      setUpConnection(fd, settings);
       try {
-        bindSocket(fd, socketAddress({ ip: family === AF_INET6 ? '::' : '0.0.0.0', port }));
+        const anywhere = family === AF_INET6 ? '::' : '0.0.0.0';
+        bindSocket(fd, socketAddress({ ip: ip ?? anywhere, port }));
         listenSocket(fd, BACKLOG);
       } catch (error) {
         throw new Error(`port ${port}: ${(error as Error).message}, ${whoHas(port)}`);
@@ -93,8 +98,8 @@ export function orClose(fd: number, setUp: () => void): number {
   }
 }
 
-/** Dual-stack where the namespace has IPv6, else IPv4 alone. */
-function openListener(): { fd: number; family: number } {
+/** Where the namespace has IPv6, else IPv4 alone. */
+function openDualStack(): { fd: number; family: number } {
   try {
     const fd = tcpSocket(AF_INET6);
     setOption(fd, OPTION.v6Only, 0);
@@ -108,12 +113,12 @@ export interface DialInPodOptions {
   /** Appears as the source address of the connection; null for the pod's own. */
   readonly sourceIp: string | null;
   /** Is given what to call when nobody waits for the connection any more; afterwards that does nothing. */
-  readonly onGivenUp?: (giveUp: () => void) => void;
+  readonly onGivenUp?: (giveUp: (why?: Error) => void) => void;
 }
 
 /** Connects from inside a pod's namespace, marked so that the redirection leaves the connection alone. */
 export function dialInPod(
-  namespace: NetworkNamespace,
+  { namespace, settings }: PodSockets,
   to: SocketAddress,
   options: DialInPodOptions,
 ): Promise<Socket> {
@@ -121,8 +126,7 @@ export function dialInPod(
     const isV6 = to.ip.includes(':');
     const socket = tcpSocket(isV6 ? AF_INET6 : AF_INET);
     return orClose(socket, () => {
-      setOption(socket, OPTION.mark, PROXY_MARK);
-      keepAlive(socket);
+      setUpConnection(socket, settings);
       if (options.sourceIp !== null) bindSource(socket, options.sourceIp, isV6);
     });
   });
@@ -158,8 +162,8 @@ function connectSocket(
       socket.setNoDelay(true);
       resolve(socket);
     });
-    onGivenUp?.(() => {
-      if (socket.connecting) socket.destroy(new Error('the caller gave up'));
+    onGivenUp?.((why = new Error('the caller gave up')) => {
+      if (socket.connecting) socket.destroy(why);
     });
     socket.connect({ host: to.ip, port: to.port, family: to.ip.includes(':') ? 6 : 4 });
   });

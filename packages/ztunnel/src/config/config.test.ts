@@ -7,6 +7,7 @@ import {
   authorityOf,
   clusterIdOf,
   contradictions,
+  dataPlaneConfigOf,
   describeNode,
   discoveryOf,
   drainDeadlineMs,
@@ -160,6 +161,8 @@ test.for([
   [{ LOCAL_XDS: 'a', LOCAL_XDS_PATH: 'b' }, 'LOCAL_XDS'],
   [{ XDS_ADDRESS: '' }, 'XDS_ADDRESS'],
   [{ XDS_ADDRESS: '', LOCAL_XDS: 'a' }, 'CA_ADDRESS'],
+  [{ PACKET_MARK: '77' }, 'PACKET_MARK'],
+  [{ INPOD_PORT_REUSE: 'false', ZTUNNEL_WORKER_THREADS: '2' }, 'INPOD_PORT_REUSE'],
 ] as const)('%o is refused at %s', async ([env, key]) => {
   expect(contradictions(await configOf(env)).map((problem) => problem.key)).toContain(key);
 });
@@ -170,6 +173,63 @@ test('an address that cannot be read is refused by its name', () => {
     ok: false,
     error: [{ key: 'XDS_ADDRESS', message: expect.stringContaining('not-an-address') }],
   });
+});
+
+test.for([
+  [{}, { keyExchange: 'any', allowsTls12: false }],
+  [{ COMPLIANCE_POLICY: 'pqc' }, { keyExchange: 'pqc', allowsTls12: false }],
+  [{ TLS12_ENABLED: 'true' }, { keyExchange: 'any', allowsTls12: true }],
+] as const)('with %o tunnels have %o', async ([env, rules]) => {
+  expect(dataPlaneConfigOf(await configOf(env)).tls).toEqual(rules);
+});
+
+test.for([
+  [
+    {},
+    {
+      mark: 0x539,
+      keepAlive: { timeSeconds: 180, intervalSeconds: 180, retries: 9 },
+      ...{ userTimeoutMs: null, reusesPorts: true, usesIpv6: true },
+    },
+  ],
+  [
+    {
+      ...{ KEEPALIVE_TIME: '20s', KEEPALIVE_INTERVAL: '5s', KEEPALIVE_RETRIES: '3' },
+      ...{ USER_TIMEOUT_ENABLED: 'true', PACKET_MARK: '5433', IPV6_ENABLED: 'false' },
+    },
+    {
+      ...{ mark: 5433, keepAlive: { timeSeconds: 20, intervalSeconds: 5, retries: 3 } },
+      ...{ userTimeoutMs: 35_000, usesIpv6: false },
+    },
+  ],
+  [
+    { KEEPALIVE_ENABLED: 'false', INPOD_PORT_REUSE: 'false' },
+    { keepAlive: null, reusesPorts: false },
+  ],
+  [{ PROXY_MODE: 'dedicated', PROXY_WORKLOAD_INFO: 'a/b/c' }, { mark: null }],
+] as const)('with %o sockets have %o (C188)', async ([env, sockets]) => {
+  expect(dataPlaneConfigOf(await configOf(env)).sockets).toMatchObject(sockets);
+});
+
+test('windows and frames of tunnels are as large as they are said to be', async () => {
+  const env = { HTTP2_STREAM_WINDOW_SIZE: '65536', HTTP2_CONNECTION_WINDOW_SIZE: '131072' };
+  const { http2 } = dataPlaneConfigOf(await configOf({ ...env, HTTP2_FRAME_SIZE: '16384' }));
+  expect(http2).toEqual({
+    ...{ streamWindowBytes: 65_536, connectionWindowBytes: 131_072, maxFrameBytes: 16_384 },
+  });
+});
+
+test.for([
+  [{ COMPLIANCE_POLICY: 'fips' }, 'COMPLIANCE_POLICY'],
+  [{ TLS12_ENABLED: '1' }, 'TLS12_ENABLED'],
+  [{ KEEPALIVE_TIME: '10h' }, 'KEEPALIVE_TIME'],
+  [{ KEEPALIVE_INTERVAL: '0s' }, 'KEEPALIVE_INTERVAL'],
+  [{ PACKET_MARK: '0' }, 'PACKET_MARK'],
+  [{ HTTP2_FRAME_SIZE: '100' }, 'HTTP2_FRAME_SIZE'],
+  [{ HTTP2_CONNECTION_WINDOW_SIZE: '100' }, 'HTTP2_CONNECTION_WINDOW_SIZE'],
+] as const)('%o stops the start', ([env, key]) => {
+  const parsed = parseEnv(ZTUNNEL_CONFIG, env);
+  expect(parsed).toMatchObject({ ok: false, error: [{ key }] });
 });
 
 test('a configuration that is no mapping is refused by its name', async () => {
@@ -190,7 +250,7 @@ test('JSON metadata keeps its types, and what is no JSON is left out (C144)', as
 });
 
 test('variables of Istio’s that have no effect are named with what happens instead', () => {
-  expect(unreadVariables({ FAKE_CA: 'true', TLS12_ENABLED: 'false', NODE_NAME: 'n' })).toEqual([
+  expect(unreadVariables({ FAKE_CA: 'true', XDS_ON_DEMAND: 'false', NODE_NAME: 'n' })).toEqual([
     expect.stringMatching(/^FAKE_CA: /),
   ]);
 });

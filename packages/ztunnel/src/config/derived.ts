@@ -3,6 +3,8 @@ import { availableParallelism } from 'node:os';
 import { dirname } from 'node:path';
 import type { ControlPlaneEndpoint } from '@aquifer/control-plane-client';
 import type { ConfigProblem, Logger } from '@aquifer/runtime';
+import type { SocketSettings } from '../capture/pod-sockets.ts';
+import { PROXY_MARK } from '../capture/redirection.ts';
 import type { DataPlaneConfig } from '../data-plane/data-plane.ts';
 import type { ServerAddress } from './forms.ts';
 import type { ZtunnelConfig } from './keys.ts';
@@ -31,7 +33,43 @@ export function contradictions(config: ZtunnelConfig): readonly ConfigProblem[] 
   if (xdsAddress === null && caAddress === null) {
     problems.push({ key: 'CA_ADDRESS', message: 'is required if XDS_ADDRESS is empty' });
   }
+  return [...problems, ...socketProblems(config)];
+}
+
+/** Rules of captured pods know the proxy's sockets by this much of their mark. */
+const MARK_MASK = 0xfff;
+
+function socketProblems(config: ZtunnelConfig): readonly ConfigProblem[] {
+  const problems: ConfigProblem[] = [];
+  const { packetMark, proxyMode, reusesPorts } = config;
+  const isKnown = packetMark === null || (packetMark & MARK_MASK) === PROXY_MARK;
+  if (proxyMode === 'shared' && !isKnown) {
+    const message = `must end in 0x539 in shared mode: what the proxy sends would be captured again`;
+    problems.push({ key: 'PACKET_MARK', message });
+  }
+  if (!reusesPorts && threadsOf(config) > 1) {
+    const message = 'is false: only one thread can listen, so ZTUNNEL_WORKER_THREADS must be 1';
+    problems.push({ key: 'INPOD_PORT_REUSE', message });
+  }
   return problems;
+}
+
+/** What the proxy's sockets in pods are like (spec ztunnel 1.7). */
+function socketSettingsOf(config: ZtunnelConfig): SocketSettings {
+  const { packetMark, proxyMode, keepAliveRetries: retries, reusesPorts, usesIpv6 } = config;
+  const { keepAliveTimeMs, keepAliveIntervalMs } = config;
+  const keepAlive = {
+    ...{ timeSeconds: keepAliveTimeMs / 1000, intervalSeconds: keepAliveIntervalMs / 1000 },
+    retries,
+  };
+  const userTimeoutMs = keepAliveTimeMs + retries * keepAliveIntervalMs;
+  return {
+    mark: packetMark ?? (proxyMode === 'shared' ? PROXY_MARK : null),
+    keepAlive: config.keepsAlive ? keepAlive : null,
+    userTimeoutMs: config.hasUserTimeout ? userTimeoutMs : null,
+    reusesPorts,
+    usesIpv6,
+  };
 }
 
 /** Data-plane threads. */
@@ -134,6 +172,8 @@ export function describeNode(config: ZtunnelConfig, log: Logger) {
 export function dataPlaneConfigOf(config: ZtunnelConfig): DataPlaneConfig {
   const { nodeName, network, logFormat, logLevels, poolMaxStreams, poolIdleMs } = config;
   const { preserveSource, tunnelsToLoopback, clusterDomain, preferredNamespace } = config;
+  const { allowsTls12, revocationPath, exchangesBaggage } = config;
+  const { streamWindowBytes, connectionWindowBytes, maxFrameBytes } = config;
   return {
     clusterId: clusterIdOf(config),
     nodeName,
@@ -146,5 +186,12 @@ export function dataPlaneConfigOf(config: ZtunnelConfig): DataPlaneConfig {
     tunnelsToLoopback,
     clusterDomain,
     preferredNamespace,
+    tls: { keyExchange: config.compliancePolicy === 'pqc' ? 'pqc' : 'any', allowsTls12 },
+    servesSocks: config.servesSocks,
+    sockets: socketSettingsOf(config),
+    http2: { streamWindowBytes, connectionWindowBytes, maxFrameBytes },
+    exchangesBaggage,
+    decisionLevel: config.logsDecisions ? 'info' : 'debug',
+    checksRevocation: revocationPath !== null,
   };
 }

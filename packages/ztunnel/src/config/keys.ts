@@ -21,6 +21,8 @@ import {
   type ServerAddress,
   type ThreadWish,
 } from './forms.ts';
+import { SECURITY_KEYS, type SecurityConfig } from './security-keys.ts';
+import { SOCKET_KEYS, type SocketConfig } from './socket-keys.ts';
 
 /** Which node, pod and mesh this proxy belongs to. */
 interface PlaceConfig {
@@ -29,6 +31,7 @@ interface PlaceConfig {
   readonly nodeName: string;
   readonly podName: string;
   readonly podNamespace: string;
+  readonly serviceAccount: string;
   readonly instanceIp: string;
   readonly clusterId: string;
   readonly metaClusterId: string;
@@ -54,6 +57,11 @@ const PLACE_KEYS: ConfigKeys<PlaceConfig> = {
   }),
   podName: stringKey('POD_NAME', "This proxy's own pod.", { default: '' }),
   podNamespace: stringKey('POD_NAMESPACE', "Namespace of this proxy's own pod.", { default: '' }),
+  serviceAccount: stringKey(
+    'SERVICE_ACCOUNT',
+    "Service account of this proxy's own pod; with it and the two before, the mesh reaches the proxy's metrics through a tunnel.",
+    { default: '' },
+  ),
   instanceIp: stringKey('INSTANCE_IP', "Address of this proxy's own pod.", { default: '1.1.1.1' }),
   clusterId: stringKey('CLUSTER_ID', 'Cluster this node belongs to.', { default: 'Kubernetes' }),
   metaClusterId: stringKey('ISTIO_META_CLUSTER_ID', 'Replaces CLUSTER_ID.', { default: '' }),
@@ -141,6 +149,7 @@ interface DataPlaneConfig {
   readonly startGateFailure: 'open' | 'closed';
   readonly captureDns: boolean;
   readonly preferredNamespace: string | null;
+  readonly exchangesBaggage: boolean;
 }
 
 function cpuKey(key: string, doc: string) {
@@ -243,6 +252,11 @@ const DATA_PLANE_KEYS: ConfigKeys<DataPlaneConfig> = {
     'PREFERED_SERVICE_NAMESPACE',
     'Namespace whose names win over those of others in the DNS proxy.',
   ),
+  exchangesBaggage: booleanKey(
+    'ENABLE_RESPONSE_BAGGAGE',
+    'Whether answers say which workload has answered, and metrics show what peers of unknown addresses say about themselves.',
+    { default: true },
+  ),
 };
 
 /** What a node proxy is told at its start. */
@@ -250,6 +264,8 @@ export interface ZtunnelConfig
   extends PlaceConfig,
     ControlPlaneConfig,
     DataPlaneConfig,
+    SecurityConfig,
+    SocketConfig,
     OperatorConfig {
   readonly logLevels: string;
 }
@@ -259,6 +275,8 @@ export const ZTUNNEL_CONFIG: ConfigKeys<ZtunnelConfig> = {
   ...PLACE_KEYS,
   ...CONTROL_PLANE_KEYS,
   ...DATA_PLANE_KEYS,
+  ...SECURITY_KEYS,
+  ...SOCKET_KEYS,
   ...OPERATOR_KEYS,
   logLevels: stringKey('RUST_LOG', 'Log levels: comma list of level or scope=level.', {
     default: 'info',

@@ -4,23 +4,9 @@ import type { EnvSource } from '@aquifer/runtime';
 const UNREAD: Readonly<Record<string, string>> = {
   ENABLE_PROXY: 'the proxy runs',
   ISTIO_META_DNS_PROXY_ADDR: 'the DNS proxy listens on localhost:15053',
-  PACKET_MARK: 'sockets are marked 0x539',
-  INPOD_PORT_REUSE: 'listeners share their ports',
-  IPV6_ENABLED: 'IPv6 is used wherever the pod has it',
-  KEEPALIVE_ENABLED: 'connections have keep-alive',
-  KEEPALIVE_TIME: 'keep-alive begins after 180 s',
-  KEEPALIVE_INTERVAL: 'keep-alive repeats after 180 s',
-  KEEPALIVE_RETRIES: 'keep-alive gives up after 9 tries',
-  USER_TIMEOUT_ENABLED: 'connections have no TCP_USER_TIMEOUT',
-  ENABLE_RESPONSE_BAGGAGE: 'answers carry baggage, and that of callers is not read',
-  AUTHZ_POLICY_INFO_LOGGING: 'only refusals are logged',
-  TLS12_ENABLED: 'TLS 1.3 is the only version',
+  TRUST_DOMAIN: 'the control plane says which trust domain the proxy is in',
   FAKE_CA: 'certificates come from a certificate authority only: see CA_ADDRESS',
   XDS_ON_DEMAND: 'all workloads are asked for',
-  HTTP2_STREAM_WINDOW_SIZE: 'windows are 4 MiB a stream',
-  HTTP2_CONNECTION_WINDOW_SIZE: 'windows are 16 MiB a connection',
-  HTTP2_FRAME_SIZE: 'frames of up to 1 MiB are accepted',
-  UNSTABLE_ENABLE_SOCKS5: 'there is no SOCKS5 listener',
 };
 
 /** What to say, once, about variables that are set and have no effect; `NAME: what happens instead`. */

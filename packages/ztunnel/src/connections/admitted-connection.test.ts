@@ -4,9 +4,10 @@ import { text } from 'node:stream/consumers';
 import { createLogger, TimeSlice } from '@aquifer/runtime';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { aWorkload } from '../../../../test/fixtures/mesh-objects.ts';
-import { NetworkNamespace } from '../capture/netns.ts';
+import { ownSockets } from '../../../../test/fixtures/socket-settings.ts';
 import { OwnPod } from '../policy/own-pod.ts';
 import { PolicyTable } from '../policy/policy-table.ts';
+import { proxyPorts } from '../ports.ts';
 import { TrafficReadings, TrafficTotals } from '../telemetry/traffic-totals.ts';
 import { carryInbound } from './admitted-connection.ts';
 import { OpenConnections } from './open-connections.ts';
@@ -42,10 +43,11 @@ async function callThroughProxy(isDenied: boolean) {
   const upstream = { ip: '127.0.0.1', port: await listening(createServer((s) => s.pipe(s))) };
   const client = { ip: '127.0.0.1', port: 1 };
   const network = {
-    namespace: NetworkNamespace.open('/proc/self/ns/net'),
+    sockets: ownSockets(),
     network: '',
     preserveSource: false,
     tunnelsToLoopback: true,
+    proxyPorts: proxyPorts(false),
   };
   const carry = (socket: Socket) =>
     carryInbound(
@@ -56,7 +58,7 @@ async function callThroughProxy(isDenied: boolean) {
         recorded: {
           ...{ reporter: 'destination', client, dst: upstream, hboneAuthority: null },
           ...{ source: null, sourceIdentity: null, destination: DESTINATION },
-          ...{ service: null, isMutualTls: false },
+          ...{ destinationIdentity: DESTINATION, service: null, isMutualTls: false },
         },
       },
       { connections, record: { access, totals }, network },

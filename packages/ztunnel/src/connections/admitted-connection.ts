@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { resetSocket, splice, type TunnelLease } from '@aquifer/hbone';
 import type { Identity, Workload } from '@aquifer/model';
 import type { SocketAddress } from '@aquifer/wire';
-import type { NetworkNamespace } from '../capture/netns.ts';
+import type { PodSockets } from '../capture/pod-sockets.ts';
 import { dialInPod } from '../capture/sockets.ts';
 import { ConnectionRecord, type RecordDeps, type RecordedConnection } from './connection-record.ts';
 import type { ConnectionAddresses, OpenConnections } from './open-connections.ts';
@@ -10,13 +10,15 @@ import { copyOutcome, failureOutcome } from './outcome.ts';
 
 /** Where connections of a pod are dialled from. */
 export interface PodNetwork {
-  readonly namespace: NetworkNamespace;
+  readonly sockets: PodSockets;
   /** Network this node is in. */
   readonly network: string;
   /** Whether applications see the caller's own address. */
   readonly preserveSource: boolean;
   /** Application tunnels end at the pod's loopback address. */
   readonly tunnelsToLoopback: boolean;
+  /** Nothing may be tunnelled to them, or sent to them from the pod itself. */
+  readonly proxyPorts: ReadonlySet<number>;
 }
 
 /** A caller that has not been answered yet. Either `accept` or `refuse` is called, and nothing afterwards. */
@@ -25,7 +27,7 @@ export interface Caller {
   readonly accept: () => Socket | TunnelLease['exchange'];
   readonly refuse: (reason: 'policy' | 'unreachable') => void;
   /** Is given what to call if the caller gives up; otherwise callers that come and go would pile up dials. */
-  readonly onGivenUp: ((giveUp: () => void) => void) | undefined;
+  readonly onGivenUp: ((giveUp: (why?: Error) => void) => void) | undefined;
 }
 
 /** An inbound connection, as far as listeners know it. */
@@ -120,7 +122,7 @@ class AdmittedConnection {
     const isSpoofed = network.preserveSource && client.ip !== upstream.ip && !isLoopback;
     const sourceIp = isSpoofed ? client.ip : null;
     const { onGivenUp } = caller;
-    return dialInPod(network.namespace, upstream, { sourceIp, ...(onGivenUp && { onGivenUp }) });
+    return dialInPod(network.sockets, upstream, { sourceIp, ...(onGivenUp && { onGivenUp }) });
   }
 
   #accept(upstream: Socket): Socket | TunnelLease['exchange'] {

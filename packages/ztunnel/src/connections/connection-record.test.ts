@@ -16,6 +16,7 @@ const OUTBOUND: RecordedConnection = {
   source,
   sourceIdentity: source,
   destination,
+  destinationIdentity: destination,
   service: null,
   isMutualTls: true,
 };
@@ -58,7 +59,10 @@ test('a connection is logged when it opens and, with its bytes, when it ends', (
 
 test('a line about unknown peers leaves their fields out', () => {
   const { lines, deps } = observe();
-  const unknown = { ...OUTBOUND, source: null, destination: null, isMutualTls: false };
+  const unknown = {
+    ...{ ...OUTBOUND, source: null, destination: null, destinationIdentity: null },
+    isMutualTls: false,
+  };
   const record = new ConnectionRecord({ ...unknown, hboneAuthority: null }, deps);
   record.close({ flag: 'DENY', error: 'no "way"', policy: 'shop/none' });
   expect(lines[0]).toContain('\tsrc.addr=10.0.0.1:40000 dst.addr=10.0.0.2:15008 direction=');
@@ -94,4 +98,28 @@ test('a workload that was replaced is counted with its new labels', () => {
   }
   expect(sum('destination_cluster', 'second')).toBe(1);
   expect(sum('destination_cluster', 'Kubernetes')).toBe(2);
+});
+
+test('who is behind a gateway is counted and shown, from the opening on, as they say and have proven', () => {
+  const { lines, deps, sum } = observe();
+  const record = new ConnectionRecord({ ...OUTBOUND, isBeyondGateway: true }, deps);
+  expect(lines).toEqual([]);
+  const beyond = aWorkload({ name: 'beyond', workloadName: 'beyond', clusterId: 'far' });
+  record.learn({ ...beyond, serviceAccount: 'proven' }, beyond);
+  record.close({ flag: '-', error: null });
+  for (const line of lines) {
+    expect(line).toContain('dst.workload="beyond"');
+    expect(line).toContain('dst.identity="spiffe://cluster.local/ns/shop/sa/proven"');
+  }
+  expect(lines).toHaveLength(2);
+  expect(sum('destination_cluster', 'far')).toBe(1);
+  expect(sum('destination_cluster', 'Kubernetes')).toBe(0);
+});
+
+test('a gateway that was not reached is what is counted', () => {
+  const { lines, deps, sum } = observe();
+  const record = new ConnectionRecord({ ...OUTBOUND, isBeyondGateway: true }, deps);
+  record.close({ flag: 'CONNECT', error: 'refused' });
+  expect(lines).toHaveLength(2);
+  expect(sum('destination_workload', destination.workloadName)).toBe(1);
 });

@@ -1,7 +1,7 @@
 import { formatIdentity, type Identity } from '@aquifer/model';
 import { bare, type LogFields, type Logger } from '@aquifer/runtime';
 import { formatSocketAddress, type SocketAddress } from '@aquifer/wire';
-import type { Peers } from '../telemetry/labels.ts';
+import type { DescribedPeer, Peers } from '../telemetry/labels.ts';
 import type { Totals, TrafficTotals } from '../telemetry/traffic-totals.ts';
 import type { Outcome } from './outcome.ts';
 
@@ -12,6 +12,8 @@ export interface RecordedConnection extends Peers {
   readonly dst: SocketAddress;
   /** Authority of the CONNECT request, if there is one. */
   readonly hboneAuthority: string | null;
+  /** Who the destination is shows when it is connected: see `ConnectionRecord.learn`. Default false. */
+  readonly isBeyondGateway?: boolean;
 }
 
 export interface RecordDeps {
@@ -24,22 +26,28 @@ export interface RecordDeps {
  * closed says so.
  */
 export class ConnectionRecord implements Disposable {
-  readonly #connection: RecordedConnection;
+  #connection: RecordedConnection;
   readonly #deps: RecordDeps;
   readonly #openedAtMs = performance.now();
-  readonly #bytes: Totals;
+  #bytes: Totals;
   #received = 0;
   #sent = 0;
+  #opened = false;
   #closed = false;
 
   constructor(connection: RecordedConnection, deps: RecordDeps) {
     this.#connection = connection;
     this.#deps = deps;
     this.#bytes = deps.totals.bind(connection, '-');
-    this.#bytes.opened += 1;
-    if (deps.access.isEnabled('debug')) {
-      deps.access.debug('connection opened', describe(connection, STILL_OPEN));
-    }
+    if (connection.isBeyondGateway !== true) this.#open();
+  }
+
+  /** Who is behind the gateway; what they do not say stays as the route has it. */
+  learn(identity: Identity, described: DescribedPeer | null): void {
+    const destination = described ?? this.#connection.destination;
+    this.#connection = { ...this.#connection, destination, destinationIdentity: identity };
+    this.#bytes = this.#deps.totals.bind(this.#connection, '-');
+    this.#open();
   }
 
   /** Request direction: from the caller to the callee. */
@@ -57,6 +65,7 @@ export class ConnectionRecord implements Disposable {
   close(outcome: Outcome): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#open();
     const { totals, access } = this.#deps;
     if (outcome.flag === '-') this.#bytes.closed += 1;
     else {
@@ -71,6 +80,17 @@ export class ConnectionRecord implements Disposable {
       outcome,
     });
     access.log(outcome.error === null ? 'info' : 'error', 'connection complete', fields);
+  }
+
+  /** Once: what is opened and closed has the same labels. */
+  #open(): void {
+    if (this.#opened) return;
+    this.#opened = true;
+    this.#bytes.opened += 1;
+    const { access } = this.#deps;
+    if (access.isEnabled('debug')) {
+      access.debug('connection opened', describe(this.#connection, STILL_OPEN));
+    }
   }
 
   [Symbol.dispose](): void {
@@ -126,7 +146,7 @@ function describe(connection: RecordedConnection, ending: Ending): LogFields {
     'dst.service': connection.service?.hostname,
     'dst.workload': destination.name,
     'dst.namespace': destination.namespace,
-    'dst.identity': isMutualTls ? identityText(connection.destination) : null,
+    'dst.identity': isMutualTls ? identityText(connection.destinationIdentity) : null,
     'dst.cluster': destination.clusterId,
     direction: isSource ? 'outbound' : 'inbound',
     // From the application's point of view: what the pod of this proxy sent and received.

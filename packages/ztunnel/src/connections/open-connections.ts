@@ -1,6 +1,7 @@
 import { judgedConnection, type PeerConnection, type Verdict } from '@aquifer/model';
 import type { TimeSlice } from '@aquifer/runtime';
 import { formatSocketAddress, type SocketAddress } from '@aquifer/wire';
+import type { DecisionLog } from '../policy/decision-log.ts';
 import type { OwnPod } from '../policy/own-pod.ts';
 import type { Rejudged } from '../policy/rejudgement.ts';
 import { type Membership, OpenSet } from './open-set.ts';
@@ -39,12 +40,15 @@ const CONNECTIONS_PER_PIECE = 200;
  */
 export class OpenConnections implements Rejudged {
   readonly #own: Pick<OwnPod, 'policies'>;
+  readonly #decisions: DecisionLog | null;
   readonly #inbound = new OpenSet<TrackedConnection>();
   readonly #outbound = new OpenSet<ConnectionAddresses>();
   #isAborted = false;
 
-  constructor(own: Pick<OwnPod, 'policies'>) {
+  /** Decisions are logged if there is somewhere to log them. */
+  constructor(own: Pick<OwnPod, 'policies'>, decisions: DecisionLog | null = null) {
     this.#own = own;
+    this.#decisions = decisions;
   }
 
   /** Whether they are being ended because their time to finish is over. */
@@ -63,6 +67,7 @@ export class OpenConnections implements Rejudged {
   } {
     const entry = this.#inbound.add(connection);
     const verdict = this.#judge(connection.peer);
+    this.#decisions?.record(connection.peer, this.#own.policies);
     if (!verdict.allowed) entry[Symbol.dispose]();
     return { verdict, entry };
   }
@@ -99,6 +104,7 @@ export class OpenConnections implements Rejudged {
     if (!entry.isMember) return;
     const verdict = this.#judge(entry.member.peer);
     if (verdict.allowed) return;
+    this.#decisions?.record(entry.member.peer, this.#own.policies);
     entry[Symbol.dispose]();
     entry.member.terminate(verdict);
   }

@@ -28,5 +28,6 @@ export function copyOutcome(error: Error | null, wasAborted: boolean): Outcome {
   if (error === null) return { flag: '-', error: null };
   const { code, message } = toMeshError(error);
   if (NORMAL_ENDS.has(code)) return { flag: '-', error: null };
+  if (code === 'HB_CERT_REVOKED') return { flag: 'CERT_REVOKED', error: message };
   return { flag: 'CONNECT', error: `io error: ${message}` };
 }

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { TestAuthority } from '../../../../test/fixtures/certificates.ts';
 import { ThreadCertificates } from './certificates.ts';
 
+const RULES = { keyExchange: 'any', allowsTls12: false } as const;
 const IDENTITY = 'spiffe://cluster.local/ns/shop/sa/web';
 
 let authority: TestAuthority;
@@ -13,7 +14,7 @@ afterAll(() => {
 });
 
 test('a certificate that TLS does not take leaves the one in use, and fails who waits for the first', async () => {
-  const certificates = new ThreadCertificates(() => undefined);
+  const certificates = new ThreadCertificates(RULES, () => undefined);
   const bad = { ...authority.issue(IDENTITY), key: authority.issue(IDENTITY).key };
   const waiting = certificates.context(IDENTITY);
   certificates.update(IDENTITY, { kind: 'available', certificate: bad });
@@ -30,7 +31,7 @@ test('a certificate that TLS does not take leaves the one in use, and fails who 
 
 test('a forgotten certificate is gone with its key, and who waits for one is told', async () => {
   const asked: string[] = [];
-  const certificates = new ThreadCertificates((identity) => asked.push(identity));
+  const certificates = new ThreadCertificates(RULES, (identity) => asked.push(identity));
   const waiting = certificates.context(IDENTITY);
   certificates.update(IDENTITY, { kind: 'forgotten' });
   await expect(waiting).rejects.toMatchObject({

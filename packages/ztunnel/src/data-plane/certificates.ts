@@ -1,5 +1,9 @@
-import type { SecureContext } from 'node:tls';
-import { hboneSecureContext, type WorkloadCertificate } from '@aquifer/hbone';
+import {
+  type HboneSecureContext,
+  hboneSecureContext,
+  type TlsRules,
+  type WorkloadCertificate,
+} from '@aquifer/hbone';
 import { toMeshError, ztunnelError } from '../errors.ts';
 
 /** What the certificate manager says about an identity, as it reaches a data-plane thread. */
@@ -12,7 +16,7 @@ export type CertificateUpdate =
 /** A certificate that TLS has taken. */
 interface InstalledCertificate {
   readonly certificate: WorkloadCertificate;
-  readonly context: SecureContext;
+  readonly context: HboneSecureContext;
 }
 
 function noCertificate(reason: string): Error {
@@ -21,13 +25,15 @@ function noCertificate(reason: string): Error {
 
 /** Certificates as one thread sees them; what is missing is asked for once. */
 export class ThreadCertificates {
+  readonly #rules: TlsRules;
   readonly #ask: (identity: string) => void;
   readonly #installed = new Map<string, InstalledCertificate>();
   readonly #errors = new Map<string, string>();
   readonly #waiting = new Map<string, PromiseWithResolvers<InstalledCertificate>>();
   readonly #watchers = new Map<string, Set<(certificate: WorkloadCertificate) => void>>();
 
-  constructor(ask: (identity: string) => void) {
+  constructor(rules: TlsRules, ask: (identity: string) => void) {
+    this.#rules = rules;
     this.#ask = ask;
   }
 
@@ -50,7 +56,7 @@ export class ThreadCertificates {
   }
 
   /** The context to dial with. Waits for the first answer of the authority; throws ZT_NO_CERTIFICATE if it refused. */
-  async context(identity: string): Promise<SecureContext> {
+  async context(identity: string): Promise<HboneSecureContext> {
     const installed = this.#installed.get(identity);
     if (installed !== undefined) return installed.context;
     const error = this.#errors.get(identity);
@@ -77,9 +83,9 @@ export class ThreadCertificates {
   }
 
   #install(identity: string, certificate: WorkloadCertificate): void {
-    let context: SecureContext;
+    let context: HboneSecureContext;
     try {
-      context = hboneSecureContext(certificate);
+      context = hboneSecureContext(certificate, this.#rules);
     } catch (caught) {
       // The main thread has tried it; but whatever gets here must not end the thread, and the one in use is still good.
       this.#refuse(identity, toMeshError(caught).message);

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { RejectedResource, ResourceBatch } from '@aquifer/control-plane-client';
 import { type StoreChange, WorkloadStore } from '@aquifer/control-plane-client/store';
+import type { RevocationList } from '@aquifer/hbone';
 import { type Logger, ThreadPool } from '@aquifer/runtime';
 import type { OpenConnection } from '../connections/open-connections.ts';
 import type { DnsReadings } from '../dns/dns-totals.ts';
@@ -12,6 +13,7 @@ import type {
   CapturedPod,
   ConnectionsAnswer,
   PodConnections,
+  RevocationEvent,
   ThreadConfig,
   ThreadEvent,
   ThreadMessage,
@@ -38,6 +40,7 @@ export interface DataPlaneOptions {
   readonly onCertificateNeeded: (identity: string) => void;
   /** These identities are in use on the node, and no others; called when that has changed. */
   readonly onIdentities: (identities: ReadonlySet<string>) => void;
+  readonly onRevocation: (event: RevocationEvent) => void;
   /** A thread ended although nobody asked it to. */
   readonly onThreadLost: (error: Error) => void;
 }
@@ -90,6 +93,11 @@ export class DataPlane {
 
   updateCertificate(identity: string, update: CertificateUpdate): void {
     this.#threads.tell({ kind: 'certificate', identity, update });
+  }
+
+  /** In place of those before; open connections that they forbid end. */
+  updateRevocations(lists: readonly RevocationList[]): void {
+    this.#threads.tell({ kind: 'revocations', lists });
   }
 
   /** Binds the pod's listeners on every thread; if one fails, none keeps them. */
@@ -146,6 +154,10 @@ export class DataPlane {
     switch (event.kind) {
       case 'certificate-needed':
         this.#options.onCertificateNeeded(event.identity);
+        return;
+      case 'revocation-rejected':
+      case 'revocation-untracked':
+        this.#options.onRevocation(event);
         return;
       case 'series':
         this.traffic.add(event);

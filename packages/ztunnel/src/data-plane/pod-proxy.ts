@@ -1,14 +1,21 @@
 import type { SnapshotReader } from '@aquifer/control-plane-client/snapshot';
-import { type TunnelDialer, TunnelPool, type WorkloadCertificate } from '@aquifer/hbone';
+import {
+  type Revocations,
+  type TunnelDialer,
+  TunnelPool,
+  type WorkloadCertificate,
+} from '@aquifer/hbone';
 import { formatIdentity, type Workload } from '@aquifer/model';
 import type { Logger } from '@aquifer/runtime';
 import { closeSocket } from '../capture/libc.ts';
 import type { NetworkNamespace } from '../capture/netns.ts';
+import type { PodSockets } from '../capture/pod-sockets.ts';
 import { listenInPod } from '../capture/sockets.ts';
 import type { RecordDeps } from '../connections/connection-record.ts';
 import { OpenConnections } from '../connections/open-connections.ts';
 import type { DnsListener } from '../dns/dns-listener.ts';
 import type { DnsTotals } from '../dns/dns-totals.ts';
+import { lookUpAddress } from '../dns/lookup.ts';
 import { servePodDns } from '../dns/pod-dns.ts';
 import type { HostnameResolver } from '../listeners/hostname-resolver.ts';
 import { type HboneListener, listenInbound } from '../listeners/inbound.ts';
@@ -16,8 +23,17 @@ import { type InboundPod, listenInboundPassthrough } from '../listeners/inbound-
 import { listenOutbound } from '../listeners/outbound.ts';
 import { dialHbone } from '../listeners/outbound-connect.ts';
 import type { PodListener } from '../listeners/plain-listener.ts';
+import { listenSocks } from '../listeners/socks.ts';
+import type { DecisionLog } from '../policy/decision-log.ts';
 import type { OwnPod } from '../policy/own-pod.ts';
-import { INBOUND_HBONE_PORT, INBOUND_PLAINTEXT_PORT, OUTBOUND_PORT } from '../ports.ts';
+import {
+  INBOUND_HBONE_PORT,
+  INBOUND_PLAINTEXT_PORT,
+  OUTBOUND_PORT,
+  proxyPorts,
+  SOCKS_PORT,
+} from '../ports.ts';
+import type { PeerBaggage } from '../telemetry/peer-baggage.ts';
 import type { ThreadCertificates } from './certificates.ts';
 import type { CapturedPod, ThreadConfig } from './thread-messages.ts';
 
@@ -26,10 +42,19 @@ export interface PodProxyDeps {
   readonly mesh: SnapshotReader;
   readonly own: OwnPod;
   readonly certificates: ThreadCertificates;
+  readonly revocations: Revocations | null;
   readonly record: RecordDeps;
+  readonly baggage: PeerBaggage | null;
+  readonly decisions: DecisionLog;
   readonly dnsTotals: DnsTotals;
   readonly hostnames: HostnameResolver;
   readonly log: Logger;
+}
+
+/** What connects to the proxy's own pod is no traffic of a captured pod. */
+function configOf({ isProxy = false }: CapturedPod, config: ThreadConfig): ThreadConfig {
+  if (!isProxy) return config;
+  return { ...config, preserveSource: false, sockets: { ...config.sockets, mark: null } };
 }
 
 /** The proxy of one captured pod on one thread: its listeners, its tunnels, its open connections. */
@@ -49,21 +74,30 @@ export class PodProxy {
 
   /** Binds all three ports at once; throws if one is taken, leaving none behind. */
   constructor(pod: CapturedPod, namespace: NetworkNamespace, deps: PodProxyDeps) {
-    const { config, own, mesh, record } = deps;
+    const { own, mesh, record, baggage } = deps;
+    const config = configOf(pod, deps.config);
     const { poolMaxStreams: maxStreams, poolIdleMs: idleMs } = config;
     const { network, preserveSource, tunnelsToLoopback } = config;
+    const sockets = { namespace, settings: config.sockets };
     this.#deps = deps;
     this.#dialer = {
       secureContext: (identity) => deps.certificates.context(identity),
-      dial: (hop) => dialHbone(namespace, hop),
+      dial: (hop) => dialHbone(sockets, hop),
+      revocations: deps.revocations,
+      http2: config.http2,
     };
     this.#pool = new TunnelPool({ dialer: this.#dialer, maxStreams, idleMs });
-    this.connections = new OpenConnections(own);
+    this.connections = new OpenConnections(own, deps.decisions);
     const { connections } = this;
-    const podNetwork = { namespace, network, preserveSource, tunnelsToLoopback };
-    this.#inbound = { own, mesh, connections, record, network: podNetwork };
+    const ports = proxyPorts(config.servesSocks);
+    const podNetwork = {
+      ...{ sockets, network, preserveSource, tunnelsToLoopback },
+      proxyPorts: ports,
+    };
+    this.#inbound = { own, mesh, connections, record, baggage, network: podNetwork };
     try {
-      this.#listen(namespace);
+      this.#listenForTunnels(sockets);
+      if (pod.isProxy !== true) this.#listenForPlain(sockets);
       this.serveDns(pod.captureDns);
     } catch (error) {
       this.abort();
@@ -80,11 +114,11 @@ export class PodProxy {
     }
     const { mesh, own, dnsTotals, log, config } = this.#deps;
     const { network, clusterDomain, preferredNamespace } = config;
-    this.#dns ??= servePodDns(this.#inbound.network.namespace, {
+    this.#dns ??= servePodDns(this.#inbound.network.sockets, {
       mesh,
       totals: dnsTotals,
       log: log.scope('dns'),
-      scope: { network, clusterDomain, preferredNamespace },
+      scope: { network, clusterDomain, preferredNamespace, usesIpv6: config.sockets.usesIpv6 },
       client: () => own.wait(),
     });
   }
@@ -104,23 +138,38 @@ export class PodProxy {
     });
     this.#pool.abort();
     // What still waits for something would dial from whichever pod has the descriptor's number next.
-    this.#inbound.network.namespace.close();
+    this.#inbound.network.sockets.namespace.close();
   }
 
-  #listen(namespace: NetworkNamespace): void {
-    const { own, hostnames } = this.#deps;
-    const hboneFd = listenInPod(namespace, INBOUND_HBONE_PORT);
+  #listenForTunnels(sockets: PodSockets): void {
+    const { own } = this.#deps;
+    const hboneFd = listenInPod(sockets, INBOUND_HBONE_PORT);
     this.#resources.defer(() => {
       if (this.#hbone === null) closeSocket(hboneFd);
     });
-    const outboundFd = listenInPod(namespace, OUTBOUND_PORT);
-    const tunnels = { pool: this.#pool, dialer: this.#dialer };
-    this.#listeners.push(listenOutbound(outboundFd, { ...this.#inbound, tunnels, hostnames }));
-    const plaintextFd = listenInPod(namespace, INBOUND_PLAINTEXT_PORT);
-    this.#listeners.push(listenInboundPassthrough(plaintextFd, this.#inbound));
     this.#resources.use(own.watch((workload) => this.#prove(workload, hboneFd)));
     this.#resources.defer(() => this.#certificate?.[Symbol.dispose]());
   }
+
+  #listenForPlain(sockets: PodSockets): void {
+    const { hostnames, config } = this.#deps;
+    const outboundFd = listenInPod(sockets, OUTBOUND_PORT);
+    const tunnels = { pool: this.#pool, dialer: this.#dialer };
+    const outbound = { ...this.#inbound, tunnels, hostnames };
+    this.#listeners.push(listenOutbound(outboundFd, outbound));
+    if (config.servesSocks) {
+      const socksFd = listenInPod(sockets, SOCKS_PORT, '127.0.0.1');
+      this.#listeners.push(listenSocks(socksFd, { ...outbound, lookUp: this.#lookUp }));
+    }
+    const plaintextFd = listenInPod(sockets, INBOUND_PLAINTEXT_PORT);
+    this.#listeners.push(listenInboundPassthrough(plaintextFd, this.#inbound));
+  }
+
+  /** By the pod's DNS proxy, as all its programs do. */
+  readonly #lookUp = async (name: string, family: 4 | 6): Promise<string | null> => {
+    const dns = this.#dns;
+    return dns === null ? null : lookUpAddress((query) => dns.ask(query), name, family);
+  };
 
   /** The pod's identity is what the control plane says it is, trust domain included (spec ztunnel 6.4). */
   #prove(workload: Workload, hboneFd: number): void {
@@ -148,7 +197,15 @@ export class PodProxy {
       return;
     }
     const pod = { ...this.#inbound, log: this.#deps.log };
-    this.#hbone = listenInbound(fd, pod, { certificate, trustDomain });
+    const { config, revocations } = this.#deps;
+    const tls = {
+      certificate,
+      trustDomain,
+      tlsRules: config.tls,
+      revocations,
+      http2: config.http2,
+    };
+    this.#hbone = listenInbound(fd, pod, tls);
     this.#listeners.push(this.#hbone);
   }
 }

@@ -1,5 +1,7 @@
 import type { SnapshotDelta } from '@aquifer/control-plane-client/snapshot';
+import type { Http2Sizes, RevocationList, TlsRules } from '@aquifer/hbone';
 import type { Workload } from '@aquifer/model';
+import type { SocketSettings } from '../capture/pod-sockets.ts';
 import type { OpenConnection } from '../connections/open-connections.ts';
 import type { VersionedPolicy } from '../policy/policy-table.ts';
 import type { SeriesAnnouncement } from '../telemetry/traffic-totals.ts';
@@ -13,6 +15,8 @@ export interface CapturedPod {
   readonly serviceAccount: string;
   /** Its queries are answered by the proxy. */
   readonly captureDns: boolean;
+  /** The proxy's own pod, to which tunnels lead and nothing else (spec ztunnel 4.5). Default false. */
+  readonly isProxy?: boolean;
 }
 
 export interface ThreadConfig {
@@ -24,7 +28,19 @@ export interface ThreadConfig {
   readonly preserveSource: boolean;
   readonly tunnelsToLoopback: boolean;
   readonly clusterDomain: string;
+  /** Programs may say by SOCKS5 where they want to go. */
+  readonly servesSocks: boolean;
   readonly preferredNamespace: string | null;
+  readonly tls: TlsRules;
+  /** Of tunnels, in both roles. */
+  readonly http2: Http2Sizes;
+  readonly sockets: SocketSettings;
+  /** Of lines about what policies say. */
+  readonly decisionLevel: 'debug' | 'info';
+  /** Answers carry baggage, and that of peers is read. */
+  readonly exchangesBaggage: boolean;
+  /** There may be revocation lists. */
+  readonly checksRevocation: boolean;
 }
 
 /** What a data-plane thread is started with. */
@@ -56,6 +72,7 @@ export type ThreadMessage =
       readonly removedPolicies: readonly number[];
     }
   | { readonly kind: 'log-levels'; readonly levels: string }
+  | { readonly kind: 'revocations'; readonly lists: readonly RevocationList[] }
   | { readonly kind: 'certificate'; readonly identity: string; readonly update: CertificateUpdate };
 
 /** What it asks of every data-plane thread. */
@@ -69,9 +86,16 @@ export type ThreadQuestion =
   | { readonly kind: 'stop-pod'; readonly uid: string }
   | { readonly kind: 'connections' | 'dns-readings' | 'drain' | 'abort' };
 
+/** For metrics: a peer was refused or cut off since it is revoked, or cannot be looked up. */
+export interface RevocationEvent {
+  readonly kind: 'revocation-rejected' | 'revocation-untracked';
+  readonly reporter: 'source' | 'destination';
+}
+
 /** What a data-plane thread says by itself. */
 export type ThreadEvent =
   | { readonly kind: 'certificate-needed'; readonly identity: string }
+  | RevocationEvent
   | ({ readonly kind: 'series' } & SeriesAnnouncement);
 
 /** Open connections of one pod. */

@@ -1,13 +1,16 @@
 import { workerData } from 'node:worker_threads';
 import { SnapshotReader } from '@aquifer/control-plane-client/snapshot';
+import { Revocations } from '@aquifer/hbone';
 import { createLogger, serveThread, TimeSlice } from '@aquifer/runtime';
 import { trimMalloc } from '../capture/malloc.ts';
 import { NetworkNamespace } from '../capture/netns.ts';
 import { DnsTotals } from '../dns/dns-totals.ts';
 import { HostnameResolver } from '../listeners/hostname-resolver.ts';
+import { DecisionLog } from '../policy/decision-log.ts';
 import { OwnPod } from '../policy/own-pod.ts';
 import { PolicyTable } from '../policy/policy-table.ts';
 import { Rejudgement } from '../policy/rejudgement.ts';
+import { PeerBaggage } from '../telemetry/peer-baggage.ts';
 import { OpenSockets, TrafficTotals } from '../telemetry/traffic-totals.ts';
 import { ThreadCertificates } from './certificates.ts';
 import { PodProxy } from './pod-proxy.ts';
@@ -40,24 +43,31 @@ class DataPlaneThread {
   readonly #rejudgement = new Rejudgement();
   readonly #totals: TrafficTotals;
   readonly #dnsTotals = new DnsTotals();
-  readonly #hostnames = new HostnameResolver((source, hostname) =>
-    this.#dnsTotals.resolved(source, hostname),
-  );
+  readonly #hostnames: HostnameResolver;
   readonly #certificates: ThreadCertificates;
+  readonly #baggage: PeerBaggage | null;
+  readonly #revocations: Revocations | null;
   readonly #pods = new Map<string, ThreadPod>();
   /** What is known of pods, also before they are started. */
   readonly #states = new Map<string, OwnPodState>();
   readonly #log;
+  readonly #decisions: DecisionLog;
 
   constructor({ config, openSockets }: ThreadStart, send: (event: ThreadEvent) => void) {
     this.#config = config;
     this.#totals = new TrafficTotals(new OpenSockets(openSockets), (series) => {
       send({ kind: 'series', ...series });
     });
-    this.#certificates = new ThreadCertificates((identity) => {
+    this.#hostnames = new HostnameResolver(config.sockets.usesIpv6, (source, hostname) =>
+      this.#dnsTotals.resolved(source, hostname),
+    );
+    this.#certificates = new ThreadCertificates(config.tls, (identity) => {
       send({ kind: 'certificate-needed', identity });
     });
+    this.#baggage = config.exchangesBaggage ? new PeerBaggage() : null;
+    this.#revocations = config.checksRevocation ? revocationsTelling(send) : null;
     this.#log = createLogger('proxy', { format: config.logFormat, levels: config.logLevels });
+    this.#decisions = new DecisionLog(this.#log.scope('rbac'), config.decisionLevel);
   }
 
   receive(message: ThreadMessage): void {
@@ -70,6 +80,9 @@ class DataPlaneThread {
         return;
       case 'log-levels':
         this.#log.setLevels(message.levels);
+        return;
+      case 'revocations':
+        this.#revocations?.replace(message.lists);
         return;
       case 'certificate':
         this.#certificates.update(message.identity, message.update);
@@ -122,7 +135,10 @@ class DataPlaneThread {
       mesh: this.#mesh,
       own,
       certificates: this.#certificates,
+      revocations: this.#revocations,
       record: { access: this.#log.scope('access'), totals: this.#totals },
+      baggage: this.#baggage,
+      decisions: this.#decisions,
       dnsTotals: this.#dnsTotals,
       hostnames: this.#hostnames,
       log: this.#log,
@@ -156,6 +172,14 @@ class DataPlaneThread {
     }
     return answer;
   }
+}
+
+function revocationsTelling(send: (event: ThreadEvent) => void): Revocations {
+  const reporters = { server: 'source', client: 'destination' } as const;
+  return new Revocations({
+    onRejected: (role) => send({ kind: 'revocation-rejected', reporter: reporters[role] }),
+    onUntracked: (role) => send({ kind: 'revocation-untracked', reporter: reporters[role] }),
+  });
 }
 
 const thread = new DataPlaneThread(workerData as ThreadStart, (event) => send(event));

@@ -2,6 +2,7 @@ import type { GatewayAddress, Service, Workload } from '@aquifer/model';
 import { describe, expect, test } from 'vitest';
 import { aService, aWorkload } from '../../../../test/fixtures/mesh-objects.ts';
 import { aSnapshot } from '../../../../test/fixtures/mesh-snapshot.ts';
+import { proxyPorts } from '../ports.ts';
 import { chooseEndpoint } from './endpoint-choice.ts';
 import { decideInbound, guessService } from './inbound-route.ts';
 import { decideOutbound } from './outbound-route.ts';
@@ -306,7 +307,8 @@ describe('inbound', () => {
     const { method = 'CONNECT' } = options;
     const localIp = destination.addresses[0]!;
     const asked = { destination, method, authority, localIp, network: '' };
-    return decideInbound(store, { ...asked, tunnelsToLoopback: options.toLoopback ?? true });
+    const tunnelsToLoopback = options.toLoopback ?? true;
+    return decideInbound(store, { ...asked, tunnelsToLoopback, proxyPorts: proxyPorts(false) });
   };
 
   test('is delivered to the pod own address only (C070, C076)', () => {

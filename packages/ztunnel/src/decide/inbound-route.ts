@@ -7,7 +7,6 @@ import {
   type Workload,
 } from '@aquifer/model';
 import { type Authority, parseAuthority, type SocketAddress } from '@aquifer/wire';
-import { PROXY_PORTS } from '../ports.ts';
 import { isInstanceOf } from './waypoint-hop.ts';
 
 /** One CONNECT request that arrived at a captured pod. */
@@ -20,6 +19,8 @@ export interface InboundRequest {
   readonly network: string;
   /** Application tunnels end at the pod's loopback address (`LOCALHOST_APP_TUNNEL`). */
   readonly tunnelsToLoopback: boolean;
+  /** Those of the proxy inside the pod. */
+  readonly proxyPorts: ReadonlySet<number>;
 }
 
 export type InboundDecision =
@@ -49,7 +50,7 @@ export function decideInbound(view: WorkloadView, request: InboundRequest): Inbo
     applicationTunnel?.protocol === 'proxy'
       ? throughTunnel(request, applicationTunnel, aim)
       : forward({ ip: request.localIp, port: aim.port }, null);
-  if (decision.kind === 'forward' && PROXY_PORTS.has(decision.upstream.port)) {
+  if (decision.kind === 'forward' && request.proxyPorts.has(decision.upstream.port)) {
     return deny(503, 'attempted recursive call to ourselves');
   }
   return decision;

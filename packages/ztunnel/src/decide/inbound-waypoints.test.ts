@@ -2,6 +2,7 @@ import type { ApplicationTunnel, GatewayAddress, Workload } from '@aquifer/model
 import { describe, expect, test } from 'vitest';
 import { aService, aWorkload } from '../../../../test/fixtures/mesh-objects.ts';
 import { aSnapshot } from '../../../../test/fixtures/mesh-snapshot.ts';
+import { proxyPorts } from '../ports.ts';
 import { decideInbound } from './inbound-route.ts';
 
 const [CLIENT, SERVER, WAYPOINT] = ['10.0.0.1', '10.0.0.2', '10.0.0.3'] as const;
@@ -55,6 +56,7 @@ function decide(
     localIp: to,
     network: '',
     tunnelsToLoopback: false,
+    proxyPorts: proxyPorts(false),
   });
 }
 
@@ -124,7 +126,13 @@ test('a hostname leads to the target port, listed or mapped by the pod alone (C0
       ...aWorkload({ name: 'server', addresses: [SERVER] }),
       services: new Map([['shop/server.shop.svc.cluster.local', own === 0 ? [] : port(own)]]),
     };
-    const request = { destination, method: 'CONNECT', localIp: SERVER, network: '' };
+    const request = {
+      destination,
+      method: 'CONNECT',
+      localIp: SERVER,
+      network: '',
+      proxyPorts: proxyPorts(false),
+    };
     const authority = 'server.shop.svc.cluster.local:80';
     const view = aSnapshot([destination], [service]);
     expect(decideInbound(view, { ...request, authority, tunnelsToLoopback: true })).toEqual(

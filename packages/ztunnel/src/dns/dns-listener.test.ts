@@ -7,8 +7,8 @@ import { createLogger } from '@aquifer/runtime';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { aService, aWorkload } from '../../../../test/fixtures/mesh-objects.ts';
 import { aSnapshot } from '../../../../test/fixtures/mesh-snapshot.ts';
+import { ownSockets } from '../../../../test/fixtures/socket-settings.ts';
 import { listenDnsInPod, udpSocketInPod } from '../capture/dns-sockets.ts';
-import { NetworkNamespace } from '../capture/netns.ts';
 import { dialInPod } from '../capture/sockets.ts';
 import { DnsListener } from './dns-listener.ts';
 import { DnsProxy } from './dns-proxy.ts';
@@ -65,7 +65,7 @@ describe.skipIf(!isRoot)('a pod that asks its proxy', () => {
   let resolver: Resolver;
 
   beforeAll(async () => {
-    const namespace = NetworkNamespace.open('/proc/self/ns/net');
+    const sockets = ownSockets();
     const services = [
       aService({ name: 'server', vip: '10.96.0.1' }),
       { ...aService({ name: 'large', vip: '' }), addresses: many },
@@ -73,8 +73,8 @@ describe.skipIf(!isRoot)('a pod that asks its proxy', () => {
     const upstream = await nameserver();
     const forwarder = new DnsForwarder(
       {
-        udp: (family) => udpSocketInPod(namespace, family),
-        tcp: (to) => dialInPod(namespace, to, { sourceIp: null }),
+        udp: (family) => udpSocketInPod(sockets, family),
+        tcp: (to) => dialInPod(sockets, to, { sourceIp: null }),
       },
       () => [upstream],
     );
@@ -86,12 +86,12 @@ describe.skipIf(!isRoot)('a pod that asks its proxy', () => {
       scope: { network: '', clusterDomain: 'cluster.local', preferredNamespace: null },
       client: () => Promise.resolve(client),
     });
-    const listener = new DnsListener(listenDnsInPod(namespace), proxy);
+    const listener = new DnsListener(listenDnsInPod(sockets), proxy);
     resolver = new Resolver();
     resolver.setServers([`127.0.0.1:${PORT}`]);
     afterAll(() => {
       listener.close();
-      namespace.close();
+      sockets.namespace.close();
     });
   });
 

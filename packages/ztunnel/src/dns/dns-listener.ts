@@ -33,6 +33,11 @@ export class DnsListener {
     for (const fd of descriptors.tcp) this.#servers.push(this.#serveTcp(fd));
   }
 
+  /** Answers a query of the proxy's own, as one of the pod's over TCP. */
+  ask(query: Buffer): Promise<Buffer | null> {
+    return this.#proxy.answer(query, 'tcp');
+  }
+
   close(): void {
     for (const socket of this.#udp) socket.close();
     for (const server of this.#servers) server.close();

@@ -24,6 +24,7 @@ export interface DnsProxyDeps {
     readonly network: string;
     readonly clusterDomain: string;
     readonly preferredNamespace: string | null;
+    readonly usesIpv6?: boolean;
   };
   /** The pod that asks: whoever reaches these sockets is it. Null if the control plane has not described it in time. */
   readonly client: () => Promise<Workload | null>;

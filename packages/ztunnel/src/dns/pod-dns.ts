@@ -1,7 +1,7 @@
 import { getServers } from 'node:dns';
 import type { SocketAddress } from '@aquifer/wire';
 import { listenDnsInPod, udpSocketInPod } from '../capture/dns-sockets.ts';
-import type { NetworkNamespace } from '../capture/netns.ts';
+import type { PodSockets } from '../capture/pod-sockets.ts';
 import { dialInPod } from '../capture/sockets.ts';
 import { DnsListener } from './dns-listener.ts';
 import { DnsProxy, type DnsProxyDeps } from './dns-proxy.ts';
@@ -11,17 +11,17 @@ const DNS_SERVER_PORT = 53;
 
 /** Serves the DNS port in a pod's namespace, until it is closed. Throws if a program of the pod has the port. */
 export function servePodDns(
-  namespace: NetworkNamespace,
+  sockets: PodSockets,
   deps: Omit<DnsProxyDeps, 'forwarder'>,
 ): DnsListener {
   const forwarder = new DnsForwarder(
     {
-      udp: (family) => udpSocketInPod(namespace, family),
-      tcp: (to) => dialInPod(namespace, to, { sourceIp: null }),
+      udp: (family) => udpSocketInPod(sockets, family),
+      tcp: (to) => dialInPod(sockets, to, { sourceIp: null }),
     },
     ownNameservers,
   );
-  return new DnsListener(listenDnsInPod(namespace), new DnsProxy({ ...deps, forwarder }));
+  return new DnsListener(listenDnsInPod(sockets), new DnsProxy({ ...deps, forwarder }));
 }
 
 /** Those of this process, from its `/etc/resolv.conf`. */

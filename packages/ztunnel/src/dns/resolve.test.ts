@@ -164,3 +164,11 @@ test.for([
 ] as const)('%s: %s over IPv6 is %s', ([, name, expected]) => {
   expect(lookUp(name, 'AAAA')).toBe(expected);
 });
+
+test('no name has addresses of IPv6 where that is switched off', () => {
+  const question = { name: 'www.google.com', type: 'AAAA' } as const;
+  const answer = resolve(mesh, question, { ...SCOPE, usesIpv6: false });
+  expect(answer).toEqual({ kind: 'none', reason: 'wrong family' });
+  const known = resolve(mesh, { ...question, type: 'A' }, { ...SCOPE, usesIpv6: false });
+  expect(known).toMatchObject({ kind: 'addresses' });
+});

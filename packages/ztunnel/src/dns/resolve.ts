@@ -13,6 +13,8 @@ export interface DnsScope extends DnsClient {
   readonly network: string;
   /** Namespace whose services are preferred to those of others that are neither the client's own nor canonical; null for none. */
   readonly preferredNamespace: string | null;
+  /** False: no name has addresses of IPv6. Default true. */
+  readonly usesIpv6?: boolean;
 }
 
 /** `none` is an answer too: the name is known, and has no address of the kind that was asked for. */
@@ -37,6 +39,9 @@ export function resolve(view: View, question: DnsQuestion, scope: DnsScope): Dns
       if (service === null) continue;
       // A wildcard covers the whole name, search domain included.
       const cname = hostname === alias.name ? alias.stripped : null;
+      if (question.type === 'AAAA' && scope.usesIpv6 === false) {
+        return { kind: 'none', reason: 'wrong family' };
+      }
       return answer(addressesOf(view, service, scope), service, { cname, type: question.type });
     }
   }

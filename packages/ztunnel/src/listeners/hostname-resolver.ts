@@ -15,8 +15,11 @@ export class HostnameResolver {
   readonly #kept = new Map<string, Kept>();
   readonly #onResolve: (source: Workload, hostname: string) => void;
 
+  readonly #usesIpv6: boolean;
+
   /** `onResolve` is told of each use, for metrics. */
-  constructor(onResolve: (source: Workload, hostname: string) => void) {
+  constructor(usesIpv6: boolean, onResolve: (source: Workload, hostname: string) => void) {
+    this.#usesIpv6 = usesIpv6;
     this.#onResolve = onResolve;
   }
 
@@ -27,15 +30,15 @@ export class HostnameResolver {
     const kept = this.#kept.get(hostname);
     if (kept !== undefined && kept.untilMs > nowMs) return kept.addresses;
     if (this.#kept.size >= MAX_KEPT) this.#kept.clear();
-    const addresses = lookUp(hostname);
+    const addresses = lookUp(hostname, this.#usesIpv6 ? 0 : 4);
     this.#kept.set(hostname, { addresses, untilMs: nowMs + KEEP_MS });
     return addresses;
   }
 }
 
-async function lookUp(hostname: string): Promise<readonly string[]> {
+async function lookUp(hostname: string, family: 0 | 4): Promise<readonly string[]> {
   try {
-    const found = await lookup(hostname, { all: true });
+    const found = await lookup(hostname, { all: true, family });
     return found.map(({ address }) => address);
   } catch {
     return [];

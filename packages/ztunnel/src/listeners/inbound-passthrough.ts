@@ -9,12 +9,14 @@ import {
 import { logEarlyDeny } from '../connections/connection-record.ts';
 import { guessService } from '../decide/inbound-route.ts';
 import type { OwnPod } from '../policy/own-pod.ts';
-import { PROXY_PORTS } from '../ports.ts';
+import type { PeerBaggage } from '../telemetry/peer-baggage.ts';
 import { acceptPlain, type PodListener, peerAddress, refuseSocket } from './plain-listener.ts';
 
 export interface InboundPod extends AdmittedDeps {
   readonly own: OwnPod;
-  readonly mesh: SnapshotReader;
+  readonly mesh: Pick<SnapshotReader, 'current'>;
+  /** Null: answers carry none, and that of callers is not read. */
+  readonly baggage: PeerBaggage | null;
 }
 
 /** Serves 15006: plaintext that arrives at the pod (spec ztunnel 4.3). Policy decides; nobody is authenticated. */
@@ -32,7 +34,7 @@ async function handlePassthrough(socket: Socket, pod: InboundPod): Promise<void>
     logEarlyDeny(pod.record.access, { client, dst, direction: 'inbound', error });
     refuseSocket(socket);
   };
-  if (PROXY_PORTS.has(dst.port)) return refuse('attempted recursive call to ourselves');
+  if (pod.network.proxyPorts.has(dst.port)) return refuse('attempted recursive call to ourselves');
   const destination = await pod.own.wait();
   if (destination === null) return refuse(pod.own.whyUnknown);
   const mesh = pod.mesh.current;
@@ -44,6 +46,7 @@ async function handlePassthrough(socket: Socket, pod: InboundPod): Promise<void>
     source: mesh.workloadByAddress(pod.network.network, client.ip),
     sourceIdentity: null,
     destination,
+    destinationIdentity: destination,
     service: guessService(mesh, destination, { hostname: null, port: dst.port }),
     isMutualTls: false,
   };

@@ -1,4 +1,9 @@
-import { ConnectListener, type ConnectRequest, type WorkloadCertificate } from '@aquifer/hbone';
+import {
+  ConnectListener,
+  type ConnectListenerOptions,
+  type ConnectRequest,
+  type WorkloadCertificate,
+} from '@aquifer/hbone';
 import { formatIdentity, type Identity, type Workload } from '@aquifer/model';
 import type { Logger } from '@aquifer/runtime';
 import { decodeForwarded, encodeBaggage, encodeProxyV2, type SocketAddress } from '@aquifer/wire';
@@ -18,12 +23,11 @@ export interface HboneListener extends PodListener {
 export function listenInbound(
   fd: number,
   pod: InboundPod & { readonly log: Logger },
-  tls: { readonly certificate: WorkloadCertificate; readonly trustDomain: string },
+  tunnels: Omit<ConnectListenerOptions, 'onConnect' | 'onHandshakeFailed'>,
 ): HboneListener {
   const { totals, access } = pod.record;
   const listener = new ConnectListener({
-    certificate: tls.certificate,
-    trustDomain: tls.trustDomain,
+    ...tunnels,
     onConnect: (request) => {
       handleConnect(request, pod).catch((error: unknown) => {
         pod.log.error('tunnelled connection failed', { error: String(error) });
@@ -65,7 +69,7 @@ async function handleConnect(request: ConnectRequest, pod: InboundPod): Promise<
   };
   const destination = await pod.own.wait();
   if (destination === null) return refuse(503, pod.own.whyUnknown);
-  const { network, tunnelsToLoopback } = pod.network;
+  const { network, tunnelsToLoopback, proxyPorts } = pod.network;
   const asked = {
     destination,
     method,
@@ -73,6 +77,7 @@ async function handleConnect(request: ConnectRequest, pod: InboundPod): Promise<
     localIp: peer.localIp,
     network,
     tunnelsToLoopback,
+    proxyPorts,
   };
   const decision = decideInbound(pod.mesh.current, asked);
   if (decision.kind === 'deny') return refuse(decision.status, decision.reason);
@@ -90,14 +95,16 @@ function describeCall(
     readonly tunnelTarget: SocketAddress | null;
     readonly destination: Workload;
   },
-  { mesh: { current: mesh }, network: { network } }: InboundPod,
+  { mesh: { current: mesh }, network: { network }, baggage }: InboundPod,
 ): InboundCall {
   const { peer, authority } = request;
   const { identity } = peer;
   const client = { ip: peer.ip, port: peer.port };
+  const isFromGateway = cameThroughGateway(request, network);
+  const known = isFromGateway ? null : mesh.workloadByAddress(network, client.ip);
   const { hostname } = decodeForwarded(request.header('forwarded') ?? '');
   return {
-    caller: tunnelCaller(request, destination),
+    caller: tunnelCaller(request, baggage === null ? null : destination),
     identity,
     client,
     upstream,
@@ -108,9 +115,10 @@ function describeCall(
       client,
       dst: { ip: peer.localIp, port: peer.localPort },
       hboneAuthority: authority,
-      source: mesh.workloadByAddress(network, client.ip),
+      source: known ?? baggage?.describe(request.header('baggage'), identity) ?? null,
       sourceIdentity: identity,
       destination,
+      destinationIdentity: destination,
       service: guessService(mesh, destination, { hostname, port: upstream.port }),
       isMutualTls: true,
     },
@@ -126,10 +134,20 @@ function proxyHeader(
   return encodeProxyV2({ source, destination, identity: formatIdentity(identity) });
 }
 
-function tunnelCaller(request: ConnectRequest, destination: Workload): Caller {
+/** An address of another network may be anybody's here (spec ztunnel 2.4). It says nothing about who may come in. */
+function cameThroughGateway(request: ConnectRequest, network: string): boolean {
+  const from = request.header('x-forwarded-network');
+  return from !== null && from.toLowerCase() !== network.toLowerCase();
+}
+
+/** `described` is what the answer tells about; null for nothing. */
+function tunnelCaller(request: ConnectRequest, described: Workload | null): Caller {
   return {
-    accept: () => request.accept({ baggage: encodeBaggage(destination) }),
+    accept: () => request.accept(described === null ? {} : { baggage: encodeBaggage(described) }),
     refuse: (reason) => request.refuse(reason === 'policy' ? 401 : 503),
-    onGivenUp: (giveUp) => request.onAbort(giveUp),
+    onGivenUp: (giveUp) => {
+      // Whoever is revoked has not given up.
+      request.onAbort((error) => giveUp(error.code === 'HB_CERT_REVOKED' ? error : undefined));
+    },
   };
 }

@@ -14,7 +14,7 @@ import {
   formatSocketAddress,
   type SocketAddress,
 } from '@aquifer/wire';
-import type { NetworkNamespace } from '../capture/netns.ts';
+import type { PodSockets } from '../capture/pod-sockets.ts';
 import { dialInPod } from '../capture/sockets.ts';
 import type { PodNetwork } from '../connections/admitted-connection.ts';
 import type { OutboundDecision } from '../decide/outbound-route.ts';
@@ -55,8 +55,8 @@ export async function connectUpstream(
 ): Promise<Upstream> {
   switch (route.kind) {
     case 'tcp': {
-      const { namespace } = deps.network;
-      const stream = await dialInPod(namespace, route.nextHop, { sourceIp: null });
+      const { sockets } = deps.network;
+      const stream = await dialInPod(sockets, route.nextHop, { sourceIp: null });
       return { stream, beyond: null, end: NOTHING_TO_END };
     }
     case 'hbone': {
@@ -80,7 +80,7 @@ async function connectThroughGateway(
   const outer = await tunnels.pool.lease(targetOf(call, route));
   const inner = new TunnelPool({
     dialer: {
-      secureContext: (identity) => tunnels.dialer.secureContext(identity),
+      ...tunnels.dialer,
       dial: () => Promise.resolve(exchangeDuplex(outer.exchange)),
     },
     maxStreams: 1,
@@ -122,12 +122,9 @@ function targetOf(
 }
 
 /** A port 15008 that stays silent is usually cut off by a NetworkPolicy (spec ztunnel 3.7). */
-export async function dialHbone(
-  namespace: NetworkNamespace,
-  nextHop: SocketAddress,
-): Promise<Duplex> {
+export async function dialHbone(sockets: PodSockets, nextHop: SocketAddress): Promise<Duplex> {
   try {
-    return await dialInPod(namespace, nextHop, { sourceIp: null });
+    return await dialInPod(sockets, nextHop, { sourceIp: null });
   } catch (caught) {
     const error = toMeshError(caught);
     if (error.code !== 'ZT_DIAL_TIMEOUT') throw error;

@@ -16,7 +16,7 @@ import { copyOutcome, failureOutcome } from '../connections/outcome.ts';
 import { decideOutbound, type OutboundDecision } from '../decide/outbound-route.ts';
 import { ERRORS, toMeshError } from '../errors.ts';
 import type { OwnPod } from '../policy/own-pod.ts';
-import { PROXY_PORTS } from '../ports.ts';
+import type { PeerBaggage } from '../telemetry/peer-baggage.ts';
 import type { HostnameResolver } from './hostname-resolver.ts';
 import {
   connectUpstream,
@@ -38,28 +38,35 @@ const NOT_RESOLVED: ReadonlyMap<string, readonly string[]> = new Map();
 
 export interface OutboundPod extends OutboundDeps {
   readonly own: OwnPod;
-  readonly mesh: SnapshotReader;
+  readonly mesh: Pick<SnapshotReader, 'current'>;
   readonly connections: OpenConnections;
   readonly record: RecordDeps;
   readonly hostnames: HostnameResolver;
+  /** Null: that of answers is not read. */
+  readonly baggage: PeerBaggage | null;
 }
 
 /** Serves 15001: connections that the pod's applications open (spec ztunnel 3). */
 export function listenOutbound(fd: number, pod: OutboundPod): PodListener {
   return acceptPlain(fd, {
-    onConnection: (socket) => handleOutbound(socket, pod),
+    onConnection: (socket) => carryOutbound(socket, originalDestination(socket), pod),
     onOpenSockets: (change) => pod.record.totals.openSockets.add('source', change),
   });
 }
 
-async function handleOutbound(socket: Socket, pod: OutboundPod): Promise<void> {
+/** Takes a connection of the pod's to where it aimed. */
+export async function carryOutbound(
+  socket: Socket,
+  originalDst: SocketAddress,
+  pod: OutboundPod,
+): Promise<void> {
   const client = peerAddress(socket);
-  const originalDst = originalDestination(socket);
   const refuse = (error: string): void => {
     logEarlyDeny(pod.record.access, { client, dst: originalDst, direction: 'outbound', error });
     refuseSocket(socket);
   };
-  if (isSelfCall(originalDst)) return refuse('attempted recursive call to ourselves');
+  if (isSelfCall(originalDst, pod.network.proxyPorts))
+    return refuse('attempted recursive call to ourselves');
   const source = await pod.own.wait();
   if (source === null) return refuse(pod.own.whyUnknown);
   const call: OutboundCall = {
@@ -143,6 +150,11 @@ async function proxy(
       return next;
     }
   }
+  const { beyond } = upstream;
+  if (beyond !== null) {
+    const described = pod.baggage?.describe(beyond.baggage, beyond.identity) ?? null;
+    record.learn(beyond.identity, described);
+  }
   const ended = await splice(socket, upstream.stream, record);
   upstream.end();
   record.close(copyOutcome(ended, pod.connections.isAborted));
@@ -185,8 +197,10 @@ function describeCall({ client, source }: OutboundCall, route: Route): RecordedC
     source,
     sourceIdentity: isTunnelled ? source : null,
     destination: route.destination,
+    destinationIdentity: route.destination,
     service: route.service,
     isMutualTls: isTunnelled,
+    isBeyondGateway: route.kind === 'double-hbone',
   };
 }
 
@@ -205,6 +219,6 @@ function trackCall(
   });
 }
 
-function isSelfCall({ ip, port }: SocketAddress): boolean {
-  return PROXY_PORTS.has(port) && (ip.startsWith('127.') || ip === '::1');
+function isSelfCall({ ip, port }: SocketAddress, proxyPorts: ReadonlySet<number>): boolean {
+  return proxyPorts.has(port) && (ip.startsWith('127.') || ip === '::1');
 }

@@ -45,25 +45,39 @@ export const TRAFFIC_LABELS = [
   'destination_zone',
 ] as const;
 
+/** What is shown of one end of a connection: a workload of the mesh, or what a peer says about itself. */
+export type DescribedPeer = Pick<
+  Workload,
+  | 'name'
+  | 'namespace'
+  | 'clusterId'
+  | 'workloadName'
+  | 'canonicalName'
+  | 'canonicalRevision'
+  | 'locality'
+>;
+
 /** What is known about both ends of a connection. */
 export interface Peers {
   readonly reporter: 'source' | 'destination';
-  readonly source: Workload | null;
+  readonly source: DescribedPeer | null;
   /** Proven by TLS; null for plaintext. */
   readonly sourceIdentity: Identity | null;
-  readonly destination: Workload | null;
+  readonly destination: DescribedPeer | null;
+  /** Whose pod the destination is, or who has proven to be it; null if nobody knows. */
+  readonly destinationIdentity: Identity | null;
   readonly service: Service | null;
   readonly isMutualTls: boolean;
 }
 
 /** Label values in the order of `TRAFFIC_LABELS`; what is missing reads `unknown`. */
 export function trafficLabels(peers: Peers, flag: ResponseFlag): string[] {
-  const { source, destination, service, sourceIdentity } = peers;
+  const { source, destination, service, sourceIdentity, destinationIdentity } = peers;
   return [
     peers.reporter,
     ...workloadLabels(source, sourceIdentity),
     ...[service?.hostname, service?.namespace, service?.name].map(known),
-    ...workloadLabels(destination, destination),
+    ...workloadLabels(destination, destinationIdentity),
     'tcp',
     flag,
     peers.isMutualTls ? 'mutual_tls' : UNKNOWN,
@@ -83,7 +97,8 @@ export function haveSameLabels(a: Peers, b: Peers): boolean {
     a.destination === b.destination &&
     a.service === b.service &&
     a.isMutualTls === b.isMutualTls &&
-    isSameIdentity(a.sourceIdentity, b.sourceIdentity)
+    isSameIdentity(a.sourceIdentity, b.sourceIdentity) &&
+    isSameIdentity(a.destinationIdentity, b.destinationIdentity)
   );
 }
 
@@ -93,12 +108,12 @@ function isSameIdentity(a: Identity | null, b: Identity | null): boolean {
   return formatIdentity(a) === formatIdentity(b);
 }
 
-function localityLabels(workload: Workload | null): string[] {
+function localityLabels(workload: DescribedPeer | null): string[] {
   return [known(workload?.locality?.region), known(workload?.locality?.zone)];
 }
 
 /** workload, canonical service, canonical revision, namespace, principal, app, version, cluster. */
-function workloadLabels(workload: Workload | null, identity: Identity | null): string[] {
+function workloadLabels(workload: DescribedPeer | null, identity: Identity | null): string[] {
   return [
     known(workload?.workloadName),
     known(workload?.canonicalName),

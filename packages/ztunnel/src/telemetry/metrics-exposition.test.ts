@@ -17,6 +17,7 @@ function recordedTraffic(): TrafficReadings {
   const access = createLogger('access', { format: 'plain', levels: 'off' });
   const locality = { region: 'r1', zone: 'z1', subzone: '' };
   const source = aWorkload({ name: 'client', canonicalRevision: 'v1', locality });
+  const destination = aWorkload({ name: 'server', canonicalRevision: 'v2' });
   const open = () =>
     new ConnectionRecord(
       {
@@ -26,7 +27,8 @@ function recordedTraffic(): TrafficReadings {
         hboneAuthority: '10.77.0.3:8080',
         source,
         sourceIdentity: source,
-        destination: aWorkload({ name: 'server', canonicalRevision: 'v2' }),
+        destination,
+        destinationIdentity: destination,
         service: null,
         isMutualTls: true,
       },
@@ -80,6 +82,7 @@ test('a connection without bytes has its byte counters at zero', async () => {
     source: aWorkload({ name: 'client' }),
     sourceIdentity: null,
     destination: null,
+    destinationIdentity: null,
     service: null,
     isMutualTls: false,
   } as const;
@@ -88,4 +91,14 @@ test('a connection without bytes has its byte counters at zero', async () => {
   expect(text).toMatch(/^istio_tcp_sent_bytes_total\{reporter="source",.*\} 0$/m);
   expect(text).toContain('istio_tcp_sockets_open{reporter="source"} 0\n');
   expect(text).not.toContain('reporter="destination"');
+});
+
+test('revoked peers are counted by the side that refused them (C166)', async () => {
+  const metrics = new ControlMetrics('unknown');
+  expect(await exposeMetrics(metrics, new TrafficReadings(), [])).not.toContain('istio_crl');
+  metrics.revocationRejections.inc({ reporter: 'source' });
+  metrics.revocationUntracked.inc({ reporter: 'destination' });
+  const text = await exposeMetrics(metrics, new TrafficReadings(), []);
+  expect(text).toContain('istio_crl_policy_rejections_total{reporter="source"} 1\n');
+  expect(text).toContain('istio_crl_untracked_connections_total{reporter="destination"} 1\n');
 });

@@ -41,6 +41,8 @@ export class ControlMetrics {
   readonly xdsTerminations: Counter<'reason'>;
   readonly xdsMessages: Counter<'url'>;
   readonly xdsBytes: Counter<'url'>;
+  readonly revocationRejections: Counter<'reporter'>;
+  readonly revocationUntracked: Counter<'reporter'>;
 
   constructor(tag: string) {
     this.#gauge('process_open_fds', 'Number of open file descriptors', openFileDescriptors);
@@ -66,6 +68,16 @@ export class ControlMetrics {
       'istio_xds_message_bytes_total',
       'Total number of bytes received (unstable).',
       ['url'],
+    );
+    this.revocationRejections = this.#counter(
+      'istio_crl_policy_rejections_total',
+      'The total number of connections refused or ended because their peer is revoked (unstable).',
+      ['reporter'],
+    );
+    this.revocationUntracked = this.#counter(
+      'istio_crl_untracked_connections_total',
+      'The total number of connections that a later revocation cannot find (unstable).',
+      ['reporter'],
     );
     new Counter({
       ...DROPPED_LINES_METRIC,

@@ -1,6 +1,11 @@
 // hot path: counted per chunk of every connection
-import type { Workload } from '@aquifer/model';
-import { haveSameLabels, type Peers, type ResponseFlag, trafficLabels } from './labels.ts';
+import {
+  type DescribedPeer,
+  haveSameLabels,
+  type Peers,
+  type ResponseFlag,
+  trafficLabels,
+} from './labels.ts';
 
 const OPENED = 0;
 const CLOSED = 1;
@@ -105,7 +110,7 @@ export class TrafficTotals {
   readonly #announce: (series: SeriesAnnouncement) => void;
   readonly #series = new Map<string, Totals>();
   /** What the last connection with each remote workload bound: the next one rarely differs from it. */
-  readonly #last = new WeakMap<Workload, { readonly peers: Peers; readonly totals: Totals }>();
+  readonly #last = new WeakMap<DescribedPeer, { readonly peers: Peers; readonly totals: Totals }>();
   #block = new SharedArrayBuffer(0);
   #used = 0;
 
