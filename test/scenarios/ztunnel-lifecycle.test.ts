@@ -40,6 +40,7 @@ const proxies: ZtunnelProcess[] = [];
 function startProxy(env: Readonly<Record<string, string>> = {}, pod = client): ZtunnelProcess {
   const proxy = new ZtunnelProcess(pods, pod, {
     PROXY_MODE: 'dedicated',
+    PACKET_MARK: '1337',
     PROXY_WORKLOAD_INFO: 'shop/client/client',
     LOCAL_XDS: MESH,
     XDS_ADDRESS: '',

@@ -64,6 +64,7 @@ const proxies: ZtunnelProcess[] = [];
 function startProxy(pod: PodNamespace, name: string, format: string): ZtunnelProcess {
   const proxy = new ZtunnelProcess(pods, pod, {
     PROXY_MODE: 'dedicated',
+    PACKET_MARK: '1337',
     PROXY_WORKLOAD_INFO: `shop/${name}/${name}`,
     LOCAL_XDS_PATH: join(GOLDEN, 'config.yaml'),
     XDS_ADDRESS: '',
