@@ -144,6 +144,22 @@ test('a runtime that is not there yet is found when it comes, and one that talks
   expect(server.listening).toBe(true);
 });
 
+test('a runtime that says nothing is left, and found again', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'nri-'));
+  const path = join(folder, 'nri.sock');
+  const server = createServer((socket) => socket.resume()).listen(path);
+  await once(server, 'listening');
+  const plugin = new NriPlugin({ path, listener: new Notes(), log: LOG });
+  onTestFinished(() => {
+    plugin.stop();
+    server.close();
+    rmSync(folder, { recursive: true });
+  });
+  void plugin.run();
+  await once(server, 'connection');
+  await once(server, 'connection');
+});
+
 test('frames cut anywhere arrive whole and in order', () => {
   const frame = fc.record({
     channel: fc.constantFrom(1, 2, 7),

@@ -28,6 +28,9 @@ const DEFAULT_LIMIT_MS = 2000;
 /** To answer before the runtime gives up: then it would cut this plugin off. */
 const MARGIN_MS = 300;
 
+/** For the runtime to take this plugin (as long as containerd gives a plugin to register). */
+const REGISTRATION_LIMIT_MS = 5000;
+
 const EVENTS = [Event.RUN_POD_SANDBOX, Event.REMOVE_POD_SANDBOX, Event.CREATE_CONTAINER];
 
 /** A pod's sandbox: its network stands, and none of its containers has run. */
@@ -115,11 +118,21 @@ export class NriPlugin {
     });
     const mux = new Mux(socket, (error) => socket.destroy(error));
     serveTtrpc(mux, CHANNEL.plugin, this.#handlers());
+    const patience = setTimeout(() => {
+      socket.destroy(
+        new Error(`the runtime did not answer within ${REGISTRATION_LIMIT_MS / 1000} s`),
+      );
+    }, REGISTRATION_LIMIT_MS);
     socket.once('connect', () => {
-      this.#register(mux).catch((error: Error) => socket.destroy(error));
+      this.#register(mux)
+        .catch((error: Error) => socket.destroy(error))
+        .finally(() => clearTimeout(patience));
     });
     return new Promise((resolve) => {
-      socket.once('close', () => resolve(reason));
+      socket.once('close', () => {
+        clearTimeout(patience);
+        resolve(reason);
+      });
     });
   }
 
