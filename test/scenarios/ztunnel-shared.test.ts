@@ -1,5 +1,6 @@
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,60 +14,21 @@ import { dialInPod, listenInPod } from '../../packages/ztunnel/src/capture/socke
 import { CniNodeAgent } from '../fixtures/cni-node-agent.ts';
 import { eventually } from '../fixtures/eventually.ts';
 import { type PodNamespace, PodNamespaces } from '../fixtures/pod-namespaces.ts';
+import {
+  GATEWAY,
+  IP,
+  MESH,
+  NAMES,
+  NODE,
+  OUTSIDER,
+  WAYPOINT,
+} from '../fixtures/shared-node-mesh.ts';
 import { SOCKET_SETTINGS } from '../fixtures/socket-settings.ts';
 import { tunnelsTo } from '../fixtures/tunnels.ts';
 import { AuthorityProcess, ZtunnelProcess } from '../fixtures/ztunnel-process.ts';
 
-/**
- * A node proxy as a process that serves the pods which Istio's node agent hands to it, beside a waypoint, a gateway and a
- * pod outside of the mesh.
- */
-const NODE = '10.78.0.1';
-const NAMES = ['client', 'server', 'second', 'sandwich'] as const;
-const IP = { client: '10.78.0.2', server: '10.78.0.3', second: '10.78.0.4', sandwich: '10.78.0.5' };
-const [WAYPOINT, GATEWAY, OUTSIDER] = ['10.78.0.6', '10.78.0.7', '10.78.0.8'];
-
-function workload(name: string, ip: string, more = ''): string {
-  return `- {uid: "Kubernetes//Pod/shop/${name}", name: ${name}, namespace: shop, serviceAccount: ${name},
-   trustDomain: cluster.local, workloadIps: [${ip && `"${ip}"`}], protocol: HBONE, node: n1${more && `, ${more}`}}`;
-}
-
-function service(name: string, vip: string, more = ''): string {
-  return `- {name: ${name}, namespace: shop, hostname: ${name}.shop.svc.cluster.local, vips: ["/${vip}"],
-   ports: {80: 8080}${more && `, ${more}`}}`;
-}
-
-function member(name: string, port = '80: 8080'): string {
-  return `services: {"shop/${name}.shop.svc.cluster.local": {${port}}}`;
-}
-
-const BY_IP = `waypoint: {destination: "/${WAYPOINT}", hboneMtlsPort: 15008}`;
-const BY_NAME =
-  'waypoint: {destination: "shop/waypoint.shop.svc.cluster.local", hboneMtlsPort: 15008}';
-const BY_SANDWICH = `waypoint: {destination: "/${IP.sandwich}", hboneMtlsPort: 15008}`;
-const NETWORK_GATEWAY = `network: remote, networkGateway: {destination: "/${GATEWAY}", hboneMtlsPort: 15008}`;
-
-const MESH = `
-workloads:
-${workload('client', IP.client, 'services: {}')}
-${workload('server', IP.server, member('server'))}
-${workload('second', IP.second, member('server'))}
-${workload('sandwich', IP.sandwich, 'services: {}, applicationTunnel: {protocol: PROXY, port: 15088}')}
-${workload('waypoint', WAYPOINT!, member('waypoint', '15008: 15008'))}
-${workload('gateway', GATEWAY!, 'services: {}')}
-${workload('behind-ip', '10.78.0.20', `services: {}, ${BY_IP}`)}
-${workload('behind-name', '10.78.0.21', `services: {}, ${BY_NAME}`)}
-${workload('behind-sandwich', '10.78.0.22', `services: {}, ${BY_SANDWICH}`)}
-${workload('remote', '', `${member('remote')}, ${NETWORK_GATEWAY}`)}
-${workload('named', '', `${member('named', '80: 15021')}, hostname: "${NODE}"`).replace('HBONE', 'TCP')}
-services:
-${service('server', '10.96.0.1')}
-${service('waypoint', '10.96.0.2').replace('80: 8080', '15008: 15008')}
-${service('for-ip', '10.96.0.3', BY_IP)}
-${service('for-name', '10.96.0.4', BY_NAME)}
-${service('named', '10.96.0.6').replace('8080', '15021')}
-${service('remote', '10.96.0.5', 'subjectAltNames: ["spiffe://cluster.local/ns/shop/sa/echo"]')}
-`;
+// A node proxy as a process that serves the pods which Istio's node agent hands to it, beside a waypoint, a gateway and a
+// pod outside of the mesh.
 
 /** Says who it is, and then everything back. */
 const APPLICATION = `
@@ -159,8 +121,8 @@ beforeAll(async () => {
   pods = new PodNamespaces('aqs');
   node = pods.add('node', NODE);
   for (const name of NAMES) captured.set(name, pods.add(name, IP[name]));
-  const [waypoint, gateway] = [pods.add('waypoint', WAYPOINT!), pods.add('gateway', GATEWAY!)];
-  outsider = pods.add('outsider', OUTSIDER!);
+  const [waypoint, gateway] = [pods.add('waypoint', WAYPOINT), pods.add('gateway', GATEWAY)];
+  outsider = pods.add('outsider', OUTSIDER);
   for (const each of [...captured.values(), outsider]) {
     pods.run(each, ['ip', 'route', 'add', '10.96.0.0/16', 'dev', 'eth0']);
   }
@@ -220,7 +182,7 @@ test.for([
     else expect(await say(source, `${NODE}:15021`, 'x\\r\\n\\r\\n')).toContain('400');
     // The newest line is that of this connection as soon as it has its addresses.
     const ends = {
-      src: from === 'captured' ? IP.client : OUTSIDER!,
+      src: from === 'captured' ? IP.client : OUTSIDER,
       dst: to === 'captured' ? IP.server : NODE,
     };
     const line = await eventually(async () => {
@@ -296,6 +258,65 @@ test('a workload that has only a hostname is resolved for each connection, and c
   const metrics = ztunnel.get(15_020, '/metrics');
   const counted = [...metrics.matchAll(/^istio_on_demand_dns_total\{.*\} (\d+)$/gm)];
   expect(counted.map(([, count]) => count)).toEqual(['2']);
+});
+
+describe('one pod that opens connections without end', () => {
+  const HOARDER = `
+    let open = 0, refused = 0;
+    const [count, ip] = process.argv.slice(1);
+    const one = () => new Promise((settled) => {
+      const s = require('node:net').connect(8080, ip);
+      s.once('data', () => { open++; settled(); }).on('error', () => {}).once('close', () => { refused++; settled(); });
+      setTimeout(settled, 8000);
+    });
+    (async () => {
+      for (let i = 0; i < count; i += 100) await Promise.all(Array.from({ length: 100 }, one));
+      console.log(open + ' ' + refused);
+    })();`;
+
+  /** Resolves with how many are open, and were refused; they stay until the process is ended. */
+  async function hoard(count: number) {
+    const command = [process.execPath, '-e', HOARDER, String(count), IP.server];
+    const child = pods.start(pod('client'), command);
+    const [told] = (await once(child.stdout!, 'data')) as [Buffer];
+    const [open, refused] = String(told).trim().split(' ').map(Number);
+    return { open: open!, refused: refused!, end: () => child.kill('SIGKILL') };
+  }
+
+  const descriptors = () => readdirSync(`/proc/${ztunnel.pid}/fd`).length;
+
+  /** But for tunnels that stay for a while: forty of a hundred connections each, and both ends are here. */
+  async function expectGivenBack(before: number): Promise<void> {
+    await expect.poll(descriptors, { timeout: 20_000 }).toBeLessThan(before + 100);
+  }
+
+  test('takes nothing from others, and leaves nothing', async () => {
+    const before = descriptors();
+    const { open, refused, end } = await hoard(4000);
+    expect([open, refused]).toEqual([4000, 0]);
+    expect(await say(pod('second'), `${IP.server}:8080`)).toBe('server hello');
+    end();
+    await expectGivenBack(before);
+  });
+
+  test('up to the limit of descriptors leaves what is open alone, and others are served again after it', async () => {
+    const before = descriptors();
+    const held = await hoard(100);
+    const limit = (most: number) =>
+      execFileSync('prlimit', [`--pid=${ztunnel.pid}`, `--nofile=${most}:`]);
+    limit(descriptors() + 100);
+    try {
+      const { open, end } = await hoard(400);
+      expect(open).toBeLessThan(400);
+      end();
+    } finally {
+      limit(20_000);
+    }
+    await expectGivenBack(before + 250);
+    expect(await say(pod('second'), `${IP.server}:8080`)).toBe('server hello');
+    held.end();
+    await expectGivenBack(before);
+  });
 });
 
 test('a client that tunnels to a pod and names itself is refused with 400 (C079)', async () => {
