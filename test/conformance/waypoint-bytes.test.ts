@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
-import { beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { eventually } from '../fixtures/eventually.ts';
 import {
   ask,
@@ -22,7 +22,6 @@ import {
 } from '../fixtures/waypoint-process.ts';
 
 /** Connections whose bytes are passed through, and how they are told from HTTP. */
-const PREFACE = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
 
 /** Says after each line how long it was, so that nobody takes his own bytes for an answer. */
 function lengths(socket: Duplex): void {
@@ -71,7 +70,6 @@ describe('at a port whose protocol is not declared', () => {
       'OPTIONS rtsp://x/y RTSP/1.0\r\nCSeq: 1\r\n',
       'GET / HTTP/1.0\r\n\r\n',
       '\x16\x03\x01\x02\x00\x01\n',
-      PREFACE,
     ];
     for (const sent of clients) {
       const answer = sent.replaceAll(/[^\n]*\n/g, (line) => `len ${line.length}\n`);
@@ -133,41 +131,6 @@ describe('at a port whose protocol is not declared', () => {
       await delay(10);
     }
     expect(await readUntil(stream, 'saw true')).toContain('200 OK');
-  }, 60_000);
-});
-
-describe('HTTP/2, which is not read,', () => {
-  let waypoint: RunningWaypoint;
-  beforeEach(async () => {
-    waypoint = await start('127.0.0.55');
-  }, 30_000);
-
-  const whole = async (port: number, account = 'client'): Promise<string> => {
-    const stream = await waypoint.dial(`${VIP}:${port}`, { account });
-    stream.write(PREFACE);
-    return readUntil(stream, 'len 4\nlen 2\n').catch((error: Error) => error.message);
-  };
-
-  test('is passed through, and policies that ask for what cannot be seen fail closed', async () => {
-    for (const port of [72, 73, 74]) expect(await whole(port)).toContain('len 16');
-    const { api } = waypoint.plane;
-    const bound = () => api.writes.map(({ body }) => JSON.stringify(body)).join('\n');
-    await eventually(() => bound().includes('HTTP/2 is passed through as TCP (port 72, 74)'));
-
-    const methods = [{ operation: { methods: ['DELETE'] } }];
-    const from = [{ source: { principals: ['cluster.local/ns/shop/sa/client'] } }];
-    api.put(policyObject({ action: 'DENY', rules: [{ from, to: methods }] }));
-    await eventually(async () => (await whole(72)).startsWith('ended after'));
-    for (const port of [73, 74]) expect(await whole(port)).toContain('ended after');
-    for (const port of [72, 73, 74]) expect(await whole(port, 'other')).toContain('len 16');
-
-    api.put(policyObject({ action: 'ALLOW', rules: [{ from }, { to: methods }] }));
-    await eventually(async () => (await whole(72)).includes('len 16'));
-    for (const port of [72, 73, 74]) expect(await whole(port, 'other')).toContain('ended after');
-    const line = await eventually(() =>
-      waypoint.lines().find((text) => text.includes('rbac_access_denied')),
-    );
-    expect(line).toContain('"- - -" 0');
   }, 60_000);
 });
 

@@ -22,8 +22,10 @@ export interface RequestHead {
   readonly scheme: string | null;
   /** Host and port; null if the request names none. */
   readonly authority: string | null;
-  /** Path and query, as sent; `*` for all of a server, empty for CONNECT. */
+  /** Path and query, as sent; `*` for all of a server, empty for a plain CONNECT. */
   readonly path: string;
+  /** What an extended CONNECT asks the stream to become (RFC 8441 section 4); else absent. */
+  readonly protocol?: string;
   readonly headers: HeaderList;
 }
 

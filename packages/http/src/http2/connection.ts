@@ -55,6 +55,8 @@ export interface Http2ServerOptions extends ConnectionOptions {
   readonly onRequest: (exchange: ServerExchange) => void;
   /** Default: `DEFAULT_SERVER_TIMES`. */
   readonly times?: ServerTimes;
+  /** Streams may become another protocol by an extended CONNECT (RFC 8441). Default: none may. */
+  readonly takesExtendedConnect?: boolean;
 }
 
 /**
@@ -83,6 +85,8 @@ export class Http2Connection implements ClientConnection {
 
   constructor(transport: Duplex, options: Http2ClientOptions | Http2ServerOptions) {
     const { role, limits } = options;
+    const takesExtendedConnect =
+      options.role === 'server' && (options.takesExtendedConnect ?? false);
     this.#transport = transport;
     this.#options = options;
     this.#sender = new FrameSender(transport, {
@@ -96,6 +100,7 @@ export class Http2Connection implements ClientConnection {
     this.#frames = new StreamFrames({
       role,
       maxConcurrentStreams: limits.maxConcurrentStreams ?? 0,
+      takesExtendedConnect,
       streams: this.#streams,
       sender: this.#sender,
       window: new ConnectionWindow(limits, (bytes) => this.#sender.sendConnectionCredit(bytes)),
@@ -121,7 +126,7 @@ export class Http2Connection implements ClientConnection {
       options.keepAlive === undefined ? null : this.#startKeepAlive(options.keepAlive);
     this.#clock = role === 'server' ? this.#startClock(options.times) : null;
     if (role === 'client') this.#sender.sendRaw(CLIENT_PREFACE);
-    this.#sender.sendSettings(limits, role);
+    this.#sender.sendSettings(limits, role, takesExtendedConnect);
     this.#listen();
   }
 
@@ -143,6 +148,11 @@ export class Http2Connection implements ClientConnection {
   /** Limit that the peer set for streams we open. */
   get maxStreams(): number {
     return this.#peer.maxConcurrentStreams;
+  }
+
+  /** Whether the peer takes requests with a `protocol`; known once it is ready. */
+  get takesExtendedConnect(): boolean {
+    return this.#peer.takesExtendedConnect;
   }
 
   /** Opens a stream as a client. Throws an unprocessed `HttpError` when the connection takes no more: see `isUsable`. */

@@ -4,11 +4,14 @@ import type { HeaderList } from '../headers.ts';
 import { isConnectionSpecific } from './message-rules.ts';
 
 /** The list that asks for this. Fields of one HTTP/1.1 hop are left out (RFC 9113 section 8.2.2). */
-export function requestList({ method, scheme, authority, path, headers }: RequestHead): HeaderList {
+export function requestList(head: RequestHead): HeaderList {
+  const { method, scheme, authority, path, protocol, headers } = head;
   const list = [':method', method];
-  if (method !== 'CONNECT') list.push(':scheme', scheme ?? 'http');
+  const hasTarget = method !== 'CONNECT' || protocol !== undefined;
+  if (protocol !== undefined) list.push(':protocol', protocol);
+  if (hasTarget) list.push(':scheme', scheme ?? 'http');
   if (authority !== null) list.push(':authority', authority);
-  if (method !== 'CONNECT') list.push(':path', path);
+  if (hasTarget) list.push(':path', path);
   return addFields(list, headers);
 }
 
@@ -24,30 +27,44 @@ function addFields(list: HeaderList, headers: readonly string[]): HeaderList {
   return list;
 }
 
+type HeadInMaking = { -readonly [Key in keyof RequestHead]: RequestHead[Key] };
+
 /** A request as it arrived. `:authority` wins over `host`, and crumbs of a cookie are one again (RFC 9113 section 8.2.3). */
 export function requestHead(list: readonly string[]): RequestHead {
-  let method = '';
-  let scheme: string | null = null;
-  let authority: string | null = null;
-  let path = '';
+  const head: HeadInMaking = {
+    method: '',
+    scheme: null,
+    authority: null,
+    path: '',
+    headers: [],
+  };
+  let at = 0;
+  for (; at < list.length && list[at]!.startsWith(':'); at += 2) {
+    takePseudo(head, list[at]!, list[at + 1]!);
+  }
   let host: string | null = null;
   let cookieAt = -1;
-  const headers: HeaderList = [];
-  for (let i = 0; i < list.length; i += 2) {
-    const name = list[i]!;
-    const value = list[i + 1]!;
-    if (name === ':method') method = value;
-    else if (name === ':scheme') scheme = value;
-    else if (name === ':authority') authority = value;
-    else if (name === ':path') path = value;
-    else if (name === 'host') host ??= value;
+  const { headers } = head;
+  for (; at < list.length; at += 2) {
+    const name = list[at]!;
+    const value = list[at + 1]!;
+    if (name === 'host') host ??= value;
     else if (name === 'cookie' && cookieAt >= 0) headers[cookieAt] += `; ${value}`;
     else {
       if (name === 'cookie') cookieAt = headers.length + 1;
       headers.push(name, value);
     }
   }
-  return { method, scheme, authority: authority ?? host, path, headers };
+  head.authority ??= host;
+  return head;
+}
+
+function takePseudo(head: HeadInMaking, name: string, value: string): void {
+  if (name === ':method') head.method = value;
+  else if (name === ':scheme') head.scheme = value;
+  else if (name === ':authority') head.authority = value;
+  else if (name === ':path') head.path = value;
+  else head.protocol = value;
 }
 
 /** An answer as it arrived. */

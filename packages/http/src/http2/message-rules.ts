@@ -27,6 +27,7 @@ const PSEUDO_OF_REQUEST: ReadonlySet<string> = new Set([
   ':scheme',
   ':authority',
   ':path',
+  ':protocol',
 ]);
 
 type Kind = 'request' | 'response' | 'trailers';
@@ -69,18 +70,23 @@ function checkPseudo(headers: readonly string[], at: number, kind: Kind): string
 
 function checkRequest(headers: readonly string[], pseudoEnd: number): string | null {
   const method = pseudoValue(headers, pseudoEnd, ':method');
+  if (method === null || method === '') return 'no :method';
+  const isExtended = pseudoValue(headers, pseudoEnd, ':protocol') !== null;
+  if (isExtended && method !== 'CONNECT') return ':protocol without CONNECT';
+  if (method === 'CONNECT') {
+    if (pseudoValue(headers, pseudoEnd, ':authority') === null) return 'CONNECT without :authority';
+    if (!isExtended) return checkPlainConnect(headers, pseudoEnd);
+  }
+  if (!pseudoValue(headers, pseudoEnd, ':scheme')) return 'no :scheme';
+  const path = pseudoValue(headers, pseudoEnd, ':path');
+  if (!path) return 'no :path';
+  return FORBIDDEN_IN_PATH.test(path) ? 'characters in :path' : null;
+}
+
+function checkPlainConnect(headers: readonly string[], pseudoEnd: number): string | null {
   const scheme = pseudoValue(headers, pseudoEnd, ':scheme');
   const path = pseudoValue(headers, pseudoEnd, ':path');
-  if (method === null || method === '') return 'no :method';
-  if (method === 'CONNECT') {
-    if (scheme !== null || path !== null) return 'CONNECT with :scheme or :path';
-    return pseudoValue(headers, pseudoEnd, ':authority') === null
-      ? 'CONNECT without :authority'
-      : null;
-  }
-  if (scheme === null || scheme === '') return 'no :scheme';
-  if (path === null || path === '') return 'no :path';
-  return FORBIDDEN_IN_PATH.test(path) ? 'characters in :path' : null;
+  return scheme !== null || path !== null ? 'CONNECT with :scheme or :path' : null;
 }
 
 function checkStatus(status: string | null): string | null {
@@ -114,12 +120,20 @@ interface BlockFacts {
   readonly dependsOnItself: boolean;
 }
 
+interface RequestRules {
+  /** Of `contentLength`. */
+  readonly promisedBytes: number | null;
+  /** This side has announced that it does (RFC 8441 section 3). */
+  readonly takesExtendedConnect: boolean;
+}
+
 export function findRequestProblem(
   block: BlockFacts,
   headers: readonly string[],
-  promisedBytes: number | null,
+  { promisedBytes, takesExtendedConnect }: RequestRules,
 ): string | null {
   if (block.dependsOnItself) return 'a stream depends on itself';
+  if (!takesExtendedConnect && headers.includes(':protocol')) return 'pseudo-header :protocol';
   if (Number.isNaN(promisedBytes)) return 'content-length';
   if (block.isStreamEnd && (promisedBytes ?? 0) > 0) return 'no body, but content-length';
   return findMalformed(headers, 'request');

@@ -44,8 +44,12 @@ export class FrameSender implements StreamHost {
   }
 
   /** Our SETTINGS, and credit up to our connection window. */
-  sendSettings(limits: Http2Limits, role: 'client' | 'server'): void {
-    this.#outbox.whole(settingsFrame(limits, role));
+  sendSettings(
+    limits: Http2Limits,
+    role: 'client' | 'server',
+    takesExtendedConnect: boolean,
+  ): void {
+    this.#outbox.whole(settingsFrame(limits, role, takesExtendedConnect));
     const extra = limits.connectionWindowBytes - DEFAULT_WINDOW_BYTES;
     if (extra > 0) this.#outbox.whole(numbersFrame(FRAME.WINDOW_UPDATE, 0, [extra]));
   }

@@ -15,6 +15,7 @@ const ID = {
   INITIAL_WINDOW_SIZE: 4,
   MAX_FRAME_SIZE: 5,
   MAX_HEADER_LIST_SIZE: 6,
+  ENABLE_CONNECT_PROTOCOL: 8,
 } as const;
 
 const MIN_FRAME_BYTES = 16_384;
@@ -43,6 +44,8 @@ export interface PeerSettings {
   maxConcurrentStreams: number;
   streamWindowBytes: number;
   maxFrameBytes: number;
+  /** A server that has said so says so for ever (RFC 8441 section 3). */
+  takesExtendedConnect: boolean;
 }
 
 export function defaultPeerSettings(): PeerSettings {
@@ -51,11 +54,16 @@ export function defaultPeerSettings(): PeerSettings {
     maxConcurrentStreams: Number.POSITIVE_INFINITY,
     streamWindowBytes: DEFAULT_WINDOW_BYTES,
     maxFrameBytes: MIN_FRAME_BYTES,
+    takesExtendedConnect: false,
   };
 }
 
 /** The SETTINGS frame that announces our limits; push is switched off by a client. */
-export function settingsFrame(limits: Http2Limits, role: 'client' | 'server'): Buffer {
+export function settingsFrame(
+  limits: Http2Limits,
+  role: 'client' | 'server',
+  takesExtendedConnect: boolean,
+): Buffer {
   const settings: [number, number][] = [
     [ID.INITIAL_WINDOW_SIZE, limits.streamWindowBytes],
     [ID.MAX_FRAME_SIZE, limits.maxFrameBytes],
@@ -65,6 +73,7 @@ export function settingsFrame(limits: Http2Limits, role: 'client' | 'server'): B
   if (limits.maxConcurrentStreams !== null) {
     settings.push([ID.MAX_CONCURRENT_STREAMS, limits.maxConcurrentStreams]);
   }
+  if (takesExtendedConnect) settings.push([ID.ENABLE_CONNECT_PROTOCOL, 1]);
   const frame = Buffer.allocUnsafe(FRAME_HEADER_BYTES + 6 * settings.length);
   const length = 6 * settings.length;
   writeFrameHeader(frame, 0, { length, type: FRAME.SETTINGS, flags: 0, streamId: 0 });
@@ -107,17 +116,26 @@ function readSetting(
   else if (id === ID.MAX_CONCURRENT_STREAMS) peer.maxConcurrentStreams = value;
   else if (id === ID.ENABLE_PUSH) {
     if (value > (peerRole === 'client' ? 1 : 0)) throw badValue('ENABLE_PUSH', value);
-  } else if (id === ID.INITIAL_WINDOW_SIZE) {
-    if (value > MAX_WINDOW_BYTES) {
-      throw violation('FLOW_CONTROL_ERROR', `SETTINGS_INITIAL_WINDOW_SIZE is ${value}`);
-    }
-    peer.streamWindowBytes = value;
-  } else if (id === ID.MAX_FRAME_SIZE) {
+  } else if (id === ID.INITIAL_WINDOW_SIZE) readWindow(value, peer);
+  else if (id === ID.MAX_FRAME_SIZE) {
     if (value < MIN_FRAME_BYTES || value > MAX_FRAME_BYTES) {
       throw badValue('MAX_FRAME_SIZE', value);
     }
     peer.maxFrameBytes = value;
+  } else if (id === ID.ENABLE_CONNECT_PROTOCOL) readConnectProtocol(value, peer);
+}
+
+function readWindow(value: number, peer: PeerSettings): void {
+  if (value > MAX_WINDOW_BYTES) {
+    throw violation('FLOW_CONTROL_ERROR', `SETTINGS_INITIAL_WINDOW_SIZE is ${value}`);
   }
+  peer.streamWindowBytes = value;
+}
+
+function readConnectProtocol(value: number, peer: PeerSettings): void {
+  const isTakenBack = value === 0 && peer.takesExtendedConnect;
+  if (value > 1 || isTakenBack) throw badValue('ENABLE_CONNECT_PROTOCOL', value);
+  peer.takesExtendedConnect = value === 1;
 }
 
 function badValue(name: string, value: number): HttpError {

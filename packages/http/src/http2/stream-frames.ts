@@ -24,6 +24,7 @@ const MAX_INTERIMS = 100;
 export interface StreamFramesOptions {
   readonly role: 'client' | 'server';
   readonly maxConcurrentStreams: number;
+  readonly takesExtendedConnect: boolean;
   readonly streams: StreamRegistry;
   readonly sender: FrameSender;
   readonly window: ConnectionWindow;
@@ -221,14 +222,15 @@ export class StreamFrames {
       this.#refuseTooLarge(stream, block);
       return;
     }
-    const promised = contentLength(headers);
-    const problem = findRequestProblem(block, headers, promised);
+    const promisedBytes = contentLength(headers);
+    const { takesExtendedConnect } = this.#options;
+    const problem = findRequestProblem(block, headers, { promisedBytes, takesExtendedConnect });
     if (problem !== null) {
       this.#error(stream, 'PROTOCOL_ERROR', problem);
       return;
     }
-    stream.headArrived(promised);
-    const body: BodyLength = isStreamEnd ? 0 : promised;
+    const body: BodyLength = isStreamEnd ? 0 : promisedBytes;
+    stream.headArrived(body);
     const request = { head: requestHead(headers), body };
     if (request.head.method === 'CONNECT') stream.becomeTunnel();
     const { onRequest, onCloseAfterwards } = this.#options;

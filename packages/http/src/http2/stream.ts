@@ -272,8 +272,20 @@ export class Http2Stream implements ReceivingHost, BodyWire {
 
   #afterSending(): void {
     if (this.sending.kind !== 'ended') return;
+    if (this.#isAnsweredEarly) {
+      this.#host.sendReset(this.id, 'NO_ERROR');
+      this.#over();
+      this.receiving.finish();
+      return;
+    }
     this.#forgetIfDone();
     if (this.isOver) this.receiving.close(null);
+  }
+
+  /** All of the answer has left, and the client is still sending what nobody will read (RFC 9113 section 8.1). */
+  get #isAnsweredEarly(): boolean {
+    const arriving = this.#arriving;
+    return !this.#outlivesConnection && arriving.kind === 'body' && arriving.promisedBytes !== 0;
   }
 
   /** Once: one of the two halves has just ended. */

@@ -14,6 +14,7 @@ import { UpstreamTlsContextSchema } from '@aquifer/wire/gen/envoy/extensions/tra
 import type { JsonObject } from '@bufbuild/protobuf';
 import { durationMs, isType, unpack } from '../compile/any.ts';
 import { ConfigProblem } from '../compile/problem.ts';
+import { upstreamProtocol } from '../compile/upstream-protocol.ts';
 import { ConnectionPool } from '../upstream/connection-pool.ts';
 import type { Dialer } from '../upstream/dialer.ts';
 import { type BalancerKind, Cluster } from './cluster.ts';
@@ -77,10 +78,11 @@ export class ClusterManager {
     }
     const cluster = this.#clusters.get(config.name) ?? new Cluster(config.name);
     cluster.balancer = BALANCERS[config.lbPolicy] ?? 'least-request';
+    cluster.protocol = upstreamProtocol(config);
     cluster.connectTimeoutMs = durationMs(config.connectTimeout) ?? 10_000;
     this.#clusters.set(config.name, cluster);
     if (isDirect(config)) {
-      if (!this.#direct.has(config.name)) this.#startDirect(config.name);
+      this.#directHosts(config.name).protocol = cluster.protocol;
     } else if (config.loadAssignment !== undefined) {
       this.#assignments.set(config.name, readAssignment(config.loadAssignment));
     }
@@ -131,9 +133,11 @@ export class ClusterManager {
     cluster.setHosts(usable.filter(({ priority }) => priority === best).map(({ host }) => host));
   }
 
-  #startDirect(name: string): void {
-    const direct = new DirectHosts(name, (address) => this.#newHost(address));
+  #directHosts(name: string): DirectHosts {
+    const direct =
+      this.#direct.get(name) ?? new DirectHosts(name, (address) => this.#newHost(address));
     this.#direct.set(name, direct);
+    return direct;
   }
 
   #newHost(address: HostAddress): Host {

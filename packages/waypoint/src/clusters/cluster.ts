@@ -1,4 +1,6 @@
 // hot path: picks a host for every attempt
+import type { UpstreamProtocol } from '../compile/upstream-protocol.ts';
+import type { HttpVersion } from '../upstream/request-pool.ts';
 import type { Host } from './host.ts';
 
 export type BalancerKind = 'round-robin' | 'least-request' | 'random';
@@ -8,6 +10,7 @@ export class Cluster {
   readonly name: string;
   balancer: BalancerKind = 'least-request';
   connectTimeoutMs = 10_000;
+  protocol: UpstreamProtocol = 'HTTP/1.1';
   /** Usable hosts of the best priority that has any. */
   #hosts: readonly Host[] = [];
   #next = 0;
@@ -18,6 +21,11 @@ export class Cluster {
 
   get hosts(): readonly Host[] {
     return this.#hosts;
+  }
+
+  /** In which version a request is sent on that came in this one. */
+  versionFor(downstream: HttpVersion): HttpVersion {
+    return this.protocol === 'downstream' ? downstream : this.protocol;
   }
 
   setHosts(hosts: readonly Host[]): void {

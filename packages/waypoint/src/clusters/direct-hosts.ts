@@ -1,5 +1,6 @@
 import type { SocketAddress } from '@aquifer/wire';
 import { formatSocketAddress } from '@aquifer/wire';
+import type { UpstreamProtocol } from '../compile/upstream-protocol.ts';
 import { Cluster } from './cluster.ts';
 import type { Host, HostAddress, HostMetadata } from './host.ts';
 
@@ -24,6 +25,7 @@ interface Direct {
  * of the others the control plane says whether they do.
  */
 export class DirectHosts {
+  protocol: UpstreamProtocol = 'HTTP/1.1';
   readonly #name: string;
   readonly #newHost: (address: HostAddress) => Host;
   readonly #byDestination = new Map<string, Direct>();
@@ -61,6 +63,7 @@ export class DirectHosts {
       this.#byDestination.set(key, direct);
     }
     direct.isUsed = true;
+    direct.cluster.protocol = this.protocol;
     return direct.cluster;
   }
 

@@ -27,36 +27,9 @@ test('a chain whose bytes did not change stays the same object, and only that', 
   expect(third.choose(VIP, 80)?.http).not.toBe(chain);
 });
 
-test('a port that is declared as HTTP/2 is served as bytes, by the routes that ask for nothing', () => {
-  const routes = (...targets: JsonValue[]): Record<string, JsonValue> => ({
-    http2ProtocolOptions: {},
-    routeConfig: { virtualHosts: [{ name: 'v', domains: ['*'], routes: targets }] },
-  });
-  const toOne = { match: { prefix: '/' }, route: { cluster: 'one' } };
-  const onPath = { match: { path: '/x' }, route: { cluster: 'two' } };
-  const split = {
-    match: { prefix: '/' },
-    route: {
-      weightedClusters: {
-        clusters: [
-          { name: 'a', weight: 90 },
-          { name: 'b', weight: 10 },
-        ],
-      },
-    },
-  };
-  const redirect = { match: { prefix: '/' }, redirect: { hostRedirect: 'x' } };
-  const targets = (...given: JsonValue[]) => {
-    const choice = compileListener(listenerWith(routes(...given))).choose(VIP, 80);
-    const chain = choice?.tcp;
-    expect(choice?.http).toBe(chain);
-    return chain?.kind === 'tcp' && chain.targets.map(({ cluster, weight }) => [cluster, weight]);
-  };
-  expect(targets(onPath, toOne)).toEqual([['one', 1]]);
-  expect(targets(split)).toEqual([
-    ['a', 90],
-    ['b', 10],
-  ]);
-  expect(targets(onPath)).toEqual([['inbound-vip|80|http|cart.shop.svc.cluster.local', 1]]);
-  expect(targets(redirect)).toEqual([]);
+test('a port that is declared as HTTP/2 bounds the requests under way on a connection', () => {
+  const chainOf = (options: Record<string, JsonValue>) =>
+    compileListener(listenerWith({ http2ProtocolOptions: options })).choose(VIP, 80)?.http;
+  expect(chainOf({})).toMatchObject({ kind: 'http', maxConcurrentStreams: 1024 });
+  expect(chainOf({ maxConcurrentStreams: 7 })).toMatchObject({ maxConcurrentStreams: 7 });
 });

@@ -20,13 +20,13 @@ import {
 } from '@aquifer/wire/gen/xds/type/matcher/v3_pb';
 import { toBinary } from '@bufbuild/protobuf';
 import { StringValueSchema } from '@bufbuild/protobuf/wkt';
+import { DEFAULT_MAX_STREAMS } from '../upstream/http2-limits.ts';
 import { type AccessLogFormat, compileAccessLog } from './access-log.ts';
 import { durationMs, isType, unpack } from './any.ts';
 import { compilePathRules, type PathRules } from './path-rules.ts';
 import { ConfigProblem } from './problem.ts';
 import { type AuthorizationFilter, type AuthorizationView, compileAuthorization } from './rbac.ts';
-import { type CompiledRoute, compileRoutes, type RouteTable } from './route.ts';
-import type { MatchInput } from './string-match.ts';
+import { compileRoutes, type RouteTable } from './route.ts';
 
 /** What happens to the bytes of a connection. */
 export type Chain = HttpChain | TcpChain;
@@ -41,11 +41,13 @@ export interface HttpChain {
   readonly pathRules: PathRules;
   /** A client that waits for 100 hears it from the upstream, not from here. */
   readonly proxiesContinue: boolean;
+  /** Requests that a client may have under way on one connection of HTTP/2. */
+  readonly maxConcurrentStreams: number;
   /** Milliseconds without a byte on a stream; 0 is no limit. */
   readonly streamIdleTimeoutMs: number;
   readonly accessLog: AccessLogFormat | null;
-  /** The same for connections whose requests are not read: those of HTTP/2 are passed through. */
-  readonly bytes: TcpChain;
+  /** The same policies as connections see them that were accepted before the port was one of HTTP. */
+  readonly bytesAuthorization: readonly AuthorizationFilter[];
 }
 
 export interface TcpChain {
@@ -200,9 +202,7 @@ function compileChain(filterChain: FilterChain, path: string): Chain | null {
         authorization.push(compileAuthorization(rules, `${filterPath}.rules`, 'bytes'));
     } else if (isType(any, HttpConnectionManagerSchema)) {
       const manager = unpack(any, HttpConnectionManagerSchema, filterPath);
-      const chain = compileHttp(manager, authorization, { name, path: filterPath });
-      // Declared as HTTP/2, which is not read.
-      return manager.http2ProtocolOptions === undefined ? chain : (chain?.bytes ?? null);
+      return compileHttp(manager, authorization, { name, path: filterPath });
     } else if (isType(any, TcpProxySchema)) {
       const { clusterSpecifier, accessLog } = unpack(any, TcpProxySchema, filterPath);
       const targets = tcpTargets(clusterSpecifier, filterPath);
@@ -244,8 +244,6 @@ function compileHttp(
       compileHttpFilter(filter, `${path}.http_filters[${i}]`, view),
     ),
   ];
-  const accessLog = compileAccessLog(manager.accessLog);
-  const unread = 'rds' in routes ? null : routes.find(UNREAD);
   return {
     kind: 'http',
     name,
@@ -255,33 +253,10 @@ function compileHttp(
     pathRules: compilePathRules(manager, path),
     proxiesContinue: manager.proxy100Continue,
     streamIdleTimeoutMs: durationMs(manager.streamIdleTimeout) ?? 300_000,
-    accessLog,
-    bytes: {
-      kind: 'tcp',
-      name,
-      authorization: seenAs('bytes'),
-      targets: byteTargets(name, unread),
-      accessLog,
-    },
+    maxConcurrentStreams: manager.http2ProtocolOptions?.maxConcurrentStreams ?? DEFAULT_MAX_STREAMS,
+    accessLog: compileAccessLog(manager.accessLog),
+    bytesAuthorization: seenAs('bytes'),
   };
-}
-
-/** As much of a request as bytes show. */
-const UNREAD: MatchInput = {
-  method: '',
-  authority: '',
-  path: '/',
-  header: () => null,
-  query: () => null,
-};
-
-/**
- * Where the route leads that asks for nothing, else the cluster of the chain's own name: routes that ask for more cannot
- * be followed without reading requests.
- */
-function byteTargets(name: string, route: CompiledRoute | null): TcpChain['targets'] {
-  if (route === null) return [{ cluster: name, weight: 1 }];
-  return route.action.kind === 'forward' ? route.action.targets : [];
 }
 
 function isConnectTerminator(manager: HttpConnectionManager): boolean {

@@ -5,7 +5,12 @@ import { ConfigProblem } from './problem.ts';
 /** Why an attempt did not give a usable answer. */
 export type AttemptFailure =
   | 'connect-failure'
+  /** The connection ended. */
   | 'reset'
+  /** The upstream gave up this one request. */
+  | 'remote-reset'
+  /** The upstream has not looked at the request. */
+  | 'refused-stream'
   /** The answer was no HTTP. */
   | 'protocol-error'
   /** A kept connection closed as it was used again, before it answered anything. */
@@ -78,6 +83,8 @@ export function compileRetryPolicy(
 const CAUSES: Readonly<Record<AttemptFailure, readonly string[]>> = {
   'connect-failure': ['connect-failure'],
   reset: ['reset'],
+  'remote-reset': ['reset'],
+  'refused-stream': ['reset', 'refused-stream'],
   'protocol-error': ['reset'],
   'stale-connection': ['reset', 'reset-before-request', 'connect-failure'],
   'per-try-timeout': ['reset'],

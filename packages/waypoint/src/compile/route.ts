@@ -46,6 +46,8 @@ export interface ForwardAction {
   readonly pathRewrite: PathRewrite | null;
   /** Milliseconds from the end of the request; 0 is no limit. */
   readonly timeoutMs: number;
+  /** Most of what a client of gRPC may ask for instead, 0 for anything; null if it is not asked. */
+  readonly maxGrpcTimeoutMs: number | null;
   readonly retry: RetryPolicy | null;
   readonly clusterNotFoundStatus: number;
 }
@@ -262,6 +264,7 @@ function compileForward(
     hostRewrite: hostText(host.value, path),
     pathRewrite: compilePathRewrite(action, match, path),
     timeoutMs: durationMs(action.timeout) ?? 15_000,
+    maxGrpcTimeoutMs: durationMs(action.maxGrpcTimeout),
     retry: compileRetryPolicy(action.retryPolicy, `${path}.retry_policy`),
     clusterNotFoundStatus: NOT_FOUND_STATUS[action.clusterNotFoundResponseCode] ?? 503,
   };

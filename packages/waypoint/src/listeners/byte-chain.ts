@@ -66,9 +66,9 @@ class PassedConnection implements OpenConnection {
     const { listener, destination } = this.#info;
     const next = this.#deps.config.chosenNow(listener, destination)?.tcp ?? null;
     if (next === null) return;
-    const bytes = next.kind === 'http' ? next.bytes : next;
-    if (bytes === this.#chain) return;
-    this.#chain = bytes;
+    if (next === this.#chain) return;
+    this.#chain =
+      next.kind === 'tcp' ? next : { ...this.#chain, authorization: next.bytesAuthorization };
     const policy = this.#denial();
     if (policy !== null) this.#end(policy);
   }

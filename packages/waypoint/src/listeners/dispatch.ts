@@ -16,8 +16,8 @@ import {
 } from './sniff.ts';
 
 /**
- * Declared ports have one chain; undeclared ones are decided by the first bytes. HTTP/2 is passed through. What has
- * changed while a client was silent holds for what it then says.
+ * Declared ports have one chain; undeclared ones are decided by the first bytes. What has changed while a client was
+ * silent holds for what it then says.
  */
 export async function dispatch(
   stream: Duplex,
@@ -36,12 +36,11 @@ export async function dispatch(
     return;
   }
   const { http, tcp } = deps.config.chosenNow(info.listener, info.destination) ?? choice;
-  if (heard.protocol === 'http1' && http?.kind === 'http') serveHttp(stream, http, info, deps);
-  else if (tcp === null) stream.destroy();
-  else {
-    const chain = tcp.kind === 'http' ? tcp.bytes : tcp;
-    await serveTcp({ stream, chain, info, early: heard.early }, deps);
-  }
+  if (heard.protocol !== 'tcp' && http?.kind === 'http') {
+    serveHttp(stream, heard.protocol, { chain: http, info, deps });
+  } else if (tcp?.kind === 'tcp') {
+    await serveTcp({ stream, chain: tcp, info, early: heard.early }, deps);
+  } else stream.destroy();
 }
 
 const UNHEARD: Sniffed = { protocol: 'tcp', early: null };

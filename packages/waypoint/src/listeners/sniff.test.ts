@@ -27,9 +27,9 @@ const nearly = fc
 
 describe('at a port whose protocol is not declared', () => {
   test.for([
-    ['GET / HTTP/1.1\r\n', 'http1'],
-    ['M-SEARCH * HTTP/1.1\n', 'http1'],
-    ['PURGE /caf\xe9 HTTP/1.1\r\nHost', 'http1'],
+    ['GET / HTTP/1.1\r\n', 'HTTP/1.1'],
+    ['M-SEARCH * HTTP/1.1\n', 'HTTP/1.1'],
+    ['PURGE /caf\xe9 HTTP/1.1\r\nHost', 'HTTP/1.1'],
     ['GET / HTTP/1.0\r\n', 'tcp'],
     ['GET / HTTP/1.2\r\n', 'tcp'],
     ['GET /\r\n', 'tcp'],
@@ -37,7 +37,7 @@ describe('at a port whose protocol is not declared', () => {
     ['GET / HTTP/1.1 \r\n', 'tcp'],
     ['\r\nGET / HTTP/1.1\r\n', 'tcp'],
     ['CONNECT {"verbose":false}\r\n', 'tcp'],
-    ['PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'tcp'],
+    ['PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'HTTP/2'],
     ['\x16\x03\x01', 'tcp'],
     ['\0', 'tcp'],
     [`${'A'.repeat(33)}`, 'tcp'],

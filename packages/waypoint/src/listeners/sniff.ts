@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
+import type { HttpVersion } from '../upstream/request-pool.ts';
 
-type Protocol = 'http1' | 'http2' | 'tcp';
+type Protocol = HttpVersion | 'tcp';
 
 /** What was found. What was read to find it is in the stream again, but for `early`, where the stream has ended. */
 export interface Sniffed {
@@ -28,12 +29,14 @@ const VERSION_SO_FAR =
   /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,32} [\x21-\xff]+ (|H|HT|HTT|HTTP|HTTP\/|HTTP\/1|HTTP\/1\.|HTTP\/1\.1\r?)$/;
 
 /**
- * At a port whose protocol is not declared. HTTP is a whole request line of version 1.1, as Envoy's inspector wants it;
- * HTTP/1.0 (spec l7 9.1, row 32), HTTP/2 and everything else is passed through.
+ * At a port whose protocol is not declared. HTTP is a whole request line of version 1.1, or the preface of HTTP/2, as
+ * Envoy's inspector wants it; HTTP/1.0 (spec l7 9.1, row 32) and everything else is passed through.
  */
 export const classify: Classify = (bytes) => {
+  if (beginsLikePreface(bytes)) return bytes.length >= PREFACE.length ? 'HTTP/2' : null;
   const newline = bytes.indexOf(0x0a);
-  if (newline >= 0) return WHOLE_LINE.test(bytes.toString('latin1', 0, newline)) ? 'http1' : 'tcp';
+  if (newline >= 0)
+    return WHOLE_LINE.test(bytes.toString('latin1', 0, newline)) ? 'HTTP/1.1' : 'tcp';
   if (bytes.length > MAX_LINE_BYTES) return 'tcp';
   const line = bytes.toString('latin1');
   const isOpen = [METHOD_SO_FAR, TARGET_SO_FAR, VERSION_SO_FAR].some((part) => part.test(line));
@@ -42,10 +45,14 @@ export const classify: Classify = (bytes) => {
 
 /** At a port that is declared as HTTP everything but the preface of HTTP/2 is taken for HTTP/1. */
 export const classifyDeclared: Classify = (bytes) => {
-  const length = Math.min(bytes.length, PREFACE.length);
-  if (!bytes.subarray(0, length).equals(PREFACE.subarray(0, length))) return 'http1';
-  return length === PREFACE.length ? 'http2' : null;
+  if (!beginsLikePreface(bytes)) return 'HTTP/1.1';
+  return bytes.length >= PREFACE.length ? 'HTTP/2' : null;
 };
+
+function beginsLikePreface(bytes: Buffer): boolean {
+  const length = Math.min(bytes.length, PREFACE.length);
+  return bytes.subarray(0, length).equals(PREFACE.subarray(0, length));
+}
 
 /** Reads until the bytes can be told, the client ends, or the time is over; then, it is TCP. Zero is no limit. */
 export function sniffProtocol(stream: Duplex, tell: Classify, timeoutMs: number): Promise<Sniffed> {

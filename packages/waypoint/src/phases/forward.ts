@@ -16,8 +16,9 @@ export function forward(request: HttpRequest): boolean {
     return true;
   }
   request.clusterName = cluster.name;
-  request.call = new UpstreamCall(request, { action, target, cluster });
-  request.call.start();
+  const call = new UpstreamCall(request, { action, target, cluster });
+  request.call = call;
+  call.start();
   return true;
 }
 

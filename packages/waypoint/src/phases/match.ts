@@ -53,7 +53,7 @@ export function matchRoute(request: HttpRequest): boolean {
  */
 export function refuseUpgrade(request: HttpRequest): boolean {
   const { upgrade, isUpgrade, exchange } = request;
-  const mayUpgrade = isUpgrade && exchange.body === 0;
+  const mayUpgrade = isUpgrade && (exchange.body === 0 || request.connection.version === 'HTTP/2');
   if (upgrade === null || mayUpgrade || upgrade === 'h2c') return false;
   request.reply(UPGRADE_REFUSED);
   return true;

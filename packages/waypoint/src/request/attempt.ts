@@ -4,19 +4,29 @@ import type {
   AnswerListener,
   BodyLength,
   BodyListener,
+  ClientConnection,
   Exchange,
-  Http1ClientConnection,
+  HeaderList,
   HttpError,
   RequestHead,
 } from '@aquifer/http';
-import { getHeader, setHeader } from '@aquifer/http';
+import {
+  getHeader,
+  Http1ClientConnection,
+  Http2Connection,
+  removeHeader,
+  setHeader,
+} from '@aquifer/http';
 import type { Host } from '../clusters/host.ts';
 import type { AttemptFailure } from '../compile/retry-policy.ts';
+import type { HttpVersion, RequestPool } from '../upstream/request-pool.ts';
 import { dateText } from './date.ts';
 import { endToEnd, mutate } from './headers.ts';
+import type { CutKind } from './outcome.ts';
 import type { BodySink } from './request-body.ts';
 import type { Timeout, TimerWheel } from './timer-wheel.ts';
 import type { UpstreamCall } from './upstream-call.ts';
+import { newKey } from './websocket.ts';
 
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
 
@@ -38,18 +48,26 @@ const OVER: State = { kind: 'over' };
 /** One try to have a request answered by one host. */
 export class Attempt implements AnswerListener, BodyListener, BodySink {
   readonly #host: Host;
+  readonly #pool: RequestPool;
   readonly #call: UpstreamCall;
   readonly #timers: TimerWheel;
+  /** Both sides speak a version that has trailers. */
+  readonly #passesTrailers: boolean;
   #state: State = CONNECTING;
-  #connection: Http1ClientConnection | null = null;
+  #connection: ClientConnection | null = null;
+  /** Of the answer. */
+  #trailers: HeaderList | null = null;
   #perTry: Timeout | null = null;
   #perTryTimeoutMs = 0;
   #startedAtMs = 0;
 
-  constructor(host: Host, call: UpstreamCall, timers: TimerWheel) {
+  constructor(host: Host, version: HttpVersion, call: UpstreamCall) {
+    const { connection } = call.request;
     this.#host = host;
+    this.#pool = host.pool.of(version);
     this.#call = call;
-    this.#timers = timers;
+    this.#timers = connection.deps.timers;
+    this.#passesTrailers = version === 'HTTP/2' && connection.version === 'HTTP/2';
     host.active += 1;
   }
 
@@ -60,26 +78,28 @@ export class Attempt implements AnswerListener, BodyListener, BodySink {
     const { body, request } = this.#call;
     // What asks for an upgrade does not end before its answer.
     if (body.isComplete || request.isUpgrade) this.requestEnded();
-    const idle = this.#host.pool.take();
+    const idle = this.#pool.take();
     if (idle !== null) {
       this.#send(idle, head);
       return;
     }
-    this.#host.pool.connect().then(
+    this.#pool.connect().then(
       (connection) => {
         if (this.#state.kind === 'over') {
-          connection.abort();
+          this.#pool.release(connection);
           return;
         }
         this.#send(connection, head);
         this.flush();
       },
-      (error: Error) => {
-        if (this.#state.kind === 'over') return;
-        this.#leave();
-        this.#call.onFailure('connect-failure', transportFailure(error));
-      },
+      (error: Error) => this.#fail('connect-failure', transportFailure(error)),
     );
+  }
+
+  #fail(failure: AttemptFailure, reason: string): void {
+    if (this.#state.kind === 'over') return;
+    this.#leave();
+    this.#call.onFailure(failure, reason);
   }
 
   /** All of the request has arrived: the time for an answer runs. What a client takes to send is not the host's. */
@@ -92,12 +112,18 @@ export class Attempt implements AnswerListener, BodyListener, BodySink {
     });
   }
 
-  #send(connection: Http1ClientConnection, head: RequestHead): void {
+  #send(connection: ClientConnection, head: RequestHead): void {
     const { request, bodyLength, body } = this.#call;
     const { isUpgrade } = request;
-    const isFirst = connection.completed === 0;
+    // Of HTTP/2 one hears whether a request was looked at.
+    const isFirst = !(connection instanceof Http1ClientConnection) || connection.completed === 0;
+    if (isUpgrade && connection instanceof Http2Connection && !connection.takesExtendedConnect) {
+      this.#fail('connect-failure', 'the endpoint takes no WebSocket over HTTP/2');
+      return;
+    }
     this.#connection = connection;
-    const exchange = connection.request(head, bodyLength, { listener: this, isUpgrade });
+    const sent = isUpgrade ? upgradeHead(head, connection) : head;
+    const exchange = connection.request(sent, bodyLength, { listener: this, isUpgrade });
     this.#state = { kind: 'asking', exchange, isFirst };
     // What a client sends behind an upgrade is nothing that a host may read as long as it has not agreed to it.
     if (!isUpgrade) body.startOver(this);
@@ -117,8 +143,11 @@ export class Attempt implements AnswerListener, BodyListener, BodySink {
     this.#exchange?.flush();
   }
 
-  end(): void {
-    this.#exchange?.end();
+  end(trailers: HeaderList | null): void {
+    const exchange = this.#exchange;
+    if (exchange === null) return;
+    if (trailers !== null && this.#passesTrailers) exchange.end(trailers);
+    else exchange.end();
   }
 
   /** The client has room: the answer may go on. */
@@ -140,7 +169,7 @@ export class Attempt implements AnswerListener, BodyListener, BodySink {
     request.serviceTimeMs = Math.round(performance.now() - this.#startedAtMs);
     const exchange = this.#exchange;
     if (exchange === null || !this.#call.onHead(head)) return;
-    const { status } = head;
+    const status = this.#isAgreed(head) ? 101 : head.status;
     this.#state = { kind: 'answering', exchange, status };
     const headers = endToEnd(head.headers);
     if (status !== 101)
@@ -149,14 +178,20 @@ export class Attempt implements AnswerListener, BodyListener, BodySink {
     setHeader(headers, 'server', request.connection.chain.serverName);
     mutate(headers, this.#call.responseHeaders);
     mutate(headers, request.route?.responseHeaders ?? null);
-    if (status === 101) headers.push('connection', 'Upgrade', 'upgrade', 'websocket');
-    request.exchange.respond({ status, headers }, body);
+    request.grpcStatus = request.isGrpc ? getHeader(headers, 'grpc-status') : null;
+    request.respond(status, headers, body);
     exchange.receive(this);
     if (status === 101) {
       this.#call.body.startOver(this);
       this.flush();
     }
     this.#call.body.forgoReplay();
+  }
+
+  /** Over HTTP/2 any success means what 101 does over HTTP/1.1. */
+  #isAgreed({ status }: AnswerHead): boolean {
+    const isExtended = this.#call.request.isUpgrade && this.#connection instanceof Http2Connection;
+    return isExtended && status >= 200 && status < 300;
   }
 
   /** 100 and its like, for a client that said it waits. */
@@ -177,13 +212,25 @@ export class Attempt implements AnswerListener, BodyListener, BodySink {
     if (this.#state.kind === 'answering') this.#call.request.exchange.flush();
   }
 
+  onTrailers(trailers: HeaderList): void {
+    this.#trailers = trailers;
+  }
+
   onEnd(): void {
     const state = this.#state;
     if (state.kind === 'over') return;
     this.#leave();
-    this.#host.pool.release(this.#connection!);
+    this.#pool.release(this.#connection!);
     if (state.kind !== 'answering') return;
-    this.#call.request.exchange.end();
+    const { request } = this.#call;
+    const trailers = this.#passesTrailers ? this.#trailers : null;
+    if (trailers === null) request.exchange.end();
+    else {
+      if (request.isGrpc) request.grpcStatus ??= getHeader(trailers, 'grpc-status');
+      request.exchange.end(trailers);
+    }
+    // Nobody reads what the client may still send.
+    state.exchange.reset('NO_ERROR');
     this.#call.onComplete(state.status);
   }
 
@@ -194,7 +241,7 @@ export class Attempt implements AnswerListener, BodyListener, BodySink {
   onFailure(failure: HttpError): void {
     const state = this.#state;
     this.#leave();
-    if (state.kind === 'answering') this.#call.onCut(state.status);
+    if (state.kind === 'answering') this.#call.onCut(state.status, this.#cutOf(failure));
     else if (state.kind === 'asking')
       this.#call.onFailure(this.#kindOf(failure, state.isFirst), failure.message);
   }
@@ -203,10 +250,20 @@ export class Attempt implements AnswerListener, BodyListener, BodySink {
    * A kept connection that closes as it is used again has most likely not taken the request; sending it once more is
    * allowed where doing it twice does no harm (RFC 9110 9.2.2).
    */
-  #kindOf({ kind }: HttpError, isFirst: boolean): AttemptFailure {
+  #kindOf({ kind, scope, isUnprocessed }: HttpError, isFirst: boolean): AttemptFailure {
+    if (isUnprocessed) return 'refused-stream';
     if (kind === 'violation') return 'protocol-error';
+    if (kind === 'reset' && scope === 'exchange') return 'remote-reset';
     const isRepeatable = !isFirst && IDEMPOTENT.has(this.#call.request.method);
     return isRepeatable ? 'stale-connection' : 'reset';
+  }
+
+  /** However an answer over HTTP/1.1 is cut short, it then is no whole message. */
+  #cutOf({ kind, scope }: HttpError): CutKind {
+    if (kind === 'violation' || this.#connection instanceof Http1ClientConnection) {
+      return 'protocol error';
+    }
+    return kind === 'reset' && scope === 'exchange' ? 'remote reset' : 'connection termination';
   }
 
   onDrain(): void {
@@ -219,6 +276,18 @@ export class Attempt implements AnswerListener, BodyListener, BodySink {
     this.#host.active -= 1;
     this.#perTry?.cancel();
   }
+}
+
+/** As the version of the connection asks for another protocol. */
+function upgradeHead(head: RequestHead, connection: ClientConnection): RequestHead {
+  const headers = [...head.headers];
+  if (connection instanceof Http2Connection) {
+    removeHeader(headers, 'sec-websocket-key');
+    return { ...head, method: 'CONNECT', protocol: 'websocket', headers };
+  }
+  if (getHeader(headers, 'sec-websocket-key') === null) headers.push('sec-websocket-key', newKey());
+  headers.push('connection', 'Upgrade', 'upgrade', 'websocket');
+  return { ...head, headers };
 }
 
 /** What Envoy calls it. */

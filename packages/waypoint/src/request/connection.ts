@@ -1,13 +1,22 @@
 import type { Duplex } from 'node:stream';
-import { DEFAULT_SERVER_TIMES, Http1ServerConnection, type ServerTimes } from '@aquifer/http';
+import {
+  DEFAULT_SERVER_TIMES,
+  Http1ServerConnection,
+  Http2Connection,
+  type ServerExchange,
+  type ServerTimes,
+} from '@aquifer/http';
 import { formatSocketAddress, type SocketAddress } from '@aquifer/wire';
 import type { Chain, HttpChain } from '../compile/listener.ts';
 import type { ServedConfig } from '../data-plane/snapshot.ts';
+import { runPhases } from '../phases.ts';
 import type {
   RequestSeries,
   RequestTelemetry,
   SourcePeer,
 } from '../telemetry/request-telemetry.ts';
+import { serverLimits } from '../upstream/http2-limits.ts';
+import type { HttpVersion } from '../upstream/request-pool.ts';
 import { dateText } from './date.ts';
 import { HttpRequest } from './http-request.ts';
 import { denied } from './outcome.ts';
@@ -44,38 +53,50 @@ export interface ConnectionInfo {
 
 /** What the requests of one connection share while the configuration stays as it is. */
 export interface HttpConnection {
+  readonly version: HttpVersion;
   readonly chain: HttpChain;
   readonly info: ConnectionInfo;
   readonly clientText: string;
   readonly destinationText: string;
   /** Counters of the requests so far. */
   readonly series: RequestSeries[];
+  /** Requests that have made another protocol of their exchange, or ask to. */
+  readonly upgrades: Set<HttpRequest>;
   readonly deps: EngineDeps;
 }
 
 /** As Istio configures it: a request that has begun may be silent for as long as it likes. */
 const TIMES: ServerTimes = { ...DEFAULT_SERVER_TIMES, exchangeIdleMs: 0 };
 
-/** Serves HTTP/1.1 on a byte stream. Each request goes by the configuration that is in force when it starts. */
+/** Serves HTTP on a byte stream. Each request goes by the configuration that is in force when it starts. */
 export function serveHttp(
   stream: Duplex,
-  chain: HttpChain,
-  info: ConnectionInfo,
-  deps: EngineDeps,
+  version: HttpVersion,
+  { chain, info, deps }: Pick<HttpConnection, 'chain' | 'info' | 'deps'>,
 ): void {
-  const served = new ServedConnection(stream, {
+  const served = new ServedConnection({
+    version,
     chain,
     info,
     clientText: formatSocketAddress(info.client),
     destinationText: formatSocketAddress(info.destination),
     series: [],
+    upgrades: new Set(),
     deps,
   });
-  served.start();
+  served.start(stream);
+}
+
+/** The codec of a connection. */
+interface Codec {
+  /** A request is being read or answered, or an answer has not left. */
+  readonly isBusy: boolean;
+  /** What is under way goes on, and is the last. */
+  drain(): void;
+  closeIfIdle(): void;
 }
 
 class ServedConnection implements OpenConnection {
-  readonly #stream: Duplex;
   readonly #config: ServedConfig;
   readonly #connections: Set<OpenConnection>;
   #shared: HttpConnection;
@@ -83,36 +104,69 @@ class ServedConnection implements OpenConnection {
   #generation = -1;
   /** Its destination is not configured any more. */
   #isForsaken = false;
-  /** The request that made something else of the connection, or asks to. */
-  #upgrade: HttpRequest | null = null;
-  #server: Http1ServerConnection | null = null;
+  #codec: Codec | null = null;
 
-  constructor(stream: Duplex, shared: HttpConnection) {
-    this.#stream = stream;
+  constructor(shared: HttpConnection) {
     this.#config = shared.deps.config;
     this.#connections = shared.deps.connections;
     this.#shared = shared;
   }
 
-  start(): void {
+  start(stream: Duplex): void {
     this.#connections.add(this);
+    this.#codec =
+      this.#shared.version === 'HTTP/2' ? this.#serveHttp2(stream) : this.#serveHttp1(stream);
+  }
+
+  #serveHttp1(stream: Duplex): Codec {
     const { telemetry } = this.#shared.deps;
-    this.#server = new Http1ServerConnection(this.#stream, {
-      onRequest: (exchange) => {
-        if (this.#generation !== this.#config.generation) this.#renew();
-        if (this.#isForsaken || this.#config.isEnding) exchange.closeAfterwards();
-        const request = new HttpRequest(exchange, this.#shared);
-        this.#upgrade = request.isUpgrade ? request : null;
-        if (request.isUpgrade) exchange.takeUpgrade();
-        exchange.receive(request);
-        request.start();
-      },
+    const server = new Http1ServerConnection(stream, {
+      onRequest: (exchange) => this.#onRequest(exchange),
       times: TIMES,
       onProblem: (problem, bytesSent) => telemetry.protocolError(this.#shared, problem, bytesSent),
       problemHeaders: () => ['date', dateText(), 'server', this.#shared.chain.serverName],
       proxiesContinue: this.#shared.chain.proxiesContinue,
       onClose: () => this.#connections.delete(this),
     });
+    return {
+      get isBusy() {
+        return !server.isIdle || stream.writableLength > 0;
+      },
+      drain: () => server.drain(),
+      closeIfIdle: () => server.closeIfIdle(),
+    };
+  }
+
+  #serveHttp2(stream: Duplex): Codec {
+    const connection = new Http2Connection(stream, {
+      role: 'server',
+      limits: serverLimits(this.#shared.chain.maxConcurrentStreams),
+      times: TIMES,
+      takesExtendedConnect: true,
+      onRequest: (exchange) => this.#onRequest(exchange),
+      onClose: () => this.#connections.delete(this),
+    });
+    return {
+      get isBusy() {
+        return connection.openStreams > 0 || stream.writableLength > 0;
+      },
+      drain: () => connection.close(),
+      closeIfIdle: () => {
+        if (connection.openStreams === 0) connection.close();
+      },
+    };
+  }
+
+  #onRequest(exchange: ServerExchange): void {
+    if (this.#generation !== this.#config.generation) this.#renew();
+    if (this.#isForsaken || this.#config.isEnding) exchange.closeAfterwards();
+    const request = new HttpRequest(exchange, this.#shared);
+    if (request.isUpgrade) {
+      this.#shared.upgrades.add(request);
+      exchange.takeUpgrade();
+    }
+    exchange.receive(request);
+    runPhases(request);
   }
 
   /**
@@ -125,10 +179,13 @@ class ServedConnection implements OpenConnection {
       this.closeIfIdle();
       return;
     }
-    const request = this.#upgrade;
-    if (request === null) return;
+    if (this.#shared.upgrades.size === 0) return;
     this.#renew();
     if (this.#shared.chain === chain) return;
+    for (const request of this.#shared.upgrades) this.#judgeUpgrade(request);
+  }
+
+  #judgeUpgrade(request: HttpRequest): void {
     for (const filter of this.#shared.chain.authorization) {
       const policy = filter(request);
       if (policy === null) continue;
@@ -140,15 +197,15 @@ class ServedConnection implements OpenConnection {
   }
 
   get isBusy(): boolean {
-    return this.#server?.isIdle === false || this.#stream.writableLength > 0;
+    return this.#codec?.isBusy ?? false;
   }
 
   drain(): void {
-    this.#server?.drain();
+    this.#codec?.drain();
   }
 
   closeIfIdle(): void {
-    this.#server?.closeIfIdle();
+    this.#codec?.closeIfIdle();
   }
 
   #renew(): void {

@@ -1,35 +1,60 @@
 // hot path: one object per request
-import type { BodyListener, HttpError, ServerExchange } from '@aquifer/http';
+import type {
+  BodyLength,
+  BodyListener,
+  HeaderList,
+  HttpError,
+  ServerExchange,
+} from '@aquifer/http';
+import { getHeader, removeHeader, setHeader } from '@aquifer/http';
 import type { Host } from '../clusters/host.ts';
 import type { AuthorizationInput } from '../compile/rbac.ts';
 import type { CompiledRoute } from '../compile/route.ts';
-import { runPhases } from '../phases.ts';
 import type { HttpConnection } from './connection.ts';
 import { dateText } from './date.ts';
+import { grpcMessage, grpcStatusOf, isGrpcContent } from './grpc.ts';
 import { mutate, prepareRequestHeaders, upgradeOf } from './headers.ts';
 import type { LocalReply } from './outcome.ts';
 import { pathOnly, queryValue } from './path.ts';
-import type { UpstreamCall } from './upstream-call.ts';
+import type { RequestBody } from './request-body.ts';
+import { acceptOf } from './websocket.ts';
+
+/** Who has a request answered upstream, as the request sees it. */
+export interface Call {
+  /** Where the client's bytes go. */
+  readonly body: RequestBody;
+  /** All of the request has arrived. */
+  requestEnded(): void;
+  /** The client took what was written to it. */
+  downstreamDrained(): void;
+  /** The client is gone. */
+  abort(): void;
+}
 
 /**
- * One request on its way: read by the phases, answered once, recorded once. It takes the request's body and passes it
- * to whoever is sending it upstream.
+ * One request on its way, in any version of HTTP: read by the phases, answered once, recorded once. It takes the
+ * request's body and passes it to whoever is sending it upstream.
  */
 export class HttpRequest implements BodyListener, AuthorizationInput {
   readonly exchange: ServerExchange;
   readonly connection: HttpConnection;
   readonly startedAtMs: number = performance.now();
+  /** An extended CONNECT (RFC 8441) is the GET that it stands for. */
+  readonly method: string;
+  readonly isGrpc: boolean;
   /** What is asked to upgrade to, in lower case. */
   readonly upgrade: string | null;
   readonly isUpgrade: boolean;
   readonly hasAuthority: boolean;
   authority: string;
   route: CompiledRoute | null = null;
-  call: UpstreamCall | null = null;
+  call: Call | null = null;
   host: Host | null = null;
   clusterName: string | null = null;
   upstreamFailure: string | null = null;
   serviceTimeMs: number | null = null;
+  /** As the answer said it, in its head or its trailers. */
+  grpcStatus: string | null = null;
   bytesReceived = 0;
   bytesSent = 0;
   #target: string;
@@ -41,18 +66,16 @@ export class HttpRequest implements BodyListener, AuthorizationInput {
   constructor(exchange: ServerExchange, connection: HttpConnection) {
     this.exchange = exchange;
     this.connection = connection;
-    const { path, authority, headers } = exchange.head;
+    const { method, path, authority, headers, protocol } = exchange.head;
     prepareRequestHeaders(headers);
+    this.method = protocol === undefined ? method : 'GET';
+    this.isGrpc = isGrpcContent(headers);
     this.#target = path;
     this.#path = pathOnly(path);
     this.hasAuthority = authority !== null;
     this.authority = authority ?? '';
-    this.upgrade = upgradeOf(headers)?.toLowerCase() ?? null;
+    this.upgrade = (protocol ?? upgradeOf(headers))?.toLowerCase() ?? null;
     this.isUpgrade = this.upgrade === 'websocket';
-  }
-
-  get method(): string {
-    return this.exchange.head.method;
   }
 
   /** In origin form, normalised by the first phase; empty for CONNECT. */
@@ -100,21 +123,23 @@ export class HttpRequest implements BodyListener, AuthorizationInput {
     return queryValue(this.#target, this.#path.length, name);
   }
 
-  start(): void {
-    runPhases(this);
-  }
-
   /** Answers from here. Later calls do nothing. */
   reply(reply: LocalReply, extraHeaders: readonly string[] = []): void {
     if (this.#phase !== 'open') return;
     this.#phase = 'answered';
+    // Over HTTP/2 the other requests of the connection have done nothing wrong.
+    if (reply.closes && this.connection.version === 'HTTP/1.1') this.exchange.closeAfterwards();
+    if (this.isGrpc) this.#replyGrpc(reply, extraHeaders);
+    else this.#replyHttp(reply, extraHeaders);
+  }
+
+  #replyHttp(reply: LocalReply, extraHeaders: readonly string[]): void {
     const { status, body } = reply;
     const headers = body === '' ? [] : ['content-type', 'text/plain'];
     const bytes = Buffer.byteLength(body);
     headers.push(...extraHeaders, 'date', dateText(), 'server', this.connection.chain.serverName);
     mutate(headers, this.route?.responseHeaders ?? null);
     headers.push('content-length', String(bytes));
-    if (reply.closes) this.exchange.closeAfterwards();
     const isHead = this.method === 'HEAD';
     this.exchange.respond({ status, headers }, isHead ? 0 : bytes);
     if (body !== '' && !isHead) {
@@ -123,6 +148,35 @@ export class HttpRequest implements BodyListener, AuthorizationInput {
     }
     this.exchange.end();
     this.record(status, reply.flag, reply.details);
+  }
+
+  /** Clients of gRPC look for its status, in trailers or in a head without a body. */
+  #replyGrpc(reply: LocalReply, extraHeaders: readonly string[]): void {
+    this.grpcStatus = String(grpcStatusOf(reply.status));
+    const headers = ['content-type', 'application/grpc', 'grpc-status', this.grpcStatus];
+    if (reply.body !== '') headers.push('grpc-message', grpcMessage(reply.body));
+    headers.push(...extraHeaders, 'date', dateText(), 'server', this.connection.chain.serverName);
+    mutate(headers, this.route?.responseHeaders ?? null);
+    this.exchange.respond({ status: 200, headers }, 0);
+    this.exchange.end();
+    this.record(200, reply.flag, reply.details);
+  }
+
+  /** Begins the upstream's answer; 101 is what an upgrade is answered with, over any version. */
+  respond(status: number, headers: HeaderList, body: BodyLength): void {
+    if (status !== 101) {
+      this.exchange.respond({ status, headers }, body);
+      return;
+    }
+    if (this.connection.version === 'HTTP/2') {
+      removeHeader(headers, 'sec-websocket-accept');
+      this.exchange.respond({ status: 200, headers }, null);
+      return;
+    }
+    const key = getHeader(this.exchange.head.headers, 'sec-websocket-key');
+    if (key !== null) setHeader(headers, 'sec-websocket-accept', acceptOf(key));
+    headers.push('connection', 'Upgrade', 'upgrade', 'websocket');
+    this.exchange.respond({ status, headers }, null);
   }
 
   /** The upstream's answer is being passed on; nothing can be answered from here any more. */
@@ -140,6 +194,7 @@ export class HttpRequest implements BodyListener, AuthorizationInput {
   record(status: number, flag: string, details: string): void {
     if (this.#phase === 'recorded') return;
     this.#phase = 'recorded';
+    if (this.isUpgrade) this.connection.upgrades.delete(this);
     this.connection.deps.telemetry.requestEnded(this, { status, flag, details });
   }
 
@@ -150,6 +205,11 @@ export class HttpRequest implements BodyListener, AuthorizationInput {
 
   onBatch(): void {
     this.call?.body.onBatch();
+  }
+
+  onTrailers(trailers: HeaderList): void {
+    // Over HTTP/1.1 they are not passed on (spec l7 3.6).
+    if (this.connection.version === 'HTTP/2') this.call?.body.onTrailers(trailers);
   }
 
   onEnd(): void {

@@ -64,6 +64,20 @@ export function attemptFailed(
   );
 }
 
+/** How an answer ended before its end, in Envoy's words. */
+export type CutKind = 'protocol error' | 'remote reset' | 'connection termination';
+
+const CUT_FLAGS: Readonly<Record<CutKind, string>> = {
+  'protocol error': 'UPE',
+  'remote reset': 'UR',
+  'connection termination': 'UC',
+};
+
+export function cutShort(kind: CutKind): Pick<LocalReply, 'flag' | 'details'> {
+  const cause = kind.replace(' ', '_');
+  return { flag: CUT_FLAGS[kind], details: `upstream_reset_after_response_started{${cause}}` };
+}
+
 const TERMINATION = { status: 503, flag: 'UC', words: 'connection termination' } as const;
 
 const FAILURES: Readonly<
@@ -75,6 +89,8 @@ const FAILURES: Readonly<
   'connect-failure': { status: 503, flag: 'UF', words: 'remote connection failure' },
   'protocol-error': { status: 502, flag: 'UPE', words: 'protocol error' },
   reset: TERMINATION,
+  'remote-reset': { status: 503, flag: 'UR', words: 'remote reset' },
+  'refused-stream': { status: 503, flag: 'UR', words: 'remote refused stream reset' },
   'stale-connection': TERMINATION,
 };
 

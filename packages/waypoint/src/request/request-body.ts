@@ -1,4 +1,5 @@
 // hot path: every request with a body
+import type { HeaderList } from '@aquifer/http';
 import { HeldBytes } from './held-bytes.ts';
 
 /** Beyond this a request cannot be sent again (spec l7 3.1). */
@@ -17,7 +18,7 @@ export interface BodySink {
   write(chunk: Buffer): boolean;
   /** A chance to pass on what was gathered. */
   flush(): void;
-  end(): void;
+  end(trailers: HeaderList | null): void;
 }
 
 /**
@@ -53,6 +54,7 @@ export class RequestBody {
   #holds: 'all' | 'untaken' = 'all';
   #reader: Reader = WAITING;
   #isComplete: boolean;
+  #trailers: HeaderList | null = null;
   #isPaused = false;
 
   constructor(
@@ -127,6 +129,11 @@ export class RequestBody {
     this.#source.pause();
   }
 
+  /** Before the end. */
+  onTrailers(trailers: HeaderList): void {
+    this.#trailers = trailers;
+  }
+
   onEnd(): void {
     this.#isComplete = true;
     this.#endIfAllTaken();
@@ -160,6 +167,6 @@ export class RequestBody {
     if (!this.#isComplete || !this.#held.isRead) return;
     if (reader.kind !== 'taking' && reader.kind !== 'full') return;
     this.#reader = ENDED;
-    reader.sink.end();
+    reader.sink.end(this.#trailers);
   }
 }

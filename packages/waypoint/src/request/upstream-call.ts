@@ -7,9 +7,16 @@ import type { HeaderMutation } from '../compile/header-mutation.ts';
 import type { AttemptFailure } from '../compile/retry-policy.ts';
 import type { ForwardAction, WeightedTarget } from '../compile/route.ts';
 import { Attempt } from './attempt.ts';
+import { grpcTimeoutMs, grpcTimeoutText } from './grpc.ts';
 import { endToEnd, mutate } from './headers.ts';
-import type { HttpRequest } from './http-request.ts';
-import { attemptFailed, NO_HEALTHY_UPSTREAM, REQUEST_TIMEOUT } from './outcome.ts';
+import type { Call, HttpRequest } from './http-request.ts';
+import {
+  attemptFailed,
+  type CutKind,
+  cutShort,
+  NO_HEALTHY_UPSTREAM,
+  REQUEST_TIMEOUT,
+} from './outcome.ts';
 import { MAX_REPLAY_BYTES, RequestBody } from './request-body.ts';
 import type { Timeout } from './timer-wheel.ts';
 
@@ -36,7 +43,7 @@ const DONE: State = { kind: 'done' };
  * Gets one request answered by a cluster: attempts one after the other, until one answers acceptably or nothing is
  * left to try. Always: nothing is retried once a byte of an answer went downstream (spec l7 3.1).
  */
-export class UpstreamCall {
+export class UpstreamCall implements Call {
   readonly request: HttpRequest;
   readonly #route: Route;
   readonly #head: RequestHead;
@@ -45,15 +52,19 @@ export class UpstreamCall {
   readonly #tried: Host[] = [];
   #state: State = DONE;
   #attempts = 0;
+  /** For all attempts together, from the end of the request; zero is no limit. */
+  readonly #timeoutMs: number;
   #routeTimeout: Timeout | null = null;
   /** Of the answer that is being passed on. */
   #status = 0;
+  #flag: '' | 'URX' = '';
 
   constructor(request: HttpRequest, route: Route) {
     this.request = request;
     this.#route = route;
+    this.#timeoutMs = timeoutOf(request, route.action);
     // What is sent to, if a route changes it, is what is logged as well.
-    const headers = upstreamHeaders(request, route);
+    const headers = upstreamHeaders(request, route, this.#timeoutMs);
     this.#head = {
       method: request.method,
       scheme: null,
@@ -76,13 +87,14 @@ export class UpstreamCall {
     return this.#route.target.responseHeaders;
   }
 
+  /** What asks for an upgrade goes on behind its head. */
   get bodyLength(): BodyLength {
-    return this.request.exchange.body;
+    return this.request.isUpgrade ? null : this.request.exchange.body;
   }
 
   /** All of the request has arrived. */
   requestEnded(): void {
-    const { timeoutMs } = this.#route.action;
+    const timeoutMs = this.#timeoutMs;
     const { isUpgrade, hasResponded, connection } = this.request;
     // Once upgraded, a connection may last as long as it likes.
     const isUpgraded = isUpgrade && hasResponded;
@@ -118,7 +130,8 @@ export class UpstreamCall {
     if (this.request.route?.addsAttemptCount) {
       setHeader(this.#head.headers, 'x-envoy-attempt-count', String(this.#attempts));
     }
-    const attempt = new Attempt(host, this, this.request.connection.deps.timers);
+    const { version } = this.request.connection;
+    const attempt = new Attempt(host, cluster.versionFor(version), this);
     this.#state = { kind: 'trying', attempt };
     attempt.start(this.#head, action.retry?.perTryTimeoutMs ?? 0);
     return attempt;
@@ -127,24 +140,22 @@ export class UpstreamCall {
   /** Decides about an answer's head: true to pass it on, false when the attempt is given up for another. */
   onHead(head: AnswerHead): boolean {
     if (this.#state.kind === 'done') return false;
-    const retry = this.#route.action.retry;
-    if (retry !== null) {
-      const grpcStatus = getHeader(head.headers, 'grpc-status');
-      if (retry.retriesStatus(head.status, grpcStatus) && this.#retry()) return false;
-    }
+    const grpcStatus = this.request.isGrpc ? getHeader(head.headers, 'grpc-status') : null;
+    const isRetriable = this.#route.action.retry?.retriesStatus(head.status, grpcStatus) ?? false;
+    if (isRetriable && this.#retry()) return false;
+    this.#flag = isRetriable && this.#attempts > 1 ? 'URX' : '';
     if (this.request.isUpgrade) this.#routeTimeout?.cancel();
     this.#status = head.status;
     return this.request.claimResponse();
   }
 
   /** An attempt's answer was cut short. */
-  onCut(status: number): void {
+  onCut(status: number, kind: CutKind): void {
     if (this.#state.kind === 'done') return;
     this.#finish();
-    this.request.exchange.reset();
-    // However an answer is cut short, it then is no whole HTTP message.
-    const details = 'upstream_reset_after_response_started{protocol_error}';
-    this.request.record(status, 'UPE', details);
+    this.request.exchange.reset('INTERNAL_ERROR');
+    const { flag, details } = cutShort(kind);
+    this.request.record(status, flag, details);
   }
 
   /** An attempt ended without an answer. */
@@ -165,10 +176,8 @@ export class UpstreamCall {
 
   /** The answer went downstream to its end. */
   onComplete(status: number): void {
-    const hasRetried = this.#attempts > 1;
-    const isRetriable = this.#route.action.retry?.retriesStatus(status, null) ?? false;
     this.#finish();
-    this.request.record(status, hasRetried && isRetriable ? 'URX' : '', 'via_upstream');
+    this.request.record(status, this.#flag, 'via_upstream');
   }
 
   /** True if another attempt will follow. */
@@ -195,7 +204,7 @@ export class UpstreamCall {
       request.reply(REQUEST_TIMEOUT);
       return;
     }
-    request.exchange.reset();
+    request.exchange.reset('INTERNAL_ERROR');
     request.record(this.#status, REQUEST_TIMEOUT.flag, REQUEST_TIMEOUT.details);
   }
 
@@ -209,7 +218,17 @@ export class UpstreamCall {
   }
 }
 
-function upstreamHeaders(request: HttpRequest, { action, target }: Route): HeaderList {
+/** A client of gRPC says how long it will wait, which the route may cap (spec l7 1.9). */
+function timeoutOf(request: HttpRequest, { timeoutMs, maxGrpcTimeoutMs }: ForwardAction): number {
+  if (!request.isGrpc || maxGrpcTimeoutMs === null) return timeoutMs;
+  return shortest(grpcTimeoutMs(request.exchange.head.headers) ?? 0, maxGrpcTimeoutMs);
+}
+
+function upstreamHeaders(
+  request: HttpRequest,
+  { action, target }: Route,
+  timeoutMs: number,
+): HeaderList {
   const headers = endToEnd(request.exchange.head.headers);
   const host = target.hostRewrite ?? action.hostRewrite;
   if (host !== null) {
@@ -219,9 +238,11 @@ function upstreamHeaders(request: HttpRequest, { action, target }: Route): Heade
   if (action.pathRewrite !== null) setHeader(headers, 'x-envoy-original-path', request.target);
   mutate(headers, target.requestHeaders);
   mutate(headers, request.route?.requestHeaders ?? null);
-  const timeoutMs = shortest(action.timeoutMs, action.retry?.perTryTimeoutMs ?? 0);
-  if (timeoutMs > 0) setHeader(headers, 'x-envoy-expected-rq-timeout-ms', String(timeoutMs));
-  if (request.isUpgrade) headers.push('connection', 'Upgrade', 'upgrade', 'websocket');
+  const expectedMs = shortest(timeoutMs, action.retry?.perTryTimeoutMs ?? 0);
+  if (expectedMs > 0) {
+    setHeader(headers, 'x-envoy-expected-rq-timeout-ms', String(expectedMs));
+    if (request.isGrpc) setHeader(headers, 'grpc-timeout', grpcTimeoutText(expectedMs));
+  }
   return headers;
 }
 

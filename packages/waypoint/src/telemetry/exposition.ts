@@ -136,12 +136,12 @@ function histogramLines(name: string, labels: string, { counts, sum }: Histogram
 type Labels = readonly (readonly [name: string, value: string | null])[];
 
 function labelsOf(series: RequestSeries, identity: string): string {
-  const { source, code, flags } = series;
+  const { source, code, flags, protocol } = series;
   return textOf([
     ...endLabels(series, identity),
-    ['request_protocol', 'http'],
+    ['request_protocol', protocol.name],
     ['response_code', String(code)],
-    ['grpc_response_status', ''],
+    ['grpc_response_status', protocol.grpcStatus],
     ['response_flags', flags],
     securityLabel(source),
   ]);
@@ -185,7 +185,7 @@ function textOf(labels: Labels): string {
   return labels
     .map(
       ([label, value]) =>
-        `${label}="${escapeLabel(label === 'grpc_response_status' ? '' : value || UNKNOWN)}"`,
+        `${label}="${escapeLabel(value || (label === 'grpc_response_status' ? '' : UNKNOWN))}"`,
     )
     .join(',');
 }

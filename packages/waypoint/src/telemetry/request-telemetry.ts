@@ -35,6 +35,7 @@ interface SeriesLabels {
   readonly service: string;
   readonly code: number;
   readonly flags: string;
+  readonly protocol: RequestProtocol;
 }
 
 /** Requests of one set of labels. */
@@ -43,6 +44,27 @@ export interface RequestSeries extends SeriesLabels {
   readonly durationMs: Histogram;
   readonly requestBytes: Histogram;
   readonly responseBytes: Histogram;
+}
+
+/** One object for each, so that it is compared as such. */
+interface RequestProtocol {
+  readonly name: 'http' | 'grpc';
+  /** Empty for what is none of gRPC, or did not say. */
+  readonly grpcStatus: string;
+}
+
+const HTTP: RequestProtocol = { name: 'http', grpcStatus: '' };
+const GRPC_UNSAID: RequestProtocol = { name: 'grpc', grpcStatus: '' };
+/** What else an upstream makes up is no label. */
+const GRPC: ReadonlyMap<string, RequestProtocol> = new Map(
+  Array.from({ length: 17 }, (_, code) => [
+    String(code),
+    { name: 'grpc', grpcStatus: String(code) },
+  ]),
+);
+
+function protocolOf({ isGrpc, grpcStatus }: HttpRequest): RequestProtocol {
+  return isGrpc ? (GRPC.get(grpcStatus ?? '') ?? GRPC_UNSAID) : HTTP;
 }
 
 /** A connection remembers so many. */
@@ -84,7 +106,7 @@ export class RequestTelemetry {
     if (format === null) return;
     this.write(
       format({
-        protocol: 'HTTP/1.1',
+        protocol: connection.version,
         terminationDetails: null,
         startedAtMs: Date.now(),
         method: '-',
@@ -118,11 +140,13 @@ export class RequestTelemetry {
     const destination = request.host?.metadata ?? null;
     const service = request.clusterName ?? chain.name;
     const flags = flag || '-';
+    const protocol = protocolOf(request);
     for (const one of used) {
       if (one.code !== status || one.destination !== destination) continue;
-      if (one.service === service && one.flags === flags) return one;
+      if (one.service === service && one.flags === flags && one.protocol === protocol) return one;
     }
-    const labels = { source: info.source, destination, service, code: status, flags };
+    const { source } = info;
+    const labels = { source, destination, service, code: status, flags, protocol };
     const series = this.#seriesByLabels(labels);
     if (used.length < MAX_USED_SERIES) used.push(series);
     return series;
@@ -147,7 +171,7 @@ export class RequestTelemetry {
 
 function accessRecord(request: HttpRequest, ending: Ending, durationMs: number): AccessRecord {
   return {
-    protocol: 'HTTP/1.1',
+    protocol: request.connection.version,
     terminationDetails: null,
     startedAtMs: Date.now() - durationMs,
     method: request.method,

@@ -1,40 +1,27 @@
 // hot path: gives a connection to every attempt
-
 import type { Duplex } from 'node:stream';
-import { Http1ClientConnection } from '@aquifer/http';
+import { Http1Pool } from './http1-pool.ts';
+import { Http2Pool } from './http2-pool.ts';
+import type { HttpVersion, RequestPool } from './request-pool.ts';
 
-const SWEEP_MS = 60_000;
-/** An hour without a request. */
-const MAX_IDLE_SWEEPS = 60;
-
-interface Idle {
-  readonly connection: Http1ClientConnection;
-  /** Number of the sweep before. */
-  readonly sinceSweep: number;
-}
-
-/** HTTP/1.1 connections to one endpoint. The one used last is used next, so that idle ones can close. */
+/** All connections to one endpoint. */
 export class ConnectionPool {
   readonly #dial: () => Promise<Duplex>;
-  readonly #idle: Idle[] = [];
-  #sweeps = 0;
-  #sweeper: NodeJS.Timeout | null = null;
-  #isClosed = false;
+  #http1: Http1Pool | null = null;
+  #http2: Http2Pool | null = null;
 
   constructor(dial: () => Promise<Duplex>) {
     this.#dial = dial;
   }
 
-  /** A connection that waits for a request, or null: then `connect` makes one. */
-  take(): Http1ClientConnection | null {
-    for (let idle = this.#idle.pop(); idle !== undefined; idle = this.#idle.pop()) {
-      if (idle.connection.isUsable) return idle.connection;
+  /** Those that carry requests in this version. */
+  of(version: HttpVersion): RequestPool {
+    if (version === 'HTTP/1.1') {
+      this.#http1 ??= new Http1Pool(this.#dial);
+      return this.#http1;
     }
-    return null;
-  }
-
-  async connect(): Promise<Http1ClientConnection> {
-    return new Http1ClientConnection(await this.#dial());
+    this.#http2 ??= new Http2Pool(this.#dial);
+    return this.#http2;
   }
 
   /** A byte stream of its own, for TCP. */
@@ -42,29 +29,9 @@ export class ConnectionPool {
     return this.#dial();
   }
 
-  /** Takes a connection back whose answer was read; one that cannot be used again is dropped. */
-  release(connection: Http1ClientConnection): void {
-    if (!connection.isUsable) return;
-    if (this.#isClosed) {
-      connection.close();
-      return;
-    }
-    this.#idle.push({ connection, sinceSweep: this.#sweeps });
-    this.#sweeper ??= setInterval(() => this.#sweep(), SWEEP_MS).unref();
-  }
-
   /** Closes idle connections now and the others when their answers have been read. */
   close(): void {
-    this.#isClosed = true;
-    if (this.#sweeper !== null) clearInterval(this.#sweeper);
-    for (const { connection } of this.#idle.splice(0)) connection.close();
-  }
-
-  #sweep(): void {
-    this.#sweeps += 1;
-    const before = this.#sweeps - MAX_IDLE_SWEEPS;
-    while (this.#idle.length > 0 && this.#idle[0]!.sinceSweep < before) {
-      this.#idle.shift()!.connection.close();
-    }
+    this.#http1?.close();
+    this.#http2?.close();
   }
 }
