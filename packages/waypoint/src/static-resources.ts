@@ -5,6 +5,7 @@ import { file_envoy_extensions_access_loggers_file_v3 } from '@aquifer/wire/gen/
 import { file_envoy_extensions_filters_http_cors_v3 } from '@aquifer/wire/gen/envoy/extensions/filters/http/cors/v3_pb';
 import { file_envoy_extensions_filters_http_fault_v3 } from '@aquifer/wire/gen/envoy/extensions/filters/http/fault/v3_pb';
 import { file_envoy_extensions_filters_http_grpc_stats_v3 } from '@aquifer/wire/gen/envoy/extensions/filters/http/grpc_stats/v3_pb';
+import { file_envoy_extensions_filters_http_local_ratelimit_v3 } from '@aquifer/wire/gen/envoy/extensions/filters/http/local_ratelimit/v3_pb';
 import { file_envoy_extensions_filters_http_rbac_v3 } from '@aquifer/wire/gen/envoy/extensions/filters/http/rbac/v3_pb';
 import { file_envoy_extensions_filters_http_router_v3 } from '@aquifer/wire/gen/envoy/extensions/filters/http/router/v3_pb';
 import { file_envoy_extensions_filters_listener_http_inspector_v3 } from '@aquifer/wire/gen/envoy/extensions/filters/listener/http_inspector/v3_pb';
@@ -34,6 +35,7 @@ const TYPES = createRegistry(
   file_envoy_extensions_filters_http_cors_v3,
   file_envoy_extensions_filters_http_fault_v3,
   file_envoy_extensions_filters_http_grpc_stats_v3,
+  file_envoy_extensions_filters_http_local_ratelimit_v3,
   file_envoy_extensions_filters_http_rbac_v3,
   file_envoy_extensions_filters_http_router_v3,
   file_envoy_extensions_filters_listener_http_inspector_v3,

@@ -20,6 +20,7 @@ import {
 } from '@aquifer/wire/gen/xds/type/matcher/v3_pb';
 import { toBinary } from '@bufbuild/protobuf';
 import { StringValueSchema } from '@bufbuild/protobuf/wkt';
+import { type ChainFilters, compileChainFilters } from '../filters/filters.ts';
 import { DEFAULT_MAX_STREAMS } from '../upstream/http2-limits.ts';
 import { type AccessLogFormat, compileAccessLog } from './access-log.ts';
 import { durationMs, isType, unpack } from './any.ts';
@@ -37,6 +38,7 @@ export interface HttpChain {
   readonly routes: RouteTable | { readonly rds: string };
   /** In the order of the filters; empty when nothing is enforced. */
   readonly authorization: readonly AuthorizationFilter[];
+  readonly filters: ChainFilters;
   readonly serverName: string;
   readonly pathRules: PathRules;
   /** A client that waits for 100 hears it from the upstream, not from here. */
@@ -249,6 +251,7 @@ function compileHttp(
     name,
     routes,
     authorization: seenAs('request'),
+    filters: compileChainFilters(manager.httpFilters, `${path}.http_filters`),
     serverName: manager.serverName || 'envoy',
     pathRules: compilePathRules(manager, path),
     proxiesContinue: manager.proxy100Continue,
@@ -266,8 +269,9 @@ function isConnectTerminator(manager: HttpConnectionManager): boolean {
   return routes.some(({ match }) => match?.pathSpecifier.case === 'connectMatcher');
 }
 
-/** Filters that only observe are passed over; one that decides and is unknown refuses the listener. */
+/** Filters that only observe, or are compiled elsewhere; one that decides and is unknown refuses the listener. */
 const PASSED_OVER = new Set([
+  'envoy.filters.http.local_ratelimit',
   'envoy.filters.http.router',
   'envoy.filters.http.grpc_stats',
   'envoy.filters.http.cors',

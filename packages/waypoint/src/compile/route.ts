@@ -11,6 +11,8 @@ import {
   RouteAction_ClusterNotFoundResponseCode as NotFoundCode,
   RedirectAction_RedirectResponseCode as RedirectCode,
 } from '@aquifer/wire/gen/envoy/config/route/v3_pb';
+import { compileRouteFilters, type RouteFilters } from '../filters/filters.ts';
+import { compileMirrors, type MirrorPolicy } from '../filters/mirror-policy.ts';
 import { durationMs } from './any.ts';
 import { type HeaderMutation, requestMutation, responseMutation } from './header-mutation.ts';
 import {
@@ -49,6 +51,7 @@ export interface ForwardAction {
   /** Most of what a client of gRPC may ask for instead, 0 for anything; null if it is not asked. */
   readonly maxGrpcTimeoutMs: number | null;
   readonly retry: RetryPolicy | null;
+  readonly mirrors: readonly MirrorPolicy[];
   readonly clusterNotFoundStatus: number;
 }
 
@@ -75,6 +78,7 @@ export interface CompiledRoute {
   readonly requestHeaders: HeaderMutation | null;
   readonly responseHeaders: HeaderMutation | null;
   readonly addsAttemptCount: boolean;
+  readonly filters: RouteFilters | null;
 }
 
 /** All routes of a listener's chain; the first that matches wins. */
@@ -173,6 +177,7 @@ function compileRoute(
     requestHeaders: requestMutation(route, path),
     responseHeaders: responseMutation(route, path),
     addsAttemptCount,
+    filters: compileRouteFilters(route.typedPerFilterConfig, `${path}.typed_per_filter_config`),
   };
 }
 
@@ -266,6 +271,7 @@ function compileForward(
     timeoutMs: durationMs(action.timeout) ?? 15_000,
     maxGrpcTimeoutMs: durationMs(action.maxGrpcTimeout),
     retry: compileRetryPolicy(action.retryPolicy, `${path}.retry_policy`),
+    mirrors: compileMirrors(action.requestMirrorPolicies, `${path}.request_mirror_policies`),
     clusterNotFoundStatus: NOT_FOUND_STATUS[action.clusterNotFoundResponseCode] ?? 503,
   };
 }

@@ -17,6 +17,7 @@ import { mutate, prepareRequestHeaders, upgradeOf } from './headers.ts';
 import type { LocalReply } from './outcome.ts';
 import { pathOnly, queryValue } from './path.ts';
 import type { RequestBody } from './request-body.ts';
+import type { Timeout } from './timer-wheel.ts';
 import { acceptOf } from './websocket.ts';
 
 /** Who has a request answered upstream, as the request sees it. */
@@ -58,6 +59,11 @@ export class HttpRequest implements BodyListener, AuthorizationInput {
   bytesReceived = 0;
   bytesSent = 0;
   #target: string;
+  /** What filters want changed about the answer, wherever it comes from. */
+  #answerChanges: ((answer: HeaderList) => void)[] | null = null;
+  /** Of filters that let the request go on. */
+  #flag: '' | 'DI' = '';
+  #wait: Timeout | null = null;
   /** Routes and policies ask for it many times. */
   #path: string;
   /** Answered once, then recorded once; a request whose client went away is recorded without an answer. */
@@ -139,6 +145,7 @@ export class HttpRequest implements BodyListener, AuthorizationInput {
     const bytes = Buffer.byteLength(body);
     headers.push(...extraHeaders, 'date', dateText(), 'server', this.connection.chain.serverName);
     mutate(headers, this.route?.responseHeaders ?? null);
+    this.#applyChanges(headers);
     headers.push('content-length', String(bytes));
     const isHead = this.method === 'HEAD';
     this.exchange.respond({ status, headers }, isHead ? 0 : bytes);
@@ -152,11 +159,12 @@ export class HttpRequest implements BodyListener, AuthorizationInput {
 
   /** Clients of gRPC look for its status, in trailers or in a head without a body. */
   #replyGrpc(reply: LocalReply, extraHeaders: readonly string[]): void {
-    this.grpcStatus = String(grpcStatusOf(reply.status));
+    this.grpcStatus = String(reply.grpcStatus ?? grpcStatusOf(reply.status));
     const headers = ['content-type', 'application/grpc', 'grpc-status', this.grpcStatus];
     if (reply.body !== '') headers.push('grpc-message', grpcMessage(reply.body));
     headers.push(...extraHeaders, 'date', dateText(), 'server', this.connection.chain.serverName);
     mutate(headers, this.route?.responseHeaders ?? null);
+    this.#applyChanges(headers);
     this.exchange.respond({ status: 200, headers }, 0);
     this.exchange.end();
     this.record(200, reply.flag, reply.details);
@@ -164,6 +172,7 @@ export class HttpRequest implements BodyListener, AuthorizationInput {
 
   /** Begins the upstream's answer; 101 is what an upgrade is answered with, over any version. */
   respond(status: number, headers: HeaderList, body: BodyLength): void {
+    this.#applyChanges(headers);
     if (status !== 101) {
       this.exchange.respond({ status, headers }, body);
       return;
@@ -195,7 +204,33 @@ export class HttpRequest implements BodyListener, AuthorizationInput {
     if (this.#phase === 'recorded') return;
     this.#phase = 'recorded';
     if (this.isUpgrade) this.connection.upgrades.delete(this);
-    this.connection.deps.telemetry.requestEnded(this, { status, flag, details });
+    const flags = joinFlags(flag, this.#flag);
+    this.connection.deps.telemetry.requestEnded(this, { status, flag: flags, details });
+  }
+
+  /** Has the answer's fields changed, be it made here or upstream. */
+  changeAnswer(change: (answer: HeaderList) => void): void {
+    this.#answerChanges ??= [];
+    this.#answerChanges.push(change);
+  }
+
+  #applyChanges(answer: HeaderList): void {
+    if (this.#answerChanges === null) return;
+    for (const change of this.#answerChanges) change(answer);
+  }
+
+  addFlag(flag: 'DI'): void {
+    this.#flag = flag;
+  }
+
+  /** Waits before it goes on; meanwhile nothing more is read of it, and `then` is not called if its client leaves. */
+  waitFor(ms: number, then: () => void): void {
+    this.exchange.pause();
+    this.#wait = this.connection.deps.timers.start(ms, () => {
+      this.#wait = null;
+      then();
+      this.exchange.resume();
+    });
   }
 
   onData(chunk: Buffer): void {
@@ -222,6 +257,7 @@ export class HttpRequest implements BodyListener, AuthorizationInput {
 
   onClose(error: HttpError | null): void {
     if (error === null) return;
+    this.#wait?.cancel();
     this.call?.abort();
     if (error.answered === null) this.record(0, 'DC', 'downstream_remote_disconnect');
     else {
@@ -230,4 +266,12 @@ export class HttpRequest implements BodyListener, AuthorizationInput {
       this.record(problem.status, 'DPE', problem.details);
     }
   }
+}
+
+/** Flags that Envoy writes before `DI`. */
+const BEFORE_DELAY: ReadonlySet<string> = new Set(['UH', 'UT', 'LR', 'UR', 'UF', 'UC', 'UO', 'NR']);
+
+function joinFlags(flag: string, delay: string): string {
+  if (delay === '' || flag === '') return flag + delay;
+  return BEFORE_DELAY.has(flag) ? `${flag},${delay}` : `${delay},${flag}`;
 }

@@ -7,6 +7,8 @@ export interface LocalReply {
   /** Envoy's response flags, joined by commas; empty for none. */
   readonly flag: string;
   readonly details: string;
+  /** What it means to a client of gRPC, unless that follows from the status. */
+  readonly grpcStatus?: number;
   /** The connection ends after it. */
   readonly closes?: boolean;
 }
@@ -40,6 +42,18 @@ const PER_TRY_TIMEOUT: LocalReply = reply(
 
 export function denied(policy: string): LocalReply {
   return reply(403, 'RBAC: access denied', '', `rbac_access_denied_matched_policy[${policy}]`);
+}
+
+export const CORS_PREFLIGHT: LocalReply = reply(200, '', '', 'cors_response');
+
+export function outcomeOfFault(status: number, grpcStatus: number | null): LocalReply {
+  const made = reply(status, 'fault filter abort', 'FI', 'fault_filter_abort');
+  return grpcStatus === null ? made : { ...made, grpcStatus };
+}
+
+export function rateLimited(status: number, grpcStatus: number | null): LocalReply {
+  const made = reply(status, 'local_rate_limited', 'RL', 'local_rate_limited');
+  return grpcStatus === null ? made : { ...made, grpcStatus };
 }
 
 export function clusterNotFound(status: number): LocalReply {

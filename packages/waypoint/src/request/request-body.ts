@@ -21,6 +21,15 @@ export interface BodySink {
   end(trailers: HeaderList | null): void;
 }
 
+/** Gets a copy of a body as it arrives. */
+export interface BodyCopy {
+  /** The bytes may be reused once this returns. */
+  onData(chunk: Buffer): void;
+  onEnd(): void;
+  /** The rest will not come. */
+  cut(): void;
+}
+
 /**
  * ```
  * waiting ─startOver()─► taking ◄──pull()── full
@@ -55,6 +64,7 @@ export class RequestBody {
   #reader: Reader = WAITING;
   #isComplete: boolean;
   #trailers: HeaderList | null = null;
+  #copies: BodyCopy[] | null = null;
   #isPaused = false;
 
   constructor(
@@ -74,6 +84,13 @@ export class RequestBody {
   /** Whether an attempt may start: false once a byte has been passed on that is not kept. */
   get canStartOver(): boolean {
     return this.#holds === 'all' && this.#reader.kind !== 'closed';
+  }
+
+  /** Before any of it has arrived. */
+  copyTo(copy: BodyCopy): void {
+    this.#copies ??= [];
+    this.#copies.push(copy);
+    if (this.#isComplete) copy.onEnd();
   }
 
   /** Gives the body to an attempt, from its first byte on. Only while `canStartOver`. */
@@ -103,6 +120,7 @@ export class RequestBody {
 
   /** Nobody will take any more of it. */
   close(): void {
+    if (!this.#isComplete) for (const copy of this.#copies ?? []) copy.cut();
     this.#reader = CLOSED;
     this.#held.drop();
   }
@@ -111,6 +129,7 @@ export class RequestBody {
   onData(chunk: Buffer): void {
     const reader = this.#reader;
     if (reader.kind === 'closed') return;
+    if (this.#copies !== null) for (const copy of this.#copies) copy.onData(chunk);
     if (reader.kind !== 'taking') {
       this.#held.append(chunk);
       return;
@@ -135,6 +154,7 @@ export class RequestBody {
   }
 
   onEnd(): void {
+    if (!this.#isComplete) for (const copy of this.#copies ?? []) copy.onEnd();
     this.#isComplete = true;
     this.#endIfAllTaken();
   }

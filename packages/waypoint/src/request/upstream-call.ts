@@ -6,10 +6,13 @@ import type { Host } from '../clusters/host.ts';
 import type { HeaderMutation } from '../compile/header-mutation.ts';
 import type { AttemptFailure } from '../compile/retry-policy.ts';
 import type { ForwardAction, WeightedTarget } from '../compile/route.ts';
+import { isDrawn } from '../filters/fraction.ts';
+import { type MirrorPolicy, shadowHost } from '../filters/mirror-policy.ts';
 import { Attempt } from './attempt.ts';
 import { grpcTimeoutMs, grpcTimeoutText } from './grpc.ts';
 import { endToEnd, mutate } from './headers.ts';
 import type { Call, HttpRequest } from './http-request.ts';
+import { Mirror } from './mirror.ts';
 import {
   attemptFailed,
   type CutKind,
@@ -79,7 +82,28 @@ export class UpstreamCall implements Call {
   }
 
   start(): void {
+    for (const policy of this.#route.action.mirrors) this.#mirror(policy);
     this.#nextAttempt();
+  }
+
+  /** To a cluster that is not there, or has no host that answers, no copy goes. */
+  #mirror(policy: MirrorPolicy): void {
+    const { request } = this;
+    if (request.isUpgrade || !isDrawn(policy.fraction)) return;
+    const { info, deps, version } = request.connection;
+    const cluster = deps.config.clusters.get(policy.cluster, info.destination);
+    const host = cluster?.pick([], 0) ?? null;
+    if (cluster === null || host === null) return;
+    const authority = policy.marksHost ? shadowHost(request.authority) : request.authority;
+    const mirror = new Mirror(host, {
+      version: cluster.versionFor(version),
+      head: { ...this.#head, authority, headers: [...this.#head.headers] },
+      body: this.bodyLength,
+      timers: deps.timers,
+      timeoutMs: this.#timeoutMs,
+    });
+    void mirror.start();
+    this.body.copyTo(mirror);
   }
 
   /** Changes that the chosen backend makes to answers. */

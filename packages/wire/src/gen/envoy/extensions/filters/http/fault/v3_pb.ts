@@ -6,15 +6,18 @@ import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import type { FaultDelay } from "../../common/fault/v3_pb.ts";
 import { file_envoy_extensions_filters_common_fault_v3 } from "../../common/fault/v3_pb.ts";
+import type { HeaderMatcher } from "../../../../config/route/v3_pb.ts";
+import { file_envoy_config_route_v3 } from "../../../../config/route/v3_pb.ts";
 import type { FractionalPercent } from "../../../../type/v3_pb.ts";
 import { file_envoy_type_v3 } from "../../../../type/v3_pb.ts";
+import { file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file envoy/extensions/filters/http/fault/v3.proto.
  */
 export const file_envoy_extensions_filters_http_fault_v3: GenFile = /*@__PURE__*/
-  fileDesc("CixlbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvaHR0cC9mYXVsdC92My5wcm90bxImZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuZmF1bHQudjMifgoKRmF1bHRBYm9ydBIVCgtodHRwX3N0YXR1cxgCIAEoDUgAEhUKC2dycGNfc3RhdHVzGAUgASgNSAASNAoKcGVyY2VudGFnZRgDIAEoCzIgLmVudm95LnR5cGUudjMuRnJhY3Rpb25hbFBlcmNlbnRCDAoKZXJyb3JfdHlwZSKTAQoJSFRUUEZhdWx0EkMKBWRlbGF5GAEgASgLMjQuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmNvbW1vbi5mYXVsdC52My5GYXVsdERlbGF5EkEKBWFib3J0GAIgASgLMjIuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuZmF1bHQudjMuRmF1bHRBYm9ydGIGcHJvdG8z", [file_envoy_extensions_filters_common_fault_v3, file_envoy_type_v3]);
+  fileDesc("CixlbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvaHR0cC9mYXVsdC92My5wcm90bxImZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuZmF1bHQudjMifgoKRmF1bHRBYm9ydBIVCgtodHRwX3N0YXR1cxgCIAEoDUgAEhUKC2dycGNfc3RhdHVzGAUgASgNSAASNAoKcGVyY2VudGFnZRgDIAEoCzIgLmVudm95LnR5cGUudjMuRnJhY3Rpb25hbFBlcmNlbnRCDAoKZXJyb3JfdHlwZSKdAgoJSFRUUEZhdWx0EkMKBWRlbGF5GAEgASgLMjQuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmNvbW1vbi5mYXVsdC52My5GYXVsdERlbGF5EkEKBWFib3J0GAIgASgLMjIuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLmh0dHAuZmF1bHQudjMuRmF1bHRBYm9ydBIYChB1cHN0cmVhbV9jbHVzdGVyGAMgASgJEjUKB2hlYWRlcnMYBCADKAsyJC5lbnZveS5jb25maWcucm91dGUudjMuSGVhZGVyTWF0Y2hlchI3ChFtYXhfYWN0aXZlX2ZhdWx0cxgGIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZWIGcHJvdG8z", [file_envoy_extensions_filters_common_fault_v3, file_envoy_config_route_v3, file_envoy_type_v3, file_google_protobuf_wrappers]);
 
 /**
  * @generated from message envoy.extensions.filters.http.fault.v3.FaultAbort
@@ -63,6 +66,21 @@ export type HTTPFault = Message<"envoy.extensions.filters.http.fault.v3.HTTPFaul
    * @generated from field: envoy.extensions.filters.http.fault.v3.FaultAbort abort = 2;
    */
   abort?: FaultAbort | undefined;
+
+  /**
+   * @generated from field: string upstream_cluster = 3;
+   */
+  upstreamCluster: string;
+
+  /**
+   * @generated from field: repeated envoy.config.route.v3.HeaderMatcher headers = 4;
+   */
+  headers: HeaderMatcher[];
+
+  /**
+   * @generated from field: google.protobuf.UInt32Value max_active_faults = 6;
+   */
+  maxActiveFaults?: number | undefined;
 };
 
 /**

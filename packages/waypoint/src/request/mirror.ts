@@ -1,0 +1,134 @@
+// hot path: every request that is mirrored
+import type {
+  AnswerListener,
+  BodyLength,
+  BodyListener,
+  ClientConnection,
+  Exchange,
+  RequestHead,
+} from '@aquifer/http';
+import type { Host } from '../clusters/host.ts';
+import type { HttpVersion } from '../upstream/request-pool.ts';
+import { HeldBytes } from './held-bytes.ts';
+import { type BodyCopy, MAX_REPLAY_BYTES } from './request-body.ts';
+import type { Timeout, TimerWheel } from './timer-wheel.ts';
+
+/** How a copy is sent. */
+export interface MirrorOptions {
+  readonly version: HttpVersion;
+  readonly head: RequestHead;
+  readonly body: BodyLength;
+  readonly timers: TimerWheel;
+  /** From its start; 0 is no limit. */
+  readonly timeoutMs: number;
+}
+
+/**
+ * ```
+ * connecting ──► open ◄──► full (the host takes no more for now) ──► over
+ * ```
+ */
+type State =
+  | { readonly kind: 'connecting' }
+  | { readonly kind: 'open'; readonly exchange: Exchange }
+  | { readonly kind: 'full'; readonly exchange: Exchange }
+  | { readonly kind: 'over' };
+
+const OVER: State = { kind: 'over' };
+
+/**
+ * A copy of a request, of whose answer nobody hears (spec l7 1.12). It never holds up the request itself: a host that
+ * falls behind by more than 1 MiB is given up.
+ */
+export class Mirror implements BodyCopy {
+  readonly #host: Host;
+  readonly #options: MirrorOptions;
+  readonly #held = new HeldBytes();
+  readonly #timeout: Timeout | null;
+  #state: State = { kind: 'connecting' };
+  #isComplete = false;
+
+  constructor(host: Host, options: MirrorOptions) {
+    this.#host = host;
+    this.#options = options;
+    const { timers, timeoutMs } = options;
+    this.#timeout = timeoutMs > 0 ? timers.start(timeoutMs, () => this.cut()) : null;
+    host.active += 1;
+  }
+
+  async start(): Promise<void> {
+    const pool = this.#host.pool.of(this.#options.version);
+    try {
+      const connection = pool.take() ?? (await pool.connect());
+      if (this.#state.kind === 'connecting') this.#send(connection, () => pool.release(connection));
+      else pool.release(connection);
+    } catch {
+      this.#leave();
+    }
+  }
+
+  onData(chunk: Buffer): void {
+    const state = this.#state;
+    if (state.kind === 'over') return;
+    if (state.kind === 'open') {
+      if (!state.exchange.write(chunk)) this.#state = { ...state, kind: 'full' };
+      return;
+    }
+    this.#held.append(chunk);
+    if (this.#held.bytes > MAX_REPLAY_BYTES) this.cut();
+  }
+
+  onEnd(): void {
+    this.#isComplete = true;
+    this.#endIfSent();
+  }
+
+  cut(): void {
+    const state = this.#state;
+    this.#leave();
+    if (state.kind === 'open' || state.kind === 'full') state.exchange.reset();
+  }
+
+  #send(connection: ClientConnection, onAnswered: () => void): void {
+    const answer: AnswerListener & BodyListener = {
+      onHead: () => exchange.receive(answer),
+      onData: () => undefined,
+      onEnd: () => {
+        this.#leave();
+        onAnswered();
+        exchange.reset('NO_ERROR');
+      },
+      onDrain: () => this.#goOn(exchange),
+      onClose: () => this.#leave(),
+      onFailure: () => this.#leave(),
+    };
+    const { head, body } = this.#options;
+    const exchange = connection.request(head, body, { listener: answer, isUpgrade: false });
+    this.#goOn(exchange);
+  }
+
+  /** There is room, or the first of it. */
+  #goOn(exchange: Exchange): void {
+    if (this.#state.kind === 'over') return;
+    let hasRoom = true;
+    while (hasRoom && !this.#held.isRead) hasRoom = exchange.write(this.#held.read());
+    this.#held.dropRead();
+    this.#state = { kind: hasRoom ? 'open' : 'full', exchange };
+    exchange.flush();
+    this.#endIfSent();
+  }
+
+  #endIfSent(): void {
+    const state = this.#state;
+    const isOpen = state.kind === 'open' || state.kind === 'full';
+    if (isOpen && this.#isComplete && this.#held.isRead) state.exchange.end();
+  }
+
+  #leave(): void {
+    if (this.#state.kind === 'over') return;
+    this.#state = OVER;
+    this.#timeout?.cancel();
+    this.#host.active -= 1;
+    this.#held.drop();
+  }
+}
