@@ -102,7 +102,7 @@ test.for([
 });
 
 interface RecordedStatus {
-  readonly conditions?: readonly { readonly type: string }[];
+  readonly conditions?: readonly Json[];
 }
 
 test.for([
@@ -111,12 +111,18 @@ test.for([
   '05-gamma-filters',
   '06-gamma-grpcroute-timeouts',
   '07-gamma-status',
+  '23-authz-waypoint',
+  '29-eds-ambient',
 ])('says of each Service what %s does', (name) => {
   const { conditions } = newDeriver().derive(readyState(recordedObjects(name)));
   const recorded = readRecorded<Record<string, RecordedStatus>>(name, 'status.json');
-  for (const [key, condition] of conditions.services) {
-    const [said] = recorded[`Service/${key}`]?.conditions ?? [];
-    const expected = condition && { type: 'istio.io/WaypointBound', ...condition };
-    expect(said ?? null, key).toEqual(expected);
-  }
+  const said = [...conditions.services].flatMap(([key, condition]) =>
+    condition === null ? [] : [[key, { type: 'istio.io/WaypointBound', ...condition }] as const],
+  );
+  const expected = Object.entries(recorded).flatMap(([key, status]) => {
+    const [kind, ...name] = key.split('/');
+    const [condition] = status.conditions ?? [];
+    return kind === 'Service' && condition ? [[name.join('/'), condition] as const] : [];
+  });
+  expect(Object.fromEntries(said)).toEqual(Object.fromEntries(expected));
 });
