@@ -4,7 +4,7 @@ import { ruleProblem } from '../derive/l7/route-filters.ts';
 import {
   type BackendRef,
   kindOf,
-  parentRefsOf,
+  parentsOf,
   type Route,
   type RouteRule,
   routeRules,
@@ -34,9 +34,9 @@ export function deriveRouteParents(
   snapshot: Services,
   mesh: MeshSettings,
 ): DerivedRouteParent[] {
-  const parents = parentRefsOf(route)
-    .filter(isServiceParent)
-    .toSorted((a, b) => (sortKey(a, route) < sortKey(b, route) ? 1 : -1));
+  const parents = parentsOf(route).toSorted((a, b) =>
+    sortKey(a, route) < sortKey(b, route) ? 1 : -1,
+  );
   const references = resolvedRefs(route, snapshot, mesh);
   return parents.map((parentRef) => {
     const namespace = parentRef.namespace ?? namespaceOf(route);
@@ -59,13 +59,6 @@ export function deriveRouteParents(
 function sortKey(parent: ParentReference, route: Route): string {
   const { name, sectionName = '', port = 0, namespace = namespaceOf(route) } = parent;
   return `${name}/${sectionName}/${port}.${namespace}`;
-}
-
-function isServiceParent({
-  group = 'gateway.networking.k8s.io',
-  kind = 'Gateway',
-}: ParentReference): boolean {
-  return group === '' && kind === 'Service';
 }
 
 /** As upstream, only the labels are looked at: whether the waypoint is ready is said by the Service's own status. */

@@ -53,8 +53,12 @@ function isGrpc(route: Route): route is GRPCRoute {
   return route.kind === 'GRPCRoute';
 }
 
-export function parentRefsOf(route: Route): readonly ParentReference[] {
-  return route.spec?.parentRefs ?? [];
+/** The parents that are Services. */
+export function parentsOf(route: Route): ParentReference[] {
+  return (route.spec?.parentRefs ?? []).filter(
+    ({ group = 'gateway.networking.k8s.io', kind = 'Gateway' }) =>
+      group === '' && kind === 'Service',
+  );
 }
 
 const rulesByRoute = new WeakMap<Route, readonly RouteRule[]>();

@@ -21,14 +21,14 @@ import {
   urlRewrite,
 } from './route-filters.ts';
 import { bySpecificity, envoyMatch, isCatchAll, isReadable } from './route-match.ts';
-import { type BackendRef, type RouteMatch, type RouteRule, routeRules } from './route-rule.ts';
 import {
-  type MeshServiceRef,
-  objectKey,
-  parentKey,
+  type BackendRef,
   parentsOf,
-  type WaypointScope,
-} from './scope.ts';
+  type RouteMatch,
+  type RouteRule,
+  routeRules,
+} from './route-rule.ts';
+import { type MeshServiceRef, objectKey, parentKey, type WaypointScope } from './scope.ts';
 
 type RouteInit = Init<typeof RouteSchema>;
 type ActionInit = Init<typeof RouteActionSchema>;

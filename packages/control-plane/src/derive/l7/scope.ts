@@ -13,7 +13,7 @@ import { type MeshSettings, serviceHostname } from '../mesh.ts';
 import { nameOf, namespaceOf } from '../object.ts';
 import { bindService } from '../services.ts';
 import { addressKey, type Waypoint, type Waypoints } from '../waypoints.ts';
-import { parentRefsOf, type Route, type RouteRule, routeRules } from './route-rule.ts';
+import { parentsOf, type Route, type RouteRule, routeRules } from './route-rule.ts';
 
 /** A Service as configuration names it. */
 export interface MeshServiceRef {
@@ -120,14 +120,6 @@ export function waypointScope(
     .flatMap((namespace) => state.AuthorizationPolicy.inNamespace(namespace))
     .filter((policy) => targetsWaypoint(policy, gateway, mesh) || targetsAny(policy, keys));
   return { mesh, gateway, attached, routes, policies, backends: backendsOf(routes, state) };
-}
-
-/** The parents that are Services. */
-export function parentsOf(route: Route): ParentReference[] {
-  return parentRefsOf(route).filter(
-    ({ group = 'gateway.networking.k8s.io', kind = 'Gateway' }) =>
-      group === '' && kind === 'Service',
-  );
 }
 
 export function parentKey(parent: ParentReference, route: Route): string {
