@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ControlPlane } from '@aquifer/control-plane';
 import { CONTROL_PLANE_KEYS, KubernetesApi, startControlPlane } from '@aquifer/control-plane';
-import type { Gateway, HTTPRoute, Pod, Service } from '@aquifer/model/resources';
+import type { Gateway, GRPCRoute, HTTPRoute, Pod, Service } from '@aquifer/model/resources';
 import { createLogger, parseEnv } from '@aquifer/runtime';
 import { grpcMethods } from '@aquifer/wire';
 import {
@@ -211,6 +211,18 @@ test('routes and policies get their statuses', async () => {
     return conditionOf(parent?.conditions, 'ResolvedRefs');
   };
   await expect.poll(resolved).toBe('False BackendNotFound');
+  const calls = '/apis/gateway.networking.k8s.io/v1/namespaces/shop/grpcroutes';
+  await admin.create(calls, {
+    apiVersion: 'gateway.networking.k8s.io/v1',
+    kind: 'GRPCRoute',
+    metadata: { name: 'web', namespace: 'shop' },
+    spec: { parentRefs: [{ group: '', kind: 'Service', name: 'web', port: 80 }], rules: [{}] },
+  });
+  const accepted = async () => {
+    const [parent] = (await admin.get<GRPCRoute>(`${calls}/web`))?.status?.parents ?? [];
+    return conditionOf(parent?.conditions, 'Accepted');
+  };
+  await expect.poll(accepted).toBe('True Accepted');
   const policies = '/apis/security.istio.io/v1/namespaces/shop/authorizationpolicies';
   await admin.create(policies, {
     apiVersion: 'security.istio.io/v1',
@@ -218,11 +230,11 @@ test('routes and policies get their statuses', async () => {
     metadata: { name: 'get-only', namespace: 'shop' },
     spec: { rules: [{ to: [{ operation: { methods: ['GET'] } }] }] },
   });
-  const accepted = async () => {
+  const judged = async () => {
     const policy = await admin.get<Service>(`${policies}/get-only`);
     return conditionOf(policy?.status?.conditions, 'ZtunnelAccepted');
   };
-  await expect.poll(accepted).toBe('True UnsupportedValue');
+  await expect.poll(judged).toBe('True UnsupportedValue');
 });
 
 test('a capture report with a real pod token becomes annotation, condition and HBONE, until it is released', async () => {

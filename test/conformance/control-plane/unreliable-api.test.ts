@@ -58,6 +58,22 @@ test('nothing is served to begin with while a kind is answered with 404 though i
   expect((await client.next()).resources.map(({ name }) => name)).toEqual(['shop/deny']);
 });
 
+test('a kind whose definition is too old to have our version holds up nobody', async () => {
+  const plane = await startTestControlPlane(OBJECTS, (api) => {
+    api.interceptions.set('/apis/gateway.networking.k8s.io/v1/grpcroutes', 'not found');
+    api.put({
+      apiVersion: 'apiextensions.k8s.io/v1',
+      kind: 'CustomResourceDefinition',
+      metadata: { name: 'grpcroutes.gateway.networking.k8s.io' },
+      spec: { versions: [{ name: 'v1alpha2', served: true }] },
+    });
+  });
+  const client = plane.connect(null);
+  client.send({ node: NODE, typeUrl: AUTHORIZATION_TYPE });
+  expect((await client.next()).resources.map(({ name }) => name)).toEqual(['shop/deny']);
+  expect(plane.logs.join('\n')).toContain('kind is not installed: it is not read');
+});
+
 test('policies go when the API says that their definition is gone', async () => {
   const { api, client } = await start();
   api.absentGroups.add('security.istio.io/v1');

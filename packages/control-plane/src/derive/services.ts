@@ -10,7 +10,6 @@ import { canonicalIpAddress } from '@aquifer/model';
 import type { Namespace, Service } from '@aquifer/model/resources';
 import { MANAGED_LABEL } from '../ingest/kinds.ts';
 import { bindCanary } from './canary.ts';
-import { l7Ports } from './l7/port-protocol.ts';
 import {
   INGRESS_USE_WAYPOINT_LABEL,
   MANAGED_WAYPOINTS,
@@ -66,7 +65,7 @@ export function deriveService(service: Service, context: ServiceContext): Derive
       ingressUseWaypoint: bound.ingress === true,
       visibility: 'public',
     },
-    condition: boundCondition(service, binding, bound),
+    condition: boundCondition(binding, bound),
     waypoint: bound.waypoint,
   };
 }
@@ -113,11 +112,7 @@ function boundFields(
   };
 }
 
-function boundCondition(
-  service: Service,
-  binding: Binding,
-  bound: BoundFields,
-): BoundCondition | null {
+function boundCondition(binding: Binding, bound: BoundFields): BoundCondition | null {
   if (binding.kind === 'none') return null;
   if (binding.kind === 'error') return { status: 'False', ...binding.error };
   const { namespace, name } = binding.waypoint;
@@ -129,11 +124,6 @@ function boundCondition(
   }
   if (bound.canaryProblem !== null) {
     message += `. Canary waypoint not attached: ${bound.canaryProblem}`;
-  }
-  const unread = l7Ports(service).filter(({ protocol }) => protocol === 'http2');
-  if (unread.length > 0) {
-    const ports = unread.map(({ port }) => port).join(', ');
-    message += `. HTTP/2 is passed through as TCP (port ${ports}): routes are not applied to it, and policies that ask for HTTP attributes deny it`;
   }
   return { status: 'True', reason: 'WaypointAccepted', message };
 }

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { clusterStateOf } from '../ingest/cluster-state.ts';
 import { deriveRouteParents } from './route-status.ts';
 
-const GOLDEN = new URL('../../../../test/fixtures/golden/l7/07-gamma-status/', import.meta.url);
+const GOLDEN = new URL('../../../../test/fixtures/golden/l7/', import.meta.url);
 const MESH = {
   clusterId: 'Kubernetes',
   clusterDomain: 'cluster.local',
@@ -16,12 +16,21 @@ function read(file: string): unknown {
   return JSON.parse(readFileSync(new URL(file, GOLDEN), 'utf8'));
 }
 
-const state = clusterStateOf(read('objects.json') as { kind: string }[]);
-const snapshot = { state };
+const RECORDED = [
+  '04-gamma-match-precedence',
+  '05-gamma-filters',
+  '06-gamma-grpcroute-timeouts',
+  '07-gamma-status',
+].flatMap((name) => {
+  const state = clusterStateOf(read(`${name}/objects.json`) as { kind: string }[]);
+  const statuses = read(`${name}/status.json`) as Record<string, HTTPRoute['status']>;
+  return [...state.HTTPRoute, ...state.GRPCRoute].map((route) => {
+    const key = `${route.kind}/shop/${route.metadata.name}`;
+    return { name, key, route, snapshot: { state }, recorded: statuses[key]?.parents ?? [] };
+  });
+});
 
-test.for([...state.HTTPRoute])('route $metadata.name gets the recorded parents', (route) => {
-  const statuses = read('status.json') as Record<string, HTTPRoute['status']>;
-  const recorded = statuses[`HTTPRoute/shop/${route.metadata.name}`]?.parents ?? [];
+test.for(RECORDED)('$key of $name gets the recorded parents', ({ route, snapshot, recorded }) => {
   const derived = deriveRouteParents(route, snapshot, MESH);
   expect(derived).toEqual(
     recorded.map(({ parentRef, conditions = [] }) => ({
@@ -64,20 +73,52 @@ test('parents are listed from the end of the alphabet, and a backend without wei
   expect(parents[0]?.conditions[1]).toMatchObject({ type: 'ResolvedRefs', status: 'True' });
 });
 
+const TO_CART = { name: 'cart', port: 80 };
+
+/** What `ResolvedRefs` says of a route with one rule. */
+function resolvedRefs(kind: string, rule: object) {
+  const parentRefs = [{ group: '', kind: 'Service', name: 'cart' }];
+  const metadata = { namespace: 'shop', name: 'r' };
+  const route = { kind, metadata, spec: { parentRefs, rules: [rule] } } as unknown as HTTPRoute;
+  const [parent] = deriveRouteParents(route, { state: clusterStateOf([]) }, MESH);
+  return parent?.conditions.find(({ type }) => type === 'ResolvedRefs');
+}
+
 test('a rule that sets a header which is not for a route to set is an invalid filter, and named', () => {
   const requestHeaderModifier = { set: [{ name: 'Content-Length', value: '3' }] };
-  const route = {
-    metadata: { namespace: 'shop', name: 'r' },
-    spec: {
-      parentRefs: [{ group: '', kind: 'Service', name: 'cart' }],
-      rules: [{ filters: [{ type: 'RequestHeaderModifier', requestHeaderModifier }] }],
-    },
-  } as HTTPRoute;
-  const [parent] = deriveRouteParents(route, { state: clusterStateOf([]) }, MESH);
-  expect(parent?.conditions).toContainEqual({
+  const filters = [{ type: 'RequestHeaderModifier', requestHeaderModifier }];
+  expect(resolvedRefs('HTTPRoute', { filters })).toEqual({
     type: 'ResolvedRefs',
     status: 'False',
     reason: 'InvalidFilter',
     message: 'header "Content-Length" is not for a route to set',
   });
+});
+
+test.for([
+  {
+    what: 'a gRPC filter of somebody else',
+    kind: 'GRPCRoute',
+    rule: { filters: [{ type: 'ExtensionRef' }], backendRefs: [TO_CART] },
+    message: 'unsupported filter type "ExtensionRef"',
+  },
+  {
+    what: 'a mirror of one backend',
+    kind: 'HTTPRoute',
+    rule: { backendRefs: [{ ...TO_CART, filters: [{ type: 'RequestMirror' }] }] },
+    message: 'unsupported filter type "RequestMirror" of a backend',
+  },
+])('$what is an invalid filter, and named', ({ kind, rule, message }) => {
+  expect(resolvedRefs(kind, rule)).toMatchObject({ reason: 'InvalidFilter', message });
+});
+
+test.for([
+  { type: 'RequestHeaderModifier', requestHeaderModifier: { remove: ['x-a'] } },
+  { type: 'ResponseHeaderModifier', responseHeaderModifier: { remove: ['x-a'] } },
+  { type: 'RequestMirror', requestMirror: { backendRef: TO_CART } },
+  { type: 'RequestRedirect', requestRedirect: { hostname: 'a.test' } },
+  { type: 'URLRewrite', urlRewrite: { hostname: 'a.test' } },
+  { type: 'CORS', cors: { allowOrigins: ['*'] } },
+])('a filter of type $type is no problem', (filter) => {
+  expect(resolvedRefs('HTTPRoute', { filters: [filter] })).toMatchObject({ status: 'True' });
 });

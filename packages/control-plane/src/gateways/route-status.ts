@@ -1,6 +1,14 @@
-/** The status of HTTPRoutes whose parent is a Service (spec control-plane 5.5). */
-import type { HTTPRoute, RouteParentStatus, Service } from '@aquifer/model/resources';
-import { filterProblem } from '../derive/l7/route-filters.ts';
+/** The status of routes whose parent is a Service (spec control-plane 5.5). */
+import type { ParentReference, RouteParentStatus, Service } from '@aquifer/model/resources';
+import { ruleProblem } from '../derive/l7/route-filters.ts';
+import {
+  type BackendRef,
+  kindOf,
+  parentsOf,
+  type Route,
+  type RouteRule,
+  routeRules,
+} from '../derive/l7/route-rule.ts';
 import { USE_WAYPOINT_LABEL } from '../derive/labels.ts';
 import { type MeshSettings, serviceHostname } from '../derive/mesh.ts';
 import { type LabelledObject, labelsOf, nameOf, namespaceOf } from '../derive/object.ts';
@@ -12,13 +20,9 @@ import { type ConditionText, isPresent, withTransitionTime } from '../status/con
 
 const ROUTE_CONTROLLER = 'istio.io/gateway-controller';
 
-type ParentRef = NonNullable<HTTPRoute['spec']['parentRefs']>[number];
-type Rule = NonNullable<HTTPRoute['spec']['rules']>[number];
-type BackendRef = NonNullable<Rule['backendRefs']>[number];
-
 /** The conditions of one parent, without times. */
 interface DerivedRouteParent {
-  readonly parentRef: ParentRef;
+  readonly parentRef: ParentReference;
   readonly conditions: readonly ConditionText[];
 }
 
@@ -26,13 +30,13 @@ type Services = Pick<Snapshot, 'state'>;
 
 /** One entry for each parent that is a Service; as upstream, those that come last in the alphabet first. */
 export function deriveRouteParents(
-  route: HTTPRoute,
+  route: Route,
   snapshot: Services,
   mesh: MeshSettings,
 ): DerivedRouteParent[] {
-  const parents = (route.spec.parentRefs ?? [])
-    .filter(isServiceParent)
-    .toSorted((a, b) => (sortKey(a, route) < sortKey(b, route) ? 1 : -1));
+  const parents = parentsOf(route).toSorted((a, b) =>
+    sortKey(a, route) < sortKey(b, route) ? 1 : -1,
+  );
   const references = resolvedRefs(route, snapshot, mesh);
   return parents.map((parentRef) => {
     const namespace = parentRef.namespace ?? namespaceOf(route);
@@ -52,16 +56,9 @@ export function deriveRouteParents(
   });
 }
 
-function sortKey(parent: ParentRef, route: HTTPRoute): string {
+function sortKey(parent: ParentReference, route: Route): string {
   const { name, sectionName = '', port = 0, namespace = namespaceOf(route) } = parent;
   return `${name}/${sectionName}/${port}.${namespace}`;
-}
-
-function isServiceParent({
-  group = 'gateway.networking.k8s.io',
-  kind = 'Gateway',
-}: ParentRef): boolean {
-  return group === '' && kind === 'Service';
 }
 
 /** As upstream, only the labels are looked at: whether the waypoint is ready is said by the Service's own status. */
@@ -79,13 +76,11 @@ function namesWaypoint(object: LabelledObject | undefined): boolean {
 }
 
 /** The first problem of the route's rules, in order: filters of a rule, then its backends. */
-function resolvedRefs(route: HTTPRoute, snapshot: Services, mesh: MeshSettings): ConditionText {
-  for (const rule of route.spec.rules ?? []) {
+function resolvedRefs(route: Route, snapshot: Services, mesh: MeshSettings): ConditionText {
+  for (const rule of routeRules(route)) {
     const problem =
       invalidFilter(rule) ??
-      (rule.backendRefs ?? [])
-        // A backend that gets no requests is not looked up.
-        .filter(({ weight = 1 }) => weight > 0)
+      receiving(rule.backends)
         .map((backend) => backendProblem(backend, namespaceOf(route), snapshot, mesh))
         .find((found) => found !== null);
     if (problem) return condition('ResolvedRefs', 'False', problem.reason, problem.message);
@@ -93,13 +88,18 @@ function resolvedRefs(route: HTTPRoute, snapshot: Services, mesh: MeshSettings):
   return condition('ResolvedRefs', 'True', 'ResolvedRefs', 'All references resolved');
 }
 
+/** A backend that gets no requests is not looked at. */
+function receiving(backends: readonly BackendRef[]): BackendRef[] {
+  return backends.filter(({ weight = 1 }) => weight > 0);
+}
+
 interface Problem {
   readonly reason: 'InvalidFilter' | 'InvalidKind' | 'BackendNotFound' | 'InvalidDestination';
   readonly message: string;
 }
 
-function invalidFilter({ filters = [] }: Rule): Problem | null {
-  const message = filterProblem(filters);
+function invalidFilter({ filters, backends }: RouteRule): Problem | null {
+  const message = ruleProblem(filters, receiving(backends));
   return message === null ? null : { reason: 'InvalidFilter', message };
 }
 
@@ -139,7 +139,8 @@ export function writeRouteStatuses(
   queue: WriteQueue,
   api: Pick<KubernetesApi, 'mergePatch'>,
 ): void {
-  for (const route of snapshot.state.HTTPRoute) {
+  const { HTTPRoute, GRPCRoute } = snapshot.state;
+  for (const route of [...HTTPRoute, ...GRPCRoute] as Route[]) {
     const wanted = deriveRouteParents(route, snapshot, mesh);
     const stored = route.status?.parents ?? [];
     const ours = stored.filter(({ controllerName }) => controllerName === ROUTE_CONTROLLER);
@@ -155,7 +156,7 @@ export function writeRouteStatuses(
       continue;
     const others = stored.filter(({ controllerName }) => controllerName !== ROUTE_CONTROLLER);
     const { resourceVersion } = route.metadata;
-    const path = `${collectionPath(WATCHED_KINDS.HTTPRoute, namespaceOf(route))}/${nameOf(route)}/status`;
+    const path = `${collectionPath(WATCHED_KINDS[kindOf(route)], namespaceOf(route))}/${nameOf(route)}/status`;
     const body = { metadata: { resourceVersion }, status: { parents: [...others, ...complete] } };
     queue.wish(path, JSON.stringify([resourceVersion, wanted]), () => api.mergePatch(path, body));
   }
@@ -163,15 +164,15 @@ export function writeRouteStatuses(
 
 function storedFor(
   stored: readonly RouteParentStatus[],
-  parentRef: ParentRef,
+  parentRef: ParentReference,
 ): RouteParentStatus | undefined {
-  const key = (ref: ParentRef): string =>
+  const key = (ref: ParentReference): string =>
     [ref.group, ref.kind, ref.namespace, ref.name, ref.sectionName, ref.port].join('|');
   return stored.find((parent) => key(parent.parentRef) === key(parentRef));
 }
 
 function isWritten(
-  wanted: { readonly parentRef: ParentRef; readonly conditions: readonly ConditionText[] },
+  wanted: { readonly parentRef: ParentReference; readonly conditions: readonly ConditionText[] },
   stored: readonly RouteParentStatus[],
 ): boolean {
   const conditions = storedFor(stored, wanted.parentRef)?.conditions;

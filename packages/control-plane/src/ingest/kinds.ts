@@ -5,6 +5,7 @@ import type {
   EndpointSlice,
   Gateway,
   GatewayClass,
+  GRPCRoute,
   HTTPRoute,
   Namespace,
   Node,
@@ -31,6 +32,7 @@ export interface WatchedTypes {
   readonly Gateway: Gateway;
   readonly GatewayClass: GatewayClass;
   readonly HTTPRoute: HTTPRoute;
+  readonly GRPCRoute: GRPCRoute;
   readonly AuthorizationPolicy: AuthorizationPolicy;
   readonly PeerAuthentication: PeerAuthentication;
   readonly Deployment: Deployment;
@@ -64,6 +66,7 @@ export const WATCHED_KINDS: Readonly<Record<WatchedKind, KindPath>> = {
   Gateway: { apiVersion: 'gateway.networking.k8s.io/v1', plural: 'gateways' },
   GatewayClass: { apiVersion: 'gateway.networking.k8s.io/v1', plural: 'gatewayclasses' },
   HTTPRoute: { apiVersion: 'gateway.networking.k8s.io/v1', plural: 'httproutes' },
+  GRPCRoute: { apiVersion: 'gateway.networking.k8s.io/v1', plural: 'grpcroutes' },
   AuthorizationPolicy: { apiVersion: 'security.istio.io/v1', plural: 'authorizationpolicies' },
   PeerAuthentication: { apiVersion: 'security.istio.io/v1', plural: 'peerauthentications' },
   Deployment: { apiVersion: 'apps/v1', plural: 'deployments', labelSelector: MANAGED_LABEL },

@@ -2,7 +2,7 @@
  * Keeps one kind up to date: list, then watch from there, for ever.
  *
  * Always: what was learned stays until the API proves that it is over. An answer of 404 proves nothing: only that the
- * kind's CustomResourceDefinition does not exist says that there are no objects of it.
+ * kind's CustomResourceDefinition does not exist, or lacks our version, says that there are no objects of it.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '@aquifer/runtime';
@@ -174,13 +174,24 @@ function isNotFound(error: Error | null): boolean {
   return error instanceof KubernetesApiError && error.status === 404;
 }
 
-/** Whether the API itself says, by name, that the kind's definition does not exist. Built-in kinds always do. */
+interface DefinitionBody {
+  readonly spec?: {
+    readonly versions?: readonly { readonly name: string; readonly served: boolean }[];
+  };
+}
+
+/**
+ * Whether the API itself says, by name, that the kind's definition does not exist, or exists without our version (CRDs
+ * that are older than we are). Built-in kinds always do.
+ */
 async function isProvenAbsent(kind: WatchedKind, { api, log }: ReflectorDeps): Promise<boolean> {
   const definition = definitionPath(WATCHED_KINDS[kind]);
   if (definition === null) return false;
   try {
-    await api.list(definition);
-    return false;
+    const { spec } = await api.list<DefinitionBody>(definition);
+    const version = WATCHED_KINDS[kind].apiVersion.split('/')[1];
+    const { versions = [] } = spec ?? {};
+    return versions.length > 0 && !versions.some(({ name, served }) => served && name === version);
   } catch (error) {
     if (error instanceof KubernetesApiError && error.status === 404) {
       return error.reason === 'NotFound' && definition.endsWith(`/${error.objectName}`);

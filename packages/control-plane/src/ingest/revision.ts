@@ -9,6 +9,7 @@ const CONFIGURATION: readonly WatchedKind[] = [
   'AuthorizationPolicy',
   'PeerAuthentication',
   'HTTPRoute',
+  'GRPCRoute',
 ];
 
 /** Unlabelled objects are everybody's; the empty revision sees all of them. */

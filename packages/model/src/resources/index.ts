@@ -1,10 +1,12 @@
 export type { Gateway, GatewayClass, ReferenceGrant } from './gateway-api/gateway.ts';
 export { gateway, gatewayClass, referenceGrant } from './gateway-api/gateway.ts';
+export type { GRPCRoute } from './gateway-api/grpc-route.ts';
+export { grpcRoute } from './gateway-api/grpc-route.ts';
 export type { HTTPRouteFilter } from './gateway-api/http-filters.ts';
 export type { HTTPRoute, HTTPRouteMatch, HTTPRouteRule } from './gateway-api/http-route.ts';
 export { httpRoute } from './gateway-api/http-route.ts';
-export type { GRPCRoute, TCPRoute, TLSRoute } from './gateway-api/other-routes.ts';
-export { grpcRoute, tcpRoute, tlsRoute } from './gateway-api/other-routes.ts';
+export type { TCPRoute, TLSRoute } from './gateway-api/other-routes.ts';
+export { tcpRoute, tlsRoute } from './gateway-api/other-routes.ts';
 export type { ParentReference, RouteParentStatus } from './gateway-api/references.ts';
 export type {
   DestinationRule,

@@ -6,8 +6,9 @@ import {
   listenerSet,
   referenceGrant,
 } from './gateway-api/gateway.ts';
+import { grpcRoute } from './gateway-api/grpc-route.ts';
 import { httpRoute } from './gateway-api/http-route.ts';
-import { grpcRoute, tcpRoute, tlsRoute, udpRoute } from './gateway-api/other-routes.ts';
+import { tcpRoute, tlsRoute, udpRoute } from './gateway-api/other-routes.ts';
 import {
   destinationRule,
   envoyFilter,

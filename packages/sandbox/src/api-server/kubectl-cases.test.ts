@@ -87,6 +87,21 @@ describe.skipIf(kubectl === null)('kubectl prints', () => {
       'spec.rules[0].backendRefs[0]: Invalid value: "object": Must have port for Service reference',
     ],
     [
+      'a gRPC match of neither service nor method',
+      `apply -f - <<< '{"apiVersion":"gateway.networking.k8s.io/v1","kind":"GRPCRoute","metadata":{"name":"r"},"spec":{"rules":[{"matches":[{"method":{"type":"Exact"}}]}]}}'`,
+      "One or both of 'service' or 'method' must be specified",
+    ],
+    [
+      'a gRPC service that is no name',
+      `apply -f - <<< '{"apiVersion":"gateway.networking.k8s.io/v1","kind":"GRPCRoute","metadata":{"name":"r"},"spec":{"rules":[{"matches":[{"method":{"service":"shop/Cart"}}]}]}}'`,
+      'spec.rules[0].matches[0].method: Invalid value: "object": service must only contain valid characters',
+    ],
+    [
+      'a gRPC filter of one type with the settings of another',
+      `apply -f - <<< '{"apiVersion":"gateway.networking.k8s.io/v1","kind":"GRPCRoute","metadata":{"name":"r"},"spec":{"rules":[{"filters":[{"type":"RequestMirror","requestHeaderModifier":{"remove":["a"]}}]}]}}'`,
+      'filter.requestMirror must be specified for RequestMirror filter.type',
+    ],
+    [
       'listeners that cannot be told apart',
       `apply -f - <<< '{"apiVersion":"gateway.networking.k8s.io/v1","kind":"Gateway","metadata":{"name":"g"},"spec":{"gatewayClassName":"istio","listeners":[{"name":"a","port":80,"protocol":"HTTP"},{"name":"b","port":80,"protocol":"HTTP"}]}}'`,
       'spec.listeners: Invalid value: "array": Combination of port, protocol and hostname must be unique for each listener',

@@ -1,13 +1,9 @@
 /** From a route's backendRef to a cluster (spec control-plane 6.2, recording l7/07). */
-import type { HTTPRoute } from '@aquifer/model/resources';
 import { serviceHostname } from '../mesh.ts';
 import { inboundCluster, outboundCluster } from './names.ts';
 import { l7Ports } from './port-protocol.ts';
+import type { BackendRef } from './route-rule.ts';
 import { isReachedInbound, objectKey, type WaypointScope } from './scope.ts';
-
-export type BackendRef = NonNullable<
-  NonNullable<HTTPRoute['spec']['rules']>[number]['backendRefs']
->[number];
 
 /** `hostname` is null when the reference can name no Service. */
 export interface Backend {

@@ -1,9 +1,9 @@
 /** Timeouts and retries of routes (spec l7 1.10, 4.6). */
-import type { HTTPRouteRule } from '@aquifer/model/resources';
 import type { RetryPolicySchema } from '@aquifer/wire/gen/envoy/config/route/v3_pb';
 import { PreviousHostsPredicateSchema } from '@aquifer/wire/gen/envoy/extensions/retry/host/previous_hosts/v3_pb';
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import { extension, type Init } from './packed.ts';
+import type { RouteRule } from './route-rule.ts';
 
 type RetryPolicy = Init<typeof RetryPolicySchema>;
 
@@ -46,7 +46,7 @@ interface Resilience {
  * `request` bounds the whole exchange, `backendRequest` one attempt. Istio without a `retry` stanza drops `request`
  * where both are set; here both hold. A stanza also retries resets and attempts that time out, with or without codes.
  */
-export function resilience({ timeouts = {}, retry }: HTTPRouteRule): Resilience {
+export function resilience({ timeouts, retry }: RouteRule): Resilience {
   const attemptMs = durationMs(timeouts.backendRequest ?? '0s');
   const requestMs = timeouts.request === undefined ? null : durationMs(timeouts.request);
   const perTry = attemptMs === 0 ? {} : { perTryTimeout: durationFromMs(attemptMs) };
@@ -64,7 +64,7 @@ export function resilience({ timeouts = {}, retry }: HTTPRouteRule): Resilience 
     : { timeoutMs: onlyMs, retryPolicy: null };
 }
 
-type RetryStanza = NonNullable<HTTPRouteRule['retry']>;
+type RetryStanza = NonNullable<RouteRule['retry']>;
 
 function stanzaPolicy({ attempts = DEFAULT_RETRIES, codes = [], backoff }: RetryStanza) {
   return {

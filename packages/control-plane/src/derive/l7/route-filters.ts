@@ -1,5 +1,4 @@
-/** HTTPRoute filters in Envoy's terms (spec l7 4.5, recording l7/05). */
-import type { HTTPRouteFilter, HTTPRouteMatch } from '@aquifer/model/resources';
+/** Filters of routes in Envoy's terms (spec l7 4.5, recording l7/05). */
 import { isConnectionField, isFieldValue } from '@aquifer/wire';
 import { HeaderValueOption_HeaderAppendAction as AppendAction } from '@aquifer/wire/gen/envoy/config/core/v3_pb';
 import {
@@ -13,26 +12,48 @@ import { CorsPolicySchema } from '@aquifer/wire/gen/envoy/extensions/filters/htt
 import { FractionalPercent_DenominatorType } from '@aquifer/wire/gen/envoy/type/v3_pb';
 import { type Init, packed } from './packed.ts';
 import { quoteRegex } from './regex.ts';
-import { pathOf } from './route-match.ts';
+import type { BackendRef, RouteFilter, RouteMatch } from './route-rule.ts';
 
-type Filters = readonly HTTPRouteFilter[];
+type Filters = readonly RouteFilter[];
 type RouteInit = Init<typeof RouteSchema>;
 type ActionInit = Init<typeof RouteActionSchema>;
 type RedirectInit = Init<typeof RedirectActionSchema>;
 type MirrorInit = Init<typeof RouteAction_RequestMirrorPolicySchema>;
-type HeaderModifier = NonNullable<HTTPRouteFilter['requestHeaderModifier']>;
-type PathModifier = NonNullable<NonNullable<HTTPRouteFilter['urlRewrite']>['path']>;
+type HeaderModifier = NonNullable<RouteFilter['requestHeaderModifier']>;
+type PathModifier = NonNullable<NonNullable<RouteFilter['urlRewrite']>['path']>;
 
 const UNSUPPORTED_FILTERS: readonly string[] = ['ExtensionRef', 'ExternalAuth'];
 
 /** Why nothing here can run one of the filters; null if it can. Such a rule answers 500 rather than skip the filter. */
-export function filterProblem(filters: Filters): string | null {
+function filterProblem(filters: Filters): string | null {
   for (const { type, requestHeaderModifier, responseHeaderModifier } of filters) {
     if (UNSUPPORTED_FILTERS.includes(type)) return `unsupported filter type "${type}"`;
     const problem = headerProblem(requestHeaderModifier) ?? headerProblem(responseHeaderModifier);
     if (problem !== null) return problem;
   }
   return null;
+}
+
+/** Those that one backend of several can have: Envoy's weighted clusters have no others. */
+const BACKEND_FILTERS: readonly string[] = [
+  'RequestHeaderModifier',
+  'ResponseHeaderModifier',
+  'URLRewrite',
+];
+
+/** The same for all filters of a rule, those of its backends included. */
+export function ruleProblem(
+  filters: Filters,
+  backends: readonly Pick<BackendRef, 'filters'>[],
+): string | null {
+  const ofBackends = backends.flatMap(({ filters: own = [] }) => own);
+  const stray = ofBackends.find(
+    ({ type, urlRewrite }) => !BACKEND_FILTERS.includes(type) || urlRewrite?.path !== undefined,
+  );
+  return (
+    filterProblem([...filters, ...ofBackends]) ??
+    (stray === undefined ? null : `unsupported filter type "${stray.type}" of a backend`)
+  );
 }
 
 /** A proxy would refuse its whole configuration for it, that of other routes included. */
@@ -125,7 +146,7 @@ const WELL_KNOWN_PORTS: Readonly<Record<string, number>> = { http: 80, https: 44
  */
 export function redirectAction(
   filters: Filters,
-  match: HTTPRouteMatch,
+  match: RouteMatch,
   servicePort: number,
 ): RedirectInit | null {
   const redirect = filters.find(({ requestRedirect }) => requestRedirect)?.requestRedirect;
@@ -146,7 +167,7 @@ export function redirectAction(
 
 function redirectPath(
   path: PathModifier,
-  match: HTTPRouteMatch,
+  match: RouteMatch,
 ): NonNullable<RedirectInit['pathRewriteSpecifier']> {
   if (path.type === 'ReplaceFullPath') {
     return { case: 'pathRedirect', value: path.replaceFullPath || '/' };
@@ -158,14 +179,14 @@ function redirectPath(
 }
 
 /** The path of the URLRewrite, if there is one. */
-export function urlRewrite(filters: Filters, match: HTTPRouteMatch): Partial<ActionInit> {
+export function urlRewrite(filters: Filters, match: RouteMatch): Partial<ActionInit> {
   const rewrite = filters.find((filter) => filter.urlRewrite)?.urlRewrite;
   if (rewrite === undefined) return {};
   const { path } = rewrite;
   return path === undefined ? {} : pathRewrite(path, match);
 }
 
-function pathRewrite(path: PathModifier, match: HTTPRouteMatch): Partial<ActionInit> {
+function pathRewrite(path: PathModifier, match: RouteMatch): Partial<ActionInit> {
   if (path.type === 'ReplaceFullPath') {
     return { regexRewrite: substitute('/.*', path.replaceFullPath || '/') };
   }
@@ -183,8 +204,8 @@ function substitute(regex: string, substitution: string) {
  * Envoy replaces just the characters of the prefix, so the slash between the two parts must be on one side only. A
  * prefix that is taken away is the one case that characters cannot express.
  */
-function prefixReplacement(replacement: string | undefined, match: HTTPRouteMatch) {
-  const { value: prefix } = pathOf(match);
+function prefixReplacement(replacement: string | undefined, match: RouteMatch) {
+  const prefix = match.path?.value ?? '/';
   const trimmed = (replacement ?? '').replace(/\/+$/, '');
   if (prefix === '/') return { kind: 'prefix' as const, value: `${trimmed}/` };
   if (trimmed !== '') return { kind: 'prefix' as const, value: trimmed };
@@ -194,7 +215,7 @@ function prefixReplacement(replacement: string | undefined, match: HTTPRouteMatc
 
 const PER_MILLION = 1_000_000;
 
-type Fraction = Pick<NonNullable<HTTPRouteFilter['requestMirror']>, 'percent' | 'fraction'>;
+type Fraction = Pick<NonNullable<RouteFilter['requestMirror']>, 'percent' | 'fraction'>;
 
 /** The share of requests that a mirror gets; without a number all of them. */
 function mirroredShare({ percent, fraction }: Fraction) {
@@ -209,7 +230,7 @@ function mirroredShare({ percent, fraction }: Fraction) {
   };
 }
 
-type Mirror = NonNullable<HTTPRouteFilter['requestMirror']>;
+type Mirror = NonNullable<RouteFilter['requestMirror']>;
 
 /** Mirrors, with the cluster that each backend is. */
 export function mirrors(

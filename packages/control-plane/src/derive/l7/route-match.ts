@@ -1,70 +1,57 @@
-/** HTTPRoute matches: their precedence and their Envoy form (spec l7 4.3, recording l7/04). */
+/** Matches of routes: their precedence and their Envoy form (spec l7 4.3, 4.10; recordings l7/04, 06). */
 
-import type { HTTPRouteMatch } from '@aquifer/model/resources';
 import type { RouteMatchSchema } from '@aquifer/wire/gen/envoy/config/route/v3_pb';
 import type { Init } from './packed.ts';
 import { isRegex } from './regex.ts';
+import type { PathMatch, RouteMatch } from './route-rule.ts';
 
-type RouteMatch = Init<typeof RouteMatchSchema>;
-type PathType = NonNullable<NonNullable<HTTPRouteMatch['path']>['type']>;
-
-/** A match with its defaults filled in; a trailing slash of a prefix means nothing and is gone. */
-interface CompletePath {
-  readonly type: PathType;
-  readonly value: string;
-}
+type EnvoyMatch = Init<typeof RouteMatchSchema>;
 
 /** A regular expression ranks below every literal path, as in Istio. */
-const PATH_RANK: Readonly<Record<PathType, number>> = {
+const PATH_RANK: Readonly<Record<PathMatch['type'], number>> = {
   Exact: 3,
   PathPrefix: 2,
   RegularExpression: 1,
 };
 
-export function pathOf({ path }: HTTPRouteMatch): CompletePath {
-  const { type = 'PathPrefix', value = '/' } = path ?? {};
-  if (type !== 'PathPrefix' || !value.endsWith('/')) return { type, value };
-  return { type, value: value.replace(/\/+$/, '') || '/' };
-}
-
 /** Sorts the more specific match first; equal ones keep their order. */
-export function bySpecificity(a: HTTPRouteMatch, b: HTTPRouteMatch): number {
+export function bySpecificity(a: RouteMatch, b: RouteMatch): number {
   const ofA = specificity(a);
   const ofB = specificity(b);
   const decisive = ofA.findIndex((rank, index) => rank !== ofB[index]);
   return decisive < 0 ? 0 : (ofB[decisive] ?? 0) - (ofA[decisive] ?? 0);
 }
 
-function specificity(match: HTTPRouteMatch): readonly number[] {
-  const { type, value } = pathOf(match);
-  const { method, headers = [], queryParams = [] } = match;
+function specificity({ path, method, headers, queryParams }: RouteMatch): readonly number[] {
   return [
-    PATH_RANK[type],
-    value.length,
-    method === undefined ? 0 : 1,
+    path === null ? 0 : PATH_RANK[path.type],
+    path?.value.length ?? 0,
+    method === null ? 0 : 1,
     headers.length,
     queryParams.length,
   ];
 }
 
 /** Whether it matches every request, so that nothing after it is ever reached. */
-export function isCatchAll(match: HTTPRouteMatch): boolean {
-  const { type, value } = pathOf(match);
-  const anyPath = type === 'PathPrefix' ? value === '/' : type !== 'Exact' && value === '.*';
-  const { method, headers = [], queryParams = [] } = match;
-  return anyPath && method === undefined && headers.length === 0 && queryParams.length === 0;
+export function isCatchAll({ path, method, headers, queryParams }: RouteMatch): boolean {
+  return isAnyPath(path) && method === null && headers.length === 0 && queryParams.length === 0;
+}
+
+function isAnyPath(path: PathMatch | null): boolean {
+  if (path === null) return true;
+  return path.type === 'PathPrefix'
+    ? path.value === '/'
+    : path.type !== 'Exact' && path.value === '.*';
 }
 
 /** Whether every pattern of the match can be read; one that cannot matches nothing. */
-export function isReadable(match: HTTPRouteMatch): boolean {
-  const { headers = [], queryParams = [] } = match;
-  return [pathOf(match), ...headers, ...queryParams].every(
+export function isReadable({ path, headers, queryParams }: RouteMatch): boolean {
+  return [...(path === null ? [] : [path]), ...headers, ...queryParams].every(
     ({ type, value }) => type !== 'RegularExpression' || isRegex(value),
   );
 }
 
-export function envoyMatch(match: HTTPRouteMatch): RouteMatch {
-  const { method, headers = [], queryParams = [] } = match;
+export function envoyMatch({ path, method, headers, queryParams }: RouteMatch): EnvoyMatch {
   const names = headers.map(({ name }) => name.toLowerCase());
   const matchers = headers
     // Gateway API: of several entries for one header only the first counts.
@@ -74,7 +61,7 @@ export function envoyMatch(match: HTTPRouteMatch): RouteMatch {
       name,
       headerMatchSpecifier: { case: 'stringMatch' as const, value: stringMatch(type, value) },
     }));
-  if (method !== undefined) {
+  if (method !== null) {
     const value = stringMatch('Exact', method);
     matchers.push({
       name: ':method',
@@ -82,7 +69,7 @@ export function envoyMatch(match: HTTPRouteMatch): RouteMatch {
     });
   }
   return {
-    pathSpecifier: pathSpecifier(pathOf(match)),
+    pathSpecifier: pathSpecifier(path ?? ROOT),
     caseSensitive: true,
     headers: matchers,
     queryParameters: queryParams.map(({ name, type, value }) => ({
@@ -98,7 +85,9 @@ function stringMatch(type: 'Exact' | 'RegularExpression' | undefined, value: str
     : { matchPattern: { case: 'exact' as const, value } };
 }
 
-function pathSpecifier({ type, value }: CompletePath): NonNullable<RouteMatch['pathSpecifier']> {
+const ROOT: PathMatch = { type: 'PathPrefix', value: '/' };
+
+function pathSpecifier({ type, value }: PathMatch): NonNullable<EnvoyMatch['pathSpecifier']> {
   switch (type) {
     case 'Exact':
       return { case: 'path', value };

@@ -1,21 +1,33 @@
-import type { HTTPRouteFilter } from '@aquifer/model/resources';
+import type { HTTPRoute } from '@aquifer/model/resources';
 import { ListenerSchema } from '@aquifer/wire/gen/envoy/config/listener/v3_pb';
 import { type JsonObject, toJson } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
 import type { TestObject } from '../derivation.fixture.ts';
 import { deriveWaypoint, messageRegistry, recordedObjects } from './recorded-waypoint.fixture.ts';
 import { redirectAction } from './route-filters.ts';
+import { routeRules } from './route-rule.ts';
 
 const registry = await messageRegistry();
 const BASE = recordedObjects('05-gamma-filters').filter(({ kind }) => kind !== 'HTTPRoute');
 const CART = { group: '', kind: 'Service', name: 'cart', port: 80 };
 const TO_CART = { backendRefs: [{ name: 'cart', port: 80 }] };
 
+const EXTENSION = { type: 'ExtensionRef', extensionRef: { group: 'x', kind: 'T', name: 't' } };
+const EXTENDED = { name: 'stock', port: 80, filters: [EXTENSION] };
+
 type Json = JsonObject & { readonly name?: string };
 
 function httpRoute(rules: unknown, namespace = 'shop', parent: object = CART): TestObject {
   const spec = { parentRefs: [parent], rules };
   return { kind: 'HTTPRoute', metadata: { namespace, name: 'r' }, spec };
+}
+
+function grpcRoute(rules: unknown): TestObject {
+  return {
+    kind: 'GRPCRoute',
+    metadata: { namespace: 'shop', name: 'g' },
+    spec: { parentRefs: [CART], rules },
+  };
 }
 
 /** The routes of cart's port, as JSON. */
@@ -115,8 +127,8 @@ test.for([
   { what: 'names the port of http', given: { port: 80 }, port: 0 },
   { what: 'names a scheme only', given: { scheme: 'http' }, port: 0 },
 ])('on port 8080 a redirect that $what leads to port $port', ({ given, port }) => {
-  const filters = redirect(given).filters as unknown as HTTPRouteFilter[];
-  expect(redirectAction(filters, {}, 8080)?.portRedirect).toBe(port);
+  const [rule] = routeRules(httpRoute([redirect(given)]) as unknown as HTTPRoute);
+  expect(redirectAction(rule!.filters, rule!.matches[0]!, 8080)?.portRedirect).toBe(port);
 });
 
 test('headers are told by name, and a Host that is set is a rewrite', () => {
@@ -213,3 +225,53 @@ test.for([
     }
   },
 );
+
+test('an HTTPRoute and a GRPCRoute of one port are both served, the more specific rule first', () => {
+  const http = httpRoute([
+    { ...TO_CART, matches: [{ path: { type: 'Exact', value: '/health' } }] },
+    { ...TO_CART, matches: [{ path: { type: 'RegularExpression', value: '/v.' } }] },
+  ]);
+  const grpc = grpcRoute([
+    { ...TO_CART, matches: [{ headers: [{ name: 'x-v', value: '2' }] }] },
+    { ...TO_CART, matches: [{ method: { service: 'shop.Cart', method: 'Add' } }] },
+    { ...TO_CART, matches: [{ method: { service: 'shop.Cart' } }] },
+  ]);
+  expect(routesOf(http, grpc).map(({ name }) => name)).toEqual([
+    'shop.g.1',
+    'shop.r.0',
+    'shop.g.2',
+    'shop.r.1',
+    'shop.g.0',
+  ]);
+});
+
+test('a GRPCRoute mirrors, weighs and changes headers as an HTTPRoute does', () => {
+  const rule = {
+    filters: [
+      { type: 'RequestMirror', requestMirror: { backendRef: { name: 'stock', port: 80 } } },
+      {
+        type: 'ResponseHeaderModifier',
+        responseHeaderModifier: { set: [{ name: 'x-a', value: '1' }] },
+      },
+    ],
+    backendRefs: [
+      { name: 'cart', port: 80, weight: 9 },
+      { name: 'stock', port: 80 },
+    ],
+  };
+  expect(routesOf(grpcRoute([rule]))).toEqual(
+    routesOf(httpRoute([rule])).map((route) => ({ ...route, name: 'shop.g.0' })),
+  );
+});
+
+test('a GRPCRoute without rules leaves the default route', () => {
+  expect(routesOf(grpcRoute([])).map(({ name }) => name)).toEqual(['default']);
+});
+
+test.for([
+  { what: 'a redirect', rule: redirect({ hostname: 'a.test' }) },
+  { what: 'one backend of two', rule: { backendRefs: [...TO_CART.backendRefs, EXTENDED] } },
+])('a filter that nothing here can run fails $what too', ({ rule }) => {
+  const filters = 'filters' in rule ? [...rule.filters, EXTENSION] : [];
+  expect(onlyRoute({ ...rule, filters })).toMatchObject({ directResponse: { status: 500 } });
+});

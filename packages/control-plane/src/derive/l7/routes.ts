@@ -1,5 +1,4 @@
 /** The routes of one port of a Service at its waypoint (spec control-plane 6.2, l7 1.15; recordings l7/01, 04–07). */
-import type { HTTPRoute, HTTPRouteMatch, HTTPRouteRule } from '@aquifer/model/resources';
 import {
   RouteAction_ClusterNotFoundResponseCode as NotFoundCode,
   type RouteActionSchema,
@@ -7,28 +6,29 @@ import {
   type RouteSchema,
 } from '@aquifer/wire/gen/envoy/config/route/v3_pb';
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
-import { byAge, nameOf, namespaceOf } from '../object.ts';
-import { type BackendRef, resolveBackend } from './backend.ts';
+import { byAge, namespaceOf } from '../object.ts';
+import { resolveBackend } from './backend.ts';
 import { type Init, seconds } from './packed.ts';
 import { DEFAULT_RETRY_POLICY, resilience } from './resilience.ts';
 import {
   corsConfig,
-  filterProblem,
   type HeaderChanges,
   headerChanges,
   hostRewrite,
   mirrors,
   redirectAction,
+  ruleProblem,
   urlRewrite,
 } from './route-filters.ts';
-import { bySpecificity, envoyMatch, isCatchAll, isReadable, pathOf } from './route-match.ts';
+import { bySpecificity, envoyMatch, isCatchAll, isReadable } from './route-match.ts';
 import {
-  type MeshServiceRef,
-  objectKey,
-  parentKey,
+  type BackendRef,
   parentsOf,
-  type WaypointScope,
-} from './scope.ts';
+  type RouteMatch,
+  type RouteRule,
+  routeRules,
+} from './route-rule.ts';
+import { type MeshServiceRef, objectKey, parentKey, type WaypointScope } from './scope.ts';
 
 type RouteInit = Init<typeof RouteSchema>;
 type ActionInit = Init<typeof RouteActionSchema>;
@@ -75,7 +75,7 @@ export function defaultRoutes(
   return routeConfig(name, port, [route], true);
 }
 
-/** The HTTPRoutes attached to the port, else the default route. Requests that no rule of theirs takes get 404. */
+/** The routes attached to the port, else the default route. Requests that no rule of theirs takes get 404. */
 export function serviceRoutes(
   name: string,
   port: number,
@@ -88,12 +88,12 @@ export function serviceRoutes(
   return routeConfig(name, port, routes, false);
 }
 
-/** The routes of one namespace with the same kind of parent: they are sorted together. */
+/** The routes of one namespace with the same kind of parent, of both kinds: their rules are sorted together. */
 interface RouteList {
   /** As Istio names the VirtualService that it makes of the list. */
   readonly name: string;
   readonly namespace: string;
-  readonly routes: readonly HTTPRoute[];
+  readonly rules: readonly RouteRule[];
 }
 
 /** Those that name the port before those that name none; the Service's own namespace before the waypoint's. */
@@ -103,66 +103,56 @@ function routeLists(service: MeshServiceRef, port: number, scope: WaypointScope)
   const lists: RouteList[] = [];
   for (const wanted of [port, undefined]) {
     for (const namespace of namespaces) {
-      const routes = scope.routes
+      const rules = scope.routes
         .filter((route) => namespaceOf(route) === namespace)
         .filter((route) =>
           parentsOf(route).some(
             (parent) => parentKey(parent, route) === key && parent.port === wanted,
           ),
         )
-        .toSorted(byAge);
+        .toSorted(byAge)
+        .flatMap(routeRules);
       const middle = wanted === undefined ? '' : `${wanted}~`;
       const name = `${namespace}~${middle}${service.hostname}`;
-      if (routes.length > 0) lists.push({ name, namespace, routes });
+      if (rules.length > 0) lists.push({ name, namespace, rules });
     }
   }
   return lists;
 }
 
 interface Entry {
-  readonly name: string;
-  readonly rule: HTTPRouteRule;
-  readonly match: HTTPRouteMatch;
+  readonly rule: RouteRule;
+  readonly match: RouteMatch;
 }
-
-const EVERYTHING: readonly HTTPRouteMatch[] = [{}];
 
 /** Up to the first match that takes every request; what follows it is never reached. */
 function listRoutes(list: RouteList, port: number, scope: WaypointScope): RouteInit[] {
-  const entries = list.routes.flatMap(ruleEntries).filter(({ match }) => isReadable(match));
+  const entries = list.rules
+    .flatMap((rule): Entry[] => rule.matches.map((match) => ({ rule, match })))
+    .filter(({ match }) => isReadable(match));
   entries.sort((a, b) => bySpecificity(a.match, b.match));
   const last = entries.findIndex(({ match }) => isCatchAll(match));
   const reachable = last < 0 ? entries : entries.slice(0, last + 1);
   return reachable.map((entry) => envoyRoute(entry, list, port, scope));
 }
 
-function ruleEntries(route: HTTPRoute): Entry[] {
-  const origin = `${namespaceOf(route)}.${nameOf(route)}`;
-  return (route.spec.rules ?? [{}]).flatMap((rule, index) => {
-    const { matches = [] } = rule;
-    const name = rule.name ?? `${origin}.${index}`;
-    return (matches.length === 0 ? EVERYTHING : matches).map((match) => ({ name, rule, match }));
-  });
-}
-
 function envoyRoute(entry: Entry, list: RouteList, port: number, scope: WaypointScope): RouteInit {
-  const { name, rule, match } = entry;
-  const { filters = [] } = rule;
+  const { rule, match } = entry;
   const { hostname, headers, action } = routeAction(
     entry,
     { namespace: list.namespace, port },
     scope,
   );
-  const path = pathOf(match);
-  const shownPath = path.type === 'PathPrefix' ? '/*' : path.value;
+  const { path } = match;
+  const shownPath = path === null || path.type === 'PathPrefix' ? '/*' : path.value;
   const config = `/apis/networking.istio.io/v1/namespaces/${list.namespace}/virtual-service/${list.name}`;
   return {
-    name,
+    name: rule.name,
     match: envoyMatch(match),
     metadata: { filterMetadata: { istio: { config } } },
     decorator: { operation: `${hostname ?? list.name}:${port}${shownPath}` },
     ...headers,
-    typedPerFilterConfig: corsConfig(filters) ?? {},
+    typedPerFilterConfig: corsConfig(rule.filters) ?? {},
     action,
   };
 }
@@ -179,17 +169,21 @@ function routeAction(
   { namespace, port }: { readonly namespace: string; readonly port: number },
   scope: WaypointScope,
 ): RouteTarget {
-  const { filters = [] } = rule;
+  const { filters } = rule;
   const headers = headerChanges(filters);
+  const backends = rule.backends.filter(({ weight = 1 }) => weight > 0);
+  const [first, ...others] = backends;
+  const failure: RouteTarget = {
+    action: { case: 'directResponse', value: { status: 500 } },
+    headers,
+    hostname: null,
+  };
+  if (ruleProblem(filters, backends) !== null) return failure;
   const redirect = redirectAction(filters, match, port);
   if (redirect !== null) {
     return { action: { case: 'redirect', value: redirect }, headers, hostname: null };
   }
-  const backends = (rule.backendRefs ?? []).filter(({ weight = 1 }) => weight > 0);
-  const [first, ...others] = backends;
-  if (first === undefined || filterProblem([...filters, ...backendFilters(backends)]) !== null) {
-    return { action: { case: 'directResponse', value: { status: 500 } }, headers, hostname: null };
-  }
+  if (first === undefined) return failure;
   const { timeoutMs, retryPolicy } = resilience(rule);
   const common: ActionInit = {
     timeout: durationFromMs(timeoutMs),

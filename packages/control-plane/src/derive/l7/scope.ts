@@ -2,9 +2,8 @@
 import type {
   AuthorizationPolicy,
   Gateway,
-  HTTPRoute,
-  HTTPRouteFilter,
   Namespace,
+  ParentReference,
   Service,
 } from '@aquifer/model/resources';
 import type { ClusterState } from '../../ingest/cluster-state.ts';
@@ -14,6 +13,7 @@ import { type MeshSettings, serviceHostname } from '../mesh.ts';
 import { nameOf, namespaceOf } from '../object.ts';
 import { bindService } from '../services.ts';
 import { addressKey, type Waypoint, type Waypoints } from '../waypoints.ts';
+import { parentsOf, type Route, type RouteRule, routeRules } from './route-rule.ts';
 
 /** A Service as configuration names it. */
 export interface MeshServiceRef {
@@ -29,15 +29,13 @@ export interface WaypointScope {
   /** Sorted by hostname. */
   readonly attached: readonly Service[];
   /** Those with an attached Service as parent. */
-  readonly routes: readonly HTTPRoute[];
+  readonly routes: readonly Route[];
   /** AuthorizationPolicies with a target here. */
   readonly policies: readonly AuthorizationPolicy[];
   /** Services that the routes name as backends, by `namespace/name`; those that exist. */
   readonly backends: ReadonlyMap<string, Service>;
 }
 
-type Rule = NonNullable<HTTPRoute['spec']['rules']>[number];
-export type ParentRef = NonNullable<HTTPRoute['spec']['parentRefs']>[number];
 type TargetRef = NonNullable<NonNullable<AuthorizationPolicy['spec']>['targetRefs']>[number];
 
 export function objectKey(namespace: string, name: string): string {
@@ -113,7 +111,10 @@ export function waypointScope(
   const keys = new Set(attached.map((service) => objectKey(namespaceOf(service), nameOf(service))));
   const namespaces = new Set([namespaceOf(gateway), ...attached.map(namespaceOf)]);
   const routes = [...namespaces]
-    .flatMap((namespace) => state.HTTPRoute.inNamespace(namespace))
+    .flatMap((namespace): readonly Route[] => [
+      ...state.HTTPRoute.inNamespace(namespace),
+      ...state.GRPCRoute.inNamespace(namespace),
+    ])
     .filter((route) => parentsOf(route).some((parent) => keys.has(parentKey(parent, route))));
   const policies = [...namespaces.add(mesh.rootNamespace)]
     .flatMap((namespace) => state.AuthorizationPolicy.inNamespace(namespace))
@@ -121,15 +122,7 @@ export function waypointScope(
   return { mesh, gateway, attached, routes, policies, backends: backendsOf(routes, state) };
 }
 
-/** The parents that are Services. */
-export function parentsOf(route: HTTPRoute): ParentRef[] {
-  return (route.spec.parentRefs ?? []).filter(
-    ({ group = 'gateway.networking.k8s.io', kind = 'Gateway' }) =>
-      group === '' && kind === 'Service',
-  );
-}
-
-export function parentKey(parent: ParentRef, route: HTTPRoute): string {
+export function parentKey(parent: ParentReference, route: Route): string {
   return objectKey(parent.namespace ?? namespaceOf(route), parent.name);
 }
 
@@ -165,12 +158,12 @@ function targetsOf(policy: AuthorizationPolicy): readonly TargetRef[] {
 }
 
 function backendsOf(
-  routes: readonly HTTPRoute[],
+  routes: readonly Route[],
   state: Pick<ClusterState, 'Service'>,
 ): ReadonlyMap<string, Service> {
   const found = new Map<string, Service>();
   for (const route of routes) {
-    for (const { namespace = namespaceOf(route), name } of backendRefs(route.spec.rules ?? [])) {
+    for (const { namespace = namespaceOf(route), name } of backendRefs(routeRules(route))) {
       const service = state.Service.get(namespace, name);
       if (service !== undefined) found.set(objectKey(namespace, name), service);
     }
@@ -178,14 +171,10 @@ function backendsOf(
   return found;
 }
 
-function backendRefs(rules: readonly Rule[]) {
-  const mirrors = (filters: readonly HTTPRouteFilter[] = []) =>
-    filters
-      .map(({ requestMirror }) => requestMirror?.backendRef)
-      .filter((backend) => backend !== undefined);
-  const all = rules.flatMap(({ backendRefs: backends = [], filters }) => [
+function backendRefs(rules: readonly RouteRule[]) {
+  const all = rules.flatMap(({ backends, filters }) => [
     ...backends,
-    ...mirrors(filters),
+    ...filters.flatMap(({ requestMirror }) => requestMirror?.backendRef ?? []),
   ]);
   return all.filter(({ group = '', kind = 'Service' }) => group === '' && kind === 'Service');
 }

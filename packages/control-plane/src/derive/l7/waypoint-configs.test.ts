@@ -11,6 +11,7 @@ import type { WaypointConfigs } from './waypoint-configs.ts';
 const RECORDINGS = [
   '05-gamma-filters',
   '04-gamma-match-precedence',
+  '06-gamma-grpcroute-timeouts',
   '07-gamma-status',
   '23-authz-waypoint',
 ];
@@ -74,6 +75,7 @@ test('a listener names the routes and policies that shaped it', () => {
       'Gateway/waypoint',
       'Service/cart',
       'HTTPRoute/b',
+      'GRPCRoute/g',
       'AuthorizationPolicy/deny',
     ]),
   );

@@ -57,7 +57,7 @@ const cors = z.object({
 });
 
 /** The field that each type of filter has, and only that type. */
-const fieldsByType = {
+const FIELDS = {
   RequestHeaderModifier: 'requestHeaderModifier',
   ResponseHeaderModifier: 'responseHeaderModifier',
   RequestMirror: 'requestMirror',
@@ -67,6 +67,38 @@ const fieldsByType = {
   ExternalAuth: 'externalAuth',
   ExtensionRef: 'extensionRef',
 } as const;
+
+type FilterType = keyof typeof FIELDS;
+
+/** A filter has the field of its type, and none of another. */
+export function ownField(...types: readonly FilterType[]) {
+  return rules(
+    ...types.flatMap((type) => {
+      const field = FIELDS[type];
+      return [
+        [
+          `filter.${field} must be nil if the filter.type is not ${type}`,
+          `!(has(self.${field}) && self.type != '${type}')`,
+        ],
+        [
+          `filter.${field} must be specified for ${type} filter.type`,
+          `!(!has(self.${field}) && self.type == '${type}')`,
+        ],
+      ] as const;
+    }),
+  );
+}
+
+/** Filters that a list has once at most. */
+export function notRepeated(...types: readonly FilterType[]) {
+  return types.map(
+    (type) =>
+      [
+        `${type} filter cannot be repeated`,
+        `self.filter(f, f.type == '${type}').size() <= 1`,
+      ] as const,
+  );
+}
 
 /** One step of what is done to a matched HTTP request or its response. */
 const httpRouteFilter = z
@@ -117,23 +149,7 @@ const httpRouteFilter = z
       })
       .optional(),
   })
-  .meta(
-    rules(
-      ...Object.entries(fieldsByType).flatMap(
-        ([type, field]) =>
-          [
-            [
-              `filter.${field} must be nil if the filter.type is not ${type}`,
-              `!(has(self.${field}) && self.type != '${type}')`,
-            ],
-            [
-              `filter.${field} must be specified for ${type} filter.type`,
-              `!(!has(self.${field}) && self.type == '${type}')`,
-            ],
-          ] as const,
-      ),
-    ),
-  );
+  .meta(ownField(...(Object.keys(FIELDS) as FilterType[])));
 
 /** What a list of filters may not hold. */
 const combinations = rules(
@@ -141,12 +157,11 @@ const combinations = rules(
     'May specify either httpRouteFilterRequestRedirect or httpRouteFilterRequestRewrite, but not both',
     "!(self.exists(f, f.type == 'RequestRedirect') && self.exists(f, f.type == 'URLRewrite'))",
   ],
-  ...['RequestHeaderModifier', 'ResponseHeaderModifier', 'RequestRedirect', 'URLRewrite'].map(
-    (type) =>
-      [
-        `${type} filter cannot be repeated`,
-        `self.filter(f, f.type == '${type}').size() <= 1`,
-      ] as const,
+  ...notRepeated(
+    'RequestHeaderModifier',
+    'ResponseHeaderModifier',
+    'RequestRedirect',
+    'URLRewrite',
   ),
 );
 

@@ -6,6 +6,7 @@ import {
   backendRefFields,
   duration,
   hostname,
+  listOfRules,
   parentRefs,
   routeColumns,
   routeStatus,
@@ -175,12 +176,7 @@ export const httpRoute = defineResource({
         .array(httpRouteRule)
         .min(1)
         .max(16)
-        .meta(
-          rules([
-            'Rule name must be unique within the route',
-            'self.all(l1, !has(l1.name) || self.exists_one(l2, has(l2.name) && l1.name == l2.name))',
-          ]),
-        )
+        .meta(listOfRules)
         .default([{ matches: [{ path: { type: 'PathPrefix', value: '/' } }] }])
         .optional(),
     }),

@@ -1,90 +1,15 @@
 import { z } from 'zod';
-import { keyedList, objectOf } from '../field-types.ts';
+import { objectOf } from '../field-types.ts';
 import { defineResource } from '../resource.ts';
-import { headerModifier, requestMirror } from './http-filters.ts';
-import { sessionPersistence, valueMatch } from './http-route.ts';
 import {
   backendRefFields,
   hostname,
-  localObjectReference,
   parentRefs,
   routeColumns,
   routeStatus,
   sectionName,
   servicePort,
 } from './references.ts';
-
-const grpcFilter = z.object({
-  type: z.enum([
-    'ResponseHeaderModifier',
-    'RequestHeaderModifier',
-    'RequestMirror',
-    'ExtensionRef',
-  ]),
-  requestHeaderModifier: headerModifier.optional(),
-  responseHeaderModifier: headerModifier.optional(),
-  requestMirror: requestMirror.optional(),
-  extensionRef: localObjectReference.optional(),
-});
-
-const grpcMethodMatch = z.object({
-  type: z.enum(['Exact', 'RegularExpression']).default('Exact').optional(),
-  service: z.string().max(1024).optional(),
-  method: z.string().max(1024).optional(),
-});
-
-/** Gateway API: gRPC routing (GEP-1016). */
-export const grpcRoute = defineResource({
-  group: 'gateway.networking.k8s.io',
-  versions: ['v1'],
-  kind: 'GRPCRoute',
-  plural: 'grpcroutes',
-  singular: 'grpcroute',
-  categories: ['gateway-api'],
-  namespaced: true,
-  subresources: { status: true },
-  columns: [routeColumns.hostnames, routeColumns.age],
-  schema: objectOf({
-    spec: z
-      .object({
-        parentRefs,
-        useDefaultGateways: z.enum(['All', 'None']).optional(),
-        hostnames: z.array(hostname).max(16).optional(),
-        rules: z
-          .array(
-            z.object({
-              name: sectionName.optional(),
-              matches: z
-                .array(
-                  z.object({
-                    method: grpcMethodMatch.optional(),
-                    headers: keyedList(valueMatch, 'name').max(16).optional(),
-                  }),
-                )
-                .max(64)
-                .optional(),
-              filters: z.array(grpcFilter).max(16).optional(),
-              backendRefs: z
-                .array(
-                  z
-                    .object({
-                      ...backendRefFields,
-                      filters: z.array(grpcFilter).max(16).optional(),
-                    })
-                    .meta(servicePort),
-                )
-                .max(16)
-                .optional(),
-              sessionPersistence: sessionPersistence.optional(),
-            }),
-          )
-          .max(16)
-          .optional(),
-      })
-      .optional(),
-    status: routeStatus.optional(),
-  }),
-});
 
 const rawRule = z.object({
   name: sectionName.optional(),
@@ -137,8 +62,6 @@ export const tlsRoute = defineResource({
   }),
 });
 
-/** The TypeScript type of `grpcRoute`. */
-export type GRPCRoute = z.infer<typeof grpcRoute.schema>;
 /** The TypeScript type of `tcpRoute`. */
 export type TCPRoute = z.infer<typeof tcpRoute.schema>;
 /** The TypeScript type of `tlsRoute`. */

@@ -47,6 +47,25 @@ export const servicePort = rules([
   "(size(self.group) == 0 && self.kind == 'Service') ? has(self.port) : true",
 ]);
 
+const MAX_RULES = 16;
+
+const matchesOfRules = Array.from(
+  { length: MAX_RULES },
+  (_, i) => `(self.size() > ${i} && has(self[${i}].matches) ? self[${i}].matches.size() : 0)`,
+).join(' + ');
+
+/** What a list of rules may not hold. */
+export const listOfRules = rules(
+  [
+    'While 16 rules and 64 matches per rule are allowed, the total number of matches across all rules in a route must be less than 128',
+    `${matchesOfRules} <= 128`,
+  ],
+  [
+    'Rule name must be unique within the route',
+    'self.all(l1, !has(l1.name) || self.exists_one(l2, has(l2.name) && l1.name == l2.name))',
+  ],
+);
+
 /** A backend with its share of the traffic: `weight` of the sum of weights, default 1. */
 export const backendRefFields = {
   ...backendObjectReference.shape,
