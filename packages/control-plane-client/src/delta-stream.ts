@@ -85,7 +85,8 @@ export class DeltaStream {
   }
 
   #refreshSoon(): void {
-    this.#refresh ??= setImmediate(() => {
+    if (this.#refresh !== null) return;
+    this.#refresh = setImmediate(() => {
       this.#refresh = null;
       this.refreshNames();
     });

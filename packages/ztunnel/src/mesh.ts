@@ -19,8 +19,11 @@ import { LocalMeshError } from './local-mesh/fields.ts';
 import { type LocalMesh, readLocalMesh } from './local-mesh/read-local-mesh.ts';
 import type { ControlMetrics } from './telemetry/metrics-exposition.ts';
 
+/** Takes what the mesh is made of. */
+type MeshWriter = Pick<DataPlane, 'applyAddresses' | 'applyPolicies'>;
+
 export interface MeshDeps {
-  readonly dataPlane: DataPlane;
+  readonly dataPlane: MeshWriter;
   /** Null: all workloads and services are followed. */
   readonly demands: MeshDemands | null;
   /** Of other parts that listen to the control plane. */
@@ -106,7 +109,7 @@ async function readLocal({ localFile, localText }: ZtunnelConfig): Promise<Local
 
 /** As the control plane would send it: one way for everything. */
 async function applyLocal(
-  dataPlane: DataPlane,
+  dataPlane: MeshWriter,
   { workloads, services, policies }: LocalMesh,
 ): Promise<void> {
   const addresses = [

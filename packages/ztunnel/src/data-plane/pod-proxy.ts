@@ -115,10 +115,11 @@ export class PodProxy {
       this.#dns = null;
       return;
     }
-    const { mesh, own, dnsTotals, log, config } = this.#deps;
+    const { mesh, demands, own, dnsTotals, log, config } = this.#deps;
     const { network, clusterDomain, preferredNamespace } = config;
     this.#dns ??= servePodDns(this.#inbound.network.sockets, {
       mesh,
+      demands,
       totals: dnsTotals,
       log: log.scope('dns'),
       scope: { network, clusterDomain, preferredNamespace, usesIpv6: config.sockets.usesIpv6 },

@@ -3,7 +3,7 @@ import { WorkloadStore } from '@aquifer/control-plane-client/store';
 import type { Service, Workload } from '@aquifer/model';
 import { beforeEach, expect, test } from 'vitest';
 import { aService, aWorkload } from '../../../../test/fixtures/mesh-objects.ts';
-import { addressResources } from '../../../../test/fixtures/test-data-plane.ts';
+import { aliasedResources } from '../../../../test/fixtures/scripted-discovery.ts';
 import { MeshDemands } from './mesh-demands.ts';
 
 const KEY = 'shop/web.shop.svc.cluster.local';
@@ -30,14 +30,7 @@ async function receive(
   services: readonly Service[],
   removed: readonly string[] = [],
 ): Promise<void> {
-  const aliases = [
-    ...workloads.map(({ addresses }) => addresses.map((ip) => `/${ip}`)),
-    ...services.map(({ addresses }) => addresses.map(({ address }) => `/${address}`)),
-  ];
-  const resources = addressResources(workloads, services).map((each, i) => ({
-    ...each,
-    aliases: aliases[i]!,
-  }));
+  const resources = aliasedResources(workloads, services);
   await store.applyAddresses({ resources, removed });
   names.received({ resources, removed }, new Map(), new Set());
 }

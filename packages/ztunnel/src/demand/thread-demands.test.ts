@@ -1,54 +1,7 @@
-import { DemandedNames } from '@aquifer/control-plane-client';
-import { SnapshotReader, type WorkloadView } from '@aquifer/control-plane-client/snapshot';
-import { WorkloadStore } from '@aquifer/control-plane-client/store';
-import type { Service, Workload } from '@aquifer/model';
+import type { WorkloadView } from '@aquifer/control-plane-client/snapshot';
 import { expect, test } from 'vitest';
+import { aDemandingThread } from '../../../../test/fixtures/demanding-thread.ts';
 import { aService, aWorkload } from '../../../../test/fixtures/mesh-objects.ts';
-import { addressResources } from '../../../../test/fixtures/test-data-plane.ts';
-import { type DemandEvent, ThreadDemands } from './thread-demands.ts';
-
-/** A thread and what the main thread has for it, without threads: messages are calls. */
-function aThread(limits: { readonly decisionMs?: number; readonly useReportMs?: number } = {}) {
-  const store = new WorkloadStore();
-  const mesh = new SnapshotReader();
-  const names = new DemandedNames();
-  const events: DemandEvent[] = [];
-  const demands = new ThreadDemands({
-    ...limits,
-    mesh,
-    send: (event) => {
-      events.push(event);
-      if (event.kind === 'names-missing') for (const name of event.names) names.ask(name);
-    },
-  });
-  store.onChange((change) => {
-    if (change.kind === 'snapshot') mesh.apply(change.delta);
-  });
-  names.onChange((change) => demands.hear(change));
-  const answer = async (
-    found: readonly (Workload | Service)[],
-    removed: readonly string[] = [],
-  ): Promise<void> => {
-    const workloads = found.filter((each): each is Workload => 'uid' in each);
-    const services = found.filter((each): each is Service => !('uid' in each));
-    const resources = addressResources(workloads, services).map((each, i) => ({
-      ...each,
-      aliases: aliasesOf([...workloads, ...services][i]!),
-    }));
-    await store.applyAddresses({ resources, removed });
-    names.received({ resources, removed }, new Map(), new Set());
-  };
-  const asked = () =>
-    events.flatMap((event) => (event.kind === 'names-missing' ? event.names : []));
-  const used = () => events.flatMap((event) => (event.kind === 'names-used' ? event.names : []));
-  return { demands, answer, asked, used, names };
-}
-
-function aliasesOf(found: Workload | Service): string[] {
-  return 'uid' in found
-    ? found.addresses.map((ip) => `${found.network}/${ip}`)
-    : found.addresses.map(({ network, address }) => `${network}/${address}`);
-}
 
 const nameAt = (ip: string) => (view: WorkloadView) =>
   view.workloadByAddress('', ip)?.name ?? 'nobody';
@@ -56,7 +9,7 @@ const nameAt = (ip: string) => (view: WorkloadView) =>
 const web = aWorkload({ name: 'web', addresses: ['10.0.0.2'] });
 
 test('a decision is made again with what the control plane has answered (C142)', async () => {
-  const { demands, answer, asked } = aThread();
+  const { demands, answer, asked } = aDemandingThread();
   const decided = demands.decide(nameAt('10.0.0.2'));
   expect(asked()).toEqual(['/10.0.0.2']);
   await answer([web]);
@@ -64,7 +17,7 @@ test('a decision is made again with what the control plane has answered (C142)',
 });
 
 test('any number of connections wait for one name, which is asked for once', async () => {
-  const { demands, answer, asked } = aThread();
+  const { demands, answer, asked } = aDemandingThread();
   const decided = Array.from({ length: 100 }, () => demands.decide(nameAt('10.0.0.2')));
   await answer([web]);
   expect(new Set(await Promise.all(decided))).toEqual(new Set(['web']));
@@ -72,7 +25,7 @@ test('any number of connections wait for one name, which is asked for once', asy
 });
 
 test('that there is nothing is remembered, and what comes later is seen', async () => {
-  const { demands, answer, asked } = aThread();
+  const { demands, answer, asked } = aDemandingThread();
   const decided = demands.decide(nameAt('10.0.0.2'));
   await answer([], ['/10.0.0.2']);
   expect(await decided).toBe('nobody');
@@ -84,7 +37,7 @@ test('that there is nothing is remembered, and what comes later is seen', async 
 });
 
 test('what an answer leads to is asked for in its turn', async () => {
-  const { demands, answer, asked } = aThread();
+  const { demands, answer, asked } = aDemandingThread();
   const destination = { kind: 'hostname' as const, namespace: 'shop', hostname: 'wp.shop' };
   const behind = { ...web, waypoint: { destination, hboneMtlsPort: 15_008 } };
   const decided = demands.decide((view) => {
@@ -98,7 +51,7 @@ test('what an answer leads to is asked for in its turn', async () => {
 });
 
 test('without an answer a connection is decided with what is known, and holds up no other', async () => {
-  const { demands, answer } = aThread({ decisionMs: 100 });
+  const { demands, answer } = aDemandingThread({ decisionMs: 100 });
   const startedMs = performance.now();
   const silent = demands.decide(nameAt('10.0.0.3'));
   const decided = demands.decide(nameAt('10.0.0.2'));
@@ -110,7 +63,7 @@ test('without an answer a connection is decided with what is known, and holds up
 });
 
 test('whoever waits when others have given up hears the answer', async () => {
-  const { demands, answer } = aThread({ decisionMs: 50 });
+  const { demands, answer } = aDemandingThread({ decisionMs: 50 });
   expect(await demands.decide(nameAt('10.0.0.2'))).toBe('nobody');
   const later = demands.decide(nameAt('10.0.0.2'));
   await answer([web]);
@@ -118,17 +71,16 @@ test('whoever waits when others have given up hears the answer', async () => {
 });
 
 test('a name that was dropped is asked for again', async () => {
-  const { demands, answer, asked, names } = aThread();
+  const { demands, answer, asked } = aDemandingThread();
   void demands.decide(nameAt('10.0.0.2'));
   await answer([], ['/10.0.0.2']);
   demands.hear({ answered: [], dropped: ['/10.0.0.2'] });
   void demands.decide(nameAt('10.0.0.2'));
   expect(asked()).toEqual(['/10.0.0.2', '/10.0.0.2']);
-  names.ask('/10.0.0.2');
 });
 
 test('names in use are told now and then, each once', async () => {
-  const { demands, answer, used } = aThread({ useReportMs: 30 });
+  const { demands, answer, used } = aDemandingThread({ useReportMs: 30 });
   const decided = demands.decide(nameAt('10.0.0.2'));
   await answer([web]);
   await decided;

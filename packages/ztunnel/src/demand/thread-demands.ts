@@ -4,8 +4,8 @@ import { RecordingView } from './recording-view.ts';
 
 /** How long a connection waits for what decides about it; as long as for its own pod. */
 const DECISION_MS = 5_000;
-/** How long it waits for what is only shown in metrics and logs. */
-const LABELS_MS = 1_000;
+/** How long it waits for what is only shown in metrics and logs, and a query for what other nameservers may know. */
+const DESCRIPTION_MS = 1_000;
 /** How often the main thread hears which names are in use. */
 const USE_REPORT_MS = 10_000;
 
@@ -20,7 +20,7 @@ interface ThreadDemandsDeps {
   /** Default 5 s. */
   readonly decisionMs?: number;
   /** Default 1 s. */
-  readonly labelsMs?: number;
+  readonly descriptionMs?: number;
   /** Default 10 s. */
   readonly useReportMs?: number;
 }
@@ -39,10 +39,12 @@ export class ThreadDemands {
   #useReport: NodeJS.Timeout | null = null;
 
   constructor(deps: ThreadDemandsDeps) {
-    const defaults = {
-      ...{ decisionMs: DECISION_MS, labelsMs: LABELS_MS, useReportMs: USE_REPORT_MS },
+    this.#deps = {
+      decisionMs: DECISION_MS,
+      descriptionMs: DESCRIPTION_MS,
+      useReportMs: USE_REPORT_MS,
+      ...deps,
     };
-    this.#deps = { ...defaults, ...deps };
   }
 
   /** Decides, and again when what it looked for has come; after 5 s with what is known. `also` are names to ask for too. */
@@ -50,9 +52,9 @@ export class ThreadDemands {
     return this.#look(decision, { also, limitMs: this.#deps.decisionMs });
   }
 
-  /** The same for what decides nothing, so that it delays a connection by a second at most. */
-  describe<T>(description: (view: WorkloadView) => T): Promise<T> {
-    return this.#look(description, { also: [], limitMs: this.#deps.labelsMs });
+  /** The same for what one can do without, so that it delays nobody by more than a second. */
+  describe<T>(description: (view: WorkloadView) => T, also: readonly string[] = []): Promise<T> {
+    return this.#look(description, { also, limitMs: this.#deps.descriptionMs });
   }
 
   /** To be called when what was answered is in the snapshot. */
@@ -123,8 +125,8 @@ export class ThreadDemands {
 
   #noteUse(names: readonly string[]): void {
     for (const name of names) if (this.#answered.has(name)) this.#used.add(name);
-    if (this.#used.size === 0) return;
-    this.#useReport ??= setTimeout(() => this.#reportUse(), this.#deps.useReportMs).unref();
+    if (this.#used.size === 0 || this.#useReport !== null) return;
+    this.#useReport = setTimeout(() => this.#reportUse(), this.#deps.useReportMs).unref();
   }
 
   #reportUse(): void {
