@@ -84,14 +84,6 @@ export class DeltaStream {
     }
   }
 
-  #refreshSoon(): void {
-    if (this.#refresh !== null) return;
-    this.#refresh = setImmediate(() => {
-      this.#refresh = null;
-      this.refreshNames();
-    });
-  }
-
   stop(): void {
     this.#abort.abort();
     this.#stream?.cancel();
@@ -111,6 +103,14 @@ export class DeltaStream {
         }),
       );
     }
+  }
+
+  #refreshSoon(): void {
+    if (this.#refresh !== null) return;
+    this.#refresh = setImmediate(() => {
+      this.#refresh = null;
+      this.refreshNames();
+    });
   }
 
   async #connectOnce(): Promise<{ reason: TerminationReason; delayMs: number }> {
