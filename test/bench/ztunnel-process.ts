@@ -51,6 +51,7 @@ const dataPlane = new DataPlane({
     sockets: SOCKET_SETTINGS,
     decisionLevel: 'debug',
     exchangesBaggage: true,
+    discovery: 'complete',
   },
   log: createLogger('bench', { format: 'plain', levels: 'info' }),
   onIdentities: () => undefined,

@@ -1,97 +1,24 @@
 import { authorize, EMPTY_MATCH, type Workload } from '@aquifer/model';
 import { createLogger } from '@aquifer/runtime';
-import { ADDRESS_TYPE, AUTHORIZATION_TYPE, encodeAuthorization, grpcMethods } from '@aquifer/wire';
-import {
-  AggregatedDiscoveryService,
-  type DeltaDiscoveryRequest,
-  DeltaDiscoveryResponseSchema,
-} from '@aquifer/wire/gen/envoy/service/discovery/v3_pb';
+import { ADDRESS_TYPE, AUTHORIZATION_TYPE, encodeAuthorization } from '@aquifer/wire';
 import { AuthorizationSchema } from '@aquifer/wire/gen/istio/security_pb';
-import { create, toBinary } from '@bufbuild/protobuf';
-import {
-  Server,
-  ServerCredentials,
-  type ServerDuplexStream,
-  type ServiceDefinition,
-  status,
-} from '@grpc/grpc-js';
+import { toBinary } from '@bufbuild/protobuf';
+import { status } from '@grpc/grpc-js';
 import { expect, onTestFinished, test } from 'vitest';
 import { aWorkload } from '../../../test/fixtures/mesh-objects.ts';
+import { ScriptedDiscovery, type SentResource } from '../../../test/fixtures/scripted-discovery.ts';
 import { addressResources } from '../../../test/fixtures/test-data-plane.ts';
 import { DeltaStream } from './delta-stream.ts';
 import { WorkloadStore } from './workload-state/workload-store.ts';
 
-interface Sent {
-  readonly name: string;
-  readonly version?: string;
-  readonly body: Uint8Array;
-}
-
-type Stream = ServerDuplexStream<DeltaDiscoveryRequest, unknown>;
-
-/** A control plane that says what it is told to, and keeps what each of its streams was asked. */
-class ScriptedServer {
-  readonly streams: { readonly stream: Stream; readonly requests: DeltaDiscoveryRequest[] }[] = [];
-  readonly #server = new Server();
-  #nonce = 0;
-
-  async start(): Promise<number> {
-    this.#server.addService(grpcMethods(AggregatedDiscoveryService) as ServiceDefinition, {
-      deltaAggregatedResources: (stream: Stream) => {
-        const requests: DeltaDiscoveryRequest[] = [];
-        stream.on('data', (request: DeltaDiscoveryRequest) => requests.push(request));
-        stream.on('error', () => undefined).on('end', () => stream.end());
-        this.streams.push({ stream, requests });
-      },
-    });
-    onTestFinished(() => this.#server.forceShutdown());
-    return new Promise((resolve, reject) => {
-      this.#server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, port) =>
-        error === null ? resolve(port) : reject(error),
-      );
-    });
-  }
-
-  /** What the client said of a type on a stream. */
-  requests(stream: number, typeUrl: string): DeltaDiscoveryRequest[] {
-    return this.streams[stream]?.requests.filter((each) => each.typeUrl === typeUrl) ?? [];
-  }
-
-  send(
-    typeUrl: string,
-    resources: readonly Sent[],
-    removedResources: readonly string[] = [],
-  ): void {
-    this.#nonce += 1;
-    const response = create(DeltaDiscoveryResponseSchema, {
-      typeUrl,
-      nonce: `${this.#nonce}`,
-      resources: resources.map(({ name, version = '0.0.1', body }) => ({
-        name,
-        version,
-        resource: { typeUrl, value: body },
-      })),
-      removedResources: [...removedResources],
-    });
-    this.streams.at(-1)!.stream.write(response);
-  }
-}
-
 async function follow() {
-  const server = new ScriptedServer();
-  const port = await server.start();
+  const server = await ScriptedDiscovery.start();
+  onTestFinished(() => server.stop());
   const store = new WorkloadStore();
   const synced: (() => void)[] = [];
   let isSynced = false;
   const stream = new DeltaStream({
-    endpoint: {
-      address: `127.0.0.1:${port}`,
-      rootCertPath: null,
-      serverName: null,
-      tokenPath: null,
-      headers: {},
-      clusterId: 'Kubernetes',
-    },
+    endpoint: server.endpoint,
     node: { id: 'ztunnel~10.0.0.1~ztunnel-1.istio-system~x', metadata: {} },
     subscriptions: [
       { typeUrl: ADDRESS_TYPE, names: '*', apply: (batch) => store.applyAddresses(batch) },
@@ -114,7 +41,7 @@ async function follow() {
   };
 }
 
-function workloads(...all: Workload[]): Sent[] {
+function workloads(...all: Workload[]): SentResource[] {
   return addressResources(all, []);
 }
 

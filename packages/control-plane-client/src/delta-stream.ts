@@ -16,6 +16,7 @@ import {
   channelCredentials,
   channelOptions,
 } from './credentials.ts';
+import { DemandedNames } from './demanded-names.ts';
 import { type Subscription, SubscriptionState } from './subscription.ts';
 
 /** Who is asking (spec ztunnel 5.2): `ztunnel~ip~pod.ns~ns.svc.cluster.local` and free-form metadata. */
@@ -30,7 +31,7 @@ export interface DeltaStreamOptions {
   /** In the order in which they are asked for. */
   readonly subscriptions: readonly Subscription[];
   readonly log: Logger;
-  /** Called once, when every subscription has had an accepted response. */
+  /** Called once, when every subscription that is not on demand has had an accepted response. */
   readonly onSynced: () => void;
   readonly onTermination?: (reason: TerminationReason) => void;
   readonly onMessage?: (typeUrl: string, bytes: number) => void;
@@ -58,6 +59,8 @@ export class DeltaStream {
   readonly #states: readonly SubscriptionState[];
   readonly #backoff = new Backoff(BACKOFF);
   readonly #abort = new AbortController();
+  /** Names that are asked for at about the same time go in one message. */
+  #refresh: NodeJS.Immediate | null = null;
   #stream: Stream | null = null;
   /** Responses are taken one after the other, however long one takes to apply. */
   #received: Promise<void> = Promise.resolve();
@@ -66,6 +69,9 @@ export class DeltaStream {
   constructor(options: DeltaStreamOptions) {
     this.#options = options;
     this.#states = options.subscriptions.map((subscription) => new SubscriptionState(subscription));
+    for (const { names } of options.subscriptions) {
+      if (names instanceof DemandedNames) names.onRequest = () => this.#refreshSoon();
+    }
   }
 
   /** Runs until `stop`; never throws. */
@@ -87,6 +93,7 @@ export class DeltaStream {
   refreshNames(): void {
     for (const state of this.#states) {
       const changed = state.namesChanged();
+      // The next stream begins with all names.
       if (changed === null || this.#stream === null) continue;
       this.#stream.write(
         create(DeltaDiscoveryRequestSchema, {
@@ -96,6 +103,14 @@ export class DeltaStream {
         }),
       );
     }
+  }
+
+  #refreshSoon(): void {
+    if (this.#refresh !== null) return;
+    this.#refresh = setImmediate(() => {
+      this.#refresh = null;
+      this.refreshNames();
+    });
   }
 
   async #connectOnce(): Promise<{ reason: TerminationReason; delayMs: number }> {
@@ -153,13 +168,14 @@ export class DeltaStream {
   }
 
   #sendInitial(stream: Stream, state: SubscriptionState): void {
-    const { subscribe, initialVersions } = state.initialRequest();
+    const { subscribe, unsubscribe, initialVersions } = state.initialRequest();
     const { id, metadata } = this.#options.node;
     stream.write(
       create(DeltaDiscoveryRequestSchema, {
         node: { id, metadata },
         typeUrl: state.subscription.typeUrl,
         resourceNamesSubscribe: subscribe,
+        resourceNamesUnsubscribe: unsubscribe,
         initialResourceVersions: initialVersions,
       }),
     );
@@ -176,10 +192,10 @@ export class DeltaStream {
     const resources = [];
     const versions = new Map<string, string>();
     let bytes = 0;
-    for (const { name, version, resource } of response.resources) {
+    for (const { name, version, aliases, resource } of response.resources) {
       const body = resource?.value ?? new Uint8Array();
       bytes += body.length;
-      resources.push({ name, body });
+      resources.push({ name, body, aliases });
       versions.set(name, version);
     }
     this.#options.onMessage?.(typeUrl, bytes);

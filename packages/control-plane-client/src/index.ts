@@ -10,6 +10,8 @@ export type { CsrClientOptions } from './csr-client.ts';
 export { CsrClient } from './csr-client.ts';
 export type { DeltaStreamOptions, NodeDescription, TerminationReason } from './delta-stream.ts';
 export { DeltaStream } from './delta-stream.ts';
+export type { DemandChange } from './demanded-names.ts';
+export { DemandedNames } from './demanded-names.ts';
 export type { IssuedCertificate } from './issued-certificate.ts';
 export type {
   ReceivedResource,

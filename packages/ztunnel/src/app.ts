@@ -29,6 +29,7 @@ import {
 } from './config/derived.ts';
 import { ZTUNNEL_CONFIG, type ZtunnelConfig } from './config/keys.ts';
 import { DataPlane } from './data-plane/data-plane.ts';
+import { MeshDemands } from './demand/mesh-demands.ts';
 import { followMesh } from './mesh.ts';
 import { DedicatedPod } from './node/dedicated-pod.ts';
 import { NodeAgent } from './node/node-agent.ts';
@@ -70,9 +71,13 @@ export async function startZtunnel(config: ZtunnelConfig, log: Logger): Promise<
       dataPlane.updateCertificate(identity, { kind: 'forgotten' });
     },
   });
+  const dataPlaneConfig = dataPlaneConfigOf(config);
+  const demands =
+    dataPlaneConfig.discovery === 'on-demand' ? new MeshDemands(dataPlaneConfig) : null;
   const dataPlane = new DataPlane({
     threads: threadsOf(config),
-    config: dataPlaneConfigOf(config),
+    config: dataPlaneConfig,
+    demands,
     log: log.scope('state'),
     onIdentities: (identities) => {
       certificates.keepOnly(identities);
@@ -102,6 +107,7 @@ export async function startZtunnel(config: ZtunnelConfig, log: Logger): Promise<
   });
   const mesh = await followMesh(config, {
     dataPlane,
+    demands,
     subscriptions: pods.subscriptions,
     log,
     metrics,

@@ -14,12 +14,18 @@ import { create, toBinary } from '@bufbuild/protobuf';
 import { describeNode, discoveryOf } from './config/derived.ts';
 import type { ZtunnelConfig } from './config/keys.ts';
 import type { DataPlane } from './data-plane/data-plane.ts';
+import type { MeshDemands } from './demand/mesh-demands.ts';
 import { LocalMeshError } from './local-mesh/fields.ts';
 import { type LocalMesh, readLocalMesh } from './local-mesh/read-local-mesh.ts';
 import type { ControlMetrics } from './telemetry/metrics-exposition.ts';
 
+/** Takes what the mesh is made of. */
+type MeshWriter = Pick<DataPlane, 'applyAddresses' | 'applyPolicies'>;
+
 export interface MeshDeps {
-  readonly dataPlane: DataPlane;
+  readonly dataPlane: MeshWriter;
+  /** Null: all workloads and services are followed. */
+  readonly demands: MeshDemands | null;
   /** Of other parts that listen to the control plane. */
   readonly subscriptions: readonly Subscription[];
   readonly log: Logger;
@@ -52,14 +58,14 @@ export async function followMesh(config: ZtunnelConfig, deps: MeshDeps): Promise
 }
 
 function streamOf(config: ZtunnelConfig, deps: MeshDeps): DeltaStream | null {
-  const { dataPlane, metrics, subscriptions, onSynced } = deps;
+  const { metrics, subscriptions, onSynced } = deps;
   const endpoint = discoveryOf(config);
   if (endpoint === null) return null;
   const log = deps.log.scope('xds');
   return new DeltaStream({
     endpoint,
     node: describeNode(config, log),
-    subscriptions: [...meshSubscriptions(dataPlane), ...subscriptions],
+    subscriptions: [...meshSubscriptions(deps), ...subscriptions],
     log,
     onSynced,
     onTermination: (reason) => {
@@ -72,11 +78,14 @@ function streamOf(config: ZtunnelConfig, deps: MeshDeps): DeltaStream | null {
   });
 }
 
-function meshSubscriptions(dataPlane: DataPlane): Subscription[] {
+function meshSubscriptions({
+  dataPlane,
+  demands,
+}: Pick<MeshDeps, 'dataPlane' | 'demands'>): Subscription[] {
   return [
     {
       typeUrl: ADDRESS_TYPE,
-      names: '*',
+      names: demands?.names ?? '*',
       apply: (batch) => dataPlane.applyAddresses(batch),
     },
     {
@@ -100,7 +109,7 @@ async function readLocal({ localFile, localText }: ZtunnelConfig): Promise<Local
 
 /** As the control plane would send it: one way for everything. */
 async function applyLocal(
-  dataPlane: DataPlane,
+  dataPlane: MeshWriter,
   { workloads, services, policies }: LocalMesh,
 ): Promise<void> {
   const addresses = [

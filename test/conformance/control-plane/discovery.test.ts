@@ -81,23 +81,6 @@ test('a reconnect is told what changed and what is gone since its versions', asy
   expect(response.removedResources).toEqual(['Kubernetes//Pod/shop/far']);
 });
 
-test('named resources that do not exist are reported removed, and pushed when they appear', async () => {
-  const plane = await start();
-  const client = plane.connect('zt');
-  client.send({
-    node: NODE,
-    typeUrl: ADDRESS_TYPE,
-    resourceNamesSubscribe: ['*'],
-    resourceNamesUnsubscribe: ['*'],
-  });
-  const opened = await client.next();
-  expect([...opened.resources, ...opened.removedResources]).toEqual([]);
-  client.send({ typeUrl: ADDRESS_TYPE, resourceNamesSubscribe: ['Kubernetes//Pod/shop/new'] });
-  expect((await client.next()).removedResources).toEqual(['Kubernetes//Pod/shop/new']);
-  plane.api.put(podObject('shop', 'new', { ip: '10.0.0.9' }));
-  expect(names(await client.next())).toEqual(['Kubernetes//Pod/shop/new']);
-});
-
 test('policies arrive, and leave', async () => {
   const plane = await start();
   const policy: ApiObject = {

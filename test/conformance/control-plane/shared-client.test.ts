@@ -2,7 +2,12 @@ import { X509Certificate } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type ControlPlaneEndpoint, CsrClient, DeltaStream } from '@aquifer/control-plane-client';
+import {
+  type ControlPlaneEndpoint,
+  CsrClient,
+  DeltaStream,
+  DemandedNames,
+} from '@aquifer/control-plane-client';
 import { WorkloadStore } from '@aquifer/control-plane-client/store';
 import { createLogger } from '@aquifer/runtime';
 import { ADDRESS_TYPE, AUTHORIZATION_TYPE } from '@aquifer/wire';
@@ -77,6 +82,40 @@ test('the workload store follows the cluster', async () => {
   plane.api.remove(WEB);
   await eventually(() => store.snapshot.workloadByAddress('', '10.0.0.2') === null);
   expect(plane.logs.filter((line) => line.includes('rejected'))).toEqual([]);
+});
+
+test('on demand the workload store knows what was asked for and the pods of its node', async () => {
+  const plane = await start();
+  const store = new WorkloadStore();
+  const names = new DemandedNames();
+  const stream = new DeltaStream({
+    endpoint: endpointOf(plane),
+    node: {
+      id: 'ztunnel~10.0.0.1~ztunnel-1.istio-system~istio-system.svc.cluster.local',
+      metadata: { NODE_NAME: 'n1' },
+    },
+    subscriptions: [
+      { typeUrl: ADDRESS_TYPE, names, apply: (batch) => store.applyAddresses(batch) },
+    ],
+    log: createLogger('client', { format: 'plain', write: () => undefined }),
+    onSynced: () => undefined,
+  });
+  const running = stream.run();
+  onTestFinished(async () => {
+    stream.stop();
+    await running;
+  });
+  const nameAt = (ip: string) => store.snapshot.workloadByAddress('', ip)?.name ?? null;
+  await eventually(() => nameAt('10.0.0.2') === 'web');
+  plane.api.put(podObject('shop', 'far', { node: 'n2', ip: '10.0.1.2' }));
+  await eventually(() => (plane.app.publisher.current?.addresses.size ?? 0) === 3);
+  expect(nameAt('10.0.1.2')).toBeNull();
+  const answered: string[] = [];
+  names.onChange((change) => answered.push(...change.answered));
+  for (const name of ['/10.0.1.2', '/10.0.1.3']) names.ask(name);
+  await eventually(() => answered.length === 2);
+  expect(answered.toSorted()).toEqual(['/10.0.1.2', '/10.0.1.3']);
+  expect([nameAt('10.0.1.2'), nameAt('10.0.1.3')]).toEqual(['far', null]);
 });
 
 test('the certificate client gets what it asks for', async () => {

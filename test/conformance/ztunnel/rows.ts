@@ -229,4 +229,4 @@ export const JUSTIFIED: Readonly<Record<string, string>> = {
 };
 
 /** Rows that nothing shows yet: this list only gets shorter. */
-export const NOT_YET: readonly string[] = [...['C140', 'C142']];
+export const NOT_YET: readonly string[] = [];

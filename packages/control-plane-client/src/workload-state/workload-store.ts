@@ -110,11 +110,14 @@ export class WorkloadStore {
     const { generation, segments } = this.#snapshot;
     // What is left of the records there were, as the batch goes on.
     const left = new WorkloadSnapshot(generation + 1, segments, this.#cache);
+    let ended = 0;
     for (const name of batch.removed) {
       if (slice.isOver()) await slice.next();
-      this.#replace(left, name, null);
+      if (this.#replace(left, name, null)) ended += 1;
     }
     const { built, rejected } = await this.#addAll(batch.resources, left, slice);
+    // An answer that there is nothing, which on demand is most of them.
+    if (ended === 0 && built.length === 0) return rejected;
     const all = [...segments, ...built];
     while (this.#mergeSome(all, left.generation)) if (slice.isOver()) await slice.next();
     this.#publish(all, left.generation);
@@ -154,19 +157,20 @@ export class WorkloadStore {
     builder.add(this.#lastRecordId, hashes, encodeRecord(address));
   }
 
-  /** Ends the record of a workload's uid or a service's key, if there is one, and tells what takes its place. */
-  #replace(left: WorkloadSnapshot, key: string, after: Address | null): void {
+  /** Ends the record of a workload's uid or a service's key and tells what takes its place; false if there is none. */
+  #replace(left: WorkloadSnapshot, key: string, after: Address | null): boolean {
     const isMeant = (found: Address) => keyOf(found) === key;
     const place =
       left.locate(NAME.workload(key), isMeant) ?? left.locate(NAME.service(key), isMeant);
     if (place === null) {
       this.#follow(null, after);
-      return;
+      return false;
     }
     const before = left.read(place);
     place.segment.markDied(place.record, left.generation);
     this.#alive.set(place.segment, this.#aliveIn(place.segment) - 1);
     this.#follow(before, after);
+    return true;
   }
 
   #follow(before: Address | null, after: Address | null): void {

@@ -1,6 +1,7 @@
 /** One delta ADS stream of one proxy: answers requests, pushes changes, waits when the proxy reads slowly. */
 import { randomUUID } from 'node:crypto';
 import type { Logger } from '@aquifer/runtime';
+import { ADDRESS_TYPE } from '@aquifer/wire';
 import {
   type DeltaDiscoveryRequest,
   type DeltaDiscoveryResponse,
@@ -10,15 +11,13 @@ import { create } from '@bufbuild/protobuf';
 import type { ServerDuplexStream } from '@grpc/grpc-js';
 import type { ResourceMap } from '../derive/resource.ts';
 import type { Snapshot } from '../derive/snapshot.ts';
+import type { AddressIndex } from './address-index.ts';
+import { AddressesOnDemand } from './addresses-on-demand.ts';
 import { GENERATORS, type ResourceGenerator } from './generators.ts';
+import { type NamedResources, type Reply, ResourcesByName } from './named-resources.ts';
 import type { ConnectedProxy } from './proxy.ts';
 import type { PushMetrics } from './push-metrics.ts';
-import {
-  type Reply,
-  type ReplyScope,
-  Subscription,
-  type SubscriptionStatus,
-} from './subscription.ts';
+import { type ReplyScope, Subscription, type SubscriptionStatus } from './subscription.ts';
 
 export type DeltaStream = ServerDuplexStream<DeltaDiscoveryRequest, DeltaDiscoveryResponse>;
 
@@ -26,6 +25,8 @@ export interface ConnectionDeps {
   readonly log: Logger;
   readonly metrics: PushMetrics;
   readonly snapshot: () => Snapshot;
+  /** Of the snapshots' workloads and services. */
+  readonly addresses: AddressIndex;
 }
 
 const GENERATOR_BY_TYPE: ReadonlyMap<string, ResourceGenerator> = new Map(
@@ -62,7 +63,7 @@ export class DeltaConnection {
     const { typeUrl } = request;
     const known = this.#subscriptions.get(typeUrl);
     if (known === undefined) {
-      const opened = new Subscription(request);
+      const opened = new Subscription(request, () => this.#named(typeUrl));
       this.#subscriptions.set(typeUrl, opened);
       this.#answer(typeUrl, opened, { kind: 'all' });
       return;
@@ -126,6 +127,12 @@ export class DeltaConnection {
     if (reply !== null) this.#send(typeUrl, subscription, reply);
   }
 
+  #named(typeUrl: string): NamedResources {
+    return typeUrl === ADDRESS_TYPE
+      ? new AddressesOnDemand(this.#deps.addresses, this.proxy.nodeName)
+      : new ResourcesByName();
+  }
+
   /** Types that nobody generates have no resources: the proxy gets an empty answer and can go on. */
   #resources(typeUrl: string): ResourceMap | null {
     const generator = GENERATOR_BY_TYPE.get(typeUrl);
@@ -140,10 +147,11 @@ export class DeltaConnection {
       typeUrl,
       nonce,
       systemVersionInfo: nonce,
-      resources: reply.resources.map(({ name, version, bytes }) => ({
-        name,
-        version,
-        resource: { typeUrl, value: bytes },
+      resources: reply.resources.map((resource) => ({
+        name: resource.name,
+        version: resource.version,
+        resource: { typeUrl, value: resource.bytes },
+        aliases: [...(reply.aliasesOf?.(resource) ?? [])],
       })),
       removedResources: [...reply.removed],
       controlPlane: { identifier: CONTROL_PLANE_IDENTIFIER },

@@ -5,6 +5,7 @@ import type { DeltaDiscoveryRequest } from '@aquifer/wire/gen/envoy/service/disc
 import { podOfCaller } from '../ca/node-authorization.ts';
 import type { Snapshot } from '../derive/snapshot.ts';
 import { Refusal, toRefusal } from '../errors.ts';
+import { AddressIndex } from './address-index.ts';
 import type { Authenticate, Caller } from './authenticate.ts';
 import { DeltaConnection, type DeltaStream } from './delta-connection.ts';
 import { type ConnectedProxy, parseProxy } from './proxy.ts';
@@ -25,6 +26,7 @@ export interface DeltaServerDeps {
 export class DeltaServer {
   readonly #deps: DeltaServerDeps;
   readonly #connections = new Set<DeltaConnection>();
+  readonly #addresses = new AddressIndex();
 
   constructor(deps: DeltaServerDeps) {
     this.#deps = deps;
@@ -45,7 +47,8 @@ export class DeltaServer {
 
   /** Serves one stream. `isSecure` is false on the plaintext port, where callers have no identity. */
   serve(stream: DeltaStream, isSecure: boolean): void {
-    const session = new StreamSession(stream, this.#deps, isSecure, (connection) => {
+    const deps = { ...this.#deps, addresses: this.#addresses };
+    const session = new StreamSession(stream, deps, isSecure, (connection) => {
       this.#connections.add(connection);
       this.#deps.metrics.connected(this.#connections.size);
     });
@@ -63,17 +66,21 @@ export class DeltaServer {
   }
 }
 
+interface SessionDeps extends DeltaServerDeps {
+  readonly addresses: AddressIndex;
+}
+
 /** A stream from its first byte on: it is not read further until it is known who asks. */
 class StreamSession {
   readonly #stream: DeltaStream;
-  readonly #deps: DeltaServerDeps;
+  readonly #deps: SessionDeps;
   readonly #isSecure: boolean;
   readonly #onConnected: (connection: DeltaConnection) => void;
   connection: DeltaConnection | null = null;
 
   constructor(
     stream: DeltaStream,
-    deps: DeltaServerDeps,
+    deps: SessionDeps,
     isSecure: boolean,
     onConnected: (connection: DeltaConnection) => void,
   ) {
@@ -115,13 +122,14 @@ class StreamSession {
   }
 
   #open(proxy: ConnectedProxy, first: DeltaDiscoveryRequest): void {
-    const { log, metrics, publisher } = this.#deps;
+    const { log, metrics, publisher, addresses } = this.#deps;
     if (this.#stream.cancelled) return;
     log.info('proxy connected', { proxy: proxy.id, node: proxy.nodeName || null });
     const connection = new DeltaConnection(this.#stream, proxy, {
       log,
       metrics,
       snapshot: () => publisher.current!,
+      addresses,
     });
     this.connection = connection;
     this.#onConnected(connection);

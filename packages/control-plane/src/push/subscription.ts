@@ -6,8 +6,9 @@
  *
  * A wildcard subscription never stores names: it keeps the shared map that it was served from.
  */
-import type { Resource, ResourceMap } from '../derive/resource.ts';
+import type { ResourceMap } from '../derive/resource.ts';
 import { difference } from './difference.ts';
+import { type NamedResources, type Reply, ResourcesByName } from './named-resources.ts';
 
 /** The parts of a DeltaDiscoveryRequest that decide. */
 export interface SubscriptionRequest {
@@ -30,19 +31,14 @@ export type ReplyScope =
   | { readonly kind: 'all' }
   | { readonly kind: 'names'; readonly names: readonly string[] };
 
-export interface Reply {
-  readonly resources: readonly Resource[];
-  readonly removed: readonly string[];
-}
-
 const WILDCARD = '*';
 const NO_RESOURCES: ResourceMap = new Map();
 /** Names kept of the last response, to say in the log what a NACK is about. */
 const REMEMBERED_NAMES = 20;
 
 export class Subscription {
-  readonly #isWildcard: boolean;
-  readonly #names: Set<string>;
+  /** Null for everything. */
+  readonly #named: NamedResources | null;
   #initialVersions: ReadonlyMap<string, string> | null;
   #served: ResourceMap = NO_RESOURCES;
   #nonceSent = '';
@@ -51,15 +47,22 @@ export class Subscription {
   #lastSent: readonly string[] = [];
   #lastSentAt: Date | null = null;
 
-  /** Opens with the stream's first request for the type; what follows goes through `receive`. */
-  constructor(first: SubscriptionRequest) {
+  /**
+   * Opens with the stream's first request for the type; what follows goes through `receive`. `named` says what names lead
+   * to, if there are names.
+   */
+  constructor(
+    first: SubscriptionRequest,
+    named: () => NamedResources = () => new ResourcesByName(),
+  ) {
     const { resourceNamesSubscribe, resourceNamesUnsubscribe, initialResourceVersions } = first;
     const versions = new Map(Object.entries(initialResourceVersions));
     const names = new Set([...resourceNamesSubscribe, ...versions.keys()]);
     for (const name of resourceNamesUnsubscribe) names.delete(name);
     // `*` subscribed and unsubscribed at once opens a stream on demand: names follow later.
-    this.#isWildcard = names.has(WILDCARD) || resourceNamesSubscribe.length === 0;
-    this.#names = this.#isWildcard ? new Set() : names;
+    const isWildcard = names.has(WILDCARD) || resourceNamesSubscribe.length === 0;
+    this.#named = isWildcard ? null : named();
+    this.#named?.subscribe(names);
     this.#initialVersions = versions;
   }
 
@@ -99,8 +102,10 @@ export class Subscription {
     const initial = this.#initialVersions;
     this.#initialVersions = null;
     this.#served = current;
-    if (scope.kind === 'names') return pick(scope.names, current);
-    if (!this.#isWildcard) return withoutKnown(pick(this.#names, current), initial);
+    if (this.#named !== null) {
+      if (scope.kind === 'names') return this.#named.find(scope.names, current);
+      return withoutKnown(this.#named.find('all', current), initial);
+    }
     const removed =
       initial === null ? [] : [...initial.keys()].filter((name) => !current.has(name));
     return withoutKnown({ resources: [...current.values()], removed }, initial);
@@ -108,14 +113,12 @@ export class Subscription {
 
   /** What changed since the last response; null when that is nothing the proxy wants. */
   push(current: ResourceMap): Reply | null {
-    const { changed, removed } = difference(this.#served, current);
+    const change = difference(this.#served, current);
     this.#served = current;
-    const reply: Reply = this.#isWildcard
-      ? { resources: changed, removed }
-      : {
-          resources: changed.filter(({ name }) => this.#names.has(name)),
-          removed: removed.filter((name) => this.#names.has(name)),
-        };
+    const reply: Reply =
+      this.#named === null
+        ? { resources: change.changed, removed: change.removed }
+        : this.#named.changes(change, current);
     return reply.resources.length === 0 && reply.removed.length === 0 ? null : reply;
   }
 
@@ -130,9 +133,9 @@ export class Subscription {
     if (resourceNamesSubscribe.length === 0 && resourceNamesUnsubscribe.length === 0) {
       return { kind: 'acked' };
     }
-    if (this.#isWildcard) return { kind: 'reply', to: { kind: 'all' } };
-    for (const name of resourceNamesUnsubscribe) this.#names.delete(name);
-    for (const name of resourceNamesSubscribe) this.#names.add(name);
+    if (this.#named === null) return { kind: 'reply', to: { kind: 'all' } };
+    this.#named.unsubscribe(resourceNamesUnsubscribe);
+    this.#named.subscribe(resourceNamesSubscribe);
     if (resourceNamesSubscribe.length === 0) return { kind: 'acked' };
     return { kind: 'reply', to: { kind: 'names', names: resourceNamesSubscribe } };
   }
@@ -145,20 +148,9 @@ export interface SubscriptionStatus {
   readonly lastSentAt: Date | null;
 }
 
-function pick(names: Iterable<string>, from: ResourceMap): Reply {
-  const resources: Resource[] = [];
-  const removed: string[] = [];
-  for (const name of names) {
-    const resource = from.get(name);
-    if (resource === undefined) removed.push(name);
-    else resources.push(resource);
-  }
-  return { resources, removed };
-}
-
 /** A proxy that reconnects says which versions it holds; those are not sent again. */
 function withoutKnown(reply: Reply, versions: ReadonlyMap<string, string> | null): Reply {
   if (versions === null || versions.size === 0) return reply;
   const resources = reply.resources.filter(({ name, version }) => versions.get(name) !== version);
-  return { resources, removed: reply.removed };
+  return { ...reply, resources };
 }

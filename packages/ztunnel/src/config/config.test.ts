@@ -250,7 +250,7 @@ test('JSON metadata keeps its types, and what is no JSON is left out (C144)', as
 });
 
 test('variables of Istio’s that have no effect are named with what happens instead', () => {
-  expect(unreadVariables({ FAKE_CA: 'true', XDS_ON_DEMAND: 'false', NODE_NAME: 'n' })).toEqual([
+  expect(unreadVariables({ FAKE_CA: 'true', ENABLE_PROXY: 'false', NODE_NAME: 'n' })).toEqual([
     expect.stringMatching(/^FAKE_CA: /),
   ]);
 });

@@ -193,5 +193,6 @@ export function dataPlaneConfigOf(config: ZtunnelConfig): DataPlaneConfig {
     exchangesBaggage,
     decisionLevel: config.logsDecisions ? 'info' : 'debug',
     checksRevocation: revocationPath !== null,
+    discovery: config.isOnDemand && config.xdsAddress !== null ? 'on-demand' : 'complete',
   };
 }

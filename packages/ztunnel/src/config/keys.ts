@@ -86,6 +86,7 @@ interface ControlPlaneConfig extends CredentialConfig {
   readonly caServerName: string | null;
   readonly xdsHeaders: Readonly<Record<string, string>>;
   readonly caHeaders: Readonly<Record<string, string>>;
+  readonly isOnDemand: boolean;
   readonly certificateTtlMs: number;
   readonly localFile: string | null;
   readonly localText: string | null;
@@ -121,6 +122,11 @@ const CONTROL_PLANE_KEYS: ConfigKeys<ControlPlaneConfig> = {
   caServerName: optionalStringKey('ALT_CA_HOSTNAME', 'The same for CA_ADDRESS.'),
   xdsHeaders: prefixKey('XDS_HEADER_*', 'Metadata of calls to the discovery service.'),
   caHeaders: prefixKey('CA_HEADER_*', 'Metadata of calls to the certificate authority.'),
+  isOnDemand: booleanKey(
+    'XDS_ON_DEMAND',
+    'Whether workloads and services are asked for when a connection needs them, in place of all of them at once.',
+    { default: false },
+  ),
   certificateTtlMs: durationKey('SECRET_TTL', 'Lifetime asked for workload certificates.', {
     default: 86_400_000,
   }),

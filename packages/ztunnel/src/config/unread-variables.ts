@@ -6,7 +6,6 @@ const UNREAD: Readonly<Record<string, string>> = {
   ISTIO_META_DNS_PROXY_ADDR: 'the DNS proxy listens on localhost:15053',
   TRUST_DOMAIN: 'the control plane says which trust domain the proxy is in',
   FAKE_CA: 'certificates come from a certificate authority only: see CA_ADDRESS',
-  XDS_ON_DEMAND: 'all workloads are asked for',
 };
 
 /** What to say, once, about variables that are set and have no effect; `NAME: what happens instead`. */

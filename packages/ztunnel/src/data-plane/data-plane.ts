@@ -1,9 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { RejectedResource, ResourceBatch } from '@aquifer/control-plane-client';
+import type { DemandChange, RejectedResource, ResourceBatch } from '@aquifer/control-plane-client';
 import { type StoreChange, WorkloadStore } from '@aquifer/control-plane-client/store';
 import type { RevocationList } from '@aquifer/hbone';
 import { type Logger, ThreadPool } from '@aquifer/runtime';
 import type { OpenConnection } from '../connections/open-connections.ts';
+import type { MeshDemands } from '../demand/mesh-demands.ts';
 import type { DnsReadings } from '../dns/dns-totals.ts';
 import { OwnPods } from '../policy/own-pods.ts';
 import { TrafficReadings } from '../telemetry/traffic-totals.ts';
@@ -36,6 +37,8 @@ export interface DataPlaneOptions {
   readonly threads: number;
   readonly config: DataPlaneConfig;
   readonly log: Logger;
+  /** Where the mesh is known on demand. Default null. */
+  readonly demands?: MeshDemands | null;
   /** A thread needs a certificate for an identity. */
   readonly onCertificateNeeded: (identity: string) => void;
   /** These identities are in use on the node, and no others; called when that has changed. */
@@ -56,6 +59,7 @@ export class DataPlane {
   readonly #threads: ThreadPool<ThreadMessage, ThreadQuestion, ThreadEvent>;
   readonly #own: OwnPods;
   readonly #local: LocalIdentities;
+  readonly #demands: MeshDemands | null;
   readonly #settling: NodeJS.Timeout;
   #identities: ReadonlySet<string> = new Set();
 
@@ -64,8 +68,13 @@ export class DataPlane {
     this.#options = options;
     this.#local = new LocalIdentities(config.nodeName);
     this.store = new WorkloadStore({
-      onWorkload: (before, after) => this.#local.follow(before, after),
+      onWorkload: (before, after) => {
+        this.#local.follow(before, after);
+        this.#demands?.followWorkload(before, after);
+      },
     });
+    this.#demands = options.demands ?? null;
+    this.#demands?.names.onChange((change) => this.#passOnDemands(change));
     this.store.onChange((change) => this.#passOn(change));
     this.#own = new OwnPods(this.store, config);
     this.#threads = new ThreadPool({
@@ -103,6 +112,7 @@ export class DataPlane {
   /** Binds the pod's listeners on every thread; if one fails, none keeps them. */
   async startPod(pod: CapturedPod, namespaceFd: number): Promise<void> {
     this.#own.add(pod);
+    this.#demands?.followPod(pod);
     this.#passOn(null);
     try {
       await this.#threads.ask({ kind: 'start-pod', pod, namespaceFd });
@@ -114,7 +124,8 @@ export class DataPlane {
 
   /** Ends everything of the pod. */
   async stopPod(uid: string): Promise<void> {
-    this.#own.remove(uid);
+    const pod = this.#own.remove(uid);
+    if (pod !== null) this.#demands?.leavePod(pod);
     await this.#threads.ask({ kind: 'stop-pod', uid });
     this.#passOn(null);
   }
@@ -159,6 +170,10 @@ export class DataPlane {
       case 'revocation-untracked':
         this.#options.onRevocation(event);
         return;
+      case 'names-missing':
+      case 'names-used':
+        this.#demands?.hear(event);
+        return;
       case 'series':
         this.traffic.add(event);
         return;
@@ -177,6 +192,12 @@ export class DataPlane {
       this.#threads.tell({ kind: 'state', delta, pods, removedPolicies: removed });
     }
     this.#announceIdentities();
+  }
+
+  /** Behind the state with the answers, which threads have heard of then. */
+  #passOnDemands(change: DemandChange): void {
+    this.#threads.tell({ kind: 'demands', ...change });
+    if (change.dropped.length > 0) void this.#demands?.forgetUnwanted(this.store);
   }
 
   #announceIdentities(): void {

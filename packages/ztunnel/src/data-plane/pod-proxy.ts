@@ -13,6 +13,7 @@ import type { PodSockets } from '../capture/pod-sockets.ts';
 import { listenInPod } from '../capture/sockets.ts';
 import type { RecordDeps } from '../connections/connection-record.ts';
 import { OpenConnections } from '../connections/open-connections.ts';
+import type { ThreadDemands } from '../demand/thread-demands.ts';
 import type { DnsListener } from '../dns/dns-listener.ts';
 import type { DnsTotals } from '../dns/dns-totals.ts';
 import { lookUpAddress } from '../dns/lookup.ts';
@@ -40,6 +41,8 @@ import type { CapturedPod, ThreadConfig } from './thread-messages.ts';
 export interface PodProxyDeps {
   readonly config: ThreadConfig;
   readonly mesh: SnapshotReader;
+  /** Null where the whole mesh is known. */
+  readonly demands: ThreadDemands | null;
   readonly own: OwnPod;
   readonly certificates: ThreadCertificates;
   readonly revocations: Revocations | null;
@@ -74,7 +77,7 @@ export class PodProxy {
 
   /** Binds all three ports at once; throws if one is taken, leaving none behind. */
   constructor(pod: CapturedPod, namespace: NetworkNamespace, deps: PodProxyDeps) {
-    const { own, mesh, record, baggage } = deps;
+    const { own, mesh, demands, record, baggage } = deps;
     const config = configOf(pod, deps.config);
     const { poolMaxStreams: maxStreams, poolIdleMs: idleMs } = config;
     const { network, preserveSource, tunnelsToLoopback } = config;
@@ -94,7 +97,7 @@ export class PodProxy {
       ...{ sockets, network, preserveSource, tunnelsToLoopback },
       proxyPorts: ports,
     };
-    this.#inbound = { own, mesh, connections, record, baggage, network: podNetwork };
+    this.#inbound = { own, mesh, demands, connections, record, baggage, network: podNetwork };
     try {
       this.#listenForTunnels(sockets);
       if (pod.isProxy !== true) this.#listenForPlain(sockets);
@@ -112,10 +115,11 @@ export class PodProxy {
       this.#dns = null;
       return;
     }
-    const { mesh, own, dnsTotals, log, config } = this.#deps;
+    const { mesh, demands, own, dnsTotals, log, config } = this.#deps;
     const { network, clusterDomain, preferredNamespace } = config;
     this.#dns ??= servePodDns(this.#inbound.network.sockets, {
       mesh,
+      demands,
       totals: dnsTotals,
       log: log.scope('dns'),
       scope: { network, clusterDomain, preferredNamespace, usesIpv6: config.sockets.usesIpv6 },

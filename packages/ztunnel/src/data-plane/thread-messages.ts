@@ -1,8 +1,10 @@
+import type { DemandChange } from '@aquifer/control-plane-client';
 import type { SnapshotDelta } from '@aquifer/control-plane-client/snapshot';
 import type { Http2Sizes, RevocationList, TlsRules } from '@aquifer/hbone';
 import type { Workload } from '@aquifer/model';
 import type { SocketSettings } from '../capture/pod-sockets.ts';
 import type { OpenConnection } from '../connections/open-connections.ts';
+import type { DemandEvent } from '../demand/thread-demands.ts';
 import type { VersionedPolicy } from '../policy/policy-table.ts';
 import type { SeriesAnnouncement } from '../telemetry/traffic-totals.ts';
 import type { CertificateUpdate } from './certificates.ts';
@@ -41,6 +43,8 @@ export interface ThreadConfig {
   readonly exchangesBaggage: boolean;
   /** There may be revocation lists. */
   readonly checksRevocation: boolean;
+  /** Whether everything in the mesh is known, or what somebody asks for. */
+  readonly discovery: 'complete' | 'on-demand';
 }
 
 /** What a data-plane thread is started with. */
@@ -71,6 +75,8 @@ export type ThreadMessage =
       readonly pods: readonly OwnPodState[];
       readonly removedPolicies: readonly number[];
     }
+  /** Behind the state that holds the answers. */
+  | ({ readonly kind: 'demands' } & DemandChange)
   | { readonly kind: 'log-levels'; readonly levels: string }
   | { readonly kind: 'revocations'; readonly lists: readonly RevocationList[] }
   | { readonly kind: 'certificate'; readonly identity: string; readonly update: CertificateUpdate };
@@ -96,6 +102,7 @@ export interface RevocationEvent {
 export type ThreadEvent =
   | { readonly kind: 'certificate-needed'; readonly identity: string }
   | RevocationEvent
+  | DemandEvent
   | ({ readonly kind: 'series' } & SeriesAnnouncement);
 
 /** Open connections of one pod. */

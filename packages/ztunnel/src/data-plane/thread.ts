@@ -4,6 +4,7 @@ import { Revocations } from '@aquifer/hbone';
 import { createLogger, serveThread, TimeSlice } from '@aquifer/runtime';
 import { trimMalloc } from '../capture/malloc.ts';
 import { NetworkNamespace } from '../capture/netns.ts';
+import { ThreadDemands } from '../demand/thread-demands.ts';
 import { DnsTotals } from '../dns/dns-totals.ts';
 import { HostnameResolver } from '../listeners/hostname-resolver.ts';
 import { DecisionLog } from '../policy/decision-log.ts';
@@ -47,6 +48,7 @@ class DataPlaneThread {
   readonly #certificates: ThreadCertificates;
   readonly #baggage: PeerBaggage | null;
   readonly #revocations: Revocations | null;
+  readonly #demands: ThreadDemands | null;
   readonly #pods = new Map<string, ThreadPod>();
   /** What is known of pods, also before they are started. */
   readonly #states = new Map<string, OwnPodState>();
@@ -65,6 +67,8 @@ class DataPlaneThread {
       send({ kind: 'certificate-needed', identity });
     });
     this.#baggage = config.exchangesBaggage ? new PeerBaggage() : null;
+    this.#demands =
+      config.discovery === 'on-demand' ? new ThreadDemands({ mesh: this.#mesh, send }) : null;
     this.#revocations = config.checksRevocation ? revocationsTelling(send) : null;
     this.#log = createLogger('proxy', { format: config.logFormat, levels: config.logLevels });
     this.#decisions = new DecisionLog(this.#log.scope('rbac'), config.decisionLevel);
@@ -77,6 +81,9 @@ class DataPlaneThread {
         return;
       case 'state':
         this.#takeOver(message);
+        return;
+      case 'demands':
+        this.#demands?.hear(message);
         return;
       case 'log-levels':
         this.#log.setLevels(message.levels);
@@ -133,6 +140,7 @@ class DataPlaneThread {
     const proxy = new PodProxy(pod, NetworkNamespace.borrow(namespaceFd), {
       config: this.#config,
       mesh: this.#mesh,
+      demands: this.#demands,
       own,
       certificates: this.#certificates,
       revocations: this.#revocations,

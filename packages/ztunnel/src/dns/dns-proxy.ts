@@ -1,6 +1,7 @@
 import type { WorkloadView } from '@aquifer/control-plane-client/snapshot';
 import type { Workload } from '@aquifer/model';
 import type { Logger } from '@aquifer/runtime';
+import type { ThreadDemands } from '../demand/thread-demands.ts';
 import { countForwarded, type DnsCounts, type DnsTotals, type DnsTransport } from './dns-totals.ts';
 import type { DnsForwarder } from './forwarder.ts';
 import {
@@ -11,12 +12,15 @@ import {
   RCODE,
   relayAnswer,
 } from './message.ts';
+import { serviceKeys } from './names.ts';
 import { type DnsDecision, resolve } from './resolve.ts';
 
 const MAX_TCP_BYTES = 65_535;
 
 export interface DnsProxyDeps {
   readonly mesh: { readonly current: Pick<WorkloadView, 'servicesByHostname' | 'endpoints'> };
+  /** Where the mesh is known on demand. Default null. */
+  readonly demands?: ThreadDemands | null;
   readonly forwarder: DnsForwarder;
   readonly totals: DnsTotals;
   readonly log: Logger;
@@ -47,7 +51,12 @@ export class DnsProxy {
     const counts = this.#deps.totals.of(query.typeName, transport, client);
     counts.requests += 1;
     if (client === null) return encodeFailure(query, RCODE.serverFailure);
-    const decision = this.#decide(query, client);
+    const known = this.#decide(this.#deps.mesh.current, query, client);
+    const { demands = null } = this.#deps;
+    const decision =
+      demands === null || known.kind !== 'forward'
+        ? known
+        : await this.#decideOnDemand(demands, query, client);
     if (decision.kind === 'forward') return await this.#forward(query, client, counts);
     this.#log(query, client, WORDS[decision.kind === 'none' ? decision.reason : 'found']);
     const isFound = decision.kind === 'addresses';
@@ -58,10 +67,22 @@ export class DnsProxy {
     return encodeAnswer(query, answer, transport === 'udp' ? query.maxUdpBytes : MAX_TCP_BYTES);
   }
 
-  #decide({ name, type }: DnsQuery, { namespace }: Workload): DnsDecision {
+  #decide(
+    view: DnsProxyDeps['mesh']['current'],
+    { name, type }: DnsQuery,
+    { namespace }: Workload,
+  ): DnsDecision {
     if (type === 'other' || name === null) return { kind: 'forward' };
-    const { mesh, scope } = this.#deps;
-    return resolve(mesh.current, { name, type }, { ...scope, namespace });
+    return resolve(view, { name, type }, { ...this.#deps.scope, namespace });
+  }
+
+  /** Before others are asked for a name, the control plane is asked for the services that it may mean. */
+  #decideOnDemand(demands: ThreadDemands, query: DnsQuery, client: Workload): Promise<DnsDecision> {
+    const { clusterDomain } = this.#deps.scope;
+    const isAddress = query.type !== 'other' && query.name !== null;
+    const { namespace } = client;
+    const keys = isAddress ? serviceKeys(query.name, { namespace, clusterDomain }) : [];
+    return demands.describe((view) => this.#decide(view, query, client), keys);
   }
 
   async #forward(query: DnsQuery, client: Workload, counts: DnsCounts): Promise<Buffer> {

@@ -1,5 +1,12 @@
 import { expect, test } from 'vitest';
-import { aliases, kubernetesNames, searchDomains, wildcards, withoutSuffix } from './names.ts';
+import {
+  aliases,
+  kubernetesNames,
+  searchDomains,
+  serviceKeys,
+  wildcards,
+  withoutSuffix,
+} from './names.ts';
 
 const CLIENT = { namespace: 'ns1', clusterDomain: 'cluster.local' };
 
@@ -50,4 +57,13 @@ test('what a search domain may have been appended to is remembered as such', () 
     ({ name }) => name === 'www.google.com',
   );
   expect(stripped).toEqual({ name: 'www.google.com', stripped: 'www.google.com' });
+});
+
+test.for([
+  { name: 'web.ns2.svc.cluster.local', keys: ['ns2/web.ns2.svc.cluster.local'] },
+  { name: 'web', keys: ['ns1/web', 'ns1/web.ns1.svc.cluster.local'] },
+  { name: 'www.example.com', keys: ['ns1/www.example.com'] },
+  { name: 'www.example.com.ns1.svc.cluster.local', keys: ['ns1/www.example.com'] },
+])('for $name the services $keys are asked for on demand', ({ name, keys }) => {
+  expect(serviceKeys(name, CLIENT)).toEqual(keys);
 });

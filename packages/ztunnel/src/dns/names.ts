@@ -37,6 +37,25 @@ export function aliases(name: string, client: DnsClient): readonly Alias[] {
   return found;
 }
 
+/**
+ * Keys of the services that a query may mean, to ask the control plane for: Services of Kubernetes by their full names, and
+ * names of the outside world as the client's own namespace may have them.
+ */
+export function serviceKeys(name: string, client: DnsClient): readonly string[] {
+  const own = keyOfKubernetesName(name, client);
+  if (own !== null) return [own];
+  const stripped = searchDomains(client).map((domain) => withoutSuffix(name, domain));
+  const short = stripped.find((rest) => rest !== null) ?? name;
+  const inside = kubernetesNames(short, client).map((full) => keyOfKubernetesName(full, client));
+  return [`${client.namespace}/${short}`, ...inside.filter((key) => key !== null)];
+}
+
+/** Of `service.namespace.svc.cluster.local`; null for other names. */
+function keyOfKubernetesName(name: string, { clusterDomain }: DnsClient): string | null {
+  const labels = withoutSuffix(name, `svc.${clusterDomain}`)?.split('.') ?? [];
+  return labels.length === 2 ? `${labels[1]}/${name}` : null;
+}
+
 /** The full names of Services that a short name may mean. */
 export function kubernetesNames(
   name: string,

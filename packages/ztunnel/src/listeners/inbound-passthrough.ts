@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { SnapshotReader } from '@aquifer/control-plane-client/snapshot';
+import type { SnapshotReader, WorkloadView } from '@aquifer/control-plane-client/snapshot';
 import { originalDestination } from '../capture/sockets.ts';
 import {
   type AdmittedDeps,
@@ -8,6 +8,7 @@ import {
 } from '../connections/admitted-connection.ts';
 import { logEarlyDeny } from '../connections/connection-record.ts';
 import { guessService } from '../decide/inbound-route.ts';
+import type { ThreadDemands } from '../demand/thread-demands.ts';
 import type { OwnPod } from '../policy/own-pod.ts';
 import type { PeerBaggage } from '../telemetry/peer-baggage.ts';
 import { acceptPlain, type PodListener, peerAddress, refuseSocket } from './plain-listener.ts';
@@ -15,6 +16,8 @@ import { acceptPlain, type PodListener, peerAddress, refuseSocket } from './plai
 export interface InboundPod extends AdmittedDeps {
   readonly own: OwnPod;
   readonly mesh: Pick<SnapshotReader, 'current'>;
+  /** Null where the whole mesh is known. */
+  readonly demands: ThreadDemands | null;
   /** Null: answers carry none, and that of callers is not read. */
   readonly baggage: PeerBaggage | null;
 }
@@ -37,17 +40,22 @@ async function handlePassthrough(socket: Socket, pod: InboundPod): Promise<void>
   if (pod.network.proxyPorts.has(dst.port)) return refuse('attempted recursive call to ourselves');
   const destination = await pod.own.wait();
   if (destination === null) return refuse(pod.own.whyUnknown);
-  const mesh = pod.mesh.current;
+  const describe = (view: WorkloadView) => ({
+    source: view.workloadByAddress(pod.network.network, client.ip),
+    service: guessService(view, destination, { hostname: null, port: dst.port }),
+  });
+  const { source, service } =
+    pod.demands === null ? describe(pod.mesh.current) : await pod.demands.describe(describe);
   const recorded = {
     reporter: 'destination' as const,
     client,
     dst,
     hboneAuthority: null,
-    source: mesh.workloadByAddress(pod.network.network, client.ip),
+    source,
     sourceIdentity: null,
     destination,
     destinationIdentity: destination,
-    service: guessService(mesh, destination, { hostname: null, port: dst.port }),
+    service,
     isMutualTls: false,
   };
   const addresses = { src: client, originalDst: null, actualDst: dst, protocol: 'TCP' as const };

@@ -62,6 +62,7 @@ async function call(
       own,
       log,
       mesh: { current: aSnapshot([server, client], []) },
+      demands: null,
       connections: new OpenConnections(own),
       record: {
         access: log,

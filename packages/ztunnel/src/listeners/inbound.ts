@@ -1,3 +1,4 @@
+import type { WorkloadView } from '@aquifer/control-plane-client/snapshot';
 import {
   ConnectListener,
   type ConnectListenerOptions,
@@ -6,10 +7,17 @@ import {
 } from '@aquifer/hbone';
 import { formatIdentity, type Identity, type Workload } from '@aquifer/model';
 import type { Logger } from '@aquifer/runtime';
-import { decodeForwarded, encodeBaggage, encodeProxyV2, type SocketAddress } from '@aquifer/wire';
+import {
+  decodeForwarded,
+  encodeBaggage,
+  encodeProxyV2,
+  parseAuthority,
+  type SocketAddress,
+} from '@aquifer/wire';
 import { type Caller, carryInbound, type InboundCall } from '../connections/admitted-connection.ts';
 import { logEarlyDeny } from '../connections/connection-record.ts';
 import { decideInbound, guessService } from '../decide/inbound-route.ts';
+import { DEMANDED } from '../demand/recording-view.ts';
 import { INBOUND_HBONE_PORT } from '../ports.ts';
 import type { InboundPod } from './inbound-passthrough.ts';
 import type { PodListener } from './plain-listener.ts';
@@ -79,12 +87,30 @@ async function handleConnect(request: ConnectRequest, pod: InboundPod): Promise<
     tunnelsToLoopback,
     proxyPorts,
   };
-  const decision = decideInbound(pod.mesh.current, asked);
+  const decide = (view: WorkloadView) => decideInbound(view, asked);
+  const { demands, mesh } = pod;
+  const decision =
+    demands === null
+      ? decide(mesh.current)
+      : await demands.decide(decide, namesOfHostname(authority, destination));
   if (decision.kind === 'deny') return refuse(decision.status, decision.reason);
-  return carryInbound(describeCall(request, { ...decision, destination }, pod), pod);
+  const describe = (view: WorkloadView) =>
+    describeCall(view, request, { ...decision, destination }, pod);
+  const call = demands === null ? describe(mesh.current) : await demands.describe(describe);
+  return carryInbound(call, pod);
+}
+
+/** Names of the services that a caller may mean by a hostname: those the pod serves, else that of its namespace. */
+function namesOfHostname(authority: string, { namespace, services }: Workload): readonly string[] {
+  const parsed = parseAuthority(authority);
+  if (parsed?.kind !== 'hostname') return [];
+  const { hostname } = parsed;
+  const own = [...services.keys()].filter((key) => key.endsWith(`/${hostname}`));
+  return own.length > 0 ? own : [DEMANDED.service(namespace, hostname)];
 }
 
 function describeCall(
+  view: WorkloadView,
   request: ConnectRequest,
   {
     upstream,
@@ -95,13 +121,13 @@ function describeCall(
     readonly tunnelTarget: SocketAddress | null;
     readonly destination: Workload;
   },
-  { mesh: { current: mesh }, network: { network }, baggage }: InboundPod,
+  { network: { network }, baggage }: InboundPod,
 ): InboundCall {
   const { peer, authority } = request;
   const { identity } = peer;
   const client = { ip: peer.ip, port: peer.port };
   const isFromGateway = cameThroughGateway(request, network);
-  const known = isFromGateway ? null : mesh.workloadByAddress(network, client.ip);
+  const known = isFromGateway ? null : view.workloadByAddress(network, client.ip);
   const { hostname } = decodeForwarded(request.header('forwarded') ?? '');
   return {
     caller: tunnelCaller(request, baggage === null ? null : destination),
@@ -119,7 +145,7 @@ function describeCall(
       sourceIdentity: identity,
       destination,
       destinationIdentity: destination,
-      service: guessService(mesh, destination, { hostname, port: upstream.port }),
+      service: guessService(view, destination, { hostname, port: upstream.port }),
       isMutualTls: true,
     },
   };

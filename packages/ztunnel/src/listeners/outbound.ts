@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { SnapshotReader } from '@aquifer/control-plane-client/snapshot';
+import type { SnapshotReader, WorkloadView } from '@aquifer/control-plane-client/snapshot';
 import { splice } from '@aquifer/hbone';
 import type { Workload } from '@aquifer/model';
 import { formatSocketAddress, type SocketAddress } from '@aquifer/wire';
@@ -14,6 +14,7 @@ import {
 import type { OpenConnections } from '../connections/open-connections.ts';
 import { copyOutcome, failureOutcome } from '../connections/outcome.ts';
 import { decideOutbound, type OutboundDecision } from '../decide/outbound-route.ts';
+import type { ThreadDemands } from '../demand/thread-demands.ts';
 import { ERRORS, toMeshError } from '../errors.ts';
 import type { OwnPod } from '../policy/own-pod.ts';
 import type { PeerBaggage } from '../telemetry/peer-baggage.ts';
@@ -39,6 +40,8 @@ const NOT_RESOLVED: ReadonlyMap<string, readonly string[]> = new Map();
 export interface OutboundPod extends OutboundDeps {
   readonly own: OwnPod;
   readonly mesh: Pick<SnapshotReader, 'current'>;
+  /** Null where the whole mesh is known. */
+  readonly demands: ThreadDemands | null;
   readonly connections: OpenConnections;
   readonly record: RecordDeps;
   readonly hostnames: HostnameResolver;
@@ -97,7 +100,18 @@ type Decision = Exclude<OutboundDecision, { kind: 'resolve' }>;
 
 /** Where to go, preferably not to what was tried. Nearly always known at once. */
 function decide(call: OutboundCall, pod: OutboundPod): Decision | Promise<Decision> {
-  const decision = decideWith(call, pod, NOT_RESOLVED);
+  if (pod.demands !== null) return demanded(call, pod, pod.demands);
+  const decision = decideWith(pod.mesh.current, call, pod, NOT_RESOLVED);
+  return decision.kind === 'resolve' ? resolved(call, pod, decision.workload) : decision;
+}
+
+/** Of what the decision looks for, the control plane is asked first. */
+async function demanded(
+  call: OutboundCall,
+  pod: OutboundPod,
+  demands: ThreadDemands,
+): Promise<Decision> {
+  const decision = await demands.decide((view) => decideWith(view, call, pod, NOT_RESOLVED));
   return decision.kind === 'resolve' ? resolved(call, pod, decision.workload) : decision;
 }
 
@@ -107,18 +121,21 @@ async function resolved(call: OutboundCall, pod: OutboundPod, first: Workload): 
   let workload = first;
   for (;;) {
     addresses.set(workload.uid, await pod.hostnames.resolve(call.source, workload));
-    const decision = decideWith(call, pod, addresses);
+    const decideAgain = (view: WorkloadView) => decideWith(view, call, pod, addresses);
+    const decision =
+      pod.demands === null ? decideAgain(pod.mesh.current) : await pod.demands.decide(decideAgain);
     if (decision.kind !== 'resolve') return decision;
     workload = decision.workload;
   }
 }
 
 function decideWith(
+  view: WorkloadView,
   { source, originalDst, tried }: OutboundCall,
-  { mesh, network: { network } }: OutboundPod,
+  { network: { network } }: OutboundPod,
   addresses: ReadonlyMap<string, readonly string[]>,
 ): OutboundDecision {
-  return decideOutbound(mesh.current, {
+  return decideOutbound(view, {
     source,
     originalDst,
     network,

@@ -50,6 +50,7 @@ async function serve() {
   const listener = listenSocks(listenInPod(sockets, socksPort, '127.0.0.1'), {
     own,
     mesh: { current: aSnapshot([pod], []) },
+    demands: null,
     connections: new OpenConnections(own),
     record: {
       access,

@@ -44,8 +44,11 @@ export class OwnPods {
     this.#pods.set(pod.uid, { pod, told: null, known: null, policies: [] });
   }
 
-  remove(uid: string): void {
+  /** Returns what it was. */
+  remove(uid: string): CapturedPod | null {
+    const pod = this.#pods.get(uid)?.pod ?? null;
     this.#pods.delete(uid);
+    return pod;
   }
 
   /** Identities that captured pods prove. */
