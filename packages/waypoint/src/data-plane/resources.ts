@@ -1,12 +1,19 @@
 import { CLUSTER_TYPE, ENDPOINT_TYPE, LISTENER_TYPE, ROUTE_TYPE } from '@aquifer/wire';
 import { type Cluster, ClusterSchema } from '@aquifer/wire/gen/envoy/config/cluster/v3_pb';
-import { ClusterLoadAssignmentSchema } from '@aquifer/wire/gen/envoy/config/endpoint/v3_pb';
+import {
+  type ClusterLoadAssignment,
+  ClusterLoadAssignmentSchema,
+} from '@aquifer/wire/gen/envoy/config/endpoint/v3_pb';
 import { ListenerSchema } from '@aquifer/wire/gen/envoy/config/listener/v3_pb';
 import { RouteConfigurationSchema } from '@aquifer/wire/gen/envoy/config/route/v3_pb';
-import { fromBinary } from '@bufbuild/protobuf';
+import { type DescMessage, fromBinary, type MessageShape } from '@bufbuild/protobuf';
+import { CapabilityCheck } from '../capabilities/check.ts';
+import { CAPABILITIES, TUNNEL_CAPABILITIES } from '../capabilities/table.ts';
+import { TUNNEL_RESOURCES } from '../capabilities/tunnels.ts';
 import { readAssignment } from '../clusters/cluster-manager.ts';
 import { compileListener } from '../compile/listener.ts';
 import { compileRoutes } from '../compile/route.ts';
+import { refuseEndpointTls, refuseUndialled } from '../compile/transport.ts';
 import type { ServedConfig } from './snapshot.ts';
 
 /** Names of the clusters by which Envoy's listeners reach each other; their endpoints are listeners of its own. */
@@ -21,7 +28,10 @@ export type ResourceKind = 'cluster' | 'endpoints' | 'listener' | 'routes';
 /** How resources of one type are checked and applied. */
 export interface ResourceHandler {
   readonly typeUrl: string;
-  /** Throws if the resource cannot be served exactly as configured. */
+  /**
+   * Throws `ConfigProblem` if the resource cannot be served as configured. For the main thread: what has passed is
+   * applied on the others without being asked for again.
+   */
   check(body: Uint8Array): void;
   upsert(config: ServedConfig, body: Uint8Array): void;
   remove(config: ServedConfig, name: string): void;
@@ -31,7 +41,7 @@ export interface ResourceHandler {
 export const RESOURCES: Readonly<Record<ResourceKind, ResourceHandler>> = {
   cluster: {
     typeUrl: CLUSTER_TYPE,
-    check: (body) => checkCluster(fromBinary(ClusterSchema, body)),
+    check: (body) => checkCluster(read(ClusterSchema, body)),
     upsert: ({ clusters }, body) => {
       const cluster = fromBinary(ClusterSchema, body);
       if (cluster.name !== 'main_internal') clusters.upsertCluster(cluster);
@@ -40,14 +50,14 @@ export const RESOURCES: Readonly<Record<ResourceKind, ResourceHandler>> = {
   },
   endpoints: {
     typeUrl: ENDPOINT_TYPE,
-    check: (body) => void readAssignment(fromBinary(ClusterLoadAssignmentSchema, body)),
+    check: (body) => checkEndpoints(read(ClusterLoadAssignmentSchema, body)),
     upsert: ({ clusters }, body) =>
       clusters.upsertEndpoints(fromBinary(ClusterLoadAssignmentSchema, body)),
     remove: ({ clusters }, name) => clusters.removeEndpoints(name),
   },
   listener: {
     typeUrl: LISTENER_TYPE,
-    check: (body) => void compileListener(fromBinary(ListenerSchema, body)),
+    check: (body) => void compileListener(read(ListenerSchema, body)),
     upsert: (config, body) => {
       const listener = fromBinary(ListenerSchema, body);
       config.setListener(compileListener(listener, config.listeners.get(listener.name)?.compiled));
@@ -56,7 +66,7 @@ export const RESOURCES: Readonly<Record<ResourceKind, ResourceHandler>> = {
   },
   routes: {
     typeUrl: ROUTE_TYPE,
-    check: (body) => void compileRoutes(fromBinary(RouteConfigurationSchema, body)),
+    check: (body) => void compileRoutes(read(RouteConfigurationSchema, body)),
     upsert: ({ routes }, body) => {
       const config = fromBinary(RouteConfigurationSchema, body);
       routes.set(config.name, compileRoutes(config));
@@ -65,8 +75,26 @@ export const RESOURCES: Readonly<Record<ResourceKind, ResourceHandler>> = {
   },
 };
 
+const CHECK = new CapabilityCheck(CAPABILITIES);
+const TUNNEL_CHECK = new CapabilityCheck(TUNNEL_CAPABILITIES);
+
+/** A resource of which every field is known; `ConfigProblem` if one is not. */
+function read<Schema extends DescMessage>(schema: Schema, body: Uint8Array): MessageShape<Schema> {
+  const message = fromBinary(schema, body);
+  const { name = '' } = message as { readonly name?: string };
+  (TUNNEL_RESOURCES.has(name) ? TUNNEL_CHECK : CHECK).check(schema, message);
+  return message;
+}
+
 /** Clusters that lead to listeners inside the proxy are not dialled: their endpoints have no tunnel destination. */
-function checkCluster({ name, loadAssignment }: Cluster): void {
+function checkCluster(cluster: Cluster): void {
+  const { name, loadAssignment } = cluster;
+  refuseUndialled(cluster);
   if (loadAssignment === undefined || INTERNAL_CLUSTERS.has(name)) return;
-  readAssignment(loadAssignment);
+  checkEndpoints(loadAssignment);
+}
+
+function checkEndpoints(assignment: ClusterLoadAssignment): void {
+  refuseEndpointTls(assignment);
+  readAssignment(assignment);
 }

@@ -3,11 +3,11 @@ import { ClusterLoadAssignmentSchema } from '@aquifer/wire/gen/envoy/config/endp
 import { ListenerSchema } from '@aquifer/wire/gen/envoy/config/listener/v3_pb';
 import { type DescMessage, fromBinary, toJson } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
+import { messageRegistry } from '../../../../../test/fixtures/message-registry.ts';
 import { newDeriver } from '../derivation.fixture.ts';
 import type { ResourceMap } from '../resource.ts';
 import {
   deriveWaypoint,
-  messageRegistry,
   readRecorded,
   readyState,
   recordedObjects,

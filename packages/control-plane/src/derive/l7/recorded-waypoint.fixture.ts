@@ -1,15 +1,12 @@
 /** Test fixture: the recordings of waypoints (test/fixtures/golden/l7) as cluster states, and what is derived of them. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import type { Gateway } from '@aquifer/model/resources';
-import { createRegistry, type DescFile, type Registry } from '@bufbuild/protobuf';
-import { StringValueSchema } from '@bufbuild/protobuf/wkt';
 import { deriveGatewayStatus } from '../../gateways/gateway-status.ts';
 import { applyChanges, type ClusterState, clusterStateOf } from '../../ingest/cluster-state.ts';
 import { newDeriver, SETTINGS, type TestObject } from '../derivation.fixture.ts';
 import type { WaypointConfig } from './waypoint-configs.ts';
 
 const GOLDEN = new URL('../../../../../test/fixtures/golden/l7/', import.meta.url);
-const GENERATED = new URL('../../../../wire/src/gen/', import.meta.url);
 const CLASS = {
   kind: 'GatewayClass',
   metadata: { name: 'istio-waypoint' },
@@ -40,20 +37,4 @@ export function readyState(objects: readonly TestObject[]): ClusterState {
 /** What `shop/waypoint` is served. */
 export function deriveWaypoint(objects: readonly TestObject[]): WaypointConfig {
   return newDeriver().derive(readyState(objects)).waypointConfigs.get('shop/waypoint')!;
-}
-
-/** Every message that an Any may hold, to show configuration as JSON. */
-export async function messageRegistry(): Promise<Registry> {
-  const names = readdirSync(GENERATED, { recursive: true, encoding: 'utf8' });
-  const modules = names
-    .filter((name) => name.endsWith('_pb.ts'))
-    .map(async (name) => (await import(new URL(name, GENERATED).href)) as Record<string, unknown>);
-  const files = (await Promise.all(modules)).flatMap((exports) =>
-    Object.values(exports).filter(isFile),
-  );
-  return createRegistry(StringValueSchema, ...files);
-}
-
-function isFile(value: unknown): value is DescFile {
-  return (value as { kind?: unknown }).kind === 'file';
 }

@@ -2,8 +2,9 @@ import type { HTTPRoute } from '@aquifer/model/resources';
 import { ListenerSchema } from '@aquifer/wire/gen/envoy/config/listener/v3_pb';
 import { type JsonObject, toJson } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
+import { messageRegistry } from '../../../../../test/fixtures/message-registry.ts';
 import type { TestObject } from '../derivation.fixture.ts';
-import { deriveWaypoint, messageRegistry, recordedObjects } from './recorded-waypoint.fixture.ts';
+import { deriveWaypoint, recordedObjects } from './recorded-waypoint.fixture.ts';
 import { redirectAction } from './route-filters.ts';
 import { routeRules } from './route-rule.ts';
 

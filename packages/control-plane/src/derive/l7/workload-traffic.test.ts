@@ -1,8 +1,9 @@
 import { ListenerSchema } from '@aquifer/wire/gen/envoy/config/listener/v3_pb';
 import { toJson } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
+import { messageRegistry } from '../../../../../test/fixtures/message-registry.ts';
 import type { TestObject } from '../derivation.fixture.ts';
-import { deriveWaypoint, messageRegistry, recordedObjects } from './recorded-waypoint.fixture.ts';
+import { deriveWaypoint, recordedObjects } from './recorded-waypoint.fixture.ts';
 
 const registry = await messageRegistry();
 

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file envoy/type/tracing/v3.proto.
  */
 export const file_envoy_type_tracing_v3: GenFile = /*@__PURE__*/
-  fileDesc("ChtlbnZveS90eXBlL3RyYWNpbmcvdjMucHJvdG8SFWVudm95LnR5cGUudHJhY2luZy52MyKcBAoJQ3VzdG9tVGFnEgsKA3RhZxgBIAEoCRI7CgdsaXRlcmFsGAIgASgLMiguZW52b3kudHlwZS50cmFjaW5nLnYzLkN1c3RvbVRhZy5MaXRlcmFsSAASQwoLZW52aXJvbm1lbnQYAyABKAsyLC5lbnZveS50eXBlLnRyYWNpbmcudjMuQ3VzdG9tVGFnLkVudmlyb25tZW50SAASQQoOcmVxdWVzdF9oZWFkZXIYBCABKAsyJy5lbnZveS50eXBlLnRyYWNpbmcudjMuQ3VzdG9tVGFnLkhlYWRlckgAEj0KCG1ldGFkYXRhGAUgASgLMikuZW52b3kudHlwZS50cmFjaW5nLnYzLkN1c3RvbVRhZy5NZXRhZGF0YUgAGhgKB0xpdGVyYWwSDQoFdmFsdWUYASABKAkaMgoLRW52aXJvbm1lbnQSDAoEbmFtZRgBIAEoCRIVCg1kZWZhdWx0X3ZhbHVlGAIgASgJGi0KBkhlYWRlchIMCgRuYW1lGAEgASgJEhUKDWRlZmF1bHRfdmFsdWUYAiABKAkaeQoITWV0YWRhdGESMgoEa2luZBgBIAEoCzIkLmVudm95LnR5cGUubWV0YWRhdGEudjMuTWV0YWRhdGFLaW5kEjkKDG1ldGFkYXRhX2tleRgCIAEoCzIjLmVudm95LnR5cGUubWV0YWRhdGEudjMuTWV0YWRhdGFLZXlCBgoEdHlwZWIGcHJvdG8z", [file_envoy_type_metadata_v3]);
+  fileDesc("ChtlbnZveS90eXBlL3RyYWNpbmcvdjMucHJvdG8SFWVudm95LnR5cGUudHJhY2luZy52MyKtBAoJQ3VzdG9tVGFnEgsKA3RhZxgBIAEoCRI7CgdsaXRlcmFsGAIgASgLMiguZW52b3kudHlwZS50cmFjaW5nLnYzLkN1c3RvbVRhZy5MaXRlcmFsSAASQwoLZW52aXJvbm1lbnQYAyABKAsyLC5lbnZveS50eXBlLnRyYWNpbmcudjMuQ3VzdG9tVGFnLkVudmlyb25tZW50SAASQQoOcmVxdWVzdF9oZWFkZXIYBCABKAsyJy5lbnZveS50eXBlLnRyYWNpbmcudjMuQ3VzdG9tVGFnLkhlYWRlckgAEj0KCG1ldGFkYXRhGAUgASgLMikuZW52b3kudHlwZS50cmFjaW5nLnYzLkN1c3RvbVRhZy5NZXRhZGF0YUgAEg8KBXZhbHVlGAYgASgJSAAaGAoHTGl0ZXJhbBINCgV2YWx1ZRgBIAEoCRoyCgtFbnZpcm9ubWVudBIMCgRuYW1lGAEgASgJEhUKDWRlZmF1bHRfdmFsdWUYAiABKAkaLQoGSGVhZGVyEgwKBG5hbWUYASABKAkSFQoNZGVmYXVsdF92YWx1ZRgCIAEoCRp5CghNZXRhZGF0YRIyCgRraW5kGAEgASgLMiQuZW52b3kudHlwZS5tZXRhZGF0YS52My5NZXRhZGF0YUtpbmQSOQoMbWV0YWRhdGFfa2V5GAIgASgLMiMuZW52b3kudHlwZS5tZXRhZGF0YS52My5NZXRhZGF0YUtleUIGCgR0eXBlYgZwcm90bzM", [file_envoy_type_metadata_v3]);
 
 /**
  * @generated from message envoy.type.tracing.v3.CustomTag
@@ -50,6 +50,12 @@ export type CustomTag = Message<"envoy.type.tracing.v3.CustomTag"> & {
      */
     value: CustomTag_Metadata;
     case: "metadata";
+  } | {
+    /**
+     * @generated from field: string value = 6;
+     */
+    value: string;
+    case: "value";
   } | { case: undefined; value?: undefined };
 };
 

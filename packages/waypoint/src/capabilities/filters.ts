@@ -1,0 +1,138 @@
+import {
+  Permission_SetSchema,
+  PermissionSchema,
+  PolicySchema,
+  Principal_AuthenticatedSchema,
+  Principal_SetSchema,
+  PrincipalSchema,
+  RBACSchema as RulesSchema,
+} from '@aquifer/wire/gen/envoy/config/rbac/v3_pb';
+import { FaultDelaySchema } from '@aquifer/wire/gen/envoy/extensions/filters/common/fault/v3_pb';
+import {
+  CorsPolicySchema,
+  CorsSchema,
+} from '@aquifer/wire/gen/envoy/extensions/filters/http/cors/v3_pb';
+import { ExtAuthzSchema } from '@aquifer/wire/gen/envoy/extensions/filters/http/ext_authz/v3_pb';
+import {
+  FaultAbortSchema,
+  HTTPFaultSchema,
+} from '@aquifer/wire/gen/envoy/extensions/filters/http/fault/v3_pb';
+import { FilterConfigSchema as GrpcStatsSchema } from '@aquifer/wire/gen/envoy/extensions/filters/http/grpc_stats/v3_pb';
+import { JwtAuthenticationSchema } from '@aquifer/wire/gen/envoy/extensions/filters/http/jwt_authn/v3_pb';
+import { LocalRateLimitSchema } from '@aquifer/wire/gen/envoy/extensions/filters/http/local_ratelimit/v3_pb';
+import { RBACSchema as HttpRbacSchema } from '@aquifer/wire/gen/envoy/extensions/filters/http/rbac/v3_pb';
+import { RouterSchema } from '@aquifer/wire/gen/envoy/extensions/filters/http/router/v3_pb';
+import { ConfigSchema as HttpFilterStateSchema } from '@aquifer/wire/gen/envoy/extensions/filters/http/set_filter_state/v3_pb';
+import { HttpFilterSchema } from '@aquifer/wire/gen/envoy/extensions/filters/network/http_connection_manager/v3_pb';
+import {
+  type Capability,
+  capabilitiesOf,
+  extension,
+  HANDLED,
+  handled,
+  harmless,
+  type MessageCapabilities,
+  refused,
+} from './capability.ts';
+import { ISTIO_STATS } from './listener.ts';
+import { DRY_RUN, OF_STATISTICS } from './reasons.ts';
+
+/** Configuration of filters that routes may have. */
+export const ROUTE_FILTERS: Readonly<Record<string, Capability>> = {
+  [CorsPolicySchema.typeName]: HANDLED,
+  [HTTPFaultSchema.typeName]: HANDLED,
+  [LocalRateLimitSchema.typeName]: HANDLED,
+};
+
+/** Of Istio, to learn who is at the other end. */
+export const PEER_METADATA: Readonly<Record<string, Capability>> = {
+  'io.istio.http.peer_metadata.Config': harmless(
+    'tunnels say in baggage who is at their other end',
+  ),
+};
+
+/** Who may. */
+const POLICIES: readonly MessageCapabilities[] = [
+  capabilitiesOf(HttpRbacSchema, {
+    rules: HANDLED,
+    shadow_rules: harmless(DRY_RUN),
+    shadow_rules_stat_prefix: harmless(OF_STATISTICS),
+  }),
+  capabilitiesOf(RulesSchema, handled('action', 'policies')),
+  capabilitiesOf(PolicySchema, handled('permissions', 'principals')),
+  capabilitiesOf(
+    PermissionSchema,
+    handled(
+      'and_rules',
+      'or_rules',
+      'any',
+      'header',
+      'destination_ip',
+      'destination_port',
+      'not_rule',
+      'requested_server_name',
+      'url_path',
+      'uri_template',
+    ),
+  ),
+  capabilitiesOf(Permission_SetSchema, handled('rules')),
+  capabilitiesOf(PrincipalSchema, {
+    ...handled('and_ids', 'or_ids', 'any', 'authenticated', 'header', 'not_id'),
+    ...handled('direct_remote_ip', 'remote_ip', 'filter_state'),
+    metadata: refused(
+      'no filter here writes what it would be compared to, such as claims of a JWT',
+    ),
+  }),
+  capabilitiesOf(Principal_SetSchema, handled('ids')),
+  capabilitiesOf(Principal_AuthenticatedSchema, handled('principal_name')),
+];
+
+/** Filters of requests, by their types: the order in which they may stand is fixed. */
+export const HTTP_FILTERS: readonly MessageCapabilities[] = [
+  capabilitiesOf(HttpFilterSchema, {
+    name: HANDLED,
+    typed_config: extension({
+      [HttpRbacSchema.typeName]: HANDLED,
+      [CorsSchema.typeName]: HANDLED,
+      [HTTPFaultSchema.typeName]: HANDLED,
+      [LocalRateLimitSchema.typeName]: HANDLED,
+      [RouterSchema.typeName]: HANDLED,
+      [GrpcStatsSchema.typeName]: harmless('gRPC is counted in any case'),
+      [ExtAuthzSchema.typeName]: refused('nobody else is asked whether a request may pass'),
+      [JwtAuthenticationSchema.typeName]: refused('JWTs are not verified'),
+      [HttpFilterStateSchema.typeName]: refused('what policies compare would change'),
+      'istio.envoy.config.filter.http.alpn.v2alpha1.FilterConfig': harmless(
+        'chooses between names of TLS that only sidecars know',
+      ),
+      ...PEER_METADATA,
+      ...ISTIO_STATS,
+    }),
+  }),
+  capabilitiesOf(RouterSchema, {}),
+  capabilitiesOf(CorsSchema, {}),
+  capabilitiesOf(
+    CorsPolicySchema,
+    handled(
+      'allow_origin_string_match',
+      'allow_methods',
+      'allow_headers',
+      'expose_headers',
+      'max_age',
+      'allow_credentials',
+      'filter_enabled',
+      'forward_not_matching_preflights',
+    ),
+  ),
+  capabilitiesOf(HTTPFaultSchema, {
+    ...handled('delay', 'abort', 'upstream_cluster', 'headers'),
+    max_active_faults: refused('faults have no bound'),
+  }),
+  capabilitiesOf(FaultDelaySchema, handled('fixed_delay', 'percentage')),
+  capabilitiesOf(FaultAbortSchema, handled('http_status', 'grpc_status', 'percentage')),
+  capabilitiesOf(LocalRateLimitSchema, {
+    ...handled('status', 'token_bucket', 'filter_enabled', 'filter_enforced'),
+    ...handled('response_headers_to_add', 'rate_limited_as_resource_exhausted'),
+    stat_prefix: harmless(OF_STATISTICS),
+  }),
+  ...POLICIES,
+];

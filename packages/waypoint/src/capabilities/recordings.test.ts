@@ -1,0 +1,106 @@
+/** What Istio's control plane sends to waypoints (test/fixtures/golden/l7) is served, or refused for a reason. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { ClusterSchema } from '@aquifer/wire/gen/envoy/config/cluster/v3_pb';
+import { ClusterLoadAssignmentSchema } from '@aquifer/wire/gen/envoy/config/endpoint/v3_pb';
+import { ListenerSchema } from '@aquifer/wire/gen/envoy/config/listener/v3_pb';
+import { RouteConfigurationSchema } from '@aquifer/wire/gen/envoy/config/route/v3_pb';
+import {
+  create,
+  createFileRegistry,
+  createRegistry,
+  type DescMessage,
+  fromJson,
+  type JsonObject,
+  type JsonValue,
+  toBinary,
+} from '@bufbuild/protobuf';
+import { FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
+import { expect, test } from 'vitest';
+import { messageRegistry } from '../../../../test/fixtures/message-registry.ts';
+import { RESOURCES } from '../data-plane/resources.ts';
+
+const GOLDEN = new URL('../../../../test/fixtures/golden/l7/', import.meta.url);
+
+const KINDS = {
+  Cluster: { kind: 'cluster', schema: ClusterSchema },
+  ClusterLoadAssignment: { kind: 'endpoints', schema: ClusterLoadAssignmentSchema },
+  Listener: { kind: 'listener', schema: ListenerSchema },
+  RouteConfiguration: { kind: 'routes', schema: RouteConfigurationSchema },
+} as const;
+
+/** By recording. Everything else is served. */
+const OPTIONS =
+  'typed_extension_protocol_options[envoy.extensions.upstreams.http.v3.HttpProtocolOptions]';
+const AGE = `${OPTIONS}.common_http_protocol_options.max_connection_duration: connections to endpoints have no age at which they end`;
+const PROXY_HEADER =
+  'transport_socket.transport_socket: envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport is refused: no PROXY header is written';
+const TLS =
+  'transport_socket.transport_socket: envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext is refused: TLS of applications is not begun here; captured endpoints are reached by mTLS in any case';
+const REFUSED: Readonly<Record<string, Record<string, string>>> = {
+  '17-dr-waypoint': {
+    'Cluster inbound-vip|80|http|cart.shop.svc.cluster.local': AGE,
+    'Cluster inbound-vip|80|http/istio|cart.shop.svc.cluster.local': AGE,
+    'Cluster inbound-vip|80|http/v1|cart.shop.svc.cluster.local': AGE,
+    'Cluster inbound-vip|80|http/proxyp|cart.shop.svc.cluster.local': PROXY_HEADER,
+    'Cluster inbound-vip|80|http/simple|cart.shop.svc.cluster.local': TLS,
+    'Cluster inbound-vip|81|tcp/proxyp|cart.shop.svc.cluster.local': PROXY_HEADER,
+    'Cluster inbound-vip|81|tcp/simple|cart.shop.svc.cluster.local': TLS,
+  },
+  '25-custom-authz': {
+    'Listener main_internal':
+      'filter_chains[0].filters[0].http_filters[1]: envoy.extensions.filters.http.ext_authz.v3.ExtAuthz is refused: nobody else is asked whether a request may pass',
+  },
+  '27-telemetry-waypoint': {
+    'Listener main_internal': 'filter_chains[0].filters[0].tracing.provider: no spans are made',
+  },
+};
+
+/** Types of which only the name counts here. Not all of their fields have a definition. */
+const BY_NAME = new Set(['stats.PluginConfig', 'envoy.config.trace.v3.ZipkinConfig']);
+const STATS = create(FileDescriptorProtoSchema, {
+  name: 'stats.proto',
+  package: 'stats',
+  syntax: 'proto3',
+  messageType: [{ name: 'PluginConfig' }],
+});
+const registry = createRegistry(
+  await messageRegistry(),
+  createFileRegistry(STATS, () => undefined),
+);
+
+type Kind = keyof typeof KINDS;
+type Recording = Readonly<Partial<Record<Kind, Record<string, JsonObject>>>>;
+
+function bodyOf(kind: Kind, { '@type': _type, ...json }: JsonObject): Uint8Array {
+  const { schema } = KINDS[kind];
+  return toBinary<DescMessage>(schema, fromJson<DescMessage>(schema, byName(json), { registry }));
+}
+
+function byName(value: JsonValue): JsonValue {
+  if (Array.isArray(value)) return value.map(byName);
+  if (typeof value !== 'object' || value === null) return value;
+  const { '@type': type } = value;
+  if (typeof type === 'string' && BY_NAME.has(type.replace(/^.*\//, ''))) return { '@type': type };
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, byName(inner)]));
+}
+
+/** By kind and name, why it is refused. */
+function refusals(recording: Recording): Record<string, string> {
+  const found: Record<string, string> = {};
+  for (const kind of Object.keys(KINDS) as Kind[]) {
+    for (const [name, resource] of Object.entries(recording[kind] ?? {})) {
+      const body = bodyOf(kind, resource);
+      try {
+        RESOURCES[KINDS[kind].kind].check(body);
+      } catch (error) {
+        found[`${kind} ${name}`] = (error as Error).message;
+      }
+    }
+  }
+  return found;
+}
+
+test.for(readdirSync(GOLDEN))('%s is served, but for what is listed', (name) => {
+  const text = readFileSync(new URL(`${name}/xds-waypoint.json`, GOLDEN), 'utf8');
+  expect(refusals(JSON.parse(text) as Recording)).toEqual(REFUSED[name] ?? {});
+});

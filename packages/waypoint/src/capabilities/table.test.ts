@@ -1,0 +1,100 @@
+import { ClusterSchema } from '@aquifer/wire/gen/envoy/config/cluster/v3_pb';
+import { ClusterLoadAssignmentSchema } from '@aquifer/wire/gen/envoy/config/endpoint/v3_pb';
+import { ListenerSchema } from '@aquifer/wire/gen/envoy/config/listener/v3_pb';
+import { RouteConfigurationSchema } from '@aquifer/wire/gen/envoy/config/route/v3_pb';
+import type { DescMessage } from '@bufbuild/protobuf';
+import { expect, test } from 'vitest';
+import type { Capability, CapabilityTable } from './capability.ts';
+import { CAPABILITIES, TUNNEL_CAPABILITIES } from './table.ts';
+import { TUNNELS } from './tunnels.ts';
+
+const RESOURCES: readonly DescMessage[] = [
+  ListenerSchema,
+  RouteConfigurationSchema,
+  ClusterSchema,
+  ClusterLoadAssignmentSchema,
+];
+
+interface Walk {
+  readonly reached: ReadonlySet<DescMessage>;
+  /** `message.field` for what the table does not say. */
+  readonly unclassified: readonly string[];
+  /** Fields of which it says what cannot be of them. */
+  readonly misclassified: readonly string[];
+}
+
+/** From the resources through every field that is handled, into every Any. */
+function walk(table: CapabilityTable, roots: readonly DescMessage[]): Walk {
+  const reached = new Set<DescMessage>();
+  const unclassified: string[] = [];
+  const misclassified: string[] = [];
+  const visit = (message: DescMessage): void => {
+    if (message.typeName.startsWith('google.protobuf.') || reached.has(message)) return;
+    reached.add(message);
+    for (const field of message.fields) {
+      const capability = table.get(message.typeName)?.fields[field.name];
+      const name = `${message.typeName}.${field.name}`;
+      if (capability === undefined) {
+        unclassified.push(name);
+        continue;
+      }
+      const isAny = field.message?.typeName === 'google.protobuf.Any';
+      if (capability.kind === 'extension') {
+        if (!isAny) misclassified.push(name);
+        for (const type of typesOf(capability)) visit(table.get(type)!.message);
+      }
+      if (capability.kind !== 'handled') continue;
+      if (isAny) misclassified.push(name);
+      if (field.message !== undefined) visit(field.message);
+    }
+  };
+  for (const root of roots) visit(root);
+  return { reached, unclassified, misclassified };
+}
+
+/** Of those that may stand there and have fields to look at. */
+function typesOf(capability: Extract<Capability, { kind: 'extension' }>): string[] {
+  return Object.entries(capability.types)
+    .filter(([type, { kind }]) => kind === 'handled' && !type.startsWith('google.protobuf.'))
+    .map(([type]) => type);
+}
+
+test.for([
+  { resources: 'resources', table: CAPABILITIES, roots: RESOURCES },
+  {
+    resources: 'resources that describe tunnels',
+    table: TUNNEL_CAPABILITIES,
+    roots: [ListenerSchema, ClusterSchema],
+  },
+])('every field that can be reached from $resources is classified', ({ table, roots }) => {
+  const { unclassified, misclassified } = walk(table, roots);
+  expect(unclassified).toEqual([]);
+  expect(misclassified).toEqual([]);
+});
+
+test('every field that is classified exists and can be reached', () => {
+  const base = walk(CAPABILITIES, RESOURCES).reached;
+  const inTunnels = walk(TUNNEL_CAPABILITIES, [ListenerSchema, ClusterSchema]).reached;
+  const entries = [
+    ...[...CAPABILITIES.values()].map((entry) => [entry, base] as const),
+    ...TUNNELS.map((entry) => [entry, inTunnels] as const),
+  ];
+  const unreached = entries.flatMap(([{ message }, reached]) =>
+    reached.has(message) ? [] : [message.typeName],
+  );
+  const missing = entries.flatMap(([{ message, fields }]) =>
+    Object.keys(fields)
+      .filter((field) => !message.fields.some(({ name }) => name === field))
+      .map((field) => `${message.typeName}.${field}`),
+  );
+  expect(unreached).toEqual([]);
+  expect(missing).toEqual([]);
+});
+
+test('a reason is a sentence without its end', () => {
+  const said = [...CAPABILITIES.values(), ...TUNNELS]
+    .flatMap(({ fields }) => Object.values(fields))
+    .flatMap((one) => (one.kind === 'extension' ? Object.values(one.types) : [one]))
+    .flatMap((one) => ('reason' in one ? [one.reason] : []));
+  for (const reason of said) expect(reason).toMatch(/^\S.{8,}[^.]$/);
+});
