@@ -214,7 +214,9 @@ test('a listener that cannot be served is named and the last good one keeps serv
   } as JsonValue;
   const rejected = apply('listener', ListenerSchema, [broken]);
   expect(rejected[0]?.name).toBe('main_internal');
-  expect(rejected[0]?.reason).toContain('names filter chain');
+  expect(rejected[0]?.reason).toContain(
+    'filter_chains[0]: has neither an HTTP connection manager nor',
+  );
   expect(await ask('GET /still HTTP/1.1')).toContain('GET /still');
 });
 

@@ -1,3 +1,8 @@
+import {
+  type UriTemplateMatchConfig,
+  UriTemplateMatchConfigSchema,
+} from '@aquifer/wire/gen/envoy/extensions/path/match/uri_template/v3_pb';
+import { type RegexMatcher, RegexMatcherSchema } from '@aquifer/wire/gen/envoy/type/matcher/v3_pb';
 import { TypedStructSchema } from '@aquifer/wire/gen/udpa/type/v1_pb';
 import {
   type DescField,
@@ -7,11 +12,15 @@ import {
   type MessageShape,
 } from '@bufbuild/protobuf';
 import type { Any } from '@bufbuild/protobuf/wkt';
+import { expressionCost } from '../compile/expression.ts';
 import { ConfigProblem } from '../compile/problem.ts';
 import type { Capability, CapabilityTable } from './capability.ts';
 
 /** Messages within each other, also in an Any. Protobuf reads no deeper by itself, but begins anew in each Any. */
 const MAX_DEPTH = 100;
+
+/** Of all regular expressions of a resource together. */
+const MAX_COST = 262_144;
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -35,6 +44,8 @@ interface Step {
 export class CapabilityCheck {
   readonly #table: CapabilityTable;
   readonly #plans = new Map<DescMessage, readonly Step[]>();
+  /** Of the expressions of a resource so far. */
+  #cost = 0;
 
   constructor(table: CapabilityTable) {
     this.#table = table;
@@ -42,11 +53,13 @@ export class CapabilityCheck {
 
   /** Throws `ConfigProblem`, which names the field in proto form: `filter_chains[0].filters[1].http_filters[2]`. */
   check<Schema extends DescMessage>(schema: Schema, message: MessageShape<Schema>): void {
+    this.#cost = 0;
     this.#visit(schema, message, []);
   }
 
   /** `path` is changed on the way, and is as it was in the end. */
   #visit(desc: DescMessage, message: Message, path: string[]): void {
+    this.#count(desc, message, path);
     if (path.length > MAX_DEPTH) {
       throw new ConfigProblem(pathText(path), `is nested deeper than ${MAX_DEPTH} messages`);
     }
@@ -59,6 +72,16 @@ export class CapabilityCheck {
       const value = step.read(message as unknown as Fields);
       if (value !== undefined) this.#visitField(step, value, path);
     }
+  }
+
+  /** Compiling expressions takes long: about 10 µs for each step (2026-11). */
+  #count(desc: DescMessage, message: Message, path: readonly string[]): void {
+    if (desc === RegexMatcherSchema) this.#cost += expressionCost((message as RegexMatcher).regex);
+    else if (desc === UriTemplateMatchConfigSchema)
+      this.#cost += (message as UriTemplateMatchConfig).pathTemplate.length;
+    else return;
+    if (this.#cost > MAX_COST)
+      throw new ConfigProblem(pathText(path), 'is one regular expression too many for a resource');
   }
 
   #visitField(step: Step, value: unknown, path: string[]): void {
@@ -112,7 +135,7 @@ export class CapabilityCheck {
     }
     const entry = this.#table.get(name);
     if (capability.kind !== 'handled' || entry === undefined) return;
-    this.#visit(entry.message, fromBinary(entry.message, any.value), path);
+    this.#visit(entry.message, decode(entry.message, any.value, path), path);
   }
 
   #planOf(desc: DescMessage): readonly Step[] {
@@ -168,6 +191,15 @@ function isDefault(value: unknown): boolean {
 /** Of a list or a map. */
 function isEmpty(value: object): boolean {
   return Array.isArray(value) ? value.length === 0 : Object.keys(value).length === 0;
+}
+
+/** What is in an Any: protobuf reads no deeper than 100 messages in one. */
+function decode(message: DescMessage, value: Uint8Array, path: readonly string[]): Message {
+  try {
+    return fromBinary(message, value);
+  } catch (error) {
+    throw new ConfigProblem(pathText(path), (error as Error).message);
+  }
 }
 
 /** Of what cannot be described here, only the name travels (udpa.type.v1.TypedStruct). */

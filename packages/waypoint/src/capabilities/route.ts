@@ -13,7 +13,6 @@ import {
   RouteAction_HashPolicy_HeaderSchema,
   RouteAction_HashPolicy_QueryParameterSchema,
   RouteAction_HashPolicySchema,
-  RouteAction_MaxStreamDurationSchema,
   RouteAction_RequestMirrorPolicySchema,
   RouteActionSchema,
   RouteConfigurationSchema,
@@ -105,19 +104,16 @@ export const ROUTES: readonly MessageCapabilities[] = [
   capabilitiesOf(RouteActionSchema, {
     ...handled('cluster', 'weighted_clusters', 'cluster_not_found_response_code'),
     ...handled('prefix_rewrite', 'regex_rewrite', 'host_rewrite_literal'),
-    ...handled('timeout', 'max_grpc_timeout', 'max_stream_duration', 'retry_policy'),
+    ...handled('timeout', 'max_grpc_timeout', 'retry_policy'),
     ...handled('request_mirror_policies'),
     ...HOST_CHOICE_FIELDS.ofRoute,
+    max_stream_duration: refused('timeout says how long an answer may take'),
     upgrade_configs: refused('upgrades are for the connection manager to allow'),
   }),
   capabilitiesOf(WeightedClusterSchema, handled('clusters')),
   capabilitiesOf(WeightedCluster_ClusterWeightSchema, {
     ...handled('name', 'weight', 'host_rewrite_literal'),
     ...HEADER_CHANGES,
-  }),
-  capabilitiesOf(RouteAction_MaxStreamDurationSchema, {
-    max_stream_duration: HANDLED,
-    grpc_timeout_header_max: HANDLED,
   }),
   capabilitiesOf(RouteAction_RequestMirrorPolicySchema, {
     ...handled('cluster', 'runtime_fraction', 'disable_shadow_host_suffix_append'),

@@ -32,7 +32,7 @@ function lineOf(config: JsonObject): string | undefined {
   const typedConfig = { '@type': type, path: '/dev/stdout', ...config };
   const registry = createRegistry(file_envoy_extensions_access_loggers_file_v3);
   const log = fromJson(AccessLogSchema, { name: 'file', typedConfig }, { registry });
-  return compileAccessLog([log])?.(RECORD);
+  return compileAccessLog([log], 'access_log')?.(RECORD);
 }
 
 test('a log without a format has the lines that Envoy writes by default', () => {

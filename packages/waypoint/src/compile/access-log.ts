@@ -1,8 +1,11 @@
 // hot path: a line for every request
 import { joinHeader } from '@aquifer/http';
 import type { AccessLog } from '@aquifer/wire/gen/envoy/config/accesslog/v3_pb';
+import type { SubstitutionFormatString } from '@aquifer/wire/gen/envoy/config/core/v3_pb';
 import { FileAccessLogSchema } from '@aquifer/wire/gen/envoy/extensions/access_loggers/file/v3_pb';
-import { isType, unpack } from './any.ts';
+import { compileLogFilter } from './access-log-filter.ts';
+import { unpack } from './any.ts';
+import { ConfigProblem } from './problem.ts';
 
 /** One finished request or connection, as its access line needs it. */
 export interface AccessRecord {
@@ -31,6 +34,7 @@ export interface AccessRecord {
   readonly routeName: string;
 }
 
+/** A line, or several, each with its end; empty for what is not logged. */
 export type AccessLogFormat = (record: AccessRecord) => string;
 
 type Operator = (record: AccessRecord) => string | number | null;
@@ -60,6 +64,8 @@ const OPERATORS: Readonly<Record<string, Operator>> = {
   ROUTE_NAME: ({ routeName }) => routeName,
 };
 
+const STDOUT = '/dev/stdout';
+
 /** What Envoy writes unless told otherwise (Envoy docs "Access logging", default format string). */
 const DEFAULT_FORMAT =
   '[%START_TIME%] "%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%" %RESPONSE_CODE% %RESPONSE_FLAGS% ' +
@@ -78,18 +84,34 @@ function isoTime(ms: number): string {
   return lastTime;
 }
 
-/** Null when no access log goes to standard output. Operators without a value print `-`. */
-export function compileAccessLog(logs: readonly AccessLog[]): AccessLogFormat | null {
-  for (const [i, log] of logs.entries()) {
-    const any = log.configType.value;
-    if (!isType(any, FileAccessLogSchema)) continue;
-    const { accessLogFormat } = unpack(any, FileAccessLogSchema, `access_log[${i}]`);
-    if (accessLogFormat.case === undefined) return compileFormat(DEFAULT_FORMAT);
-    const format = accessLogFormat.case === 'logFormat' ? accessLogFormat.value.format : undefined;
-    const source = format?.case === 'textFormatSource' ? format.value.specifier : undefined;
-    if (source?.case === 'inlineString') return compileFormat(source.value);
-  }
-  return null;
+/** Null when there is none. Operators without a value print `-`. Of several logs, each writes its lines. */
+export function compileAccessLog(logs: readonly AccessLog[], path: string): AccessLogFormat | null {
+  const formats = logs.map((log, i) => compileLog(log, `${path}[${i}]`));
+  if (formats.length <= 1) return formats[0] ?? null;
+  return (record) => {
+    let lines = '';
+    for (const format of formats) lines += format(record);
+    return lines;
+  };
+}
+
+function compileLog({ configType, filter }: AccessLog, path: string): AccessLogFormat {
+  const { path: file, accessLogFormat } = unpack(configType.value, FileAccessLogSchema, path);
+  if (file !== STDOUT) throw new ConfigProblem(`${path}.path`, `only ${STDOUT} is written to`);
+  const format =
+    accessLogFormat.case === undefined
+      ? compileFormat(DEFAULT_FORMAT)
+      : compileFormat(textOf(accessLogFormat.value, `${path}.log_format`));
+  if (filter === undefined) return format;
+  const isLogged = compileLogFilter(filter, `${path}.filter`);
+  return (record) => (isLogged(record) ? format(record) : '');
+}
+
+function textOf({ format }: SubstitutionFormatString, path: string): string {
+  const source = format.case === 'textFormatSource' ? format.value.specifier : undefined;
+  if (source?.case === 'inlineString') return source.value;
+  if (source?.case === 'inlineBytes') return Buffer.from(source.value).toString();
+  throw new ConfigProblem(path, 'has no text');
 }
 
 function compileFormat(format: string): AccessLogFormat {

@@ -44,8 +44,9 @@ function compileMutation(
     if (isConnectionField(name)) {
       throw new ConfigProblem(`${field}.key`, `${name} is not for a route to set`);
     }
-    const value = headerText(unescapePercent(option.header?.value), `${field}.value`);
-    (appends(option) ? append : set).push([name, value]);
+    const format = unescapePercent(option.header?.value, `${field}.value`);
+    const value = headerText(format, `${field}.value`);
+    (appends(option, `${path}_to_add[${i}]`) ? append : set).push([name, value]);
   }
   return {
     remove: remove.map((name, i) => headerName(name, `${path}_to_remove[${i}]`)),
@@ -65,11 +66,18 @@ function headerName(name: string, path: string): string {
   return lower;
 }
 
-/** In Envoy's format strings, which values are, a percent sign is written twice. */
-function unescapePercent(format = ''): string {
+/** In Envoy's format strings, which values are, a percent sign is written twice; one alone begins a command. */
+function unescapePercent(format = '', path: string): string {
+  if (format.replaceAll('%%', '').includes('%'))
+    throw new ConfigProblem(path, 'commands (%…%) are not replaced; a percent sign is written %%');
   return format.replaceAll('%%', '%');
 }
 
-function appends(option: HeaderValueOption): boolean {
-  return option.appendAction === AppendAction.APPEND_IF_EXISTS_OR_ADD;
+function appends({ appendAction: action }: HeaderValueOption, path: string): boolean {
+  if (action === AppendAction.APPEND_IF_EXISTS_OR_ADD) return true;
+  if (action === AppendAction.OVERWRITE_IF_EXISTS_OR_ADD) return false;
+  throw new ConfigProblem(
+    `${path}.append_action`,
+    'only APPEND_IF_EXISTS_OR_ADD and OVERWRITE_IF_EXISTS_OR_ADD are done',
+  );
 }

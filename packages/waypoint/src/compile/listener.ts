@@ -1,29 +1,27 @@
 import { createHash } from 'node:crypto';
-import { cidrContains } from '@aquifer/model';
 import {
   type FilterChain,
   FilterChainSchema,
   type Listener,
 } from '@aquifer/wire/gen/envoy/config/listener/v3_pb';
-import { RBACSchema as HttpRbacSchema } from '@aquifer/wire/gen/envoy/extensions/filters/http/rbac/v3_pb';
 import {
   type HttpConnectionManager,
   HttpConnectionManagerSchema,
-  type HttpFilter,
 } from '@aquifer/wire/gen/envoy/extensions/filters/network/http_connection_manager/v3_pb';
 import { RBACSchema as NetworkRbacSchema } from '@aquifer/wire/gen/envoy/extensions/filters/network/rbac/v3_pb';
-import { TcpProxySchema } from '@aquifer/wire/gen/envoy/extensions/filters/network/tcp_proxy/v3_pb';
+import { ConfigSchema as FilterStateSchema } from '@aquifer/wire/gen/envoy/extensions/filters/network/set_filter_state/v3_pb';
 import {
-  IPMatcherSchema,
-  type Matcher,
-  type Matcher_OnMatch,
-} from '@aquifer/wire/gen/xds/type/matcher/v3_pb';
+  type TcpProxy,
+  TcpProxySchema,
+} from '@aquifer/wire/gen/envoy/extensions/filters/network/tcp_proxy/v3_pb';
 import { toBinary } from '@bufbuild/protobuf';
-import { StringValueSchema } from '@bufbuild/protobuf/wkt';
+import type { Any } from '@bufbuild/protobuf/wkt';
 import { type ChainFilters, compileChainFilters } from '../filters/filters.ts';
 import { DEFAULT_MAX_STREAMS } from '../upstream/http2-limits.ts';
 import { type AccessLogFormat, compileAccessLog } from './access-log.ts';
 import { durationMs, isType, unpack } from './any.ts';
+import { compileMatcher } from './chain-matcher.ts';
+import { compileHttpFilter, refuseRepeated } from './http-filters.ts';
 import { compilePathRules, type PathRules } from './path-rules.ts';
 import { ConfigProblem } from './problem.ts';
 import { type AuthorizationFilter, type AuthorizationView, compileAuthorization } from './rbac.ts';
@@ -45,6 +43,8 @@ export interface HttpChain {
   readonly proxiesContinue: boolean;
   /** Requests that a client may have under way on one connection of HTTP/2. */
   readonly maxConcurrentStreams: number;
+  /** Requests may ask for WebSocket. */
+  readonly takesWebSocket: boolean;
   /** Milliseconds without a byte on a stream; 0 is no limit. */
   readonly streamIdleTimeoutMs: number;
   readonly accessLog: AccessLogFormat | null;
@@ -58,6 +58,10 @@ export interface TcpChain {
   /** In the order of the filters; empty when nothing is enforced. */
   readonly authorization: readonly AuthorizationFilter[];
   readonly targets: readonly { readonly cluster: string; readonly weight: number }[];
+  /** Milliseconds without a byte in either direction; 0 is no limit. */
+  readonly idleTimeoutMs: number;
+  /** Milliseconds from beginning to end; 0 is no limit. */
+  readonly maxDurationMs: number;
   readonly accessLog: AccessLogFormat | null;
 }
 
@@ -77,7 +81,7 @@ export interface CompiledListener {
   choose(ip: string, port: number): ChainChoice | null;
 }
 
-type CompiledChains = ReadonlyMap<string, Chain | null>;
+type CompiledChains = ReadonlyMap<string, Chain>;
 
 const NONE_COMPILED: CompiledChains = new Map();
 
@@ -90,15 +94,18 @@ export function compileListener(
   before: CompiledChains = NONE_COMPILED,
 ): CompiledListener {
   const chains = new Map<string, Chain>();
-  const compiled = new Map<string, Chain | null>();
+  const compiled = new Map<string, Chain>();
   for (const [i, filterChain] of listener.filterChains.entries()) {
     const source = digestOf(filterChain);
-    const known = before.get(source);
-    const chain = known === undefined ? compileChain(filterChain, `filter_chains[${i}]`) : known;
+    const chain = before.get(source) ?? compileChain(filterChain, `filter_chains[${i}]`);
     compiled.set(source, chain);
-    if (chain !== null) chains.set(chain.name, chain);
+    if (chains.has(chain.name))
+      throw new ConfigProblem(`filter_chains[${i}].name`, `there is another ${chain.name}`);
+    chains.set(chain.name, chain);
   }
   const { filterChainMatcher } = listener;
+  if (filterChainMatcher === undefined && listener.filterChains.length > 1)
+    throw new ConfigProblem('filter_chains', 'are several, and no filter_chain_matcher chooses');
   const choose =
     filterChainMatcher === undefined
       ? onlyChain(chains)
@@ -124,75 +131,7 @@ function onlyChain(chains: ReadonlyMap<string, Chain>): CompiledListener['choose
   return () => (first === null ? null : { http: first, tcp: first });
 }
 
-type Choose = (ip: string, port: number) => ChainChoice | null;
-
-/** The tree that the control plane builds: destination address, then port, then application protocol. */
-function compileMatcher(
-  matcher: Matcher,
-  chains: ReadonlyMap<string, Chain>,
-  path: string,
-): Choose {
-  const otherwise = compileOnMatch(matcher.onNoMatch, chains, `${path}.on_no_match`);
-  if (matcher.matcherType.case !== 'matcherTree')
-    throw new ConfigProblem(path, 'expected matcher_tree');
-  const { treeType, input } = matcher.matcherType.value;
-  if (treeType.case === 'customMatch') {
-    const { rangeMatchers } = unpack(treeType.value.typedConfig, IPMatcherSchema, path);
-    const ranges = rangeMatchers.flatMap(({ ranges: cidrs, onMatch }, i) => {
-      const then = compileOnMatch(onMatch, chains, `${path}.range_matchers[${i}]`);
-      return cidrs.map(({ addressPrefix: address, prefixLen }) => ({
-        cidr: { address, prefixLength: prefixLen ?? 0 },
-        then,
-      }));
-    });
-    const exact = new Map(
-      ranges
-        .filter(({ cidr }) => cidr.prefixLength === (cidr.address.includes(':') ? 128 : 32))
-        .map(({ cidr, then }) => [cidr.address, then]),
-    );
-    return (ip, port) => {
-      const then = exact.get(ip) ?? ranges.find(({ cidr }) => cidrContains(cidr, ip))?.then;
-      return then?.(ip, port) ?? otherwise(ip, port);
-    };
-  }
-  if (treeType.case !== 'exactMatchMap') throw new ConfigProblem(path, 'expected exact_match_map');
-  const entries = Object.entries(treeType.value.map).map(
-    ([key, onMatch]) => [key, compileOnMatch(onMatch, chains, `${path}[${key}]`)] as const,
-  );
-  if (input?.typedConfig?.typeUrl.endsWith('.ApplicationProtocolInput')) {
-    const http = entries.find(([key]) => key.includes('http/1.1'))?.[1] ?? otherwise;
-    return (ip, port) => ({
-      http: http(ip, port)?.http ?? null,
-      tcp: otherwise(ip, port)?.tcp ?? null,
-    });
-  }
-  const byPort = new Map(entries);
-  return (ip, port) => (byPort.get(String(port)) ?? otherwise)(ip, port);
-}
-
-function compileOnMatch(
-  onMatch: Matcher_OnMatch | undefined,
-  chains: ReadonlyMap<string, Chain>,
-  path: string,
-): Choose {
-  switch (onMatch?.onMatch.case) {
-    case 'matcher':
-      return compileMatcher(onMatch.onMatch.value, chains, path);
-    case 'action': {
-      const { value: name } = unpack(onMatch.onMatch.value.typedConfig, StringValueSchema, path);
-      const chain = chains.get(name);
-      if (chain === undefined)
-        throw new ConfigProblem(path, `names filter chain ${name}, which does not exist`);
-      const choice = { http: chain, tcp: chain };
-      return () => choice;
-    }
-    default:
-      return () => null;
-  }
-}
-
-/** Null for chains that this proxy serves by itself, such as the HBONE terminator's. */
-function compileChain(filterChain: FilterChain, path: string): Chain | null {
+function compileChain(filterChain: FilterChain, path: string): Chain {
   const { name } = filterChain;
   const authorization: AuthorizationFilter[] = [];
   for (const [i, filter] of filterChain.filters.entries()) {
@@ -204,20 +143,59 @@ function compileChain(filterChain: FilterChain, path: string): Chain | null {
         authorization.push(compileAuthorization(rules, `${filterPath}.rules`, 'bytes'));
     } else if (isType(any, HttpConnectionManagerSchema)) {
       const manager = unpack(any, HttpConnectionManagerSchema, filterPath);
+      refuseBehind(filterChain, i, path);
       return compileHttp(manager, authorization, { name, path: filterPath });
     } else if (isType(any, TcpProxySchema)) {
-      const { clusterSpecifier, accessLog } = unpack(any, TcpProxySchema, filterPath);
-      const targets = tcpTargets(clusterSpecifier, filterPath);
-      return { kind: 'tcp', name, authorization, targets, accessLog: compileAccessLog(accessLog) };
-    }
+      refuseBehind(filterChain, i, path);
+      const proxy = unpack(any, TcpProxySchema, filterPath);
+      return compileTcp(proxy, authorization, { name, path: filterPath });
+    } else if (isType(any, FilterStateSchema)) refuseOtherState(any, filterPath);
   }
-  return null;
+  throw new ConfigProblem(path, 'has neither an HTTP connection manager nor a TCP proxy');
 }
 
-function tcpTargets(
-  specifier: ReturnType<typeof unpack<typeof TcpProxySchema>>['clusterSpecifier'],
-  path: string,
-): TcpChain['targets'] {
+/** What serves a connection is the last that sees it. */
+function refuseBehind({ filters }: FilterChain, last: number, path: string): void {
+  if (last < filters.length - 1)
+    throw new ConfigProblem(`${path}.filters[${last + 1}]`, 'stands behind the one that serves');
+}
+
+/** What a tunnel says about a connection, and is known without being set. */
+const KNOWN_STATE: ReadonlySet<string> = new Set([
+  'envoy.filters.listener.original_dst.local_ip',
+  'envoy.filters.listener.original_dst.remote_ip',
+  'io.istio.connect_authority',
+  'io.istio.local_principal',
+]);
+
+function refuseOtherState(any: Any | undefined, path: string): void {
+  const { onNewConnection } = unpack(any, FilterStateSchema, path);
+  for (const [i, { key }] of onNewConnection.entries()) {
+    if (!KNOWN_STATE.has(key.value ?? ''))
+      throw new ConfigProblem(
+        `${path}.on_new_connection[${i}].object_key`,
+        `${key.value ?? ''} is refused: policies would compare what is set`,
+      );
+  }
+}
+
+function compileTcp(
+  proxy: TcpProxy,
+  authorization: readonly AuthorizationFilter[],
+  { name, path }: { readonly name: string; readonly path: string },
+): TcpChain {
+  return {
+    kind: 'tcp',
+    name,
+    authorization,
+    targets: tcpTargets(proxy.clusterSpecifier, path),
+    idleTimeoutMs: durationMs(proxy.idleTimeout) ?? 0,
+    maxDurationMs: durationMs(proxy.maxDownstreamConnectionDuration) ?? 0,
+    accessLog: compileAccessLog(proxy.accessLog, `${path}.access_log`),
+  };
+}
+
+function tcpTargets(specifier: TcpProxy['clusterSpecifier'], path: string): TcpChain['targets'] {
   switch (specifier.case) {
     case 'cluster':
       return [{ cluster: specifier.value, weight: 1 }];
@@ -232,13 +210,15 @@ function compileHttp(
   manager: HttpConnectionManager,
   ofConnection: readonly AuthorizationFilter[],
   { name, path }: { readonly name: string; readonly path: string },
-): HttpChain | null {
+): HttpChain {
   const { routeSpecifier } = manager;
-  if (isConnectTerminator(manager)) return null;
   if (routeSpecifier.case === undefined) throw new ConfigProblem(path, 'has no routes');
+  if (manager.useRemoteAddress)
+    throw new ConfigProblem(`${path}.use_remote_address`, 'x-forwarded-for stays as it came');
+  refuseRepeated(manager.httpFilters, `${path}.http_filters`);
   const routes =
     routeSpecifier.case === 'routeConfig'
-      ? compileRoutes(routeSpecifier.value)
+      ? compileRoutes(routeSpecifier.value, `${path}.route_config.`)
       : { rds: routeSpecifier.value.routeConfigName };
   const seenAs = (view: AuthorizationView): AuthorizationFilter[] => [
     ...ofConnection,
@@ -257,41 +237,16 @@ function compileHttp(
     proxiesContinue: manager.proxy100Continue,
     streamIdleTimeoutMs: durationMs(manager.streamIdleTimeout) ?? 300_000,
     maxConcurrentStreams: manager.http2ProtocolOptions?.maxConcurrentStreams ?? DEFAULT_MAX_STREAMS,
-    accessLog: compileAccessLog(manager.accessLog),
+    accessLog: compileAccessLog(manager.accessLog, `${path}.access_log`),
+    takesWebSocket: takesWebSocket(manager, path),
     bytesAuthorization: seenAs('bytes'),
   };
 }
 
-function isConnectTerminator(manager: HttpConnectionManager): boolean {
-  const { routeSpecifier } = manager;
-  if (routeSpecifier.case !== 'routeConfig') return false;
-  const routes = routeSpecifier.value.virtualHosts.flatMap(({ routes: inner }) => inner);
-  return routes.some(({ match }) => match?.pathSpecifier.case === 'connectMatcher');
-}
-
-/** Filters that only observe, or are compiled elsewhere; one that decides and is unknown refuses the listener. */
-const PASSED_OVER = new Set([
-  'envoy.filters.http.local_ratelimit',
-  'envoy.filters.http.router',
-  'envoy.filters.http.grpc_stats',
-  'envoy.filters.http.cors',
-  'envoy.filters.http.fault',
-  'waypoint_upstream_peer_metadata',
-  'waypoint_downstream_peer_metadata',
-  'istio.stats',
-  'istio.alpn',
-]);
-
-function compileHttpFilter(
-  filter: HttpFilter,
-  path: string,
-  view: AuthorizationView,
-): AuthorizationFilter[] {
-  const any = filter.configType.value;
-  if (isType(any, HttpRbacSchema)) {
-    const { rules } = unpack(any, HttpRbacSchema, path);
-    return rules === undefined ? [] : [compileAuthorization(rules, `${path}.rules`, view)];
+function takesWebSocket({ upgradeConfigs }: HttpConnectionManager, path: string): boolean {
+  for (const [i, { upgradeType: type }] of upgradeConfigs.entries()) {
+    if (type.toLowerCase() !== 'websocket')
+      throw new ConfigProblem(`${path}.upgrade_configs[${i}]`, `${type} is not upgraded to`);
   }
-  if (PASSED_OVER.has(filter.name)) return [];
-  throw new ConfigProblem(path, `filter ${filter.name} is not supported`);
+  return upgradeConfigs.length > 0;
 }

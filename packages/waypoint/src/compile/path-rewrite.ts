@@ -1,7 +1,7 @@
 import type { RedirectAction, RouteMatch } from '@aquifer/wire/gen/envoy/config/route/v3_pb';
 import type { RegexMatchAndSubstitute } from '@aquifer/wire/gen/envoy/type/matcher/v3_pb';
-import { RE2JS } from 're2js';
-import { ConfigProblem } from './problem.ts';
+import type { RE2JS } from 're2js';
+import { compileExpression } from './expression.ts';
 import { targetText } from './wire-text.ts';
 
 /** Rewrites the path (query included) of a matched request. */
@@ -24,13 +24,7 @@ export function replaceMatched(match: RouteMatch | undefined, configured: string
 export function compileRegexRewrite(rewrite: RegexMatchAndSubstitute, path: string): PathRewrite {
   const regex = rewrite.pattern?.regex ?? '';
   const substitution = targetText(rewrite.substitution).split(/\\(\d)/);
-  let compiled: RE2JS;
-  try {
-    compiled = RE2JS.compile(regex);
-  } catch (error) {
-    const reason = (error as Error).message;
-    throw new ConfigProblem(path, `${JSON.stringify(regex)} is no RE2 expression: ${reason}`);
-  }
+  const compiled = compileExpression(regex, path);
   return (target) => {
     const query = target.indexOf('?');
     const end = query < 0 ? target.length : query;

@@ -41,7 +41,7 @@ const GRPC_STATUS: ReadonlyMap<string, string> = new Map([
 const KNOWN = new Set([
   ...GRPC_STATUS.keys(),
   ...['5xx', 'gateway-error', 'reset', 'reset-before-request', 'connect-failure', 'refused-stream'],
-  ...['retriable-4xx', 'retriable-status-codes', 'retriable-headers', 'envoy-ratelimited'],
+  ...['retriable-4xx', 'retriable-status-codes', 'retriable-headers'],
   'http3-post-connect-failure',
 ]);
 

@@ -100,8 +100,11 @@ interface CompiledHost {
   readonly routes: readonly CompiledRoute[];
 }
 
-export function compileRoutes(config: RouteConfiguration): RouteTable {
-  const hosts = config.virtualHosts.map((host, i) => compileHost(host, `virtual_hosts[${i}]`));
+/** `prefix` is where the configuration stands, with a point. */
+export function compileRoutes(config: RouteConfiguration, prefix = ''): RouteTable {
+  const hosts = config.virtualHosts.map((host, i) =>
+    compileHost(host, `${prefix}virtual_hosts[${i}]`),
+  );
   const only = hosts.length === 1 && hosts[0]!.isDefault ? hosts[0]! : null;
   const ignorePort = config.ignorePortInHostMatching;
   return {

@@ -3,7 +3,7 @@ import type {
   QueryParameterMatcher,
 } from '@aquifer/wire/gen/envoy/config/route/v3_pb';
 import type { RegexMatcher, StringMatcher } from '@aquifer/wire/gen/envoy/type/matcher/v3_pb';
-import { RE2JS } from 're2js';
+import { compileExpression } from './expression.ts';
 import { ConfigProblem } from './problem.ts';
 import { bytesText } from './wire-text.ts';
 
@@ -42,15 +42,8 @@ function compare(
 }
 
 export function compileRegex(matcher: RegexMatcher, path: string): TextMatch {
-  try {
-    const compiled = RE2JS.compile(bytesText(matcher.regex));
-    return (text) => compiled.matches(text);
-  } catch (error) {
-    throw new ConfigProblem(
-      path,
-      `${JSON.stringify(matcher.regex)} is no RE2 expression: ${(error as Error).message}`,
-    );
-  }
+  const compiled = compileExpression(bytesText(matcher.regex), path);
+  return (text) => compiled.matches(text);
 }
 
 /** What header and query matchers look at. */
@@ -71,17 +64,18 @@ export function compileHeaderMatch(matcher: HeaderMatcher, path: string): InputM
   const name = matcher.name.toLowerCase();
   const passes = readerOf(name);
   const specifier = matcher.headerMatchSpecifier;
-  const emptyIfMissing = matcher.treatMissingHeaderAsEmpty;
-  const test = ((): InputMatch => {
-    if (specifier.case !== 'stringMatch') {
-      const wanted = specifier.case === undefined || specifier.value;
-      return (input) => (passes(input, ANYTHING) !== null) === wanted;
-    }
-    const matches = compileStringMatch(specifier.value, `${path}.string_match`);
-    const ifMissing = emptyIfMissing && matches('');
-    return (input) => passes(input, matches) ?? ifMissing;
-  })();
-  return matcher.invertMatch ? (input) => !test(input) : test;
+  const { invertMatch: inverted, treatMissingHeaderAsEmpty: emptyIfMissing } = matcher;
+  if (specifier.case !== 'stringMatch') {
+    const isWanted = (specifier.case === undefined || specifier.value) !== inverted;
+    return (input) => (passes(input, ANYTHING) !== null) === isWanted;
+  }
+  const matches = compileStringMatch(specifier.value, `${path}.string_match`);
+  // A header that is not there has no value to differ from another.
+  const ifMissing = emptyIfMissing && matches('') !== inverted;
+  return (input) => {
+    const found = passes(input, matches);
+    return found === null ? ifMissing : found !== inverted;
+  };
 }
 
 const ANYTHING: TextMatch = () => true;

@@ -2,6 +2,7 @@ import { UriTemplateMatchConfigSchema } from '@aquifer/wire/gen/envoy/extensions
 import type { Any } from '@bufbuild/protobuf/wkt';
 import { RE2JS } from 're2js';
 import { unpack } from './any.ts';
+import { compileExpression } from './expression.ts';
 import type { TextMatch } from './string-match.ts';
 
 /** `{*}` is one path segment, `{**}` any number of them; the whole path must match (spec l7 5.2). */
@@ -14,6 +15,6 @@ export function compileUriTemplate(config: Any | undefined, path: string): TextM
       return part === '*' ? '[^/]+' : RE2JS.quote(part);
     })
     .join('');
-  const compiled = RE2JS.compile(pattern);
+  const compiled = compileExpression(pattern, path);
   return (text) => compiled.matches(text);
 }

@@ -4,7 +4,7 @@ import {
   type ClusterLoadAssignment,
   ClusterLoadAssignmentSchema,
 } from '@aquifer/wire/gen/envoy/config/endpoint/v3_pb';
-import { ListenerSchema } from '@aquifer/wire/gen/envoy/config/listener/v3_pb';
+import { type Listener, ListenerSchema } from '@aquifer/wire/gen/envoy/config/listener/v3_pb';
 import { RouteConfigurationSchema } from '@aquifer/wire/gen/envoy/config/route/v3_pb';
 import { type DescMessage, fromBinary, type MessageShape } from '@bufbuild/protobuf';
 import { CapabilityCheck } from '../capabilities/check.ts';
@@ -13,7 +13,7 @@ import { TUNNEL_RESOURCES } from '../capabilities/tunnels.ts';
 import { readAssignment } from '../clusters/cluster-manager.ts';
 import { compileListener } from '../compile/listener.ts';
 import { compileRoutes } from '../compile/route.ts';
-import { refuseEndpointTls, refuseUndialled } from '../compile/transport.ts';
+import { refuseUndialled, refuseUnreachable } from '../compile/transport.ts';
 import type { ServedConfig } from './snapshot.ts';
 
 /** Names of the clusters by which Envoy's listeners reach each other; their endpoints are listeners of its own. */
@@ -57,9 +57,10 @@ export const RESOURCES: Readonly<Record<ResourceKind, ResourceHandler>> = {
   },
   listener: {
     typeUrl: LISTENER_TYPE,
-    check: (body) => void compileListener(read(ListenerSchema, body)),
+    check: (body) => checkListener(read(ListenerSchema, body)),
     upsert: (config, body) => {
       const listener = fromBinary(ListenerSchema, body);
+      if (TUNNEL_RESOURCES.has(listener.name)) return;
       config.setListener(compileListener(listener, config.listeners.get(listener.name)?.compiled));
     },
     remove: ({ listeners }, name) => void listeners.delete(name),
@@ -86,15 +87,21 @@ function read<Schema extends DescMessage>(schema: Schema, body: Uint8Array): Mes
   return message;
 }
 
+/** Those of tunnels are not compiled: the listener of HBONE is there without one. */
+function checkListener(listener: Listener): void {
+  if (!TUNNEL_RESOURCES.has(listener.name)) compileListener(listener);
+}
+
 /** Clusters that lead to listeners inside the proxy are not dialled: their endpoints have no tunnel destination. */
 function checkCluster(cluster: Cluster): void {
   const { name, loadAssignment } = cluster;
   refuseUndialled(cluster);
-  if (loadAssignment === undefined || INTERNAL_CLUSTERS.has(name)) return;
-  checkEndpoints(loadAssignment);
+  if (loadAssignment === undefined) return;
+  refuseUnreachable(loadAssignment);
+  if (!INTERNAL_CLUSTERS.has(name)) readAssignment(loadAssignment);
 }
 
 function checkEndpoints(assignment: ClusterLoadAssignment): void {
-  refuseEndpointTls(assignment);
+  refuseUnreachable(assignment);
   readAssignment(assignment);
 }

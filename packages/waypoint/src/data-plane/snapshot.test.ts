@@ -23,6 +23,8 @@ function listenerOf(ip: string): CompiledListener {
     name: ip,
     authorization: [],
     targets: [],
+    idleTimeoutMs: 0,
+    maxDurationMs: 0,
     accessLog: null,
   };
   return {

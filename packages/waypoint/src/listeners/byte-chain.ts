@@ -6,6 +6,7 @@ import type { TcpChain } from '../compile/listener.ts';
 import type { AuthorizationInput } from '../compile/rbac.ts';
 import type { ConnectionInfo, EngineDeps, OpenConnection } from '../request/connection.ts';
 import { denied } from '../request/outcome.ts';
+import type { Timeout } from '../request/timer-wheel.ts';
 import type { ConnectionSeries } from '../telemetry/connection-telemetry.ts';
 
 /** A connection whose bytes are passed on as they are. */
@@ -44,6 +45,8 @@ class PassedConnection implements OpenConnection {
   #received = 0;
   #sent = 0;
   #cut: Ending | null = null;
+  #movedAtMs = performance.now();
+  readonly #timeouts: Timeout[] = [];
 
   constructor({ stream, chain, info, early }: ByteConnection, deps: EngineDeps) {
     this.#stream = stream;
@@ -116,18 +119,39 @@ class PassedConnection implements OpenConnection {
       return this.#cut;
     }
     const series = this.#series!;
+    this.#watch();
     const counters = {
       received: (bytes: number) => {
         this.#received += bytes;
+        this.#movedAtMs = performance.now();
         series.receivedBytes += bytes;
       },
       sent: (bytes: number) => {
         this.#sent += bytes;
+        this.#movedAtMs = performance.now();
         series.sentBytes += bytes;
       },
     };
     await splice(this.#stream, upstream, counters, this.#early);
+    for (const timeout of this.#timeouts) timeout.cancel();
     return DONE;
+  }
+
+  /** Ends it when nobody has said anything for too long, or when it has lasted too long (as Envoy's tcp_proxy). */
+  #watch(): void {
+    const { idleTimeoutMs, maxDurationMs } = this.#chain;
+    if (idleTimeoutMs > 0) this.#watchIdle(idleTimeoutMs, idleTimeoutMs);
+    if (maxDurationMs === 0) return;
+    const end = (): void => this.#end({ ...DONE, flag: 'DT' });
+    this.#timeouts[1] = this.#deps.timers.start(maxDurationMs, end);
+  }
+
+  #watchIdle(limitMs: number, waitMs: number): void {
+    this.#timeouts[0] = this.#deps.timers.start(waitMs, () => {
+      const leftMs = limitMs - (performance.now() - this.#movedAtMs);
+      if (leftMs > 0) this.#watchIdle(limitMs, leftMs);
+      else this.#end({ ...DONE, termination: 'tcp_session_idle_timeout' });
+    });
   }
 
   #end(ending: Ending): void {

@@ -48,12 +48,14 @@ export function matchRoute(request: HttpRequest): boolean {
 }
 
 /**
- * WebSocket may upgrade; `h2c` is passed over and served as plain HTTP/1.1; anything else is refused, and so is an
+ * WebSocket may upgrade where the listener says so; `h2c` is passed over and served as plain HTTP/1.1; anything else is refused, and so is an
  * upgrade with a body: where that ends and the other protocol begins, two readers could disagree.
  */
 export function refuseUpgrade(request: HttpRequest): boolean {
   const { upgrade, isUpgrade, exchange } = request;
-  const mayUpgrade = isUpgrade && (exchange.body === 0 || request.connection.version === 'HTTP/2');
+  const { chain, version } = request.connection;
+  const isBare = exchange.body === 0 || version === 'HTTP/2';
+  const mayUpgrade = isUpgrade && isBare && chain.takesWebSocket;
   if (upgrade === null || mayUpgrade || upgrade === 'h2c') return false;
   request.reply(UPGRADE_REFUSED);
   return true;

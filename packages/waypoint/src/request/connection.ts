@@ -65,8 +65,10 @@ export interface HttpConnection {
   readonly deps: EngineDeps;
 }
 
-/** As Istio configures it: a request that has begun may be silent for as long as it likes. */
-const TIMES: ServerTimes = { ...DEFAULT_SERVER_TIMES, exchangeIdleMs: 0 };
+/** Of a connection that begins under this chain. */
+function timesOf({ streamIdleTimeoutMs }: HttpChain): ServerTimes {
+  return { ...DEFAULT_SERVER_TIMES, exchangeIdleMs: streamIdleTimeoutMs };
+}
 
 /** Serves HTTP on a byte stream. Each request goes by the configuration that is in force when it starts. */
 export function serveHttp(
@@ -122,7 +124,7 @@ class ServedConnection implements OpenConnection {
     const { telemetry } = this.#shared.deps;
     const server = new Http1ServerConnection(stream, {
       onRequest: (exchange) => this.#onRequest(exchange),
-      times: TIMES,
+      times: timesOf(this.#shared.chain),
       onProblem: (problem, bytesSent) => telemetry.protocolError(this.#shared, problem, bytesSent),
       problemHeaders: () => ['date', dateText(), 'server', this.#shared.chain.serverName],
       proxiesContinue: this.#shared.chain.proxiesContinue,
@@ -141,7 +143,7 @@ class ServedConnection implements OpenConnection {
     const connection = new Http2Connection(stream, {
       role: 'server',
       limits: serverLimits(this.#shared.chain.maxConcurrentStreams),
-      times: TIMES,
+      times: timesOf(this.#shared.chain),
       takesExtendedConnect: true,
       onRequest: (exchange) => this.#onRequest(exchange),
       onClose: () => this.#connections.delete(this),

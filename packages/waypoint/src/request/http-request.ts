@@ -4,6 +4,7 @@ import type {
   BodyListener,
   HeaderList,
   HttpError,
+  HttpProblem,
   ServerExchange,
 } from '@aquifer/http';
 import { getHeader, removeHeader, setHeader } from '@aquifer/http';
@@ -263,9 +264,14 @@ export class HttpRequest implements BodyListener, AuthorizationInput {
     else {
       const { problem, bytesSent } = error.answered;
       this.bytesSent += bytesSent;
-      this.record(problem.status, 'DPE', problem.details);
+      this.record(problem.status, flagOf(problem), problem.details);
     }
   }
+}
+
+/** Who was silent for too long has broken no rule. */
+function flagOf({ details }: HttpProblem): string {
+  return details === 'stream_idle_timeout' ? 'SI' : 'DPE';
 }
 
 /** Flags that Envoy writes before `DI`. */

@@ -84,9 +84,11 @@ export class RequestTelemetry {
   readonly write: (line: string) => void;
   readonly #series = new Map<string, RequestSeries>();
 
-  /** `write` takes access lines, each ending in a newline. */
+  /** `write` takes access lines, each ending in a newline; what is not logged has none. */
   constructor(write: (line: string) => void) {
-    this.write = write;
+    this.write = (line) => {
+      if (line !== '') write(line);
+    };
   }
 
   requestEnded(request: HttpRequest, ending: Ending): void {
