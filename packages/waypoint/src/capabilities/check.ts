@@ -164,7 +164,7 @@ function stepOf(field: DescField, capability: Capability | undefined): Step {
 }
 
 /** Types of protobuf's own have no fields to judge. */
-export function isLeaf({ typeName }: DescMessage): boolean {
+function isLeaf({ typeName }: DescMessage): boolean {
   return typeName.startsWith('google.protobuf.');
 }
 

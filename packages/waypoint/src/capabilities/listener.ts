@@ -50,7 +50,7 @@ import { A_LABEL, DRY_RUN, OF_STATISTICS, ONLY_TLS } from './reasons.ts';
 /** Filters of Istio's own that tell about traffic and change nothing of it. */
 export const ISTIO_STATS: Readonly<Record<string, Capability>> = {
   'stats.PluginConfig': harmless(
-    "Istio's metrics are counted in any case, with their default labels",
+    "Istio's metrics are counted in any case; changes to their labels are not made",
   ),
 };
 

@@ -2,7 +2,7 @@ import { ClusterSchema } from '@aquifer/wire/gen/envoy/config/cluster/v3_pb';
 import { ClusterLoadAssignmentSchema } from '@aquifer/wire/gen/envoy/config/endpoint/v3_pb';
 import { ListenerSchema } from '@aquifer/wire/gen/envoy/config/listener/v3_pb';
 import { RouteConfigurationSchema } from '@aquifer/wire/gen/envoy/config/route/v3_pb';
-import type { DescMessage } from '@bufbuild/protobuf';
+import type { DescField, DescMessage } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
 import type { Capability, CapabilityTable } from './capability.ts';
 import { CAPABILITIES, TUNNEL_CAPABILITIES } from './table.ts';
@@ -38,18 +38,25 @@ function walk(table: CapabilityTable, roots: readonly DescMessage[]): Walk {
         unclassified.push(name);
         continue;
       }
-      const isAny = field.message?.typeName === 'google.protobuf.Any';
-      if (capability.kind === 'extension') {
-        if (!isAny) misclassified.push(name);
-        for (const type of typesOf(capability)) visit(table.get(type)!.message);
-      }
-      if (capability.kind !== 'handled') continue;
-      if (isAny) misclassified.push(name);
-      if (field.message !== undefined) visit(field.message);
+      if (!suits(field, capability)) misclassified.push(name);
+      for (const inner of within(field, capability, table)) visit(inner);
     }
   };
   for (const root of roots) visit(root);
   return { reached, unclassified, misclassified };
+}
+
+/** An Any has types that may stand in it, and nothing else has. */
+function suits(field: DescField, { kind }: Capability): boolean {
+  const isAny = field.message?.typeName === 'google.protobuf.Any';
+  return kind === 'extension' ? isAny : kind !== 'handled' || !isAny;
+}
+
+/** The messages that a field may hold, as far as they are looked into. */
+function within(field: DescField, capability: Capability, table: CapabilityTable): DescMessage[] {
+  if (capability.kind === 'extension')
+    return typesOf(capability).map((type) => table.get(type)!.message);
+  return capability.kind === 'handled' && field.message !== undefined ? [field.message] : [];
 }
 
 /** Of those that may stand there and have fields to look at. */

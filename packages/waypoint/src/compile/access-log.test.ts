@@ -27,11 +27,12 @@ const RECORD: AccessRecord = {
   routeName: 'default',
 };
 
-function lineOf(config: JsonObject): string | undefined {
+function lineOf(config: JsonObject, filter?: JsonObject): string | undefined {
   const type = 'type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog';
   const typedConfig = { '@type': type, path: '/dev/stdout', ...config };
+  const json = { name: 'file', typedConfig, ...(filter && { filter }) };
   const registry = createRegistry(file_envoy_extensions_access_loggers_file_v3);
-  const log = fromJson(AccessLogSchema, { name: 'file', typedConfig }, { registry });
+  const log = fromJson(AccessLogSchema, json, { registry });
   return compileAccessLog([log], 'access_log')?.(RECORD);
 }
 
@@ -47,4 +48,23 @@ test('a format is followed, and what has no value is a dash', () => {
   expect(lineOf({ logFormat: { textFormatSource: { inlineString } } })).toBe(
     '503|a,b|-|-|default!',
   );
+});
+
+test.for<[JsonObject, boolean]>([
+  [{ statusCodeFilter: { comparison: { op: 'GE', value: { defaultValue: 500 } } } }, true],
+  [{ statusCodeFilter: { comparison: { op: 'LE', value: { defaultValue: 500 } } } }, false],
+  [{ statusCodeFilter: { comparison: { op: 'EQ', value: { defaultValue: 503 } } } }, true],
+  [{ responseFlagFilter: { flags: ['NR', 'UF'] } }, true],
+  [{ responseFlagFilter: { flags: ['NR'] } }, false],
+  [{ responseFlagFilter: {} }, true],
+  [
+    {
+      andFilter: {
+        filters: [{ responseFlagFilter: {} }, { responseFlagFilter: { flags: ['NR'] } }],
+      },
+    },
+    false,
+  ],
+])('with the filter %j, whether a 503 for a failed connection has a line: %s', ([filter, has]) => {
+  expect(lineOf({}, filter) !== '').toBe(has);
 });
