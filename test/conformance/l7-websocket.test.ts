@@ -7,6 +7,7 @@ import {
   createServer as createHttp2Server,
   type Http2Server,
   type IncomingHttpHeaders,
+  type ServerHttp2Stream,
 } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -83,6 +84,7 @@ async function overHttp1(port: number, path: string, headers: object): Promise<C
   });
   sent.end();
   const answered = Promise.withResolvers<Conversation>();
+  sent.on('error', answered.reject);
   sent.on('response', ({ statusCode = 0 }: IncomingMessage) =>
     answered.resolve({ status: statusCode, echoed: null, accept: null }),
   );
@@ -137,7 +139,7 @@ describe.skipIf(ENVOY === undefined)('WebSocket through Envoy and through the wa
       echo(socket);
     });
     http2 = createHttp2Server({ settings: { enableConnectProtocol: true } });
-    http2.on('stream', (stream, told) => {
+    http2.on('stream', (stream: ServerHttp2Stream, told: IncomingHttpHeaders) => {
       seen.push(`${told[':method']} ${told[':protocol']} ${told['sec-websocket-version']}`);
       stream.respond({ ':status': told[':protocol'] === 'websocket' ? 200 : 400 });
       echo(stream);
