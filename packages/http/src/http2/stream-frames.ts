@@ -144,7 +144,8 @@ export class StreamFrames {
 
   /** What was handed over may wait to be passed on with what else the read brings. */
   #tellAfterRead(stream: Http2Stream): void {
-    if (stream.receiving.wantsBatches && this.#inBatch.at(-1) !== stream) this.#inBatch.push(stream);
+    if (stream.receiving.wantsBatches && this.#inBatch.at(-1) !== stream)
+      this.#inBatch.push(stream);
   }
 
   dataEnd(isStreamEnd: boolean, padding: number): void {
