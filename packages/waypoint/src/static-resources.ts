@@ -24,13 +24,14 @@ import {
   type DescMessage,
   fromJson,
   type JsonValue,
+  type Registry,
   toBinary,
 } from '@bufbuild/protobuf';
 import { StringValueSchema } from '@bufbuild/protobuf/wkt';
 import type { DataPlane } from './data-plane/data-plane.ts';
 
 /** Types that may stand in an Any of a static configuration. */
-const TYPES = createRegistry(
+export const TYPES: Registry = createRegistry(
   file_envoy_extensions_access_loggers_file_v3,
   file_envoy_extensions_filters_http_cors_v3,
   file_envoy_extensions_filters_http_fault_v3,

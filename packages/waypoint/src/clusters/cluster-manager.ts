@@ -18,6 +18,7 @@ import { upstreamProtocol } from '../compile/upstream-protocol.ts';
 import { ConnectionPool } from '../upstream/connection-pool.ts';
 import type { Dialer } from '../upstream/dialer.ts';
 import { type BalancerKind, Cluster } from './cluster.ts';
+import type { ClusterStatus } from './cluster-status.ts';
 import { DirectHosts } from './direct-hosts.ts';
 import { Host, type HostAddress, type HostMetadata } from './host.ts';
 
@@ -69,6 +70,20 @@ export class ClusterManager {
 
   get trustedPrefixes(): readonly string[] {
     return this.#trustedPrefixes;
+  }
+
+  /** In the order of their names. */
+  statuses(): readonly ClusterStatus[] {
+    const names = [...this.#clusters.keys()].toSorted();
+    return names.map((name) => {
+      const hosts = [...(this.#hosts.get(name)?.values() ?? [])];
+      return {
+        name,
+        hosts: hosts.map(({ address, isHealthy, weight, active }) => {
+          return { address, isHealthy, weight, active };
+        }),
+      };
+    });
   }
 
   upsertCluster(config: PbCluster): void {
