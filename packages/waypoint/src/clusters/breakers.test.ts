@@ -25,17 +25,16 @@ describe('breakers', () => {
     { requests: 10, pending: 0, retries: 3 },
     { requests: 20, pending: 20, retries: 8 },
     { requests: 39, pending: 0, retries: 7 },
-  ])('admit $retries retries by a budget of 20 % with $requests requests and $pending waiting', ({
-    requests,
-    pending,
-    retries,
-  }) => {
-    const budget = { kind: 'budget', percent: 20, least: 3 } as const;
-    const breakers = new Breakers({ ...DEFAULT_LIMITS, retries: budget });
-    for (let i = 0; i < requests; i++) breakers.admitRequest();
-    for (let i = 0; i < pending; i++) breakers.admitPending();
-    let admitted = 0;
-    while (breakers.admitRetry()) admitted += 1;
-    expect(admitted).toBe(retries);
-  });
+  ])(
+    'admit $retries retries by a budget of 20 % with $requests requests and $pending waiting',
+    ({ requests, pending, retries }) => {
+      const budget = { kind: 'budget', percent: 20, least: 3 } as const;
+      const breakers = new Breakers({ ...DEFAULT_LIMITS, retries: budget });
+      for (let i = 0; i < requests; i++) breakers.admitRequest();
+      for (let i = 0; i < pending; i++) breakers.admitPending();
+      let admitted = 0;
+      while (breakers.admitRetry()) admitted += 1;
+      expect(admitted).toBe(retries);
+    },
+  );
 });

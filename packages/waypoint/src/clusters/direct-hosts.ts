@@ -24,14 +24,15 @@ interface Direct {
  * of the others the control plane says whether they do.
  */
 export class DirectHosts {
-  readonly #name: string;
+  /** Of no hosts; whose name and breakers each has. */
+  readonly #whole: Cluster;
   readonly #newHost: (address: HostAddress) => Host;
   readonly #byDestination = new Map<string, Direct>();
   readonly #sweeper: NodeJS.Timeout;
   #known: ReadonlyMap<string, KnownWorkload> = new Map();
 
-  constructor(name: string, newHost: (address: HostAddress) => Host) {
-    this.#name = name;
+  constructor(whole: Cluster, newHost: (address: HostAddress) => Host) {
+    this.#whole = whole;
     this.#newHost = newHost;
     this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS).unref();
   }
@@ -55,8 +56,9 @@ export class DirectHosts {
       const { kind, metadata } = this.#wayTo(ip);
       const host = this.#newHost({ kind, ip, port });
       host.metadata = metadata;
-      const cluster = new Cluster(this.#name);
-      cluster.setHosts([host]);
+      const cluster = new Cluster(this.#whole.name, this.#whole.breakers);
+      const priorities = [[{ weight: 0, hosts: [host] }]];
+      cluster.setHosts({ priorities, overprovisioningPercent: 140 });
       direct = { cluster, host, isUsed: true };
       this.#byDestination.set(key, direct);
     }

@@ -41,9 +41,13 @@ class Bench {
   constructor(hosts: number, settings: Partial<OutlierSettings> = {}) {
     this.detector = new OutlierDetector(
       { ...SETTINGS, ...settings },
-      { nowMs: () => this.nowMs, random: () => 0.5, onChange: () => void (this.changes += 1) },
+      { nowMs: () => this.nowMs, random: () => 0.5, onChange: () => this.#changed() },
     );
     this.monitors = Array.from({ length: hosts }, () => this.detector.add());
+  }
+
+  #changed(): void {
+    this.changes += 1;
   }
 
   report(host: number, outcome: Outcome, times = 1): void {

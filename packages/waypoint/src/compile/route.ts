@@ -1,3 +1,4 @@
+import { RoutingPriority } from '@aquifer/wire/gen/envoy/config/core/v3_pb';
 import type {
   RedirectAction,
   Route,
@@ -12,6 +13,7 @@ import {
   RedirectAction_RedirectResponseCode as RedirectCode,
 } from '@aquifer/wire/gen/envoy/config/route/v3_pb';
 import { durationMs } from './any.ts';
+import { compileHashPolicies, type RequestHasher } from './hash-policy.ts';
 import { type HeaderMutation, requestMutation, responseMutation } from './header-mutation.ts';
 import {
   compileRegexRewrite,
@@ -47,6 +49,8 @@ export interface ForwardAction {
   /** Milliseconds from the end of the request; 0 is no limit. */
   readonly timeoutMs: number;
   readonly retry: RetryPolicy | null;
+  /** For clusters that balance by a hash; null if there is nothing to hash. */
+  readonly hash: RequestHasher | null;
   readonly clusterNotFoundStatus: number;
 }
 
@@ -255,6 +259,8 @@ function compileForward(
 ): ForwardAction {
   const targets = compileTargets(action, path);
   const { hostRewriteSpecifier: host } = action;
+  if (action.priority !== RoutingPriority.DEFAULT)
+    throw new ConfigProblem(`${path}.priority`, 'only DEFAULT is supported');
   return {
     kind: 'forward',
     targets,
@@ -263,6 +269,7 @@ function compileForward(
     pathRewrite: compilePathRewrite(action, match, path),
     timeoutMs: durationMs(action.timeout) ?? 15_000,
     retry: compileRetryPolicy(action.retryPolicy, `${path}.retry_policy`),
+    hash: compileHashPolicies(action.hashPolicy, `${path}.hash_policy`),
     clusterNotFoundStatus: NOT_FOUND_STATUS[action.clusterNotFoundResponseCode] ?? 503,
   };
 }

@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { resetSocket, splice } from '@aquifer/hbone';
 import { formatSocketAddress } from '@aquifer/wire';
+import { ANY_HOST } from '../clusters/cluster.ts';
 import type { Host } from '../clusters/host.ts';
 import type { TcpChain } from '../compile/listener.ts';
 import type { AuthorizationInput } from '../compile/rbac.ts';
@@ -91,8 +92,9 @@ class PassedConnection implements OpenConnection {
     const cluster = name === null ? null : clusters.get(name, this.#info.destination);
     this.#clusterName = name;
     if (cluster === null) return { ...DONE, flag: 'NC' };
-    const host = cluster.pick([], 0);
+    const host = cluster.pick(ANY_HOST);
     if (host === null) return { ...DONE, flag: 'UH' };
+    if (!host.breakers.admitConnection()) return { ...DONE, flag: 'UO' };
     this.#host = host;
     this.#series = this.#deps.telemetry.passed.opened({
       source: this.#info.source,
@@ -103,14 +105,17 @@ class PassedConnection implements OpenConnection {
     try {
       return await this.#splice(host);
     } catch (error) {
+      host.report('unreachable');
       return { ...DONE, flag: 'UF', failure: (error as Error).message.replaceAll(' ', '_') };
     } finally {
       host.active -= 1;
+      host.breakers.connectionClosed();
     }
   }
 
   async #splice(host: Host): Promise<Ending> {
     const upstream = await host.pool.dial();
+    host.report('tcp-connected');
     if (this.#cut !== null) {
       upstream.destroy();
       return this.#cut;

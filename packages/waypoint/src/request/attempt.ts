@@ -10,8 +10,11 @@ import type {
   RequestHead,
 } from '@aquifer/http';
 import { getHeader, setHeader } from '@aquifer/http';
+import { Overflow } from '../clusters/breakers.ts';
+import type { ConnectionWaiter } from '../clusters/connection-queue.ts';
 import type { Host } from '../clusters/host.ts';
 import type { AttemptFailure } from '../compile/retry-policy.ts';
+import { ConnectTimeout } from '../upstream/dialer.ts';
 import { dateText } from './date.ts';
 import { endToEnd, mutate } from './headers.ts';
 import type { BodySink } from './request-body.ts';
@@ -36,11 +39,14 @@ const CONNECTING: State = { kind: 'connecting' };
 const OVER: State = { kind: 'over' };
 
 /** One try to have a request answered by one host. */
-export class Attempt implements AnswerListener, BodyListener, BodySink {
+export class Attempt
+  implements AnswerListener, BodyListener, BodySink, ConnectionWaiter<Http1ClientConnection>
+{
   readonly #host: Host;
   readonly #call: UpstreamCall;
   readonly #timers: TimerWheel;
   #state: State = CONNECTING;
+  #head: RequestHead | null = null;
   #connection: Http1ClientConnection | null = null;
   #perTry: Timeout | null = null;
   #perTryTimeoutMs = 0;
@@ -65,21 +71,20 @@ export class Attempt implements AnswerListener, BodyListener, BodySink {
       this.#send(idle, head);
       return;
     }
-    this.#host.pool.connect().then(
-      (connection) => {
-        if (this.#state.kind === 'over') {
-          connection.abort();
-          return;
-        }
-        this.#send(connection, head);
-        this.flush();
-      },
-      (error: Error) => {
-        if (this.#state.kind === 'over') return;
-        this.#leave();
-        this.#call.onFailure('connect-failure', transportFailure(error));
-      },
-    );
+    this.#head = head;
+    this.#host.pool.wait(this);
+  }
+
+  onConnection(connection: Http1ClientConnection): void {
+    this.#send(connection, this.#head!);
+    this.flush();
+  }
+
+  onNoConnection(error: Error): void {
+    this.#leave();
+    const failure = connectFailure(error);
+    if (failure !== 'overflow') this.#host.report('unreachable');
+    this.#call.onFailure(failure, transportFailure(error));
   }
 
   /** All of the request has arrived: the time for an answer runs. What a client takes to send is not the host's. */
@@ -88,6 +93,7 @@ export class Attempt implements AnswerListener, BodyListener, BodySink {
     if (this.#state.kind !== 'connecting' && this.#state.kind !== 'asking') return;
     this.#perTry = this.#timers.start(this.#perTryTimeoutMs, () => {
       this.abort();
+      this.#host.report('timeout');
       this.#call.onFailure('per-try-timeout', 'per try timeout');
     });
   }
@@ -97,6 +103,7 @@ export class Attempt implements AnswerListener, BodyListener, BodySink {
     const { isUpgrade } = request;
     const isFirst = connection.completed === 0;
     this.#connection = connection;
+    this.#host.report('connected');
     const exchange = connection.request(head, bodyLength, { listener: this, isUpgrade });
     this.#state = { kind: 'asking', exchange, isFirst };
     // What a client sends behind an upgrade is nothing that a host may read as long as it has not agreed to it.
@@ -139,14 +146,16 @@ export class Attempt implements AnswerListener, BodyListener, BodySink {
     const { request } = this.#call;
     request.serviceTimeMs = Math.round(performance.now() - this.#startedAtMs);
     const exchange = this.#exchange;
-    if (exchange === null || !this.#call.onHead(head)) return;
     const { status } = head;
+    this.#host.report(status);
+    if (exchange === null || !this.#call.onHead(head)) return;
     this.#state = { kind: 'answering', exchange, status };
     const headers = endToEnd(head.headers);
     if (status !== 101)
       setHeader(headers, 'x-envoy-upstream-service-time', String(request.serviceTimeMs));
     if (getHeader(headers, 'date') === null) headers.push('date', dateText());
     setHeader(headers, 'server', request.connection.chain.serverName);
+    if (this.#call.setCookie !== null) headers.push('set-cookie', this.#call.setCookie);
     mutate(headers, this.#call.responseHeaders);
     mutate(headers, request.route?.responseHeaders ?? null);
     if (status === 101) headers.push('connection', 'Upgrade', 'upgrade', 'websocket');
@@ -194,6 +203,7 @@ export class Attempt implements AnswerListener, BodyListener, BodySink {
   onFailure(failure: HttpError): void {
     const state = this.#state;
     this.#leave();
+    if (state.kind !== 'over') this.#host.report('unreachable');
     if (state.kind === 'answering') this.#call.onCut(state.status);
     else if (state.kind === 'asking')
       this.#call.onFailure(this.#kindOf(failure, state.isFirst), failure.message);
@@ -215,6 +225,8 @@ export class Attempt implements AnswerListener, BodyListener, BodySink {
 
   #leave(): void {
     if (this.#state.kind === 'over') return;
+    if (this.#state.kind === 'connecting') this.#host.pool.cancel(this);
+    else this.#host.breakers.requestEnded();
     this.#state = OVER;
     this.#host.active -= 1;
     this.#perTry?.cancel();
@@ -227,6 +239,11 @@ const CONNECT_ERRORS: Readonly<Record<string, string>> = {
   EHOSTUNREACH: 'delayed connect error: No route to host',
   ENETUNREACH: 'immediate connect error: Network is unreachable',
 };
+
+function connectFailure(error: Error): AttemptFailure {
+  if (error instanceof Overflow) return 'overflow';
+  return error instanceof ConnectTimeout ? 'connect-timeout' : 'connect-failure';
+}
 
 function transportFailure(error: NodeJS.ErrnoException): string {
   return CONNECT_ERRORS[error.code ?? ''] ?? error.message;

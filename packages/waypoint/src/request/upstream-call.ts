@@ -1,8 +1,9 @@
 // hot path: every request that goes upstream
 import type { AnswerHead, BodyLength, HeaderList, RequestHead } from '@aquifer/http';
 import { getHeader, setHeader } from '@aquifer/http';
-import type { Cluster } from '../clusters/cluster.ts';
+import type { Cluster, HostChoice } from '../clusters/cluster.ts';
 import type { Host } from '../clusters/host.ts';
+import type { RequestHash } from '../compile/hash-policy.ts';
 import type { HeaderMutation } from '../compile/header-mutation.ts';
 import type { AttemptFailure } from '../compile/retry-policy.ts';
 import type { ForwardAction, WeightedTarget } from '../compile/route.ts';
@@ -10,6 +11,7 @@ import { Attempt } from './attempt.ts';
 import { endToEnd, mutate } from './headers.ts';
 import type { HttpRequest } from './http-request.ts';
 import { attemptFailed, NO_HEALTHY_UPSTREAM, REQUEST_TIMEOUT } from './outcome.ts';
+import { pathOnly, queryValue } from './path.ts';
 import { MAX_REPLAY_BYTES, RequestBody } from './request-body.ts';
 import type { Timeout } from './timer-wheel.ts';
 
@@ -31,6 +33,8 @@ type State =
   | { readonly kind: 'done' };
 
 const DONE: State = { kind: 'done' };
+const UNHASHED: RequestHash = { hash: null, setCookie: null };
+const OVERLOADED: readonly string[] = ['x-envoy-overloaded', 'true'];
 
 /**
  * Gets one request answered by a cluster: attempts one after the other, until one answers acceptably or nothing is
@@ -43,8 +47,13 @@ export class UpstreamCall {
   /** Read by attempts; where the client's bytes go. */
   readonly body: RequestBody;
   readonly #tried: Host[] = [];
+  readonly #choice: HostChoice;
+  /** Made for a request without one, so that those after it go to the same host. */
+  readonly setCookie: string | null;
   #state: State = DONE;
   #attempts = 0;
+  /** Whether a retry is under way, which a breaker counts, or was refused by it. */
+  #retrying: 'no' | 'counted' | 'refused' = 'no';
   #routeTimeout: Timeout | null = null;
   /** Of the answer that is being passed on. */
   #status = 0;
@@ -65,6 +74,14 @@ export class UpstreamCall {
       isComplete: request.exchange.body === 0 && !request.isUpgrade,
       maxReplayBytes: route.action.retry === null ? 0 : MAX_REPLAY_BYTES,
     });
+    const { hash, setCookie } = hashOf(this.#head, request, route);
+    this.setCookie = setCookie;
+    this.#choice = {
+      tried: this.#tried,
+      reselections: route.action.retry?.hostSelectionAttempts ?? 0,
+      hash,
+      triesPerPriority: route.action.retry?.triesPerPriority ?? 0,
+    };
   }
 
   start(): void {
@@ -106,7 +123,7 @@ export class UpstreamCall {
 
   #nextAttempt(): Attempt | null {
     const { cluster, action } = this.#route;
-    const host = cluster.pick(this.#tried, action.retry?.hostSelectionAttempts ?? 0);
+    const host = cluster.pick(this.#choice);
     if (host === null || !this.body.canStartOver) {
       this.#finish();
       this.request.reply(NO_HEALTHY_UPSTREAM);
@@ -159,8 +176,9 @@ export class UpstreamCall {
     this.request.upstreamFailure = transportFailure?.replaceAll(' ', '_') ?? null;
     const hasRetried = this.#attempts > 1;
     const reply = attemptFailed(failure, { hasRetried, transportFailure });
-    const flag = hasRetried && this.#isExhausted() ? `URX,${reply.flag}` : reply.flag;
-    this.request.reply({ ...reply, flag });
+    const retryFlag = this.#retryFlag(hasRetried);
+    const flag = retryFlag === '' ? reply.flag : `${retryFlag},${reply.flag}`;
+    this.request.reply({ ...reply, flag }, failure === 'overflow' ? OVERLOADED : []);
   }
 
   /** The answer went downstream to its end. */
@@ -168,13 +186,34 @@ export class UpstreamCall {
     const hasRetried = this.#attempts > 1;
     const isRetriable = this.#route.action.retry?.retriesStatus(status, null) ?? false;
     this.#finish();
-    this.request.record(status, hasRetried && isRetriable ? 'URX' : '', 'via_upstream');
+    const flag = isRetriable ? this.#retryFlag(hasRetried) : '';
+    this.request.record(status, flag, 'via_upstream');
+  }
+
+  /** Why nothing more was tried; empty if nothing more was to be. */
+  #retryFlag(hasRetried: boolean): string {
+    if (this.#retrying === 'refused') return 'UO';
+    return hasRetried && this.#isExhausted() ? 'URX' : '';
+  }
+
+  /** False if too many retries are under way. One that this call has made before ends with its next decision. */
+  #admitRetry(): boolean {
+    this.#endRetry();
+    this.#retrying = this.#route.cluster.breakers.admitRetry() ? 'counted' : 'refused';
+    return this.#retrying === 'counted';
+  }
+
+  #endRetry(): void {
+    if (this.#retrying !== 'counted') return;
+    this.#route.cluster.breakers.retryEnded();
+    this.#retrying = 'no';
   }
 
   /** True if another attempt will follow. */
   #retry(): boolean {
     const { retry } = this.#route.action;
     if (retry === null || this.#isExhausted() || !this.body.canStartOver) return false;
+    if (!this.#admitRetry()) return false;
     if (this.#state.kind === 'trying') this.#state.attempt.abort();
     this.body.release();
     const ceilingMs = Math.min((2 ** this.#attempts - 1) * retry.baseBackOffMs, retry.maxBackOffMs);
@@ -190,6 +229,7 @@ export class UpstreamCall {
 
   #onRouteTimeout(): void {
     const { request } = this;
+    if (this.#state.kind === 'trying' && !request.hasResponded) request.host?.report('timeout');
     this.#finish();
     if (!request.hasResponded) {
       request.reply(REQUEST_TIMEOUT);
@@ -202,11 +242,25 @@ export class UpstreamCall {
   #finish(): void {
     const state = this.#state;
     this.#state = DONE;
+    this.#endRetry();
     this.#routeTimeout?.cancel();
     if (state.kind === 'trying') state.attempt.abort();
     else if (state.kind === 'backing-off') state.timeout.cancel();
     this.body.close();
   }
+}
+
+/** For a cluster that asks for it, of the request as it is sent. */
+function hashOf(head: RequestHead, request: HttpRequest, { action, cluster }: Route): RequestHash {
+  if (action.hash === null || !cluster.wantsHash) return UNHASHED;
+  const { headers, path } = head;
+  const { clientText, destinationText } = request.connection;
+  return action.hash({
+    headers,
+    query: (name) => queryValue(path, pathOnly(path).length, name),
+    clientIp: request.sourceIp,
+    connectionText: clientText + destinationText,
+  });
 }
 
 function upstreamHeaders(request: HttpRequest, { action, target }: Route): HeaderList {

@@ -10,11 +10,7 @@ test.for([
   ['as', 0, '1c330fb2d66be179'],
   ['asd', 0, '631c37ce72a97393'],
   ['asdf', 0, '415872f599cea71e'],
-  [
-    'Call me Ishmael. Some years ago--never mind how long precisely-',
-    0,
-    '02a2e85470d6fd96',
-  ],
+  ['Call me Ishmael. Some years ago--never mind how long precisely-', 0, '02a2e85470d6fd96'],
   ['Nobody inspects the spammish repetition', 0, 'fbcea83c8a378bf1'],
   ['xxhash', 20_141_025, 'b559b98d844e0635'],
 ] as const)('the hash of %j with seed %i is the published one', ([text, seed, hash]) => {

@@ -46,10 +46,7 @@ class Word {
 
   rotateLeft(bits: number): this {
     const { high, low } = this;
-    return this.set(
-      (high << bits) | (low >>> (32 - bits)),
-      (low << bits) | (high >>> (32 - bits)),
-    );
+    return this.set((high << bits) | (low >>> (32 - bits)), (low << bits) | (high >>> (32 - bits)));
   }
 
   /** `bits` from 29 to 33, as the algorithm has them. */
