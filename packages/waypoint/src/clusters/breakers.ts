@@ -32,6 +32,8 @@ export class Overflow extends Error {
 
 /** One for all: it says nothing about where. */
 export const OVERFLOW: Overflow = new Overflow();
+/** Too many wait for a connection: the host has not even been asked for one. */
+export const QUEUE_OVERFLOW: Overflow = new Overflow();
 
 /**
  * Counts what a cluster has under way, and refuses what would be more than its limits (spec l7 2.4). Always: what was

@@ -66,7 +66,7 @@ function compileHasher({ policySpecifier: by }: HashPolicy, path: string): Reque
     case 'header': {
       refuseField(by.value.regexRewrite, `${path}.header.regex_rewrite`);
       const name = by.value.headerName.toLowerCase();
-      return ({ headers }) => hashed(headerValues(headers, name));
+      return ({ headers }) => hashedHeader(headers, name);
     }
     case 'cookie':
       return compileCookie(by.value, `${path}.cookie`);
@@ -87,13 +87,16 @@ function hashed(text: string | null): RequestHash {
   return text === null ? NOTHING : { hash: xxHash64(text), setCookie: null };
 }
 
-/** All of them, whatever their order; null without any. */
-function headerValues(headers: readonly string[], name: string): string | null {
+/** All values, whatever their order: the hash of each is the seed of the next. */
+function hashedHeader(headers: readonly string[], name: string): RequestHash {
   const first = getHeader(headers, name);
-  if (first === null) return null;
+  if (first === null) return NOTHING;
   const values: string[] = [];
   for (let i = 0; i < headers.length; i += 2) if (headers[i] === name) values.push(headers[i + 1]!);
-  return values.length === 1 ? first : values.sort().join('');
+  if (values.length === 1) return hashed(first);
+  let hash: Hash64 = { high: 0, low: 0 };
+  for (const value of values.sort()) hash = xxHash64(value, hash);
+  return { hash, setCookie: null };
 }
 
 /** With a time to live, a client without the cookie is given one that leads to the same host as this connection. */

@@ -10,7 +10,7 @@ import type {
   RequestHead,
 } from '@aquifer/http';
 import { getHeader, setHeader } from '@aquifer/http';
-import { Overflow } from '../clusters/breakers.ts';
+import { Overflow, QUEUE_OVERFLOW } from '../clusters/breakers.ts';
 import type { ConnectionWaiter } from '../clusters/connection-queue.ts';
 import type { Host } from '../clusters/host.ts';
 import type { AttemptFailure } from '../compile/retry-policy.ts';
@@ -84,6 +84,8 @@ export class Attempt
     this.#leave();
     const failure = connectFailure(error);
     if (failure !== 'overflow') this.#host.report('unreachable');
+    // Envoy then names no host.
+    if (error === QUEUE_OVERFLOW) this.#call.request.host = null;
     this.#call.onFailure(failure, transportFailure(error));
   }
 

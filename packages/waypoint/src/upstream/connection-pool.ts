@@ -2,7 +2,7 @@
 
 import type { Duplex } from 'node:stream';
 import { Http1ClientConnection } from '@aquifer/http';
-import { type Breakers, OVERFLOW } from '../clusters/breakers.ts';
+import { type Breakers, OVERFLOW, QUEUE_OVERFLOW } from '../clusters/breakers.ts';
 import { ConnectionQueue, type ConnectionWaiter } from '../clusters/connection-queue.ts';
 
 const SWEEP_MS = 60_000;
@@ -52,11 +52,9 @@ export class ConnectionPool {
 
   /** Gives the next connection that is opened or released, or says why there is none; that at once if too many wait. */
   wait(waiter: ConnectionWaiter<Http1ClientConnection>): void {
-    if (this.#idle.length > 0 || !this.#queue.wait(waiter)) {
-      waiter.onNoConnection(OVERFLOW);
-      return;
-    }
-    this.#openWanted();
+    if (this.#idle.length > 0) waiter.onNoConnection(OVERFLOW);
+    else if (this.#queue.wait(waiter)) this.#openWanted();
+    else waiter.onNoConnection(QUEUE_OVERFLOW);
   }
 
   /** Of who does not want a connection any more. */

@@ -3,6 +3,8 @@ import type { Balanced, Balancer, Share } from './balancer.ts';
 import { type Hash64, randomHash, remainder } from './hash64.ts';
 import { xxHash64 } from './xx-hash64.ts';
 
+const ONE: Hash64 = { high: 0, low: 1 };
+
 /**
  * A table that hosts fill in turns, each in an order of its own; a request goes to the host in its place (Envoy's
  * `MaglevLoadBalancer`, after "Maglev: A Fast and Reliable Software Network Load Balancer").
@@ -45,7 +47,7 @@ function tableOf<H extends Balanced>(
     /** Of all turns so many are this host's that its part stays below what it has been given. */
     given: 0,
     at: remainder(xxHash64(host.hashKey), size),
-    step: remainder(xxHash64(host.hashKey, 1), size - 1) + 1,
+    step: remainder(xxHash64(host.hashKey, ONE), size - 1) + 1,
   }));
   let filled = 0;
   for (let turn = 1; filled < size; turn++) {

@@ -75,10 +75,10 @@ const lane = new Word();
 const accumulators = [new Word(), new Word(), new Word(), new Word()] as const;
 const MERGE_ROTATIONS = [1, 7, 12, 18] as const;
 
-/** Of a text whose characters are bytes, as those of messages are. `seed` is below 2^32. */
-export function xxHash64(text: string, seed = 0): Hash64 {
+/** Of a text whose characters are bytes, as those of messages are. */
+export function xxHash64(text: string, seed: Hash64 = ZERO): Hash64 {
   const { length } = text;
-  const hash = new Word().set(0, seed);
+  const hash = new Word().copy(seed);
   let at = 0;
   if (length >= 32) {
     at = hashStripes(text, hash);
