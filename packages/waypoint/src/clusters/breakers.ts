@@ -9,7 +9,7 @@ export interface BreakerLimits {
   readonly retries: RetryLimit;
 }
 
-export type RetryLimit =
+type RetryLimit =
   | { readonly kind: 'count'; readonly retries: number }
   /** So many percent of the requests that are under way or wait, and never fewer than `least`. */
   | { readonly kind: 'budget'; readonly percent: number; readonly least: number };

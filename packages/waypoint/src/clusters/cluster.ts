@@ -35,7 +35,7 @@ export interface ClusterHosts {
 const NO_HOSTS: ClusterHosts = { priorities: [], overprovisioningPercent: 140 };
 
 /** Envoy's, of a cluster that says nothing else. */
-export const DEFAULT_BALANCING: BalancingSettings = {
+const DEFAULT_BALANCING: BalancingSettings = {
   balancer: { kind: 'round-robin', slowStart: null },
   localities: 'merged',
   panicPercent: 50,

@@ -1,5 +1,5 @@
 /** A count that ejects a host when it is reached, and the percentage of the times that it does. */
-export interface Consecutive {
+interface Consecutive {
   /** 0: never. */
   readonly failures: number;
   readonly enforcedPercent: number;

@@ -24,7 +24,7 @@ export interface EndpointSpec {
   readonly metadata: HostMetadata | null;
 }
 
-export interface LocalitySpec {
+interface LocalitySpec {
   readonly priority: number;
   /** 0 if it has none. */
   readonly weight: number;

@@ -22,6 +22,9 @@ const HTTP_OPTIONS = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
  */
 const ENCAP = 'encap';
 
+/** Istio's, between sidecars: it says something only where they agreed to it, which is over TLS of their own. */
+const METADATA_EXCHANGE = 'istio.metadata_exchange';
+
 /** Fields of `Cluster` that change what it does and have no definition here, by number. */
 const REFUSED: ReadonlyMap<number, string> = new Map([
   [8, 'health_checks'],
@@ -54,7 +57,8 @@ export function compileCluster(config: PbCluster): CompiledCluster {
     if (REFUSED.has(no)) throw new ConfigProblem(REFUSED.get(no)!, 'is not supported');
   }
   refuseField(config.upstreamBindConfig, 'upstream_bind_config');
-  refuseField(config.filters, 'filters');
+  const filter = config.filters.findIndex(({ name }) => name !== METADATA_EXCHANGE);
+  if (filter >= 0) throw new ConfigProblem(`filters[${filter}]`, 'is not supported');
   const base = {
     name: config.name,
     breakers: compileBreakers(config.circuitBreakers, 'circuit_breakers'),

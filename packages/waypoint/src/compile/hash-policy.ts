@@ -10,7 +10,7 @@ import { ConfigProblem } from './problem.ts';
 import { bytesText, headerText } from './wire-text.ts';
 
 /** What a request is hashed by, as it is sent upstream. */
-export interface HashInput {
+interface HashInput {
   /** Names and values in turn; names in lower case. */
   readonly headers: readonly string[];
   query(name: string): string | null;

@@ -13,13 +13,34 @@ export function compileOutlierDetection(
 ): OutlierSettings | null {
   if (config === undefined) return null;
   refuseUnknownFields(config, path);
+  return {
+    ...consecutiveOf(config),
+    ...timesOf(config, path),
+    ...ratesOf(config),
+    localFailures: config.splitExternalLocalOriginErrors ? 'apart' : 'as-answers',
+    maxEjectionPercent: config.maxEjectionPercent ?? 10,
+    firstEjection: config.alwaysEjectOneHost ? 'always' : 'by-percent',
+  };
+}
+
+function timesOf(
+  config: OutlierDetection,
+  path: string,
+): Pick<OutlierSettings, 'intervalMs' | 'baseEjectionMs' | 'maxEjectionMs' | 'maxJitterMs'> {
+  const intervalMs = durationMs(config.interval) ?? 10_000;
+  if (intervalMs <= 0) throw new ConfigProblem(`${path}.interval`, 'is not above 0');
   const baseEjectionMs = durationMs(config.baseEjectionTime) ?? 30_000;
   const maxEjectionMs =
     durationMs(config.maxEjectionTime) ?? Math.max(MAX_EJECTION_MS, baseEjectionMs);
   if (maxEjectionMs < baseEjectionMs)
     throw new ConfigProblem(`${path}.max_ejection_time`, 'is below base_ejection_time');
-  const intervalMs = durationMs(config.interval) ?? 10_000;
-  if (intervalMs <= 0) throw new ConfigProblem(`${path}.interval`, 'is not above 0');
+  const maxJitterMs = durationMs(config.maxEjectionTimeJitter) ?? 0;
+  return { intervalMs, baseEjectionMs, maxEjectionMs, maxJitterMs };
+}
+
+function consecutiveOf(
+  config: OutlierDetection,
+): Pick<OutlierSettings, 'consecutive5xx' | 'consecutiveGateway' | 'consecutiveLocal'> {
   return {
     consecutive5xx: {
       failures: config.consecutive5xx ?? 5,
@@ -33,14 +54,6 @@ export function compileOutlierDetection(
       failures: config.consecutiveLocalOriginFailure ?? 5,
       enforcedPercent: config.enforcingConsecutiveLocalOriginFailure ?? 100,
     },
-    localFailures: config.splitExternalLocalOriginErrors ? 'apart' : 'as-answers',
-    intervalMs,
-    baseEjectionMs,
-    maxEjectionMs,
-    maxJitterMs: durationMs(config.maxEjectionTimeJitter) ?? 0,
-    maxEjectionPercent: config.maxEjectionPercent ?? 10,
-    firstEjection: config.alwaysEjectOneHost ? 'always' : 'by-percent',
-    ...ratesOf(config),
   };
 }
 
