@@ -74,6 +74,10 @@ function clustersOf(ports: readonly number[], slow: number): Record<string, obje
     'max-requests': cluster(one, thresholds({ max_requests: 1 })),
     'max-pending': cluster(one, thresholds({ max_connections: 1, max_pending_requests: 1 })),
     'max-retries': cluster(one, thresholds({ max_retries: 0 })),
+    'refused-retries': cluster(
+      [{ lb_endpoints: lbEndpoints([1]) }],
+      thresholds({ max_retries: 0 }),
+    ),
     'one-request': cluster(one, { max_requests_per_connection: 1 }),
     outliers: cluster(all, {
       ...RING,
@@ -103,7 +107,7 @@ const HASHED: Readonly<Record<string, readonly object[]>> = {
 };
 
 const RETRIED = {
-  retry_on: 'retriable-status-codes',
+  retry_on: 'connect-failure,retriable-status-codes',
   retriable_status_codes: [503],
   num_retries: 3,
   retry_back_off: { base_interval: '0.001s' },
@@ -134,7 +138,7 @@ export function bootstrap(ports: {
   const clusters = clustersOf(ports.origins, ports.slow);
   const routes = [
     ...Object.keys(clusters).map((name) =>
-      routeTo(name, name, name === 'max-retries' ? { retry_policy: RETRIED } : {}),
+      routeTo(name, name, name.endsWith('-retries') ? { retry_policy: RETRIED } : {}),
     ),
     ...Object.entries(HASHED).map(([name, policies]) =>
       routeTo(`by-${name}`, 'ring', { hash_policy: policies }),

@@ -257,17 +257,20 @@ describe.skipIf(ENVOY === undefined)(
       expect(ours).toEqual(envoy);
     });
 
-    test('answer the same when a retry is too many', async () => {
-      const { envoy, ours } = await both(async (proxy) => {
-        let answer: unknown;
-        const lines = await logged(proxy, 1, async () => {
-          answer = told(await ask(proxy, '/max-retries', { 'x-fail': 'slow' }));
+    test.for(['max-retries', 'refused-retries'])(
+      'answer the same when a retry is too many: %s',
+      async (name) => {
+        const { envoy, ours } = await both(async (proxy) => {
+          let answer: unknown;
+          const lines = await logged(proxy, 1, async () => {
+            answer = told(await ask(proxy, `/${name}`, { 'x-fail': 'slow' }));
+          });
+          return { answer, lines };
         });
-        return { answer, lines };
-      });
-      expect(envoy.lines[0]).toContain(' UO ');
-      expect(ours).toEqual(envoy);
-    });
+        expect(envoy.lines[0]).toContain('UO');
+        expect(ours).toEqual(envoy);
+      },
+    );
 
     test('make a connection for each request where they may serve one', async () => {
       const { envoy, ours } = await both(async (proxy) => {

@@ -123,11 +123,16 @@ export class Cluster {
     const percents = this.#percentsFor(choice);
     let host: Host | null = null;
     for (let i = 0; i <= reselections; i++) {
-      const { balancer } = this.#priorityAt(Math.floor(this.#deps.random() * 100), percents);
+      const { balancer } = this.#priorityAt(this.#drawPercent(), percents);
       host = balancer?.choose(null, i) ?? null;
       if (host === null || !tried.includes(host)) return host;
     }
     return host;
+  }
+
+  /** Nothing is drawn where there is no choice. */
+  #drawPercent(): number {
+    return this.#priorities.length === 1 ? 0 : Math.floor(this.#deps.random() * 100);
   }
 
   /** Null for those that every request goes by. */

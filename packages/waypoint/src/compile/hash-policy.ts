@@ -3,6 +3,7 @@ import type {
   RouteAction_HashPolicy as HashPolicy,
   RouteAction_HashPolicy_Cookie as PbCookie,
 } from '@aquifer/wire/gen/envoy/config/route/v3_pb';
+import type { HashPolicy as TcpHashPolicy } from '@aquifer/wire/gen/envoy/type/v3_pb';
 import { combine, type Hash64, hexOf } from '../clusters/balance/hash64.ts';
 import { xxHash64 } from '../clusters/balance/xx-hash64.ts';
 import { refuseField, refuseUnknownFields } from './known-fields.ts';
@@ -54,6 +55,21 @@ export function compileHashPolicies(
     }
     return { hash, setCookie };
   };
+}
+
+/** What a connection is hashed by whose bytes are passed on. */
+export type ConnectionHash = 'nothing' | 'source-ip';
+
+/** Of a TCP proxy, which has one at most. */
+export function compileConnectionHash(
+  policies: readonly TcpHashPolicy[],
+  path: string,
+): ConnectionHash {
+  if (policies.length === 0) return 'nothing';
+  for (const [i, policy] of policies.entries()) refuseUnknownFields(policy, `${path}[${i}]`);
+  if (policies.length > 1 || policies[0]!.policySpecifier.case !== 'sourceIp')
+    throw new ConfigProblem(path, 'only one is supported, by source_ip');
+  return 'source-ip';
 }
 
 function compileMethod(policy: HashPolicy, path: string): Method {

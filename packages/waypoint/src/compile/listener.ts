@@ -22,6 +22,7 @@ import { toBinary } from '@bufbuild/protobuf';
 import { StringValueSchema } from '@bufbuild/protobuf/wkt';
 import { type AccessLogFormat, compileAccessLog } from './access-log.ts';
 import { durationMs, isType, unpack } from './any.ts';
+import { type ConnectionHash, compileConnectionHash } from './hash-policy.ts';
 import { compilePathRules, type PathRules } from './path-rules.ts';
 import { ConfigProblem } from './problem.ts';
 import { type AuthorizationFilter, type AuthorizationView, compileAuthorization } from './rbac.ts';
@@ -54,6 +55,8 @@ export interface TcpChain {
   /** In the order of the filters; empty when nothing is enforced. */
   readonly authorization: readonly AuthorizationFilter[];
   readonly targets: readonly { readonly cluster: string; readonly weight: number }[];
+  /** For clusters that balance by a hash. */
+  readonly hashes: ConnectionHash;
   readonly accessLog: AccessLogFormat | null;
 }
 
@@ -204,9 +207,11 @@ function compileChain(filterChain: FilterChain, path: string): Chain | null {
       // Declared as HTTP/2, which is not read.
       return manager.http2ProtocolOptions === undefined ? chain : (chain?.bytes ?? null);
     } else if (isType(any, TcpProxySchema)) {
-      const { clusterSpecifier, accessLog } = unpack(any, TcpProxySchema, filterPath);
-      const targets = tcpTargets(clusterSpecifier, filterPath);
-      return { kind: 'tcp', name, authorization, targets, accessLog: compileAccessLog(accessLog) };
+      const proxy = unpack(any, TcpProxySchema, filterPath);
+      const targets = tcpTargets(proxy.clusterSpecifier, filterPath);
+      const hashes = compileConnectionHash(proxy.hashPolicy, `${filterPath}.hash_policy`);
+      const accessLog = compileAccessLog(proxy.accessLog);
+      return { kind: 'tcp', name, authorization, targets, hashes, accessLog };
     }
   }
   return null;
@@ -261,6 +266,7 @@ function compileHttp(
       name,
       authorization: seenAs('bytes'),
       targets: byteTargets(name, unread),
+      hashes: 'nothing',
       accessLog,
     },
   };

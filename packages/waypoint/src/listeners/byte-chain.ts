@@ -1,7 +1,8 @@
 import type { Duplex } from 'node:stream';
 import { resetSocket, splice } from '@aquifer/hbone';
 import { formatSocketAddress } from '@aquifer/wire';
-import { ANY_HOST } from '../clusters/cluster.ts';
+import { xxHash64 } from '../clusters/balance/xx-hash64.ts';
+import { ANY_HOST, type Cluster, type HostChoice } from '../clusters/cluster.ts';
 import type { Host } from '../clusters/host.ts';
 import type { TcpChain } from '../compile/listener.ts';
 import type { AuthorizationInput } from '../compile/rbac.ts';
@@ -92,7 +93,7 @@ class PassedConnection implements OpenConnection {
     const cluster = name === null ? null : clusters.get(name, this.#info.destination);
     this.#clusterName = name;
     if (cluster === null) return { ...DONE, flag: 'NC' };
-    const host = cluster.pick(ANY_HOST);
+    const host = cluster.pick(this.#choiceFor(cluster));
     if (host === null) return { ...DONE, flag: 'UH' };
     if (!host.breakers.admitConnection()) return { ...DONE, flag: 'UO' };
     this.#host = host;
@@ -105,7 +106,6 @@ class PassedConnection implements OpenConnection {
     try {
       return await this.#splice(host);
     } catch (error) {
-      host.report('unreachable');
       return { ...DONE, flag: 'UF', failure: (error as Error).message.replaceAll(' ', '_') };
     } finally {
       host.active -= 1;
@@ -113,8 +113,16 @@ class PassedConnection implements OpenConnection {
     }
   }
 
+  #choiceFor(cluster: Cluster): HostChoice {
+    if (this.#chain.hashes === 'nothing' || !cluster.wantsHash) return ANY_HOST;
+    return { ...ANY_HOST, hash: xxHash64(this.#info.client.ip) };
+  }
+
   async #splice(host: Host): Promise<Ending> {
-    const upstream = await host.pool.dial();
+    const upstream = await host.pool.dial().catch((error: unknown) => {
+      host.report('unreachable');
+      throw error;
+    });
     host.report('tcp-connected');
     if (this.#cut !== null) {
       upstream.destroy();
