@@ -62,38 +62,14 @@ describe('a queue for connections', () => {
   });
 
   test('gives everything back to the breakers in the end', () => {
-    const act = fc.constantFrom('wait', 'next', 'opens', 'connected', 'failed', 'closed');
+    const act = fc.constantFrom('wait', 'next', 'open', 'connect', 'fail', 'close');
     fc.assert(
       fc.property(fc.array(act, { maxLength: 60 }), (acts) => {
         const limits = { connections: 3, pending: 3 };
         const breakers = limited(limits);
-        const queue = new ConnectionQueue<string>(breakers);
-        let connecting = 0;
-        let connected = 0;
-        for (const one of acts) {
-          if (one === 'wait') queue.wait(waiter());
-          else if (one === 'next') queue.next();
-          else if (one === 'opens') connecting += queue.opens() ? 1 : 0;
-          else if (one === 'closed' && connected > 0) {
-            queue.closed();
-            connected -= 1;
-          } else if (connecting > 0 && one === 'connected') {
-            queue.connected();
-            connecting -= 1;
-            connected += 1;
-          } else if (connecting > 0 && one === 'failed') {
-            queue.connectFailed(new Error('refused'));
-            connecting -= 1;
-          }
-        }
-        while (queue.next() !== null);
-        for (; connecting > 0; connecting--) queue.connectFailed(new Error('refused'));
-        for (; connected > 0; connected--) queue.closed();
-        const admitted = (admit: () => boolean) => {
-          let count = 0;
-          while (admit()) count += 1;
-          return count;
-        };
+        const host = new BusyHost(breakers);
+        for (const one of acts) host[one]();
+        host.end();
         expect(admitted(() => breakers.admitConnection())).toBe(limits.connections);
         expect(admitted(() => breakers.admitPending())).toBe(limits.pending);
       }),
@@ -101,3 +77,57 @@ describe('a queue for connections', () => {
     );
   });
 });
+
+/** A queue, and the connections that a pool would have. */
+class BusyHost {
+  readonly #queue: ConnectionQueue<string>;
+  #connecting = 0;
+  #connected = 0;
+
+  constructor(breakers: Breakers) {
+    this.#queue = new ConnectionQueue(breakers);
+  }
+
+  wait(): void {
+    this.#queue.wait(waiter());
+  }
+
+  next(): void {
+    this.#queue.next();
+  }
+
+  open(): void {
+    if (this.#queue.opens()) this.#connecting += 1;
+  }
+
+  connect(): void {
+    if (this.#connecting === 0) return;
+    this.#queue.connected();
+    this.#connecting -= 1;
+    this.#connected += 1;
+  }
+
+  fail(): void {
+    if (this.#connecting === 0) return;
+    this.#queue.connectFailed(new Error('refused'));
+    this.#connecting -= 1;
+  }
+
+  close(): void {
+    if (this.#connected === 0) return;
+    this.#queue.closed();
+    this.#connected -= 1;
+  }
+
+  end(): void {
+    while (this.#queue.next() !== null);
+    while (this.#connecting > 0) this.fail();
+    while (this.#connected > 0) this.close();
+  }
+}
+
+function admitted(admit: () => boolean): number {
+  let count = 0;
+  while (admit()) count += 1;
+  return count;
+}

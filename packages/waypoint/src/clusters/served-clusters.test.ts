@@ -169,6 +169,7 @@ test('endpoints that fail are left out until their time has passed; with none le
   const fails = async (): Promise<boolean> =>
     (await ask('/ejecting', { 'x-fail': 'abc' })).body === 'no healthy upstream';
   await eventually(fails, { timeoutMs: 5_000, what: 'all to be ejected' });
+  expect((await ask('/ejecting')).status).toBe(503);
   const answers = async (): Promise<boolean> => (await ask('/ejecting')).status === 200;
   await eventually(answers, { timeoutMs: 5_000, what: 'them to come back' });
 });
