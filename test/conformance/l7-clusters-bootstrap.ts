@@ -57,7 +57,7 @@ function clustersOf(ports: readonly number[], slow: number): Record<string, obje
   const outliers = {
     consecutive_5xx: 3,
     interval: '0.1s',
-    base_ejection_time: '1s',
+    base_ejection_time: '2s',
     enforcing_success_rate: 0,
   };
   return {
@@ -71,6 +71,14 @@ function clustersOf(ports: readonly number[], slow: number): Record<string, obje
     'maglev-default': cluster(weighted, { lb_policy: 'MAGLEV' }),
     'maglev-priorities': cluster(priorities, MAGLEV),
     'maglev-localities': cluster(localities, { ...MAGLEV, ...WEIGHTED_LOCALITIES }),
+    'round-robin': cluster(weighted, { lb_policy: 'ROUND_ROBIN' }),
+    tiers: cluster(
+      lbEndpoints(ports.slice(0, 3)).map((endpoint, priority) => ({
+        lb_endpoints: [endpoint],
+        priority,
+      })),
+      { lb_policy: 'LEAST_REQUEST' },
+    ),
     'max-requests': cluster(one, thresholds({ max_requests: 1 })),
     'max-pending': cluster(one, thresholds({ max_connections: 1, max_pending_requests: 1 })),
     'max-retries': cluster(one, thresholds({ max_retries: 0 })),
@@ -123,6 +131,20 @@ const RETRIED = {
   ],
 };
 
+const OTHER_PRIORITIES = {
+  ...RETRIED,
+  num_retries: 8,
+  retry_host_predicate: [],
+  retry_priority: {
+    name: 'envoy.retry_priorities.previous_priorities',
+    typed_config: {
+      '@type':
+        'type.googleapis.com/envoy.extensions.retry.priority.previous_priorities.v3.PreviousPrioritiesConfig',
+      update_frequency: 2,
+    },
+  },
+};
+
 function routeTo(prefix: string, to: string, more: object): object {
   return {
     match: { path_separated_prefix: `/${prefix}` },
@@ -143,6 +165,7 @@ export function bootstrap(ports: {
     ...Object.entries(HASHED).map(([name, policies]) =>
       routeTo(`by-${name}`, 'ring', { hash_policy: policies }),
     ),
+    routeTo('retried-tiers', 'tiers', { retry_policy: OTHER_PRIORITIES }),
     routeTo('retried-ring', 'ring', { retry_policy: RETRIED }),
     routeTo('retried-maglev', 'maglev', { retry_policy: RETRIED }),
   ];

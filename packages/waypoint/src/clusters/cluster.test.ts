@@ -122,6 +122,8 @@ describe('priorities', () => {
     expect(cluster.pick(choice(one, one))).toBe(other);
     expect(cluster.pick(choice(one, one, other))).toBe(other);
     expect(cluster.pick(choice(one, one, other, other))).toBe(one);
+    expect(cluster.pick(choice(one, one, other, other, one))).toBe(one);
+    expect(cluster.pick(choice(one, one, other, other, one, one))).toBe(other);
   });
 });
 

@@ -107,11 +107,11 @@ export class Cluster {
     return this.wantsHash ? this.#pickByHash(choice) : this.#pickAny(choice);
   }
 
-  /** The priority is chosen by the hash too. */
+  /** The priority is chosen by the hash too, whatever was tried. */
   #pickByHash(choice: HostChoice): Host | null {
     const { tried, reselections } = choice;
     const key = choice.hash ?? randomHash(this.#deps.random);
-    const { balancer } = this.#priorityAt(percentOf(key), this.#percentsFor(choice));
+    const { balancer } = this.#priorityAt(percentOf(key), null);
     if (balancer === null) return null;
     let host = balancer.choose(key, 0);
     for (let i = 1; i <= reselections && tried.includes(host); i++) host = balancer.choose(key, i);
@@ -135,16 +135,24 @@ export class Cluster {
     return this.#priorities.length === 1 ? 0 : Math.floor(this.#deps.random() * 100);
   }
 
-  /** Null for those that every request goes by. */
+  /** Null for those that every request goes by, also when no priority is left: then all are to be tried again. */
   #percentsFor({ tried, triesPerPriority }: HostChoice): readonly number[] | null {
     if (triesPerPriority === 0 || tried.length < triesPerPriority) return null;
-    const counted = tried.slice(0, tried.length - (tried.length % triesPerPriority));
     const priorities = this.#priorities;
-    return percentsWithout(
-      priorities.map(({ health }) => health),
-      (i) => counted.some((host) => priorities[i]!.hosts.has(host)),
-      this.#hosts.overprovisioningPercent,
-    );
+    const health = priorities.map((priority) => priority.health);
+    const left = new Set<number>();
+    let counted: Host[] = [];
+    let percents: readonly number[] | null = null;
+    for (const host of tried) {
+      counted.push(host);
+      if (counted.length % triesPerPriority !== 0) continue;
+      for (const one of counted) left.add(priorities.findIndex(({ hosts }) => hosts.has(one)));
+      percents = percentsWithout(health, left, this.#hosts.overprovisioningPercent);
+      if (percents !== null) continue;
+      left.clear();
+      counted = [];
+    }
+    return percents;
   }
 
   /** `percent` from 0 to 99. */

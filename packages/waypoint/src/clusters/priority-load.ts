@@ -38,11 +38,11 @@ export function priorityLoads(
  */
 export function percentsWithout(
   priorities: readonly PriorityHealth[],
-  isLeft: (priority: number) => boolean,
+  left: ReadonlySet<number>,
   overprovisioningPercent: number,
 ): readonly number[] | null {
   const available = priorities.map((priority, i) =>
-    isLeft(i) ? 0 : availability(priority, overprovisioningPercent),
+    left.has(i) ? 0 : availability(priority, overprovisioningPercent),
   );
   const total = totalOf(available);
   return total === 0 ? null : byAvailability(available, total);
