@@ -16,6 +16,7 @@ import { file_envoy_extensions_matching_common_inputs_network_v3 } from '@aquife
 import { file_envoy_extensions_path_match_uri_template_v3 } from '@aquifer/wire/gen/envoy/extensions/path/match/uri_template/v3_pb';
 import { file_envoy_extensions_request_id_uuid_v3 } from '@aquifer/wire/gen/envoy/extensions/request_id/uuid/v3_pb';
 import { file_envoy_extensions_retry_host_previous_hosts_v3 } from '@aquifer/wire/gen/envoy/extensions/retry/host/previous_hosts/v3_pb';
+import { file_envoy_extensions_retry_priority_previous_priorities_v3 } from '@aquifer/wire/gen/envoy/extensions/retry/priority/previous_priorities/v3_pb';
 import { file_envoy_extensions_transport_sockets_raw_buffer_v3 } from '@aquifer/wire/gen/envoy/extensions/transport_sockets/raw_buffer/v3_pb';
 import { file_envoy_extensions_upstreams_http_v3 } from '@aquifer/wire/gen/envoy/extensions/upstreams/http/v3_pb';
 import { IPMatcherSchema } from '@aquifer/wire/gen/xds/type/matcher/v3_pb';
@@ -47,6 +48,7 @@ export const TYPES: Registry = createRegistry(
   file_envoy_extensions_path_match_uri_template_v3,
   file_envoy_extensions_request_id_uuid_v3,
   file_envoy_extensions_retry_host_previous_hosts_v3,
+  file_envoy_extensions_retry_priority_previous_priorities_v3,
   file_envoy_extensions_transport_sockets_raw_buffer_v3,
   file_envoy_extensions_upstreams_http_v3,
   IPMatcherSchema,

@@ -24,6 +24,7 @@ import { type ChainFilters, compileChainFilters } from '../filters/filters.ts';
 import { DEFAULT_MAX_STREAMS } from '../upstream/http2-limits.ts';
 import { type AccessLogFormat, compileAccessLog } from './access-log.ts';
 import { durationMs, isType, unpack } from './any.ts';
+import { type ConnectionHash, compileConnectionHash } from './hash-policy.ts';
 import { compilePathRules, type PathRules } from './path-rules.ts';
 import { ConfigProblem } from './problem.ts';
 import { type AuthorizationFilter, type AuthorizationView, compileAuthorization } from './rbac.ts';
@@ -58,6 +59,8 @@ export interface TcpChain {
   /** In the order of the filters; empty when nothing is enforced. */
   readonly authorization: readonly AuthorizationFilter[];
   readonly targets: readonly { readonly cluster: string; readonly weight: number }[];
+  /** For clusters that balance by a hash. */
+  readonly hashes: ConnectionHash;
   readonly accessLog: AccessLogFormat | null;
 }
 
@@ -206,9 +209,11 @@ function compileChain(filterChain: FilterChain, path: string): Chain | null {
       const manager = unpack(any, HttpConnectionManagerSchema, filterPath);
       return compileHttp(manager, authorization, { name, path: filterPath });
     } else if (isType(any, TcpProxySchema)) {
-      const { clusterSpecifier, accessLog } = unpack(any, TcpProxySchema, filterPath);
-      const targets = tcpTargets(clusterSpecifier, filterPath);
-      return { kind: 'tcp', name, authorization, targets, accessLog: compileAccessLog(accessLog) };
+      const proxy = unpack(any, TcpProxySchema, filterPath);
+      const targets = tcpTargets(proxy.clusterSpecifier, filterPath);
+      const hashes = compileConnectionHash(proxy.hashPolicy, `${filterPath}.hash_policy`);
+      const accessLog = compileAccessLog(proxy.accessLog);
+      return { kind: 'tcp', name, authorization, targets, hashes, accessLog };
     }
   }
   return null;

@@ -4,17 +4,14 @@ import { ClusterLoadAssignmentSchema } from '@aquifer/wire/gen/envoy/config/endp
 import { ListenerSchema } from '@aquifer/wire/gen/envoy/config/listener/v3_pb';
 import { RouteConfigurationSchema } from '@aquifer/wire/gen/envoy/config/route/v3_pb';
 import { fromBinary } from '@bufbuild/protobuf';
-import { readAssignment } from '../clusters/cluster-manager.ts';
+import { compileAssignment } from '../compile/assignment.ts';
+import { compileCluster } from '../compile/cluster.ts';
 import { compileListener } from '../compile/listener.ts';
 import { compileRoutes } from '../compile/route.ts';
 import type { ServedConfig } from './snapshot.ts';
 
-/** Names of the clusters by which Envoy's listeners reach each other; their endpoints are listeners of its own. */
-const INTERNAL_CLUSTERS: ReadonlySet<string> = new Set([
-  'main_internal',
-  'encap',
-  'connect_originate',
-]);
+/** By which Envoy's listeners reach each other; tunnels are taken and opened without them. */
+const INTERNAL_CLUSTERS: ReadonlySet<string> = new Set(['main_internal', 'connect_originate']);
 
 export type ResourceKind = 'cluster' | 'endpoints' | 'listener' | 'routes';
 
@@ -40,7 +37,7 @@ export const RESOURCES: Readonly<Record<ResourceKind, ResourceHandler>> = {
   },
   endpoints: {
     typeUrl: ENDPOINT_TYPE,
-    check: (body) => void readAssignment(fromBinary(ClusterLoadAssignmentSchema, body)),
+    check: (body) => void compileAssignment(fromBinary(ClusterLoadAssignmentSchema, body)),
     upsert: ({ clusters }, body) =>
       clusters.upsertEndpoints(fromBinary(ClusterLoadAssignmentSchema, body)),
     remove: ({ clusters }, name) => clusters.removeEndpoints(name),
@@ -65,8 +62,6 @@ export const RESOURCES: Readonly<Record<ResourceKind, ResourceHandler>> = {
   },
 };
 
-/** Clusters that lead to listeners inside the proxy are not dialled: their endpoints have no tunnel destination. */
-function checkCluster({ name, loadAssignment }: Cluster): void {
-  if (loadAssignment === undefined || INTERNAL_CLUSTERS.has(name)) return;
-  readAssignment(loadAssignment);
+function checkCluster(cluster: Cluster): void {
+  if (!INTERNAL_CLUSTERS.has(cluster.name)) compileCluster(cluster);
 }

@@ -23,6 +23,7 @@ function listenerOf(ip: string): CompiledListener {
     name: ip,
     authorization: [],
     targets: [],
+    hashes: 'nothing',
     accessLog: null,
   };
   return {
