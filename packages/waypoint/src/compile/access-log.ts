@@ -1,64 +1,13 @@
-// hot path: a line for every request
-import { joinHeader } from '@aquifer/http';
 import type { AccessLog } from '@aquifer/wire/gen/envoy/config/accesslog/v3_pb';
 import { FileAccessLogSchema } from '@aquifer/wire/gen/envoy/extensions/access_loggers/file/v3_pb';
+import type { JsonObject, JsonValue } from '@bufbuild/protobuf';
+import { type AccessRecord, compileOperator, type Operator } from './access-operators.ts';
 import { isType, unpack } from './any.ts';
 
-/** One finished request or connection, as its access line needs it. */
-export interface AccessRecord {
-  /** Of HTTP; null for bytes. */
-  readonly protocol: string | null;
-  /** Since the epoch. */
-  readonly startedAtMs: number;
-  readonly method: string;
-  readonly path: string;
-  readonly status: number;
-  readonly flags: string;
-  readonly details: string;
-  /** Why a connection was ended from here; null otherwise. */
-  readonly terminationDetails: string | null;
-  readonly bytesReceived: number;
-  readonly bytesSent: number;
-  readonly durationMs: number;
-  readonly upstreamServiceTimeMs: number | null;
-  readonly requestHeaders: readonly string[];
-  readonly authority: string;
-  readonly upstreamHost: string | null;
-  readonly upstreamCluster: string | null;
-  readonly upstreamFailure: string | null;
-  readonly downstreamLocal: string;
-  readonly downstreamRemote: string;
-  readonly routeName: string;
-}
+export type { AccessRecord } from './access-operators.ts';
 
+/** Makes the line of a record, with its end. */
 export type AccessLogFormat = (record: AccessRecord) => string;
-
-type Operator = (record: AccessRecord) => string | number | null;
-
-/** Command operators of Envoy's format strings that a waypoint's requests and connections have values for (spec l7 8.3). */
-const OPERATORS: Readonly<Record<string, Operator>> = {
-  START_TIME: ({ startedAtMs }) => isoTime(startedAtMs),
-  'REQ(:METHOD)': ({ method }) => method,
-  'REQ(X-ENVOY-ORIGINAL-PATH?:PATH)': ({ path }) => path,
-  'REQ(:PATH)': ({ path }) => path,
-  PROTOCOL: ({ protocol }) => protocol,
-  RESPONSE_CODE: ({ status }) => status,
-  RESPONSE_FLAGS: ({ flags }) => flags,
-  RESPONSE_CODE_DETAILS: ({ details }) => details,
-  CONNECTION_TERMINATION_DETAILS: ({ terminationDetails }) => terminationDetails,
-  UPSTREAM_TRANSPORT_FAILURE_REASON: ({ upstreamFailure }) => upstreamFailure,
-  BYTES_RECEIVED: ({ bytesReceived }) => bytesReceived,
-  BYTES_SENT: ({ bytesSent }) => bytesSent,
-  DURATION: ({ durationMs }) => durationMs,
-  'RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)': ({ upstreamServiceTimeMs }) => upstreamServiceTimeMs,
-  'REQ(:AUTHORITY)': ({ authority }) => authority,
-  UPSTREAM_HOST: ({ upstreamHost }) => upstreamHost,
-  UPSTREAM_CLUSTER: ({ upstreamCluster }) => upstreamCluster,
-  UPSTREAM_CLUSTER_RAW: ({ upstreamCluster }) => upstreamCluster,
-  DOWNSTREAM_LOCAL_ADDRESS: ({ downstreamLocal }) => downstreamLocal,
-  DOWNSTREAM_REMOTE_ADDRESS: ({ downstreamRemote }) => downstreamRemote,
-  ROUTE_NAME: ({ routeName }) => routeName,
-};
 
 /** What Envoy writes unless told otherwise (Envoy docs "Access logging", default format string). */
 const DEFAULT_FORMAT =
@@ -66,40 +15,41 @@ const DEFAULT_FORMAT =
   '%BYTES_RECEIVED% %BYTES_SENT% %DURATION% %RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)% "%REQ(X-FORWARDED-FOR)%" ' +
   '"%REQ(USER-AGENT)%" "%REQ(X-REQUEST-ID)%" "%REQ(:AUTHORITY)%" "%UPSTREAM_HOST%"\n';
 
-let lastTimeMs = 0;
-let lastTime = '';
-
-/** Requests of one millisecond share its text, which costs more to make than the rest of a line. */
-function isoTime(ms: number): string {
-  const wholeMs = Math.floor(ms);
-  if (wholeMs === lastTimeMs) return lastTime;
-  lastTimeMs = wholeMs;
-  lastTime = new Date(wholeMs).toISOString();
-  return lastTime;
-}
-
-/** Null when no access log goes to standard output. Operators without a value print `-`. */
+/** Null when no access log goes to standard output. Operators without a value print `-`, and null in JSON. */
 export function compileAccessLog(logs: readonly AccessLog[]): AccessLogFormat | null {
   for (const [i, log] of logs.entries()) {
     const any = log.configType.value;
     if (!isType(any, FileAccessLogSchema)) continue;
+    const path = `access_log[${i}].log_format`;
     const { accessLogFormat } = unpack(any, FileAccessLogSchema, `access_log[${i}]`);
-    if (accessLogFormat.case === undefined) return compileFormat(DEFAULT_FORMAT);
+    if (accessLogFormat.case === undefined) return compileText(DEFAULT_FORMAT, path);
     const format = accessLogFormat.case === 'logFormat' ? accessLogFormat.value.format : undefined;
+    if (format?.case === 'jsonFormat') return compileJson(format.value, path);
     const source = format?.case === 'textFormatSource' ? format.value.specifier : undefined;
-    if (source?.case === 'inlineString') return compileFormat(source.value);
+    if (source?.case === 'inlineString') return compileText(source.value, path);
   }
   return null;
 }
 
-function compileFormat(format: string): AccessLogFormat {
-  const parts = format.split(/%([A-Z_]+(?:\([^)]*\))?)%/);
+interface Step {
+  readonly before: string;
+  readonly operator: Operator;
+}
+
+/** Text and commands in turn; what follows the last command is `tail`. */
+function parse(
+  format: string,
+  path: string,
+): { readonly steps: readonly Step[]; readonly tail: string } {
+  const parts = format.split(/%([A-Z_0-9]+(?:\([^)]*\))?(?::\d+)?)%/);
   const steps = parts.flatMap((part, i) =>
-    i % 2 === 0
-      ? []
-      : [{ before: parts[i - 1]!, operator: OPERATORS[part] ?? headerOperator(part) }],
+    i % 2 === 0 ? [] : [{ before: parts[i - 1]!, operator: compileOperator(part, path) }],
   );
-  const tail = parts.at(-1)!;
+  return { steps, tail: parts.at(-1)! };
+}
+
+function compileText(format: string, path: string): AccessLogFormat {
+  const { steps, tail } = parse(format, path);
   return (record) => {
     let line = '';
     for (const { before, operator } of steps) line += `${before}${operator(record) ?? '-'}`;
@@ -107,9 +57,39 @@ function compileFormat(format: string): AccessLogFormat {
   };
 }
 
-function headerOperator(part: string): Operator {
-  const [, name] = /^REQ\(([^):]+)\)$/.exec(part) ?? [];
-  if (name === undefined) return () => null;
-  const lower = name.toLowerCase();
-  return ({ requestHeaders }) => joinHeader(requestHeaders, lower);
+type JsonPart = (record: AccessRecord) => string;
+
+/** Keys in order; a value that is one command keeps its type. */
+function compileJson(format: JsonObject, path: string): AccessLogFormat {
+  const part = jsonPart(format, path);
+  return (record) => `${part(record)}\n`;
+}
+
+function jsonPart(value: JsonValue, path: string): JsonPart {
+  if (typeof value === 'string') return jsonText(value, path);
+  if (value === null || typeof value !== 'object') {
+    const text = JSON.stringify(value);
+    return () => text;
+  }
+  if (Array.isArray(value)) {
+    const items = value.map((item, i) => jsonPart(item, `${path}[${i}]`));
+    return (record) => `[${items.map((item) => item(record)).join(',')}]`;
+  }
+  const members = Object.keys(value)
+    .toSorted()
+    .map((key) => ({
+      key: JSON.stringify(key),
+      part: jsonPart(value[key]!, `${path}.${key}`),
+    }));
+  return (record) => `{${members.map(({ key, part }) => `${key}:${part(record)}`).join(',')}}`;
+}
+
+function jsonText(format: string, path: string): JsonPart {
+  const { steps, tail } = parse(format, path);
+  const [only] = steps;
+  if (steps.length === 1 && only!.before === '' && tail === '') {
+    return (record) => JSON.stringify(only!.operator(record));
+  }
+  const text = compileText(format, path);
+  return (record) => JSON.stringify(text(record));
 }

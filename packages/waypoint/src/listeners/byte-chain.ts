@@ -209,6 +209,7 @@ const NO_REQUEST = {
   requestHeaders: [],
   authority: '-',
   routeName: '-',
+  grpcStatus: null,
 } as const;
 
 function chooseCluster({ targets }: TcpChain): string | null {

@@ -214,6 +214,7 @@ export class Attempt implements AnswerListener, BodyListener, BodySink, RequestW
     if (this.#state.kind !== 'answering') return;
     const { request } = this.#call;
     request.bytesSent += chunk.length;
+    request.messages?.left(chunk);
     if (!request.exchange.write(chunk)) this.#state.exchange.pause();
   }
 

@@ -13,6 +13,7 @@ import type { CompiledRoute } from '../compile/route.ts';
 import type { HttpConnection } from './connection.ts';
 import { dateText } from './date.ts';
 import { grpcMessage, grpcStatusOf, isGrpcContent } from './grpc.ts';
+import { GrpcMessages } from './grpc-messages.ts';
 import { mutate, prepareRequestHeaders, upgradeOf } from './headers.ts';
 import type { LocalReply } from './outcome.ts';
 import { pathOnly, queryValue } from './path.ts';
@@ -56,6 +57,8 @@ export class HttpRequest implements BodyListener, AuthorizationInput {
   serviceTimeMs: number | null = null;
   /** As the answer said it, in its head or its trailers. */
   grpcStatus: string | null = null;
+  /** Null for what is none of gRPC. */
+  readonly messages: GrpcMessages | null;
   bytesReceived = 0;
   bytesSent = 0;
   #target: string;
@@ -76,6 +79,7 @@ export class HttpRequest implements BodyListener, AuthorizationInput {
     prepareRequestHeaders(headers);
     this.method = protocol === undefined ? method : 'GET';
     this.isGrpc = isGrpcContent(headers);
+    this.messages = this.isGrpc ? new GrpcMessages() : null;
     this.#target = path;
     this.#path = pathOnly(path);
     this.hasAuthority = authority !== null;
@@ -235,6 +239,7 @@ export class HttpRequest implements BodyListener, AuthorizationInput {
 
   onData(chunk: Buffer): void {
     this.bytesReceived += chunk.length;
+    this.messages?.arrived(chunk);
     this.call?.body.onData(chunk);
   }
 
