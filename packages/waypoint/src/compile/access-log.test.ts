@@ -67,7 +67,5 @@ test('JSON has its keys in order, keeps types, and has null for what has no valu
 
 test('a command that nobody knows is refused by its name', () => {
   const logFormat = { textFormatSource: { inlineString: '%NONSENSE%' } };
-  expect(() => lineOf({ logFormat })).toThrow(
-    'access_log[0].log_format: %NONSENSE% is no command',
-  );
+  expect(() => lineOf({ logFormat })).toThrow('access_log[0].log_format: %NONSENSE% is no command');
 });
