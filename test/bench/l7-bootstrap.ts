@@ -4,40 +4,64 @@ export const ROUTES: readonly string[] = [
   '/',
 ];
 
+/** Of a proxy and of its origin, for one version of HTTP. The origin is on 127.0.0.1. */
 export interface L7Ports {
   readonly listen: number;
-  /** On 127.0.0.1. */
   readonly origin: number;
 }
 
 const TYPE = 'type.googleapis.com/envoy.extensions';
 
-/** Configuration of Envoy and of our waypoint: ten routes, one policy that allows GET, an access log. */
-export function l7Bootstrap({ listen, origin }: L7Ports): object {
-  const lb_endpoints = [{ endpoint: { address: address('127.0.0.1', origin) } }];
-  const cluster = {
-    name: 'origin',
-    type: 'STATIC',
-    load_assignment: { cluster_name: 'origin', endpoints: [{ lb_endpoints }] },
+const HTTP2_OPTIONS = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
+
+/**
+ * Configuration of Envoy and of our waypoint: ten routes, one policy that allows GET, an access log; the same once more
+ * for HTTP/2 on both sides.
+ */
+export function l7Bootstrap(http1: L7Ports, http2: L7Ports): object {
+  const speaksHttp2 = {
+    typed_extension_protocol_options: {
+      [HTTP2_OPTIONS]: {
+        '@type': `type.googleapis.com/${HTTP2_OPTIONS}`,
+        explicit_http_config: { http2_protocol_options: {} },
+      },
+    },
   };
-  const listener = {
-    name: 'inbound',
+  return {
+    static_resources: {
+      clusters: [cluster('origin', http1), { ...cluster('origin-http2', http2), ...speaksHttp2 }],
+      listeners: [listener('origin', http1), listener('origin-http2', http2)],
+    },
+  };
+}
+
+function cluster(name: string, { origin }: L7Ports): object {
+  const lb_endpoints = [{ endpoint: { address: address('127.0.0.1', origin) } }];
+  return {
+    name,
+    type: 'STATIC',
+    load_assignment: { cluster_name: name, endpoints: [{ lb_endpoints }] },
+  };
+}
+
+function listener(to: string, { listen }: L7Ports): object {
+  return {
+    name: `to-${to}`,
     address: address('0.0.0.0', listen),
     filter_chains: [
       {
         filters: [
           {
             name: 'envoy.filters.network.http_connection_manager',
-            typed_config: connectionManager(),
+            typed_config: connectionManager(to),
           },
         ],
       },
     ],
   };
-  return { static_resources: { clusters: [cluster], listeners: [listener] } };
 }
 
-function connectionManager(): object {
+function connectionManager(cluster: string): object {
   return {
     '@type': `${TYPE}.filters.network.http_connection_manager.v3.HttpConnectionManager`,
     stat_prefix: 'inbound',
@@ -50,7 +74,7 @@ function connectionManager(): object {
           domains: ['*'],
           routes: ROUTES.map((prefix) => ({
             match: { prefix },
-            route: { cluster: 'origin', timeout: '15s' },
+            route: { cluster, timeout: '15s' },
           })),
         },
       ],

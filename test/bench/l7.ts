@@ -3,7 +3,12 @@ import { bundlePath } from '../fixtures/bundles.ts';
 import { envoyCommand } from './l4-envoy.ts';
 import { writeConfig } from './l4-pair.ts';
 import { type L7Ports, l7Bootstrap, ROUTES } from './l7-bootstrap.ts';
-import { type LoadContext, measureRequests, WARM_UP_SECONDS } from './load.ts';
+import {
+  type LoadContext,
+  measureHttp2Requests,
+  measureRequests,
+  WARM_UP_SECONDS,
+} from './load.ts';
 import { type BenchMachine, SERVER_ADDRESS } from './machine.ts';
 import { nginxConfig, startOrigin } from './origin.ts';
 import type { Program, Programs } from './programs.ts';
@@ -11,6 +16,9 @@ import { Samples } from './samples.ts';
 
 const CONNECTIONS = 32;
 const ORIGIN_PORT = 8080;
+const HTTP2_ORIGIN_PORT = 8081;
+/** Streams at a time are as many as connections over HTTP/1.1. */
+const HTTP2_CONNECTIONS = 8;
 /** Served by the last route but one, and allowed by the policy. */
 const PATH = `${ROUTES.at(-2)}/item`;
 
@@ -19,21 +27,24 @@ interface L7Environment {
   readonly programs: Programs;
   readonly namespace: string;
   readonly ports: L7Ports;
+  readonly http2: L7Ports;
 }
 
 interface Contender {
   readonly name: string;
   readonly needs: Program | null;
   readonly listenPort: number;
+  /** Null for what has no HTTP/2 to its origin. */
+  readonly http2Port: number | null;
   /** Returns the proxy's process id. */
   start(environment: L7Environment): number;
 }
 
 const CONTENDERS: readonly Contender[] = [
-  { name: 'waypoint', needs: null, listenPort: 9001, start: startWaypoint },
-  { name: 'envoy', needs: 'envoy', listenPort: 9002, start: startEnvoy },
-  { name: 'nginx', needs: 'nginx', listenPort: 9003, start: startNginx },
-  { name: 'haproxy', needs: 'haproxy', listenPort: 9004, start: startHaproxy },
+  { name: 'waypoint', needs: null, listenPort: 9001, http2Port: 9011, start: startWaypoint },
+  { name: 'envoy', needs: 'envoy', listenPort: 9002, http2Port: 9012, start: startEnvoy },
+  { name: 'nginx', needs: 'nginx', listenPort: 9003, http2Port: null, start: startNginx },
+  { name: 'haproxy', needs: 'haproxy', listenPort: 9004, http2Port: null, start: startHaproxy },
 ];
 
 export interface L7Options {
@@ -51,17 +62,20 @@ export async function benchL7(options: L7Options): Promise<Samples> {
   const samples = new Samples();
   const namespaces = machine.addPair('l7');
   const namespace = namespaces.server;
-  await startOrigin({ machine, programs, namespace, port: ORIGIN_PORT });
+  const origin = { port: ORIGIN_PORT, http2Port: HTTP2_ORIGIN_PORT };
+  await startOrigin({ machine, programs, namespace, ...origin });
   const running: {
     name: string;
     measure: () => ReturnType<typeof measureRequests>;
+    measureHttp2: (() => ReturnType<typeof measureRequests>) | null;
     pid: number;
   }[] = [];
-  for (const { name, needs, listenPort, start } of CONTENDERS) {
+  for (const { name, needs, listenPort, http2Port, start } of CONTENDERS) {
     if (needs !== null && !programs.paths.has(needs)) continue;
     onProgress(`${name}: start and warm up`);
     const ports = { listen: listenPort, origin: ORIGIN_PORT };
-    const pid = start({ machine, programs, namespace, ports });
+    const http2 = { listen: http2Port ?? 0, origin: HTTP2_ORIGIN_PORT };
+    const pid = start({ machine, programs, namespace, ports, http2 });
     const url = `http://${SERVER_ADDRESS}:${listenPort}${PATH}`;
     await machine.untilAnswered(namespaces.client, url);
     await assertPolicy(machine, namespaces.client, { name, url });
@@ -69,15 +83,30 @@ export async function benchL7(options: L7Options): Promise<Samples> {
     const load = { url, connections: CONNECTIONS, durationSeconds };
     const measure = () => measureRequests(context, load);
     await measureRequests(context, { ...load, durationSeconds: WARM_UP_SECONDS });
-    running.push({ name, measure, pid });
+    const http2Load = {
+      url: `http://${SERVER_ADDRESS}:${http2Port}${PATH}`,
+      connections: HTTP2_CONNECTIONS,
+    };
+    const measureHttp2 =
+      http2Port === null
+        ? null
+        : () => measureHttp2Requests(context, { ...http2Load, durationSeconds });
+    if (http2Port !== null) {
+      await measureHttp2Requests(context, { ...http2Load, durationSeconds: WARM_UP_SECONDS });
+    }
+    running.push({ name, measure, measureHttp2, pid });
   }
   for (let round = 1; round <= options.rounds; round++) {
     onProgress(`round ${round} of ${options.rounds}`);
-    for (const { name, measure, pid } of running) {
+    for (const { name, measure, measureHttp2, pid } of running) {
       const { amount, seconds, cpu } = await measure();
       samples.add(`${name} request cpu`, (cpu[0]! / amount) * 1e6);
       samples.add(`${name} requests`, amount / seconds);
       samples.add(`${name} memory`, memoryKiB([pid]) / 1024);
+      if (measureHttp2 === null) continue;
+      const http2 = await measureHttp2();
+      samples.add(`${name} http2 cpu`, (http2.cpu[0]! / http2.amount) * 1e6);
+      samples.add(`${name} http2 requests`, http2.amount / http2.seconds);
     }
   }
   return samples;
@@ -94,16 +123,16 @@ async function assertPolicy(
   if (status !== '403') throw new Error(`${name}: DELETE was answered ${status} instead of 403`);
 }
 
-function startWaypoint({ machine, namespace, ports }: L7Environment): number {
-  const path = writeConfig(machine, 'waypoint.json', JSON.stringify(l7Bootstrap(ports)));
+function startWaypoint({ machine, namespace, ports, http2 }: L7Environment): number {
+  const path = writeConfig(machine, 'waypoint.json', JSON.stringify(l7Bootstrap(ports, http2)));
   // As Dockerfile.waypoint has it.
   const image = { NODE_OPTIONS: '--max-semi-space-size=1', MALLOC_ARENA_MAX: '1' };
   const env = { ...image, WAYPOINT_BOOTSTRAP: path, CONCURRENCY: '1' };
   return machine.start([process.execPath, bundlePath('waypoint')], { namespace, env }).pid!;
 }
 
-function startEnvoy({ machine, programs, namespace, ports }: L7Environment): number {
-  const path = writeConfig(machine, 'envoy-l7.json', JSON.stringify(l7Bootstrap(ports)));
+function startEnvoy({ machine, programs, namespace, ports, http2 }: L7Environment): number {
+  const path = writeConfig(machine, 'envoy-l7.json', JSON.stringify(l7Bootstrap(ports, http2)));
   return machine.start(envoyCommand(programs.paths.get('envoy')!, path), { namespace }).pid!;
 }
 

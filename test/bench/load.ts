@@ -63,6 +63,23 @@ export function measureRequests(context: LoadContext, load: RequestLoad): Promis
   });
 }
 
+/** Requests by h2load over HTTP/2, closed loop, four at a time on each connection. */
+export function measureHttp2Requests(
+  context: LoadContext,
+  { url, connections, durationSeconds }: Omit<RequestLoad, 'close'>,
+): Promise<Measured> {
+  return measure(context, async () => {
+    const load = ['-t1', `-c${connections}`, '-m4', `-D${durationSeconds}`];
+    const output = await context.machine.run(
+      [programPath(context, 'h2load'), ...load, url],
+      context.namespace,
+    );
+    const counts = /(\d+) succeeded, (\d+) failed/.exec(output);
+    if (counts === null || counts[2] !== '0') throw new Error(`${url}: requests failed\n${output}`);
+    return Number(counts[1]);
+  });
+}
+
 /** Requests by h2load at a fixed rate, whatever they take; the amount is the number of complete answers. */
 export function measureSteadyRequests(
   context: LoadContext,

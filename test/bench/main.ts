@@ -89,7 +89,7 @@ async function runL7(): Promise<Section> {
   const samples = await benchL7({ machine, ...options });
   const verdicts = judge(L7_BUDGETS, samples);
   const medians = formatMedians(['waypoint', 'envoy', 'nginx', 'haproxy'], L7_COLUMNS, samples);
-  const text = `L7: one proxy, HTTP/1.1, 10 routes, one policy, 32 connections; medians\n\n${medians}\n${formatVerdicts(verdicts)}`;
+  const text = `L7: one proxy, HTTP/1.1 and HTTP/2, 10 routes, one policy, 32 connections; medians\n\n${medians}\n${formatVerdicts(verdicts)}`;
   return { name: 'l7', samples, verdicts, text };
 }
 

@@ -2,19 +2,21 @@ import { writeConfig } from './l4-pair.ts';
 import type { BenchMachine } from './machine.ts';
 import type { Programs } from './programs.ts';
 
-/** Starts an nginx with one worker that answers every request with two bytes, and waits until it does. */
+/** Starts an nginx with one worker that answers every request with two bytes, also over HTTP/2 at another port. */
 export async function startOrigin(options: {
   readonly machine: BenchMachine;
   readonly programs: Programs;
   readonly namespace: string;
   readonly port: number;
+  readonly http2Port?: number;
 }): Promise<void> {
-  const { machine, programs, namespace, port } = options;
+  const { machine, programs, namespace, port, http2Port } = options;
+  const http2 = http2Port === undefined ? '' : `listen ${http2Port} http2 backlog=4096;`;
   const config = nginxConfig(
     machine,
     `origin-${namespace}`,
     `access_log off;
-  server { listen ${port} backlog=4096; location / { return 200 "ok"; } }`,
+  server { listen ${port} backlog=4096; ${http2} location / { return 200 "ok"; } }`,
   );
   machine.start([programs.paths.get('nginx')!, '-c', config], { namespace });
   await machine.untilAnswered(namespace, `http://127.0.0.1:${port}/`);

@@ -74,7 +74,7 @@ export const L4_BUDGETS: readonly Budget[] = [
   },
 ];
 
-/** L7 budgets: one proxy, plain HTTP/1.1. */
+/** L7 budgets: one proxy, without TLS. */
 export const L7_BUDGETS: readonly Budget[] = [
   {
     what: 'CPU per request vs Envoy, same configuration',
@@ -87,6 +87,12 @@ export const L7_BUDGETS: readonly Budget[] = [
     ours: 'waypoint request cpu',
     peer: 'nginx request cpu',
     atMost: 1.5,
+  },
+  {
+    what: 'HTTP/2: CPU per request vs Envoy, same configuration',
+    ours: 'waypoint http2 cpu',
+    peer: 'envoy http2 cpu',
+    atMost: 0.8,
   },
 ];
 
@@ -175,6 +181,8 @@ export const L4_COLUMNS: readonly Column[] = [
 export const L7_COLUMNS: readonly Column[] = [
   { title: 'µs CPU/request', quantities: ['request cpu'], digits: 1 },
   { title: 'requests/s', quantities: ['requests'], digits: 0 },
+  { title: 'HTTP/2 µs', quantities: ['http2 cpu'], digits: 1 },
+  { title: 'HTTP/2 requests/s', quantities: ['http2 requests'], digits: 0 },
   { title: 'MB', quantities: ['memory'], digits: 0 },
 ];
 

@@ -8,7 +8,7 @@ import { createLogger, keepTrafficYoung } from '@aquifer/runtime';
 import { NetworkNamespace } from '../../packages/ztunnel/src/capture/netns.ts';
 import { installRedirection } from '../../packages/ztunnel/src/capture/redirection.ts';
 import { DataPlane } from '../../packages/ztunnel/src/data-plane/data-plane.ts';
-import type { CapturedPod } from '../../packages/ztunnel/src/data-plane/thread-messages.ts';
+import type { CapturedPod } from '../../packages/ztunnel/src/policy/captured-pod.ts';
 import type { TestCertificate } from '../fixtures/certificates.ts';
 import { SOCKET_SETTINGS } from '../fixtures/socket-settings.ts';
 

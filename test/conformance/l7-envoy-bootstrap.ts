@@ -3,7 +3,7 @@ import { denying, httpBootstrap } from '../fixtures/static-proxy.ts';
 /** One configuration for both proxies: every kind of route, a policy, retries and timeouts. */
 
 /** Istio's format without what differs from run to run. */
-const ACCESS_LOG = {
+export const ACCESS_LOG: object = {
   name: 'envoy.access_loggers.file',
   typed_config: {
     '@type': 'type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog',

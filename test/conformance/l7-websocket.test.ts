@@ -84,6 +84,7 @@ async function overHttp1(port: number, path: string, headers: object): Promise<C
   });
   sent.end();
   const answered = Promise.withResolvers<Conversation>();
+  sent.on('error', answered.reject);
   sent.on('response', ({ statusCode = 0 }: IncomingMessage) =>
     answered.resolve({ status: statusCode, echoed: null, accept: null }),
   );
@@ -138,7 +139,7 @@ describe.skipIf(ENVOY === undefined)('WebSocket through Envoy and through the wa
       echo(socket);
     });
     http2 = createHttp2Server({ settings: { enableConnectProtocol: true } });
-    http2.on('stream', (stream: ServerHttp2Stream, told) => {
+    http2.on('stream', (stream: ServerHttp2Stream, told: IncomingHttpHeaders) => {
       seen.push(`${told[':method']} ${told[':protocol']} ${told['sec-websocket-version']}`);
       stream.respond({ ':status': told[':protocol'] === 'websocket' ? 200 : 400 });
       echo(stream);

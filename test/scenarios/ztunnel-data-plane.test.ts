@@ -12,7 +12,7 @@ import {
   removeRedirection,
 } from '../../packages/ztunnel/src/capture/redirection.ts';
 import type { DataPlane } from '../../packages/ztunnel/src/data-plane/data-plane.ts';
-import type { CapturedPod } from '../../packages/ztunnel/src/data-plane/thread-messages.ts';
+import type { CapturedPod } from '../../packages/ztunnel/src/policy/captured-pod.ts';
 import { TRAFFIC_LABELS } from '../../packages/ztunnel/src/telemetry/labels.ts';
 import { TestAuthority } from '../fixtures/certificates.ts';
 import { eventually } from '../fixtures/eventually.ts';

@@ -1,4 +1,4 @@
-import type { ResourceBatch } from './subscription.ts';
+import type { ResourceBatch } from './resource-batch.ts';
 
 /** What became of names that were asked for. */
 export interface DemandChange {

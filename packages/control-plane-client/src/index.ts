@@ -13,9 +13,5 @@ export { DeltaStream } from './delta-stream.ts';
 export type { DemandChange } from './demanded-names.ts';
 export { DemandedNames } from './demanded-names.ts';
 export type { IssuedCertificate } from './issued-certificate.ts';
-export type {
-  ReceivedResource,
-  RejectedResource,
-  ResourceBatch,
-  Subscription,
-} from './subscription.ts';
+export type { ReceivedResource, RejectedResource, ResourceBatch } from './resource-batch.ts';
+export type { Subscription } from './subscription.ts';

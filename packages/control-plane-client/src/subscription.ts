@@ -1,24 +1,5 @@
 import { DemandedNames } from './demanded-names.ts';
-
-/** One resource as it arrived: its name and the bytes of its body. */
-export interface ReceivedResource {
-  readonly name: string;
-  readonly body: Uint8Array;
-  /** Further names that it was asked for by. Default none. */
-  readonly aliases?: readonly string[];
-}
-
-/** A resource that could not be used, and why; the last good version of it stays in force. */
-export interface RejectedResource {
-  readonly name: string;
-  readonly reason: string;
-}
-
-/** One response of the server: applied as a whole before anyone looks (spec ztunnel 5.3). */
-export interface ResourceBatch {
-  readonly resources: readonly ReceivedResource[];
-  readonly removed: readonly string[];
-}
+import type { RejectedResource, ResourceBatch } from './resource-batch.ts';
 
 /** A type of resource that this proxy follows. */
 export interface Subscription {

@@ -10,7 +10,7 @@ const GARBAGE_BYTES = 60_000_000;
 function launch(afterwards: string): ChildProcess {
   const script = `
     import { giveBackWhenIdle } from ${JSON.stringify(MODULE)};
-    giveBackWhenIdle(() => process.send('given back'));
+    giveBackWhenIdle(() => process.send('given back'), 3_000);
     let garbage = Array.from({ length: 500_000 }, (_, i) => ({ i, text: 'text ' + i }));
     process.send(process.memoryUsage().heapTotal);
     garbage = null;
@@ -34,6 +34,16 @@ test('an idle thread gives back what a load has left in its heap, once', async (
   child.send('size');
   await eventually(() => messages.length === 2);
   expect(messages[1]).toBeLessThan(GARBAGE_BYTES / 4);
+});
+
+test('a gap in a load is not the end of it', async () => {
+  // A tenth of a second of work, and then a pause that is shorter than what counts as the end.
+  const child = launch(`
+    const work = () => { for (const until = performance.now() + 100; performance.now() < until;); };
+    setInterval(work, 2_500);
+    setTimeout(() => process.send('still at work'), 9_000);`);
+  await once(child, 'message');
+  expect(await once(child, 'message')).toEqual(['still at work', undefined]);
 });
 
 test('a busy thread is left alone', async () => {

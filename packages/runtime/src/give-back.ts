@@ -4,9 +4,13 @@ import { runInNewContext } from 'node:vm';
 const LOOK_EVERY_MS = 2_000;
 /** A thread that was busy for less of the time has no traffic that a pause of some ten milliseconds would hurt. */
 const IDLE_UTILIZATION = 0.02;
-/** What is worth such a pause, and how often. */
+/**
+ * A collection of this kind drops compiled code as well: the next load would pay up to twice the CPU for its first
+ * seconds. So it waits for a load that is over, not for a gap in one.
+ */
+const IDLE_FOR_MS = 24_000;
+/** What is worth it. */
 const WORTH_BYTES = 1024 * 1024;
-const AGAIN_AFTER_MS = 20_000;
 
 type Collect = (options: {
   readonly type: 'major';
@@ -18,20 +22,24 @@ type Collect = (options: {
  * Gives memory back that a start or a load has left in this thread's heap: V8 collects when it runs out of room, so an
  * idle thread would keep its garbage for ever. `onGivenBack` is called after each collection.
  */
-export function giveBackWhenIdle(onGivenBack: () => void = () => undefined): void {
+export function giveBackWhenIdle(
+  onGivenBack: () => void = () => undefined,
+  idleForMs: number = IDLE_FOR_MS,
+): void {
   const collect = exposeCollector();
   let before = performance.eventLoopUtilization();
   let leftBytes = 0;
-  let nextAtMs = 0;
+  let idleSinceMs = performance.now();
   const look = (): void => {
     const now = performance.eventLoopUtilization();
     const { utilization } = performance.eventLoopUtilization(now, before);
     before = now;
-    if (utilization > IDLE_UTILIZATION || performance.now() < nextAtMs) return;
+    if (utilization > IDLE_UTILIZATION) idleSinceMs = performance.now();
+    if (performance.now() - idleSinceMs < idleForMs) return;
     if (heldBytes() < leftBytes + WORTH_BYTES) return;
     collect({ type: 'major', execution: 'sync', flavor: 'last-resort' });
     leftBytes = heldBytes();
-    nextAtMs = performance.now() + AGAIN_AFTER_MS;
+    idleSinceMs = performance.now();
     onGivenBack();
   };
   setInterval(look, LOOK_EVERY_MS).unref();

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import {
   CertificateManager,
+  type CertificateState,
   CsrClient,
   DeltaStream,
   type Subscription,
@@ -13,6 +14,9 @@ import {
   redactConfig,
   serveHttp,
 } from '@aquifer/runtime';
+import type { JsonObject } from '@bufbuild/protobuf';
+import { ProcessLevels } from './admin/log-levels.ts';
+import { adminPages, type ServerState } from './admin/pages.ts';
 import { WAYPOINT_CONFIG, type WaypointConfig } from './config.ts';
 import { DataPlane } from './data-plane/data-plane.ts';
 import { RESOURCES, type ResourceKind } from './data-plane/resources.ts';
@@ -46,14 +50,28 @@ export async function startWaypoint(config: WaypointConfig, log: Logger): Promis
     config: { ...config, baggage: baggageOf(config), bindsListeners: isStatic },
     onThreadLost: (error) => failed.reject(error),
   });
+  let isDraining = false;
   const readiness = new Readiness(isStatic ? [] : [CERTIFICATE, CONFIGURATION, LISTENER]);
   const source = isStatic
     ? await serveStatic(config.bootstrapPath ?? '', dataPlane)
     : followControlPlane(config, { dataPlane, readiness, log, onFailed: failed.reject });
-  const servers = isStatic ? [] : await bindServers(config, { dataPlane, readiness });
+  const state = (): ServerState => {
+    if (isDraining) return 'DRAINING';
+    return readiness.isReady ? 'LIVE' : 'INITIALIZING';
+  };
+  const servers = isStatic
+    ? []
+    : await bindServers(config, {
+        dataPlane,
+        readiness,
+        log,
+        state,
+        certificate: source.certificate,
+      });
   return {
     failed: failed.promise,
     drain: async () => {
+      isDraining = true;
       await dataPlane.announceEnd();
       if (!isStatic) await delay(ANNOUNCED_MS);
       await dataPlane.drain();
@@ -68,9 +86,15 @@ export async function startWaypoint(config: WaypointConfig, log: Logger): Promis
   };
 }
 
-async function serveStatic(path: string, dataPlane: DataPlane): Promise<{ stop(): void }> {
+/** Where configuration and certificates come from. */
+interface Source {
+  readonly certificate: () => CertificateState | null;
+  stop(): void;
+}
+
+async function serveStatic(path: string, dataPlane: DataPlane): Promise<Source> {
   await applyStaticResources(path, dataPlane);
-  return { stop: () => undefined };
+  return { certificate: () => null, stop: () => undefined };
 }
 
 interface SourceDeps {
@@ -84,7 +108,7 @@ interface SourceDeps {
 function followControlPlane(
   config: WaypointConfig,
   { dataPlane, readiness, log, onFailed }: SourceDeps,
-): { stop(): void } {
+): Source {
   const endpoint = {
     address: config.controlPlane,
     rootCertPath: config.rootCertPath,
@@ -104,10 +128,12 @@ function followControlPlane(
     ttlSeconds: config.certificateTtlMs / 1000,
     impersonate: false,
   });
+  let certificate: CertificateState | null = null;
   const certificates = new CertificateManager({
     sign: (identity) => csr.sign(identity),
     log: log.scope('ca'),
     onChange: (_identity, state) => {
+      certificate = state;
       if (state.kind !== 'available') return;
       const { key, chain, roots } = state.certificate;
       dataPlane.setCertificate({ key, chain, roots });
@@ -124,6 +150,7 @@ function followControlPlane(
   });
   void stream.run();
   return {
+    certificate: () => certificate,
     stop: () => {
       stream.stop();
       certificates.stop();
@@ -167,23 +194,38 @@ function describeNode(config: WaypointConfig) {
   };
 }
 
+function shownConfig(config: WaypointConfig): JsonObject {
+  return redactConfig(WAYPOINT_CONFIG, config) as JsonObject;
+}
+
+interface AdminDeps extends Pick<SourceDeps, 'dataPlane' | 'readiness' | 'log'> {
+  readonly state: () => ServerState;
+  readonly certificate: Source['certificate'];
+}
+
 async function bindServers(
   config: WaypointConfig,
-  { dataPlane, readiness }: Pick<SourceDeps, 'dataPlane' | 'readiness'>,
+  { dataPlane, readiness, log, state, certificate }: AdminDeps,
 ): Promise<readonly { close(): void }[]> {
   const metrics: HttpHandler = async () => ({
     status: 200,
     contentType: 'text/plain; version=0.0.4; charset=utf-8',
     body: exposeTelemetry(await dataPlane.metrics(), await dataPlane.passed(), identityOf(config)),
   });
-  const dump: HttpHandler = () => ({
-    status: 200,
-    contentType: 'application/json',
-    body: `${JSON.stringify({ config: redactConfig(WAYPOINT_CONFIG, config) }, null, 2)}\n`,
-  });
   const routes = { '/metrics': metrics, '/stats/prometheus': metrics };
+  const { id, metadata } = describeNode(config);
+  const pages = adminPages({
+    version: config.versionTag,
+    node: { id, metadata: { ...metadata, AQUIFER: shownConfig(config) } },
+    dataPlane,
+    certificate,
+    state,
+    stats: metrics,
+    levels: new ProcessLevels(config.logLevels, { log, dataPlane }),
+    onQuit: () => process.kill(process.pid, 'SIGTERM'),
+  });
   return Promise.all([
-    serveHttp({ '/config_dump': dump }, { host: '127.0.0.1', port: config.adminPort }),
+    serveHttp(pages, { host: '127.0.0.1', port: config.adminPort }),
     serveHttp(routes, { port: config.statsPort }),
     serveHttp(routes, { port: config.prometheusPort }),
     serveHttp({ '/healthz/ready': readiness.handler }, { port: config.readinessPort }),

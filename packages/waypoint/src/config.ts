@@ -25,6 +25,7 @@ export interface WaypointConfig extends CredentialConfig, OperatorConfig {
   readonly workloadName: string;
   readonly clusterId: string;
   readonly trustDomain: string;
+  readonly versionTag: string;
   readonly controlPlane: string;
   readonly certificateTtlMs: number;
   readonly threads: number;
@@ -58,6 +59,9 @@ export const WAYPOINT_CONFIG: ConfigKeys<WaypointConfig> = {
     default: 'Kubernetes',
   }),
   trustDomain: stringKey('TRUST_DOMAIN', 'Trust domain of the mesh.', { default: 'cluster.local' }),
+  versionTag: stringKey('ISTIO_META_ISTIO_VERSION', 'Version that the admin pages show.', {
+    default: 'unknown',
+  }),
   controlPlane: stringKey('CA_ADDR', 'host:port of discovery and certificate authority.', {
     default: CONTROL_PLANE_ADDRESS,
   }),

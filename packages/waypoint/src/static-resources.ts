@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { ClusterSchema } from '@aquifer/wire/gen/envoy/config/cluster/v3_pb';
 import { ListenerSchema } from '@aquifer/wire/gen/envoy/config/listener/v3_pb';
 import { type DescMessage, fromJson, type JsonValue, toBinary } from '@bufbuild/protobuf';
-import { KNOWN_TYPES } from './capabilities/table.ts';
+import { KNOWN_TYPES } from './capabilities/known-types.ts';
 import type { DataPlane } from './data-plane/data-plane.ts';
 
 interface Bootstrap {

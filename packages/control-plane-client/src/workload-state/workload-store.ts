@@ -1,6 +1,6 @@
 import { type Authorization, serviceKey, type Workload } from '@aquifer/model';
 import { TimeSlice } from '@aquifer/runtime';
-import type { ReceivedResource, RejectedResource, ResourceBatch } from '../subscription.ts';
+import type { ReceivedResource, RejectedResource, ResourceBatch } from '../resource-batch.ts';
 import { type ArrivedPolicy, type KnownPolicy, PolicyStore } from './policy-store.ts';
 import { type Address, encodeRecord, isWorkload, NAME, namesOf } from './record.ts';
 import { decodeAddress, decodePolicy } from './resource-decoder.ts';

@@ -58,6 +58,13 @@ test.for<Given & { readonly what: string; readonly enrolled: boolean }>([
     annotations: { 'sidecar.istio.io/status': '{}' },
     enrolled: false,
   },
+  {
+    what: 'a static pod, which has no identity',
+    namespace: AMBIENT,
+    pod: AMBIENT,
+    annotations: { 'kubernetes.io/config.mirror': '7b1c' },
+    enrolled: false,
+  },
   { what: 'an excluded namespace', in: 'kube-system', pod: AMBIENT, enrolled: false },
   { what: 'a finished pod', namespace: AMBIENT, phase: 'Succeeded', enrolled: false },
   { what: 'a pending pod', namespace: AMBIENT, phase: 'Pending', enrolled: true },

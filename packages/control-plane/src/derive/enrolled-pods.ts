@@ -11,6 +11,12 @@ export interface EnrolmentSettings {
   readonly excludeNamespaces: readonly string[];
 }
 
+/**
+ * On a pod that a node has made from a file of its own. It may name no service account, so it has no identity, and
+ * none may be made up for it: whoever has a node's credentials may put such pods into any namespace.
+ */
+const STATIC_POD_ANNOTATION = 'kubernetes.io/config.mirror';
+
 /** The pod's own label wins over its namespace's; any value but `none` keeps the namespace's. */
 export function isEnrolled(
   pod: Pod,
@@ -18,7 +24,9 @@ export function isEnrolled(
   settings: EnrolmentSettings,
 ): boolean {
   if (pod.spec?.hostNetwork === true || isTerminal(pod) || isZtunnel(pod, settings)) return false;
-  if (annotationsOf(pod)[SIDECAR_STATUS_ANNOTATION] !== undefined) return false;
+  const annotations = annotationsOf(pod);
+  if (annotations[SIDECAR_STATUS_ANNOTATION] !== undefined) return false;
+  if (annotations[STATIC_POD_ANNOTATION] !== undefined) return false;
   if (settings.excludeNamespaces.includes(namespaceOf(pod))) return false;
   const own = labelsOf(pod)[DATAPLANE_MODE_LABEL];
   if (own === 'ambient') return true;

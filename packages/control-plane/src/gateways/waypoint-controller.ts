@@ -18,12 +18,8 @@ import { type ConditionText, isPresent, withTransitionTime } from '../status/con
 import { isContained } from './contained.ts';
 import { type DerivedGatewayStatus, deriveGatewayStatus, isManual } from './gateway-status.ts';
 import { applyOwned, type ForeignObjects } from './owned-object.ts';
-import {
-  CONTROLLER_VERSION,
-  type Manifest,
-  type WaypointSettings,
-  waypointManifests,
-} from './waypoint-manifests.ts';
+import { CONTROLLER_VERSION, type Manifest, waypointManifests } from './waypoint-manifests.ts';
+import type { WaypointSettings } from './waypoint-settings.ts';
 
 export interface WaypointControllerDeps {
   readonly api: Pick<KubernetesApi, 'get' | 'apply' | 'create'>;

@@ -11,18 +11,7 @@ import { annotationsOf, labelsOf, nameOf, namespaceOf } from '../derive/object.t
 import { MANAGED_LABEL } from '../ingest/kinds.ts';
 import { generatedName } from './gateway-status.ts';
 import { waypointPodSpec } from './waypoint-pod.ts';
-
-/** What the installation fixes for all waypoints. */
-export interface WaypointSettings {
-  readonly image: string;
-  readonly clusterId: string;
-  readonly clusterDomain: string;
-  readonly trustDomain: string;
-  readonly systemNamespace: string;
-  /** Empty when the cluster's network has no name. */
-  readonly network: string;
-  readonly revision: string;
-}
+import type { WaypointSettings } from './waypoint-settings.ts';
 
 export interface Manifest {
   readonly apiVersion: string;

@@ -1,5 +1,5 @@
 /** The pod of a waypoint (spec control-plane 5.3): container `istio-proxy`, as tools and dashboards expect it. */
-import type { WaypointSettings } from './waypoint-manifests.ts';
+import type { WaypointSettings } from './waypoint-settings.ts';
 
 interface WaypointPod {
   readonly name: string;

@@ -139,9 +139,13 @@ export class StreamFrames {
     if (stream === null) return;
     if (!stream.dataArrived(piece)) {
       this.#error(stream, 'PROTOCOL_ERROR', 'more DATA than content-length');
-    } else if (stream.receiving.wantsBatches && this.#inBatch.at(-1) !== stream) {
+    } else this.#tellAfterRead(stream);
+  }
+
+  /** What was handed over may wait to be passed on with what else the read brings. */
+  #tellAfterRead(stream: Http2Stream): void {
+    if (stream.receiving.wantsBatches && this.#inBatch.at(-1) !== stream)
       this.#inBatch.push(stream);
-    }
   }
 
   dataEnd(isStreamEnd: boolean, padding: number): void {
@@ -275,6 +279,7 @@ export class StreamFrames {
     }
     stream.headArrived(promised);
     listener.onHead(answerHead(headers), block.isStreamEnd ? 0 : promised);
+    this.#tellAfterRead(stream);
     if (block.isStreamEnd && !stream.isOver) this.#end(stream, null);
   }
 

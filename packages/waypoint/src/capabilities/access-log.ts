@@ -28,9 +28,8 @@ export const ACCESS_LOGS: readonly MessageCapabilities[] = [
   }),
   capabilitiesOf(FileAccessLogSchema, handled('path', 'log_format')),
   capabilitiesOf(SubstitutionFormatStringSchema, {
-    ...handled('text_format_source'),
-    json_format: refused('lines are text'),
-    json_format_options: harmless('says something only about json_format, which is refused'),
+    ...handled('text_format_source', 'json_format'),
+    json_format_options: harmless('the keys of a line are in order in any case'),
   }),
   capabilitiesOf(AccessLogFilterSchema, {
     ...handled('status_code_filter', 'and_filter', 'response_flag_filter'),

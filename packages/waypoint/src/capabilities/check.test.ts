@@ -71,6 +71,11 @@ test.for([
     `${MANAGER}.http_filters[0]: google.protobuf.StringValue is unknown here`,
   ],
   [
+    'a filter of requests without a type',
+    listenerWith({ httpFilters: [{ name: 'envoy.filters.http.lua' }] }),
+    `${MANAGER}.http_filters[0].typed_config: is required: it says what this is`,
+  ],
+  [
     'a filter under another name',
     listenerWith({
       httpFilters: [
@@ -123,6 +128,15 @@ test.for([
   [
     { match: { connectMatcher: {} } },
     'match.connect_matcher: CONNECT is only taken from node proxies',
+  ],
+  [
+    {
+      route: {
+        cluster: 'c',
+        hashPolicy: [{ header: { headerName: 'x', regexRewrite: {} } }],
+      },
+    },
+    'route.hash_policy[0].header.regex_rewrite: the value is hashed as it came',
   ],
   [
     { typedPerFilterConfig: { lua: LUA } },

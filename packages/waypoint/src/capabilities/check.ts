@@ -71,6 +71,11 @@ export class CapabilityCheck {
     for (const step of this.#planOf(desc)) {
       const value = step.read(message as unknown as Fields);
       if (value !== undefined) this.#visitField(step, value, path);
+      else if (step.capability.kind === 'extension' && step.kind === 'message')
+        throw new ConfigProblem(
+          pathText([...path, step.name]),
+          'is required: it says what this is',
+        );
     }
   }
 

@@ -2,7 +2,9 @@ import {
   CircuitBreakers_Thresholds_RetryBudgetSchema,
   CircuitBreakers_ThresholdsSchema,
   CircuitBreakersSchema,
+  Cluster_CommonLbConfig_ConsistentHashingLbConfigSchema,
   Cluster_CommonLbConfig_LocalityWeightedLbConfigSchema,
+  Cluster_CommonLbConfig_ZoneAwareLbConfigSchema,
   Cluster_CommonLbConfigSchema,
   Cluster_EdsClusterConfigSchema,
   Cluster_LeastRequestLbConfigSchema,
@@ -46,21 +48,21 @@ import {
 } from './capability.ts';
 import { A_LABEL, OF_STATISTICS, ONLY_TLS } from './reasons.ts';
 
+const NO_ZONE = 'says something only of a cluster that has this proxy as an endpoint';
 const NOT_RESOLVED = 'is only of clusters by DNS name, which are refused';
 
 /** How hosts are chosen and spared: circuit breakers, outlier detection, balancers. */
 const BALANCING: readonly MessageCapabilities[] = [
-  capabilitiesOf(CircuitBreakersSchema, handled('thresholds')),
-  capabilitiesOf(
-    CircuitBreakers_ThresholdsSchema,
-    handled(
-      'max_connections',
-      'max_pending_requests',
-      'max_requests',
-      'max_retries',
-      'retry_budget',
-    ),
-  ),
+  capabilitiesOf(CircuitBreakersSchema, {
+    thresholds: HANDLED,
+    per_host_thresholds: refused('limits are of clusters, not of hosts'),
+  }),
+  capabilitiesOf(CircuitBreakers_ThresholdsSchema, {
+    ...handled('priority', 'max_connections', 'max_pending_requests', 'max_requests'),
+    ...handled('max_retries', 'retry_budget'),
+    track_remaining: harmless(OF_STATISTICS),
+    max_connection_pools: refused('pools have no bound of their own'),
+  }),
   capabilitiesOf(
     CircuitBreakers_Thresholds_RetryBudgetSchema,
     handled('budget_percent', 'min_retry_concurrency'),
@@ -74,12 +76,23 @@ const BALANCING: readonly MessageCapabilities[] = [
       'max_ejection_percent',
       'enforcing_consecutive_5xx',
       'enforcing_success_rate',
+      'success_rate_minimum_hosts',
+      'success_rate_request_volume',
+      'success_rate_stdev_factor',
       'consecutive_gateway_failure',
       'enforcing_consecutive_gateway_failure',
       'split_external_local_origin_errors',
       'consecutive_local_origin_failure',
       'enforcing_consecutive_local_origin_failure',
       'enforcing_local_origin_success_rate',
+      'failure_percentage_threshold',
+      'enforcing_failure_percentage',
+      'enforcing_failure_percentage_local_origin',
+      'failure_percentage_minimum_hosts',
+      'failure_percentage_request_volume',
+      'max_ejection_time',
+      'max_ejection_time_jitter',
+      'always_eject_one_host',
     ),
   ),
   capabilitiesOf(
@@ -87,14 +100,32 @@ const BALANCING: readonly MessageCapabilities[] = [
     handled('slow_start_window', 'aggression', 'min_weight_percent'),
   ),
   capabilitiesOf(Cluster_RoundRobinLbConfigSchema, handled('slow_start_config')),
-  capabilitiesOf(Cluster_LeastRequestLbConfigSchema, handled('slow_start_config')),
-  capabilitiesOf(Cluster_RingHashLbConfigSchema, handled('minimum_ring_size')),
-  capabilitiesOf(Cluster_MaglevLbConfigSchema, handled('table_size')),
   capabilitiesOf(
-    Cluster_CommonLbConfigSchema,
-    handled('healthy_panic_threshold', 'locality_weighted_lb_config'),
+    Cluster_LeastRequestLbConfigSchema,
+    handled('choice_count', 'active_request_bias', 'slow_start_config'),
   ),
+  capabilitiesOf(
+    Cluster_RingHashLbConfigSchema,
+    handled('minimum_ring_size', 'maximum_ring_size', 'hash_function'),
+  ),
+  capabilitiesOf(Cluster_MaglevLbConfigSchema, handled('table_size')),
+  capabilitiesOf(Cluster_CommonLbConfigSchema, {
+    ...handled('healthy_panic_threshold', 'locality_weighted_lb_config'),
+    ...handled('zone_aware_lb_config', 'consistent_hashing_lb_config'),
+    update_merge_window: harmless('updates of endpoints are applied as they come'),
+    ignore_new_hosts_until_first_hc: refused('no health checks are made'),
+    close_connections_on_host_set_change: refused('connections stay while their host does'),
+  }),
   capabilitiesOf(Cluster_CommonLbConfig_LocalityWeightedLbConfigSchema, {}),
+  capabilitiesOf(Cluster_CommonLbConfig_ZoneAwareLbConfigSchema, {
+    routing_enabled: harmless(NO_ZONE),
+    min_cluster_size: harmless(NO_ZONE),
+    fail_traffic_on_panic: refused('in a panic all hosts are chosen from'),
+  }),
+  capabilitiesOf(Cluster_CommonLbConfig_ConsistentHashingLbConfigSchema, {
+    use_hostname_for_hashing: refused('hosts are hashed by their addresses'),
+    hash_balance_factor: refused('a host has what is hashed to it, however much that is'),
+  }),
   capabilitiesOf(PercentSchema, handled('value')),
   capabilitiesOf(RuntimeDoubleSchema, {
     default_value: HANDLED,
@@ -112,6 +143,7 @@ const BALANCING_FIELDS = handled(
   'round_robin_lb_config',
   'common_lb_config',
   'connect_timeout',
+  'max_requests_per_connection',
 );
 
 /** Clusters: how endpoints are reached, and in which HTTP. */

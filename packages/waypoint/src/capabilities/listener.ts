@@ -22,6 +22,7 @@ import {
   DestinationIPInputSchema,
   DestinationPortInputSchema,
 } from '@aquifer/wire/gen/envoy/extensions/matching/common_inputs/network/v3_pb';
+import { HashPolicy_SourceIpSchema, HashPolicySchema } from '@aquifer/wire/gen/envoy/type/v3_pb';
 import {
   CidrRangeSchema as XdsCidrRangeSchema,
   TypedExtensionConfigSchema as XdsExtensionSchema,
@@ -95,10 +96,15 @@ const NETWORK_FILTERS: readonly MessageCapabilities[] = [
   }),
   capabilitiesOf(TcpProxySchema, {
     ...handled('cluster', 'weighted_clusters', 'access_log', 'idle_timeout'),
-    ...handled('max_downstream_connection_duration'),
+    ...handled('max_downstream_connection_duration', 'hash_policy'),
     stat_prefix: harmless(OF_STATISTICS),
     tunneling_config: refused('tunnels are opened to endpoints that ask for them, not by a filter'),
   }),
+  capabilitiesOf(HashPolicySchema, {
+    source_ip: HANDLED,
+    filter_state: refused('no filter sets any'),
+  }),
+  capabilitiesOf(HashPolicy_SourceIpSchema, {}),
   capabilitiesOf(TcpProxy_WeightedClusterSchema, handled('clusters')),
   capabilitiesOf(TcpProxy_WeightedCluster_ClusterWeightSchema, handled('name', 'weight')),
   capabilitiesOf(NetworkRbacSchema, {

@@ -5,8 +5,6 @@ import { ClusterLoadAssignmentSchema } from '@aquifer/wire/gen/envoy/config/endp
 import { ListenerSchema } from '@aquifer/wire/gen/envoy/config/listener/v3_pb';
 import { RouteConfigurationSchema } from '@aquifer/wire/gen/envoy/config/route/v3_pb';
 import {
-  create,
-  createFileRegistry,
   createRegistry,
   type DescMessage,
   fromJson,
@@ -14,10 +12,10 @@ import {
   type JsonValue,
   toBinary,
 } from '@bufbuild/protobuf';
-import { FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
 import { expect, test } from 'vitest';
 import { messageRegistry } from '../../../../test/fixtures/message-registry.ts';
 import { RESOURCES } from '../data-plane/resources.ts';
+import { KNOWN_TYPES } from './known-types.ts';
 
 const GOLDEN = new URL('../../../../test/fixtures/golden/l7/', import.meta.url);
 
@@ -57,16 +55,7 @@ const REFUSED: Readonly<Record<string, Record<string, string>>> = {
 
 /** Types of which only the name counts here. Not all of their fields have a definition. */
 const BY_NAME = new Set(['stats.PluginConfig', 'envoy.config.trace.v3.ZipkinConfig']);
-const STATS = create(FileDescriptorProtoSchema, {
-  name: 'stats.proto',
-  package: 'stats',
-  syntax: 'proto3',
-  messageType: [{ name: 'PluginConfig' }],
-});
-const registry = createRegistry(
-  await messageRegistry(),
-  createFileRegistry(STATS, () => undefined),
-);
+const registry = createRegistry(await messageRegistry(), KNOWN_TYPES);
 
 type Kind = keyof typeof KINDS;
 type Recording = Readonly<Partial<Record<Kind, Record<string, JsonObject>>>>;

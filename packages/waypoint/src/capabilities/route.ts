@@ -38,11 +38,14 @@ import { A_LABEL, NO_SPANS } from './reasons.ts';
 
 /** By what a host is chosen, first and again: belongs to the balancers of clusters. */
 const HOST_CHOICE: readonly MessageCapabilities[] = [
-  capabilitiesOf(
-    RouteAction_HashPolicySchema,
-    handled('header', 'cookie', 'connection_properties', 'query_parameter'),
-  ),
-  capabilitiesOf(RouteAction_HashPolicy_HeaderSchema, handled('header_name')),
+  capabilitiesOf(RouteAction_HashPolicySchema, {
+    ...handled('header', 'cookie', 'connection_properties', 'query_parameter', 'terminal'),
+    filter_state: refused('no filter sets any'),
+  }),
+  capabilitiesOf(RouteAction_HashPolicy_HeaderSchema, {
+    header_name: HANDLED,
+    regex_rewrite: refused('the value is hashed as it came'),
+  }),
   capabilitiesOf(RouteAction_HashPolicy_CookieSchema, handled('name', 'ttl', 'path', 'attributes')),
   capabilitiesOf(RouteAction_HashPolicy_CookieAttributeSchema, handled('name', 'value')),
   capabilitiesOf(RouteAction_HashPolicy_ConnectionPropertiesSchema, handled('source_ip')),
@@ -108,6 +111,7 @@ export const ROUTES: readonly MessageCapabilities[] = [
     ...handled('request_mirror_policies'),
     ...HOST_CHOICE_FIELDS.ofRoute,
     max_stream_duration: refused('timeout says how long an answer may take'),
+    priority: refused('requests have no priority'),
     upgrade_configs: refused('upgrades are for the connection manager to allow'),
   }),
   capabilitiesOf(WeightedClusterSchema, handled('clusters')),

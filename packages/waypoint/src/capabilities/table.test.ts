@@ -5,6 +5,7 @@ import { RouteConfigurationSchema } from '@aquifer/wire/gen/envoy/config/route/v
 import type { DescField, DescMessage } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
 import type { Capability, CapabilityTable } from './capability.ts';
+import { KNOWN_TYPES } from './known-types.ts';
 import { CAPABILITIES, TUNNEL_CAPABILITIES } from './table.ts';
 import { TUNNELS } from './tunnels.ts';
 
@@ -104,4 +105,11 @@ test('a reason is a sentence without its end', () => {
     .flatMap((one) => (one.kind === 'extension' ? Object.values(one.types) : [one]))
     .flatMap((one) => ('reason' in one ? [one.reason] : []));
   for (const reason of said) expect(reason).toMatch(/^\S.{8,}[^.]$/);
+});
+
+test('every type that the table names can be read and shown as JSON', () => {
+  const named = [...CAPABILITIES.values(), ...TUNNELS]
+    .flatMap(({ fields }) => Object.values(fields))
+    .flatMap((one) => (one.kind === 'extension' ? Object.keys(one.types) : []));
+  expect(named.filter((type) => KNOWN_TYPES.getMessage(type) === undefined)).toEqual([]);
 });

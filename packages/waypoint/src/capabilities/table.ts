@@ -1,5 +1,3 @@
-import { createRegistry, type Registry } from '@bufbuild/protobuf';
-import { StringValueSchema } from '@bufbuild/protobuf/wkt';
 import { ACCESS_LOGS } from './access-log.ts';
 import { type CapabilityTable, type MessageCapabilities, tableOf } from './capability.ts';
 import { CLUSTERS } from './cluster.ts';
@@ -36,9 +34,3 @@ export const CAPABILITIES: CapabilityTable = tableOf(MESSAGES);
 
 /** The same in the resources that describe tunnels. */
 export const TUNNEL_CAPABILITIES: CapabilityTable = tableOf(MESSAGES, TUNNELS);
-
-/** All types that may stand in an Any. */
-export const KNOWN_TYPES: Registry = createRegistry(
-  StringValueSchema,
-  ...[...CAPABILITIES.values(), ...TUNNEL_CAPABILITIES.values()].map(({ message }) => message),
-);

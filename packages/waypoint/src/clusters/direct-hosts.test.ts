@@ -3,6 +3,7 @@ import { ClusterLoadAssignmentSchema } from '@aquifer/wire/gen/envoy/config/endp
 import { fromJson, type JsonValue } from '@bufbuild/protobuf';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Dialer } from '../upstream/dialer.ts';
+import { ANY_HOST } from './cluster.ts';
 import { ClusterManager } from './cluster-manager.ts';
 
 const POD = { ip: '10.244.1.7', port: 8080 };
@@ -44,7 +45,7 @@ function tellPlain(manager: ClusterManager, ...ips: string[]): void {
 }
 
 function hostOf(manager: ClusterManager, cluster: string, destination: typeof POD) {
-  return manager.get(cluster, destination)?.pick([], 0) ?? null;
+  return manager.get(cluster, destination)?.pick(ANY_HOST) ?? null;
 }
 
 describe('a cluster that leads where a connection was going', () => {
@@ -84,6 +85,6 @@ describe('a cluster that leads where a connection was going', () => {
   });
 
   test('has no host for a request that was going nowhere', () => {
-    expect(managerOf(ENCAP).get('encap')?.pick([], 0)).toBeNull();
+    expect(managerOf(ENCAP).get('encap')?.pick(ANY_HOST)).toBeNull();
   });
 });

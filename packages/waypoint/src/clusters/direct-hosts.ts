@@ -1,6 +1,5 @@
 import type { SocketAddress } from '@aquifer/wire';
 import { formatSocketAddress } from '@aquifer/wire';
-import type { UpstreamProtocol } from '../compile/upstream-protocol.ts';
 import { Cluster } from './cluster.ts';
 import type { Host, HostAddress, HostMetadata } from './host.ts';
 
@@ -25,15 +24,15 @@ interface Direct {
  * of the others the control plane says whether they do.
  */
 export class DirectHosts {
-  protocol: UpstreamProtocol = 'HTTP/1.1';
-  readonly #name: string;
+  /** Of no hosts; whose name and breakers each has. */
+  readonly #whole: Cluster;
   readonly #newHost: (address: HostAddress) => Host;
   readonly #byDestination = new Map<string, Direct>();
   readonly #sweeper: NodeJS.Timeout;
   #known: ReadonlyMap<string, KnownWorkload> = new Map();
 
-  constructor(name: string, newHost: (address: HostAddress) => Host) {
-    this.#name = name;
+  constructor(whole: Cluster, newHost: (address: HostAddress) => Host) {
+    this.#whole = whole;
     this.#newHost = newHost;
     this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS).unref();
   }
@@ -57,14 +56,20 @@ export class DirectHosts {
       const { kind, metadata } = this.#wayTo(ip);
       const host = this.#newHost({ kind, ip, port });
       host.metadata = metadata;
-      const cluster = new Cluster(this.#name);
-      cluster.setHosts([host]);
+      const cluster = new Cluster(this.#whole.name, this.#whole.breakers);
+      const priorities = [[{ weight: 0, hosts: [host] }]];
+      cluster.setHosts({ priorities, overprovisioningPercent: 140 });
       direct = { cluster, host, isUsed: true };
       this.#byDestination.set(key, direct);
     }
     direct.isUsed = true;
-    direct.cluster.protocol = this.protocol;
+    direct.cluster.protocol = this.#whole.protocol;
     return direct.cluster;
+  }
+
+  /** Those that are in use. */
+  all(): Iterable<Host> {
+    return [...this.#byDestination.values()].map(({ host }) => host);
   }
 
   close(): void {

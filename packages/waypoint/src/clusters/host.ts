@@ -1,4 +1,7 @@
 import type { ConnectionPool } from '../upstream/connection-pool.ts';
+import type { Balanced } from './balance/balancer.ts';
+import { Breakers } from './breakers.ts';
+import type { HostMonitor, Outcome } from './host-monitor.ts';
 
 /** How an endpoint is reached. */
 export type HostAddress =
@@ -16,20 +19,48 @@ export interface HostMetadata {
 }
 
 /** One endpoint of a cluster. It lives as long as its address is configured, across updates. */
-export class Host {
+export class Host implements Balanced {
   readonly address: HostAddress;
   /** `ip:port`. */
   readonly name: string;
   readonly pool: ConnectionPool;
+  /** Of its cluster. */
+  readonly breakers: Breakers;
   metadata: HostMetadata | null = null;
+  /** As it is configured. */
   isHealthy = true;
   weight = 1;
+  hashKey: string;
+  /** Null where nobody looks for outliers. */
+  monitor: HostMonitor | null = null;
   /** Requests under way, for least-request balancing. */
   active = 0;
+  #servingSinceMs: number | null = null;
 
-  constructor(address: HostAddress, pool: ConnectionPool) {
+  constructor(address: HostAddress, pool: ConnectionPool, breakers: Breakers = new Breakers()) {
     this.address = address;
     this.name = `${address.ip}:${address.port}`;
+    this.hashKey = this.name;
     this.pool = pool;
+    this.breakers = breakers;
+  }
+
+  /** Whether it is healthy and not ejected. */
+  get isUsable(): boolean {
+    return this.isHealthy && this.monitor?.ejection.kind !== 'ejected';
+  }
+
+  /** When it last became healthy; an ejection does not count. */
+  get servingSinceMs(): number | null {
+    return this.#servingSinceMs;
+  }
+
+  setServing(nowMs: number): void {
+    this.#servingSinceMs = this.isHealthy ? (this.#servingSinceMs ?? nowMs) : null;
+  }
+
+  /** How an attempt at it went, or a part of the attempt. */
+  report(outcome: Outcome): void {
+    this.monitor?.report(outcome);
   }
 }

@@ -25,6 +25,7 @@ const RECORD: AccessRecord = {
   downstreamLocal: '10.96.0.10:80',
   downstreamRemote: '10.244.1.7:4000',
   routeName: 'default',
+  grpcStatus: null,
 };
 
 function lineOf(config: JsonObject, filter?: JsonObject): string | undefined {
@@ -67,4 +68,24 @@ test.for<[JsonObject, boolean]>([
   ],
 ])('with the filter %j, whether a 503 for a failed connection has a line: %s', ([filter, has]) => {
   expect(lineOf({}, filter) !== '').toBe(has);
+});
+
+test('JSON has its keys in order, keeps types, and has null for what has no value', () => {
+  const jsonFormat = {
+    status: '%RESPONSE_CODE%',
+    agent: '%REQ(NONE?USER-AGENT):2%',
+    fixed: 7,
+    path: 'to %REQ(:PATH)% by %REQ(NONE)%',
+    upstream: { host: '%UPSTREAM_HOST%', time: '%RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)%' },
+    quoted: '"%ROUTE_NAME%"',
+  };
+  expect(lineOf({ logFormat: { jsonFormat } })).toBe(
+    '{"agent":"cu","fixed":7,"path":"to /items?all by -","quoted":"\\"default\\"","status":503,' +
+      '"upstream":{"host":"10.0.0.1:80","time":null}}\n',
+  );
+});
+
+test('a command that nobody knows is refused by its name', () => {
+  const logFormat = { textFormatSource: { inlineString: '%NONSENSE%' } };
+  expect(() => lineOf({ logFormat })).toThrow('access_log[0].log_format: %NONSENSE% is no command');
 });

@@ -1,68 +1,16 @@
-// hot path: a line for every request
-import { joinHeader } from '@aquifer/http';
 import type { AccessLog } from '@aquifer/wire/gen/envoy/config/accesslog/v3_pb';
 import type { SubstitutionFormatString } from '@aquifer/wire/gen/envoy/config/core/v3_pb';
 import { FileAccessLogSchema } from '@aquifer/wire/gen/envoy/extensions/access_loggers/file/v3_pb';
+import type { JsonObject, JsonValue } from '@bufbuild/protobuf';
 import { compileLogFilter } from './access-log-filter.ts';
+import { type AccessRecord, compileOperator, type Operator } from './access-operators.ts';
 import { unpack } from './any.ts';
 import { ConfigProblem } from './problem.ts';
 
-/** One finished request or connection, as its access line needs it. */
-export interface AccessRecord {
-  /** Of HTTP; null for bytes. */
-  readonly protocol: string | null;
-  /** Since the epoch. */
-  readonly startedAtMs: number;
-  readonly method: string;
-  readonly path: string;
-  readonly status: number;
-  readonly flags: string;
-  readonly details: string;
-  /** Why a connection was ended from here; null otherwise. */
-  readonly terminationDetails: string | null;
-  readonly bytesReceived: number;
-  readonly bytesSent: number;
-  readonly durationMs: number;
-  readonly upstreamServiceTimeMs: number | null;
-  readonly requestHeaders: readonly string[];
-  readonly authority: string;
-  readonly upstreamHost: string | null;
-  readonly upstreamCluster: string | null;
-  readonly upstreamFailure: string | null;
-  readonly downstreamLocal: string;
-  readonly downstreamRemote: string;
-  readonly routeName: string;
-}
+export type { AccessRecord } from './access-operators.ts';
 
 /** A line, or several, each with its end; empty for what is not logged. */
 export type AccessLogFormat = (record: AccessRecord) => string;
-
-type Operator = (record: AccessRecord) => string | number | null;
-
-/** Command operators of Envoy's format strings that a waypoint's requests and connections have values for (spec l7 8.3). */
-const OPERATORS: Readonly<Record<string, Operator>> = {
-  START_TIME: ({ startedAtMs }) => isoTime(startedAtMs),
-  'REQ(:METHOD)': ({ method }) => method,
-  'REQ(X-ENVOY-ORIGINAL-PATH?:PATH)': ({ path }) => path,
-  'REQ(:PATH)': ({ path }) => path,
-  PROTOCOL: ({ protocol }) => protocol,
-  RESPONSE_CODE: ({ status }) => status,
-  RESPONSE_FLAGS: ({ flags }) => flags,
-  RESPONSE_CODE_DETAILS: ({ details }) => details,
-  CONNECTION_TERMINATION_DETAILS: ({ terminationDetails }) => terminationDetails,
-  UPSTREAM_TRANSPORT_FAILURE_REASON: ({ upstreamFailure }) => upstreamFailure,
-  BYTES_RECEIVED: ({ bytesReceived }) => bytesReceived,
-  BYTES_SENT: ({ bytesSent }) => bytesSent,
-  DURATION: ({ durationMs }) => durationMs,
-  'RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)': ({ upstreamServiceTimeMs }) => upstreamServiceTimeMs,
-  'REQ(:AUTHORITY)': ({ authority }) => authority,
-  UPSTREAM_HOST: ({ upstreamHost }) => upstreamHost,
-  UPSTREAM_CLUSTER: ({ upstreamCluster }) => upstreamCluster,
-  UPSTREAM_CLUSTER_RAW: ({ upstreamCluster }) => upstreamCluster,
-  DOWNSTREAM_LOCAL_ADDRESS: ({ downstreamLocal }) => downstreamLocal,
-  DOWNSTREAM_REMOTE_ADDRESS: ({ downstreamRemote }) => downstreamRemote,
-  ROUTE_NAME: ({ routeName }) => routeName,
-};
 
 const STDOUT = '/dev/stdout';
 
@@ -72,19 +20,7 @@ const DEFAULT_FORMAT =
   '%BYTES_RECEIVED% %BYTES_SENT% %DURATION% %RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)% "%REQ(X-FORWARDED-FOR)%" ' +
   '"%REQ(USER-AGENT)%" "%REQ(X-REQUEST-ID)%" "%REQ(:AUTHORITY)%" "%UPSTREAM_HOST%"\n';
 
-let lastTimeMs = 0;
-let lastTime = '';
-
-/** Requests of one millisecond share its text, which costs more to make than the rest of a line. */
-function isoTime(ms: number): string {
-  const wholeMs = Math.floor(ms);
-  if (wholeMs === lastTimeMs) return lastTime;
-  lastTimeMs = wholeMs;
-  lastTime = new Date(wholeMs).toISOString();
-  return lastTime;
-}
-
-/** Null when there is none. Operators without a value print `-`. Of several logs, each writes its lines. */
+/** Null when there is none. Operators without a value print `-`, and null in JSON. Each of several logs has its lines. */
 export function compileAccessLog(logs: readonly AccessLog[], path: string): AccessLogFormat | null {
   const formats = logs.map((log, i) => compileLog(log, `${path}[${i}]`));
   if (formats.length <= 1) return formats[0] ?? null;
@@ -98,30 +34,45 @@ export function compileAccessLog(logs: readonly AccessLog[], path: string): Acce
 function compileLog({ configType, filter }: AccessLog, path: string): AccessLogFormat {
   const { path: file, accessLogFormat } = unpack(configType.value, FileAccessLogSchema, path);
   if (file !== STDOUT) throw new ConfigProblem(`${path}.path`, `only ${STDOUT} is written to`);
-  const format =
-    accessLogFormat.case === undefined
-      ? compileFormat(DEFAULT_FORMAT)
-      : compileFormat(textOf(accessLogFormat.value, `${path}.log_format`));
+  const format = compileFormat(accessLogFormat.value, `${path}.log_format`);
   if (filter === undefined) return format;
   const isLogged = compileLogFilter(filter, `${path}.filter`);
   return (record) => (isLogged(record) ? format(record) : '');
 }
 
-function textOf({ format }: SubstitutionFormatString, path: string): string {
-  const source = format.case === 'textFormatSource' ? format.value.specifier : undefined;
-  if (source?.case === 'inlineString') return source.value;
-  if (source?.case === 'inlineBytes') return Buffer.from(source.value).toString();
+function compileFormat(
+  config: SubstitutionFormatString | undefined,
+  path: string,
+): AccessLogFormat {
+  if (config === undefined) return compileText(DEFAULT_FORMAT, path);
+  const { format } = config;
+  if (format.case === 'jsonFormat') return compileJson(format.value, path);
+  const source = format.value?.specifier;
+  if (source?.case === 'inlineString') return compileText(source.value, path);
+  if (source?.case === 'inlineBytes')
+    return compileText(Buffer.from(source.value).toString(), path);
   throw new ConfigProblem(path, 'has no text');
 }
 
-function compileFormat(format: string): AccessLogFormat {
-  const parts = format.split(/%([A-Z_]+(?:\([^)]*\))?)%/);
+interface Step {
+  readonly before: string;
+  readonly operator: Operator;
+}
+
+/** Text and commands in turn; what follows the last command is `tail`. */
+function parse(
+  format: string,
+  path: string,
+): { readonly steps: readonly Step[]; readonly tail: string } {
+  const parts = format.split(/%([A-Z_0-9]+(?:\([^)]*\))?(?::\d+)?)%/);
   const steps = parts.flatMap((part, i) =>
-    i % 2 === 0
-      ? []
-      : [{ before: parts[i - 1]!, operator: OPERATORS[part] ?? headerOperator(part) }],
+    i % 2 === 0 ? [] : [{ before: parts[i - 1]!, operator: compileOperator(part, path) }],
   );
-  const tail = parts.at(-1)!;
+  return { steps, tail: parts.at(-1)! };
+}
+
+function compileText(format: string, path: string): AccessLogFormat {
+  const { steps, tail } = parse(format, path);
   return (record) => {
     let line = '';
     for (const { before, operator } of steps) line += `${before}${operator(record) ?? '-'}`;
@@ -129,9 +80,39 @@ function compileFormat(format: string): AccessLogFormat {
   };
 }
 
-function headerOperator(part: string): Operator {
-  const [, name] = /^REQ\(([^):]+)\)$/.exec(part) ?? [];
-  if (name === undefined) return () => null;
-  const lower = name.toLowerCase();
-  return ({ requestHeaders }) => joinHeader(requestHeaders, lower);
+type JsonPart = (record: AccessRecord) => string;
+
+/** Keys in order; a value that is one command keeps its type. */
+function compileJson(format: JsonObject, path: string): AccessLogFormat {
+  const part = jsonPart(format, path);
+  return (record) => `${part(record)}\n`;
+}
+
+function jsonPart(value: JsonValue, path: string): JsonPart {
+  if (typeof value === 'string') return jsonText(value, path);
+  if (value === null || typeof value !== 'object') {
+    const text = JSON.stringify(value);
+    return () => text;
+  }
+  if (Array.isArray(value)) {
+    const items = value.map((item, i) => jsonPart(item, `${path}[${i}]`));
+    return (record) => `[${items.map((item) => item(record)).join(',')}]`;
+  }
+  const members = Object.keys(value)
+    .toSorted()
+    .map((key) => ({
+      key: JSON.stringify(key),
+      part: jsonPart(value[key]!, `${path}.${key}`),
+    }));
+  return (record) => `{${members.map(({ key, part }) => `${key}:${part(record)}`).join(',')}}`;
+}
+
+function jsonText(format: string, path: string): JsonPart {
+  const { steps, tail } = parse(format, path);
+  const [only] = steps;
+  if (steps.length === 1 && only!.before === '' && tail === '') {
+    return (record) => JSON.stringify(only!.operator(record));
+  }
+  const text = compileText(format, path);
+  return (record) => JSON.stringify(text(record));
 }

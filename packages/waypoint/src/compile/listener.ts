@@ -21,6 +21,7 @@ import { DEFAULT_MAX_STREAMS } from '../upstream/http2-limits.ts';
 import { type AccessLogFormat, compileAccessLog } from './access-log.ts';
 import { durationMs, isType, unpack } from './any.ts';
 import { compileMatcher } from './chain-matcher.ts';
+import { type ConnectionHash, compileConnectionHash } from './hash-policy.ts';
 import { compileHttpFilter, refuseRepeated } from './http-filters.ts';
 import { compilePathRules, type PathRules } from './path-rules.ts';
 import { ConfigProblem } from './problem.ts';
@@ -62,6 +63,8 @@ export interface TcpChain {
   readonly idleTimeoutMs: number;
   /** Milliseconds from beginning to end; 0 is no limit. */
   readonly maxDurationMs: number;
+  /** For clusters that balance by a hash. */
+  readonly hashes: ConnectionHash;
   readonly accessLog: AccessLogFormat | null;
 }
 
@@ -191,6 +194,7 @@ function compileTcp(
     targets: tcpTargets(proxy.clusterSpecifier, path),
     idleTimeoutMs: durationMs(proxy.idleTimeout) ?? 0,
     maxDurationMs: durationMs(proxy.maxDownstreamConnectionDuration) ?? 0,
+    hashes: compileConnectionHash(proxy.hashPolicy, `${path}.hash_policy`),
     accessLog: compileAccessLog(proxy.accessLog, `${path}.access_log`),
   };
 }

@@ -1,10 +1,17 @@
-import type { RetryPolicy as PbRetryPolicy } from '@aquifer/wire/gen/envoy/config/route/v3_pb';
-import { durationMs } from './any.ts';
+import type {
+  RetryPolicy as PbRetryPolicy,
+  RetryPolicy_RetryPriority as RetryPriority,
+} from '@aquifer/wire/gen/envoy/config/route/v3_pb';
+import { PreviousPrioritiesConfigSchema } from '@aquifer/wire/gen/envoy/extensions/retry/priority/previous_priorities/v3_pb';
+import { durationMs, unpack } from './any.ts';
 import { ConfigProblem } from './problem.ts';
 
 /** Why an attempt did not give a usable answer. */
 export type AttemptFailure =
   | 'connect-failure'
+  | 'connect-timeout'
+  /** A circuit breaker refused it. Never retried. */
+  | 'overflow'
   /** The connection ended. */
   | 'reset'
   /** The upstream gave up this one request. */
@@ -25,6 +32,8 @@ export interface RetryPolicy {
   readonly maxBackOffMs: number;
   /** How often another host is looked for that was not tried yet; 0 takes whichever comes. */
   readonly hostSelectionAttempts: number;
+  /** After every so many attempts, priorities that were tried are left for others; 0 is never. */
+  readonly triesPerPriority: number;
   /** Whether a response head is to be retried. `grpcStatus` only for trailers-only gRPC answers. */
   retriesStatus(status: number, grpcStatus: string | null): boolean;
   retriesFailure(failure: AttemptFailure): boolean;
@@ -67,6 +76,7 @@ export function compileRetryPolicy(
     perTryTimeoutMs: durationMs(policy.perTryTimeout) ?? 0,
     baseBackOffMs,
     maxBackOffMs: baseBackOffMs * 10,
+    triesPerPriority: triesPerPriority(policy.retryPriority, `${path}.retry_priority`),
     hostSelectionAttempts: hasPredicate ? Number(policy.hostSelectionRetryMaxAttempts) || 1 : 0,
     retriesStatus: (status, grpcStatus) =>
       (status >= 500 && on.has('5xx')) ||
@@ -75,13 +85,27 @@ export function compileRetryPolicy(
       codes.has(status) ||
       (grpcStatus !== null && grpc.has(grpcStatus)),
     retriesFailure: (failure) =>
-      on.has('5xx') || on.has('gateway-error') || CAUSES[failure].some((token) => on.has(token)),
+      failure !== 'overflow' &&
+      (on.has('5xx') || on.has('gateway-error') || CAUSES[failure].some((token) => on.has(token))),
   };
+}
+
+function triesPerPriority(priority: RetryPriority | undefined, path: string): number {
+  if (priority === undefined) return 0;
+  const { updateFrequency } = unpack(
+    priority.configType.value,
+    PreviousPrioritiesConfigSchema,
+    path,
+  );
+  if (updateFrequency < 1) throw new ConfigProblem(`${path}.update_frequency`, 'is below 1');
+  return updateFrequency;
 }
 
 /** Tokens that retry a failure without an answer. */
 const CAUSES: Readonly<Record<AttemptFailure, readonly string[]>> = {
   'connect-failure': ['connect-failure'],
+  'connect-timeout': ['connect-failure'],
+  overflow: [],
   reset: ['reset'],
   'remote-reset': ['reset'],
   'refused-stream': ['reset', 'refused-stream'],

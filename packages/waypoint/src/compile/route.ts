@@ -1,3 +1,4 @@
+import { RoutingPriority } from '@aquifer/wire/gen/envoy/config/core/v3_pb';
 import type {
   RedirectAction,
   Route,
@@ -14,6 +15,7 @@ import {
 import { compileRouteFilters, type RouteFilters } from '../filters/filters.ts';
 import { compileMirrors, type MirrorPolicy } from '../filters/mirror-policy.ts';
 import { durationMs } from './any.ts';
+import { compileHashPolicies, type RequestHasher } from './hash-policy.ts';
 import { type HeaderMutation, requestMutation, responseMutation } from './header-mutation.ts';
 import {
   compileRegexRewrite,
@@ -52,6 +54,8 @@ export interface ForwardAction {
   readonly maxGrpcTimeoutMs: number | null;
   readonly retry: RetryPolicy | null;
   readonly mirrors: readonly MirrorPolicy[];
+  /** For clusters that balance by a hash; null if there is nothing to hash. */
+  readonly hash: RequestHasher | null;
   readonly clusterNotFoundStatus: number;
 }
 
@@ -265,6 +269,8 @@ function compileForward(
 ): ForwardAction {
   const targets = compileTargets(action, path);
   const { hostRewriteSpecifier: host } = action;
+  if (action.priority !== RoutingPriority.DEFAULT)
+    throw new ConfigProblem(`${path}.priority`, 'only DEFAULT is supported');
   return {
     kind: 'forward',
     targets,
@@ -275,6 +281,7 @@ function compileForward(
     maxGrpcTimeoutMs: durationMs(action.maxGrpcTimeout),
     retry: compileRetryPolicy(action.retryPolicy, `${path}.retry_policy`),
     mirrors: compileMirrors(action.requestMirrorPolicies, `${path}.request_mirror_policies`),
+    hash: compileHashPolicies(action.hashPolicy, `${path}.hash_policy`),
     clusterNotFoundStatus: NOT_FOUND_STATUS[action.clusterNotFoundResponseCode] ?? 503,
   };
 }

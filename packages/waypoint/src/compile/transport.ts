@@ -12,7 +12,6 @@ import { InternalUpstreamTransportSchema } from '@aquifer/wire/gen/envoy/extensi
 import { RawBufferSchema } from '@aquifer/wire/gen/envoy/extensions/transport_sockets/raw_buffer/v3_pb';
 import { isType, unpack } from './any.ts';
 import { ConfigProblem } from './problem.ts';
-import { upstreamProtocol } from './upstream-protocol.ts';
 
 /** What endpoints say by their metadata about how they are reached, and transport socket matches ask for. */
 const SOCKET_MATCH = 'envoy.transport_socket_match';
@@ -36,7 +35,6 @@ export function refuseUndialled(cluster: Cluster): void {
     if (key !== HTTP_OPTIONS)
       throw new ConfigProblem(`typed_extension_protocol_options[${key}]`, 'is unknown here');
   }
-  upstreamProtocol(cluster);
   for (const [i, match] of cluster.transportSocketMatches.entries()) {
     refuseSocketMatch(match, `transport_socket_matches[${i}]`);
   }

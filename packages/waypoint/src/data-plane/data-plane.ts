@@ -1,6 +1,7 @@
 import type { RejectedResource, ResourceBatch } from '@aquifer/control-plane-client';
 import type { WorkloadCertificate } from '@aquifer/hbone';
 import { ThreadPool } from '@aquifer/runtime';
+import { addUp, type ClusterStatus } from '../clusters/cluster-status.ts';
 import type { ConnectionSeries } from '../telemetry/connection-telemetry.ts';
 import type {
   ThreadConfig,
@@ -10,6 +11,7 @@ import type {
   ThreadQuestion,
 } from './protocol.ts';
 import { RESOURCES, type ResourceKind } from './resources.ts';
+import { ServedResources } from './served-resources.ts';
 import { CHANGE_SPREADS_MS } from './snapshot.ts';
 
 export interface DataPlaneOptions {
@@ -21,6 +23,7 @@ export interface DataPlaneOptions {
 /** The data-plane threads, seen from the main thread. */
 export class DataPlane {
   readonly #threads: ThreadPool<ThreadMessage, ThreadQuestion, ThreadEvent>;
+  readonly resources: ServedResources = new ServedResources();
   /** Resources that were removed a moment ago, by kind and name. */
   readonly #leaving = new Map<string, NodeJS.Timeout>();
 
@@ -40,9 +43,12 @@ export class DataPlane {
     const upserts = batch.resources.filter(({ name, body }) => {
       try {
         RESOURCES[type].check(body);
+        this.resources.served(type, name, body);
         return true;
       } catch (error) {
-        rejected.push({ name, reason: (error as Error).message });
+        const reason = (error as Error).message;
+        this.resources.refused(type, name, reason);
+        rejected.push({ name, reason });
         return false;
       }
     });
@@ -53,6 +59,7 @@ export class DataPlane {
   }
 
   #leave(type: ResourceKind, name: string): void {
+    this.resources.removed(type, name);
     const key = `${type}/${name}`;
     this.#stay(key);
     const remove = (): void => {
@@ -84,6 +91,14 @@ export class DataPlane {
   /** Counters of connections whose bytes were passed through. */
   async passed(): Promise<readonly ConnectionSeries[]> {
     return ((await this.#threads.ask({ kind: 'passed' })) as ConnectionSeries[][]).flat();
+  }
+
+  async clusters(): Promise<readonly ClusterStatus[]> {
+    return addUp((await this.#threads.ask({ kind: 'clusters' })) as ClusterStatus[][]);
+  }
+
+  setLogLevels(levels: string): void {
+    this.#threads.tell({ kind: 'log-levels', levels });
   }
 
   /** Connections on which somebody waits for something. */

@@ -22,7 +22,8 @@ export type ThreadMessage =
       readonly upserts: readonly { readonly name: string; readonly body: Uint8Array }[];
       readonly removed: readonly string[];
     }
-  | { readonly kind: 'certificate'; readonly certificate: WorkloadCertificate };
+  | { readonly kind: 'certificate'; readonly certificate: WorkloadCertificate }
+  | { readonly kind: 'log-levels'; readonly levels: string };
 
 /** What it asks of every data-plane thread. */
 export interface ThreadQuestion {
@@ -30,6 +31,7 @@ export interface ThreadQuestion {
     | 'listen'
     | 'metrics'
     | 'passed'
+    | 'clusters'
     | 'announce-end'
     | 'drain'
     | 'busy-connections'

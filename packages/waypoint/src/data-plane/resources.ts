@@ -10,18 +10,15 @@ import { type DescMessage, fromBinary, type MessageShape } from '@bufbuild/proto
 import { CapabilityCheck } from '../capabilities/check.ts';
 import { CAPABILITIES, TUNNEL_CAPABILITIES } from '../capabilities/table.ts';
 import { TUNNEL_RESOURCES } from '../capabilities/tunnels.ts';
-import { readAssignment } from '../clusters/cluster-manager.ts';
+import { compileAssignment } from '../compile/assignment.ts';
+import { compileCluster } from '../compile/cluster.ts';
 import { compileListener } from '../compile/listener.ts';
 import { compileRoutes } from '../compile/route.ts';
 import { refuseUndialled, refuseUnreachable } from '../compile/transport.ts';
 import type { ServedConfig } from './snapshot.ts';
 
-/** Names of the clusters by which Envoy's listeners reach each other; their endpoints are listeners of its own. */
-const INTERNAL_CLUSTERS: ReadonlySet<string> = new Set([
-  'main_internal',
-  'encap',
-  'connect_originate',
-]);
+/** By which Envoy's listeners reach each other; tunnels are taken and opened without them. */
+const INTERNAL_CLUSTERS: ReadonlySet<string> = new Set(['main_internal', 'connect_originate']);
 
 export type ResourceKind = 'cluster' | 'endpoints' | 'listener' | 'routes';
 
@@ -92,16 +89,13 @@ function checkListener(listener: Listener): void {
   if (!TUNNEL_RESOURCES.has(listener.name)) compileListener(listener);
 }
 
-/** Clusters that lead to listeners inside the proxy are not dialled: their endpoints have no tunnel destination. */
 function checkCluster(cluster: Cluster): void {
-  const { name, loadAssignment } = cluster;
   refuseUndialled(cluster);
-  if (loadAssignment === undefined) return;
-  refuseUnreachable(loadAssignment);
-  if (!INTERNAL_CLUSTERS.has(name)) readAssignment(loadAssignment);
+  if (cluster.loadAssignment !== undefined) refuseUnreachable(cluster.loadAssignment);
+  if (!INTERNAL_CLUSTERS.has(cluster.name)) compileCluster(cluster);
 }
 
 function checkEndpoints(assignment: ClusterLoadAssignment): void {
   refuseUnreachable(assignment);
-  readAssignment(assignment);
+  compileAssignment(assignment);
 }

@@ -25,6 +25,7 @@ function listenerOf(ip: string): CompiledListener {
     targets: [],
     idleTimeoutMs: 0,
     maxDurationMs: 0,
+    hashes: 'nothing',
     accessLog: null,
   };
   return {

@@ -71,6 +71,10 @@ class WaypointThread {
       this.#hbone?.setCertificate(message.certificate);
       return;
     }
+    if (message.kind === 'log-levels') {
+      this.#log.setLevels(message.levels);
+      return;
+    }
     const handler = RESOURCES[message.type];
     for (const name of message.removed) handler.remove(this.#served, name);
     for (const { body } of message.upserts) handler.upsert(this.#served, body);
@@ -89,6 +93,8 @@ class WaypointThread {
         return this.#deps.telemetry.snapshot();
       case 'passed':
         return this.#deps.telemetry.passed.snapshot();
+      case 'clusters':
+        return this.#served.clusters.statuses();
       case 'busy-connections':
         return [...this.#deps.connections].filter(({ isBusy }) => isBusy).length;
       case 'announce-end':

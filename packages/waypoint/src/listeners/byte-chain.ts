@@ -1,6 +1,8 @@
 import type { Duplex } from 'node:stream';
 import { resetSocket, splice } from '@aquifer/hbone';
 import { formatSocketAddress } from '@aquifer/wire';
+import { xxHash64 } from '../clusters/balance/xx-hash64.ts';
+import { ANY_HOST, type Cluster, type HostChoice } from '../clusters/cluster.ts';
 import type { Host } from '../clusters/host.ts';
 import type { TcpChain } from '../compile/listener.ts';
 import type { AuthorizationInput } from '../compile/rbac.ts';
@@ -94,8 +96,9 @@ class PassedConnection implements OpenConnection {
     const cluster = name === null ? null : clusters.get(name, this.#info.destination);
     this.#clusterName = name;
     if (cluster === null) return { ...DONE, flag: 'NC' };
-    const host = cluster.pick([], 0);
+    const host = cluster.pick(this.#choiceFor(cluster));
     if (host === null) return { ...DONE, flag: 'UH' };
+    if (!host.breakers.admitConnection()) return { ...DONE, flag: 'UO' };
     this.#host = host;
     this.#series = this.#deps.telemetry.passed.opened({
       source: this.#info.source,
@@ -109,11 +112,21 @@ class PassedConnection implements OpenConnection {
       return { ...DONE, flag: 'UF', failure: (error as Error).message.replaceAll(' ', '_') };
     } finally {
       host.active -= 1;
+      host.breakers.connectionClosed();
     }
   }
 
+  #choiceFor(cluster: Cluster): HostChoice {
+    if (this.#chain.hashes === 'nothing' || !cluster.wantsHash) return ANY_HOST;
+    return { ...ANY_HOST, hash: xxHash64(this.#info.client.ip) };
+  }
+
   async #splice(host: Host): Promise<Ending> {
-    const upstream = await host.pool.dial();
+    const upstream = await host.pool.dial().catch((error: unknown) => {
+      host.report('unreachable');
+      throw error;
+    });
+    host.report('tcp-connected');
     if (this.#cut !== null) {
       upstream.destroy();
       return this.#cut;
@@ -220,6 +233,7 @@ const NO_REQUEST = {
   requestHeaders: [],
   authority: '-',
   routeName: '-',
+  grpcStatus: null,
 } as const;
 
 function chooseCluster({ targets }: TcpChain): string | null {

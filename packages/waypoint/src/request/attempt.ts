@@ -17,9 +17,11 @@ import {
   removeHeader,
   setHeader,
 } from '@aquifer/http';
+import { Overflow, QUEUE_OVERFLOW } from '../clusters/breakers.ts';
 import type { Host } from '../clusters/host.ts';
 import type { AttemptFailure } from '../compile/retry-policy.ts';
-import type { HttpVersion, RequestPool } from '../upstream/request-pool.ts';
+import { ConnectTimeout } from '../upstream/dialer.ts';
+import type { HttpVersion, RequestPool, RequestWaiter } from '../upstream/request-pool.ts';
 import { dateText } from './date.ts';
 import { endToEnd, mutate } from './headers.ts';
 import type { CutKind } from './outcome.ts';
@@ -46,7 +48,7 @@ const CONNECTING: State = { kind: 'connecting' };
 const OVER: State = { kind: 'over' };
 
 /** One try to have a request answered by one host. */
-export class Attempt implements AnswerListener, BodyListener, BodySink {
+export class Attempt implements AnswerListener, BodyListener, BodySink, RequestWaiter {
   readonly #host: Host;
   readonly #pool: RequestPool;
   readonly #call: UpstreamCall;
@@ -54,6 +56,7 @@ export class Attempt implements AnswerListener, BodyListener, BodySink {
   /** Both sides speak a version that has trailers. */
   readonly #passesTrailers: boolean;
   #state: State = CONNECTING;
+  #head: RequestHead | null = null;
   #connection: ClientConnection | null = null;
   /** Of the answer. */
   #trailers: HeaderList | null = null;
@@ -83,23 +86,22 @@ export class Attempt implements AnswerListener, BodyListener, BodySink {
       this.#send(idle, head);
       return;
     }
-    this.#pool.connect().then(
-      (connection) => {
-        if (this.#state.kind === 'over') {
-          this.#pool.release(connection);
-          return;
-        }
-        this.#send(connection, head);
-        this.flush();
-      },
-      (error: Error) => this.#fail('connect-failure', transportFailure(error)),
-    );
+    this.#head = head;
+    this.#pool.wait(this);
   }
 
-  #fail(failure: AttemptFailure, reason: string): void {
-    if (this.#state.kind === 'over') return;
+  onConnection(connection: ClientConnection): void {
+    this.#send(connection, this.#head!);
+    this.flush();
+  }
+
+  onNoConnection(error: Error): void {
     this.#leave();
-    this.#call.onFailure(failure, reason);
+    const failure = connectFailure(error);
+    if (failure !== 'overflow') this.#host.report('unreachable');
+    // Envoy then names no host.
+    if (error === QUEUE_OVERFLOW) this.#call.request.host = null;
+    this.#call.onFailure(failure, transportFailure(error));
   }
 
   /** All of the request has arrived: the time for an answer runs. What a client takes to send is not the host's. */
@@ -108,6 +110,7 @@ export class Attempt implements AnswerListener, BodyListener, BodySink {
     if (this.#state.kind !== 'connecting' && this.#state.kind !== 'asking') return;
     this.#perTry = this.#timers.start(this.#perTryTimeoutMs, () => {
       this.abort();
+      this.#host.report('timeout');
       this.#call.onFailure('per-try-timeout', 'per try timeout');
     });
   }
@@ -118,10 +121,13 @@ export class Attempt implements AnswerListener, BodyListener, BodySink {
     // Of HTTP/2 one hears whether a request was looked at.
     const isFirst = !(connection instanceof Http1ClientConnection) || connection.completed === 0;
     if (isUpgrade && connection instanceof Http2Connection && !connection.takesExtendedConnect) {
-      this.#fail('connect-failure', 'the endpoint takes no WebSocket over HTTP/2');
+      this.#host.breakers.requestEnded();
+      this.#leave();
+      this.#call.onFailure('connect-failure', 'the endpoint takes no WebSocket over HTTP/2');
       return;
     }
     this.#connection = connection;
+    this.#host.report('connected');
     const sent = isUpgrade ? upgradeHead(head, connection) : head;
     const exchange = connection.request(sent, bodyLength, { listener: this, isUpgrade });
     this.#state = { kind: 'asking', exchange, isFirst };
@@ -161,6 +167,7 @@ export class Attempt implements AnswerListener, BodyListener, BodySink {
     if (this.#state.kind === 'over') return;
     this.#leave();
     exchange?.reset();
+    if (this.#connection !== null) this.#pool.release(this.#connection);
   }
 
   onHead(head: AnswerHead, body: BodyLength): void {
@@ -168,14 +175,16 @@ export class Attempt implements AnswerListener, BodyListener, BodySink {
     const { request } = this.#call;
     request.serviceTimeMs = Math.round(performance.now() - this.#startedAtMs);
     const exchange = this.#exchange;
-    if (exchange === null || !this.#call.onHead(head)) return;
     const status = this.#isAgreed(head) ? 101 : head.status;
+    this.#host.report(head.status);
+    if (exchange === null || !this.#call.onHead(head)) return;
     this.#state = { kind: 'answering', exchange, status };
     const headers = endToEnd(head.headers);
     if (status !== 101)
       setHeader(headers, 'x-envoy-upstream-service-time', String(request.serviceTimeMs));
     if (getHeader(headers, 'date') === null) headers.push('date', dateText());
     setHeader(headers, 'server', request.connection.chain.serverName);
+    if (this.#call.setCookie !== null) headers.push('set-cookie', this.#call.setCookie);
     mutate(headers, this.#call.responseHeaders);
     mutate(headers, request.route?.responseHeaders ?? null);
     request.grpcStatus = request.isGrpc ? getHeader(headers, 'grpc-status') : null;
@@ -205,6 +214,7 @@ export class Attempt implements AnswerListener, BodyListener, BodySink {
     if (this.#state.kind !== 'answering') return;
     const { request } = this.#call;
     request.bytesSent += chunk.length;
+    request.messages?.left(chunk);
     if (!request.exchange.write(chunk)) this.#state.exchange.pause();
   }
 
@@ -241,6 +251,10 @@ export class Attempt implements AnswerListener, BodyListener, BodySink {
   onFailure(failure: HttpError): void {
     const state = this.#state;
     this.#leave();
+    if (state.kind !== 'over') {
+      this.#host.report('unreachable');
+      this.#pool.release(this.#connection!);
+    }
     if (state.kind === 'answering') this.#call.onCut(state.status, this.#cutOf(failure));
     else if (state.kind === 'asking')
       this.#call.onFailure(this.#kindOf(failure, state.isFirst), failure.message);
@@ -272,6 +286,8 @@ export class Attempt implements AnswerListener, BodyListener, BodySink {
 
   #leave(): void {
     if (this.#state.kind === 'over') return;
+    if (this.#state.kind === 'connecting') this.#pool.cancel(this);
+    else this.#host.breakers.requestEnded();
     this.#state = OVER;
     this.#host.active -= 1;
     this.#perTry?.cancel();
@@ -296,6 +312,11 @@ const CONNECT_ERRORS: Readonly<Record<string, string>> = {
   EHOSTUNREACH: 'delayed connect error: No route to host',
   ENETUNREACH: 'immediate connect error: Network is unreachable',
 };
+
+function connectFailure(error: Error): AttemptFailure {
+  if (error instanceof Overflow) return 'overflow';
+  return error instanceof ConnectTimeout ? 'connect-timeout' : 'connect-failure';
+}
 
 function transportFailure(error: NodeJS.ErrnoException): string {
   return CONNECT_ERRORS[error.code ?? ''] ?? error.message;

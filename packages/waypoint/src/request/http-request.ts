@@ -14,6 +14,7 @@ import type { CompiledRoute } from '../compile/route.ts';
 import type { HttpConnection } from './connection.ts';
 import { dateText } from './date.ts';
 import { grpcMessage, grpcStatusOf, isGrpcContent } from './grpc.ts';
+import { GrpcMessages } from './grpc-messages.ts';
 import { mutate, prepareRequestHeaders, upgradeOf } from './headers.ts';
 import type { LocalReply } from './outcome.ts';
 import { pathOnly, queryValue } from './path.ts';
@@ -57,6 +58,8 @@ export class HttpRequest implements BodyListener, AuthorizationInput {
   serviceTimeMs: number | null = null;
   /** As the answer said it, in its head or its trailers. */
   grpcStatus: string | null = null;
+  /** Null for what is none of gRPC. */
+  readonly messages: GrpcMessages | null;
   bytesReceived = 0;
   bytesSent = 0;
   #target: string;
@@ -77,6 +80,7 @@ export class HttpRequest implements BodyListener, AuthorizationInput {
     prepareRequestHeaders(headers);
     this.method = protocol === undefined ? method : 'GET';
     this.isGrpc = isGrpcContent(headers);
+    this.messages = this.isGrpc ? new GrpcMessages() : null;
     this.#target = path;
     this.#path = pathOnly(path);
     this.hasAuthority = authority !== null;
@@ -236,6 +240,7 @@ export class HttpRequest implements BodyListener, AuthorizationInput {
 
   onData(chunk: Buffer): void {
     this.bytesReceived += chunk.length;
+    this.messages?.arrived(chunk);
     this.call?.body.onData(chunk);
   }
 

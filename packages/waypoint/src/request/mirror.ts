@@ -8,7 +8,7 @@ import type {
   RequestHead,
 } from '@aquifer/http';
 import type { Host } from '../clusters/host.ts';
-import type { HttpVersion } from '../upstream/request-pool.ts';
+import type { HttpVersion, RequestPool, RequestWaiter } from '../upstream/request-pool.ts';
 import { HeldBytes } from './held-bytes.ts';
 import { type BodyCopy, MAX_REPLAY_BYTES } from './request-body.ts';
 import type { Timeout, TimerWheel } from './timer-wheel.ts';
@@ -40,8 +40,9 @@ const OVER: State = { kind: 'over' };
  * A copy of a request, of whose answer nobody hears (spec l7 1.12). It never holds up the request itself: a host that
  * falls behind by more than 1 MiB is given up.
  */
-export class Mirror implements BodyCopy {
+export class Mirror implements BodyCopy, RequestWaiter {
   readonly #host: Host;
+  readonly #pool: RequestPool;
   readonly #options: MirrorOptions;
   readonly #held = new HeldBytes();
   readonly #timeout: Timeout | null;
@@ -50,21 +51,21 @@ export class Mirror implements BodyCopy {
 
   constructor(host: Host, options: MirrorOptions) {
     this.#host = host;
+    this.#pool = host.pool.of(options.version);
     this.#options = options;
     const { timers, timeoutMs } = options;
     this.#timeout = timeoutMs > 0 ? timers.start(timeoutMs, () => this.cut()) : null;
     host.active += 1;
   }
 
-  async start(): Promise<void> {
-    const pool = this.#host.pool.of(this.#options.version);
-    try {
-      const connection = pool.take() ?? (await pool.connect());
-      if (this.#state.kind === 'connecting') this.#send(connection, () => pool.release(connection));
-      else pool.release(connection);
-    } catch {
-      this.#leave();
-    }
+  start(): void {
+    const connection = this.#pool.take();
+    if (connection === null) this.#pool.wait(this);
+    else this.onConnection(connection);
+  }
+
+  onNoConnection(): void {
+    this.#leave();
   }
 
   onData(chunk: Buffer): void {
@@ -89,14 +90,14 @@ export class Mirror implements BodyCopy {
     if (state.kind === 'open' || state.kind === 'full') state.exchange.reset();
   }
 
-  #send(connection: ClientConnection, onAnswered: () => void): void {
+  onConnection(connection: ClientConnection): void {
     const answer: AnswerListener & BodyListener = {
       onHead: () => exchange.receive(answer),
       onData: () => undefined,
       onEnd: () => {
         this.#leave();
-        onAnswered();
         exchange.reset('NO_ERROR');
+        this.#pool.release(connection);
       },
       onDrain: () => this.#goOn(exchange),
       onClose: () => this.#leave(),
@@ -126,6 +127,8 @@ export class Mirror implements BodyCopy {
 
   #leave(): void {
     if (this.#state.kind === 'over') return;
+    if (this.#state.kind === 'connecting') this.#pool.cancel(this);
+    else this.#host.breakers.requestEnded();
     this.#state = OVER;
     this.#timeout?.cancel();
     this.#host.active -= 1;

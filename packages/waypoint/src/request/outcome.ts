@@ -101,6 +101,8 @@ const FAILURES: Readonly<
   >
 > = {
   'connect-failure': { status: 503, flag: 'UF', words: 'remote connection failure' },
+  'connect-timeout': { status: 503, flag: 'UF', words: 'connection timeout' },
+  overflow: { status: 503, flag: 'UO', words: 'overflow' },
   'protocol-error': { status: 502, flag: 'UPE', words: 'protocol error' },
   reset: TERMINATION,
   'remote-reset': { status: 503, flag: 'UR', words: 'remote reset' },

@@ -1,8 +1,9 @@
 // hot path: every request that goes upstream
 import type { AnswerHead, BodyLength, HeaderList, RequestHead } from '@aquifer/http';
 import { getHeader, setHeader } from '@aquifer/http';
-import type { Cluster } from '../clusters/cluster.ts';
+import { ANY_HOST, type Cluster, type HostChoice } from '../clusters/cluster.ts';
 import type { Host } from '../clusters/host.ts';
+import type { RequestHash } from '../compile/hash-policy.ts';
 import type { HeaderMutation } from '../compile/header-mutation.ts';
 import type { AttemptFailure } from '../compile/retry-policy.ts';
 import type { ForwardAction, WeightedTarget } from '../compile/route.ts';
@@ -20,6 +21,7 @@ import {
   NO_HEALTHY_UPSTREAM,
   REQUEST_TIMEOUT,
 } from './outcome.ts';
+import { pathOnly, queryValue } from './path.ts';
 import { MAX_REPLAY_BYTES, RequestBody } from './request-body.ts';
 import type { Timeout } from './timer-wheel.ts';
 
@@ -41,6 +43,8 @@ type State =
   | { readonly kind: 'done' };
 
 const DONE: State = { kind: 'done' };
+const UNHASHED: RequestHash = { hash: null, setCookie: null };
+const OVERLOADED: readonly string[] = ['x-envoy-overloaded', 'true'];
 
 /**
  * Gets one request answered by a cluster: attempts one after the other, until one answers acceptably or nothing is
@@ -53,14 +57,20 @@ export class UpstreamCall implements Call {
   /** Read by attempts; where the client's bytes go. */
   readonly body: RequestBody;
   readonly #tried: Host[] = [];
+  readonly #choice: HostChoice;
+  /** Made for a request without one, so that those after it go to the same host. */
+  readonly setCookie: string | null;
   #state: State = DONE;
   #attempts = 0;
   /** For all attempts together, from the end of the request; zero is no limit. */
   readonly #timeoutMs: number;
+  /** Whether a retry is under way, which a breaker counts, or was refused by it. */
+  #retrying: 'no' | 'counted' | 'refused' = 'no';
   #routeTimeout: Timeout | null = null;
   /** Of the answer that is being passed on. */
   #status = 0;
-  #flag: '' | 'URX' = '';
+  /** It would have been retried, had more been allowed. */
+  #isUnwanted = false;
 
   constructor(request: HttpRequest, route: Route) {
     this.request = request;
@@ -79,6 +89,14 @@ export class UpstreamCall implements Call {
       isComplete: request.exchange.body === 0 && !request.isUpgrade,
       maxReplayBytes: route.action.retry === null ? 0 : MAX_REPLAY_BYTES,
     });
+    const { hash, setCookie } = hashOf(this.#head, request, route);
+    this.setCookie = setCookie;
+    this.#choice = {
+      tried: this.#tried,
+      reselections: route.action.retry?.hostSelectionAttempts ?? 0,
+      hash,
+      triesPerPriority: route.action.retry?.triesPerPriority ?? 0,
+    };
   }
 
   start(): void {
@@ -92,7 +110,7 @@ export class UpstreamCall implements Call {
     if (request.isUpgrade || !isDrawn(policy.fraction)) return;
     const { info, deps, version } = request.connection;
     const cluster = deps.config.clusters.get(policy.cluster, info.destination);
-    const host = cluster?.pick([], 0) ?? null;
+    const host = cluster?.pick(ANY_HOST) ?? null;
     if (cluster === null || host === null) return;
     const authority = policy.marksHost ? shadowHost(request.authority) : request.authority;
     const mirror = new Mirror(host, {
@@ -102,7 +120,7 @@ export class UpstreamCall implements Call {
       timers: deps.timers,
       timeoutMs: this.#timeoutMs,
     });
-    void mirror.start();
+    mirror.start();
     this.body.copyTo(mirror);
   }
 
@@ -142,7 +160,7 @@ export class UpstreamCall implements Call {
 
   #nextAttempt(): Attempt | null {
     const { cluster, action } = this.#route;
-    const host = cluster.pick(this.#tried, action.retry?.hostSelectionAttempts ?? 0);
+    const host = cluster.pick(this.#choice);
     if (host === null || !this.body.canStartOver) {
       this.#finish();
       this.request.reply(NO_HEALTHY_UPSTREAM);
@@ -167,7 +185,7 @@ export class UpstreamCall implements Call {
     const grpcStatus = this.request.isGrpc ? getHeader(head.headers, 'grpc-status') : null;
     const isRetriable = this.#route.action.retry?.retriesStatus(head.status, grpcStatus) ?? false;
     if (isRetriable && this.#retry()) return false;
-    this.#flag = isRetriable && this.#attempts > 1 ? 'URX' : '';
+    this.#isUnwanted = isRetriable;
     if (this.request.isUpgrade) this.#routeTimeout?.cancel();
     this.#status = head.status;
     return this.request.claimResponse();
@@ -194,20 +212,45 @@ export class UpstreamCall implements Call {
     this.request.upstreamFailure = transportFailure?.replaceAll(' ', '_') ?? null;
     const hasRetried = this.#attempts > 1;
     const reply = attemptFailed(failure, { hasRetried, transportFailure });
-    const flag = hasRetried && this.#isExhausted() ? `URX,${reply.flag}` : reply.flag;
-    this.request.reply({ ...reply, flag });
+    const retryFlag = this.#retryFlag(hasRetried);
+    const flag = retryFlag === '' ? reply.flag : `${retryFlag},${reply.flag}`;
+    this.request.reply({ ...reply, flag }, failure === 'overflow' ? OVERLOADED : []);
   }
 
   /** The answer went downstream to its end. */
   onComplete(status: number): void {
     this.#finish();
-    this.request.record(status, this.#flag, 'via_upstream');
+    this.request.record(
+      status,
+      this.#isUnwanted ? this.#retryFlag(this.#attempts > 1) : '',
+      'via_upstream',
+    );
+  }
+
+  /** Why nothing more was tried; empty if nothing more was to be. */
+  #retryFlag(hasRetried: boolean): string {
+    if (this.#retrying === 'refused') return 'UO';
+    return hasRetried && this.#isExhausted() ? 'URX' : '';
+  }
+
+  /** False if too many retries are under way. One that this call has made before ends with its next decision. */
+  #admitRetry(): boolean {
+    this.#endRetry();
+    this.#retrying = this.#route.cluster.breakers.admitRetry() ? 'counted' : 'refused';
+    return this.#retrying === 'counted';
+  }
+
+  #endRetry(): void {
+    if (this.#retrying !== 'counted') return;
+    this.#route.cluster.breakers.retryEnded();
+    this.#retrying = 'no';
   }
 
   /** True if another attempt will follow. */
   #retry(): boolean {
     const { retry } = this.#route.action;
     if (retry === null || this.#isExhausted() || !this.body.canStartOver) return false;
+    if (!this.#admitRetry()) return false;
     if (this.#state.kind === 'trying') this.#state.attempt.abort();
     this.body.release();
     const ceilingMs = Math.min((2 ** this.#attempts - 1) * retry.baseBackOffMs, retry.maxBackOffMs);
@@ -223,6 +266,7 @@ export class UpstreamCall implements Call {
 
   #onRouteTimeout(): void {
     const { request } = this;
+    if (this.#state.kind === 'trying' && !request.hasResponded) request.host?.report('timeout');
     this.#finish();
     if (!request.hasResponded) {
       request.reply(REQUEST_TIMEOUT);
@@ -235,6 +279,7 @@ export class UpstreamCall implements Call {
   #finish(): void {
     const state = this.#state;
     this.#state = DONE;
+    this.#endRetry();
     this.#routeTimeout?.cancel();
     if (state.kind === 'trying') state.attempt.abort();
     else if (state.kind === 'backing-off') state.timeout.cancel();
@@ -246,6 +291,19 @@ export class UpstreamCall implements Call {
 function timeoutOf(request: HttpRequest, { timeoutMs, maxGrpcTimeoutMs }: ForwardAction): number {
   if (!request.isGrpc || maxGrpcTimeoutMs === null) return timeoutMs;
   return shortest(grpcTimeoutMs(request.exchange.head.headers) ?? 0, maxGrpcTimeoutMs);
+}
+
+/** For a cluster that asks for it, of the request as it is sent. */
+function hashOf(head: RequestHead, request: HttpRequest, { action, cluster }: Route): RequestHash {
+  if (action.hash === null || !cluster.wantsHash) return UNHASHED;
+  const { headers, path } = head;
+  const { clientText, destinationText } = request.connection;
+  return action.hash({
+    headers,
+    query: (name) => queryValue(path, pathOnly(path).length, name),
+    clientIp: request.sourceIp,
+    connectionText: clientText + destinationText,
+  });
 }
 
 function upstreamHeaders(

@@ -1,5 +1,6 @@
 import type { HostMetadata } from '../clusters/host.ts';
 import type { SourcePeer } from './request-telemetry.ts';
+import { affordable } from './series-budget.ts';
 
 interface ConnectionLabels {
   readonly source: SourcePeer;
@@ -20,13 +21,21 @@ export class ConnectionTelemetry {
   readonly #series = new Map<string, ConnectionSeries>();
 
   opened(labels: ConnectionLabels): ConnectionSeries {
-    const key = JSON.stringify(labels);
-    let series = this.#series.get(key);
-    if (series === undefined) {
-      series = { ...labels, opened: 0, closed: 0, receivedBytes: 0, sentBytes: 0 };
-      this.#series.set(key, series);
-    }
+    const series = this.#find(labels) ?? this.#make(labels);
     series.opened += 1;
+    return series;
+  }
+
+  #find(labels: ConnectionLabels): ConnectionSeries | undefined {
+    return this.#series.get(JSON.stringify(labels));
+  }
+
+  #make(labels: ConnectionLabels): ConnectionSeries {
+    const kept = { ...labels, source: affordable(labels.source, this.#series.size) };
+    const known = this.#find(kept);
+    if (known !== undefined) return known;
+    const series = { ...kept, opened: 0, closed: 0, receivedBytes: 0, sentBytes: 0 };
+    this.#series.set(JSON.stringify(kept), series);
     return series;
   }
 

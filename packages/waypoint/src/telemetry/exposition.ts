@@ -37,7 +37,12 @@ export function exposeTelemetry(
   passed: readonly ConnectionSeries[],
   identity: string,
 ): string {
-  return exposeRequests(requests, identity) + exposePassed(passed, identity) + exposeLog();
+  return (
+    exposeRequests(requests, identity) +
+    exposeMessages(requests, identity) +
+    exposePassed(passed, identity) +
+    exposeLog()
+  );
 }
 
 function exposeLog(): string {
@@ -71,6 +76,44 @@ const COUNTERS: readonly {
     of: ({ sentBytes }) => sentBytes,
   },
 ];
+
+const MESSAGES: readonly {
+  readonly name: string;
+  readonly help: string;
+  readonly of: (series: RequestSeries) => number;
+}[] = [
+  {
+    name: 'istio_request_messages_total',
+    help: 'Messages of gRPC that came from clients.',
+    of: ({ requestMessages }) => requestMessages,
+  },
+  {
+    name: 'istio_response_messages_total',
+    help: 'Messages of gRPC that went to clients.',
+    of: ({ responseMessages }) => responseMessages,
+  },
+];
+
+/** Whatever became of the calls: a status is no label of a message. */
+function exposeMessages(requests: readonly RequestSeries[], identity: string): string {
+  const calls = requests.filter(({ protocol }) => protocol.name === 'grpc');
+  if (calls.length === 0) return '';
+  const lines: string[] = [];
+  for (const { name, help, of } of MESSAGES) {
+    lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} counter`);
+    const sums = new Map<string, number>();
+    for (const call of calls) {
+      const labels = textOf([
+        ...endLabels(call, identity),
+        ['request_protocol', 'grpc'],
+        securityLabel(call.source),
+      ]);
+      sums.set(labels, (sums.get(labels) ?? 0) + of(call));
+    }
+    for (const [labels, sum] of sums) lines.push(`${name}{${labels}} ${sum}`);
+  }
+  return `${lines.join('\n')}\n`;
+}
 
 function exposePassed(series: readonly ConnectionSeries[], identity: string): string {
   if (series.length === 0) return '';
@@ -113,6 +156,8 @@ function merge(series: readonly RequestSeries[]): RequestSeries[] {
       continue;
     }
     existing.requests += one.requests;
+    existing.requestMessages += one.requestMessages;
+    existing.responseMessages += one.responseMessages;
     for (const { of } of HISTOGRAMS) addUp(of(existing), of(one));
   }
   return [...merged.values()];

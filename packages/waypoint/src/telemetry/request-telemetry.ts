@@ -5,6 +5,7 @@ import type { AccessRecord } from '../compile/access-log.ts';
 import type { HttpConnection } from '../request/connection.ts';
 import type { HttpRequest } from '../request/http-request.ts';
 import { ConnectionTelemetry } from './connection-telemetry.ts';
+import { affordable } from './series-budget.ts';
 
 /** The workload that sent a request, as far as it is known. */
 export interface SourcePeer {
@@ -41,6 +42,9 @@ interface SeriesLabels {
 /** Requests of one set of labels. */
 export interface RequestSeries extends SeriesLabels {
   requests: number;
+  /** Of gRPC. */
+  requestMessages: number;
+  responseMessages: number;
   readonly durationMs: Histogram;
   readonly requestBytes: Histogram;
   readonly responseBytes: Histogram;
@@ -95,6 +99,8 @@ export class RequestTelemetry {
     const durationMs = performance.now() - request.startedAtMs;
     const series = this.#seriesOf(request, ending);
     series.requests += 1;
+    series.requestMessages += request.messages?.received ?? 0;
+    series.responseMessages += request.messages?.sent ?? 0;
     observe(series.durationMs, durationMs);
     observe(series.requestBytes, request.bytesReceived);
     observe(series.responseBytes, request.bytesSent);
@@ -128,6 +134,7 @@ export class RequestTelemetry {
         downstreamLocal: connection.destinationText,
         downstreamRemote: connection.clientText,
         routeName: '-',
+        grpcStatus: null,
       }),
     );
   }
@@ -156,11 +163,16 @@ export class RequestTelemetry {
 
   #seriesByLabels(labels: SeriesLabels): RequestSeries {
     // All that becomes a label: another version of a workload is another series.
-    const key = JSON.stringify(labels);
-    const existing = this.#series.get(key);
+    const existing = this.#series.get(JSON.stringify(labels));
     if (existing !== undefined) return existing;
+    const kept = { ...labels, source: affordable(labels.source, this.#series.size) };
+    const key = JSON.stringify(kept);
+    const known = this.#series.get(key);
+    if (known !== undefined) return known;
     const series: RequestSeries = {
-      ...labels,
+      ...kept,
+      requestMessages: 0,
+      responseMessages: 0,
       requests: 0,
       durationMs: emptyHistogram(),
       requestBytes: emptyHistogram(),
@@ -193,6 +205,7 @@ function accessRecord(request: HttpRequest, ending: Ending, durationMs: number):
     downstreamLocal: request.connection.destinationText,
     downstreamRemote: request.connection.clientText,
     routeName: request.route?.name || '-',
+    grpcStatus: request.grpcStatus,
   };
 }
 

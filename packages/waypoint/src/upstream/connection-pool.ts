@@ -2,31 +2,31 @@
 import type { Duplex } from 'node:stream';
 import { Http1Pool } from './http1-pool.ts';
 import { Http2Pool } from './http2-pool.ts';
-import type { HttpVersion, RequestPool } from './request-pool.ts';
+import type { HttpVersion, PoolOptions, RequestPool } from './request-pool.ts';
 
 /** All connections to one endpoint. */
 export class ConnectionPool {
-  readonly #dial: () => Promise<Duplex>;
+  readonly #options: PoolOptions;
   #http1: Http1Pool | null = null;
   #http2: Http2Pool | null = null;
 
-  constructor(dial: () => Promise<Duplex>) {
-    this.#dial = dial;
+  constructor(options: PoolOptions) {
+    this.#options = options;
   }
 
   /** Those that carry requests in this version. */
   of(version: HttpVersion): RequestPool {
     if (version === 'HTTP/1.1') {
-      this.#http1 ??= new Http1Pool(this.#dial);
+      this.#http1 ??= new Http1Pool(this.#options);
       return this.#http1;
     }
-    this.#http2 ??= new Http2Pool(this.#dial);
+    this.#http2 ??= new Http2Pool(this.#options);
     return this.#http2;
   }
 
   /** A byte stream of its own, for TCP. */
   dial(): Promise<Duplex> {
-    return this.#dial();
+    return this.#options.dial();
   }
 
   /** Closes idle connections now and the others when their answers have been read. */

@@ -5,7 +5,7 @@ import { formatSocketAddress } from '@aquifer/wire';
 import type { HostAddress } from '../clusters/host.ts';
 
 const HBONE_PORT = 15_008;
-const CONNECT_TIMEOUT_MS = 10_000;
+const TUNNEL_CONNECT_TIMEOUT_MS = 10_000;
 
 export interface DialerOptions {
   /** TLS context of this proxy's own identity; null while there is no certificate. */
@@ -14,6 +14,14 @@ export interface DialerOptions {
   readonly trustedPrefixes: () => readonly string[];
   /** Who this proxy says it is, for `baggage`. */
   readonly baggage: string;
+}
+
+/** An endpoint took too long to accept a connection. */
+export class ConnectTimeout extends Error {
+  constructor() {
+    super('connection timeout');
+    this.name = 'ConnectTimeout';
+  }
 }
 
 /** Opens byte streams to endpoints: plain TCP, or a CONNECT stream on a pooled tunnel. */
@@ -26,14 +34,14 @@ export class Dialer {
     this.#tunnels = new TunnelPool({
       dialer: {
         secureContext: () => this.#secureContext(),
-        dial: ({ ip, port }) => connectTcp(ip, port),
+        dial: ({ ip, port }) => connectTcp(ip, port, TUNNEL_CONNECT_TIMEOUT_MS),
       },
     });
   }
 
-  /** Throws if the endpoint cannot be reached or is not who it should be. */
-  async dial(address: HostAddress): Promise<Duplex> {
-    if (address.kind === 'plain') return connectTcp(address.ip, address.port);
+  /** Throws if the endpoint cannot be reached, not in time if without a tunnel, or is not who it should be. */
+  async dial(address: HostAddress, connectTimeoutMs: number): Promise<Duplex> {
+    if (address.kind === 'plain') return connectTcp(address.ip, address.port, connectTimeoutMs);
     const { exchange } = await this.#tunnels.lease({
       hop: { ip: address.ip, port: HBONE_PORT },
       // The only one there is.
@@ -59,13 +67,10 @@ export class Dialer {
   }
 }
 
-function connectTcp(host: string, port: number): Promise<Socket> {
+function connectTcp(host: string, port: number, timeoutMs: number): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = connect({ host, port, noDelay: true, allowHalfOpen: true });
-    const timer = setTimeout(
-      () => socket.destroy(new Error('connection timeout')),
-      CONNECT_TIMEOUT_MS,
-    );
+    const timer = setTimeout(() => socket.destroy(new ConnectTimeout()), timeoutMs);
     const onError = (error: Error): void => {
       clearTimeout(timer);
       reject(error);

@@ -1,8 +1,9 @@
 // hot path: gives a connection to every attempt
-
 import type { Duplex } from 'node:stream';
 import { type ClientConnection, Http1ClientConnection } from '@aquifer/http';
-import type { RequestPool } from './request-pool.ts';
+import { OVERFLOW, QUEUE_OVERFLOW } from '../clusters/breakers.ts';
+import { ConnectionQueue } from '../clusters/connection-queue.ts';
+import type { PoolOptions, RequestPool, RequestWaiter } from './request-pool.ts';
 
 const SWEEP_MS = 60_000;
 /** An hour without a request. */
@@ -16,42 +17,89 @@ interface Idle {
 
 /** One request at a time on each. The connection used last is used next, so that idle ones can close. */
 export class Http1Pool implements RequestPool {
-  readonly #dial: () => Promise<Duplex>;
+  readonly #options: PoolOptions;
+  readonly #queue: ConnectionQueue<ClientConnection>;
   readonly #idle: Idle[] = [];
   #sweeps = 0;
   #sweeper: NodeJS.Timeout | null = null;
   #isClosed = false;
 
-  constructor(dial: () => Promise<Duplex>) {
-    this.#dial = dial;
+  constructor(options: PoolOptions) {
+    this.#options = options;
+    this.#queue = new ConnectionQueue(options.breakers);
   }
 
   take(): ClientConnection | null {
-    for (let idle = this.#idle.pop(); idle !== undefined; idle = this.#idle.pop()) {
-      if (idle.connection.isUsable) return idle.connection;
+    for (let idle = this.#idle.at(-1); idle !== undefined; idle = this.#idle.at(-1)) {
+      if (idle.connection.isUsable) {
+        if (!this.#options.breakers.admitRequest()) return null;
+        this.#idle.pop();
+        return idle.connection;
+      }
+      this.#idle.pop();
     }
     return null;
   }
 
-  async connect(): Promise<ClientConnection> {
-    return new Http1ClientConnection(await this.#dial());
+  wait(waiter: RequestWaiter): void {
+    if (this.#idle.length > 0) waiter.onNoConnection(OVERFLOW);
+    else if (this.#queue.wait(waiter)) this.#openWanted();
+    else waiter.onNoConnection(QUEUE_OVERFLOW);
+  }
+
+  cancel(waiter: RequestWaiter): void {
+    this.#queue.cancel(waiter);
   }
 
   /** One that cannot be used again is dropped. */
   release(connection: ClientConnection): void {
-    if (!connection.isUsable) return;
-    if (this.#isClosed) {
-      connection.close();
-      return;
-    }
-    this.#idle.push({ connection, sinceSweep: this.#sweeps });
-    this.#sweeper ??= setInterval(() => this.#sweep(), SWEEP_MS).unref();
+    const maxRequests = this.#options.maxRequestsPerConnection();
+    const { completed } = connection as Http1ClientConnection;
+    if (maxRequests > 0 && completed >= maxRequests) connection.close();
+    else this.#offer(connection);
   }
 
   close(): void {
     this.#isClosed = true;
     if (this.#sweeper !== null) clearInterval(this.#sweeper);
     for (const { connection } of this.#idle.splice(0)) connection.close();
+  }
+
+  #openWanted(): void {
+    while (this.#queue.opens()) void this.#open();
+  }
+
+  async #open(): Promise<void> {
+    let stream: Duplex;
+    try {
+      stream = await this.#options.dial();
+    } catch (error) {
+      this.#queue.connectFailed(error as Error);
+      return;
+    }
+    this.#queue.connected();
+    stream.once('close', () => {
+      this.#queue.closed();
+      this.#openWanted();
+    });
+    this.#offer(new Http1ClientConnection(stream));
+  }
+
+  #offer(connection: ClientConnection): void {
+    if (!connection.isUsable) return;
+    for (let next = this.#queue.next(); next !== null; next = this.#queue.next()) {
+      if (this.#options.breakers.admitRequest()) {
+        next.onConnection(connection);
+        return;
+      }
+      next.onNoConnection(OVERFLOW);
+    }
+    if (this.#isClosed) {
+      connection.close();
+      return;
+    }
+    this.#idle.push({ connection, sinceSweep: this.#sweeps });
+    this.#sweeper ??= setInterval(() => this.#sweep(), SWEEP_MS).unref();
   }
 
   #sweep(): void {

@@ -1,8 +1,10 @@
 // hot path: gives a connection to every attempt
 import type { Duplex } from 'node:stream';
 import { type ClientConnection, Http2Connection, type HttpError } from '@aquifer/http';
+import { OVERFLOW, QUEUE_OVERFLOW } from '../clusters/breakers.ts';
+import { ConnectionQueue } from '../clusters/connection-queue.ts';
 import { CLIENT_LIMITS } from './http2-limits.ts';
-import type { RequestPool } from './request-pool.ts';
+import type { PoolOptions, RequestPool, RequestWaiter } from './request-pool.ts';
 
 const SWEEP_MS = 60_000;
 /** An hour without a request. */
@@ -12,66 +14,107 @@ const SETTINGS_TIMEOUT_MS = 10_000;
 
 interface Pooled {
   readonly connection: Http2Connection;
+  /** Requests that were ever sent on it. */
+  requests: number;
   /** Sweeps that have found no request on it, in a row. */
   idleSweeps: number;
 }
 
 /** Many requests at a time on each. Another connection is made when the peer takes no more on those that there are. */
 export class Http2Pool implements RequestPool {
-  readonly #dial: () => Promise<Duplex>;
+  readonly #options: PoolOptions;
+  readonly #queue: ConnectionQueue<ClientConnection>;
   readonly #connections: Pooled[] = [];
-  #connecting: Promise<Http2Connection> | null = null;
+  #isConnecting = false;
   #sweeper: NodeJS.Timeout | null = null;
   #isClosed = false;
 
-  constructor(dial: () => Promise<Duplex>) {
-    this.#dial = dial;
+  constructor(options: PoolOptions) {
+    this.#options = options;
+    this.#queue = new ConnectionQueue(options.breakers);
   }
 
-  take(): Http2Connection | null {
-    for (const { connection } of this.#connections) if (connection.isUsable) return connection;
-    return null;
+  take(): ClientConnection | null {
+    const pooled = this.#usable();
+    if (pooled === null || !this.#options.breakers.admitRequest()) return null;
+    return this.#use(pooled);
   }
 
-  /** Those who ask at once share one, as far as its peer allows. */
-  async connect(): Promise<Http2Connection> {
-    for (;;) {
-      this.#connecting ??= this.#open();
-      const made = await this.#connecting;
-      const usable = this.take();
-      if (usable !== null) return usable;
-      if (made.openStreams === 0) throw new Error('the endpoint takes no requests');
-    }
+  wait(waiter: RequestWaiter): void {
+    if (this.#usable() !== null) waiter.onNoConnection(OVERFLOW);
+    else if (this.#queue.wait(waiter)) this.#openIfWanted();
+    else waiter.onNoConnection(QUEUE_OVERFLOW);
+  }
+
+  cancel(waiter: RequestWaiter): void {
+    this.#queue.cancel(waiter);
   }
 
   release(_connection: ClientConnection): void {
-    // It was never taken away.
+    this.#offer();
   }
 
   close(): void {
     this.#isClosed = true;
     if (this.#sweeper !== null) clearInterval(this.#sweeper);
     this.#sweeper = null;
-    for (const { connection } of this.#connections) connection.close();
+    for (const { connection } of [...this.#connections]) connection.close();
   }
 
-  async #open(): Promise<Http2Connection> {
-    try {
-      const connection = await speak(await this.#dial(), () => this.#forget(connection));
-      if (this.#isClosed) connection.close();
-      else {
-        this.#connections.push({ connection, idleSweeps: 0 });
-        this.#sweeper ??= setInterval(() => this.#sweep(), SWEEP_MS).unref();
-      }
-      return connection;
-    } finally {
-      this.#connecting = null;
+  #usable(): Pooled | null {
+    for (const pooled of this.#connections) if (pooled.connection.isUsable) return pooled;
+    return null;
+  }
+
+  #use(pooled: Pooled): ClientConnection {
+    pooled.requests += 1;
+    const maxRequests = this.#options.maxRequestsPerConnection();
+    // Behind the request that it is given for.
+    if (pooled.requests === maxRequests) queueMicrotask(() => pooled.connection.close());
+    return pooled.connection;
+  }
+
+  /** Gives what connections take to who waits. */
+  #offer(): void {
+    for (let pooled = this.#usable(); pooled !== null; pooled = this.#usable()) {
+      const next = this.#queue.next();
+      if (next === null) return;
+      if (this.#options.breakers.admitRequest()) next.onConnection(this.#use(pooled));
+      else next.onNoConnection(OVERFLOW);
     }
+    this.#openIfWanted();
+  }
+
+  /** One at a time: those who wait share it, as far as its peer allows. */
+  #openIfWanted(): void {
+    if (!this.#isConnecting && this.#queue.opens()) void this.#open();
+  }
+
+  async #open(): Promise<void> {
+    this.#isConnecting = true;
+    try {
+      const onClosed = (closed: Http2Connection): void => this.#forget(closed);
+      const connection = await speak(await this.#options.dial(), onClosed);
+      if (!connection.isOpen) throw new Error('the endpoint closed the connection');
+      this.#isConnecting = false;
+      this.#queue.connected();
+      this.#connections.push({ connection, requests: 0, idleSweeps: 0 });
+      this.#sweeper ??= setInterval(() => this.#sweep(), SWEEP_MS).unref();
+    } catch (error) {
+      this.#isConnecting = false;
+      this.#queue.connectFailed(error as Error);
+      return;
+    }
+    this.#offer();
+    if (this.#isClosed) this.close();
   }
 
   #forget(connection: Http2Connection): void {
     const at = this.#connections.findIndex((each) => each.connection === connection);
-    if (at >= 0) this.#connections.splice(at, 1);
+    if (at < 0) return;
+    this.#connections.splice(at, 1);
+    this.#queue.closed();
+    this.#openIfWanted();
   }
 
   #sweep(): void {
@@ -82,21 +125,27 @@ export class Http2Pool implements RequestPool {
   }
 }
 
-/** Resolves when the peer has said what it takes. */
-function speak(transport: Duplex, onClose: () => void): Promise<Http2Connection> {
+/** Resolves when the peer has said what it takes; `onClosed` is called for what has resolved. */
+function speak(
+  transport: Duplex,
+  onClosed: (connection: Http2Connection) => void,
+): Promise<Http2Connection> {
   return new Promise((resolve, reject) => {
+    let isReady = false;
     const timer = setTimeout(() => connection.abort(), SETTINGS_TIMEOUT_MS);
     const connection: Http2Connection = new Http2Connection(transport, {
       role: 'client',
       limits: CLIENT_LIMITS,
       onReady: () => {
         clearTimeout(timer);
-        resolve(connection);
+        isReady = connection.maxStreams > 0;
+        if (isReady) resolve(connection);
+        else connection.abort();
       },
       onClose: (error: HttpError | null) => {
         clearTimeout(timer);
-        reject(error ?? new Error('the endpoint closed the connection'));
-        onClose();
+        if (isReady) onClosed(connection);
+        else reject(error ?? new Error('the endpoint takes no requests'));
       },
     });
   });

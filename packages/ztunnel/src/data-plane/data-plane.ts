@@ -6,12 +6,12 @@ import { type Logger, ThreadPool } from '@aquifer/runtime';
 import type { OpenConnection } from '../connections/open-connections.ts';
 import type { MeshDemands } from '../demand/mesh-demands.ts';
 import type { DnsReadings } from '../dns/dns-totals.ts';
+import type { CapturedPod } from '../policy/captured-pod.ts';
 import { OwnPods } from '../policy/own-pods.ts';
 import { TrafficReadings } from '../telemetry/traffic-totals.ts';
 import type { CertificateUpdate } from './certificates.ts';
 import { LocalIdentities } from './local-identities.ts';
 import type {
-  CapturedPod,
   ConnectionsAnswer,
   PodConnections,
   RevocationEvent,

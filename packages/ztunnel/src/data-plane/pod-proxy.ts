@@ -25,6 +25,7 @@ import { listenOutbound } from '../listeners/outbound.ts';
 import { dialHbone } from '../listeners/outbound-connect.ts';
 import type { PodListener } from '../listeners/plain-listener.ts';
 import { listenSocks } from '../listeners/socks.ts';
+import type { CapturedPod } from '../policy/captured-pod.ts';
 import type { DecisionLog } from '../policy/decision-log.ts';
 import type { OwnPod } from '../policy/own-pod.ts';
 import {
@@ -36,7 +37,7 @@ import {
 } from '../ports.ts';
 import type { PeerBaggage } from '../telemetry/peer-baggage.ts';
 import type { ThreadCertificates } from './certificates.ts';
-import type { CapturedPod, ThreadConfig } from './thread-messages.ts';
+import type { ThreadConfig } from './thread-messages.ts';
 
 export interface PodProxyDeps {
   readonly config: ThreadConfig;

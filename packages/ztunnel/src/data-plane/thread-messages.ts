@@ -5,21 +5,10 @@ import type { Workload } from '@aquifer/model';
 import type { SocketSettings } from '../capture/pod-sockets.ts';
 import type { OpenConnection } from '../connections/open-connections.ts';
 import type { DemandEvent } from '../demand/thread-demands.ts';
+import type { CapturedPod } from '../policy/captured-pod.ts';
 import type { VersionedPolicy } from '../policy/policy-table.ts';
 import type { SeriesAnnouncement } from '../telemetry/traffic-totals.ts';
 import type { CertificateUpdate } from './certificates.ts';
-
-/** A captured pod as the data plane needs it. */
-export interface CapturedPod {
-  readonly uid: string;
-  readonly namespace: string;
-  readonly name: string;
-  readonly serviceAccount: string;
-  /** Its queries are answered by the proxy. */
-  readonly captureDns: boolean;
-  /** The proxy's own pod, to which tunnels lead and nothing else (spec ztunnel 4.5). Default false. */
-  readonly isProxy?: boolean;
-}
 
 export interface ThreadConfig {
   readonly network: string;

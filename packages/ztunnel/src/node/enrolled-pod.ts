@@ -1,7 +1,7 @@
 import { formatIpAddress } from '@aquifer/model';
 import { EnrolledPodSchema } from '@aquifer/wire/gen/aquifer/node_pb';
 import { fromBinary } from '@bufbuild/protobuf';
-import type { CapturedPod } from '../data-plane/thread-messages.ts';
+import type { CapturedPod } from '../policy/captured-pod.ts';
 
 /** A pod to capture, as the control plane describes it. */
 export interface EnrolledPod extends CapturedPod {

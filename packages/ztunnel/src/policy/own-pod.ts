@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { CompiledPolicies, Workload } from '@aquifer/model';
-import type { CapturedPod } from '../data-plane/thread-messages.ts';
+import type { CapturedPod } from './captured-pod.ts';
 
 /** How long a connection waits for the control plane to describe its own pod (spec ztunnel 1.7). */
 const TIMEOUT_MS = 5_000;

@@ -1,6 +1,7 @@
 import type { KnownPolicy, WorkloadStore } from '@aquifer/control-plane-client/store';
 import { formatIdentity, policyKey, type Workload } from '@aquifer/model';
-import type { CapturedPod, OwnPodState } from '../data-plane/thread-messages.ts';
+import type { OwnPodState } from '../data-plane/thread-messages.ts';
+import type { CapturedPod } from './captured-pod.ts';
 import type { VersionedPolicy } from './policy-table.ts';
 
 /** What the threads do not know yet. */

@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file envoy/type/v3.proto.
  */
 export const file_envoy_type_v3: GenFile = /*@__PURE__*/
-  fileDesc("ChNlbnZveS90eXBlL3YzLnByb3RvEg1lbnZveS50eXBlLnYzIqwBChFGcmFjdGlvbmFsUGVyY2VudBIRCgludW1lcmF0b3IYASABKA0SRQoLZGVub21pbmF0b3IYAiABKA4yMC5lbnZveS50eXBlLnYzLkZyYWN0aW9uYWxQZXJjZW50LkRlbm9taW5hdG9yVHlwZSI9Cg9EZW5vbWluYXRvclR5cGUSCwoHSFVORFJFRBAAEhAKDFRFTl9USE9VU0FORBABEgsKB01JTExJT04QAiI1CgpIdHRwU3RhdHVzEicKBGNvZGUYASABKA4yGS5lbnZveS50eXBlLnYzLlN0YXR1c0NvZGUiKAoKSW50MzJSYW5nZRINCgVzdGFydBgBIAEoBRILCgNlbmQYAiABKAUiGAoHUGVyY2VudBINCgV2YWx1ZRgBIAEoASKKAQoLVG9rZW5CdWNrZXQSEgoKbWF4X3Rva2VucxgBIAEoDRI1Cg90b2tlbnNfcGVyX2ZpbGwYAiABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWUSMAoNZmlsbF9pbnRlcnZhbBgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiq1CQoKU3RhdHVzQ29kZRIJCgVFbXB0eRAAEgwKCENvbnRpbnVlEGQSBwoCT0sQyAESDAoHQ3JlYXRlZBDJARINCghBY2NlcHRlZBDKARIgChtOb25BdXRob3JpdGF0aXZlSW5mb3JtYXRpb24QywESDgoJTm9Db250ZW50EMwBEhEKDFJlc2V0Q29udGVudBDNARITCg5QYXJ0aWFsQ29udGVudBDOARIQCgtNdWx0aVN0YXR1cxDPARIUCg9BbHJlYWR5UmVwb3J0ZWQQ0AESCwoGSU1Vc2VkEOIBEhQKD011bHRpcGxlQ2hvaWNlcxCsAhIVChBNb3ZlZFBlcm1hbmVudGx5EK0CEgoKBUZvdW5kEK4CEg0KCFNlZU90aGVyEK8CEhAKC05vdE1vZGlmaWVkELACEg0KCFVzZVByb3h5ELECEhYKEVRlbXBvcmFyeVJlZGlyZWN0ELMCEhYKEVBlcm1hbmVudFJlZGlyZWN0ELQCEg8KCkJhZFJlcXVlc3QQkAMSEQoMVW5hdXRob3JpemVkEJEDEhQKD1BheW1lbnRSZXF1aXJlZBCSAxIOCglGb3JiaWRkZW4QkwMSDQoITm90Rm91bmQQlAMSFQoQTWV0aG9kTm90QWxsb3dlZBCVAxISCg1Ob3RBY2NlcHRhYmxlEJYDEiAKG1Byb3h5QXV0aGVudGljYXRpb25SZXF1aXJlZBCXAxITCg5SZXF1ZXN0VGltZW91dBCYAxINCghDb25mbGljdBCZAxIJCgRHb25lEJoDEhMKDkxlbmd0aFJlcXVpcmVkEJsDEhcKElByZWNvbmRpdGlvbkZhaWxlZBCcAxIUCg9QYXlsb2FkVG9vTGFyZ2UQnQMSDwoKVVJJVG9vTG9uZxCeAxIZChRVbnN1cHBvcnRlZE1lZGlhVHlwZRCfAxIYChNSYW5nZU5vdFNhdGlzZmlhYmxlEKADEhYKEUV4cGVjdGF0aW9uRmFpbGVkEKEDEhcKEk1pc2RpcmVjdGVkUmVxdWVzdBClAxIYChNVbnByb2Nlc3NhYmxlRW50aXR5EKYDEgsKBkxvY2tlZBCnAxIVChBGYWlsZWREZXBlbmRlbmN5EKgDEhQKD1VwZ3JhZGVSZXF1aXJlZBCqAxIZChRQcmVjb25kaXRpb25SZXF1aXJlZBCsAxIUCg9Ub29NYW55UmVxdWVzdHMQrQMSIAobUmVxdWVzdEhlYWRlckZpZWxkc1Rvb0xhcmdlEK8DEhgKE0ludGVybmFsU2VydmVyRXJyb3IQ9AMSEwoOTm90SW1wbGVtZW50ZWQQ9QMSDwoKQmFkR2F0ZXdheRD2AxIXChJTZXJ2aWNlVW5hdmFpbGFibGUQ9wMSEwoOR2F0ZXdheVRpbWVvdXQQ+AMSHAoXSFRUUFZlcnNpb25Ob3RTdXBwb3J0ZWQQ+QMSGgoVVmFyaWFudEFsc29OZWdvdGlhdGVzEPoDEhgKE0luc3VmZmljaWVudFN0b3JhZ2UQ+wMSEQoMTG9vcERldGVjdGVkEPwDEhAKC05vdEV4dGVuZGVkEP4DEiIKHU5ldHdvcmtBdXRoZW50aWNhdGlvblJlcXVpcmVkEP8DYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_wrappers]);
+  fileDesc("ChNlbnZveS90eXBlL3YzLnByb3RvEg1lbnZveS50eXBlLnYzIqwBChFGcmFjdGlvbmFsUGVyY2VudBIRCgludW1lcmF0b3IYASABKA0SRQoLZGVub21pbmF0b3IYAiABKA4yMC5lbnZveS50eXBlLnYzLkZyYWN0aW9uYWxQZXJjZW50LkRlbm9taW5hdG9yVHlwZSI9Cg9EZW5vbWluYXRvclR5cGUSCwoHSFVORFJFRBAAEhAKDFRFTl9USE9VU0FORBABEgsKB01JTExJT04QAiLAAQoKSGFzaFBvbGljeRI3Cglzb3VyY2VfaXAYASABKAsyIi5lbnZveS50eXBlLnYzLkhhc2hQb2xpY3kuU291cmNlSXBIABI9CgxmaWx0ZXJfc3RhdGUYAiABKAsyJS5lbnZveS50eXBlLnYzLkhhc2hQb2xpY3kuRmlsdGVyU3RhdGVIABoKCghTb3VyY2VJcBoaCgtGaWx0ZXJTdGF0ZRILCgNrZXkYASABKAlCEgoQcG9saWN5X3NwZWNpZmllciI1CgpIdHRwU3RhdHVzEicKBGNvZGUYASABKA4yGS5lbnZveS50eXBlLnYzLlN0YXR1c0NvZGUiKAoKSW50MzJSYW5nZRINCgVzdGFydBgBIAEoBRILCgNlbmQYAiABKAUiGAoHUGVyY2VudBINCgV2YWx1ZRgBIAEoASKKAQoLVG9rZW5CdWNrZXQSEgoKbWF4X3Rva2VucxgBIAEoDRI1Cg90b2tlbnNfcGVyX2ZpbGwYAiABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWUSMAoNZmlsbF9pbnRlcnZhbBgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiq1CQoKU3RhdHVzQ29kZRIJCgVFbXB0eRAAEgwKCENvbnRpbnVlEGQSBwoCT0sQyAESDAoHQ3JlYXRlZBDJARINCghBY2NlcHRlZBDKARIgChtOb25BdXRob3JpdGF0aXZlSW5mb3JtYXRpb24QywESDgoJTm9Db250ZW50EMwBEhEKDFJlc2V0Q29udGVudBDNARITCg5QYXJ0aWFsQ29udGVudBDOARIQCgtNdWx0aVN0YXR1cxDPARIUCg9BbHJlYWR5UmVwb3J0ZWQQ0AESCwoGSU1Vc2VkEOIBEhQKD011bHRpcGxlQ2hvaWNlcxCsAhIVChBNb3ZlZFBlcm1hbmVudGx5EK0CEgoKBUZvdW5kEK4CEg0KCFNlZU90aGVyEK8CEhAKC05vdE1vZGlmaWVkELACEg0KCFVzZVByb3h5ELECEhYKEVRlbXBvcmFyeVJlZGlyZWN0ELMCEhYKEVBlcm1hbmVudFJlZGlyZWN0ELQCEg8KCkJhZFJlcXVlc3QQkAMSEQoMVW5hdXRob3JpemVkEJEDEhQKD1BheW1lbnRSZXF1aXJlZBCSAxIOCglGb3JiaWRkZW4QkwMSDQoITm90Rm91bmQQlAMSFQoQTWV0aG9kTm90QWxsb3dlZBCVAxISCg1Ob3RBY2NlcHRhYmxlEJYDEiAKG1Byb3h5QXV0aGVudGljYXRpb25SZXF1aXJlZBCXAxITCg5SZXF1ZXN0VGltZW91dBCYAxINCghDb25mbGljdBCZAxIJCgRHb25lEJoDEhMKDkxlbmd0aFJlcXVpcmVkEJsDEhcKElByZWNvbmRpdGlvbkZhaWxlZBCcAxIUCg9QYXlsb2FkVG9vTGFyZ2UQnQMSDwoKVVJJVG9vTG9uZxCeAxIZChRVbnN1cHBvcnRlZE1lZGlhVHlwZRCfAxIYChNSYW5nZU5vdFNhdGlzZmlhYmxlEKADEhYKEUV4cGVjdGF0aW9uRmFpbGVkEKEDEhcKEk1pc2RpcmVjdGVkUmVxdWVzdBClAxIYChNVbnByb2Nlc3NhYmxlRW50aXR5EKYDEgsKBkxvY2tlZBCnAxIVChBGYWlsZWREZXBlbmRlbmN5EKgDEhQKD1VwZ3JhZGVSZXF1aXJlZBCqAxIZChRQcmVjb25kaXRpb25SZXF1aXJlZBCsAxIUCg9Ub29NYW55UmVxdWVzdHMQrQMSIAobUmVxdWVzdEhlYWRlckZpZWxkc1Rvb0xhcmdlEK8DEhgKE0ludGVybmFsU2VydmVyRXJyb3IQ9AMSEwoOTm90SW1wbGVtZW50ZWQQ9QMSDwoKQmFkR2F0ZXdheRD2AxIXChJTZXJ2aWNlVW5hdmFpbGFibGUQ9wMSEwoOR2F0ZXdheVRpbWVvdXQQ+AMSHAoXSFRUUFZlcnNpb25Ob3RTdXBwb3J0ZWQQ+QMSGgoVVmFyaWFudEFsc29OZWdvdGlhdGVzEPoDEhgKE0luc3VmZmljaWVudFN0b3JhZ2UQ+wMSEQoMTG9vcERldGVjdGVkEPwDEhAKC05vdEV4dGVuZGVkEP4DEiIKHU5ldHdvcmtBdXRoZW50aWNhdGlvblJlcXVpcmVkEP8DYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_wrappers]);
 
 /**
  * @generated from message envoy.type.v3.FractionalPercent
@@ -68,6 +68,65 @@ export const FractionalPercent_DenominatorTypeSchema: GenEnum<FractionalPercent_
   enumDesc(file_envoy_type_v3, 0, 0);
 
 /**
+ * @generated from message envoy.type.v3.HashPolicy
+ */
+export type HashPolicy = Message<"envoy.type.v3.HashPolicy"> & {
+  /**
+   * @generated from oneof envoy.type.v3.HashPolicy.policy_specifier
+   */
+  policySpecifier: {
+    /**
+     * @generated from field: envoy.type.v3.HashPolicy.SourceIp source_ip = 1;
+     */
+    value: HashPolicy_SourceIp;
+    case: "sourceIp";
+  } | {
+    /**
+     * @generated from field: envoy.type.v3.HashPolicy.FilterState filter_state = 2;
+     */
+    value: HashPolicy_FilterState;
+    case: "filterState";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message envoy.type.v3.HashPolicy.
+ * Use `create(HashPolicySchema)` to create a new message.
+ */
+export const HashPolicySchema: GenMessage<HashPolicy> = /*@__PURE__*/
+  messageDesc(file_envoy_type_v3, 1);
+
+/**
+ * @generated from message envoy.type.v3.HashPolicy.SourceIp
+ */
+export type HashPolicy_SourceIp = Message<"envoy.type.v3.HashPolicy.SourceIp"> & {
+};
+
+/**
+ * Describes the message envoy.type.v3.HashPolicy.SourceIp.
+ * Use `create(HashPolicy_SourceIpSchema)` to create a new message.
+ */
+export const HashPolicy_SourceIpSchema: GenMessage<HashPolicy_SourceIp> = /*@__PURE__*/
+  messageDesc(file_envoy_type_v3, 1, 0);
+
+/**
+ * @generated from message envoy.type.v3.HashPolicy.FilterState
+ */
+export type HashPolicy_FilterState = Message<"envoy.type.v3.HashPolicy.FilterState"> & {
+  /**
+   * @generated from field: string key = 1;
+   */
+  key: string;
+};
+
+/**
+ * Describes the message envoy.type.v3.HashPolicy.FilterState.
+ * Use `create(HashPolicy_FilterStateSchema)` to create a new message.
+ */
+export const HashPolicy_FilterStateSchema: GenMessage<HashPolicy_FilterState> = /*@__PURE__*/
+  messageDesc(file_envoy_type_v3, 1, 1);
+
+/**
  * @generated from message envoy.type.v3.HttpStatus
  */
 export type HttpStatus = Message<"envoy.type.v3.HttpStatus"> & {
@@ -82,7 +141,7 @@ export type HttpStatus = Message<"envoy.type.v3.HttpStatus"> & {
  * Use `create(HttpStatusSchema)` to create a new message.
  */
 export const HttpStatusSchema: GenMessage<HttpStatus> = /*@__PURE__*/
-  messageDesc(file_envoy_type_v3, 1);
+  messageDesc(file_envoy_type_v3, 2);
 
 /**
  * @generated from message envoy.type.v3.Int32Range
@@ -104,7 +163,7 @@ export type Int32Range = Message<"envoy.type.v3.Int32Range"> & {
  * Use `create(Int32RangeSchema)` to create a new message.
  */
 export const Int32RangeSchema: GenMessage<Int32Range> = /*@__PURE__*/
-  messageDesc(file_envoy_type_v3, 2);
+  messageDesc(file_envoy_type_v3, 3);
 
 /**
  * @generated from message envoy.type.v3.Percent
@@ -121,7 +180,7 @@ export type Percent = Message<"envoy.type.v3.Percent"> & {
  * Use `create(PercentSchema)` to create a new message.
  */
 export const PercentSchema: GenMessage<Percent> = /*@__PURE__*/
-  messageDesc(file_envoy_type_v3, 3);
+  messageDesc(file_envoy_type_v3, 4);
 
 /**
  * @generated from message envoy.type.v3.TokenBucket
@@ -148,7 +207,7 @@ export type TokenBucket = Message<"envoy.type.v3.TokenBucket"> & {
  * Use `create(TokenBucketSchema)` to create a new message.
  */
 export const TokenBucketSchema: GenMessage<TokenBucket> = /*@__PURE__*/
-  messageDesc(file_envoy_type_v3, 4);
+  messageDesc(file_envoy_type_v3, 5);
 
 /**
  * @generated from enum envoy.type.v3.StatusCode

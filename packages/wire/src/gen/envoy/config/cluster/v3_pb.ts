@@ -4,7 +4,7 @@
 
 import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import type { BindConfig, ConfigSource, Metadata, RuntimeDouble, TcpKeepalive, TransportSocket, TypedExtensionConfig } from "../core/v3_pb.ts";
+import type { BindConfig, ConfigSource, Metadata, RoutingPriority, RuntimeDouble, TcpKeepalive, TransportSocket, TypedExtensionConfig } from "../core/v3_pb.ts";
 import { file_envoy_config_core_v3 } from "../core/v3_pb.ts";
 import type { ClusterLoadAssignment } from "../endpoint/v3_pb.ts";
 import { file_envoy_config_endpoint_v3 } from "../endpoint/v3_pb.ts";
@@ -20,7 +20,7 @@ import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file envoy/config/cluster/v3.proto.
  */
 export const file_envoy_config_cluster_v3: GenFile = /*@__PURE__*/
-  fileDesc("Ch1lbnZveS9jb25maWcvY2x1c3Rlci92My5wcm90bxIXZW52b3kuY29uZmlnLmNsdXN0ZXIudjMilgQKD0NpcmN1aXRCcmVha2VycxJHCgp0aHJlc2hvbGRzGAEgAygLMjMuZW52b3kuY29uZmlnLmNsdXN0ZXIudjMuQ2lyY3VpdEJyZWFrZXJzLlRocmVzaG9sZHMauQMKClRocmVzaG9sZHMSNQoPbWF4X2Nvbm5lY3Rpb25zGAIgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlEjoKFG1heF9wZW5kaW5nX3JlcXVlc3RzGAMgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlEjIKDG1heF9yZXF1ZXN0cxgEIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZRIxCgttYXhfcmV0cmllcxgFIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZRJVCgxyZXRyeV9idWRnZXQYCCABKAsyPy5lbnZveS5jb25maWcuY2x1c3Rlci52My5DaXJjdWl0QnJlYWtlcnMuVGhyZXNob2xkcy5SZXRyeUJ1ZGdldBp6CgtSZXRyeUJ1ZGdldBIuCg5idWRnZXRfcGVyY2VudBgBIAEoCzIWLmVudm95LnR5cGUudjMuUGVyY2VudBI7ChVtaW5fcmV0cnlfY29uY3VycmVuY3kYAiABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWUi4RoKB0NsdXN0ZXISDAoEbmFtZRgBIAEoCRI+CgR0eXBlGAIgASgOMi4uZW52b3kuY29uZmlnLmNsdXN0ZXIudjMuQ2x1c3Rlci5EaXNjb3ZlcnlUeXBlSAASTQoSZWRzX2NsdXN0ZXJfY29uZmlnGAMgASgLMjEuZW52b3kuY29uZmlnLmNsdXN0ZXIudjMuQ2x1c3Rlci5FZHNDbHVzdGVyQ29uZmlnEjIKD2Nvbm5lY3RfdGltZW91dBgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhI8CglsYl9wb2xpY3kYBiABKA4yKS5lbnZveS5jb25maWcuY2x1c3Rlci52My5DbHVzdGVyLkxiUG9saWN5EkIKEGNpcmN1aXRfYnJlYWtlcnMYCiABKAsyKC5lbnZveS5jb25maWcuY2x1c3Rlci52My5DaXJjdWl0QnJlYWtlcnMSMwoQZG5zX3JlZnJlc2hfcmF0ZRgQIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhJLChFkbnNfbG9va3VwX2ZhbWlseRgRIAEoDjIwLmVudm95LmNvbmZpZy5jbHVzdGVyLnYzLkNsdXN0ZXIuRG5zTG9va3VwRmFtaWx5EkQKEW91dGxpZXJfZGV0ZWN0aW9uGBMgASgLMikuZW52b3kuY29uZmlnLmNsdXN0ZXIudjMuT3V0bGllckRldGVjdGlvbhIzChBjbGVhbnVwX2ludGVydmFsGBQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEj4KFHVwc3RyZWFtX2JpbmRfY29uZmlnGBUgASgLMiAuZW52b3kuY29uZmlnLmNvcmUudjMuQmluZENvbmZpZxJQChNyaW5nX2hhc2hfbGJfY29uZmlnGBcgASgLMjEuZW52b3kuY29uZmlnLmNsdXN0ZXIudjMuQ2x1c3Rlci5SaW5nSGFzaExiQ29uZmlnSAESVgoWb3JpZ2luYWxfZHN0X2xiX2NvbmZpZxgiIAEoCzI0LmVudm95LmNvbmZpZy5jbHVzdGVyLnYzLkNsdXN0ZXIuT3JpZ2luYWxEc3RMYkNvbmZpZ0gBElgKF2xlYXN0X3JlcXVlc3RfbGJfY29uZmlnGCUgASgLMjUuZW52b3kuY29uZmlnLmNsdXN0ZXIudjMuQ2x1c3Rlci5MZWFzdFJlcXVlc3RMYkNvbmZpZ0gBEksKEG1hZ2xldl9sYl9jb25maWcYNCABKAsyLy5lbnZveS5jb25maWcuY2x1c3Rlci52My5DbHVzdGVyLk1hZ2xldkxiQ29uZmlnSAESVAoVcm91bmRfcm9iaW5fbGJfY29uZmlnGDggASgLMjMuZW52b3kuY29uZmlnLmNsdXN0ZXIudjMuQ2x1c3Rlci5Sb3VuZFJvYmluTGJDb25maWdIARI/ChB0cmFuc3BvcnRfc29ja2V0GBggASgLMiUuZW52b3kuY29uZmlnLmNvcmUudjMuVHJhbnNwb3J0U29ja2V0EjAKCG1ldGFkYXRhGBkgASgLMh4uZW52b3kuY29uZmlnLmNvcmUudjMuTWV0YWRhdGESSQoQY29tbW9uX2xiX2NvbmZpZxgbIAEoCzIvLmVudm95LmNvbmZpZy5jbHVzdGVyLnYzLkNsdXN0ZXIuQ29tbW9uTGJDb25maWcSFQoNYWx0X3N0YXRfbmFtZRgcIAEoCRJXCht1cHN0cmVhbV9jb25uZWN0aW9uX29wdGlvbnMYHiABKAsyMi5lbnZveS5jb25maWcuY2x1c3Rlci52My5VcHN0cmVhbUNvbm5lY3Rpb25PcHRpb25zEkgKD2xvYWRfYXNzaWdubWVudBghIAEoCzIvLmVudm95LmNvbmZpZy5lbmRwb2ludC52My5DbHVzdGVyTG9hZEFzc2lnbm1lbnQSbQogdHlwZWRfZXh0ZW5zaW9uX3Byb3RvY29sX29wdGlvbnMYJCADKAsyQy5lbnZveS5jb25maWcuY2x1c3Rlci52My5DbHVzdGVyLlR5cGVkRXh0ZW5zaW9uUHJvdG9jb2xPcHRpb25zRW50cnkSFwoPcmVzcGVjdF9kbnNfdHRsGCcgASgIEjAKB2ZpbHRlcnMYKCADKAsyHy5lbnZveS5jb25maWcuY2x1c3Rlci52My5GaWx0ZXISVwoYdHJhbnNwb3J0X3NvY2tldF9tYXRjaGVzGCsgAygLMjUuZW52b3kuY29uZmlnLmNsdXN0ZXIudjMuQ2x1c3Rlci5UcmFuc3BvcnRTb2NrZXRNYXRjaBJNChl0eXBlZF9kbnNfcmVzb2x2ZXJfY29uZmlnGDcgASgLMiouZW52b3kuY29uZmlnLmNvcmUudjMuVHlwZWRFeHRlbnNpb25Db25maWcajQEKFFRyYW5zcG9ydFNvY2tldE1hdGNoEgwKBG5hbWUYASABKAkSJgoFbWF0Y2gYAiABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0Ej8KEHRyYW5zcG9ydF9zb2NrZXQYAyABKAsyJS5lbnZveS5jb25maWcuY29yZS52My5UcmFuc3BvcnRTb2NrZXQaYAoQRWRzQ2x1c3RlckNvbmZpZxI2CgplZHNfY29uZmlnGAEgASgLMiIuZW52b3kuY29uZmlnLmNvcmUudjMuQ29uZmlnU291cmNlEhQKDHNlcnZpY2VfbmFtZRgCIAEoCRq0AQoPU2xvd1N0YXJ0Q29uZmlnEjQKEXNsb3dfc3RhcnRfd2luZG93GAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjcKCmFnZ3Jlc3Npb24YAiABKAsyIy5lbnZveS5jb25maWcuY29yZS52My5SdW50aW1lRG91YmxlEjIKEm1pbl93ZWlnaHRfcGVyY2VudBgDIAEoCzIWLmVudm95LnR5cGUudjMuUGVyY2VudBphChJSb3VuZFJvYmluTGJDb25maWcSSwoRc2xvd19zdGFydF9jb25maWcYASABKAsyMC5lbnZveS5jb25maWcuY2x1c3Rlci52My5DbHVzdGVyLlNsb3dTdGFydENvbmZpZxpjChRMZWFzdFJlcXVlc3RMYkNvbmZpZxJLChFzbG93X3N0YXJ0X2NvbmZpZxgDIAEoCzIwLmVudm95LmNvbmZpZy5jbHVzdGVyLnYzLkNsdXN0ZXIuU2xvd1N0YXJ0Q29uZmlnGksKEFJpbmdIYXNoTGJDb25maWcSNwoRbWluaW11bV9yaW5nX3NpemUYASABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDY0VmFsdWUaQgoOTWFnbGV2TGJDb25maWcSMAoKdGFibGVfc2l6ZRgBIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50NjRWYWx1ZRqOAQoTT3JpZ2luYWxEc3RMYkNvbmZpZxI8ChZ1cHN0cmVhbV9wb3J0X292ZXJyaWRlGAMgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlEjkKDG1ldGFkYXRhX2tleRgEIAEoCzIjLmVudm95LnR5cGUubWV0YWRhdGEudjMuTWV0YWRhdGFLZXka8wEKDkNvbW1vbkxiQ29uZmlnEjcKF2hlYWx0aHlfcGFuaWNfdGhyZXNob2xkGAEgASgLMhYuZW52b3kudHlwZS52My5QZXJjZW50Em8KG2xvY2FsaXR5X3dlaWdodGVkX2xiX2NvbmZpZxgDIAEoCzJILmVudm95LmNvbmZpZy5jbHVzdGVyLnYzLkNsdXN0ZXIuQ29tbW9uTGJDb25maWcuTG9jYWxpdHlXZWlnaHRlZExiQ29uZmlnSAAaGgoYTG9jYWxpdHlXZWlnaHRlZExiQ29uZmlnQhsKGWxvY2FsaXR5X2NvbmZpZ19zcGVjaWZpZXIaWgoiVHlwZWRFeHRlbnNpb25Qcm90b2NvbE9wdGlvbnNFbnRyeRILCgNrZXkYASABKAkSIwoFdmFsdWUYAiABKAsyFC5nb29nbGUucHJvdG9idWYuQW55OgI4ASJXCg1EaXNjb3ZlcnlUeXBlEgoKBlNUQVRJQxAAEg4KClNUUklDVF9ETlMQARIPCgtMT0dJQ0FMX0ROUxACEgcKA0VEUxADEhAKDE9SSUdJTkFMX0RTVBAEIo0BCghMYlBvbGljeRIPCgtST1VORF9ST0JJThAAEhEKDUxFQVNUX1JFUVVFU1QQARINCglSSU5HX0hBU0gQAhIKCgZSQU5ET00QAxIKCgZNQUdMRVYQBRIUChBDTFVTVEVSX1BST1ZJREVEEAYSIAocTE9BRF9CQUxBTkNJTkdfUE9MSUNZX0NPTkZJRxAHIlAKD0Ruc0xvb2t1cEZhbWlseRIICgRBVVRPEAASCwoHVjRfT05MWRABEgsKB1Y2X09OTFkQAhIQCgxWNF9QUkVGRVJSRUQQAxIHCgNBTEwQBEIYChZjbHVzdGVyX2Rpc2NvdmVyeV90eXBlQgsKCWxiX2NvbmZpZyJCCgZGaWx0ZXISDAoEbmFtZRgBIAEoCRIqCgx0eXBlZF9jb25maWcYAiABKAsyFC5nb29nbGUucHJvdG9idWYuQW55IokGChBPdXRsaWVyRGV0ZWN0aW9uEjUKD2NvbnNlY3V0aXZlXzV4eBgBIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZRIrCghpbnRlcnZhbBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhI1ChJiYXNlX2VqZWN0aW9uX3RpbWUYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SOgoUbWF4X2VqZWN0aW9uX3BlcmNlbnQYBCABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWUSPwoZZW5mb3JjaW5nX2NvbnNlY3V0aXZlXzV4eBgFIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZRI8ChZlbmZvcmNpbmdfc3VjY2Vzc19yYXRlGAYgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlEkEKG2NvbnNlY3V0aXZlX2dhdGV3YXlfZmFpbHVyZRgKIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZRJLCiVlbmZvcmNpbmdfY29uc2VjdXRpdmVfZ2F0ZXdheV9mYWlsdXJlGAsgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlEioKInNwbGl0X2V4dGVybmFsX2xvY2FsX29yaWdpbl9lcnJvcnMYDCABKAgSRgogY29uc2VjdXRpdmVfbG9jYWxfb3JpZ2luX2ZhaWx1cmUYDSABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWUSUAoqZW5mb3JjaW5nX2NvbnNlY3V0aXZlX2xvY2FsX29yaWdpbl9mYWlsdXJlGA4gASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlEkkKI2VuZm9yY2luZ19sb2NhbF9vcmlnaW5fc3VjY2Vzc19yYXRlGA8gASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlIlYKGVVwc3RyZWFtQ29ubmVjdGlvbk9wdGlvbnMSOQoNdGNwX2tlZXBhbGl2ZRgBIAEoCzIiLmVudm95LmNvbmZpZy5jb3JlLnYzLlRjcEtlZXBhbGl2ZWIGcHJvdG8z", [file_envoy_config_core_v3, file_envoy_config_endpoint_v3, file_envoy_type_metadata_v3, file_envoy_type_v3, file_google_protobuf_any, file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_wrappers]);
+  fileDesc("Ch1lbnZveS9jb25maWcvY2x1c3Rlci92My5wcm90bxIXZW52b3kuY29uZmlnLmNsdXN0ZXIudjMi9gUKD0NpcmN1aXRCcmVha2VycxJHCgp0aHJlc2hvbGRzGAEgAygLMjMuZW52b3kuY29uZmlnLmNsdXN0ZXIudjMuQ2lyY3VpdEJyZWFrZXJzLlRocmVzaG9sZHMSUAoTcGVyX2hvc3RfdGhyZXNob2xkcxgCIAMoCzIzLmVudm95LmNvbmZpZy5jbHVzdGVyLnYzLkNpcmN1aXRCcmVha2Vycy5UaHJlc2hvbGRzGscECgpUaHJlc2hvbGRzEjcKCHByaW9yaXR5GAEgASgOMiUuZW52b3kuY29uZmlnLmNvcmUudjMuUm91dGluZ1ByaW9yaXR5EjUKD21heF9jb25uZWN0aW9ucxgCIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZRI6ChRtYXhfcGVuZGluZ19yZXF1ZXN0cxgDIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZRIyCgxtYXhfcmVxdWVzdHMYBCABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWUSMQoLbWF4X3JldHJpZXMYBSABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWUSFwoPdHJhY2tfcmVtYWluaW5nGAYgASgIEjoKFG1heF9jb25uZWN0aW9uX3Bvb2xzGAcgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlElUKDHJldHJ5X2J1ZGdldBgIIAEoCzI/LmVudm95LmNvbmZpZy5jbHVzdGVyLnYzLkNpcmN1aXRCcmVha2Vycy5UaHJlc2hvbGRzLlJldHJ5QnVkZ2V0GnoKC1JldHJ5QnVkZ2V0Ei4KDmJ1ZGdldF9wZXJjZW50GAEgASgLMhYuZW52b3kudHlwZS52My5QZXJjZW50EjsKFW1pbl9yZXRyeV9jb25jdXJyZW5jeRgCIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZSLXIgoHQ2x1c3RlchIMCgRuYW1lGAEgASgJEj4KBHR5cGUYAiABKA4yLi5lbnZveS5jb25maWcuY2x1c3Rlci52My5DbHVzdGVyLkRpc2NvdmVyeVR5cGVIABJNChJlZHNfY2x1c3Rlcl9jb25maWcYAyABKAsyMS5lbnZveS5jb25maWcuY2x1c3Rlci52My5DbHVzdGVyLkVkc0NsdXN0ZXJDb25maWcSMgoPY29ubmVjdF90aW1lb3V0GAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjwKCWxiX3BvbGljeRgGIAEoDjIpLmVudm95LmNvbmZpZy5jbHVzdGVyLnYzLkNsdXN0ZXIuTGJQb2xpY3kSQQobbWF4X3JlcXVlc3RzX3Blcl9jb25uZWN0aW9uGAkgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlEkIKEGNpcmN1aXRfYnJlYWtlcnMYCiABKAsyKC5lbnZveS5jb25maWcuY2x1c3Rlci52My5DaXJjdWl0QnJlYWtlcnMSMwoQZG5zX3JlZnJlc2hfcmF0ZRgQIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhJLChFkbnNfbG9va3VwX2ZhbWlseRgRIAEoDjIwLmVudm95LmNvbmZpZy5jbHVzdGVyLnYzLkNsdXN0ZXIuRG5zTG9va3VwRmFtaWx5EkQKEW91dGxpZXJfZGV0ZWN0aW9uGBMgASgLMikuZW52b3kuY29uZmlnLmNsdXN0ZXIudjMuT3V0bGllckRldGVjdGlvbhIzChBjbGVhbnVwX2ludGVydmFsGBQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEj4KFHVwc3RyZWFtX2JpbmRfY29uZmlnGBUgASgLMiAuZW52b3kuY29uZmlnLmNvcmUudjMuQmluZENvbmZpZxJQChNyaW5nX2hhc2hfbGJfY29uZmlnGBcgASgLMjEuZW52b3kuY29uZmlnLmNsdXN0ZXIudjMuQ2x1c3Rlci5SaW5nSGFzaExiQ29uZmlnSAESVgoWb3JpZ2luYWxfZHN0X2xiX2NvbmZpZxgiIAEoCzI0LmVudm95LmNvbmZpZy5jbHVzdGVyLnYzLkNsdXN0ZXIuT3JpZ2luYWxEc3RMYkNvbmZpZ0gBElgKF2xlYXN0X3JlcXVlc3RfbGJfY29uZmlnGCUgASgLMjUuZW52b3kuY29uZmlnLmNsdXN0ZXIudjMuQ2x1c3Rlci5MZWFzdFJlcXVlc3RMYkNvbmZpZ0gBEksKEG1hZ2xldl9sYl9jb25maWcYNCABKAsyLy5lbnZveS5jb25maWcuY2x1c3Rlci52My5DbHVzdGVyLk1hZ2xldkxiQ29uZmlnSAESVAoVcm91bmRfcm9iaW5fbGJfY29uZmlnGDggASgLMjMuZW52b3kuY29uZmlnLmNsdXN0ZXIudjMuQ2x1c3Rlci5Sb3VuZFJvYmluTGJDb25maWdIARI/ChB0cmFuc3BvcnRfc29ja2V0GBggASgLMiUuZW52b3kuY29uZmlnLmNvcmUudjMuVHJhbnNwb3J0U29ja2V0EjAKCG1ldGFkYXRhGBkgASgLMh4uZW52b3kuY29uZmlnLmNvcmUudjMuTWV0YWRhdGESSQoQY29tbW9uX2xiX2NvbmZpZxgbIAEoCzIvLmVudm95LmNvbmZpZy5jbHVzdGVyLnYzLkNsdXN0ZXIuQ29tbW9uTGJDb25maWcSFQoNYWx0X3N0YXRfbmFtZRgcIAEoCRJXCht1cHN0cmVhbV9jb25uZWN0aW9uX29wdGlvbnMYHiABKAsyMi5lbnZveS5jb25maWcuY2x1c3Rlci52My5VcHN0cmVhbUNvbm5lY3Rpb25PcHRpb25zEkgKD2xvYWRfYXNzaWdubWVudBghIAEoCzIvLmVudm95LmNvbmZpZy5lbmRwb2ludC52My5DbHVzdGVyTG9hZEFzc2lnbm1lbnQSbQogdHlwZWRfZXh0ZW5zaW9uX3Byb3RvY29sX29wdGlvbnMYJCADKAsyQy5lbnZveS5jb25maWcuY2x1c3Rlci52My5DbHVzdGVyLlR5cGVkRXh0ZW5zaW9uUHJvdG9jb2xPcHRpb25zRW50cnkSFwoPcmVzcGVjdF9kbnNfdHRsGCcgASgIEjAKB2ZpbHRlcnMYKCADKAsyHy5lbnZveS5jb25maWcuY2x1c3Rlci52My5GaWx0ZXISVwoYdHJhbnNwb3J0X3NvY2tldF9tYXRjaGVzGCsgAygLMjUuZW52b3kuY29uZmlnLmNsdXN0ZXIudjMuQ2x1c3Rlci5UcmFuc3BvcnRTb2NrZXRNYXRjaBJNChl0eXBlZF9kbnNfcmVzb2x2ZXJfY29uZmlnGDcgASgLMiouZW52b3kuY29uZmlnLmNvcmUudjMuVHlwZWRFeHRlbnNpb25Db25maWcajQEKFFRyYW5zcG9ydFNvY2tldE1hdGNoEgwKBG5hbWUYASABKAkSJgoFbWF0Y2gYAiABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0Ej8KEHRyYW5zcG9ydF9zb2NrZXQYAyABKAsyJS5lbnZveS5jb25maWcuY29yZS52My5UcmFuc3BvcnRTb2NrZXQaYAoQRWRzQ2x1c3RlckNvbmZpZxI2CgplZHNfY29uZmlnGAEgASgLMiIuZW52b3kuY29uZmlnLmNvcmUudjMuQ29uZmlnU291cmNlEhQKDHNlcnZpY2VfbmFtZRgCIAEoCRq0AQoPU2xvd1N0YXJ0Q29uZmlnEjQKEXNsb3dfc3RhcnRfd2luZG93GAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjcKCmFnZ3Jlc3Npb24YAiABKAsyIy5lbnZveS5jb25maWcuY29yZS52My5SdW50aW1lRG91YmxlEjIKEm1pbl93ZWlnaHRfcGVyY2VudBgDIAEoCzIWLmVudm95LnR5cGUudjMuUGVyY2VudBphChJSb3VuZFJvYmluTGJDb25maWcSSwoRc2xvd19zdGFydF9jb25maWcYASABKAsyMC5lbnZveS5jb25maWcuY2x1c3Rlci52My5DbHVzdGVyLlNsb3dTdGFydENvbmZpZxrZAQoUTGVhc3RSZXF1ZXN0TGJDb25maWcSMgoMY2hvaWNlX2NvdW50GAEgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlEkAKE2FjdGl2ZV9yZXF1ZXN0X2JpYXMYAiABKAsyIy5lbnZveS5jb25maWcuY29yZS52My5SdW50aW1lRG91YmxlEksKEXNsb3dfc3RhcnRfY29uZmlnGAMgASgLMjAuZW52b3kuY29uZmlnLmNsdXN0ZXIudjMuQ2x1c3Rlci5TbG93U3RhcnRDb25maWcaiwIKEFJpbmdIYXNoTGJDb25maWcSNwoRbWluaW11bV9yaW5nX3NpemUYASABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDY0VmFsdWUSVQoNaGFzaF9mdW5jdGlvbhgDIAEoDjI+LmVudm95LmNvbmZpZy5jbHVzdGVyLnYzLkNsdXN0ZXIuUmluZ0hhc2hMYkNvbmZpZy5IYXNoRnVuY3Rpb24SNwoRbWF4aW11bV9yaW5nX3NpemUYBCABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDY0VmFsdWUiLgoMSGFzaEZ1bmN0aW9uEgsKB1hYX0hBU0gQABIRCg1NVVJNVVJfSEFTSF8yEAEaQgoOTWFnbGV2TGJDb25maWcSMAoKdGFibGVfc2l6ZRgBIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50NjRWYWx1ZRqOAQoTT3JpZ2luYWxEc3RMYkNvbmZpZxI8ChZ1cHN0cmVhbV9wb3J0X292ZXJyaWRlGAMgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlEjkKDG1ldGFkYXRhX2tleRgEIAEoCzIjLmVudm95LnR5cGUubWV0YWRhdGEudjMuTWV0YWRhdGFLZXka7gYKDkNvbW1vbkxiQ29uZmlnEjcKF2hlYWx0aHlfcGFuaWNfdGhyZXNob2xkGAEgASgLMhYuZW52b3kudHlwZS52My5QZXJjZW50EjYKE3VwZGF0ZV9tZXJnZV93aW5kb3cYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SJwofaWdub3JlX25ld19ob3N0c191bnRpbF9maXJzdF9oYxgFIAEoCBIsCiRjbG9zZV9jb25uZWN0aW9uc19vbl9ob3N0X3NldF9jaGFuZ2UYBiABKAgSbwocY29uc2lzdGVudF9oYXNoaW5nX2xiX2NvbmZpZxgHIAEoCzJJLmVudm95LmNvbmZpZy5jbHVzdGVyLnYzLkNsdXN0ZXIuQ29tbW9uTGJDb25maWcuQ29uc2lzdGVudEhhc2hpbmdMYkNvbmZpZxJhChR6b25lX2F3YXJlX2xiX2NvbmZpZxgCIAEoCzJBLmVudm95LmNvbmZpZy5jbHVzdGVyLnYzLkNsdXN0ZXIuQ29tbW9uTGJDb25maWcuWm9uZUF3YXJlTGJDb25maWdIABJvChtsb2NhbGl0eV93ZWlnaHRlZF9sYl9jb25maWcYAyABKAsySC5lbnZveS5jb25maWcuY2x1c3Rlci52My5DbHVzdGVyLkNvbW1vbkxiQ29uZmlnLkxvY2FsaXR5V2VpZ2h0ZWRMYkNvbmZpZ0gAGpsBChFab25lQXdhcmVMYkNvbmZpZxIvCg9yb3V0aW5nX2VuYWJsZWQYASABKAsyFi5lbnZveS50eXBlLnYzLlBlcmNlbnQSNgoQbWluX2NsdXN0ZXJfc2l6ZRgCIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50NjRWYWx1ZRIdChVmYWlsX3RyYWZmaWNfb25fcGFuaWMYAyABKAgaGgoYTG9jYWxpdHlXZWlnaHRlZExiQ29uZmlnGngKGUNvbnNpc3RlbnRIYXNoaW5nTGJDb25maWcSIAoYdXNlX2hvc3RuYW1lX2Zvcl9oYXNoaW5nGAEgASgIEjkKE2hhc2hfYmFsYW5jZV9mYWN0b3IYAiABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWVCGwoZbG9jYWxpdHlfY29uZmlnX3NwZWNpZmllchpaCiJUeXBlZEV4dGVuc2lvblByb3RvY29sT3B0aW9uc0VudHJ5EgsKA2tleRgBIAEoCRIjCgV2YWx1ZRgCIAEoCzIULmdvb2dsZS5wcm90b2J1Zi5Bbnk6AjgBIlcKDURpc2NvdmVyeVR5cGUSCgoGU1RBVElDEAASDgoKU1RSSUNUX0ROUxABEg8KC0xPR0lDQUxfRE5TEAISBwoDRURTEAMSEAoMT1JJR0lOQUxfRFNUEAQijQEKCExiUG9saWN5Eg8KC1JPVU5EX1JPQklOEAASEQoNTEVBU1RfUkVRVUVTVBABEg0KCVJJTkdfSEFTSBACEgoKBlJBTkRPTRADEgoKBk1BR0xFVhAFEhQKEENMVVNURVJfUFJPVklERUQQBhIgChxMT0FEX0JBTEFOQ0lOR19QT0xJQ1lfQ09ORklHEAciUAoPRG5zTG9va3VwRmFtaWx5EggKBEFVVE8QABILCgdWNF9PTkxZEAESCwoHVjZfT05MWRACEhAKDFY0X1BSRUZFUlJFRBADEgcKA0FMTBAEQhgKFmNsdXN0ZXJfZGlzY292ZXJ5X3R5cGVCCwoJbGJfY29uZmlnIkIKBkZpbHRlchIMCgRuYW1lGAEgASgJEioKDHR5cGVkX2NvbmZpZxgCIAEoCzIULmdvb2dsZS5wcm90b2J1Zi5Bbnki5wsKEE91dGxpZXJEZXRlY3Rpb24SNQoPY29uc2VjdXRpdmVfNXh4GAEgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlEisKCGludGVydmFsGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjUKEmJhc2VfZWplY3Rpb25fdGltZRgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhI6ChRtYXhfZWplY3Rpb25fcGVyY2VudBgEIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZRI/ChllbmZvcmNpbmdfY29uc2VjdXRpdmVfNXh4GAUgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlEjwKFmVuZm9yY2luZ19zdWNjZXNzX3JhdGUYBiABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWUSQAoac3VjY2Vzc19yYXRlX21pbmltdW1faG9zdHMYByABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWUSQQobc3VjY2Vzc19yYXRlX3JlcXVlc3Rfdm9sdW1lGAggASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlEj8KGXN1Y2Nlc3NfcmF0ZV9zdGRldl9mYWN0b3IYCSABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWUSQQobY29uc2VjdXRpdmVfZ2F0ZXdheV9mYWlsdXJlGAogASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlEksKJWVuZm9yY2luZ19jb25zZWN1dGl2ZV9nYXRld2F5X2ZhaWx1cmUYCyABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWUSKgoic3BsaXRfZXh0ZXJuYWxfbG9jYWxfb3JpZ2luX2Vycm9ycxgMIAEoCBJGCiBjb25zZWN1dGl2ZV9sb2NhbF9vcmlnaW5fZmFpbHVyZRgNIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZRJQCiplbmZvcmNpbmdfY29uc2VjdXRpdmVfbG9jYWxfb3JpZ2luX2ZhaWx1cmUYDiABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWUSSQojZW5mb3JjaW5nX2xvY2FsX29yaWdpbl9zdWNjZXNzX3JhdGUYDyABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWUSQgocZmFpbHVyZV9wZXJjZW50YWdlX3RocmVzaG9sZBgQIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZRJCChxlbmZvcmNpbmdfZmFpbHVyZV9wZXJjZW50YWdlGBEgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlEk8KKWVuZm9yY2luZ19mYWlsdXJlX3BlcmNlbnRhZ2VfbG9jYWxfb3JpZ2luGBIgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlEkYKIGZhaWx1cmVfcGVyY2VudGFnZV9taW5pbXVtX2hvc3RzGBMgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlEkcKIWZhaWx1cmVfcGVyY2VudGFnZV9yZXF1ZXN0X3ZvbHVtZRgUIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZRI0ChFtYXhfZWplY3Rpb25fdGltZRgVIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhI7ChhtYXhfZWplY3Rpb25fdGltZV9qaXR0ZXIYFiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SOQoVYWx3YXlzX2VqZWN0X29uZV9ob3N0GBkgASgLMhouZ29vZ2xlLnByb3RvYnVmLkJvb2xWYWx1ZSJWChlVcHN0cmVhbUNvbm5lY3Rpb25PcHRpb25zEjkKDXRjcF9rZWVwYWxpdmUYASABKAsyIi5lbnZveS5jb25maWcuY29yZS52My5UY3BLZWVwYWxpdmViBnByb3RvMw", [file_envoy_config_core_v3, file_envoy_config_endpoint_v3, file_envoy_type_metadata_v3, file_envoy_type_v3, file_google_protobuf_any, file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_wrappers]);
 
 /**
  * @generated from message envoy.config.cluster.v3.CircuitBreakers
@@ -30,6 +30,11 @@ export type CircuitBreakers = Message<"envoy.config.cluster.v3.CircuitBreakers">
    * @generated from field: repeated envoy.config.cluster.v3.CircuitBreakers.Thresholds thresholds = 1;
    */
   thresholds: CircuitBreakers_Thresholds[];
+
+  /**
+   * @generated from field: repeated envoy.config.cluster.v3.CircuitBreakers.Thresholds per_host_thresholds = 2;
+   */
+  perHostThresholds: CircuitBreakers_Thresholds[];
 };
 
 /**
@@ -43,6 +48,11 @@ export const CircuitBreakersSchema: GenMessage<CircuitBreakers> = /*@__PURE__*/
  * @generated from message envoy.config.cluster.v3.CircuitBreakers.Thresholds
  */
 export type CircuitBreakers_Thresholds = Message<"envoy.config.cluster.v3.CircuitBreakers.Thresholds"> & {
+  /**
+   * @generated from field: envoy.config.core.v3.RoutingPriority priority = 1;
+   */
+  priority: RoutingPriority;
+
   /**
    * @generated from field: google.protobuf.UInt32Value max_connections = 2;
    */
@@ -62,6 +72,16 @@ export type CircuitBreakers_Thresholds = Message<"envoy.config.cluster.v3.Circui
    * @generated from field: google.protobuf.UInt32Value max_retries = 5;
    */
   maxRetries?: number | undefined;
+
+  /**
+   * @generated from field: bool track_remaining = 6;
+   */
+  trackRemaining: boolean;
+
+  /**
+   * @generated from field: google.protobuf.UInt32Value max_connection_pools = 7;
+   */
+  maxConnectionPools?: number | undefined;
 
   /**
    * @generated from field: envoy.config.cluster.v3.CircuitBreakers.Thresholds.RetryBudget retry_budget = 8;
@@ -132,6 +152,11 @@ export type Cluster = Message<"envoy.config.cluster.v3.Cluster"> & {
    * @generated from field: envoy.config.cluster.v3.Cluster.LbPolicy lb_policy = 6;
    */
   lbPolicy: Cluster_LbPolicy;
+
+  /**
+   * @generated from field: google.protobuf.UInt32Value max_requests_per_connection = 9;
+   */
+  maxRequestsPerConnection?: number | undefined;
 
   /**
    * @generated from field: envoy.config.cluster.v3.CircuitBreakers circuit_breakers = 10;
@@ -359,6 +384,16 @@ export const Cluster_RoundRobinLbConfigSchema: GenMessage<Cluster_RoundRobinLbCo
  */
 export type Cluster_LeastRequestLbConfig = Message<"envoy.config.cluster.v3.Cluster.LeastRequestLbConfig"> & {
   /**
+   * @generated from field: google.protobuf.UInt32Value choice_count = 1;
+   */
+  choiceCount?: number | undefined;
+
+  /**
+   * @generated from field: envoy.config.core.v3.RuntimeDouble active_request_bias = 2;
+   */
+  activeRequestBias?: RuntimeDouble | undefined;
+
+  /**
    * @generated from field: envoy.config.cluster.v3.Cluster.SlowStartConfig slow_start_config = 3;
    */
   slowStartConfig?: Cluster_SlowStartConfig | undefined;
@@ -379,6 +414,16 @@ export type Cluster_RingHashLbConfig = Message<"envoy.config.cluster.v3.Cluster.
    * @generated from field: google.protobuf.UInt64Value minimum_ring_size = 1;
    */
   minimumRingSize?: bigint | undefined;
+
+  /**
+   * @generated from field: envoy.config.cluster.v3.Cluster.RingHashLbConfig.HashFunction hash_function = 3;
+   */
+  hashFunction: Cluster_RingHashLbConfig_HashFunction;
+
+  /**
+   * @generated from field: google.protobuf.UInt64Value maximum_ring_size = 4;
+   */
+  maximumRingSize?: bigint | undefined;
 };
 
 /**
@@ -387,6 +432,32 @@ export type Cluster_RingHashLbConfig = Message<"envoy.config.cluster.v3.Cluster.
  */
 export const Cluster_RingHashLbConfigSchema: GenMessage<Cluster_RingHashLbConfig> = /*@__PURE__*/
   messageDesc(file_envoy_config_cluster_v3, 1, 5);
+
+/**
+ * @generated from enum envoy.config.cluster.v3.Cluster.RingHashLbConfig.HashFunction
+ */
+export const Cluster_RingHashLbConfig_HashFunction = {
+  /**
+   * @generated from enum value: XX_HASH = 0;
+   */
+  XX_HASH: 0,
+
+  /**
+   * @generated from enum value: MURMUR_HASH_2 = 1;
+   */
+  MURMUR_HASH_2: 1,
+} as const;
+
+/**
+ * @generated from enum envoy.config.cluster.v3.Cluster.RingHashLbConfig.HashFunction
+ */
+export type Cluster_RingHashLbConfig_HashFunction = (typeof Cluster_RingHashLbConfig_HashFunction)[keyof typeof Cluster_RingHashLbConfig_HashFunction] | UnknownEnum;
+
+/**
+ * Describes the enum envoy.config.cluster.v3.Cluster.RingHashLbConfig.HashFunction.
+ */
+export const Cluster_RingHashLbConfig_HashFunctionSchema: GenEnum<Cluster_RingHashLbConfig_HashFunction> = /*@__PURE__*/
+  enumDesc(file_envoy_config_cluster_v3, 1, 5, 0);
 
 /**
  * @generated from message envoy.config.cluster.v3.Cluster.MaglevLbConfig
@@ -437,9 +508,35 @@ export type Cluster_CommonLbConfig = Message<"envoy.config.cluster.v3.Cluster.Co
   healthyPanicThreshold?: Percent | undefined;
 
   /**
+   * @generated from field: google.protobuf.Duration update_merge_window = 4;
+   */
+  updateMergeWindow?: Duration | undefined;
+
+  /**
+   * @generated from field: bool ignore_new_hosts_until_first_hc = 5;
+   */
+  ignoreNewHostsUntilFirstHc: boolean;
+
+  /**
+   * @generated from field: bool close_connections_on_host_set_change = 6;
+   */
+  closeConnectionsOnHostSetChange: boolean;
+
+  /**
+   * @generated from field: envoy.config.cluster.v3.Cluster.CommonLbConfig.ConsistentHashingLbConfig consistent_hashing_lb_config = 7;
+   */
+  consistentHashingLbConfig?: Cluster_CommonLbConfig_ConsistentHashingLbConfig | undefined;
+
+  /**
    * @generated from oneof envoy.config.cluster.v3.Cluster.CommonLbConfig.locality_config_specifier
    */
   localityConfigSpecifier: {
+    /**
+     * @generated from field: envoy.config.cluster.v3.Cluster.CommonLbConfig.ZoneAwareLbConfig zone_aware_lb_config = 2;
+     */
+    value: Cluster_CommonLbConfig_ZoneAwareLbConfig;
+    case: "zoneAwareLbConfig";
+  } | {
     /**
      * @generated from field: envoy.config.cluster.v3.Cluster.CommonLbConfig.LocalityWeightedLbConfig locality_weighted_lb_config = 3;
      */
@@ -456,6 +553,33 @@ export const Cluster_CommonLbConfigSchema: GenMessage<Cluster_CommonLbConfig> = 
   messageDesc(file_envoy_config_cluster_v3, 1, 8);
 
 /**
+ * @generated from message envoy.config.cluster.v3.Cluster.CommonLbConfig.ZoneAwareLbConfig
+ */
+export type Cluster_CommonLbConfig_ZoneAwareLbConfig = Message<"envoy.config.cluster.v3.Cluster.CommonLbConfig.ZoneAwareLbConfig"> & {
+  /**
+   * @generated from field: envoy.type.v3.Percent routing_enabled = 1;
+   */
+  routingEnabled?: Percent | undefined;
+
+  /**
+   * @generated from field: google.protobuf.UInt64Value min_cluster_size = 2;
+   */
+  minClusterSize?: bigint | undefined;
+
+  /**
+   * @generated from field: bool fail_traffic_on_panic = 3;
+   */
+  failTrafficOnPanic: boolean;
+};
+
+/**
+ * Describes the message envoy.config.cluster.v3.Cluster.CommonLbConfig.ZoneAwareLbConfig.
+ * Use `create(Cluster_CommonLbConfig_ZoneAwareLbConfigSchema)` to create a new message.
+ */
+export const Cluster_CommonLbConfig_ZoneAwareLbConfigSchema: GenMessage<Cluster_CommonLbConfig_ZoneAwareLbConfig> = /*@__PURE__*/
+  messageDesc(file_envoy_config_cluster_v3, 1, 8, 0);
+
+/**
  * @generated from message envoy.config.cluster.v3.Cluster.CommonLbConfig.LocalityWeightedLbConfig
  */
 export type Cluster_CommonLbConfig_LocalityWeightedLbConfig = Message<"envoy.config.cluster.v3.Cluster.CommonLbConfig.LocalityWeightedLbConfig"> & {
@@ -466,7 +590,29 @@ export type Cluster_CommonLbConfig_LocalityWeightedLbConfig = Message<"envoy.con
  * Use `create(Cluster_CommonLbConfig_LocalityWeightedLbConfigSchema)` to create a new message.
  */
 export const Cluster_CommonLbConfig_LocalityWeightedLbConfigSchema: GenMessage<Cluster_CommonLbConfig_LocalityWeightedLbConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_config_cluster_v3, 1, 8, 0);
+  messageDesc(file_envoy_config_cluster_v3, 1, 8, 1);
+
+/**
+ * @generated from message envoy.config.cluster.v3.Cluster.CommonLbConfig.ConsistentHashingLbConfig
+ */
+export type Cluster_CommonLbConfig_ConsistentHashingLbConfig = Message<"envoy.config.cluster.v3.Cluster.CommonLbConfig.ConsistentHashingLbConfig"> & {
+  /**
+   * @generated from field: bool use_hostname_for_hashing = 1;
+   */
+  useHostnameForHashing: boolean;
+
+  /**
+   * @generated from field: google.protobuf.UInt32Value hash_balance_factor = 2;
+   */
+  hashBalanceFactor?: number | undefined;
+};
+
+/**
+ * Describes the message envoy.config.cluster.v3.Cluster.CommonLbConfig.ConsistentHashingLbConfig.
+ * Use `create(Cluster_CommonLbConfig_ConsistentHashingLbConfigSchema)` to create a new message.
+ */
+export const Cluster_CommonLbConfig_ConsistentHashingLbConfigSchema: GenMessage<Cluster_CommonLbConfig_ConsistentHashingLbConfig> = /*@__PURE__*/
+  messageDesc(file_envoy_config_cluster_v3, 1, 8, 2);
 
 /**
  * @generated from enum envoy.config.cluster.v3.Cluster.DiscoveryType
@@ -658,6 +804,21 @@ export type OutlierDetection = Message<"envoy.config.cluster.v3.OutlierDetection
   enforcingSuccessRate?: number | undefined;
 
   /**
+   * @generated from field: google.protobuf.UInt32Value success_rate_minimum_hosts = 7;
+   */
+  successRateMinimumHosts?: number | undefined;
+
+  /**
+   * @generated from field: google.protobuf.UInt32Value success_rate_request_volume = 8;
+   */
+  successRateRequestVolume?: number | undefined;
+
+  /**
+   * @generated from field: google.protobuf.UInt32Value success_rate_stdev_factor = 9;
+   */
+  successRateStdevFactor?: number | undefined;
+
+  /**
    * @generated from field: google.protobuf.UInt32Value consecutive_gateway_failure = 10;
    */
   consecutiveGatewayFailure?: number | undefined;
@@ -686,6 +847,46 @@ export type OutlierDetection = Message<"envoy.config.cluster.v3.OutlierDetection
    * @generated from field: google.protobuf.UInt32Value enforcing_local_origin_success_rate = 15;
    */
   enforcingLocalOriginSuccessRate?: number | undefined;
+
+  /**
+   * @generated from field: google.protobuf.UInt32Value failure_percentage_threshold = 16;
+   */
+  failurePercentageThreshold?: number | undefined;
+
+  /**
+   * @generated from field: google.protobuf.UInt32Value enforcing_failure_percentage = 17;
+   */
+  enforcingFailurePercentage?: number | undefined;
+
+  /**
+   * @generated from field: google.protobuf.UInt32Value enforcing_failure_percentage_local_origin = 18;
+   */
+  enforcingFailurePercentageLocalOrigin?: number | undefined;
+
+  /**
+   * @generated from field: google.protobuf.UInt32Value failure_percentage_minimum_hosts = 19;
+   */
+  failurePercentageMinimumHosts?: number | undefined;
+
+  /**
+   * @generated from field: google.protobuf.UInt32Value failure_percentage_request_volume = 20;
+   */
+  failurePercentageRequestVolume?: number | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Duration max_ejection_time = 21;
+   */
+  maxEjectionTime?: Duration | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Duration max_ejection_time_jitter = 22;
+   */
+  maxEjectionTimeJitter?: Duration | undefined;
+
+  /**
+   * @generated from field: google.protobuf.BoolValue always_eject_one_host = 25;
+   */
+  alwaysEjectOneHost?: boolean | undefined;
 };
 
 /**

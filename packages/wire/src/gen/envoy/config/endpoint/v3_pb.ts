@@ -6,14 +6,17 @@ import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Address, HealthStatus, Locality, Metadata } from "../core/v3_pb.ts";
 import { file_envoy_config_core_v3 } from "../core/v3_pb.ts";
-import { file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
+import type { FractionalPercent } from "../../type/v3_pb.ts";
+import { file_envoy_type_v3 } from "../../type/v3_pb.ts";
+import type { Duration } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_duration, file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file envoy/config/endpoint/v3.proto.
  */
 export const file_envoy_config_endpoint_v3: GenFile = /*@__PURE__*/
-  fileDesc("Ch5lbnZveS9jb25maWcvZW5kcG9pbnQvdjMucHJvdG8SGGVudm95LmNvbmZpZy5lbmRwb2ludC52MyJvChVDbHVzdGVyTG9hZEFzc2lnbm1lbnQSFAoMY2x1c3Rlcl9uYW1lGAEgASgJEkAKCWVuZHBvaW50cxgCIAMoCzItLmVudm95LmNvbmZpZy5lbmRwb2ludC52My5Mb2NhbGl0eUxiRW5kcG9pbnRzIjoKCEVuZHBvaW50Ei4KB2FkZHJlc3MYASABKAsyHS5lbnZveS5jb25maWcuY29yZS52My5BZGRyZXNzIoECCgpMYkVuZHBvaW50EjYKCGVuZHBvaW50GAEgASgLMiIuZW52b3kuY29uZmlnLmVuZHBvaW50LnYzLkVuZHBvaW50SAASOQoNaGVhbHRoX3N0YXR1cxgCIAEoDjIiLmVudm95LmNvbmZpZy5jb3JlLnYzLkhlYWx0aFN0YXR1cxIwCghtZXRhZGF0YRgDIAEoCzIeLmVudm95LmNvbmZpZy5jb3JlLnYzLk1ldGFkYXRhEjsKFWxvYWRfYmFsYW5jaW5nX3dlaWdodBgEIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZUIRCg9ob3N0X2lkZW50aWZpZXIi0gEKE0xvY2FsaXR5TGJFbmRwb2ludHMSMAoIbG9jYWxpdHkYASABKAsyHi5lbnZveS5jb25maWcuY29yZS52My5Mb2NhbGl0eRI6CgxsYl9lbmRwb2ludHMYAiADKAsyJC5lbnZveS5jb25maWcuZW5kcG9pbnQudjMuTGJFbmRwb2ludBI7ChVsb2FkX2JhbGFuY2luZ193ZWlnaHQYAyABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWUSEAoIcHJpb3JpdHkYBSABKA1iBnByb3RvMw", [file_envoy_config_core_v3, file_google_protobuf_wrappers]);
+  fileDesc("Ch5lbnZveS9jb25maWcvZW5kcG9pbnQvdjMucHJvdG8SGGVudm95LmNvbmZpZy5lbmRwb2ludC52MyKWBAoVQ2x1c3RlckxvYWRBc3NpZ25tZW50EhQKDGNsdXN0ZXJfbmFtZRgBIAEoCRJACgllbmRwb2ludHMYAiADKAsyLS5lbnZveS5jb25maWcuZW5kcG9pbnQudjMuTG9jYWxpdHlMYkVuZHBvaW50cxJGCgZwb2xpY3kYBCABKAsyNi5lbnZveS5jb25maWcuZW5kcG9pbnQudjMuQ2x1c3RlckxvYWRBc3NpZ25tZW50LlBvbGljeRrcAgoGUG9saWN5ElsKDmRyb3Bfb3ZlcmxvYWRzGAIgAygLMkMuZW52b3kuY29uZmlnLmVuZHBvaW50LnYzLkNsdXN0ZXJMb2FkQXNzaWdubWVudC5Qb2xpY3kuRHJvcE92ZXJsb2FkEj0KF292ZXJwcm92aXNpb25pbmdfZmFjdG9yGAMgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlEjcKFGVuZHBvaW50X3N0YWxlX2FmdGVyGAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEiAKGHdlaWdodGVkX3ByaW9yaXR5X2hlYWx0aBgGIAEoCBpbCgxEcm9wT3ZlcmxvYWQSEAoIY2F0ZWdvcnkYASABKAkSOQoPZHJvcF9wZXJjZW50YWdlGAIgASgLMiAuZW52b3kudHlwZS52My5GcmFjdGlvbmFsUGVyY2VudCI6CghFbmRwb2ludBIuCgdhZGRyZXNzGAEgASgLMh0uZW52b3kuY29uZmlnLmNvcmUudjMuQWRkcmVzcyKBAgoKTGJFbmRwb2ludBI2CghlbmRwb2ludBgBIAEoCzIiLmVudm95LmNvbmZpZy5lbmRwb2ludC52My5FbmRwb2ludEgAEjkKDWhlYWx0aF9zdGF0dXMYAiABKA4yIi5lbnZveS5jb25maWcuY29yZS52My5IZWFsdGhTdGF0dXMSMAoIbWV0YWRhdGEYAyABKAsyHi5lbnZveS5jb25maWcuY29yZS52My5NZXRhZGF0YRI7ChVsb2FkX2JhbGFuY2luZ193ZWlnaHQYBCABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWVCEQoPaG9zdF9pZGVudGlmaWVyItIBChNMb2NhbGl0eUxiRW5kcG9pbnRzEjAKCGxvY2FsaXR5GAEgASgLMh4uZW52b3kuY29uZmlnLmNvcmUudjMuTG9jYWxpdHkSOgoMbGJfZW5kcG9pbnRzGAIgAygLMiQuZW52b3kuY29uZmlnLmVuZHBvaW50LnYzLkxiRW5kcG9pbnQSOwoVbG9hZF9iYWxhbmNpbmdfd2VpZ2h0GAMgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlEhAKCHByaW9yaXR5GAUgASgNYgZwcm90bzM", [file_envoy_config_core_v3, file_envoy_type_v3, file_google_protobuf_duration, file_google_protobuf_wrappers]);
 
 /**
  * @generated from message envoy.config.endpoint.v3.ClusterLoadAssignment
@@ -28,6 +31,11 @@ export type ClusterLoadAssignment = Message<"envoy.config.endpoint.v3.ClusterLoa
    * @generated from field: repeated envoy.config.endpoint.v3.LocalityLbEndpoints endpoints = 2;
    */
   endpoints: LocalityLbEndpoints[];
+
+  /**
+   * @generated from field: envoy.config.endpoint.v3.ClusterLoadAssignment.Policy policy = 4;
+   */
+  policy?: ClusterLoadAssignment_Policy | undefined;
 };
 
 /**
@@ -36,6 +44,60 @@ export type ClusterLoadAssignment = Message<"envoy.config.endpoint.v3.ClusterLoa
  */
 export const ClusterLoadAssignmentSchema: GenMessage<ClusterLoadAssignment> = /*@__PURE__*/
   messageDesc(file_envoy_config_endpoint_v3, 0);
+
+/**
+ * @generated from message envoy.config.endpoint.v3.ClusterLoadAssignment.Policy
+ */
+export type ClusterLoadAssignment_Policy = Message<"envoy.config.endpoint.v3.ClusterLoadAssignment.Policy"> & {
+  /**
+   * @generated from field: repeated envoy.config.endpoint.v3.ClusterLoadAssignment.Policy.DropOverload drop_overloads = 2;
+   */
+  dropOverloads: ClusterLoadAssignment_Policy_DropOverload[];
+
+  /**
+   * @generated from field: google.protobuf.UInt32Value overprovisioning_factor = 3;
+   */
+  overprovisioningFactor?: number | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Duration endpoint_stale_after = 4;
+   */
+  endpointStaleAfter?: Duration | undefined;
+
+  /**
+   * @generated from field: bool weighted_priority_health = 6;
+   */
+  weightedPriorityHealth: boolean;
+};
+
+/**
+ * Describes the message envoy.config.endpoint.v3.ClusterLoadAssignment.Policy.
+ * Use `create(ClusterLoadAssignment_PolicySchema)` to create a new message.
+ */
+export const ClusterLoadAssignment_PolicySchema: GenMessage<ClusterLoadAssignment_Policy> = /*@__PURE__*/
+  messageDesc(file_envoy_config_endpoint_v3, 0, 0);
+
+/**
+ * @generated from message envoy.config.endpoint.v3.ClusterLoadAssignment.Policy.DropOverload
+ */
+export type ClusterLoadAssignment_Policy_DropOverload = Message<"envoy.config.endpoint.v3.ClusterLoadAssignment.Policy.DropOverload"> & {
+  /**
+   * @generated from field: string category = 1;
+   */
+  category: string;
+
+  /**
+   * @generated from field: envoy.type.v3.FractionalPercent drop_percentage = 2;
+   */
+  dropPercentage?: FractionalPercent | undefined;
+};
+
+/**
+ * Describes the message envoy.config.endpoint.v3.ClusterLoadAssignment.Policy.DropOverload.
+ * Use `create(ClusterLoadAssignment_Policy_DropOverloadSchema)` to create a new message.
+ */
+export const ClusterLoadAssignment_Policy_DropOverloadSchema: GenMessage<ClusterLoadAssignment_Policy_DropOverload> = /*@__PURE__*/
+  messageDesc(file_envoy_config_endpoint_v3, 0, 0, 0);
 
 /**
  * @generated from message envoy.config.endpoint.v3.Endpoint

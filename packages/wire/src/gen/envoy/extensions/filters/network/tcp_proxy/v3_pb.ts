@@ -6,6 +6,8 @@ import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import type { AccessLog } from "../../../../config/accesslog/v3_pb.ts";
 import { file_envoy_config_accesslog_v3 } from "../../../../config/accesslog/v3_pb.ts";
+import type { HashPolicy } from "../../../../type/v3_pb.ts";
+import { file_envoy_type_v3 } from "../../../../type/v3_pb.ts";
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
@@ -14,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file envoy/extensions/filters/network/tcp_proxy/v3.proto.
  */
 export const file_envoy_extensions_filters_network_tcp_proxy_v3: GenFile = /*@__PURE__*/
-  fileDesc("CjNlbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvbmV0d29yay90Y3BfcHJveHkvdjMucHJvdG8SLWVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5uZXR3b3JrLnRjcF9wcm94eS52MyKlBQoIVGNwUHJveHkSEwoLc3RhdF9wcmVmaXgYASABKAkSEQoHY2x1c3RlchgCIAEoCUgAEmQKEXdlaWdodGVkX2NsdXN0ZXJzGAogASgLMkcuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLm5ldHdvcmsudGNwX3Byb3h5LnYzLlRjcFByb3h5LldlaWdodGVkQ2x1c3RlckgAEjgKCmFjY2Vzc19sb2cYBSADKAsyJC5lbnZveS5jb25maWcuYWNjZXNzbG9nLnYzLkFjY2Vzc0xvZxIvCgxpZGxlX3RpbWVvdXQYCCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SYQoQdHVubmVsaW5nX2NvbmZpZxgMIAEoCzJHLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5uZXR3b3JrLnRjcF9wcm94eS52My5UY3BQcm94eS5UdW5uZWxpbmdDb25maWcSRQoibWF4X2Rvd25zdHJlYW1fY29ubmVjdGlvbl9kdXJhdGlvbhgNIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhqpAQoPV2VpZ2h0ZWRDbHVzdGVyEmcKCGNsdXN0ZXJzGAEgAygLMlUuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLm5ldHdvcmsudGNwX3Byb3h5LnYzLlRjcFByb3h5LldlaWdodGVkQ2x1c3Rlci5DbHVzdGVyV2VpZ2h0Gi0KDUNsdXN0ZXJXZWlnaHQSDAoEbmFtZRgBIAEoCRIOCgZ3ZWlnaHQYAiABKA0aNQoPVHVubmVsaW5nQ29uZmlnEhAKCGhvc3RuYW1lGAEgASgJEhAKCHVzZV9wb3N0GAIgASgIQhMKEWNsdXN0ZXJfc3BlY2lmaWVyYgZwcm90bzM", [file_envoy_config_accesslog_v3, file_google_protobuf_duration]);
+  fileDesc("CjNlbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvbmV0d29yay90Y3BfcHJveHkvdjMucHJvdG8SLWVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5uZXR3b3JrLnRjcF9wcm94eS52MyLVBQoIVGNwUHJveHkSEwoLc3RhdF9wcmVmaXgYASABKAkSEQoHY2x1c3RlchgCIAEoCUgAEmQKEXdlaWdodGVkX2NsdXN0ZXJzGAogASgLMkcuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLm5ldHdvcmsudGNwX3Byb3h5LnYzLlRjcFByb3h5LldlaWdodGVkQ2x1c3RlckgAEjgKCmFjY2Vzc19sb2cYBSADKAsyJC5lbnZveS5jb25maWcuYWNjZXNzbG9nLnYzLkFjY2Vzc0xvZxIvCgxpZGxlX3RpbWVvdXQYCCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SYQoQdHVubmVsaW5nX2NvbmZpZxgMIAEoCzJHLmVudm95LmV4dGVuc2lvbnMuZmlsdGVycy5uZXR3b3JrLnRjcF9wcm94eS52My5UY3BQcm94eS5UdW5uZWxpbmdDb25maWcSLgoLaGFzaF9wb2xpY3kYCyADKAsyGS5lbnZveS50eXBlLnYzLkhhc2hQb2xpY3kSRQoibWF4X2Rvd25zdHJlYW1fY29ubmVjdGlvbl9kdXJhdGlvbhgNIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhqpAQoPV2VpZ2h0ZWRDbHVzdGVyEmcKCGNsdXN0ZXJzGAEgAygLMlUuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLm5ldHdvcmsudGNwX3Byb3h5LnYzLlRjcFByb3h5LldlaWdodGVkQ2x1c3Rlci5DbHVzdGVyV2VpZ2h0Gi0KDUNsdXN0ZXJXZWlnaHQSDAoEbmFtZRgBIAEoCRIOCgZ3ZWlnaHQYAiABKA0aNQoPVHVubmVsaW5nQ29uZmlnEhAKCGhvc3RuYW1lGAEgASgJEhAKCHVzZV9wb3N0GAIgASgIQhMKEWNsdXN0ZXJfc3BlY2lmaWVyYgZwcm90bzM", [file_envoy_config_accesslog_v3, file_envoy_type_v3, file_google_protobuf_duration]);
 
 /**
  * @generated from message envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy
@@ -56,6 +58,11 @@ export type TcpProxy = Message<"envoy.extensions.filters.network.tcp_proxy.v3.Tc
    * @generated from field: envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.TunnelingConfig tunneling_config = 12;
    */
   tunnelingConfig?: TcpProxy_TunnelingConfig | undefined;
+
+  /**
+   * @generated from field: repeated envoy.type.v3.HashPolicy hash_policy = 11;
+   */
+  hashPolicy: HashPolicy[];
 
   /**
    * @generated from field: google.protobuf.Duration max_downstream_connection_duration = 13;

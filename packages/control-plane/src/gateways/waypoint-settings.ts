@@ -1,0 +1,11 @@
+/** What the installation fixes for all waypoints. */
+export interface WaypointSettings {
+  readonly image: string;
+  readonly clusterId: string;
+  readonly clusterDomain: string;
+  readonly trustDomain: string;
+  readonly systemNamespace: string;
+  /** Empty when the cluster's network has no name. */
+  readonly network: string;
+  readonly revision: string;
+}
