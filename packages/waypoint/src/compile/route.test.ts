@@ -99,3 +99,19 @@ test('the default policy of the mesh retries failures to connect and leaves a 50
   expect(policy?.retriesStatus(503, null)).toBe(false);
   expect(policy?.retriesStatus(200, '14')).toBe(true);
 });
+
+test.for([
+  ['is missing', [], {}, false],
+  ['is missing and counts as empty', [], { treatMissingHeaderAsEmpty: true }, true],
+  ['has another value', ['b'], {}, true],
+  ['has the value', ['a'], {}, false],
+] as const)('a route for all values but one of a header that %s', ([, values, options, found]) => {
+  const header = { name: 'x', stringMatch: { exact: 'a' }, invertMatch: true, ...options };
+  const match = { prefix: '/', headers: [header] };
+  const table = routes([{ name: 'v', domains: ['*'], routes: [{ match, ...to('c') }] }]);
+  const input: MatchInput = {
+    ...request('/'),
+    header: (_name, passes) => (values.length === 0 ? null : values.some(passes)),
+  };
+  expect(table.find(input) !== null).toBe(found);
+});
