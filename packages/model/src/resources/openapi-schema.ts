@@ -196,6 +196,16 @@ function printerColumn(column: PrinterColumn): PrinterColumn {
   return { ...column };
 }
 
+/**
+ * The API server lets only approved definitions into a `*.k8s.io` group (KEP-1111). By the others, tools of the Gateway
+ * API tell which release a cluster has.
+ */
+const GATEWAY_API_ANNOTATIONS = {
+  'api-approved.kubernetes.io': 'https://github.com/kubernetes-sigs/gateway-api',
+  'gateway.networking.k8s.io/bundle-version': 'v1.6.1',
+  'gateway.networking.k8s.io/channel': 'standard',
+} as const;
+
 /** The CustomResourceDefinition object that makes a Kubernetes API serve the resource. */
 export function customResourceDefinitionOf(
   definition: ResourceDefinition,
@@ -206,14 +216,7 @@ export function customResourceDefinitionOf(
     kind: 'CustomResourceDefinition',
     metadata: {
       name: `${plural}.${group}`,
-      // The API server lets only approved definitions into a `*.k8s.io` group (KEP-1111).
-      ...(group.endsWith('.k8s.io')
-        ? {
-            annotations: {
-              'api-approved.kubernetes.io': 'https://github.com/kubernetes-sigs/gateway-api',
-            },
-          }
-        : {}),
+      ...(group.endsWith('.k8s.io') ? { annotations: GATEWAY_API_ANNOTATIONS } : {}),
     },
     spec: {
       group,
