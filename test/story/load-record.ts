@@ -32,7 +32,7 @@ export class LoadRecord {
     );
   }
 
-  /** By kind, between two points in time: whole seconds. */
+  /** By kind, between two points in time; requests by the whole seconds in which they were to start. */
   between(fromMs: number, toMs: number): LoadSummary[] {
     const isWithin = (atMs: number): boolean =>
       atMs >= Math.floor(fromMs / 1000) * 1000 && atMs < Math.floor(toMs / 1000) * 1000;
@@ -44,7 +44,7 @@ export class LoadRecord {
       for (const line of this.#lines) {
         if (line.kind !== kind) continue;
         if (line.line === 'failure' && isWithin(line.intendedAtMs)) failures.push(line);
-        if (line.line === 'end' && isWithin(line.atMs)) ends.push(line);
+        if (line.line === 'end' && line.atMs >= fromMs && line.atMs < toMs) ends.push(line);
         if (line.line !== 'count' || !isWithin(line.second * 1000)) continue;
         ok += line.ok;
         for (const [bucket, count] of Object.entries(line.latencies)) {

@@ -109,8 +109,6 @@ export class HttpEcho {
     stream.respond(head, { waitForTrailers: true });
     stream.on('wantTrailers', () => {
       stream.sendTrailers(hasRequestEnded ? { 'grpc-status': '0' } : SERVER_ENDS);
-      // Nobody reads what else the client says.
-      if (!hasRequestEnded) stream.close();
     });
     stream.pipe(stream);
   }

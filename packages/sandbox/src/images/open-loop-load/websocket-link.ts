@@ -10,9 +10,12 @@ export function openWebSocket(url: string, events: LinkEvents): Link {
   let problem: string | null = null;
   socket.on('open', () => events.onOpen());
   socket.on('message', (data) => events.onMessage(String(data)));
-  socket.on('error', (error) => {
+  const onError = (error: Error): void => {
     problem = error.message;
-  });
+  };
+  socket.on('error', onError);
+  // Of an open one's connection nothing is told but that it is over.
+  socket.on('upgrade', (response) => response.socket.on('error', onError));
   socket.on('close', (code) => {
     if (problem !== null) events.onEnd('cut', problem);
     else if (code === NO_CLOSE_FRAME) events.onEnd('closed', 'the connection ended');
