@@ -18,7 +18,6 @@ export interface Link {
   send(text: string): void;
   /** Nothing more will be sent; what was sent is still answered. */
   finish(): void;
-  cut(): void;
 }
 
 const RECONNECT_MS = 50;
@@ -27,21 +26,29 @@ const RECONNECT_MS = 50;
  * Messages that are echoed, over one connection after the other: the next is opened when the end of one is announced, or
  * has come. What was not answered on one is sent again on the next; a message is lost if nothing answers it in time.
  */
-export class Conversation {
+export class Conversation implements Disposable {
   readonly #kind: LongKind;
   readonly #open: (events: LinkEvents) => Link;
   readonly #tally: Tally;
   /** When unanswered messages were to be sent, by their text. */
   readonly #unanswered = new Map<string, number>();
+  readonly #givesUp: NodeJS.Timeout;
   #link: Link | null = null;
   #sent = 0;
+  #isOver = false;
 
   constructor(kind: LongKind, tally: Tally, open: (events: LinkEvents) => Link) {
     this.#kind = kind;
     this.#tally = tally;
     this.#open = open;
+    this.#givesUp = setInterval(() => this.#giveUpLost(), 500);
     this.#connect();
-    setInterval(() => this.#giveUpLost(), 500).unref();
+  }
+
+  [Symbol.dispose](): void {
+    this.#isOver = true;
+    clearInterval(this.#givesUp);
+    this.#link?.finish();
   }
 
   readonly start = (intendedAtMs: number): void => {
@@ -54,15 +61,22 @@ export class Conversation {
   #connect(): void {
     const openedAtMs = Date.now();
     let phase: 'opening' | 'open' | 'left' = 'opening';
+    let isLeaving = false;
     const leave = (): void => {
       phase = 'left';
       if (this.#link === link) this.#link = null;
+    };
+    const moveOn = (): void => {
+      leave();
+      link.finish();
+      this.#connect();
     };
     const link = this.#open({
       onOpen: () => {
         phase = 'open';
         this.#link = link;
         for (const text of this.#unanswered.keys()) link.send(text);
+        if (isLeaving) moveOn();
       },
       onMessage: (text) => {
         const intendedAtMs = this.#unanswered.get(text);
@@ -71,15 +85,13 @@ export class Conversation {
         this.#tally.ok(this.#kind, intendedAtMs);
       },
       onAnnounced: () => {
-        if (phase !== 'open') return;
-        leave();
-        link.finish();
-        this.#connect();
+        isLeaving = true;
+        if (phase === 'open') moveOn();
       },
       onEnd: (how, reason) => {
-        this.#ended(phase === 'left' && how === 'closed' ? 'moved' : how, reason, openedAtMs);
         if (phase === 'opening') this.#tally.failed(this.#kind, openedAtMs, `refused: ${reason}`);
-        if (phase === 'left') return;
+        else this.#ended(phase === 'left' && how === 'closed' ? 'moved' : how, reason, openedAtMs);
+        if (phase === 'left' || this.#isOver) return;
         leave();
         setTimeout(() => this.#connect(), RECONNECT_MS);
       },

@@ -61,6 +61,5 @@ export function openStream(authority: string, events: LinkEvents): Link {
   return {
     send: (text) => void stream.write(Buffer.from(text)),
     finish: () => void stream.end(),
-    cut: () => stream.cancel(),
   };
 }

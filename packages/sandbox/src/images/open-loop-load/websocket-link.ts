@@ -24,6 +24,5 @@ export function openWebSocket(url: string, events: LinkEvents): Link {
   return {
     send: (text) => socket.send(text),
     finish: () => socket.close(),
-    cut: () => socket.terminate(),
   };
 }
