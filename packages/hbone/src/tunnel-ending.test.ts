@@ -45,26 +45,27 @@ function ending(stream: Duplex): Promise<void> {
   return new Promise((resolve) => whenTunnelEnds(stream, resolve));
 }
 
-/** What one end writes, the other reads, ends included. */
-async function goesOn(one: Duplex, other: Duplex): Promise<void> {
-  one.end('said afterwards');
-  other.end('answered');
-  expect(String(await buffer(other))).toBe('said afterwards');
-  expect(String(await buffer(one))).toBe('answered');
+const SAID = ['said afterwards', 'answered'];
+
+/** What each end reads of what the other writes from now on, until its end. */
+async function talk(one: Duplex, other: Duplex): Promise<string[]> {
+  one.end(SAID[0]);
+  other.end(SAID[1]);
+  return [String(await buffer(other)), String(await buffer(one))];
 }
 
 test('a pool that drains tells the servers at once, whose streams go on', async () => {
   const { tunnels, client, server } = await open();
   tunnels.pool.drain();
   await ending(server);
-  await goesOn(client, server);
+  expect(await talk(client, server)).toEqual(SAID);
 });
 
 test('a listener that drains tells its clients, whose streams go on', async () => {
   const { listener, client, server } = await open();
   listener.drain();
   await ending(client);
-  await goesOn(client, server);
+  expect(await talk(client, server)).toEqual(SAID);
 });
 
 test('who asks later hears of it, too', async () => {
@@ -85,6 +86,6 @@ test('a tunnel that is given up for idleness says nothing while a stream is open
     isTold = true;
   });
   await eventually(() => tunnels.pool.size === 0);
-  await goesOn(client, server);
+  expect(await talk(client, server)).toEqual(SAID);
   expect(isTold).toBe(false);
 });

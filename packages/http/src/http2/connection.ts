@@ -31,6 +31,9 @@ import { StreamRegistry } from './stream-registry.ts';
 /** How long a connection that ends may take to send its last words, in ms. */
 const LINGER_MS = 1000;
 
+/** Refuses nothing: even, as nghttp2 wants it of a client, and above streams of ours, which old versions of Rust's h2 would end. */
+const EVERY_PUSHED_STREAM = 0x7fff_fffe;
+
 const KEEP_ALIVE_PING = Buffer.from('alive?  ', 'latin1');
 const DRAIN_PING = Buffer.from('drained?', 'latin1');
 
@@ -191,7 +194,7 @@ export class Http2Connection implements ClientConnection {
 
   /** As `close` of a client, and tells the peer at once, who can let those know whom the streams serve. */
   leave(): void {
-    if (this.#phase === 'open') this.#sender.sendGoAway(0, 'NO_ERROR');
+    if (this.#phase === 'open') this.#sender.sendGoAway(EVERY_PUSHED_STREAM, 'NO_ERROR');
     this.close();
   }
 

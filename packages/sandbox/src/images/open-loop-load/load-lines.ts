@@ -12,7 +12,7 @@ export type LoadKind = (typeof LOAD_KINDS)[number];
 export type LongKind = Extract<LoadKind, 'grpc-stream' | 'websocket'>;
 
 /** Requests that have ended since the last such line, of those that were to start within one second. */
-export interface CountLine {
+interface CountLine {
   readonly line: 'count';
   readonly kind: LoadKind;
   /** Of the intended starts: seconds since 1970. */
