@@ -19,7 +19,7 @@ export const LOAD = {
 /** Everything is warm after so long. */
 const WARM_UP_MS = 5_000;
 /** Requests that were sent before the end are answered, or given up, by then. */
-const LAST_ANSWERS_MS = 11_000;
+const LAST_ANSWERS_MS = 16_000;
 
 /** What is restarted, by its name in tables. */
 export const ROLLOUTS = {

@@ -2,7 +2,7 @@ import { Agent, get } from 'node:http';
 import type { Tally } from './tally.ts';
 
 /** A request that has no answer by then is lost. */
-export const REQUEST_TIMEOUT_MS = 10_000;
+export const REQUEST_TIMEOUT_MS = 15_000;
 
 /** HTTP/1.1: each request on a connection of its own, or on those that are kept. Nothing is tried twice. */
 export class Http1Requests {
