@@ -16,20 +16,25 @@ import {
   L7_COLUMNS,
   MEMORY_BUDGETS,
   MEMORY_COLUMNS,
+  ROLLOUT_BUDGETS,
   STATE_BUDGETS,
   type Verdict,
 } from './report.ts';
+import { benchRollouts } from './rollouts.ts';
 import type { Samples } from './samples.ts';
 import { benchState } from './state.ts';
 
-const USAGE = `npm run bench -- [--quick] [--only l4|l7|state|memory] [--json]
+const USAGE = `npm run bench -- [--quick] [--only l4|l7|state|memory|rollouts] [--json]
 
   --quick   one round of one second for each load: an impression in two minutes
   --only    l4: ztunnel pair against Envoy and HAProxy pairs; l7: waypoint against Envoy, nginx and HAProxy;
             state: what large states cost a ztunnel's threads that carry bytes;
             memory: of our programs in a sandbox with 50 pods, in four minutes; only when it is asked for
+            rollouts: what fails while parts of the mesh are replaced under a load, in three minutes; only when asked for
   --json    every sample, summary and verdict as JSON on standard output
 `;
+/** No part of the whole. */
+const ALONE = ['memory', 'rollouts'];
 const REQUIRED: readonly Program[] = ['ip', 'nft', 'curl', 'nginx', 'wrk', 'h2load', 'iperf3'];
 
 const { values: flags } = parseArgs({
@@ -44,8 +49,8 @@ if (flags.help) {
   process.stdout.write(USAGE);
   process.exit(0);
 }
-if (flags.only !== undefined && !['l4', 'l7', 'state', 'memory'].includes(flags.only)) {
-  console.error(`--only is l4, l7, state or memory\n\n${USAGE}`);
+if (flags.only !== undefined && !['l4', 'l7', 'state', ...ALONE].includes(flags.only)) {
+  console.error(`--only is l4, l7, state, memory or rollouts\n\n${USAGE}`);
   process.exit(64);
 }
 if (process.getuid?.() !== 0) {
@@ -109,10 +114,18 @@ async function runMemory(): Promise<Section> {
   return { name: 'memory', samples, verdicts, text };
 }
 
+async function runRollouts(): Promise<Section> {
+  const { samples, table } = await benchRollouts(stop.signal, onProgress);
+  const verdicts = judge(ROLLOUT_BUDGETS, samples);
+  const text = `Roll-outs under an open-loop load from two nodes\n\n${table}\n${formatVerdicts(verdicts)}`;
+  return { name: 'rollouts', samples, verdicts, text };
+}
+
 const sections: Section[] = [];
 try {
   const isAsked = (name: string) => flags.only === undefined || flags.only === name;
   if (flags.only === 'memory') sections.push(await runMemory());
+  if (flags.only === 'rollouts') sections.push(await runRollouts());
   if (isAsked('l4')) sections.push(await runL4());
   if (isAsked('l7')) sections.push(await runL7());
   if (isAsked('state')) sections.push(await runState());

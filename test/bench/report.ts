@@ -132,6 +132,19 @@ export const MEMORY_BUDGETS: readonly Budget[] = (
   ] as const
 ).map(([what, ours, atMost]) => ({ what, ours, peer: null, atMost }));
 
+/** Requests and messages that may be refused or lost while a part of the mesh is replaced. */
+export const ROLLOUT_BUDGETS: readonly Budget[] = [
+  'waypoint',
+  'ztunnel',
+  'control plane',
+  'application',
+].map((part) => ({
+  what: `failed while new pods of the ${part} take over`,
+  ours: `${part} failed`,
+  peer: null,
+  atMost: 0,
+}));
+
 export function judge(budgets: readonly Budget[], samples: Samples): Verdict[] {
   return budgets.map(({ what, ours, peer, atMost, atLeast }) => {
     const summary = peer === null ? samples.summary(ours) : samples.ratio(ours, peer);

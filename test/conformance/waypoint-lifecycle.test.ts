@@ -120,3 +120,37 @@ test('a waypoint without connections ends long before it would be killed', async
   waypoint.process.kill('SIGTERM');
   expect(await exit).toEqual([0, null]);
 }, 60_000);
+
+test('a waypoint that has drained ends what was upgraded, in order', async () => {
+  const app = createServer();
+  app.on('upgrade', (_request, socket) => {
+    socket.on('error', () => undefined);
+    socket.write(
+      'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n',
+    );
+    socket.pipe(socket);
+  });
+  const ip = '127.0.0.64';
+  const http = await listenAt(app, ip);
+  const waypoint = await startWaypointProcess(
+    [
+      WAYPOINT_POD,
+      serverPod(ip),
+      serviceObject([{ name: 'http', port: 80, targetPort: http }]),
+      gatewayObject('service'),
+    ],
+    { TERMINATION_DRAIN_DURATION_SECONDS: '3' },
+  );
+  await untilReady(waypoint);
+  const stream = await waypoint.dial(`${VIP}:80`);
+  stream.write('GET / HTTP/1.1\r\nHost: cart\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+  await readUntil(stream, '101 Switching Protocols');
+  const exit = once(waypoint.process, 'exit');
+  const beganAtMs = Date.now();
+  waypoint.process.kill('SIGTERM');
+  stream.write('still here');
+  await readUntil(stream, 'still here');
+  expect(await untilEnded(stream)).toBe(true);
+  expect(Date.now() - beganAtMs).toBeGreaterThan(3_000);
+  expect(await exit).toEqual([0, null]);
+}, 60_000);

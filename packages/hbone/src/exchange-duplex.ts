@@ -11,9 +11,20 @@ export function exchangeDuplex(exchange: Exchange): Duplex {
   return new ExchangeDuplex(exchange);
 }
 
+/**
+ * Calls back when the other end of the stream's tunnel has said that it goes away, at once if it has already: what uses the
+ * stream may go on for a while, and should go on elsewhere. Never of a stream without a tunnel.
+ */
+export function whenTunnelEnds(stream: Duplex, then: () => void): void {
+  if (!(stream instanceof ExchangeDuplex)) return;
+  if (stream.isTunnelEnding) then();
+  else stream.once('tunnel-ending', then);
+}
+
 class ExchangeDuplex extends Duplex implements BodyListener {
   readonly #exchange: Exchange;
   #onRoom: (() => void) | null = null;
+  isTunnelEnding = false;
 
   constructor(exchange: Exchange) {
     super({ allowHalfOpen: true });
@@ -37,6 +48,11 @@ class ExchangeDuplex extends Duplex implements BodyListener {
     const onRoom = this.#onRoom;
     this.#onRoom = null;
     onRoom?.();
+  }
+
+  onConnectionEnding(): void {
+    this.isTunnelEnding = true;
+    this.emit('tunnel-ending');
   }
 
   onClose(error: HttpError | null): void {

@@ -3,7 +3,7 @@ export type { ConnectListenerOptions, ConnectRequest, TunnelPeer } from './conne
 export { ConnectListener } from './connect-listener.ts';
 export type { HboneErrorCode } from './errors.ts';
 export { hboneError, isHboneError } from './errors.ts';
-export { exchangeDuplex } from './exchange-duplex.ts';
+export { exchangeDuplex, whenTunnelEnds } from './exchange-duplex.ts';
 export type { Http2Sizes } from './http2-settings.ts';
 export type { RevocationList } from './revocation/revocation-list.ts';
 export { parseRevocationLists } from './revocation/revocation-list.ts';

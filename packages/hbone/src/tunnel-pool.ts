@@ -123,12 +123,12 @@ export class TunnelPool {
     return size;
   }
 
-  /** Closes every tunnel when its streams have ended. */
+  /** Closes every tunnel when its streams have ended, and tells peers at once that this will be. */
   drain(): void {
     clearInterval(this.#sweeper);
     this.#phase = 'draining';
     for (const { tunnels } of this.#peers.values()) {
-      for (const { tunnel } of tunnels.splice(0)) tunnel.close();
+      for (const { tunnel } of tunnels.splice(0)) tunnel.leave();
     }
   }
 
@@ -250,7 +250,7 @@ export class TunnelPool {
     peer.tunnels.push(entry);
     this.#serve(peer);
     this.#remove(peer, entry);
-    entry.tunnel.close();
+    entry.tunnel.leave();
   }
 
   #flawOf(tunnel: Tunnel): string | null {

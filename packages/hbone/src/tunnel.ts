@@ -117,6 +117,11 @@ export class Tunnel {
     this.#connection.close();
   }
 
+  /** As `close`, and tells the peer at once. */
+  leave(): void {
+    this.#connection.leave();
+  }
+
   abort(): void {
     this.#connection.abort();
   }

@@ -46,6 +46,8 @@ export interface BodyListener {
   onEnd(): void;
   /** There is room again after `write` returned false. */
   onDrain(): void;
+  /** The peer has said that the connection ends (GOAWAY). The exchange goes on; the next one needs another connection. */
+  onConnectionEnding?(): void;
   /** Once, last: null after both halves have ended, else why they did not. Not after a reset from here. */
   onClose(error: HttpError | null): void;
 }

@@ -124,6 +124,11 @@ export class ReceivingHalf {
     }
   }
 
+  /** The peer has said that the connection ends. */
+  connectionEnding(): void {
+    if (this.#state.kind === 'claimed') this.#state.listener.onConnectionEnding?.();
+  }
+
   /** Both halves have ended, or the connection has: told behind what was received before. */
   close(error: HttpError | null): void {
     if (this.#close !== null || this.#state.kind === 'over') return;

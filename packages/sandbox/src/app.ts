@@ -1,5 +1,5 @@
 /** Puts the sandbox together: the order of the start, and its reverse. */
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from '@aquifer/runtime';
 import { type ApiServer, startApiServer } from './api-server/api-server.ts';
@@ -129,7 +129,10 @@ async function writeStateFiles(config: SandboxConfig, api: ApiServer): Promise<v
     startedAt: new Date().toISOString(),
     kubeconfig,
   };
-  await writeFile(join(config.dataDirectory, DATA.state), `${JSON.stringify(state, null, 2)}\n`);
+  const path = join(config.dataDirectory, DATA.state);
+  // Whoever waits for the file reads all of it, or finds none.
+  await writeFile(`${path}.new`, `${JSON.stringify(state, null, 2)}\n`);
+  await rename(`${path}.new`, path);
 }
 
 function checkMachine(config: SandboxConfig): void {

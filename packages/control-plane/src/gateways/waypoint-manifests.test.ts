@@ -159,3 +159,24 @@ test('a named network is on the objects and in the environment', () => {
   expect(text).toContain('"topology.istio.io/network":"nw1"');
   expect(text).toContain('{"name":"ISTIO_META_NETWORK","value":"nw1"}');
 });
+
+test('its pod is given more time to end than it takes to announce its end and to drain', () => {
+  const [, deployment] = waypointManifests(gateway(), SETTINGS);
+  const { terminationGracePeriodSeconds, containers } = (
+    deployment as unknown as {
+      spec: {
+        template: {
+          spec: {
+            terminationGracePeriodSeconds: number;
+            containers: { env: { name: string; value?: string }[] }[];
+          };
+        };
+      };
+    }
+  ).spec.template.spec;
+  const drain = containers[0]?.env.find(
+    ({ name }) => name === 'TERMINATION_DRAIN_DURATION_SECONDS',
+  );
+  // Two seconds of announcement, and a few for a busy machine.
+  expect(terminationGracePeriodSeconds).toBeGreaterThanOrEqual(Number(drain?.value) + 2 + 5);
+});

@@ -136,16 +136,8 @@ test('an orderly end serves what was under way and what was on its way, and noth
   expect(peer.seen.some(({ streamId }) => streamId === 5)).toBe(false);
 });
 
-test('an answer longer than its content-length is cut, whatever values the request has', async () => {
-  const talkative = createServer().listen(0, '127.0.0.1');
-  talkative.on('stream', (stream: ServerHttp2Stream) => {
-    stream.on('error', () => undefined);
-    stream.respond({ ':status': 200, 'content-length': '5' });
-    stream.end('more than five bytes');
-  });
-  await once(talkative, 'listening');
-  onTestFinished(() => void talkative.close());
-  const socket = connect((talkative.address() as AddressInfo).port, '127.0.0.1');
+async function connectTo(port: number): Promise<Http2Connection> {
+  const socket = connect(port, '127.0.0.1');
   await once(socket, 'connect');
   onTestFinished(() => void socket.destroy());
   const ready = Promise.withResolvers<void>();
@@ -164,6 +156,100 @@ test('an answer longer than its content-length is cut, whatever values the reque
     onClose: () => undefined,
   });
   await ready.promise;
+  return connection;
+}
+
+test('a client that leaves says so at once, ending nothing, and takes no further request', async () => {
+  const echo = createServer().listen(0, '127.0.0.1');
+  const goneAway = Promise.withResolvers<readonly number[]>();
+  echo.on('session', (session) => {
+    session.on('goaway', (code, lastStreamId) => goneAway.resolve([code, lastStreamId]));
+  });
+  echo.on('stream', (stream: ServerHttp2Stream) => {
+    stream.respond({ ':status': 200 });
+    stream.pipe(stream);
+  });
+  await once(echo, 'listening');
+  onTestFinished(() => void echo.close());
+  const connection = await connectTo((echo.address() as AddressInfo).port);
+  const head = { method: 'POST', scheme: 'https', authority: 'a', path: '/', headers: [] };
+  const ended = Promise.withResolvers<HttpError | null>();
+  let received = '';
+  const exchange = connection.request(head, null, {
+    isUpgrade: false,
+    listener: {
+      onHead: () => {
+        exchange.receive({
+          onData: (chunk) => {
+            received += String(chunk);
+          },
+          onEnd: () => undefined,
+          onDrain: () => undefined,
+          onClose: ended.resolve,
+        });
+      },
+      onFailure: ended.resolve,
+    },
+  });
+  connection.leave();
+  // Even: what a server may have pushed. nghttp2 ends connections for less.
+  expect(await goneAway.promise).toEqual([0, 0x7fff_fffe]);
+  expect(connection.isOpen).toBe(false);
+  exchange.write(Buffer.from('afterwards'));
+  exchange.end();
+  expect(await ended.promise).toBe(null);
+  expect(received).toBe('afterwards');
+});
+
+test('who reads an answer hears that the server ends the connection, once, and reads on', async () => {
+  const echo = createServer().listen(0, '127.0.0.1');
+  echo.on('stream', (stream: ServerHttp2Stream) => {
+    stream.respond({ ':status': 200 });
+    stream.write('begun');
+    stream.on('data', () => {
+      stream.session?.goaway(0, 0x7fff_ffff);
+      stream.session?.goaway(0, stream.id ?? 0);
+      stream.end('ended');
+    });
+  });
+  await once(echo, 'listening');
+  onTestFinished(() => void echo.close());
+  const connection = await connectTo((echo.address() as AddressInfo).port);
+  const head = { method: 'POST', scheme: 'https', authority: 'a', path: '/', headers: [] };
+  const heard: string[] = [];
+  const closed = Promise.withResolvers<HttpError | null>();
+  const exchange = connection.request(head, null, {
+    isUpgrade: false,
+    listener: {
+      onHead: () => {
+        exchange.receive({
+          onData: (chunk) => {
+            heard.push(String(chunk));
+            if (heard.length === 1) exchange.write(Buffer.from('go on'));
+          },
+          onConnectionEnding: () => heard.push('ending'),
+          onEnd: () => exchange.end(),
+          onDrain: () => undefined,
+          onClose: closed.resolve,
+        });
+      },
+      onFailure: closed.resolve,
+    },
+  });
+  expect(await closed.promise).toBe(null);
+  expect(heard.toSorted()).toEqual(['begun', 'ended', 'ending']);
+});
+
+test('an answer longer than its content-length is cut, whatever values the request has', async () => {
+  const talkative = createServer().listen(0, '127.0.0.1');
+  talkative.on('stream', (stream: ServerHttp2Stream) => {
+    stream.on('error', () => undefined);
+    stream.respond({ ':status': 200, 'content-length': '5' });
+    stream.end('more than five bytes');
+  });
+  await once(talkative, 'listening');
+  onTestFinished(() => void talkative.close());
+  const connection = await connectTo((talkative.address() as AddressInfo).port);
   for (const verb of ['GET', 'HEAD', 'CONNECT']) {
     const closed = Promise.withResolvers<HttpError | null>();
     let received = 0;

@@ -31,6 +31,9 @@ import { StreamRegistry } from './stream-registry.ts';
 /** How long a connection that ends may take to send its last words, in ms. */
 const LINGER_MS = 1000;
 
+/** Refuses nothing: even, as nghttp2 wants it of a client, and above streams of ours, which old versions of Rust's h2 would end. */
+const EVERY_PUSHED_STREAM = 0x7fff_fffe;
+
 const KEEP_ALIVE_PING = Buffer.from('alive?  ', 'latin1');
 const DRAIN_PING = Buffer.from('drained?', 'latin1');
 
@@ -82,6 +85,8 @@ export class Http2Connection implements ClientConnection {
   readonly #clock: SweepCell | null;
   #isReady = false;
   #phase: 'open' | 'closing' | 'closed' = 'open';
+  /** Exchanges have heard that the peer ends the connection. */
+  #hasToldEnding = false;
 
   constructor(transport: Duplex, options: Http2ClientOptions | Http2ServerOptions) {
     const { role, limits } = options;
@@ -185,6 +190,18 @@ export class Http2Connection implements ClientConnection {
       this.#sender.sendPing(DRAIN_PING, false);
       setTimeout(() => this.#nameLastStream(), LINGER_MS).unref();
     } else this.#endIfDone();
+  }
+
+  /** As `close` of a client, and tells the peer at once, who can let those know whom the streams serve. */
+  leave(): void {
+    if (this.#phase === 'open') this.#sender.sendGoAway(EVERY_PUSHED_STREAM, 'NO_ERROR');
+    this.close();
+  }
+
+  /** Whatever carries the connection goes away: as if its peer had said so of the connection. */
+  carrierLeaves(): void {
+    this.close();
+    this.#tellEnding();
   }
 
   /** Ends everything now. */
@@ -298,10 +315,17 @@ export class Http2Connection implements ClientConnection {
   #onGoAway(payload: Buffer): void {
     if (payload.length < 8) throw violation('FRAME_SIZE_ERROR', 'GOAWAY is too short');
     if (this.#phase === 'open') this.#phase = 'closing';
+    this.#tellEnding();
     if (this.#options.role === 'server') return;
     const reason = errorReason(payload.readUInt32BE(4));
     this.#frames.refuseAbove(payload.readUInt32BE(0) & MAX_WINDOW_BYTES, reason);
     this.#endIfDone();
+  }
+
+  #tellEnding(): void {
+    if (this.#hasToldEnding) return;
+    this.#hasToldEnding = true;
+    for (const stream of this.#streams.all()) stream.receiving.connectionEnding();
   }
 
   #startKeepAlive(options: KeepAliveOptions): KeepAlive {

@@ -55,6 +55,10 @@ const IMAGES: readonly ImageEntry[] = [
     program: (machine) => ours(machine, 'echo'),
   },
   {
+    names: ['aquifer/open-loop-load'],
+    program: (machine) => ours(machine, 'open-loop-load'),
+  },
+  {
     names: ['aquifer/ztunnel'],
     program: (machine) => ours(machine, 'ztunnel', { environment: ZTUNNEL_ENVIRONMENT }),
   },

@@ -116,7 +116,7 @@ export class DataPlane {
     await this.#threads.ask({ kind: 'drain' });
   }
 
-  /** Ends the connections that are not busy. */
+  /** Ends the connections that are not busy, and those that have been upgraded, in order. */
   async closeIdle(): Promise<void> {
     await this.#threads.ask({ kind: 'close-idle' });
   }

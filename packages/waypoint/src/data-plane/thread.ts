@@ -103,7 +103,10 @@ class WaypointThread {
       case 'drain':
         return this.#drain();
       case 'close-idle':
-        for (const connection of this.#deps.connections) connection.closeIfIdle();
+        for (const connection of this.#deps.connections) {
+          connection.endUpgrades();
+          connection.closeIfIdle();
+        }
         return null;
     }
   }

@@ -88,6 +88,10 @@ class PassedConnection implements OpenConnection {
     // Nobody knows whether more will come.
   }
 
+  endUpgrades(): void {
+    // An end in order could be taken for the end of what was sent.
+  }
+
   async #passOn(): Promise<Ending> {
     const policy = this.#denial();
     if (policy !== null) return policy;

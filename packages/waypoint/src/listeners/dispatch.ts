@@ -61,6 +61,7 @@ async function listen(
     },
     drain: () => undefined,
     closeIfIdle: close,
+    endUpgrades: () => undefined,
   };
   connections.add(silent);
   try {

@@ -30,6 +30,7 @@ import type { Timeout, TimerWheel } from './timer-wheel.ts';
 import type { UpstreamCall } from './upstream-call.ts';
 import { newKey } from './websocket.ts';
 
+const LONG_ANSWER_MS = 1000;
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
 
 /**
@@ -242,6 +243,14 @@ export class Attempt implements AnswerListener, BodyListener, BodySink, RequestW
     // Nobody reads what the client may still send.
     state.exchange.reset('NO_ERROR');
     this.#call.onComplete(state.status);
+  }
+
+  /** A client that has been reading for so long may do so for hours: it is told to go elsewhere while it can. */
+  onConnectionEnding(): void {
+    const { exchange, connection } = this.#call.request;
+    const isLong = performance.now() - this.#startedAtMs > LONG_ANSWER_MS;
+    // Over HTTP/1.1 only the head of an answer can say so.
+    if (isLong && connection.version === 'HTTP/2') exchange.closeAfterwards();
   }
 
   onClose(error: HttpError | null): void {

@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import { whenTunnelEnds } from '@aquifer/hbone';
 import {
   DEFAULT_SERVER_TIMES,
   Http1ServerConnection,
@@ -32,6 +33,8 @@ export interface OpenConnection {
   drain(): void;
   /** Ends it unless it is busy. */
   closeIfIdle(): void;
+  /** Ends what has been upgraded behind what was written: it may last as long as it likes otherwise. */
+  endUpgrades(): void;
 }
 
 /** What all connections of a thread share. */
@@ -118,6 +121,8 @@ class ServedConnection implements OpenConnection {
     this.#connections.add(this);
     this.#codec =
       this.#shared.version === 'HTTP/2' ? this.#serveHttp2(stream) : this.#serveHttp1(stream);
+    // The client's node proxy is being replaced: it cannot tell its clients, in whose words it does not speak.
+    whenTunnelEnds(stream, () => this.drain());
   }
 
   #serveHttp1(stream: Duplex): Codec {
@@ -208,6 +213,10 @@ class ServedConnection implements OpenConnection {
 
   closeIfIdle(): void {
     this.#codec?.closeIfIdle();
+  }
+
+  endUpgrades(): void {
+    for (const { exchange } of this.#shared.upgrades) exchange.end();
   }
 
   #renew(): void {

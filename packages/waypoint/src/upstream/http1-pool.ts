@@ -1,5 +1,6 @@
 // hot path: gives a connection to every attempt
 import type { Duplex } from 'node:stream';
+import { whenTunnelEnds } from '@aquifer/hbone';
 import { type ClientConnection, Http1ClientConnection } from '@aquifer/http';
 import { OVERFLOW, QUEUE_OVERFLOW } from '../clusters/breakers.ts';
 import { ConnectionQueue } from '../clusters/connection-queue.ts';
@@ -82,7 +83,9 @@ export class Http1Pool implements RequestPool {
       this.#queue.closed();
       this.#openWanted();
     });
-    this.#offer(new Http1ClientConnection(stream));
+    const connection = new Http1ClientConnection(stream);
+    this.#offer(connection);
+    whenTunnelEnds(stream, () => connection.close());
   }
 
   #offer(connection: ClientConnection): void {

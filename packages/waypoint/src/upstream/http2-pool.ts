@@ -1,5 +1,6 @@
 // hot path: gives a connection to every attempt
 import type { Duplex } from 'node:stream';
+import { whenTunnelEnds } from '@aquifer/hbone';
 import { type ClientConnection, Http2Connection, type HttpError } from '@aquifer/http';
 import { OVERFLOW, QUEUE_OVERFLOW } from '../clusters/breakers.ts';
 import { ConnectionQueue } from '../clusters/connection-queue.ts';
@@ -141,6 +142,7 @@ function speak(
         isReady = connection.maxStreams > 0;
         if (isReady) resolve(connection);
         else connection.abort();
+        whenTunnelEnds(transport, () => connection.carrierLeaves());
       },
       onClose: (error: HttpError | null) => {
         clearTimeout(timer);

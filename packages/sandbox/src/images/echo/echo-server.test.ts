@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { connect as connectHttp2 } from 'node:http2';
 import { connect } from 'node:net';
 import { buffer, text } from 'node:stream/consumers';
+import { Client, connectivityState, credentials, status } from '@grpc/grpc-js';
 import { expect, onTestFinished, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { type EchoServer, startEchoServer } from './echo-server.ts';
@@ -106,4 +108,35 @@ test('TCP is echoed and half-close is answered after the client has finished', a
   const source = connect({ port: tcpPort });
   source.end('SOURCE 1000000\n');
   expect((await buffer(source)).equals(sent)).toBe(true);
+});
+
+test('a server that drains says so in every protocol, and ends what is open at the end of its grace', async () => {
+  const server = await start();
+  const authority = `127.0.0.1:${server.httpPort}`;
+  const webSocket = new WebSocket(`ws://${authority}/`);
+  const client = new Client(authority, credentials.createInsecure());
+  onTestFinished(() => {
+    webSocket.terminate();
+    client.close();
+  });
+  const raw = (bytes: Buffer): Buffer => bytes;
+  const stream = client.makeBidiStreamRequest('/echo.Echo/Chat', raw, raw);
+  stream.on('error', () => undefined);
+  stream.write(Buffer.from('before'));
+  await Promise.all([once(webSocket, 'open'), once(stream, 'data')]);
+  const channel = client.getChannel();
+  const { READY } = connectivityState;
+  expect(channel.getConnectivityState(false)).toBe(READY);
+  const told = new Promise((resolve) => {
+    channel.watchConnectivityState(READY, Number.POSITIVE_INFINITY, resolve);
+  });
+  const drained = server.drain(1_500);
+  expect((await fetch(`http://${authority}/`)).headers.get('connection')).toBe('close');
+  await told;
+  stream.write(Buffer.from('after'));
+  expect(String((await once(stream, 'data'))[0])).toBe('after');
+  const end = new Promise((resolve) => stream.once('status', resolve));
+  expect((await once(webSocket, 'close'))[0]).toBe(1001);
+  expect(await end).toMatchObject({ code: status.UNAVAILABLE, details: 'the server ends' });
+  await drained;
 });

@@ -28,6 +28,8 @@ interface Exchange {
 
 const DRIP_PIECES = 5;
 const DRIP_INTERVAL_MS = 100;
+/** UNAVAILABLE: the client may try elsewhere. */
+const SERVER_ENDS = { 'grpc-status': '14', 'grpc-message': 'the server ends' } as const;
 /** Keys of `failOnce` that are remembered; the oldest is forgotten first. */
 const MAX_FAILED_KEYS = 10_000;
 
@@ -40,11 +42,26 @@ const MAX_FAILED_KEYS = 10_000;
 export class HttpEcho {
   readonly #identity: EchoIdentity;
   readonly #failedKeys = new Set<string>();
+  readonly #calls = new Set<ServerHttp2Stream>();
+  #isEnding = false;
   #failuresLeft: number;
 
   constructor(identity: EchoIdentity, failFirst: number) {
     this.#identity = identity;
     this.#failuresLeft = failFirst;
+  }
+
+  /** From now on each answer of HTTP/1.1 is the last one on its connection. */
+  announceEnd(): void {
+    this.#isEnding = true;
+  }
+
+  /** Ends gRPC calls that are open, in their words, behind what they have echoed. */
+  endCalls(): void {
+    for (const stream of this.#calls) {
+      stream.unpipe(stream);
+      stream.end();
+    }
   }
 
   serve(request: IncomingMessage, response: ServerResponse): void {
@@ -55,14 +72,15 @@ export class HttpEcho {
       httpVersion: request.httpVersion,
       socket: request.socket,
       body: request,
-      respond: (status, headers) => response.writeHead(status, headers),
+      respond: (status, headers) =>
+        response.writeHead(status, this.#isEnding ? { ...headers, connection: 'close' } : headers),
     }).catch(() => response.destroy());
   }
 
   serveStream(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
     stream.on('error', () => undefined);
     if (String(headers['content-type']).startsWith('application/grpc')) {
-      echoGrpc(stream);
+      this.#echoGrpc(stream);
       return;
     }
     void this.#answer({
@@ -77,6 +95,22 @@ export class HttpEcho {
         return stream;
       },
     }).catch(() => stream.destroy());
+  }
+
+  /** The request's frames are the response's: an echo needs no knowledge of the messages, nor of how many there are. */
+  #echoGrpc(stream: ServerHttp2Stream): void {
+    let hasRequestEnded = false;
+    this.#calls.add(stream);
+    stream.once('close', () => this.#calls.delete(stream));
+    stream.once('end', () => {
+      hasRequestEnded = true;
+    });
+    const head = { ':status': 200, 'content-type': 'application/grpc' };
+    stream.respond(head, { waitForTrailers: true });
+    stream.on('wantTrailers', () => {
+      stream.sendTrailers(hasRequestEnded ? { 'grpc-status': '0' } : SERVER_ENDS);
+    });
+    stream.pipe(stream);
   }
 
   async #answer(exchange: Exchange): Promise<void> {
@@ -156,11 +190,4 @@ async function drip(text: Buffer, target: Writable): Promise<void> {
     await sleep(DRIP_INTERVAL_MS);
   }
   target.end();
-}
-
-/** The request's frames are the response's: a unary echo needs no knowledge of the message. */
-function echoGrpc(stream: ServerHttp2Stream): void {
-  stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
-  stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
-  stream.pipe(stream);
 }
