@@ -57,6 +57,7 @@ const OPERATORS: Readonly<Record<string, Operator>> = {
   UPSTREAM_CLUSTER_RAW: ({ upstreamCluster }) => upstreamCluster,
   DOWNSTREAM_LOCAL_ADDRESS: ({ downstreamLocal }) => downstreamLocal,
   DOWNSTREAM_REMOTE_ADDRESS: ({ downstreamRemote }) => downstreamRemote,
+  DOWNSTREAM_DIRECT_REMOTE_ADDRESS: ({ downstreamRemote }) => downstreamRemote,
   ROUTE_NAME: ({ routeName }) => routeName,
 };
 
