@@ -125,7 +125,6 @@ const FIELDS: readonly Field[] = [
   ['x-envoy-max-retries', '2'],
   ['x-envoy-upstream-rq-timeout-ms', '1'],
   ['x-envoy-internal', 'true'],
-  ['x-envoy-original-path', '/mine'],
   ['x-envoy-original-host', 'mine'],
   ['x-envoy-attempt-count', '9'],
   ['x-envoy-decorator-operation', 'op'],
@@ -297,7 +296,8 @@ function settled(made: Case, hasTimeout: boolean): Case {
   const isHeld = canHold && then === 'never' && body.holds;
   const settle = (answer: Answer): Answer => {
     const isEarly = answer.isEarly && (isHeld || !canHold) && then === 'never';
-    return { ...answer, isEarly: isEarly || isHeld, end: endOf(answer.end, then, hasTimeout) };
+    const end = endOf(answer, then, hasTimeout);
+    return { ...answer, isEarly: isEarly || isHeld, end };
   };
   const [first, ...rest] = made.answers;
   return {
@@ -306,15 +306,30 @@ function settled(made: Case, hasTimeout: boolean): Case {
     answers: [settle(first), ...rest.map(settle)],
     request: {
       ...request,
+      fields: onceEach(request.fields),
       body: body === null ? null : { ...body, holds: isHeld || leavesInRequest },
     },
   };
 }
 
-function endOf(end: AnswerEnd, leaving: Case['leaves'], hasTimeout: boolean): AnswerEnd {
-  if (leaving === 'waiting' || leaving === 'in-request')
-    return { kind: 'silent', at: 'before-head' };
+/** Envoy reads two of them as a word that is none. */
+const ONCE = new Set(['expect']);
+
+function onceEach(fields: readonly Field[]): readonly Field[] {
+  return fields.filter(
+    ([name], i) => !ONCE.has(name) || i === fields.findIndex(([other]) => other === name),
+  );
+}
+
+function endOf(
+  { end, framing }: Answer,
+  leaving: Case['leaves'],
+  hasTimeout: boolean,
+): AnswerEnd {
+  if (leaving === 'waiting' || leaving === 'in-request') return { kind: 'silent', at: 'before-head' };
   if (leaving === 'in-answer') return { kind: 'silent', at: 'in-body' };
+  // That a reset ends such an answer is for Envoy an end like any other.
+  if (end.kind === 'cut' && framing === 'until-close') return { ...end, by: 'end' };
   return end.kind === 'silent' && !hasTimeout ? { kind: 'whole' } : end;
 }
 

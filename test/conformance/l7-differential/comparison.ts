@@ -23,7 +23,8 @@ const NAME_ONLY = new Set(['date', 'x-envoy-upstream-service-time', 'x-request-i
 export function tell({ outcome, seen, lines }: Observation, made: Case): Told {
   return {
     answer: [
-      ...outcome.interim.map((head) => `interim ${head}`),
+      // Envoy passes on no more than one.
+      ...outcome.interim.slice(0, 1).map((head) => `interim ${head}`),
       ...(outcome.head === null
         ? ['no head']
         : [outcome.head[0]!, ...fieldLines(outcome.head.slice(1))]),
@@ -32,13 +33,17 @@ export function tell({ outcome, seen, lines }: Observation, made: Case): Told {
       outcome.end,
       `next: ${outcome.next}`,
     ],
-    upstream: seen.flatMap((each) => tellSeen(each, made)),
+    upstream: inOrder(seen).flatMap((each) => tellSeen(each, made)),
     log: lines.map((line) => line.replaceAll(/-\d+(?= )/g, '')),
   };
 }
 
+/** What Envoy says to the cluster of a mirror about itself; here a copy is told by its host (`docs/conformance/l7.md`). */
+const OF_COPIES = new Set(['x-envoy-internal', 'x-forwarded-for']);
+
 function tellSeen(seen: Seen, _made: Case): string[] {
-  const { cluster, version, method, path, authority, fields, body, trailers, end } = seen;
+  const { cluster, version, method, path, authority, body, trailers, end } = seen;
+  const fields = cluster === 'shadow' ? without(seen.fields, OF_COPIES) : seen.fields;
   return [
     `${cluster} ${version}: ${method} ${path} of ${authority}`,
     ...fieldLines(fields),
@@ -47,16 +52,32 @@ function tellSeen(seen: Seen, _made: Case): string[] {
   ];
 }
 
-/** Sorted by names; values of one name stay in order. */
+function without(fields: readonly string[], names: ReadonlySet<string>): string[] {
+  return fields.filter((_, i) => !names.has(fields[i - (i % 2)]!));
+}
+
+/** A request and its copy may arrive in either order. */
+function inOrder(seen: readonly Seen[]): readonly Seen[] {
+  const isCopy = ({ cluster }: Seen): boolean => cluster === 'shadow';
+  return [...seen.filter((each) => !isCopy(each)), ...seen.filter(isCopy)];
+}
+
+/** Sorted by names. What is said twice is a list (RFC 9110 section 5.3), which Envoy writes in one line for some names. */
 function fieldLines(fields: readonly string[]): string[] {
-  const lines = fields.flatMap((name, i) => {
-    if (i % 2 === 1) return [];
-    const value = NAME_ONLY.has(name) ? '…' : fields[i + 1]!;
-    return [{ name, line: `  ${name}: ${value}` }];
-  });
-  return lines
-    .toSorted((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
-    .map(({ line }) => line);
+  const values = new Map<string, string[]>();
+  for (let i = 0; i < fields.length; i += 2) {
+    const name = fields[i]!;
+    values.set(name, [...(values.get(name) ?? []), valueOfField(name, fields[i + 1]!)]);
+  }
+  return [...values]
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, all]) => `  ${name}: ${all.join(name === 'set-cookie' ? ' & ' : ',')}`);
+}
+
+function valueOfField(name: string, value: string): string {
+  if (NAME_ONLY.has(name)) return '…';
+  // Less what has passed since the request came.
+  return name === 'x-envoy-expected-rq-timeout-ms' ? `${Math.ceil(Number(value) / 100)}00` : value;
 }
 
 function digest(body: string): string {

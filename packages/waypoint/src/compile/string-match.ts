@@ -59,7 +59,10 @@ export interface MatchInput {
   readonly authority: string;
   /** Without the query. */
   readonly path: string;
-  /** Whether a value of a header, named in lower case, passes; each stands for itself. Null if there is none. */
+  /**
+   * Whether a value of a header, named in lower case, passes; each stands for itself. Null if there is none. `:path` is
+   * the path with its query, `:scheme` that of the client.
+   */
   header(name: string, passes: TextMatch): boolean | null;
   /** First value of a query parameter as it was sent; null if it is absent. */
   query(name: string): string | null;
@@ -94,8 +97,6 @@ function readerOf(name: string): (input: MatchInput, passes: TextMatch) => boole
     case ':authority':
     case 'host':
       return (input, passes) => passes(input.authority);
-    case ':path':
-      return (input, passes) => passes(input.path);
     default:
       return (input, passes) => input.header(name, passes);
   }

@@ -1,4 +1,3 @@
-import { getHeader } from '@aquifer/http';
 import type { RedirectTo } from '../compile/route.ts';
 import type { HttpRequest } from '../request/http-request.ts';
 
@@ -13,15 +12,9 @@ export function redirect(request: HttpRequest): boolean {
 }
 
 function locationOf(request: HttpRequest, action: RedirectTo): string {
-  const scheme = action.scheme ?? schemeOf(request);
+  const scheme = action.scheme ?? request.scheme;
   const path = action.path === null ? request.target : action.path(request.target);
   return `${scheme}://${authorityOf(request, action)}${path}`;
-}
-
-/** As a proxy before this one says; whatever else a client writes there leads nowhere. */
-function schemeOf({ exchange }: HttpRequest): 'http' | 'https' {
-  const said = getHeader(exchange.head.headers, 'x-forwarded-proto');
-  return said?.toLowerCase() === 'https' ? 'https' : 'http';
 }
 
 /** The client's own, with its port, unless the redirect has another; a port of its scheme is not said. */

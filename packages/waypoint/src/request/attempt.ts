@@ -20,8 +20,7 @@ import {
 import type { Host } from '../clusters/host.ts';
 import type { AttemptFailure } from '../compile/retry-policy.ts';
 import type { HttpVersion, RequestPool } from '../upstream/request-pool.ts';
-import { dateText } from './date.ts';
-import { endToEnd, mutate } from './headers.ts';
+import { endToEnd } from './headers.ts';
 import type { CutKind } from './outcome.ts';
 import type { BodySink } from './request-body.ts';
 import type { Timeout, TimerWheel } from './timer-wheel.ts';
@@ -174,10 +173,6 @@ export class Attempt implements AnswerListener, BodyListener, BodySink {
     const headers = endToEnd(head.headers);
     if (status !== 101)
       setHeader(headers, 'x-envoy-upstream-service-time', String(request.serviceTimeMs));
-    if (getHeader(headers, 'date') === null) headers.push('date', dateText());
-    setHeader(headers, 'server', request.connection.chain.serverName);
-    mutate(headers, this.#call.responseHeaders);
-    mutate(headers, request.route?.responseHeaders ?? null);
     request.grpcStatus = request.isGrpc ? getHeader(headers, 'grpc-status') : null;
     request.respond(status, headers, body);
     exchange.receive(this);

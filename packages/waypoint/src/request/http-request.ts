@@ -9,12 +9,12 @@ import type {
 import { getHeader, removeHeader, setHeader } from '@aquifer/http';
 import type { Host } from '../clusters/host.ts';
 import type { AuthorizationInput } from '../compile/rbac.ts';
-import type { CompiledRoute } from '../compile/route.ts';
+import type { CompiledRoute, WeightedTarget } from '../compile/route.ts';
 import type { HttpConnection } from './connection.ts';
 import { dateText } from './date.ts';
 import { grpcMessage, grpcStatusOf, isGrpcContent } from './grpc.ts';
 import { mutate, prepareRequestHeaders, upgradeOf } from './headers.ts';
-import type { LocalReply } from './outcome.ts';
+import { clientLeft, type LocalReply } from './outcome.ts';
 import { pathOnly, queryValue } from './path.ts';
 import type { RequestBody } from './request-body.ts';
 import type { Timeout } from './timer-wheel.ts';
@@ -49,7 +49,11 @@ export class HttpRequest implements BodyListener, AuthorizationInput {
   readonly hasAuthority: boolean;
   authority: string;
   route: CompiledRoute | null = null;
+  /** Of those that the route leads to, the one that this request goes to. */
+  backend: WeightedTarget | null = null;
   call: Call | null = null;
+  /** What went upstream, which is what is logged; null until something does. */
+  sentHeaders: readonly string[] | null = null;
   host: Host | null = null;
   clusterName: string | null = null;
   upstreamFailure: string | null = null;
@@ -61,6 +65,8 @@ export class HttpRequest implements BodyListener, AuthorizationInput {
   #target: string;
   /** What filters want changed about the answer, wherever it comes from. */
   #answerChanges: ((answer: HeaderList) => void)[] | null = null;
+  /** Of an answer that is being passed on. */
+  #status = 0;
   /** Of filters that let the request go on. */
   #flag: '' | 'DI' = '';
   #wait: Timeout | null = null;
@@ -98,6 +104,12 @@ export class HttpRequest implements BodyListener, AuthorizationInput {
     return this.#path;
   }
 
+  /** As a proxy before this one says; whatever else a client writes there leads nowhere. */
+  get scheme(): 'http' | 'https' {
+    const said = getHeader(this.exchange.head.headers, 'x-forwarded-proto');
+    return said?.toLowerCase() === 'https' ? 'https' : 'http';
+  }
+
   get peerPrincipal(): string {
     return this.connection.info.source.principal;
   }
@@ -115,6 +127,8 @@ export class HttpRequest implements BodyListener, AuthorizationInput {
   }
 
   header(name: string, passes: (value: string) => boolean): boolean | null {
+    if (name === ':path') return passes(this.#target);
+    if (name === ':scheme') return passes(this.scheme);
     const { headers } = this.exchange.head;
     let found: boolean | null = null;
     for (let i = 0; i < headers.length; i += 2) {
@@ -143,10 +157,9 @@ export class HttpRequest implements BodyListener, AuthorizationInput {
     const { status, body } = reply;
     const headers = body === '' ? [] : ['content-type', 'text/plain'];
     const bytes = Buffer.byteLength(body);
-    headers.push(...extraHeaders, 'date', dateText(), 'server', this.connection.chain.serverName);
-    mutate(headers, this.route?.responseHeaders ?? null);
-    this.#applyChanges(headers);
-    headers.push('content-length', String(bytes));
+    headers.push(...extraHeaders);
+    this.#changeFields(headers);
+    if (bytes > 0) headers.push('content-length', String(bytes));
     const isHead = this.method === 'HEAD';
     this.exchange.respond({ status, headers }, isHead ? 0 : bytes);
     if (body !== '' && !isHead) {
@@ -162,9 +175,8 @@ export class HttpRequest implements BodyListener, AuthorizationInput {
     this.grpcStatus = String(reply.grpcStatus ?? grpcStatusOf(reply.status));
     const headers = ['content-type', 'application/grpc', 'grpc-status', this.grpcStatus];
     if (reply.body !== '') headers.push('grpc-message', grpcMessage(reply.body));
-    headers.push(...extraHeaders, 'date', dateText(), 'server', this.connection.chain.serverName);
-    mutate(headers, this.route?.responseHeaders ?? null);
-    this.#applyChanges(headers);
+    headers.push(...extraHeaders);
+    this.#changeFields(headers);
     this.exchange.respond({ status: 200, headers }, 0);
     this.exchange.end();
     this.record(200, reply.flag, reply.details);
@@ -172,7 +184,8 @@ export class HttpRequest implements BodyListener, AuthorizationInput {
 
   /** Begins the upstream's answer; 101 is what an upgrade is answered with, over any version. */
   respond(status: number, headers: HeaderList, body: BodyLength): void {
-    this.#applyChanges(headers);
+    this.#status = status;
+    this.#changeFields(headers);
     if (status !== 101) {
       this.exchange.respond({ status, headers }, body);
       return;
@@ -214,9 +227,13 @@ export class HttpRequest implements BodyListener, AuthorizationInput {
     this.#answerChanges.push(change);
   }
 
-  #applyChanges(answer: HeaderList): void {
-    if (this.#answerChanges === null) return;
-    for (const change of this.#answerChanges) change(answer);
+  /** As the backend, the route and filters want it; and what no route takes away. */
+  #changeFields(answer: HeaderList): void {
+    mutate(answer, this.backend?.responseHeaders ?? null);
+    mutate(answer, this.route?.responseHeaders ?? null);
+    for (const change of this.#answerChanges ?? []) change(answer);
+    if (getHeader(answer, 'date') === null) answer.push('date', dateText());
+    setHeader(answer, 'server', this.connection.chain.serverName);
   }
 
   addFlag(flag: 'DI'): void {
@@ -259,8 +276,10 @@ export class HttpRequest implements BodyListener, AuthorizationInput {
     if (error === null) return;
     this.#wait?.cancel();
     this.call?.abort();
-    if (error.answered === null) this.record(0, 'DC', 'downstream_remote_disconnect');
-    else {
+    if (error.answered === null) {
+      const { flag, details } = clientLeft(error);
+      this.record(this.#status, flag, details);
+    } else {
       const { problem, bytesSent } = error.answered;
       this.bytesSent += bytesSent;
       this.record(problem.status, 'DPE', problem.details);

@@ -1,3 +1,4 @@
+import type { HttpError } from '@aquifer/http';
 import type { AttemptFailure } from '../compile/retry-policy.ts';
 
 /** A response made here instead of upstream (spec l7 3.5). */
@@ -90,6 +91,15 @@ const CUT_FLAGS: Readonly<Record<CutKind, string>> = {
 export function cutShort(kind: CutKind): Pick<LocalReply, 'flag' | 'details'> {
   const cause = kind.replace(' ', '_');
   return { flag: CUT_FLAGS[kind], details: `upstream_reset_after_response_started{${cause}}` };
+}
+
+/** The client gave up, in Envoy's words: this one request, or the connection. */
+export function clientLeft({ kind, scope, reason }: HttpError): Pick<LocalReply, 'flag' | 'details'> {
+  if (kind !== 'reset' || scope !== 'exchange') {
+    return { flag: 'DC', details: 'downstream_remote_disconnect' };
+  }
+  const isRefusal = reason === 'REFUSED_STREAM';
+  return { flag: 'DR', details: isRefusal ? 'http2.remote_refuse' : 'http2.remote_reset' };
 }
 
 const TERMINATION = { status: 503, flag: 'UC', words: 'connection termination' } as const;

@@ -3,7 +3,6 @@ import type { AnswerHead, BodyLength, HeaderList, RequestHead } from '@aquifer/h
 import { getHeader, setHeader } from '@aquifer/http';
 import type { Cluster } from '../clusters/cluster.ts';
 import type { Host } from '../clusters/host.ts';
-import type { HeaderMutation } from '../compile/header-mutation.ts';
 import type { AttemptFailure } from '../compile/retry-policy.ts';
 import type { ForwardAction, WeightedTarget } from '../compile/route.ts';
 import { isDrawn } from '../filters/fraction.ts';
@@ -58,6 +57,8 @@ export class UpstreamCall implements Call {
   /** For all attempts together, from the end of the request; zero is no limit. */
   readonly #timeoutMs: number;
   #routeTimeout: Timeout | null = null;
+  /** Only while the time runs. */
+  #endsAtMs = 0;
   /** Of the answer that is being passed on. */
   #status = 0;
   #flag: '' | 'URX' = '';
@@ -67,7 +68,8 @@ export class UpstreamCall implements Call {
     this.#route = route;
     this.#timeoutMs = timeoutOf(request, route.action);
     // What is sent to, if a route changes it, is what is logged as well.
-    const headers = upstreamHeaders(request, route, this.#timeoutMs);
+    const headers = upstreamHeaders(request, route);
+    request.sentHeaders = headers;
     this.#head = {
       method: request.method,
       scheme: null,
@@ -82,6 +84,7 @@ export class UpstreamCall implements Call {
   }
 
   start(): void {
+    this.#sayTimeout();
     for (const policy of this.#route.action.mirrors) this.#mirror(policy);
     this.#nextAttempt();
   }
@@ -106,11 +109,6 @@ export class UpstreamCall implements Call {
     this.body.copyTo(mirror);
   }
 
-  /** Changes that the chosen backend makes to answers. */
-  get responseHeaders(): HeaderMutation | null {
-    return this.#route.target.responseHeaders;
-  }
-
   /** What asks for an upgrade goes on behind its head. */
   get bodyLength(): BodyLength {
     return this.request.isUpgrade ? null : this.request.exchange.body;
@@ -124,6 +122,7 @@ export class UpstreamCall implements Call {
     const isUpgraded = isUpgrade && hasResponded;
     if (timeoutMs > 0 && this.#state.kind !== 'done' && !isUpgraded) {
       const { timers } = connection.deps;
+      this.#endsAtMs = performance.now() + timeoutMs;
       this.#routeTimeout = timers.start(timeoutMs, () => this.#onRouteTimeout());
     }
     this.body.onEnd();
@@ -140,6 +139,23 @@ export class UpstreamCall implements Call {
     this.#finish();
   }
 
+  /** How long the host may take: an attempt gets no more than is left for all. */
+  #sayTimeout(): void {
+    const { action } = this.#route;
+    const leftMs = this.#routeTimeout === null ? this.#timeoutMs : this.#leftMs();
+    const expectedMs = shortest(leftMs, action.retry?.perTryTimeoutMs ?? 0);
+    if (expectedMs === 0) return;
+    const { headers } = this.#head;
+    setHeader(headers, 'x-envoy-expected-rq-timeout-ms', String(expectedMs));
+    if (this.request.isGrpc && action.maxGrpcTimeoutMs !== null) {
+      setHeader(headers, 'grpc-timeout', grpcTimeoutText(expectedMs));
+    }
+  }
+
+  #leftMs(): number {
+    return Math.max(1, Math.ceil(this.#endsAtMs - performance.now()));
+  }
+
   #nextAttempt(): Attempt | null {
     const { cluster, action } = this.#route;
     const host = cluster.pick(this.#tried, action.retry?.hostSelectionAttempts ?? 0);
@@ -149,6 +165,7 @@ export class UpstreamCall implements Call {
       return null;
     }
     this.#attempts += 1;
+    if (this.#attempts > 1) this.#sayTimeout();
     this.#tried.push(host);
     this.request.host = host;
     if (this.request.route?.addsAttemptCount) {
@@ -177,6 +194,8 @@ export class UpstreamCall implements Call {
   onCut(status: number, kind: CutKind): void {
     if (this.#state.kind === 'done') return;
     this.#finish();
+    // What came before the cut is for the client.
+    this.request.exchange.flush();
     this.request.exchange.reset('INTERNAL_ERROR');
     const { flag, details } = cutShort(kind);
     this.request.record(status, flag, details);
@@ -248,25 +267,16 @@ function timeoutOf(request: HttpRequest, { timeoutMs, maxGrpcTimeoutMs }: Forwar
   return shortest(grpcTimeoutMs(request.exchange.head.headers) ?? 0, maxGrpcTimeoutMs);
 }
 
-function upstreamHeaders(
-  request: HttpRequest,
-  { action, target }: Route,
-  timeoutMs: number,
-): HeaderList {
+function upstreamHeaders(request: HttpRequest, { action, target }: Route): HeaderList {
   const headers = endToEnd(request.exchange.head.headers);
-  const host = target.hostRewrite ?? action.hostRewrite;
-  if (host !== null) {
+  if (target.hostRewrite !== null) request.authority = target.hostRewrite;
+  if (action.hostRewrite !== null) {
     setHeader(headers, 'x-envoy-original-host', request.authority);
-    request.authority = host;
+    request.authority = action.hostRewrite;
   }
   if (action.pathRewrite !== null) setHeader(headers, 'x-envoy-original-path', request.target);
   mutate(headers, target.requestHeaders);
   mutate(headers, request.route?.requestHeaders ?? null);
-  const expectedMs = shortest(timeoutMs, action.retry?.perTryTimeoutMs ?? 0);
-  if (expectedMs > 0) {
-    setHeader(headers, 'x-envoy-expected-rq-timeout-ms', String(expectedMs));
-    if (request.isGrpc) setHeader(headers, 'grpc-timeout', grpcTimeoutText(expectedMs));
-  }
   return headers;
 }
 
