@@ -145,7 +145,6 @@ const HTTP1_FIELDS: readonly Field[] = [
   ['connection', 'te, x-drop'],
   ['keep-alive', 'timeout=5'],
   ['proxy-connection', 'keep-alive'],
-  ['upgrade', 'h2c'],
 ];
 
 const HTTP2_FIELDS: readonly Field[] = [['trailer', 'x-trailer']];
@@ -312,8 +311,8 @@ function settled(made: Case, hasTimeout: boolean): Case {
   };
 }
 
-/** Envoy reads two of them as a word that is none. */
-const ONCE = new Set(['expect']);
+/** Two of them make a word that is none, or an empty one. */
+const ONCE = new Set(['expect', 'te', 'user-agent']);
 
 function onceEach(fields: readonly Field[]): readonly Field[] {
   return fields.filter(
@@ -321,12 +320,9 @@ function onceEach(fields: readonly Field[]): readonly Field[] {
   );
 }
 
-function endOf(
-  { end, framing }: Answer,
-  leaving: Case['leaves'],
-  hasTimeout: boolean,
-): AnswerEnd {
-  if (leaving === 'waiting' || leaving === 'in-request') return { kind: 'silent', at: 'before-head' };
+function endOf({ end, framing }: Answer, leaving: Case['leaves'], hasTimeout: boolean): AnswerEnd {
+  if (leaving === 'waiting' || leaving === 'in-request')
+    return { kind: 'silent', at: 'before-head' };
   if (leaving === 'in-answer') return { kind: 'silent', at: 'in-body' };
   // That a reset ends such an answer is for Envoy an end like any other.
   if (end.kind === 'cut' && framing === 'until-close') return { ...end, by: 'end' };

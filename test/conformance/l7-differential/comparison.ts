@@ -34,18 +34,25 @@ export function tell({ outcome, seen, lines }: Observation, made: Case): Told {
       `next: ${outcome.next}`,
     ],
     upstream: inOrder(seen).flatMap((each) => tellSeen(each, made)),
-    log: lines.map((line) => line.replaceAll(/-\d+(?= )/g, '')),
+    // A request may end behind the one that came after it.
+    log: lines.map(tellLine).toSorted(),
   };
 }
 
 /** What Envoy says to the cluster of a mirror about itself; here a copy is told by its host (`docs/conformance/l7.md`). */
 const OF_COPIES = new Set(['x-envoy-internal', 'x-forwarded-for']);
 
+/** Lanes have names of their own. Of a path that is refused Envoy tells what it would have made of it. */
+function tellLine(line: string): string {
+  const told = line.replaceAll(/-\d+(?= )/g, '');
+  return told.includes('path_normalization_failed') ? told.replace(/^"\S+ \S+/, '"') : told;
+}
+
 function tellSeen(seen: Seen, _made: Case): string[] {
-  const { cluster, version, method, path, authority, body, trailers, end } = seen;
+  const { cluster, version, method, scheme, path, authority, body, trailers, end } = seen;
   const fields = cluster === 'shadow' ? without(seen.fields, OF_COPIES) : seen.fields;
   return [
-    `${cluster} ${version}: ${method} ${path} of ${authority}`,
+    `${cluster} ${version}: ${method} ${scheme ?? ''} ${path} of ${authority}`,
     ...fieldLines(fields),
     end === 'whole' ? `body ${digest(body)}` : 'cut',
     ...(trailers === null ? [] : ['trailers', ...fieldLines(trailers)]),
@@ -71,11 +78,14 @@ function fieldLines(fields: readonly string[]): string[] {
   }
   return [...values]
     .toSorted(([a], [b]) => (a < b ? -1 : 1))
-    .map(([name, all]) => `  ${name}: ${all.join(name === 'set-cookie' ? ' & ' : ',')}`);
+    .map(([name, all]) =>
+      NAME_ONLY.has(name)
+        ? `  ${name}`
+        : `  ${name}: ${all.join(name === 'set-cookie' ? ' & ' : ',')}`,
+    );
 }
 
 function valueOfField(name: string, value: string): string {
-  if (NAME_ONLY.has(name)) return '…';
   // Less what has passed since the request came.
   return name === 'x-envoy-expected-rq-timeout-ms' ? `${Math.ceil(Number(value) / 100)}00` : value;
 }

@@ -228,7 +228,6 @@ const redirect: fc.Arbitrary<Json> = fc
         { path_redirect: '/new?q=1' },
         { prefix_rewrite: '/new' },
         { scheme_redirect: 'https' },
-        { https_redirect: true },
       ),
       response_code: fc.constantFrom(
         'FOUND',

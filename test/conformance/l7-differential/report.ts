@@ -11,7 +11,9 @@ export function describeDifference({ seed, made, routes, manager, lines }: Diffe
   return [
     `seed ${seed}, case ${describeCase(made)}`,
     `manager ${JSON.stringify(manager)}`,
-    ...(named.length > 0 ? named : routes).map((route) => `route ${JSON.stringify(route).slice(0, 500)}`),
+    ...(named.length > 0 ? named : routes).map(
+      (route) => `route ${JSON.stringify(route).slice(0, 500)}`,
+    ),
     ...lines,
   ].join('\n');
 }

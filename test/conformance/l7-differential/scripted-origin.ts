@@ -14,6 +14,8 @@ export interface Seen {
   readonly version: 'HTTP/1.1' | 'HTTP/2';
   readonly method: string;
   readonly path: string;
+  /** HTTP/1.1 has none. */
+  readonly scheme: string | null;
   readonly authority: string | null;
   readonly fields: readonly string[];
   body: string;
@@ -129,7 +131,9 @@ class OriginConnection {
     for (const served of [this.#request, ...this.#streams.values()]) cut(served);
   }
 
-  #serve(about: Pick<Seen, 'version' | 'method' | 'path' | 'authority' | 'fields'>): Served | null {
+  #serve(
+    about: Pick<Seen, 'version' | 'method' | 'scheme' | 'path' | 'authority' | 'fields'>,
+  ): Served | null {
     const script = this.#scripts.get(fieldOf(about.fields, CASE_HEADER) ?? '');
     if (script === undefined) return null;
     const seen: Seen = { cluster: this.#cluster, ...about, body: '', trailers: null, end: 'open' };
@@ -148,7 +152,14 @@ class OriginConnection {
       const { startLine, fields, body, trailers, isComplete, length } = message;
       const [method = '', path = ''] = startLine.split(' ');
       const authority = fieldOf(fields, 'host');
-      this.#request ??= this.#serve({ version: 'HTTP/1.1', method, path, authority, fields });
+      this.#request ??= this.#serve({
+        version: 'HTTP/1.1',
+        method,
+        scheme: null,
+        path,
+        authority,
+        fields,
+      });
       const served = this.#request;
       if (served === null) {
         this.#socket.destroy();
@@ -242,6 +253,7 @@ class OriginConnection {
     const served = this.#serve({
       version: 'HTTP/2',
       method: pseudo(':method') ?? '',
+      scheme: pseudo(':scheme'),
       path: pseudo(':path') ?? '',
       authority: pseudo(':authority'),
       fields: fields.slice(

@@ -1,3 +1,4 @@
+import { getHeader } from '@aquifer/http';
 import type { RetryPolicy as PbRetryPolicy } from '@aquifer/wire/gen/envoy/config/route/v3_pb';
 import { durationMs } from './any.ts';
 import { ConfigProblem } from './problem.ts';
@@ -25,8 +26,8 @@ export interface RetryPolicy {
   readonly maxBackOffMs: number;
   /** How often another host is looked for that was not tried yet; 0 takes whichever comes. */
   readonly hostSelectionAttempts: number;
-  /** Whether a response head is to be retried. `grpcStatus` only for trailers-only gRPC answers. */
-  retriesStatus(status: number, grpcStatus: string | null): boolean;
+  /** Whether an answer with this head is to be retried. */
+  retriesAnswer(status: number, headers: readonly string[]): boolean;
   retriesFailure(failure: AttemptFailure): boolean;
 }
 
@@ -68,12 +69,18 @@ export function compileRetryPolicy(
     baseBackOffMs,
     maxBackOffMs: baseBackOffMs * 10,
     hostSelectionAttempts: hasPredicate ? Number(policy.hostSelectionRetryMaxAttempts) || 1 : 0,
-    retriesStatus: (status, grpcStatus) =>
-      (status >= 500 && on.has('5xx')) ||
-      (status >= 502 && status <= 504 && on.has('gateway-error')) ||
-      (status === 409 && on.has('retriable-4xx')) ||
-      codes.has(status) ||
-      (grpcStatus !== null && grpc.has(grpcStatus)),
+    retriesAnswer: (status, headers) => {
+      // Whoever limits rates does not want to be asked again.
+      if (getHeader(headers, 'x-envoy-ratelimited') !== null) return on.has('envoy-ratelimited');
+      const grpcStatus = grpc.size > 0 ? getHeader(headers, 'grpc-status') : null;
+      return (
+        (status >= 500 && on.has('5xx')) ||
+        (status >= 502 && status <= 504 && on.has('gateway-error')) ||
+        (status === 409 && on.has('retriable-4xx')) ||
+        codes.has(status) ||
+        (grpcStatus !== null && grpc.has(grpcStatus))
+      );
+    },
     retriesFailure: (failure) =>
       on.has('5xx') || on.has('gateway-error') || CAUSES[failure].some((token) => on.has(token)),
   };

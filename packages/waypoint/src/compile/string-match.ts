@@ -74,17 +74,18 @@ export function compileHeaderMatch(matcher: HeaderMatcher, path: string): InputM
   const name = matcher.name.toLowerCase();
   const passes = readerOf(name);
   const specifier = matcher.headerMatchSpecifier;
-  const emptyIfMissing = matcher.treatMissingHeaderAsEmpty;
-  const test = ((): InputMatch => {
-    if (specifier.case !== 'stringMatch') {
-      const wanted = specifier.case === undefined || specifier.value;
-      return (input) => (passes(input, ANYTHING) !== null) === wanted;
-    }
-    const matches = compileStringMatch(specifier.value, `${path}.string_match`);
-    const ifMissing = emptyIfMissing && matches('');
-    return (input) => passes(input, matches) ?? ifMissing;
-  })();
-  return matcher.invertMatch ? (input) => !test(input) : test;
+  const { invertMatch: isInverted, treatMissingHeaderAsEmpty: emptyIfMissing } = matcher;
+  if (specifier.case !== 'stringMatch') {
+    const wanted = (specifier.case === undefined || specifier.value) !== isInverted;
+    return (input) => (passes(input, ANYTHING) !== null) === wanted;
+  }
+  const matches = compileStringMatch(specifier.value, `${path}.string_match`);
+  // Of a header that is not there nothing is true, not even that it has another value.
+  const ifMissing = emptyIfMissing && matches('') !== isInverted;
+  return (input) => {
+    const result = passes(input, matches);
+    return result === null ? ifMissing : result !== isInverted;
+  };
 }
 
 const ANYTHING: TextMatch = () => true;

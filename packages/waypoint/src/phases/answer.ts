@@ -6,7 +6,13 @@ const WELL_KNOWN_PORT: Readonly<Record<string, number>> = { http: 80, https: 443
 export function redirect(request: HttpRequest): boolean {
   const action = request.route?.action;
   if (action?.kind !== 'redirect') return false;
-  const reply = { status: action.status, body: '', flag: '', details: 'direct_response' };
+  const reply = {
+    status: action.status,
+    body: '',
+    flag: '',
+    details: 'direct_response',
+    isOfRoute: true,
+  };
   request.reply(reply, ['location', locationOf(request, action)]);
   return true;
 }
@@ -38,6 +44,6 @@ export function respondDirectly(request: HttpRequest): boolean {
   const action = request.route?.action;
   if (action?.kind !== 'direct') return false;
   const { status, body } = action;
-  request.reply({ status, body, flag: '', details: 'direct_response' });
+  request.reply({ status, body, flag: '', details: 'direct_response', isOfRoute: true });
   return true;
 }

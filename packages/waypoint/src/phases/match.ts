@@ -23,12 +23,15 @@ export function normalize(request: HttpRequest): boolean {
     return true;
   }
   const normalized = normalizeTarget(target, request.connection.chain.pathRules);
-  if (normalized === null) {
+  // Clients of gRPC follow no redirect.
+  const isUseless = typeof normalized === 'object' && request.isGrpc;
+  if (normalized === null || isUseless) {
     request.reply(PATH_NOT_NORMALISED);
     return true;
   }
   if (typeof normalized !== 'string') {
-    request.reply(PATH_REDIRECTED, ['location', normalized.redirectTo]);
+    request.target = normalized.redirectTo;
+    request.reply(PATH_REDIRECTED, ['location', request.target]);
     return true;
   }
   if (normalized !== target) request.target = normalized;

@@ -104,8 +104,10 @@ export class HttpRequest implements BodyListener, AuthorizationInput {
     return this.#path;
   }
 
-  /** As a proxy before this one says; whatever else a client writes there leads nowhere. */
+  /** As an HTTP/2 client says, or a proxy before this one; whatever else is written there leads nowhere. */
   get scheme(): 'http' | 'https' {
+    const { scheme } = this.exchange.head;
+    if (this.connection.version === 'HTTP/2') return scheme === 'https' ? 'https' : 'http';
     const said = getHeader(this.exchange.head.headers, 'x-forwarded-proto');
     return said?.toLowerCase() === 'https' ? 'https' : 'http';
   }
@@ -158,7 +160,7 @@ export class HttpRequest implements BodyListener, AuthorizationInput {
     const headers = body === '' ? [] : ['content-type', 'text/plain'];
     const bytes = Buffer.byteLength(body);
     headers.push(...extraHeaders);
-    this.#changeFields(headers);
+    this.#changeFields(headers, reply.isOfRoute);
     if (bytes > 0) headers.push('content-length', String(bytes));
     const isHead = this.method === 'HEAD';
     this.exchange.respond({ status, headers }, isHead ? 0 : bytes);
@@ -174,9 +176,10 @@ export class HttpRequest implements BodyListener, AuthorizationInput {
   #replyGrpc(reply: LocalReply, extraHeaders: readonly string[]): void {
     this.grpcStatus = String(reply.grpcStatus ?? grpcStatusOf(reply.status));
     const headers = ['content-type', 'application/grpc', 'grpc-status', this.grpcStatus];
-    if (reply.body !== '') headers.push('grpc-message', grpcMessage(reply.body));
+    if (reply.body !== '' && this.method !== 'HEAD')
+      headers.push('grpc-message', grpcMessage(reply.body));
     headers.push(...extraHeaders);
-    this.#changeFields(headers);
+    this.#changeFields(headers, reply.isOfRoute);
     this.exchange.respond({ status: 200, headers }, 0);
     this.exchange.end();
     this.record(200, reply.flag, reply.details);
@@ -228,9 +231,11 @@ export class HttpRequest implements BodyListener, AuthorizationInput {
   }
 
   /** As the backend, the route and filters want it; and what no route takes away. */
-  #changeFields(answer: HeaderList): void {
+  #changeFields(answer: HeaderList, isOfRoute = false): void {
     mutate(answer, this.backend?.responseHeaders ?? null);
-    mutate(answer, this.route?.responseHeaders ?? null);
+    const { route } = this;
+    if (isOfRoute || route?.action.kind === 'forward')
+      mutate(answer, route?.responseHeaders ?? null);
     for (const change of this.#answerChanges ?? []) change(answer);
     if (getHeader(answer, 'date') === null) answer.push('date', dateText());
     setHeader(answer, 'server', this.connection.chain.serverName);

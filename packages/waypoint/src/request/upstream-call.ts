@@ -1,9 +1,9 @@
 // hot path: every request that goes upstream
 import type { AnswerHead, BodyLength, HeaderList, RequestHead } from '@aquifer/http';
-import { getHeader, setHeader } from '@aquifer/http';
+import { setHeader } from '@aquifer/http';
 import type { Cluster } from '../clusters/cluster.ts';
 import type { Host } from '../clusters/host.ts';
-import type { AttemptFailure } from '../compile/retry-policy.ts';
+import type { AttemptFailure, RetryPolicy } from '../compile/retry-policy.ts';
 import type { ForwardAction, WeightedTarget } from '../compile/route.ts';
 import { isDrawn } from '../filters/fraction.ts';
 import { type MirrorPolicy, shadowHost } from '../filters/mirror-policy.ts';
@@ -54,6 +54,7 @@ export class UpstreamCall implements Call {
   readonly #tried: Host[] = [];
   #state: State = DONE;
   #attempts = 0;
+  #hasInterim = false;
   /** For all attempts together, from the end of the request; zero is no limit. */
   readonly #timeoutMs: number;
   #routeTimeout: Timeout | null = null;
@@ -178,13 +179,22 @@ export class UpstreamCall implements Call {
     return attempt;
   }
 
+  /** Something was heard of an answer: another host might say something else. */
+  onInterim(): void {
+    this.#hasInterim = true;
+  }
+
+  /** Null once there is no other attempt to come. */
+  get #retryPolicy(): RetryPolicy | null {
+    return this.#hasInterim ? null : this.#route.action.retry;
+  }
+
   /** Decides about an answer's head: true to pass it on, false when the attempt is given up for another. */
   onHead(head: AnswerHead): boolean {
     if (this.#state.kind === 'done') return false;
-    const grpcStatus = this.request.isGrpc ? getHeader(head.headers, 'grpc-status') : null;
-    const isRetriable = this.#route.action.retry?.retriesStatus(head.status, grpcStatus) ?? false;
+    const isRetriable = this.#retryPolicy?.retriesAnswer(head.status, head.headers) ?? false;
     if (isRetriable && this.#retry()) return false;
-    this.#flag = isRetriable && this.#attempts > 1 ? 'URX' : '';
+    this.#flag = isRetriable && this.#isExhausted() ? 'URX' : '';
     if (this.request.isUpgrade) this.#routeTimeout?.cancel();
     this.#status = head.status;
     return this.request.claimResponse();
@@ -198,22 +208,23 @@ export class UpstreamCall implements Call {
     this.request.exchange.flush();
     this.request.exchange.reset('INTERNAL_ERROR');
     const { flag, details } = cutShort(kind);
-    this.request.record(status, flag, details);
+    this.request.record(status, this.#flag === '' ? flag : `${this.#flag},${flag}`, details);
   }
 
   /** An attempt ended without an answer. */
   onFailure(failure: AttemptFailure, reason: string): void {
     if (this.#state.kind === 'done') return;
-    if (this.#route.action.retry?.retriesFailure(failure) && this.#retry()) return;
+    const isRetriable = this.#retryPolicy?.retriesFailure(failure) ?? false;
+    if (isRetriable && this.#retry()) return;
     this.#finish();
-    this.#replyFailure(failure, failure === 'connect-failure' ? reason : null);
-  }
-
-  #replyFailure(failure: AttemptFailure, transportFailure: string | null): void {
+    const transportFailure = failure === 'connect-failure' ? reason : null;
     this.request.upstreamFailure = transportFailure?.replaceAll(' ', '_') ?? null;
-    const hasRetried = this.#attempts > 1;
-    const reply = attemptFailed(failure, { hasRetried, transportFailure });
-    const flag = hasRetried && this.#isExhausted() ? `URX,${reply.flag}` : reply.flag;
+    const reply = attemptFailed(failure, {
+      hasRetried: this.#attempts > 1,
+      hasBegun: this.#hasInterim,
+      transportFailure,
+    });
+    const flag = isRetriable && this.#isExhausted() ? `URX,${reply.flag}` : reply.flag;
     this.request.reply({ ...reply, flag });
   }
 
@@ -225,7 +236,7 @@ export class UpstreamCall implements Call {
 
   /** True if another attempt will follow. */
   #retry(): boolean {
-    const { retry } = this.#route.action;
+    const retry = this.#retryPolicy;
     if (retry === null || this.#isExhausted() || !this.body.canStartOver) return false;
     if (this.#state.kind === 'trying') this.#state.attempt.abort();
     this.body.release();
