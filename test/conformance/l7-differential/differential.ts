@@ -161,5 +161,8 @@ class BatchRun {
 }
 
 function kindOf(line: string): string {
-  return line.replaceAll(/\d+/g, '0');
+  return line
+    .replaceAll(/\d+/g, '0')
+    .replaceAll(/"[A-Z]+ \S+ HTTP/g, 'HTTP')
+    .replaceAll(/"c0\.\S+/gi, '');
 }

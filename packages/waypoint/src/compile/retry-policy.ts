@@ -88,7 +88,7 @@ export function compileRetryPolicy(
 
 /** Tokens that retry a failure without an answer. */
 const CAUSES: Readonly<Record<AttemptFailure, readonly string[]>> = {
-  'connect-failure': ['connect-failure'],
+  'connect-failure': ['reset', 'connect-failure'],
   reset: ['reset'],
   'remote-reset': ['reset'],
   'refused-stream': ['reset', 'refused-stream'],

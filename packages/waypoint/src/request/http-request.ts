@@ -14,7 +14,7 @@ import type { HttpConnection } from './connection.ts';
 import { dateText } from './date.ts';
 import { grpcMessage, grpcStatusOf, isGrpcContent } from './grpc.ts';
 import { mutate, prepareRequestHeaders, upgradeOf } from './headers.ts';
-import { clientLeft, type LocalReply } from './outcome.ts';
+import { behind, clientLeft, type LocalReply } from './outcome.ts';
 import { pathOnly, queryValue } from './path.ts';
 import type { RequestBody } from './request-body.ts';
 import type { Timeout } from './timer-wheel.ts';
@@ -24,6 +24,8 @@ import { acceptOf } from './websocket.ts';
 export interface Call {
   /** Where the client's bytes go. */
   readonly body: RequestBody;
+  /** Of an answer that is being passed on. */
+  readonly flag: string;
   /** All of the request has arrived. */
   requestEnded(): void;
   /** The client took what was written to it. */
@@ -283,7 +285,7 @@ export class HttpRequest implements BodyListener, AuthorizationInput {
     this.call?.abort();
     if (error.answered === null) {
       const { flag, details } = clientLeft(error);
-      this.record(this.#status, flag, details);
+      this.record(this.#status, behind(this.call?.flag ?? '', flag), details);
     } else {
       const { problem, bytesSent } = error.answered;
       this.bytesSent += bytesSent;

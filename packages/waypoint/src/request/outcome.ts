@@ -106,6 +106,11 @@ export function cutShort(kind: CutKind): Pick<LocalReply, 'flag' | 'details'> {
   return { flag: CUT_FLAGS[kind], details: `upstream_reset_after_response_started{${cause}}` };
 }
 
+/** Flags as they are told together. */
+export function behind(first: string, flag: string): string {
+  return first === '' ? flag : `${first},${flag}`;
+}
+
 /** The client gave up, in Envoy's words: this one request, or the connection. */
 export function clientLeft({
   kind,

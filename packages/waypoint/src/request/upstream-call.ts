@@ -14,6 +14,7 @@ import type { Call, HttpRequest } from './http-request.ts';
 import { Mirror } from './mirror.ts';
 import {
   attemptFailed,
+  behind,
   type CutKind,
   cutShort,
   NO_HEALTHY_UPSTREAM,
@@ -62,7 +63,7 @@ export class UpstreamCall implements Call {
   #endsAtMs = 0;
   /** Of the answer that is being passed on. */
   #status = 0;
-  #flag: '' | 'URX' = '';
+  flag: '' | 'URX' = '';
 
   constructor(request: HttpRequest, route: Route) {
     this.request = request;
@@ -73,7 +74,7 @@ export class UpstreamCall implements Call {
     request.sentHeaders = headers;
     this.#head = {
       method: request.method,
-      scheme: null,
+      scheme: request.scheme,
       authority: request.authority,
       path: route.action.pathRewrite?.(request.target) ?? request.target,
       headers,
@@ -194,7 +195,7 @@ export class UpstreamCall implements Call {
     if (this.#state.kind === 'done') return false;
     const isRetriable = this.#retryPolicy?.retriesAnswer(head.status, head.headers) ?? false;
     if (isRetriable && this.#retry()) return false;
-    this.#flag = isRetriable && this.#isExhausted() ? 'URX' : '';
+    this.flag = isRetriable && this.#isExhausted() ? 'URX' : '';
     if (this.request.isUpgrade) this.#routeTimeout?.cancel();
     this.#status = head.status;
     return this.request.claimResponse();
@@ -208,7 +209,7 @@ export class UpstreamCall implements Call {
     this.request.exchange.flush();
     this.request.exchange.reset('INTERNAL_ERROR');
     const { flag, details } = cutShort(kind);
-    this.request.record(status, this.#flag === '' ? flag : `${this.#flag},${flag}`, details);
+    this.request.record(status, behind(this.flag, flag), details);
   }
 
   /** An attempt ended without an answer. */
@@ -224,14 +225,14 @@ export class UpstreamCall implements Call {
       hasBegun: this.#hasInterim,
       transportFailure,
     });
-    const flag = isRetriable && this.#isExhausted() ? `URX,${reply.flag}` : reply.flag;
+    const flag = isRetriable && this.#isExhausted() ? behind('URX', reply.flag) : reply.flag;
     this.request.reply({ ...reply, flag });
   }
 
   /** The answer went downstream to its end. */
   onComplete(status: number): void {
     this.#finish();
-    this.request.record(status, this.#flag, 'via_upstream');
+    this.request.record(status, this.flag, 'via_upstream');
   }
 
   /** True if another attempt will follow. */
@@ -259,7 +260,7 @@ export class UpstreamCall implements Call {
       return;
     }
     request.exchange.reset('INTERNAL_ERROR');
-    request.record(this.#status, REQUEST_TIMEOUT.flag, REQUEST_TIMEOUT.details);
+    request.record(this.#status, behind(this.flag, REQUEST_TIMEOUT.flag), REQUEST_TIMEOUT.details);
   }
 
   #finish(): void {
