@@ -295,7 +295,7 @@ function settled(made: Case, hasTimeout: boolean): Case {
   const settle = (answer: Answer): Answer => {
     const isEarly = answer.isEarly && (isHeld || !canHold) && then === 'never';
     const end = endOf(answer, then, hasTimeout);
-    return { ...answer, isEarly: isEarly || isHeld, end };
+    return { ...answer, fields: onceEach(answer.fields), isEarly: isEarly || isHeld, end };
   };
   const [first, ...rest] = made.answers;
   return {
@@ -311,7 +311,7 @@ function settled(made: Case, hasTimeout: boolean): Case {
 }
 
 /** Two of them make a word that is none, or an empty one. */
-const ONCE = new Set(['content-type', 'expect', 'te', 'user-agent']);
+const ONCE = new Set(['content-type', 'expect', 'grpc-status', 'origin', 'te', 'user-agent']);
 
 function onceEach(fields: readonly Field[]): readonly Field[] {
   return fields.filter(

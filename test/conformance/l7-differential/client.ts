@@ -52,7 +52,8 @@ export async function ask(asked: Asked): Promise<Outcome> {
     await client.next();
   } finally {
     clearTimeout(watchdog);
-    socket.destroy();
+    // An end alone would say that nothing more is asked, not that nobody listens.
+    socket.resetAndDestroy();
   }
   return { ...client.outcome, localPort: localPort ?? 0 };
 }
@@ -242,6 +243,8 @@ class Http1Client extends Waiting implements Client {
     if (outcome.end !== 'whole' || outcome.head === null) return;
     const closes = fieldOf(outcome.head.slice(1), 'connection')?.toLowerCase() === 'close';
     if (closes || !this.#isSent || this.#hasEnded) {
+      // The bytes that were promised are here; the upstream's end may not have reached the proxy.
+      await delay(15);
       outcome.next = closes ? 'closes' : 'not asked';
       return;
     }

@@ -88,7 +88,8 @@ function fieldLines(fields: readonly string[]): string[] {
 
 function valueOfField(name: string, value: string): string {
   // Less what has passed since the request came.
-  return name === 'x-envoy-expected-rq-timeout-ms' ? `${Math.ceil(Number(value) / 100)}00` : value;
+  const isTime = name === 'x-envoy-expected-rq-timeout-ms' || name === 'grpc-timeout';
+  return isTime ? `${Math.ceil(Number.parseInt(value, 10) / 100)}00` : value;
 }
 
 function digest(body: string): string {

@@ -222,7 +222,7 @@ export class HttpRequest implements BodyListener, AuthorizationInput {
     if (this.#phase === 'recorded') return;
     this.#phase = 'recorded';
     if (this.isUpgrade) this.connection.upgrades.delete(this);
-    const flags = joinFlags(flag, this.#flag);
+    const flags = flag === '' ? this.#flag : behind(this.#flag, flag);
     this.connection.deps.telemetry.requestEnded(this, { status, flag: flags, details });
   }
 
@@ -292,12 +292,4 @@ export class HttpRequest implements BodyListener, AuthorizationInput {
       this.record(problem.status, 'DPE', problem.details);
     }
   }
-}
-
-/** Flags that Envoy writes before `DI`. */
-const BEFORE_DELAY: ReadonlySet<string> = new Set(['UH', 'UT', 'LR', 'UR', 'UF', 'UC', 'UO', 'NR']);
-
-function joinFlags(flag: string, delay: string): string {
-  if (delay === '' || flag === '') return flag + delay;
-  return BEFORE_DELAY.has(flag) ? `${flag},${delay}` : `${delay},${flag}`;
 }
