@@ -129,7 +129,7 @@ const HTTP1: readonly Row[] = [
   ['an absolute target', get('http://shop.test/items'), ['GET /items']],
   ['an absolute target that is denied', get('http://shop.test/admin'), NONE],
   ['an absolute target of another host', get('http://other.test/admin'), NONE],
-  ['a target with a blank', get('/items HTTP/1.1\r\nX: /admin'), NONE],
+  ['a target with a line in it', get('/items HTTP/1.1\r\nX: /admin'), ['GET /items']],
   ['a target with blanks', 'GET /items /admin HTTP/1.1\r\nHost: shop.test\r\n\r\n', NONE],
   ['HTTP/0.9', 'GET /admin\r\n', NONE],
   ['HTTP/1.0 that stays', request('GET /items HTTP/1.0', ['Connection: keep-alive']), NONE],

@@ -32,7 +32,7 @@ const COUNTERS: readonly { readonly name: CounterName; readonly program: string 
 ];
 /** As many as there may be connections behind the proxy that something was left on. */
 const PROBES = 4;
-const ANSWER_MS = 60;
+const ANSWER_MS = 1000;
 
 let proxy: StaticProxy;
 const counters = new Map<
@@ -41,42 +41,28 @@ const counters = new Map<
 >();
 let probed = 0;
 
-/** Sends the bytes, and waits for what comes of it to end. */
-async function sendBytes(port: number, bytes: string): Promise<string> {
+/** Sends the bytes and ends: what is complete is answered, and then the connection ends too. */
+async function sendBytes(port: number, bytes: string): Promise<void> {
   const socket = connect({ port, host: '127.0.0.1', noDelay: true });
-  socket.on('error', () => undefined);
-  socket.write(bytes, 'latin1');
-  let answer = '';
-  socket.on('data', (chunk: Buffer) => {
-    answer += chunk.toString('latin1');
-  });
-  await Promise.race([once(socket, 'close'), quiet(() => answer.length)]);
+  socket.on('error', () => undefined).resume();
+  socket.end(bytes, 'latin1');
+  await Promise.race([once(socket, 'close'), delay(ANSWER_MS)]);
   socket.destroy();
-  return answer;
-}
-
-/** Resolves once something has come and nothing more does. */
-async function quiet(arrived: () => number): Promise<void> {
-  for (let before = -1, calm = 0; calm < (before > 0 ? 1 : 5); ) {
-    before = arrived();
-    await delay(ANSWER_MS);
-    calm = arrived() === before ? calm + 1 : 0;
-  }
 }
 
 async function sendStream(port: number, attempt: Http2Attempt): Promise<void> {
   const socket = connect({ port, host: '127.0.0.1', noDelay: true });
   socket.on('error', () => undefined);
-  let events = 0;
-  const wire = new Http2Wire(socket, 'client', () => {
-    events += 1;
+  const { promise: isOver, resolve: end } = Promise.withResolvers<void>();
+  const wire = new Http2Wire(socket, 'client', (event) => {
+    if (event.kind === 'reset' || event.kind === 'goaway' || event.isEnd) end();
   });
   socket.on('data', (chunk: Buffer) => wire.receive(chunk));
   const { fields, body, trailers } = attempt;
   wire.headers(1, fields, body === null);
   if (body !== null) await wire.data(1, Buffer.from(body, 'latin1'), trailers === undefined);
   if (trailers !== undefined) wire.headers(1, trailers, true);
-  await Promise.race([once(socket, 'close'), quiet(() => events)]);
+  await Promise.race([once(socket, 'close'), isOver, delay(ANSWER_MS)]);
   socket.destroy();
 }
 

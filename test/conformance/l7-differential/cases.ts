@@ -311,7 +311,16 @@ function settled(made: Case, hasTimeout: boolean): Case {
 }
 
 /** Two of them make a word that is none, or an empty one. */
-const ONCE = new Set(['content-type', 'expect', 'grpc-status', 'origin', 'te', 'user-agent']);
+const ONCE = new Set([
+  'content-type',
+  'expect',
+  'grpc-status',
+  'grpc-timeout',
+  'origin',
+  'te',
+  'user-agent',
+  'x-forwarded-proto',
+]);
 
 function onceEach(fields: readonly Field[]): readonly Field[] {
   return fields.filter(

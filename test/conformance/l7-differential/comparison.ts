@@ -45,7 +45,7 @@ const OF_COPIES = new Set(['x-envoy-internal', 'x-forwarded-for']);
 /** Lanes have names of their own. Of a path that is refused Envoy tells what it would have made of it. */
 function tellLine(line: string): string {
   // That a client was told to go on is no answer yet.
-  const told = line.replaceAll(/-\d+(?= )/g, '').replace(/ 100 (?=D[CR] )/, ' 0 ');
+  const told = line.replaceAll(/-\d+(?= )/g, '').replace(/ 1\d\d (?=(?:URX,)?D[CR] )/, ' 0 ');
   return told.includes('path_normalization_failed') ? told.replace(/^"\S+ \S+/, '"') : told;
 }
 

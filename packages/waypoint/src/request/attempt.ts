@@ -195,6 +195,7 @@ export class Attempt implements AnswerListener, BodyListener, BodySink {
   onInterim({ status, headers }: AnswerHead): void {
     const { request } = this.#call;
     this.#call.onInterim();
+    this.#perTry?.cancel();
     if (!request.connection.chain.proxiesContinue || request.hasResponded) return;
     request.exchange.respondInterim({ status, headers: endToEnd(headers) });
   }
