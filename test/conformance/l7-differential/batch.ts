@@ -14,6 +14,7 @@ import {
   type ClusterKind,
   type Configuration,
   configurations,
+  type Manager,
   managers,
 } from './configurations.ts';
 import { ScriptedOrigin } from './scripted-origin.ts';
@@ -67,10 +68,27 @@ const CHAIN = [
   typed_config: { '@type': `${FILTERS}.${name}.v3.${type}` },
 }));
 
-export async function startBatch(seed: number, laneCount: number): Promise<Batch> {
-  const served = fc.sample(managers, { seed, numRuns: LISTENERS });
-  const hosts = fc.sample(configurations, { seed, numRuns: LISTENERS * HOSTS_PER_LISTENER });
-  const managerOf = (host: number) => served[Math.floor(host / HOSTS_PER_LISTENER)]!;
+/** Managers, and so many configurations for each of them. */
+export interface Served {
+  readonly managers: readonly Manager[];
+  readonly configurations: readonly Configuration[];
+  /** How many configurations each of them has. */
+  readonly perManager: number;
+}
+
+export function generated(seed: number): Served {
+  return {
+    managers: fc.sample(managers, { seed, numRuns: LISTENERS }),
+    configurations: fc.sample(configurations, { seed, numRuns: LISTENERS * HOSTS_PER_LISTENER }),
+    perManager: HOSTS_PER_LISTENER,
+  };
+}
+
+export async function startBatch(
+  { managers: served, configurations: hosts, perManager }: Served,
+  laneCount: number,
+): Promise<Batch> {
+  const managerOf = (host: number) => served[Math.floor(host / perManager)]!;
   const lanes = Array.from({ length: laneCount }, () => new ScriptedOrigin());
   const clusters: Record<string, ClusterSpec> = {};
   for (const [lane, origin] of lanes.entries()) {
@@ -83,7 +101,7 @@ export async function startBatch(seed: number, laneCount: number): Promise<Batch
         const manager = served[i]!;
         const [rbac, router] = denying(...manager.denied);
         const policies = manager.denied.length === 0 ? [] : [rbac];
-        const own = hosts.slice(i * HOSTS_PER_LISTENER, (i + 1) * HOSTS_PER_LISTENER);
+        const own = hosts.slice(i * perManager, (i + 1) * perManager);
         return {
           port,
           routes: [],
@@ -96,7 +114,7 @@ export async function startBatch(seed: number, laneCount: number): Promise<Batch
               validate_clusters: false,
               ignore_port_in_host_matching: true,
               virtual_hosts: own.flatMap(({ routes }, j) =>
-                lanes.map((_, lane) => virtualHost(i * HOSTS_PER_LISTENER + j, lane, routes)),
+                lanes.map((_, lane) => virtualHost(i * perManager + j, lane, routes)),
               ),
             },
           },
@@ -105,7 +123,7 @@ export async function startBatch(seed: number, laneCount: number): Promise<Batch
     );
   const ports: Record<ProxyName, number[]> = { envoy: [], ours: [] };
   const start = async (name: ProxyName): Promise<StaticProxy> => {
-    const rest = await Promise.all(Array.from({ length: LISTENERS - 1 }, freePort));
+    const rest = await Promise.all(Array.from({ length: served.length - 1 }, freePort));
     return startStaticProxy(name === 'envoy' ? 'envoy' : 'waypoint', (port) => {
       ports[name] = [port, ...rest];
       return listenersOf(ports[name]);
@@ -116,7 +134,7 @@ export async function startBatch(seed: number, laneCount: number): Promise<Batch
     configurations: hosts.map((host, i) => ({ ...host, manager: managerOf(i) })),
     lanes,
     proxies: { envoy, ours },
-    portOf: (name, host) => ports[name][Math.floor(host / HOSTS_PER_LISTENER)]!,
+    portOf: (name, host) => ports[name][Math.floor(host / perManager)]!,
     stop: async () => {
       await Promise.all([envoy.stop(), ours.stop()]);
       for (const lane of lanes) lane.close();

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { HttpVersion } from './configurations.ts';
+import { type Configuration, type HttpVersion, retriesStaleConnections } from './configurations.ts';
 
 /** One request, what the origins do with it, and how its client behaves. */
 export interface Case {
@@ -268,8 +268,8 @@ function requestsOf(version: HttpVersion): fc.Arbitrary<Request> {
   });
 }
 
-/** Cases for a batch of so many configurations; `hasTimeout` of each says whether silence ends there. */
-export function casesOf(configurations: readonly { readonly hasTimeout: boolean }[]) {
+/** Cases for a batch of these configurations. */
+export function casesOf(configurations: readonly Configuration[]): fc.Arbitrary<Case> {
   return fc
     .constantFrom<HttpVersion>('HTTP/1.1', 'HTTP/2')
     .chain((version) =>
@@ -281,11 +281,11 @@ export function casesOf(configurations: readonly { readonly hasTimeout: boolean 
         leaves,
       }),
     )
-    .map((made: Case) => settled(made, configurations[made.configuration]!.hasTimeout));
+    .map((made: Case) => settled(made, configurations[made.configuration]!));
 }
 
 /** The same without what would hang on time: no silence that nobody ends, no answer that races with a body. */
-function settled(made: Case, hasTimeout: boolean): Case {
+function settled(made: Case, configuration: Configuration): Case {
   const { request, leaves: leaving } = made;
   const body = request.body;
   const canHold = body !== null && body.bytes + body.trailers.length > 0;
@@ -294,7 +294,7 @@ function settled(made: Case, hasTimeout: boolean): Case {
   const isHeld = canHold && then === 'never' && body.holds;
   const settle = (answer: Answer): Answer => {
     const isEarly = answer.isEarly && (isHeld || !canHold) && then === 'never';
-    const end = endOf(answer, then, hasTimeout);
+    const end = endOf(answer, then, configuration);
     return { ...answer, fields: onceEach(answer.fields), isEarly: isEarly || isHeld, end };
   };
   const [first, ...rest] = made.answers;
@@ -328,13 +328,20 @@ function onceEach(fields: readonly Field[]): readonly Field[] {
   );
 }
 
-function endOf({ end, framing }: Answer, leaving: Case['leaves'], hasTimeout: boolean): AnswerEnd {
+function endOf(
+  { end, framing }: Answer,
+  leaving: Case['leaves'],
+  configuration: Configuration,
+): AnswerEnd {
   if (leaving === 'waiting' || leaving === 'in-request')
     return { kind: 'silent', at: 'before-head' };
   if (leaving === 'in-answer') return { kind: 'silent', at: 'in-body' };
   // That a reset ends such an answer is for Envoy an end like any other.
   if (end.kind === 'cut' && framing === 'until-close') return { ...end, by: 'end' };
-  return end.kind === 'silent' && !hasTimeout ? { kind: 'whole' } : end;
+  if (end.kind === 'cut' && retriesStaleConnections(configuration)) {
+    return { ...end, at: end.at === 'before-head' ? 'after-head' : end.at };
+  }
+  return end.kind === 'silent' && !configuration.hasTimeout ? { kind: 'whole' } : end;
 }
 
 /** A body of so many bytes that shows which of them are missing. */

@@ -42,11 +42,12 @@ export function tell({ outcome, seen, lines }: Observation, made: Case): Told {
 /** What Envoy says to the cluster of a mirror about itself; here a copy is told by its host (`docs/conformance/l7.md`). */
 const OF_COPIES = new Set(['x-envoy-internal', 'x-forwarded-for']);
 
-/** Lanes have names of their own. Of a path that is refused Envoy tells what it would have made of it. */
+/** Lanes have names of their own. Of a path that is refused Envoy tells what it would have made of it and, at times, its route. */
 function tellLine(line: string): string {
   // That a client was told to go on is no answer yet.
   const told = line.replaceAll(/-\d+(?= )/g, '').replace(/ 1\d\d (?=(?:URX,)?D[CR] )/, ' 0 ');
-  return told.includes('path_normalization_failed') ? told.replace(/^"\S+ \S+/, '"') : told;
+  if (!told.includes('path_normalization_failed')) return told;
+  return told.replace(/^"\S+ \S+/, '"').replace(/ \S+ \S+$/, '');
 }
 
 function tellSeen(seen: Seen, _made: Case): string[] {

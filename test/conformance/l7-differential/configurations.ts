@@ -12,6 +12,15 @@ export interface Configuration {
   readonly hasTimeout: boolean;
 }
 
+/**
+ * Here, but not in Envoy, a kept connection that ends as it is used again is one that was not made: what retries failures
+ * to connect retries it (`docs/conformance/l7.md`).
+ */
+export function retriesStaleConnections({ routes }: Configuration): boolean {
+  const conditions = JSON.stringify(routes).matchAll(/"retry_on":"([^"]*)"/g);
+  return [...conditions].some(([, on]) => /^(?=.*connect-failure)(?!.*(^|,)reset)/.test(on!));
+}
+
 /** What a listener does with all its requests. */
 export interface Manager {
   readonly fields: Json;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { AccessLines } from './access-lines.ts';
-import { type Batch, hostOf, type ProxyName, startBatch } from './batch.ts';
+import { type Batch, generated, hostOf, type ProxyName, startBatch } from './batch.ts';
 import { type Case, casesOf } from './cases.ts';
 import { ask } from './client.ts';
 import { differences, type Observation, tell } from './comparison.ts';
@@ -38,7 +38,7 @@ export async function compareProxies(
   let compared = 0;
   for (let batchSeed = options.seed; compared < options.requests; batchSeed++) {
     const count = Math.min(REQUESTS_PER_BATCH, options.requests - compared);
-    const run = new BatchRun(await startBatch(batchSeed, LANES), batchSeed);
+    const run = new BatchRun(await startBatch(generated(batchSeed), LANES), batchSeed);
     try {
       await run.compare(count, {
         isEnough: () => found.length >= options.maxDifferences,
@@ -62,7 +62,8 @@ interface Listener {
   onCompared(): void;
 }
 
-class BatchRun {
+/** Plays cases to the proxies of a batch. */
+export class BatchRun {
   readonly #batch: Batch;
   readonly #seed: number;
   readonly #cases: fc.Arbitrary<Case>;
@@ -97,7 +98,7 @@ class BatchRun {
       if (listener.isEnough()) return;
       const made = cases[at]!;
       listener.onCompared();
-      const lines = await this.#confirm(made);
+      const lines = await this.confirm(made);
       const kind = kindOf(lines.join('\n'));
       if (lines.length === 0 || this.#kinds.has(kind)) continue;
       this.#kinds.add(kind);
@@ -110,8 +111,8 @@ class BatchRun {
     await this.#batch.stop();
   }
 
-  /** The differences that are there each time. */
-  async #confirm(made: Case): Promise<string[]> {
+  /** The differences that are there each time; empty if there are none. */
+  async confirm(made: Case): Promise<string[]> {
     let lines: string[] = [];
     for (let i = 0; i < CONFIRMATIONS; i++) {
       lines = await this.#compareOne(made, 0);
@@ -128,7 +129,7 @@ class BatchRun {
     const known = new Set(found.lines.map(kindOf));
     const property = fc.asyncProperty(this.#cases, async (made) => {
       tries += 1;
-      const lines = tries > MAX_SHRINKS ? [] : await this.#confirm(made);
+      const lines = tries > MAX_SHRINKS ? [] : await this.confirm(made);
       if (lines.length === 0 || !lines.every((line) => known.has(kindOf(line)))) return;
       smallest = { made, lines };
       throw new Error('they differ');

@@ -86,8 +86,8 @@ export class UpstreamCall implements Call {
   }
 
   start(): void {
-    this.#sayTimeout();
     for (const policy of this.#route.action.mirrors) this.#mirror(policy);
+    this.#sayTimeout();
     this.#nextAttempt();
   }
 
@@ -99,13 +99,17 @@ export class UpstreamCall implements Call {
     const cluster = deps.config.clusters.get(policy.cluster, info.destination);
     const host = cluster?.pick([], 0) ?? null;
     if (cluster === null || host === null) return;
+    const headers = [...this.#head.headers];
+    const timeoutMs = this.#timeoutMs;
+    // There is one attempt.
+    if (timeoutMs > 0) setHeader(headers, 'x-envoy-expected-rq-timeout-ms', String(timeoutMs));
     const authority = policy.marksHost ? shadowHost(request.authority) : request.authority;
     const mirror = new Mirror(host, {
       version: cluster.versionFor(version),
-      head: { ...this.#head, authority, headers: [...this.#head.headers] },
+      head: { ...this.#head, authority, headers },
       body: this.bodyLength,
       timers: deps.timers,
-      timeoutMs: this.#timeoutMs,
+      timeoutMs,
     });
     void mirror.start();
     this.body.copyTo(mirror);
