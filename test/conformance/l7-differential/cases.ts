@@ -304,7 +304,9 @@ function settled(made: Case, configuration: Configuration): Case {
     answers: [settle(first), ...rest.map(settle)],
     request: {
       ...request,
-      fields: onceEach(request.fields),
+      fields: onceEach(request.fields).filter(
+        ([name]) => name !== 'x-forwarded-proto' || !request.path.includes('%2f'),
+      ),
       body: body === null ? null : { ...body, holds: isHeld || leavesInRequest },
     },
   };

@@ -63,7 +63,10 @@ const weighted = (of: object): Row['route'] => ({
     },
   },
 });
-const denying = (permission: Manager['denied'][number]): Manager => ({ denied: [permission], fields: {} });
+const denying = (permission: Manager['denied'][number]): Manager => ({
+  denied: [permission],
+  fields: {},
+});
 const NO_SLASHES: Manager = {
   denied: [],
   fields: { path_with_escaped_slashes_action: 'UNESCAPE_AND_REDIRECT' },
@@ -224,6 +227,17 @@ const ROWS: Readonly<Record<string, Row>> = {
     path: '/admin',
     fields: GRPC,
     manager: denying({ url_path: { path: { prefix: '/admin' } } }),
+  },
+  'a mirror is told the time of an attempt where the route has none': {
+    route: {
+      ...plain,
+      route: {
+        cluster: 'h1',
+        timeout: '0s',
+        retry_policy: { retry_on: '5xx', num_retries: 1, per_try_timeout: '0.2s' },
+        request_mirror_policies: [{ cluster: 'shadow' }],
+      },
+    },
   },
   'a mirror is told the time of the route, not of an attempt': {
     route: {

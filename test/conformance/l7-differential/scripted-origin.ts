@@ -295,6 +295,8 @@ class OriginConnection {
     const stops = end.kind === 'cut' || end.kind === 'silent';
     const trailers = isBodiless ? [] : answer.trailers.flat();
     const endsWithHead = body.length === 0 && trailers.length === 0 && !stops;
+    // Before its answer ends: nobody sends another request on this connection.
+    if (end.kind === 'last') wire.goaway(stream, 0);
     wire.headers(stream, fields, endsWithHead);
     if (this.#stopsStreamAt(answer, 'after-head', stream)) return;
     if (!endsWithHead) {
@@ -309,7 +311,6 @@ class OriginConnection {
       if (trailers.length > 0) wire.headers(stream, trailers, true);
     }
     if (end.kind === 'last') {
-      wire.goaway(stream, 0);
       await delay(5);
       this.#socket.end();
     }

@@ -2,11 +2,8 @@
 
 /** Names that may stand in a field: tokens without upper case (RFC 9113 section 8.2.1). */
 const NAME = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
-/**
- * CR, LF and NUL split messages wherever they get through; other controls, and blanks around a value, mean something
- * else to the next reader than to a policy (RFC 9113 section 8.2.1).
- */
-const FORBIDDEN_IN_VALUE = /[^\t\x20-\x7e\x80-\xff]|^[\t ]|[\t ]$/;
+/** CR, LF and NUL split messages wherever they get through, and HTTP/1.1 has none of the other controls either. */
+const FORBIDDEN_IN_VALUE = /[^\t\x20-\x7e\x80-\xff]/;
 /** In a line of HTTP/1.1, a method, path or host with others would be a line of other parts. */
 const METHOD = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const FORBIDDEN_IN_PATH = /[^\x21-\x7e]|#/;

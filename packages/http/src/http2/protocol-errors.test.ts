@@ -188,7 +188,7 @@ describe('a stream that breaks a rule is reset, and the others go on', () => {
       send: (p: FaultPeer) => p.headers(1, [...GET.slice(0, 5), authority, ...GET.slice(6)]),
       code: 'PROTOCOL_ERROR' as const,
     })),
-    ...[' a', 'a ', 'a\t', 'a\x0bb', 'a\x7f'].map((value) => ({
+    ...['a\x0bb', 'a\x7f', 'a\0'].map((value) => ({
       fault: `${JSON.stringify(value)} as a value`,
       send: (p: FaultPeer) => p.headers(1, [...GET, 'x-a', value]),
       code: 'PROTOCOL_ERROR' as const,

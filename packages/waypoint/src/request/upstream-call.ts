@@ -86,8 +86,8 @@ export class UpstreamCall implements Call {
   }
 
   start(): void {
-    for (const policy of this.#route.action.mirrors) this.#mirror(policy);
     this.#sayTimeout();
+    for (const policy of this.#route.action.mirrors) this.#mirror(policy);
     this.#nextAttempt();
   }
 
@@ -101,7 +101,7 @@ export class UpstreamCall implements Call {
     if (cluster === null || host === null) return;
     const headers = [...this.#head.headers];
     const timeoutMs = this.#timeoutMs;
-    // There is one attempt.
+    // For one attempt there is all the time.
     if (timeoutMs > 0) setHeader(headers, 'x-envoy-expected-rq-timeout-ms', String(timeoutMs));
     const authority = policy.marksHost ? shadowHost(request.authority) : request.authority;
     const mirror = new Mirror(host, {
