@@ -50,6 +50,6 @@ export function trimmed(text: string, from: number, to: number): string {
   return text.slice(start, end);
 }
 
-function isBlank(code: number): boolean {
+export function isBlank(code: number): boolean {
   return code === SPACE || code === TAB;
 }

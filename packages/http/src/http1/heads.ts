@@ -100,7 +100,10 @@ export function frameAnswer(
     if (lengthAt >= 0) removeHeader(headers, 'content-length');
     return NO_BODY;
   }
-  if (lengthAt >= 0 && body !== null) return body === 0 ? NO_BODY : { kind: 'length', bytes: body };
+  if (lengthAt >= 0) {
+    const bytes = method === 'HEAD' ? 0 : (body ?? Number(headers[lengthAt + 1]));
+    return bytes === 0 ? NO_BODY : { kind: 'length', bytes };
+  }
   if (body === 0 && method !== 'HEAD') {
     headers.push('content-length', '0');
     return NO_BODY;

@@ -1,6 +1,7 @@
 // hot path: every head
 import type { AnswerHead, RequestHead } from '../exchange.ts';
 import type { HeaderList } from '../headers.ts';
+import { isBlank, trimmed } from '../http1/characters.ts';
 import { isConnectionSpecific } from './message-rules.ts';
 
 /** The list that asks for this. Fields of one HTTP/1.1 hop are left out (RFC 9113 section 8.2.2). */
@@ -47,7 +48,7 @@ export function requestHead(list: readonly string[]): RequestHead {
   const { headers } = head;
   for (; at < list.length; at += 2) {
     const name = list[at]!;
-    const value = list[at + 1]!;
+    const value = withoutBlanks(list[at + 1]!);
     if (name === 'host') host ??= value;
     else if (name === 'cookie' && cookieAt >= 0) headers[cookieAt] += `; ${value}`;
     else {
@@ -57,6 +58,13 @@ export function requestHead(list: readonly string[]): RequestHead {
   }
   head.authority ??= host;
   return head;
+}
+
+/** Blanks around a value are no part of it to a reader of HTTP/1.1: policies must not see another one. */
+function withoutBlanks(value: string): string {
+  return isBlank(value.charCodeAt(0)) || isBlank(value.charCodeAt(value.length - 1))
+    ? trimmed(value, 0, value.length)
+    : value;
 }
 
 function takePseudo(head: HeadInMaking, name: string, value: string): void {

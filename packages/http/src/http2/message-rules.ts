@@ -2,9 +2,12 @@
 
 /** Names that may stand in a field: tokens without upper case (RFC 9113 section 8.2.1). */
 const NAME = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
-/** CR, LF and NUL split messages wherever they get through. */
-const FORBIDDEN_IN_VALUE = /[\0\r\n]/;
-const FORBIDDEN_IN_PATH = /[\s#]/;
+/** CR, LF and NUL split messages wherever they get through, and HTTP/1.1 has none of the other controls either. */
+const FORBIDDEN_IN_VALUE = /[^\t\x20-\x7e\x80-\xff]/;
+/** In a line of HTTP/1.1, a method, path or host with others would be a line of other parts. */
+const METHOD = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+const FORBIDDEN_IN_PATH = /[^\x21-\x7e]|#/;
+const FORBIDDEN_IN_AUTHORITY = /[^\x21-\x7e]|[,/@]/;
 
 const CONNECTION_SPECIFIC: ReadonlySet<string> = new Set([
   'connection',
@@ -57,6 +60,7 @@ function checkRegular(name: string, value: string): string | null {
   if (!NAME.test(name)) return `field name ${JSON.stringify(name)}`;
   if (isConnectionSpecific(name)) return `connection-specific field ${name}`;
   if (name === 'te' && value !== 'trailers') return 'te is not trailers';
+  if (name === 'host' && FORBIDDEN_IN_AUTHORITY.test(value)) return 'host';
   return FORBIDDEN_IN_VALUE.test(value) ? `value of ${name}` : null;
 }
 
@@ -70,11 +74,13 @@ function checkPseudo(headers: readonly string[], at: number, kind: Kind): string
 
 function checkRequest(headers: readonly string[], pseudoEnd: number): string | null {
   const method = pseudoValue(headers, pseudoEnd, ':method');
-  if (method === null || method === '') return 'no :method';
+  if (method === null || !METHOD.test(method)) return 'no :method';
+  const authority = pseudoValue(headers, pseudoEnd, ':authority');
+  if (authority !== null && FORBIDDEN_IN_AUTHORITY.test(authority)) return ':authority';
   const isExtended = pseudoValue(headers, pseudoEnd, ':protocol') !== null;
   if (isExtended && method !== 'CONNECT') return ':protocol without CONNECT';
   if (method === 'CONNECT') {
-    if (pseudoValue(headers, pseudoEnd, ':authority') === null) return 'CONNECT without :authority';
+    if (authority === null) return 'CONNECT without :authority';
     if (!isExtended) return checkPlainConnect(headers, pseudoEnd);
   }
   if (!pseudoValue(headers, pseudoEnd, ':scheme')) return 'no :scheme';

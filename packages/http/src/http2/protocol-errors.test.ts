@@ -173,6 +173,26 @@ describe('a stream that breaks a rule is reset, and the others go on', () => {
       send: (p) => p.headers(1, [...REQUEST, 'x-a', '1\r\nx: 2']),
       code: 'PROTOCOL_ERROR',
     },
+    ...['GET /admin', 'G\x01T', ''].map((method) => ({
+      fault: `${JSON.stringify(method)} as its method`,
+      send: (p: FaultPeer) => p.headers(1, [':method', method, ...GET.slice(2)]),
+      code: 'PROTOCOL_ERROR' as const,
+    })),
+    ...['/a b', '/\x01', '/\xe9', '/#a'].map((path) => ({
+      fault: `${JSON.stringify(path)} as its path`,
+      send: (p: FaultPeer) => p.headers(1, [...GET.slice(0, -1), path]),
+      code: 'PROTOCOL_ERROR' as const,
+    })),
+    ...['a b', 'a/admin', 'u@a', 'a,b'].map((authority) => ({
+      fault: `${JSON.stringify(authority)} as its authority`,
+      send: (p: FaultPeer) => p.headers(1, [...GET.slice(0, 5), authority, ...GET.slice(6)]),
+      code: 'PROTOCOL_ERROR' as const,
+    })),
+    ...['a\x0bb', 'a\x7f', 'a\0'].map((value) => ({
+      fault: `${JSON.stringify(value)} as a value`,
+      send: (p: FaultPeer) => p.headers(1, [...GET, 'x-a', value]),
+      code: 'PROTOCOL_ERROR' as const,
+    })),
     {
       fault: 'a connection header',
       send: (p) => p.headers(1, [...REQUEST, 'connection', 'close']),

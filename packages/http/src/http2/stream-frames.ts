@@ -278,7 +278,9 @@ export class StreamFrames {
       return;
     }
     stream.headArrived(promised);
-    listener.onHead(answerHead(headers), block.isStreamEnd ? 0 : promised);
+    // Where there is no body, there may still be trailers.
+    const length = promised === 0 ? null : promised;
+    listener.onHead(answerHead(headers), block.isStreamEnd ? 0 : length);
     this.#tellAfterRead(stream);
     if (block.isStreamEnd && !stream.isOver) this.#end(stream, null);
   }

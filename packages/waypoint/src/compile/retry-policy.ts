@@ -1,3 +1,4 @@
+import { getHeader } from '@aquifer/http';
 import type {
   RetryPolicy as PbRetryPolicy,
   RetryPolicy_RetryPriority as RetryPriority,
@@ -34,8 +35,8 @@ export interface RetryPolicy {
   readonly hostSelectionAttempts: number;
   /** After every so many attempts, priorities that were tried are left for others; 0 is never. */
   readonly triesPerPriority: number;
-  /** Whether a response head is to be retried. `grpcStatus` only for trailers-only gRPC answers. */
-  retriesStatus(status: number, grpcStatus: string | null): boolean;
+  /** Whether an answer with this head is to be retried. */
+  retriesAnswer(status: number, headers: readonly string[]): boolean;
   retriesFailure(failure: AttemptFailure): boolean;
 }
 
@@ -78,12 +79,18 @@ export function compileRetryPolicy(
     maxBackOffMs: baseBackOffMs * 10,
     triesPerPriority: triesPerPriority(policy.retryPriority, `${path}.retry_priority`),
     hostSelectionAttempts: hasPredicate ? Number(policy.hostSelectionRetryMaxAttempts) || 1 : 0,
-    retriesStatus: (status, grpcStatus) =>
-      (status >= 500 && on.has('5xx')) ||
-      (status >= 502 && status <= 504 && on.has('gateway-error')) ||
-      (status === 409 && on.has('retriable-4xx')) ||
-      codes.has(status) ||
-      (grpcStatus !== null && grpc.has(grpcStatus)),
+    retriesAnswer: (status, headers) => {
+      // Whoever limits rates does not want to be asked again.
+      if (getHeader(headers, 'x-envoy-ratelimited') !== null) return on.has('envoy-ratelimited');
+      const grpcStatus = grpc.size > 0 ? getHeader(headers, 'grpc-status') : null;
+      return (
+        (status >= 500 && on.has('5xx')) ||
+        (status >= 502 && status <= 504 && on.has('gateway-error')) ||
+        (status === 409 && on.has('retriable-4xx')) ||
+        codes.has(status) ||
+        (grpcStatus !== null && grpc.has(grpcStatus))
+      );
+    },
     retriesFailure: (failure) =>
       failure !== 'overflow' &&
       (on.has('5xx') || on.has('gateway-error') || CAUSES[failure].some((token) => on.has(token))),
@@ -103,8 +110,8 @@ function triesPerPriority(priority: RetryPriority | undefined, path: string): nu
 
 /** Tokens that retry a failure without an answer. */
 const CAUSES: Readonly<Record<AttemptFailure, readonly string[]>> = {
-  'connect-failure': ['connect-failure'],
-  'connect-timeout': ['connect-failure'],
+  'connect-failure': ['reset', 'connect-failure'],
+  'connect-timeout': ['reset', 'connect-failure'],
   overflow: [],
   reset: ['reset'],
   'remote-reset': ['reset'],

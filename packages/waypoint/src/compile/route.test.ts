@@ -96,8 +96,8 @@ test('the default policy of the mesh retries failures to connect and leaves a 50
   expect(policy?.retries).toBe(2);
   expect(policy?.retriesFailure('connect-failure')).toBe(true);
   expect(policy?.retriesFailure('reset')).toBe(false);
-  expect(policy?.retriesStatus(503, null)).toBe(false);
-  expect(policy?.retriesStatus(200, '14')).toBe(true);
+  expect(policy?.retriesAnswer(503, [])).toBe(false);
+  expect(policy?.retriesAnswer(200, ['grpc-status', '14'])).toBe(true);
 });
 
 test.for([

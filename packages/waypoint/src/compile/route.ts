@@ -248,14 +248,13 @@ function compileAction(route: Route, path: string): CompiledRoute['action'] {
       return compileRedirect(action.value, route.match, `${path}.redirect`);
     case 'directResponse': {
       const body = action.value.body?.specifier;
-      return {
-        kind: 'direct',
-        status: action.value.status,
-        body:
-          body?.case === 'inlineString'
-            ? body.value
-            : Buffer.from(body?.case === 'inlineBytes' ? body.value : '').toString(),
-      };
+      const { status } = action.value;
+      const text =
+        body?.case === 'inlineString'
+          ? body.value
+          : Buffer.from(body?.case === 'inlineBytes' ? body.value : '').toString();
+      // These have none; whoever reads one takes it for the next answer.
+      return { kind: 'direct', status, body: status === 204 || status === 304 ? '' : text };
     }
     case undefined:
       throw new ConfigProblem(path, 'has no action');

@@ -52,7 +52,10 @@ export interface MatchInput {
   readonly authority: string;
   /** Without the query. */
   readonly path: string;
-  /** Whether a value of a header, named in lower case, passes; each stands for itself. Null if there is none. */
+  /**
+   * Whether a value of a header, named in lower case, passes; each stands for itself. Null if there is none. `:path` is
+   * the path with its query, `:scheme` that of the client.
+   */
   header(name: string, passes: TextMatch): boolean | null;
   /** First value of a query parameter as it was sent; null if it is absent. */
   query(name: string): string | null;
@@ -64,17 +67,17 @@ export function compileHeaderMatch(matcher: HeaderMatcher, path: string): InputM
   const name = matcher.name.toLowerCase();
   const passes = readerOf(name);
   const specifier = matcher.headerMatchSpecifier;
-  const { invertMatch: inverted, treatMissingHeaderAsEmpty: emptyIfMissing } = matcher;
+  const { invertMatch: isInverted, treatMissingHeaderAsEmpty: emptyIfMissing } = matcher;
   if (specifier.case !== 'stringMatch') {
-    const isWanted = (specifier.case === undefined || specifier.value) !== inverted;
-    return (input) => (passes(input, ANYTHING) !== null) === isWanted;
+    const wanted = (specifier.case === undefined || specifier.value) !== isInverted;
+    return (input) => (passes(input, ANYTHING) !== null) === wanted;
   }
   const matches = compileStringMatch(specifier.value, `${path}.string_match`);
-  // A header that is not there has no value to differ from another.
-  const ifMissing = emptyIfMissing && matches('') !== inverted;
+  // Of a header that is not there nothing is true, not even that it has another value.
+  const ifMissing = emptyIfMissing && matches('') !== isInverted;
   return (input) => {
-    const found = passes(input, matches);
-    return found === null ? ifMissing : found !== inverted;
+    const result = passes(input, matches);
+    return result === null ? ifMissing : result !== isInverted;
   };
 }
 
@@ -88,8 +91,6 @@ function readerOf(name: string): (input: MatchInput, passes: TextMatch) => boole
     case ':authority':
     case 'host':
       return (input, passes) => passes(input.authority);
-    case ':path':
-      return (input, passes) => passes(input.path);
     default:
       return (input, passes) => input.header(name, passes);
   }

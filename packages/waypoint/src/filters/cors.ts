@@ -38,7 +38,10 @@ export function compileCors(policy: PbCorsPolicy, path: string): CorsPolicy | nu
 
 /** Answers preflights, and has answers to pages of other origins say what those may read. */
 export function shareAcrossOrigins(request: HttpRequest): boolean {
-  const policy = request.connection.chain.filters.cors ? request.route?.filters?.cors : null;
+  const { route, connection } = request;
+  // As in Envoy, what is answered by its route alone is not asked about.
+  const isForwarded = route?.action.kind === 'forward';
+  const policy = isForwarded && connection.chain.filters.cors ? route.filters?.cors : null;
   if (policy === null || policy === undefined) return false;
   const { headers } = request.exchange.head;
   const origin = getHeader(headers, 'origin') ?? '';

@@ -1,4 +1,3 @@
-import { getHeader } from '@aquifer/http';
 import type { RedirectTo } from '../compile/route.ts';
 import type { HttpRequest } from '../request/http-request.ts';
 
@@ -7,21 +6,21 @@ const WELL_KNOWN_PORT: Readonly<Record<string, number>> = { http: 80, https: 443
 export function redirect(request: HttpRequest): boolean {
   const action = request.route?.action;
   if (action?.kind !== 'redirect') return false;
-  const reply = { status: action.status, body: '', flag: '', details: 'direct_response' };
+  const reply = {
+    status: action.status,
+    body: '',
+    flag: '',
+    details: 'direct_response',
+    isOfRoute: true,
+  };
   request.reply(reply, ['location', locationOf(request, action)]);
   return true;
 }
 
 function locationOf(request: HttpRequest, action: RedirectTo): string {
-  const scheme = action.scheme ?? schemeOf(request);
+  const scheme = action.scheme ?? request.scheme;
   const path = action.path === null ? request.target : action.path(request.target);
   return `${scheme}://${authorityOf(request, action)}${path}`;
-}
-
-/** As a proxy before this one says; whatever else a client writes there leads nowhere. */
-function schemeOf({ exchange }: HttpRequest): 'http' | 'https' {
-  const said = getHeader(exchange.head.headers, 'x-forwarded-proto');
-  return said?.toLowerCase() === 'https' ? 'https' : 'http';
 }
 
 /** The client's own, with its port, unless the redirect has another; a port of its scheme is not said. */
@@ -45,6 +44,6 @@ export function respondDirectly(request: HttpRequest): boolean {
   const action = request.route?.action;
   if (action?.kind !== 'direct') return false;
   const { status, body } = action;
-  request.reply({ status, body, flag: '', details: 'direct_response' });
+  request.reply({ status, body, flag: '', details: 'direct_response', isOfRoute: true });
   return true;
 }

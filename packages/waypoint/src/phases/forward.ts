@@ -1,5 +1,4 @@
 // hot path: every request that goes upstream
-import type { ForwardAction, WeightedTarget } from '../compile/route.ts';
 import type { HttpRequest } from '../request/http-request.ts';
 import { clusterNotFound } from '../request/outcome.ts';
 import { UpstreamCall } from '../request/upstream-call.ts';
@@ -7,7 +6,7 @@ import { UpstreamCall } from '../request/upstream-call.ts';
 export function forward(request: HttpRequest): boolean {
   const action = request.route?.action;
   if (action?.kind !== 'forward') return false;
-  const target = chooseTarget(action);
+  const target = request.backend;
   const { info, deps } = request.connection;
   const cluster =
     target === null ? null : deps.config.clusters.get(target.cluster, info.destination);
@@ -20,15 +19,4 @@ export function forward(request: HttpRequest): boolean {
   request.call = call;
   call.start();
   return true;
-}
-
-/** Null when all weights are zero. */
-function chooseTarget(action: ForwardAction): WeightedTarget | null {
-  if (action.targets.length === 1) return action.targets[0]!;
-  let left = Math.random() * action.totalWeight;
-  for (const target of action.targets) {
-    left -= target.weight;
-    if (left < 0) return target;
-  }
-  return null;
 }

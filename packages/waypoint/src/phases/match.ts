@@ -1,5 +1,5 @@
 // hot path: every request
-
+import type { ForwardAction, WeightedTarget } from '../compile/route.ts';
 import type { HttpRequest } from '../request/http-request.ts';
 import {
   MISSING_HOST,
@@ -23,28 +23,44 @@ export function normalize(request: HttpRequest): boolean {
     return true;
   }
   const normalized = normalizeTarget(target, request.connection.chain.pathRules);
-  if (normalized === null) {
+  // Clients of gRPC follow no redirect.
+  const isUseless = typeof normalized === 'object' && request.isGrpc;
+  if (normalized === null || isUseless) {
     request.reply(PATH_NOT_NORMALISED);
     return true;
   }
   if (typeof normalized !== 'string') {
-    request.reply(PATH_REDIRECTED, ['location', normalized.redirectTo]);
+    request.target = normalized.redirectTo;
+    request.reply(PATH_REDIRECTED, ['location', request.target]);
     return true;
   }
   if (normalized !== target) request.target = normalized;
   return false;
 }
 
-/** No route takes a CONNECT. What the route leads to is logged even if the request gets no further. */
+/** No route takes a CONNECT. What the route leads to is logged, and changes answers, even if the request gets no further. */
 export function matchRoute(request: HttpRequest): boolean {
   const { chain, deps } = request.connection;
   if (request.method === 'CONNECT') return false;
   request.route = deps.config.routesOf(chain)?.find(request) ?? null;
   const action = request.route?.action;
-  if (action?.kind === 'forward' && action.targets.length === 1) {
-    request.clusterName = deps.config.clusters.get(action.targets[0]!.cluster)?.name ?? null;
+  if (action?.kind !== 'forward') return false;
+  request.backend = chooseTarget(action);
+  if (request.backend !== null) {
+    request.clusterName = deps.config.clusters.get(request.backend.cluster)?.name ?? null;
   }
   return false;
+}
+
+/** Null when all weights are zero. */
+function chooseTarget(action: ForwardAction): WeightedTarget | null {
+  if (action.targets.length === 1) return action.targets[0]!;
+  let left = Math.random() * action.totalWeight;
+  for (const target of action.targets) {
+    left -= target.weight;
+    if (left < 0) return target;
+  }
+  return null;
 }
 
 /**

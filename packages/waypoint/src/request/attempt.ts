@@ -22,8 +22,7 @@ import type { Host } from '../clusters/host.ts';
 import type { AttemptFailure } from '../compile/retry-policy.ts';
 import { ConnectTimeout } from '../upstream/dialer.ts';
 import type { HttpVersion, RequestPool, RequestWaiter } from '../upstream/request-pool.ts';
-import { dateText } from './date.ts';
-import { endToEnd, mutate } from './headers.ts';
+import { endToEnd } from './headers.ts';
 import type { CutKind } from './outcome.ts';
 import type { BodySink } from './request-body.ts';
 import type { Timeout, TimerWheel } from './timer-wheel.ts';
@@ -183,14 +182,12 @@ export class Attempt implements AnswerListener, BodyListener, BodySink, RequestW
     const headers = endToEnd(head.headers);
     if (status !== 101)
       setHeader(headers, 'x-envoy-upstream-service-time', String(request.serviceTimeMs));
-    if (getHeader(headers, 'date') === null) headers.push('date', dateText());
-    setHeader(headers, 'server', request.connection.chain.serverName);
     if (this.#call.setCookie !== null) headers.push('set-cookie', this.#call.setCookie);
-    mutate(headers, this.#call.responseHeaders);
-    mutate(headers, request.route?.responseHeaders ?? null);
     request.grpcStatus = request.isGrpc ? getHeader(headers, 'grpc-status') : null;
     request.respond(status, headers, body);
     exchange.receive(this);
+    // What follows may take its time.
+    if (this.#connection instanceof Http2Connection) request.exchange.flush();
     if (status === 101) {
       this.#call.body.startOver(this);
       this.flush();
@@ -207,6 +204,8 @@ export class Attempt implements AnswerListener, BodyListener, BodySink, RequestW
   /** 100 and its like, for a client that said it waits. */
   onInterim({ status, headers }: AnswerHead): void {
     const { request } = this.#call;
+    this.#call.onInterim();
+    this.#perTry?.cancel();
     if (!request.connection.chain.proxiesContinue || request.hasResponded) return;
     request.exchange.respondInterim({ status, headers: endToEnd(headers) });
   }
@@ -273,19 +272,19 @@ export class Attempt implements AnswerListener, BodyListener, BodySink, RequestW
    * A kept connection that closes as it is used again has most likely not taken the request; sending it once more is
    * allowed where doing it twice does no harm (RFC 9110 9.2.2).
    */
-  #kindOf({ kind, scope, isUnprocessed }: HttpError, isFirst: boolean): AttemptFailure {
+  #kindOf({ kind, scope, reason, isUnprocessed }: HttpError, isFirst: boolean): AttemptFailure {
     if (isUnprocessed) return 'refused-stream';
-    if (kind === 'violation') return 'protocol-error';
+    if (kind === 'violation' || reason === 'PROTOCOL_ERROR') return 'protocol-error';
     if (kind === 'reset' && scope === 'exchange') return 'remote-reset';
     const isRepeatable = !isFirst && IDEMPOTENT.has(this.#call.request.method);
     return isRepeatable ? 'stale-connection' : 'reset';
   }
 
   /** However an answer over HTTP/1.1 is cut short, it then is no whole message. */
-  #cutOf({ kind, scope }: HttpError): CutKind {
-    if (kind === 'violation' || this.#connection instanceof Http1ClientConnection) {
-      return 'protocol error';
-    }
+  #cutOf({ kind, scope, reason }: HttpError): CutKind {
+    const isHttp1 = this.#connection instanceof Http1ClientConnection;
+    if (isHttp1 || kind === 'violation' || reason === 'PROTOCOL_ERROR') return 'protocol error';
+    if (kind === 'reset' && reason === 'REFUSED_STREAM') return 'remote refused stream reset';
     return kind === 'reset' && scope === 'exchange' ? 'remote reset' : 'connection termination';
   }
 

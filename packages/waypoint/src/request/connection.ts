@@ -2,8 +2,10 @@ import type { Duplex } from 'node:stream';
 import { whenTunnelEnds } from '@aquifer/hbone';
 import {
   DEFAULT_SERVER_TIMES,
+  getHeader,
   Http1ServerConnection,
   Http2Connection,
+  removeHeader,
   type ServerExchange,
   type ServerTimes,
 } from '@aquifer/http';
@@ -172,8 +174,19 @@ class ServedConnection implements OpenConnection {
       this.#shared.upgrades.add(request);
       exchange.takeUpgrade();
     }
+    this.#continueIfAsked(request);
     exchange.receive(request);
     runPhases(request);
+  }
+
+  /** Over HTTP/1.1 the codec does this. */
+  #continueIfAsked({ exchange }: HttpRequest): void {
+    const { version, chain } = this.#shared;
+    if (version === 'HTTP/1.1' || chain.proxiesContinue) return;
+    const { headers } = exchange.head;
+    if (getHeader(headers, 'expect')?.toLowerCase() !== '100-continue') return;
+    removeHeader(headers, 'expect');
+    exchange.respondInterim({ status: 100, headers: [] });
   }
 
   /**

@@ -6,7 +6,10 @@ import type { HeaderMutation } from '../compile/header-mutation.ts';
 
 const HOP_BY_HOP_LENGTHS = [...new Set([...HOP_BY_HOP].map(({ length }) => length))];
 
-/** A copy without the fields of this hop, nor those that `connection` names; `te: trailers` stays. */
+/**
+ * A copy without the fields of this hop, nor those that `connection` names; `te: trailers` stays, and so does `trailer`
+ * (RFC 9110 section 6.6.2).
+ */
 export function endToEnd(headers: readonly string[]): HeaderList {
   const alsoDropped = fieldsNamedBy(joinHeader(headers, 'connection'));
   const kept: HeaderList = [];
@@ -15,6 +18,7 @@ export function endToEnd(headers: readonly string[]): HeaderList {
     const value = headers[i + 1]!;
     if (isHopByHop(name)) {
       if (name === 'te' && TRAILERS.test(value)) kept.push(name, 'trailers');
+      else if (name === 'trailer') kept.push(name, value);
     } else if (!alsoDropped?.has(name)) kept.push(name, value);
   }
   return kept;

@@ -10,13 +10,13 @@ import type {
 import { getHeader, removeHeader, setHeader } from '@aquifer/http';
 import type { Host } from '../clusters/host.ts';
 import type { AuthorizationInput } from '../compile/rbac.ts';
-import type { CompiledRoute } from '../compile/route.ts';
+import type { CompiledRoute, WeightedTarget } from '../compile/route.ts';
 import type { HttpConnection } from './connection.ts';
 import { dateText } from './date.ts';
 import { grpcMessage, grpcStatusOf, isGrpcContent } from './grpc.ts';
 import { GrpcMessages } from './grpc-messages.ts';
 import { mutate, prepareRequestHeaders, upgradeOf } from './headers.ts';
-import type { LocalReply } from './outcome.ts';
+import { behind, clientLeft, type LocalReply } from './outcome.ts';
 import { pathOnly, queryValue } from './path.ts';
 import type { RequestBody } from './request-body.ts';
 import type { Timeout } from './timer-wheel.ts';
@@ -26,6 +26,8 @@ import { acceptOf } from './websocket.ts';
 export interface Call {
   /** Where the client's bytes go. */
   readonly body: RequestBody;
+  /** Of an answer that is being passed on. */
+  readonly flag: string;
   /** All of the request has arrived. */
   requestEnded(): void;
   /** The client took what was written to it. */
@@ -51,7 +53,11 @@ export class HttpRequest implements BodyListener, AuthorizationInput {
   readonly hasAuthority: boolean;
   authority: string;
   route: CompiledRoute | null = null;
+  /** Of those that the route leads to, the one that this request goes to. */
+  backend: WeightedTarget | null = null;
   call: Call | null = null;
+  /** What went upstream, which is what is logged; null until something does. */
+  sentHeaders: readonly string[] | null = null;
   host: Host | null = null;
   clusterName: string | null = null;
   upstreamFailure: string | null = null;
@@ -65,6 +71,8 @@ export class HttpRequest implements BodyListener, AuthorizationInput {
   #target: string;
   /** What filters want changed about the answer, wherever it comes from. */
   #answerChanges: ((answer: HeaderList) => void)[] | null = null;
+  /** Of an answer that is being passed on. */
+  #status = 0;
   /** Of filters that let the request go on. */
   #flag: '' | 'DI' = '';
   #wait: Timeout | null = null;
@@ -103,6 +111,14 @@ export class HttpRequest implements BodyListener, AuthorizationInput {
     return this.#path;
   }
 
+  /** As an HTTP/2 client says, or a proxy before this one; whatever else is written there leads nowhere. */
+  get scheme(): 'http' | 'https' {
+    const { scheme } = this.exchange.head;
+    if (this.connection.version === 'HTTP/2') return scheme === 'https' ? 'https' : 'http';
+    const said = getHeader(this.exchange.head.headers, 'x-forwarded-proto');
+    return said?.toLowerCase() === 'https' ? 'https' : 'http';
+  }
+
   get peerPrincipal(): string {
     return this.connection.info.source.principal;
   }
@@ -120,6 +136,8 @@ export class HttpRequest implements BodyListener, AuthorizationInput {
   }
 
   header(name: string, passes: (value: string) => boolean): boolean | null {
+    if (name === ':path') return passes(this.#target);
+    if (name === ':scheme') return passes(this.scheme);
     const { headers } = this.exchange.head;
     let found: boolean | null = null;
     for (let i = 0; i < headers.length; i += 2) {
@@ -148,10 +166,9 @@ export class HttpRequest implements BodyListener, AuthorizationInput {
     const { status, body } = reply;
     const headers = body === '' ? [] : ['content-type', 'text/plain'];
     const bytes = Buffer.byteLength(body);
-    headers.push(...extraHeaders, 'date', dateText(), 'server', this.connection.chain.serverName);
-    mutate(headers, this.route?.responseHeaders ?? null);
-    this.#applyChanges(headers);
-    headers.push('content-length', String(bytes));
+    headers.push(...extraHeaders);
+    this.#changeFields(headers, reply.isOfRoute);
+    if (bytes > 0) headers.push('content-length', String(bytes));
     const isHead = this.method === 'HEAD';
     this.exchange.respond({ status, headers }, isHead ? 0 : bytes);
     if (body !== '' && !isHead) {
@@ -166,10 +183,10 @@ export class HttpRequest implements BodyListener, AuthorizationInput {
   #replyGrpc(reply: LocalReply, extraHeaders: readonly string[]): void {
     this.grpcStatus = String(reply.grpcStatus ?? grpcStatusOf(reply.status));
     const headers = ['content-type', 'application/grpc', 'grpc-status', this.grpcStatus];
-    if (reply.body !== '') headers.push('grpc-message', grpcMessage(reply.body));
-    headers.push(...extraHeaders, 'date', dateText(), 'server', this.connection.chain.serverName);
-    mutate(headers, this.route?.responseHeaders ?? null);
-    this.#applyChanges(headers);
+    if (reply.body !== '' && this.method !== 'HEAD')
+      headers.push('grpc-message', grpcMessage(reply.body));
+    headers.push(...extraHeaders);
+    this.#changeFields(headers, reply.isOfRoute);
     this.exchange.respond({ status: 200, headers }, 0);
     this.exchange.end();
     this.record(200, reply.flag, reply.details);
@@ -177,7 +194,8 @@ export class HttpRequest implements BodyListener, AuthorizationInput {
 
   /** Begins the upstream's answer; 101 is what an upgrade is answered with, over any version. */
   respond(status: number, headers: HeaderList, body: BodyLength): void {
-    this.#applyChanges(headers);
+    this.#status = status;
+    this.#changeFields(headers);
     if (status !== 101) {
       this.exchange.respond({ status, headers }, body);
       return;
@@ -209,7 +227,7 @@ export class HttpRequest implements BodyListener, AuthorizationInput {
     if (this.#phase === 'recorded') return;
     this.#phase = 'recorded';
     if (this.isUpgrade) this.connection.upgrades.delete(this);
-    const flags = joinFlags(flag, this.#flag);
+    const flags = flag === '' ? this.#flag : behind(this.#flag, flag);
     this.connection.deps.telemetry.requestEnded(this, { status, flag: flags, details });
   }
 
@@ -219,9 +237,15 @@ export class HttpRequest implements BodyListener, AuthorizationInput {
     this.#answerChanges.push(change);
   }
 
-  #applyChanges(answer: HeaderList): void {
-    if (this.#answerChanges === null) return;
-    for (const change of this.#answerChanges) change(answer);
+  /** As the backend, the route and filters want it; and what no route takes away. */
+  #changeFields(answer: HeaderList, isOfRoute = false): void {
+    mutate(answer, this.backend?.responseHeaders ?? null);
+    const { route } = this;
+    if (isOfRoute || route?.action.kind === 'forward')
+      mutate(answer, route?.responseHeaders ?? null);
+    for (const change of this.#answerChanges ?? []) change(answer);
+    if (getHeader(answer, 'date') === null) answer.push('date', dateText());
+    setHeader(answer, 'server', this.connection.chain.serverName);
   }
 
   addFlag(flag: 'DI'): void {
@@ -265,8 +289,10 @@ export class HttpRequest implements BodyListener, AuthorizationInput {
     if (error === null) return;
     this.#wait?.cancel();
     this.call?.abort();
-    if (error.answered === null) this.record(0, 'DC', 'downstream_remote_disconnect');
-    else {
+    if (error.answered === null) {
+      const { flag, details } = clientLeft(error);
+      this.record(this.#status, behind(this.call?.flag ?? '', flag), details);
+    } else {
       const { problem, bytesSent } = error.answered;
       this.bytesSent += bytesSent;
       this.record(problem.status, flagOf(problem), problem.details);
@@ -277,12 +303,4 @@ export class HttpRequest implements BodyListener, AuthorizationInput {
 /** Who was silent for too long has broken no rule. */
 function flagOf({ details }: HttpProblem): string {
   return details === 'stream_idle_timeout' ? 'SI' : 'DPE';
-}
-
-/** Flags that Envoy writes before `DI`. */
-const BEFORE_DELAY: ReadonlySet<string> = new Set(['UH', 'UT', 'LR', 'UR', 'UF', 'UC', 'UO', 'NR']);
-
-function joinFlags(flag: string, delay: string): string {
-  if (delay === '' || flag === '') return flag + delay;
-  return BEFORE_DELAY.has(flag) ? `${flag},${delay}` : `${delay},${flag}`;
 }

@@ -1,3 +1,4 @@
+import type { HttpError } from '@aquifer/http';
 import type { AttemptFailure } from '../compile/retry-policy.ts';
 
 /** A response made here instead of upstream (spec l7 3.5). */
@@ -9,6 +10,8 @@ export interface LocalReply {
   readonly details: string;
   /** What it means to a client of gRPC, unless that follows from the status. */
   readonly grpcStatus?: number;
+  /** It is what the route itself says, so that the route changes it in any case. */
+  readonly isOfRoute?: boolean;
   /** The connection ends after it. */
   readonly closes?: boolean;
 }
@@ -63,8 +66,14 @@ export function clusterNotFound(status: number): LocalReply {
 /** What a failed attempt becomes when nothing is left to try. */
 export function attemptFailed(
   failure: AttemptFailure,
-  { hasRetried, transportFailure }: { hasRetried: boolean; transportFailure: string | null },
+  about: {
+    readonly hasRetried: boolean;
+    /** An interim answer had come. */
+    readonly hasBegun: boolean;
+    readonly transportFailure: string | null;
+  },
 ): LocalReply {
+  const { hasRetried, hasBegun, transportFailure } = about;
   if (failure === 'per-try-timeout') return PER_TRY_TIMEOUT;
   const { status, flag, words } = FAILURES[failure];
   const cause = transportFailure === null ? words : `${words}|${transportFailure}`;
@@ -74,22 +83,45 @@ export function attemptFailed(
     status,
     `${prefix}${retried}reset reason: ${words}`,
     flag,
-    `upstream_reset_before_response_started{${cause.replaceAll(' ', '_')}}`,
+    `upstream_reset_${hasBegun ? 'after' : 'before'}_response_started{${cause.replaceAll(' ', '_')}}`,
   );
 }
 
 /** How an answer ended before its end, in Envoy's words. */
-export type CutKind = 'protocol error' | 'remote reset' | 'connection termination';
+export type CutKind =
+  | 'protocol error'
+  | 'remote reset'
+  | 'remote refused stream reset'
+  | 'connection termination';
 
 const CUT_FLAGS: Readonly<Record<CutKind, string>> = {
   'protocol error': 'UPE',
   'remote reset': 'UR',
+  'remote refused stream reset': 'UR',
   'connection termination': 'UC',
 };
 
 export function cutShort(kind: CutKind): Pick<LocalReply, 'flag' | 'details'> {
-  const cause = kind.replace(' ', '_');
+  const cause = kind.replaceAll(' ', '_');
   return { flag: CUT_FLAGS[kind], details: `upstream_reset_after_response_started{${cause}}` };
+}
+
+/** Flags as they are told together. */
+export function behind(first: string, flag: string): string {
+  return first === '' ? flag : `${first},${flag}`;
+}
+
+/** The client gave up, in Envoy's words: this one request, or the connection. */
+export function clientLeft({
+  kind,
+  scope,
+  reason,
+}: HttpError): Pick<LocalReply, 'flag' | 'details'> {
+  if (kind !== 'reset' || scope !== 'exchange') {
+    return { flag: 'DC', details: 'downstream_remote_disconnect' };
+  }
+  const isRefusal = reason === 'REFUSED_STREAM';
+  return { flag: 'DR', details: isRefusal ? 'http2.remote_refuse' : 'http2.remote_reset' };
 }
 
 const TERMINATION = { status: 503, flag: 'UC', words: 'connection termination' } as const;

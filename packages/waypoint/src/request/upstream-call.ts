@@ -1,11 +1,10 @@
 // hot path: every request that goes upstream
 import type { AnswerHead, BodyLength, HeaderList, RequestHead } from '@aquifer/http';
-import { getHeader, setHeader } from '@aquifer/http';
+import { setHeader } from '@aquifer/http';
 import { ANY_HOST, type Cluster, type HostChoice } from '../clusters/cluster.ts';
 import type { Host } from '../clusters/host.ts';
 import type { RequestHash } from '../compile/hash-policy.ts';
-import type { HeaderMutation } from '../compile/header-mutation.ts';
-import type { AttemptFailure } from '../compile/retry-policy.ts';
+import type { AttemptFailure, RetryPolicy } from '../compile/retry-policy.ts';
 import type { ForwardAction, WeightedTarget } from '../compile/route.ts';
 import { isDrawn } from '../filters/fraction.ts';
 import { type MirrorPolicy, shadowHost } from '../filters/mirror-policy.ts';
@@ -16,6 +15,7 @@ import type { Call, HttpRequest } from './http-request.ts';
 import { Mirror } from './mirror.ts';
 import {
   attemptFailed,
+  behind,
   type CutKind,
   cutShort,
   NO_HEALTHY_UPSTREAM,
@@ -62,25 +62,29 @@ export class UpstreamCall implements Call {
   readonly setCookie: string | null;
   #state: State = DONE;
   #attempts = 0;
+  #hasInterim = false;
   /** For all attempts together, from the end of the request; zero is no limit. */
   readonly #timeoutMs: number;
   /** Whether a retry is under way, which a breaker counts, or was refused by it. */
   #retrying: 'no' | 'counted' | 'refused' = 'no';
   #routeTimeout: Timeout | null = null;
+  /** Only while the time runs. */
+  #endsAtMs = 0;
   /** Of the answer that is being passed on. */
   #status = 0;
-  /** It would have been retried, had more been allowed. */
-  #isUnwanted = false;
+  /** Why it was not tried again, of the answer that is being passed on; empty if it was not to be. */
+  flag: '' | 'URX' | 'UO' = '';
 
   constructor(request: HttpRequest, route: Route) {
     this.request = request;
     this.#route = route;
     this.#timeoutMs = timeoutOf(request, route.action);
     // What is sent to, if a route changes it, is what is logged as well.
-    const headers = upstreamHeaders(request, route, this.#timeoutMs);
+    const headers = upstreamHeaders(request, route);
+    request.sentHeaders = headers;
     this.#head = {
       method: request.method,
-      scheme: null,
+      scheme: request.scheme,
       authority: request.authority,
       path: route.action.pathRewrite?.(request.target) ?? request.target,
       headers,
@@ -100,6 +104,7 @@ export class UpstreamCall implements Call {
   }
 
   start(): void {
+    this.#sayTimeout();
     for (const policy of this.#route.action.mirrors) this.#mirror(policy);
     this.#nextAttempt();
   }
@@ -112,21 +117,20 @@ export class UpstreamCall implements Call {
     const cluster = deps.config.clusters.get(policy.cluster, info.destination);
     const host = cluster?.pick(ANY_HOST) ?? null;
     if (cluster === null || host === null) return;
+    const headers = [...this.#head.headers];
+    const timeoutMs = this.#timeoutMs;
+    // For one attempt there is all the time.
+    if (timeoutMs > 0) setHeader(headers, 'x-envoy-expected-rq-timeout-ms', String(timeoutMs));
     const authority = policy.marksHost ? shadowHost(request.authority) : request.authority;
     const mirror = new Mirror(host, {
       version: cluster.versionFor(version),
-      head: { ...this.#head, authority, headers: [...this.#head.headers] },
+      head: { ...this.#head, authority, headers },
       body: this.bodyLength,
       timers: deps.timers,
-      timeoutMs: this.#timeoutMs,
+      timeoutMs,
     });
     mirror.start();
     this.body.copyTo(mirror);
-  }
-
-  /** Changes that the chosen backend makes to answers. */
-  get responseHeaders(): HeaderMutation | null {
-    return this.#route.target.responseHeaders;
   }
 
   /** What asks for an upgrade goes on behind its head. */
@@ -142,6 +146,7 @@ export class UpstreamCall implements Call {
     const isUpgraded = isUpgrade && hasResponded;
     if (timeoutMs > 0 && this.#state.kind !== 'done' && !isUpgraded) {
       const { timers } = connection.deps;
+      this.#endsAtMs = performance.now() + timeoutMs;
       this.#routeTimeout = timers.start(timeoutMs, () => this.#onRouteTimeout());
     }
     this.body.onEnd();
@@ -158,6 +163,23 @@ export class UpstreamCall implements Call {
     this.#finish();
   }
 
+  /** How long the host may take: an attempt gets no more than is left for all. */
+  #sayTimeout(): void {
+    const { action } = this.#route;
+    const leftMs = this.#routeTimeout === null ? this.#timeoutMs : this.#leftMs();
+    const expectedMs = shortest(leftMs, action.retry?.perTryTimeoutMs ?? 0);
+    if (expectedMs === 0) return;
+    const { headers } = this.#head;
+    setHeader(headers, 'x-envoy-expected-rq-timeout-ms', String(expectedMs));
+    if (this.request.isGrpc && action.maxGrpcTimeoutMs !== null) {
+      setHeader(headers, 'grpc-timeout', grpcTimeoutText(expectedMs));
+    }
+  }
+
+  #leftMs(): number {
+    return Math.max(1, Math.ceil(this.#endsAtMs - performance.now()));
+  }
+
   #nextAttempt(): Attempt | null {
     const { cluster, action } = this.#route;
     const host = cluster.pick(this.#choice);
@@ -167,6 +189,7 @@ export class UpstreamCall implements Call {
       return null;
     }
     this.#attempts += 1;
+    if (this.#attempts > 1) this.#sayTimeout();
     this.#tried.push(host);
     this.request.host = host;
     if (this.request.route?.addsAttemptCount) {
@@ -179,13 +202,22 @@ export class UpstreamCall implements Call {
     return attempt;
   }
 
+  /** Something was heard of an answer: another host might say something else. */
+  onInterim(): void {
+    this.#hasInterim = true;
+  }
+
+  /** Null once there is no other attempt to come. */
+  get #retryPolicy(): RetryPolicy | null {
+    return this.#hasInterim ? null : this.#route.action.retry;
+  }
+
   /** Decides about an answer's head: true to pass it on, false when the attempt is given up for another. */
   onHead(head: AnswerHead): boolean {
     if (this.#state.kind === 'done') return false;
-    const grpcStatus = this.request.isGrpc ? getHeader(head.headers, 'grpc-status') : null;
-    const isRetriable = this.#route.action.retry?.retriesStatus(head.status, grpcStatus) ?? false;
+    const isRetriable = this.#retryPolicy?.retriesAnswer(head.status, head.headers) ?? false;
     if (isRetriable && this.#retry()) return false;
-    this.#isUnwanted = isRetriable;
+    this.flag = isRetriable ? this.#retryFlag() : '';
     if (this.request.isUpgrade) this.#routeTimeout?.cancel();
     this.#status = head.status;
     return this.request.claimResponse();
@@ -195,42 +227,41 @@ export class UpstreamCall implements Call {
   onCut(status: number, kind: CutKind): void {
     if (this.#state.kind === 'done') return;
     this.#finish();
+    // What came before the cut is for the client.
+    this.request.exchange.flush();
     this.request.exchange.reset('INTERNAL_ERROR');
     const { flag, details } = cutShort(kind);
-    this.request.record(status, flag, details);
+    this.request.record(status, behind(this.flag, flag), details);
   }
 
   /** An attempt ended without an answer. */
   onFailure(failure: AttemptFailure, reason: string): void {
     if (this.#state.kind === 'done') return;
-    if (this.#route.action.retry?.retriesFailure(failure) && this.#retry()) return;
+    const isRetriable = this.#retryPolicy?.retriesFailure(failure) ?? false;
+    if (isRetriable && this.#retry()) return;
     this.#finish();
-    this.#replyFailure(failure, failure === 'connect-failure' ? reason : null);
-  }
-
-  #replyFailure(failure: AttemptFailure, transportFailure: string | null): void {
+    const transportFailure = failure === 'connect-failure' ? reason : null;
     this.request.upstreamFailure = transportFailure?.replaceAll(' ', '_') ?? null;
-    const hasRetried = this.#attempts > 1;
-    const reply = attemptFailed(failure, { hasRetried, transportFailure });
-    const retryFlag = this.#retryFlag(hasRetried);
-    const flag = retryFlag === '' ? reply.flag : `${retryFlag},${reply.flag}`;
+    const reply = attemptFailed(failure, {
+      hasRetried: this.#attempts > 1,
+      hasBegun: this.#hasInterim,
+      transportFailure,
+    });
+    const retryFlag = isRetriable ? this.#retryFlag() : '';
+    const flag = retryFlag === '' ? reply.flag : behind(retryFlag, reply.flag);
     this.request.reply({ ...reply, flag }, failure === 'overflow' ? OVERLOADED : []);
   }
 
   /** The answer went downstream to its end. */
   onComplete(status: number): void {
     this.#finish();
-    this.request.record(
-      status,
-      this.#isUnwanted ? this.#retryFlag(this.#attempts > 1) : '',
-      'via_upstream',
-    );
+    this.request.record(status, this.flag, 'via_upstream');
   }
 
-  /** Why nothing more was tried; empty if nothing more was to be. */
-  #retryFlag(hasRetried: boolean): string {
+  /** Why nothing more was tried; empty if nothing more could be. */
+  #retryFlag(): '' | 'URX' | 'UO' {
     if (this.#retrying === 'refused') return 'UO';
-    return hasRetried && this.#isExhausted() ? 'URX' : '';
+    return this.#isExhausted() ? 'URX' : '';
   }
 
   /** False if too many retries are under way. One that this call has made before ends with its next decision. */
@@ -248,7 +279,7 @@ export class UpstreamCall implements Call {
 
   /** True if another attempt will follow. */
   #retry(): boolean {
-    const { retry } = this.#route.action;
+    const retry = this.#retryPolicy;
     if (retry === null || this.#isExhausted() || !this.body.canStartOver) return false;
     if (!this.#admitRetry()) return false;
     if (this.#state.kind === 'trying') this.#state.attempt.abort();
@@ -273,7 +304,7 @@ export class UpstreamCall implements Call {
       return;
     }
     request.exchange.reset('INTERNAL_ERROR');
-    request.record(this.#status, REQUEST_TIMEOUT.flag, REQUEST_TIMEOUT.details);
+    request.record(this.#status, behind(this.flag, REQUEST_TIMEOUT.flag), REQUEST_TIMEOUT.details);
   }
 
   #finish(): void {
@@ -306,25 +337,16 @@ function hashOf(head: RequestHead, request: HttpRequest, { action, cluster }: Ro
   });
 }
 
-function upstreamHeaders(
-  request: HttpRequest,
-  { action, target }: Route,
-  timeoutMs: number,
-): HeaderList {
+function upstreamHeaders(request: HttpRequest, { action, target }: Route): HeaderList {
   const headers = endToEnd(request.exchange.head.headers);
-  const host = target.hostRewrite ?? action.hostRewrite;
-  if (host !== null) {
+  if (target.hostRewrite !== null) request.authority = target.hostRewrite;
+  if (action.hostRewrite !== null) {
     setHeader(headers, 'x-envoy-original-host', request.authority);
-    request.authority = host;
+    request.authority = action.hostRewrite;
   }
   if (action.pathRewrite !== null) setHeader(headers, 'x-envoy-original-path', request.target);
   mutate(headers, target.requestHeaders);
   mutate(headers, request.route?.requestHeaders ?? null);
-  const expectedMs = shortest(timeoutMs, action.retry?.perTryTimeoutMs ?? 0);
-  if (expectedMs > 0) {
-    setHeader(headers, 'x-envoy-expected-rq-timeout-ms', String(expectedMs));
-    if (request.isGrpc) setHeader(headers, 'grpc-timeout', grpcTimeoutText(expectedMs));
-  }
   return headers;
 }
 

@@ -197,7 +197,7 @@ function accessRecord(request: HttpRequest, ending: Ending, durationMs: number):
     bytesSent: request.bytesSent,
     durationMs: Math.round(durationMs),
     upstreamServiceTimeMs: request.serviceTimeMs,
-    requestHeaders: request.exchange.head.headers,
+    requestHeaders: request.sentHeaders ?? request.exchange.head.headers,
     authority: request.hasAuthority ? request.authority : '-',
     upstreamHost: request.host?.name ?? null,
     upstreamCluster: request.clusterName,
