@@ -103,7 +103,7 @@ export const ROUTES: readonly MessageCapabilities[] = [
       'treat_missing_header_as_empty',
     ),
   ),
-  capabilitiesOf(QueryParameterMatcherSchema, handled('name', 'string_match')),
+  capabilitiesOf(QueryParameterMatcherSchema, handled('name', 'string_match', 'present_match')),
   capabilitiesOf(RouteActionSchema, {
     ...handled('cluster', 'weighted_clusters', 'cluster_not_found_response_code'),
     ...handled('prefix_rewrite', 'regex_rewrite', 'host_rewrite_literal'),

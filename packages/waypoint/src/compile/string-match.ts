@@ -98,7 +98,10 @@ function readerOf(name: string): (input: MatchInput, passes: TextMatch) => boole
 
 export function compileQueryMatch(matcher: QueryParameterMatcher, path: string): InputMatch {
   const { name, queryParameterMatchSpecifier: specifier } = matcher;
-  if (specifier.case === undefined) return (input) => input.query(name) !== null;
+  if (specifier.case !== 'stringMatch') {
+    const isWanted = specifier.case === undefined || specifier.value;
+    return (input) => (input.query(name) !== null) === isWanted;
+  }
   const matches = compileStringMatch(specifier.value, `${path}.string_match`);
   return (input) => {
     const value = input.query(name);
