@@ -290,12 +290,19 @@ function settled(made: Case, configuration: Configuration): Case {
   const body = request.body;
   const canHold = body !== null && body.bytes + body.trailers.length > 0;
   const leavesInRequest = leaving === 'in-request' && canHold;
-  const then = leaving === 'in-request' && !canHold ? 'never' : leaving;
+  const isNever =
+    (leaving === 'in-request' && !canHold) ||
+    (leaving === 'in-answer' && request.method === 'HEAD');
+  const then = isNever ? 'never' : leaving;
   const isHeld = canHold && then === 'never' && body.holds;
   const settle = (answer: Answer): Answer => {
     const isEarly = answer.isEarly && (isHeld || !canHold) && then === 'never';
     const end = endOf(answer, then, configuration);
-    return { ...answer, fields: onceEach(answer.fields), isEarly: isEarly || isHeld, end };
+    const fields = onceEach(answer.fields);
+    if (then !== 'in-answer') return { ...answer, fields, isEarly: isEarly || isHeld, end };
+    // One that has a body, and is not retried.
+    const bytes = Math.max(2, answer.bytes);
+    return { ...answer, fields: [], isEarly: false, end, bytes, status: 200, interim: [] };
   };
   const [first, ...rest] = made.answers;
   return {
@@ -338,10 +345,11 @@ function endOf(
   if (leaving === 'waiting' || leaving === 'in-request')
     return { kind: 'silent', at: 'before-head' };
   if (leaving === 'in-answer') return { kind: 'silent', at: 'in-body' };
-  // That a reset ends such an answer is for Envoy an end like any other.
-  if (end.kind === 'cut' && framing === 'until-close') return { ...end, by: 'end' };
-  if (end.kind === 'cut' && retriesStaleConnections(configuration)) {
-    return { ...end, at: end.at === 'before-head' ? 'after-head' : end.at };
+  if (end.kind === 'cut') {
+    const isStale = end.at === 'before-head' && retriesStaleConnections(configuration);
+    // That a reset ends an answer until the connection's end is for Envoy an end like any other.
+    const by = framing === 'until-close' ? 'end' : end.by;
+    return { ...end, by, at: isStale ? 'after-head' : end.at };
   }
   return end.kind === 'silent' && !configuration.hasTimeout ? { kind: 'whole' } : end;
 }

@@ -3,8 +3,8 @@ import { connect, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { bodyOf, type Case, piecesOf } from './cases.ts';
 import { fieldOf, type Http1Message, readMessage } from './http1-message.ts';
-import { Http2Wire } from './http2-wire.ts';
-import { CASE_HEADER, type Script } from './scripted-origin.ts';
+import { type Http2Event, Http2Wire } from './http2-wire.ts';
+import { CASE_HEADER, type Script, type Seen } from './scripted-origin.ts';
 
 /** How long nobody need do anything before something else must happen. */
 const QUIET_MS = 2500;
@@ -70,47 +70,84 @@ interface Client {
   change(): Promise<void>;
 }
 
-async function converse(client: Client, { made, script }: Asked): Promise<void> {
-  const { request, leaves } = made;
-  const { outcome } = client;
-  const isOpen = (): boolean => outcome.end === 'open';
-  const until = async (condition: () => boolean, atMostMs: number): Promise<void> => {
-    const end = Date.now() + atMostMs;
-    while (isOpen() && !condition() && Date.now() < end) {
-      await Promise.race([client.change(), script.change(), delay(Math.max(1, end - Date.now()))]);
-    }
-  };
-  const upstream = () => script.seen.filter(({ cluster }) => cluster !== 'shadow').at(-1);
-  const { body } = request;
-  const trailers = body?.trailers.flat() ?? [];
-  const isEmpty = body === null || (body.bytes === 0 && trailers.length === 0);
-  client.head(body === null);
-  const pieces = body === null ? [] : piecesOf(bodyOf(body.bytes), body.cuts);
-  for (const [i, piece] of pieces.entries()) {
-    const isLast = i === pieces.length - 1;
-    if (isLast && body?.holds && !isEmpty) {
-      await until(() => leaves === 'in-request' && upstream() !== undefined, HOLD_MS);
-      if (leaves === 'in-request' && isOpen()) {
-        client.leave();
-        return;
-      }
-    }
-    await client.piece(piece, isLast && trailers.length === 0);
-    if (!isLast) await delay(1);
+async function converse(client: Client, asked: Asked): Promise<void> {
+  const conversation = new Conversation(client, asked);
+  if (await conversation.sendRequest()) await conversation.hearAnswer();
+}
+
+class Conversation {
+  readonly #client: Client;
+  readonly #made: Case;
+  readonly #script: Script;
+
+  constructor(client: Client, { made, script }: Asked) {
+    this.#client = client;
+    this.#made = made;
+    this.#script = script;
   }
-  if (trailers.length > 0) client.trailers(trailers);
-  if (leaves === 'waiting') await until(() => upstream()?.end === 'whole', QUIET_MS / 3);
-  if (leaves === 'in-answer') {
-    const expected = made.answers[0].bytes - 1;
-    await until(() => outcome.head !== null && outcome.body.length >= expected, QUIET_MS / 3);
+
+  /** False if the client left within it. */
+  async sendRequest(): Promise<boolean> {
+    const client = this.#client;
+    const { body } = this.#made.request;
+    client.head(body === null);
+    if (body === null) return true;
+    const trailers = body.trailers.flat();
+    const pieces = piecesOf(bodyOf(body.bytes), body.cuts);
+    for (const [i, piece] of pieces.entries()) {
+      const isLast = i === pieces.length - 1;
+      if (isLast && body.holds && !(await this.#hold())) return false;
+      await client.piece(piece, isLast && trailers.length === 0);
+      if (!isLast) await delay(1);
+    }
+    if (trailers.length > 0) client.trailers(trailers);
+    return true;
   }
-  if ((leaves === 'waiting' || leaves === 'in-answer') && isOpen()) {
+
+  /** Waits for an answer before the end of the request; false if the client left meanwhile. */
+  async #hold(): Promise<boolean> {
+    const leaves = this.#made.leaves === 'in-request';
+    await this.#until(() => leaves && this.#upstream !== undefined, HOLD_MS);
+    if (!leaves || !this.#isOpen) return true;
+    this.#client.leave();
+    return false;
+  }
+
+  async hearAnswer(): Promise<void> {
+    const { leaves, answers } = this.#made;
+    const { outcome } = this.#client;
+    const expected = answers[0].bytes - 1;
+    if (leaves === 'waiting') {
+      await this.#until(() => this.#upstream?.end === 'whole', QUIET_MS / 3);
+    } else if (leaves === 'in-answer') {
+      await this.#until(
+        () => outcome.head !== null && outcome.body.length >= expected,
+        QUIET_MS / 3,
+      );
+    } else {
+      await this.#until(() => false, QUIET_MS);
+      return;
+    }
     // What is on its way is here by then, and the proxy has written it down.
-    await delay(20);
-    if (isOpen()) client.leave();
-    return;
+    if (this.#isOpen) await delay(20);
+    if (this.#isOpen) this.#client.leave();
   }
-  await until(() => false, QUIET_MS);
+
+  get #isOpen(): boolean {
+    return this.#client.outcome.end === 'open';
+  }
+
+  get #upstream(): Seen | undefined {
+    return this.#script.seen.filter(({ cluster }) => cluster !== 'shadow').at(-1);
+  }
+
+  async #until(condition: () => boolean, atMostMs: number): Promise<void> {
+    const end = Date.now() + atMostMs;
+    while (this.#isOpen && !condition() && Date.now() < end) {
+      const left = delay(Math.max(1, end - Date.now()));
+      await Promise.race([this.#client.change(), this.#script.change(), left]);
+    }
+  }
 }
 
 abstract class Waiting {
@@ -248,6 +285,10 @@ class Http1Client extends Waiting implements Client {
       outcome.next = closes ? 'closes' : 'not asked';
       return;
     }
+    outcome.next = await this.#askAgain();
+  }
+
+  async #askAgain(): Promise<string> {
     this.#socket.write(`GET /next HTTP/1.1\r\nHost: next.test\r\n\r\n`);
     const end = Date.now() + 500;
     let answer = null;
@@ -255,7 +296,7 @@ class Http1Client extends Waiting implements Client {
       answer = readMessage(this.#text.slice(this.#after), 'GET', false);
       if (answer === null) await Promise.race([this.change(), delay(500)]);
     }
-    outcome.next = answer === null ? 'nothing' : answer.startLine;
+    return answer === null ? 'nothing' : answer.startLine;
   }
 }
 
@@ -267,25 +308,31 @@ class Http2Client extends Waiting implements Client {
   constructor(socket: Socket, asked: Asked) {
     super();
     this.#asked = asked;
-    this.#wire = new Http2Wire(socket, 'client', (event) => {
-      const { outcome } = this;
-      if (event.kind === 'goaway') return;
-      if (event.stream === STREAM + 2 && event.kind === 'headers')
-        this.#next = event.fields[1] ?? '';
-      if (event.stream === STREAM && outcome.end === 'open') {
-        if (event.kind === 'reset') {
-          outcome.end = event.code === 0 && outcome.head !== null ? 'cut' : `reset ${event.code}`;
-        } else if (event.kind === 'data') outcome.body += event.bytes.toString('latin1');
-        else this.#takeFields(event.fields);
-        if (event.kind !== 'reset' && event.isEnd) outcome.end = 'whole';
-      }
-      this.changed();
-    });
+    this.#wire = new Http2Wire(socket, 'client', (event) => this.#onEvent(event));
     socket.on('data', (chunk: Buffer) => this.#wire.receive(chunk));
     socket.on('close', () => {
       if (this.outcome.end === 'open') this.outcome.end = 'cut';
       this.changed();
     });
+  }
+
+  #onEvent(event: Http2Event): void {
+    if (event.kind === 'goaway') return;
+    const isNext = event.stream === STREAM + 2 && event.kind === 'headers';
+    if (isNext) this.#next = event.fields[1] ?? '';
+    if (event.stream === STREAM && this.outcome.end === 'open') this.#take(event);
+    this.changed();
+  }
+
+  #take(event: Exclude<Http2Event, { kind: 'goaway' }>): void {
+    const { outcome } = this;
+    if (event.kind === 'reset') {
+      outcome.end = event.code === 0 && outcome.head !== null ? 'cut' : `reset ${event.code}`;
+      return;
+    }
+    if (event.kind === 'data') outcome.body += event.bytes.toString('latin1');
+    else this.#takeFields(event.fields);
+    if (event.isEnd) outcome.end = 'whole';
   }
 
   #takeFields(fields: readonly string[]): void {

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import type { Case } from './cases.ts';
 import type { Outcome } from './client.ts';
 import type { Seen } from './scripted-origin.ts';
 
@@ -20,7 +19,7 @@ export interface Told {
 /** Fields whose values differ from run to run. */
 const NAME_ONLY = new Set(['date', 'x-envoy-upstream-service-time', 'x-request-id', 'x-case']);
 
-export function tell({ outcome, seen, lines }: Observation, made: Case): Told {
+export function tell({ outcome, seen, lines }: Observation): Told {
   return {
     answer: [
       // Envoy passes on no more than one.
@@ -33,7 +32,7 @@ export function tell({ outcome, seen, lines }: Observation, made: Case): Told {
       outcome.end,
       `next: ${outcome.next}`,
     ],
-    upstream: inOrder(seen).flatMap((each) => tellSeen(each, made)),
+    upstream: inOrder(seen).flatMap(tellSeen),
     // A request may end behind the one that came after it.
     log: lines.map(tellLine).toSorted(),
   };
@@ -50,7 +49,7 @@ function tellLine(line: string): string {
   return told.replace(/^"\S+ \S+/, '"').replace(/ \S+ \S+$/, '');
 }
 
-function tellSeen(seen: Seen, _made: Case): string[] {
+function tellSeen(seen: Seen): string[] {
   const { cluster, version, method, scheme, path, authority, body, trailers, end } = seen;
   const fields = cluster === 'shadow' ? without(seen.fields, OF_COPIES) : seen.fields;
   return [
@@ -90,7 +89,7 @@ function fieldLines(fields: readonly string[]): string[] {
 function valueOfField(name: string, value: string): string {
   // Less what has passed since the request came.
   const isTime = name === 'x-envoy-expected-rq-timeout-ms' || name === 'grpc-timeout';
-  return isTime ? `${Math.ceil(Number.parseInt(value, 10) / 100)}00` : value;
+  return isTime ? `${Math.round(Number.parseInt(value, 10) / 100)}00` : value;
 }
 
 function digest(body: string): string {

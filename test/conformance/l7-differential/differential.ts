@@ -143,7 +143,7 @@ export class BatchRun {
   async #compareOne(made: Case, lane: number): Promise<string[]> {
     const envoy = await this.#observe('envoy', made, lane);
     const ours = await this.#observe('ours', made, lane);
-    return differences(tell(envoy, made), tell(ours, made));
+    return differences(tell(envoy), tell(ours));
   }
 
   async #observe(proxy: ProxyName, made: Case, lane: number): Promise<Observation> {

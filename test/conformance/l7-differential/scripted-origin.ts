@@ -1,9 +1,10 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Answer, bodyOf, piecesOf } from './cases.ts';
+import type { Answer } from './cases.ts';
 import { fieldOf, readMessage } from './http1-message.ts';
 import { type Http2Event, Http2Wire, PREFACE } from './http2-wire.ts';
+import { answerHttp1, answerHttp2 } from './origin-answers.ts';
 
 /** The header by which an origin knows which case a request belongs to. */
 export const CASE_HEADER = 'x-case';
@@ -174,58 +175,10 @@ class OriginConnection {
       served.script.changed();
       if ((isComplete || served.answer.isEarly) && !served.isAnswered) {
         served.isAnswered = true;
-        void this.#answerHttp1(served);
+        void answerHttp1(this.#socket, served.answer, method);
       }
       if (!isComplete) return;
     }
-  }
-
-  async #answerHttp1({ answer, seen }: Served): Promise<void> {
-    const socket = this.#socket;
-    const { end, status, framing } = answer;
-    for (const interim of answer.interim)
-      socket.write(`HTTP/1.1 ${interim} Interim\r\nx-hint: 1\r\n\r\n`);
-    if (this.#stopsAt(answer, 'before-head')) return;
-    const isBodiless = seen.method === 'HEAD' || status === 204 || status === 304;
-    const body = isBodiless ? Buffer.alloc(0) : bodyOf(answer.bytes);
-    const said = isBodiless ? answer.bytes : body.length;
-    const hasFraming = status !== 204;
-    const lines = answer.fields.map(([name, value]) => `${name}: ${value}`);
-    if (hasFraming && framing === 'length') lines.push(`content-length: ${said}`);
-    if (hasFraming && framing === 'chunks') lines.push('transfer-encoding: chunked');
-    if (end.kind === 'last' || (hasFraming && framing === 'until-close'))
-      lines.push('connection: close');
-    socket.write(
-      `HTTP/1.1 ${status} Status\r\n${lines.join('\r\n')}${lines.length > 0 ? '\r\n' : ''}\r\n`,
-      'latin1',
-    );
-    if (this.#stopsAt(answer, 'after-head')) return;
-    const pieces = body.length === 0 ? [] : piecesOf(body, answer.cuts);
-    for (const [i, piece] of pieces.entries()) {
-      const isCut = i === pieces.length - 1 && (end.kind === 'cut' || end.kind === 'silent');
-      // The last piece is not sent whole.
-      const sent = isCut ? piece.subarray(0, piece.length - 1) : piece;
-      if (framing === 'chunks' && sent.length > 0) socket.write(`${piece.length.toString(16)}\r\n`);
-      socket.write(sent);
-      if (framing === 'chunks' && !isCut) socket.write('\r\n');
-      await delay(1);
-    }
-    if (this.#stopsAt(answer, 'in-body')) return;
-    if (framing === 'chunks' && !isBodiless) {
-      const fields = answer.trailers.map(([name, value]) => `${name}: ${value}\r\n`);
-      socket.write(`0\r\n${fields.join('')}\r\n`);
-    }
-    if (end.kind === 'last' || framing === 'until-close') socket.end();
-  }
-
-  /** True if the answer goes no further than this. */
-  #stopsAt({ end }: Answer, place: 'before-head' | 'after-head' | 'in-body'): boolean {
-    if (end.kind === 'whole' || end.kind === 'last' || end.at !== place) return false;
-    if (end.kind === 'silent') return true;
-    // What has been written arrives first.
-    if (end.by === 'end') this.#socket.end();
-    else void delay(place === 'before-head' ? 0 : 10).then(() => this.#socket.resetAndDestroy());
-    return true;
   }
 
   // HTTP/2
@@ -278,54 +231,8 @@ class OriginConnection {
   #answer(stream: number, served: Served): void {
     if (served.isAnswered) return;
     served.isAnswered = true;
-    void this.#answerHttp2(stream, served);
-  }
-
-  async #answerHttp2(stream: number, { answer, seen }: Served): Promise<void> {
-    const wire = this.#http2!;
-    const { end, status } = answer;
-    for (const interim of answer.interim)
-      wire.headers(stream, [':status', String(interim), 'x-hint', '1'], false);
-    if (this.#stopsStreamAt(answer, 'before-head', stream)) return;
-    const isBodiless = seen.method === 'HEAD' || status === 204 || status === 304;
-    const body = isBodiless ? Buffer.alloc(0) : bodyOf(answer.bytes);
-    const fields = [':status', String(status), ...answer.fields.flat()];
-    if (answer.framing === 'length' && status !== 204)
-      fields.push('content-length', String(answer.bytes));
-    const stops = end.kind === 'cut' || end.kind === 'silent';
-    const trailers = isBodiless ? [] : answer.trailers.flat();
-    const endsWithHead = body.length === 0 && trailers.length === 0 && !stops;
-    // Before its answer ends: nobody sends another request on this connection.
-    if (end.kind === 'last') wire.goaway(stream, 0);
-    wire.headers(stream, fields, endsWithHead);
-    if (this.#stopsStreamAt(answer, 'after-head', stream)) return;
-    if (!endsWithHead) {
-      const pieces = piecesOf(body, answer.cuts);
-      for (const [i, piece] of pieces.entries()) {
-        const isLast = i === pieces.length - 1;
-        const sent = isLast && stops ? piece.subarray(0, piece.length - 1) : piece;
-        await wire.data(stream, sent, isLast && !stops && trailers.length === 0);
-        await delay(1);
-      }
-      if (this.#stopsStreamAt(answer, 'in-body', stream)) return;
-      if (trailers.length > 0) wire.headers(stream, trailers, true);
-    }
-    if (end.kind === 'last') {
-      await delay(5);
-      this.#socket.end();
-    }
-  }
-
-  #stopsStreamAt(
-    answer: Answer,
-    place: 'before-head' | 'after-head' | 'in-body',
-    stream: number,
-  ): boolean {
-    const { end } = answer;
-    if (end.kind !== 'cut' || end.at !== place || typeof end.by === 'string')
-      return this.#stopsAt(answer, place);
-    this.#http2?.reset(stream, end.by);
-    return true;
+    const { answer, seen } = served;
+    void answerHttp2(this.#http2!, stream, { answer, method: seen.method });
   }
 }
 

@@ -69,18 +69,18 @@ function checkPseudo(headers: readonly string[], at: number, kind: Kind): string
   const isKnown = kind === 'request' ? PSEUDO_OF_REQUEST.has(name) : name === ':status';
   if (kind === 'trailers' || !isKnown) return `pseudo-header ${name}`;
   for (let i = 0; i < at; i += 2) if (headers[i] === name) return `${name} twice`;
-  return FORBIDDEN_IN_VALUE.test(headers[at + 1]!) ? `value of ${name}` : null;
+  const value = headers[at + 1]!;
+  if (name === ':authority' && FORBIDDEN_IN_AUTHORITY.test(value)) return ':authority';
+  return FORBIDDEN_IN_VALUE.test(value) ? `value of ${name}` : null;
 }
 
 function checkRequest(headers: readonly string[], pseudoEnd: number): string | null {
   const method = pseudoValue(headers, pseudoEnd, ':method');
   if (method === null || !METHOD.test(method)) return 'no :method';
-  const authority = pseudoValue(headers, pseudoEnd, ':authority');
-  if (authority !== null && FORBIDDEN_IN_AUTHORITY.test(authority)) return ':authority';
   const isExtended = pseudoValue(headers, pseudoEnd, ':protocol') !== null;
   if (isExtended && method !== 'CONNECT') return ':protocol without CONNECT';
   if (method === 'CONNECT') {
-    if (authority === null) return 'CONNECT without :authority';
+    if (pseudoValue(headers, pseudoEnd, ':authority') === null) return 'CONNECT without :authority';
     if (!isExtended) return checkPlainConnect(headers, pseudoEnd);
   }
   if (!pseudoValue(headers, pseudoEnd, ':scheme')) return 'no :scheme';

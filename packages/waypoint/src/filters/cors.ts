@@ -38,11 +38,8 @@ export function compileCors(policy: PbCorsPolicy, path: string): CorsPolicy | nu
 
 /** Answers preflights, and has answers to pages of other origins say what those may read. */
 export function shareAcrossOrigins(request: HttpRequest): boolean {
-  const { route, connection } = request;
-  // As in Envoy, what is answered by its route alone is not asked about.
-  const isForwarded = route?.action.kind === 'forward';
-  const policy = isForwarded && connection.chain.filters.cors ? route.filters?.cors : null;
-  if (policy === null || policy === undefined) return false;
+  const policy = policyOf(request);
+  if (policy === null) return false;
   const { headers } = request.exchange.head;
   const origin = getHeader(headers, 'origin') ?? '';
   if (origin === '') return false;
@@ -52,6 +49,12 @@ export function shareAcrossOrigins(request: HttpRequest): boolean {
   if (asked) return answerPreflight(request, policy, { asked, origin: isAllowed ? origin : null });
   if (isAllowed) request.changeAnswer((answer) => allowOrigin(answer, policy, origin));
   return false;
+}
+
+/** As in Envoy, what its route answers alone is not asked about. */
+function policyOf({ route, connection }: HttpRequest): CorsPolicy | null {
+  if (!connection.chain.filters.cors || route?.action.kind !== 'forward') return null;
+  return route.filters?.cors ?? null;
 }
 
 function answerPreflight(

@@ -243,7 +243,9 @@ export class HttpRequest implements BodyListener, AuthorizationInput {
     const { route } = this;
     if (isOfRoute || route?.action.kind === 'forward')
       mutate(answer, route?.responseHeaders ?? null);
-    for (const change of this.#answerChanges ?? []) change(answer);
+    if (this.#answerChanges !== null) {
+      for (const change of this.#answerChanges) change(answer);
+    }
     if (getHeader(answer, 'date') === null) answer.push('date', dateText());
     setHeader(answer, 'server', this.connection.chain.serverName);
   }
