@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 
 const ROOT = join(import.meta.dirname, '..', '..');
@@ -112,4 +112,25 @@ test('no file is longer than 400 lines', () => {
     .filter((file) => /^(packages|test)\/.*\.(ts|mjs)$/.test(file) && !file.includes('/src/gen/'))
     .filter((file) => readFileSync(join(ROOT, file), 'utf8').split('\n').length > 401);
   expect(long).toEqual([]);
+});
+
+test('no file imports itself by way of others, types included', () => {
+  const inPackage = new Map(
+    sources
+      .filter((file) => !file.endsWith('.test.ts'))
+      .map((file) => {
+        const near = importsOf(file).filter((from) => from.startsWith('.'));
+        return [file, near.map((from) => join(dirname(file), from))];
+      }),
+  );
+  const done = new Set<string>();
+  const circles: string[] = [];
+  const visit = (file: string, path: readonly string[]): void => {
+    if (path.includes(file)) circles.push([...path.slice(path.indexOf(file)), file].join(' → '));
+    if (path.includes(file) || done.has(file)) return;
+    for (const next of inPackage.get(file) ?? []) visit(next, [...path, file]);
+    done.add(file);
+  };
+  for (const file of inPackage.keys()) visit(file, []);
+  expect(circles).toEqual([]);
 });

@@ -1,8 +1,6 @@
-import { shareAcrossOrigins } from './filters/cors.ts';
-import { injectFault } from './filters/fault.ts';
-import { limitRate } from './filters/local-rate-limit.ts';
 import { redirect, respondDirectly } from './phases/answer.ts';
 import { authorize } from './phases/authorize.ts';
+import { injectFault, limitRate, shareAcrossOrigins } from './phases/filter.ts';
 import { forward } from './phases/forward.ts';
 import { matchRoute, normalize, refuseUpgrade, requireRoute } from './phases/match.ts';
 import type { HttpRequest } from './request/http-request.ts';

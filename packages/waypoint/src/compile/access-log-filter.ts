@@ -4,7 +4,7 @@ import {
   type ComparisonFilter,
   ComparisonFilter_Op as Op,
 } from '@aquifer/wire/gen/envoy/config/accesslog/v3_pb';
-import type { AccessRecord } from './access-log.ts';
+import type { AccessRecord } from './access-operators.ts';
 import { ConfigProblem } from './problem.ts';
 
 type IsLogged = (record: AccessRecord) => boolean;

@@ -12,7 +12,7 @@ import {
 import type { DescMessage } from '@bufbuild/protobuf';
 import { StringValueSchema } from '@bufbuild/protobuf/wkt';
 import { isType, unpack } from './any.ts';
-import type { Chain, ChainChoice } from './listener.ts';
+import type { Chain, ChainChoice } from './chain.ts';
 import { ConfigProblem } from './problem.ts';
 
 /** As Envoy's HTTP inspector names them, in a quoted list. Both lead to the same filter chain. */

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { ClusterManager } from '../clusters/cluster-manager.ts';
-import type { CompiledListener, TcpChain } from '../compile/listener.ts';
+import type { TcpChain } from '../compile/chain.ts';
+import type { CompiledListener } from '../compile/listener.ts';
 import { Dialer } from '../upstream/dialer.ts';
 import { CHANGE_SPREADS_MS, ServedConfig } from './snapshot.ts';
 

@@ -1,6 +1,7 @@
 import type { SocketAddress } from '@aquifer/wire';
 import type { ClusterManager } from '../clusters/cluster-manager.ts';
-import type { ChainChoice, CompiledListener, HttpChain } from '../compile/listener.ts';
+import type { ChainChoice, HttpChain } from '../compile/chain.ts';
+import type { CompiledListener } from '../compile/listener.ts';
 import type { RouteTable } from '../compile/route.ts';
 
 /** The listener that tunnelled connections come to. */

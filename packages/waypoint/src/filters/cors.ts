@@ -2,8 +2,8 @@ import { getHeader, type HeaderList, setHeader } from '@aquifer/http';
 import type { CorsPolicy as PbCorsPolicy } from '@aquifer/wire/gen/envoy/extensions/filters/http/cors/v3_pb';
 import { compileStringMatch, type TextMatch } from '../compile/string-match.ts';
 import { headerText } from '../compile/wire-text.ts';
-import type { HttpRequest } from '../request/http-request.ts';
 import { CORS_PREFLIGHT } from '../request/outcome.ts';
+import type { FilteredRequest } from './filtered-request.ts';
 import { runtimeFractionOf } from './fraction.ts';
 
 /** What pages of other origins may do with a route (spec l7 1.13). Lists are as they are sent; empty for none. */
@@ -36,10 +36,8 @@ export function compileCors(policy: PbCorsPolicy, path: string): CorsPolicy | nu
   };
 }
 
-/** Answers preflights, and has answers to pages of other origins say what those may read. */
-export function shareAcrossOrigins(request: HttpRequest): boolean {
-  const policy = policyOf(request);
-  if (policy === null) return false;
+/** Answers preflights, which is true, and has answers to pages of other origins say what those may read. */
+export function applyCors(policy: CorsPolicy, request: FilteredRequest): boolean {
   const { headers } = request.exchange.head;
   const origin = getHeader(headers, 'origin') ?? '';
   if (origin === '') return false;
@@ -51,14 +49,8 @@ export function shareAcrossOrigins(request: HttpRequest): boolean {
   return false;
 }
 
-/** As in Envoy, what its route answers alone is not asked about. */
-function policyOf({ route, connection }: HttpRequest): CorsPolicy | null {
-  if (!connection.chain.filters.cors || route?.action.kind !== 'forward') return null;
-  return route.filters?.cors ?? null;
-}
-
 function answerPreflight(
-  request: HttpRequest,
+  request: FilteredRequest,
   policy: CorsPolicy,
   { asked, origin }: { readonly asked: string; readonly origin: string | null },
 ): boolean {

@@ -5,8 +5,8 @@ import type {
 import { durationMs } from '../compile/any.ts';
 import { ConfigProblem } from '../compile/problem.ts';
 import { compileHeaderMatch, type InputMatch } from '../compile/string-match.ts';
-import type { HttpRequest } from '../request/http-request.ts';
 import { type LocalReply, outcomeOfFault } from '../request/outcome.ts';
+import type { FilteredRequest } from './filtered-request.ts';
 import { fractionOf, isDrawn } from './fraction.ts';
 
 /** Failures that are made on purpose (spec l7 1.11). Fractions are of requests, drawn for each by itself. */
@@ -49,25 +49,24 @@ function replyOf({ errorType }: FaultAbort, path: string): LocalReply {
   throw new ConfigProblem(path, 'has no status');
 }
 
-/** Delays, then aborts. A request that waits goes on by `resume`, unless its client is gone by then. */
-export function injectFault(request: HttpRequest, resume: (request: HttpRequest) => void): boolean {
-  const { filters } = request.connection.chain;
-  if (!filters.fault.isPresent) return false;
-  const fault = request.route?.filters?.fault ?? filters.fault.forAll;
-  if (fault === null || !concerns(fault, request)) return false;
+/**
+ * Delays, then aborts: true if it does either. A request that has waited goes on by `resume`, unless its client is gone.
+ */
+export function applyFault(fault: Fault, request: FilteredRequest, resume: () => void): boolean {
+  if (!concerns(fault, request)) return false;
   if (fault.delay === null || !isDrawn(fault.delay.fraction)) return abort(fault, request);
   request.addFlag('DI');
   request.waitFor(fault.delay.ms, () => {
-    if (!abort(fault, request)) resume(request);
+    if (!abort(fault, request)) resume();
   });
   return true;
 }
 
-function concerns(fault: Fault, request: HttpRequest): boolean {
+function concerns(fault: Fault, request: FilteredRequest): boolean {
   return (fault.cluster === '' || fault.cluster === request.clusterName) && fault.matches(request);
 }
 
-function abort({ abort: fault }: Fault, request: HttpRequest): boolean {
+function abort({ abort: fault }: Fault, request: FilteredRequest): boolean {
   if (fault === null || !isDrawn(fault.fraction)) return false;
   request.reply(fault.reply);
   return true;

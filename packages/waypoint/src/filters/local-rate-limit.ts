@@ -3,8 +3,8 @@ import { durationMs } from '../compile/any.ts';
 import { type HeaderMutation, responseMutation } from '../compile/header-mutation.ts';
 import { ConfigProblem } from '../compile/problem.ts';
 import { mutate } from '../request/headers.ts';
-import type { HttpRequest } from '../request/http-request.ts';
 import { rateLimited } from '../request/outcome.ts';
+import type { FilteredRequest } from './filtered-request.ts';
 import { isDrawn, runtimeFractionOf } from './fraction.ts';
 
 const GRPC_RESOURCE_EXHAUSTED = 8;
@@ -35,7 +35,7 @@ export class RateLimit {
   }
 
   /** Answers 429 to what there is no token for. */
-  answers(request: HttpRequest): boolean {
+  answers(request: FilteredRequest): boolean {
     const { filterEnabled, filterEnforced, status, rateLimitedAsResourceExhausted } = this.#config;
     if (!isDrawn(runtimeFractionOf(filterEnabled, 0)) || this.#takeToken()) return false;
     if (!isDrawn(runtimeFractionOf(filterEnforced, 0))) return false;
@@ -56,11 +56,4 @@ export class RateLimit {
     this.#tokens -= 1;
     return true;
   }
-}
-
-export function limitRate(request: HttpRequest): boolean {
-  const { rateLimit } = request.connection.chain.filters;
-  if (!rateLimit.isPresent) return false;
-  const limit = request.route?.filters?.rateLimit ?? rateLimit.forAll;
-  return limit?.answers(request) ?? false;
 }

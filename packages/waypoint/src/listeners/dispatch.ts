@@ -1,11 +1,7 @@
 import type { Duplex } from 'node:stream';
-import type { ChainChoice } from '../compile/listener.ts';
-import {
-  type ConnectionInfo,
-  type EngineDeps,
-  type OpenConnection,
-  serveHttp,
-} from '../request/connection.ts';
+import type { ChainChoice } from '../compile/chain.ts';
+import { serveHttp } from '../request/connection.ts';
+import type { ConnectionInfo, EngineDeps, OpenConnection } from '../request/engine.ts';
 import { serveTcp } from './byte-chain.ts';
 import {
   classify,

@@ -7,10 +7,10 @@ import {
 import { formatIdentity } from '@aquifer/model';
 import type { Logger } from '@aquifer/runtime';
 import { decodeBaggage, parseAuthority, type SocketAddress } from '@aquifer/wire';
-import type { ChainChoice } from '../compile/listener.ts';
+import type { ChainChoice } from '../compile/chain.ts';
 import { MAIN } from '../data-plane/snapshot.ts';
-import type { EngineDeps } from '../request/connection.ts';
-import type { SourcePeer } from '../telemetry/request-telemetry.ts';
+import type { EngineDeps } from '../request/engine.ts';
+import type { SourcePeer } from '../telemetry/source-peer.ts';
 import { dispatch } from './dispatch.ts';
 
 /** Streams per tunnel (spec l7 0.8). */

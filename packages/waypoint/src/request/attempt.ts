@@ -23,10 +23,10 @@ import type { AttemptFailure } from '../compile/retry-policy.ts';
 import { ConnectTimeout } from '../upstream/dialer.ts';
 import type { HttpVersion, RequestPool, RequestWaiter } from '../upstream/request-pool.ts';
 import { endToEnd } from './headers.ts';
+import type { HttpRequest } from './http-request.ts';
 import type { CutKind } from './outcome.ts';
-import type { BodySink } from './request-body.ts';
+import type { BodySink, RequestBody } from './request-body.ts';
 import type { Timeout, TimerWheel } from './timer-wheel.ts';
-import type { UpstreamCall } from './upstream-call.ts';
 import { newKey } from './websocket.ts';
 
 const LONG_ANSWER_MS = 1000;
@@ -47,11 +47,29 @@ type State =
 const CONNECTING: State = { kind: 'connecting' };
 const OVER: State = { kind: 'over' };
 
+/** Whose attempt it is. */
+export interface AttemptOwner {
+  readonly request: HttpRequest;
+  readonly body: RequestBody;
+  readonly bodyLength: BodyLength;
+  /** For the answer; null for none. */
+  readonly setCookie: string | null;
+  onInterim(): void;
+  /** Decides about an answer's head: true to pass it on, false when the attempt is given up for another. */
+  onHead(head: AnswerHead): boolean;
+  /** The answer went downstream to its end. */
+  onComplete(status: number): void;
+  /** The answer was cut short. */
+  onCut(status: number, kind: CutKind): void;
+  /** It ended without an answer. */
+  onFailure(failure: AttemptFailure, reason: string): void;
+}
+
 /** One try to have a request answered by one host. */
 export class Attempt implements AnswerListener, BodyListener, BodySink, RequestWaiter {
   readonly #host: Host;
   readonly #pool: RequestPool;
-  readonly #call: UpstreamCall;
+  readonly #call: AttemptOwner;
   readonly #timers: TimerWheel;
   /** Both sides speak a version that has trailers. */
   readonly #passesTrailers: boolean;
@@ -64,7 +82,7 @@ export class Attempt implements AnswerListener, BodyListener, BodySink, RequestW
   #perTryTimeoutMs = 0;
   #startedAtMs = 0;
 
-  constructor(host: Host, version: HttpVersion, call: UpstreamCall) {
+  constructor(host: Host, version: HttpVersion, call: AttemptOwner) {
     const { connection } = call.request;
     this.#host = host;
     this.#pool = host.pool.of(version);

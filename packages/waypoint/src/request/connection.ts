@@ -9,66 +9,16 @@ import {
   type ServerExchange,
   type ServerTimes,
 } from '@aquifer/http';
-import { formatSocketAddress, type SocketAddress } from '@aquifer/wire';
-import type { Chain, HttpChain } from '../compile/listener.ts';
+import { formatSocketAddress } from '@aquifer/wire';
+import type { Chain, HttpChain } from '../compile/chain.ts';
 import type { ServedConfig } from '../data-plane/snapshot.ts';
 import { runPhases } from '../phases.ts';
-import type {
-  RequestSeries,
-  RequestTelemetry,
-  SourcePeer,
-} from '../telemetry/request-telemetry.ts';
 import { serverLimits } from '../upstream/http2-limits.ts';
 import type { HttpVersion } from '../upstream/request-pool.ts';
 import { dateText } from './date.ts';
+import type { HttpConnection, OpenConnection, UpgradedRequest } from './engine.ts';
 import { HttpRequest } from './http-request.ts';
 import { denied } from './outcome.ts';
-import type { TimerWheel } from './timer-wheel.ts';
-
-/** A connection while it is open. */
-export interface OpenConnection {
-  /** The configuration has changed: what has been allowed may be denied by now. */
-  judgeAgain(): void;
-  /** Somebody waits for what is under way on it. */
-  readonly isBusy: boolean;
-  /** What is under way goes on, and is the last. */
-  drain(): void;
-  /** Ends it unless it is busy. */
-  closeIfIdle(): void;
-  /** Ends what has been upgraded behind what was written: it may last as long as it likes otherwise. */
-  endUpgrades(): void;
-}
-
-/** What all connections of a thread share. */
-export interface EngineDeps {
-  readonly config: ServedConfig;
-  readonly timers: TimerWheel;
-  readonly telemetry: RequestTelemetry;
-  readonly connections: Set<OpenConnection>;
-}
-
-/** Where a connection came from and where it aimed. */
-export interface ConnectionInfo {
-  /** Name of the listener that accepted it. */
-  readonly listener: string;
-  readonly source: SourcePeer;
-  readonly client: SocketAddress;
-  readonly destination: SocketAddress;
-}
-
-/** What the requests of one connection share while the configuration stays as it is. */
-export interface HttpConnection {
-  readonly version: HttpVersion;
-  readonly chain: HttpChain;
-  readonly info: ConnectionInfo;
-  readonly clientText: string;
-  readonly destinationText: string;
-  /** Counters of the requests so far. */
-  readonly series: RequestSeries[];
-  /** Requests that have made another protocol of their exchange, or ask to. */
-  readonly upgrades: Set<HttpRequest>;
-  readonly deps: EngineDeps;
-}
 
 /** Of a connection that begins under this chain. */
 function timesOf({ streamIdleTimeoutMs }: HttpChain): ServerTimes {
@@ -205,13 +155,11 @@ class ServedConnection implements OpenConnection {
     for (const request of this.#shared.upgrades) this.#judgeUpgrade(request);
   }
 
-  #judgeUpgrade(request: HttpRequest): void {
+  #judgeUpgrade(request: UpgradedRequest): void {
     for (const filter of this.#shared.chain.authorization) {
       const policy = filter(request);
       if (policy === null) continue;
-      request.record(request.hasResponded ? 101 : 0, '', denied(policy).details);
-      request.call?.abort();
-      request.exchange.reset();
+      request.cut(denied(policy).details);
       return;
     }
   }
@@ -229,7 +177,7 @@ class ServedConnection implements OpenConnection {
   }
 
   endUpgrades(): void {
-    for (const { exchange } of this.#shared.upgrades) exchange.end();
+    for (const request of this.#shared.upgrades) request.end();
   }
 
   #renew(): void {

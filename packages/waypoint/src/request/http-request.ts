@@ -9,10 +9,11 @@ import type {
 } from '@aquifer/http';
 import { getHeader, removeHeader, setHeader } from '@aquifer/http';
 import type { Host } from '../clusters/host.ts';
-import type { AuthorizationInput } from '../compile/rbac.ts';
 import type { CompiledRoute, WeightedTarget } from '../compile/route.ts';
-import type { HttpConnection } from './connection.ts';
+import type { FilteredRequest } from '../filters/filtered-request.ts';
+import type { FinishedRequest } from '../telemetry/request-telemetry.ts';
 import { dateText } from './date.ts';
+import type { HttpConnection, UpgradedRequest } from './engine.ts';
 import { grpcMessage, grpcStatusOf, isGrpcContent } from './grpc.ts';
 import { GrpcMessages } from './grpc-messages.ts';
 import { mutate, prepareRequestHeaders, upgradeOf } from './headers.ts';
@@ -40,7 +41,9 @@ export interface Call {
  * One request on its way, in any version of HTTP: read by the phases, answered once, recorded once. It takes the
  * request's body and passes it to whoever is sending it upstream.
  */
-export class HttpRequest implements BodyListener, AuthorizationInput {
+export class HttpRequest
+  implements BodyListener, UpgradedRequest, FinishedRequest, FilteredRequest
+{
   readonly exchange: ServerExchange;
   readonly connection: HttpConnection;
   readonly startedAtMs: number = performance.now();
@@ -262,6 +265,17 @@ export class HttpRequest implements BodyListener, AuthorizationInput {
       then();
       this.exchange.resume();
     });
+  }
+
+  /** Of what was upgraded. */
+  end(): void {
+    this.exchange.end();
+  }
+
+  cut(details: string): void {
+    this.record(this.hasResponded ? 101 : 0, '', details);
+    this.call?.abort();
+    this.exchange.reset();
   }
 
   onData(chunk: Buffer): void {

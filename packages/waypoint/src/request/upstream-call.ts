@@ -8,7 +8,7 @@ import type { AttemptFailure, RetryPolicy } from '../compile/retry-policy.ts';
 import type { ForwardAction, WeightedTarget } from '../compile/route.ts';
 import { isDrawn } from '../filters/fraction.ts';
 import { type MirrorPolicy, shadowHost } from '../filters/mirror-policy.ts';
-import { Attempt } from './attempt.ts';
+import { Attempt, type AttemptOwner } from './attempt.ts';
 import { grpcTimeoutMs, grpcTimeoutText } from './grpc.ts';
 import { endToEnd, mutate } from './headers.ts';
 import type { Call, HttpRequest } from './http-request.ts';
@@ -50,7 +50,7 @@ const OVERLOADED: readonly string[] = ['x-envoy-overloaded', 'true'];
  * Gets one request answered by a cluster: attempts one after the other, until one answers acceptably or nothing is
  * left to try. Always: nothing is retried once a byte of an answer went downstream (spec l7 3.1).
  */
-export class UpstreamCall implements Call {
+export class UpstreamCall implements Call, AttemptOwner {
   readonly request: HttpRequest;
   readonly #route: Route;
   readonly #head: RequestHead;

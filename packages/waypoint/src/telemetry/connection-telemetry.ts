@@ -1,6 +1,6 @@
 import type { HostMetadata } from '../clusters/host.ts';
-import type { SourcePeer } from './request-telemetry.ts';
 import { affordable } from './series-budget.ts';
+import type { SourcePeer } from './source-peer.ts';
 
 interface ConnectionLabels {
   readonly source: SourcePeer;

@@ -1,11 +1,7 @@
 import { DROPPED_LINES_METRIC, droppedLogLines } from '@aquifer/runtime';
 import type { ConnectionSeries } from './connection-telemetry.ts';
-import {
-  BUCKETS,
-  type Histogram,
-  type RequestSeries,
-  type SourcePeer,
-} from './request-telemetry.ts';
+import { BUCKETS, type Histogram, type RequestSeries } from './request-telemetry.ts';
+import type { SourcePeer } from './source-peer.ts';
 
 const UNKNOWN = 'unknown';
 

@@ -1,22 +1,10 @@
 // hot path: every finished request
 import type { HttpProblem } from '@aquifer/http';
 import type { HostMetadata } from '../clusters/host.ts';
-import type { AccessRecord } from '../compile/access-log.ts';
-import type { HttpConnection } from '../request/connection.ts';
-import type { HttpRequest } from '../request/http-request.ts';
+import type { AccessLogFormat, AccessRecord } from '../compile/access-log.ts';
 import { ConnectionTelemetry } from './connection-telemetry.ts';
 import { affordable } from './series-budget.ts';
-
-/** The workload that sent a request, as far as it is known. */
-export interface SourcePeer {
-  /** SPIFFE URI; empty for plaintext. */
-  readonly principal: string;
-  readonly workload: string | null;
-  readonly namespace: string | null;
-  readonly canonicalName: string | null;
-  readonly canonicalRevision: string | null;
-  readonly cluster: string | null;
-}
+import type { SourcePeer } from './source-peer.ts';
 
 /** Upper bounds of the duration and size histograms (spec l7 8.1). */
 export const BUCKETS: readonly number[] = [
@@ -67,8 +55,41 @@ const GRPC: ReadonlyMap<string, RequestProtocol> = new Map(
   ]),
 );
 
-function protocolOf({ isGrpc, grpcStatus }: HttpRequest): RequestProtocol {
+function protocolOf({ isGrpc, grpcStatus }: FinishedRequest): RequestProtocol {
   return isGrpc ? (GRPC.get(grpcStatus ?? '') ?? GRPC_UNSAID) : HTTP;
+}
+
+/** A connection of HTTP, as far as it is counted and logged. */
+interface CountedConnection {
+  readonly version: string;
+  readonly chain: { readonly name: string; readonly accessLog: AccessLogFormat | null };
+  readonly info: { readonly source: SourcePeer };
+  readonly clientText: string;
+  readonly destinationText: string;
+  /** Counters of the requests so far. */
+  readonly series: RequestSeries[];
+}
+
+/** A request when it has ended. */
+export interface FinishedRequest {
+  readonly connection: CountedConnection;
+  readonly exchange: { readonly head: { readonly headers: readonly string[] } };
+  readonly startedAtMs: number;
+  readonly method: string;
+  readonly target: string;
+  readonly authority: string;
+  readonly hasAuthority: boolean;
+  readonly sentHeaders: readonly string[] | null;
+  readonly bytesReceived: number;
+  readonly bytesSent: number;
+  readonly isGrpc: boolean;
+  readonly grpcStatus: string | null;
+  readonly messages: { readonly received: number; readonly sent: number } | null;
+  readonly host: { readonly name: string; readonly metadata: HostMetadata | null } | null;
+  readonly clusterName: string | null;
+  readonly route: { readonly name: string } | null;
+  readonly serviceTimeMs: number | null;
+  readonly upstreamFailure: string | null;
 }
 
 /** A connection remembers so many. */
@@ -95,7 +116,7 @@ export class RequestTelemetry {
     };
   }
 
-  requestEnded(request: HttpRequest, ending: Ending): void {
+  requestEnded(request: FinishedRequest, ending: Ending): void {
     const durationMs = performance.now() - request.startedAtMs;
     const series = this.#seriesOf(request, ending);
     series.requests += 1;
@@ -109,7 +130,7 @@ export class RequestTelemetry {
   }
 
   /** A request that was never understood: counted and logged with what there is. */
-  protocolError(connection: HttpConnection, problem: HttpProblem, bytesSent: number): void {
+  protocolError(connection: CountedConnection, problem: HttpProblem, bytesSent: number): void {
     const format = connection.chain.accessLog;
     if (format === null) return;
     this.write(
@@ -144,7 +165,7 @@ export class RequestTelemetry {
   }
 
   /** Found among the few that this connection has used, without making its key. */
-  #seriesOf(request: HttpRequest, { status, flag }: Ending): RequestSeries {
+  #seriesOf(request: FinishedRequest, { status, flag }: Ending): RequestSeries {
     const { series: used, info, chain } = request.connection;
     const destination = request.host?.metadata ?? null;
     const service = request.clusterName ?? chain.name;
@@ -183,7 +204,7 @@ export class RequestTelemetry {
   }
 }
 
-function accessRecord(request: HttpRequest, ending: Ending, durationMs: number): AccessRecord {
+function accessRecord(request: FinishedRequest, ending: Ending, durationMs: number): AccessRecord {
   return {
     protocol: request.connection.version,
     terminationDetails: null,

@@ -1,4 +1,4 @@
-import type { SourcePeer } from './request-telemetry.ts';
+import type { SourcePeer } from './source-peer.ts';
 
 /**
  * Label sets of one kind that a thread keeps apart. Peers say themselves which workload they are: beyond this their words
