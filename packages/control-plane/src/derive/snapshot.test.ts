@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { runs } from '../../../../test/fuzz/runs.ts';
@@ -13,10 +13,11 @@ const GOLDEN = new URL('../../../../test/fixtures/golden/', import.meta.url);
 
 function recorded(folder: string, names: RegExp): TestObject[] {
   const cases = readdirSync(new URL(folder, GOLDEN)).filter((name) => names.test(name));
-  return cases.flatMap((name) => {
-    const file = new URL(`${folder}${name}/objects.json`, GOLDEN);
-    return JSON.parse(readFileSync(file, 'utf8')) as TestObject[];
-  });
+  // Of some cases only what was served is here.
+  const files = cases.map((name) => new URL(`${folder}${name}/objects.json`, GOLDEN));
+  return files
+    .filter((file) => existsSync(file))
+    .flatMap((file) => JSON.parse(readFileSync(file, 'utf8')) as TestObject[]);
 }
 
 const PLAIN = firstOfEachName([
