@@ -172,6 +172,7 @@ const ANSWER_FIELDS: readonly Field[] = [
 
 const STATUSES = [200, 200, 200, 201, 204, 304, 301, 400, 404, 409, 429, 500, 502, 503, 504];
 const BODY_BYTES = [1, 2, 17, 1000, 16_384, 16_385, 40_000];
+const INTERNAL_ERROR = 2;
 const RESET_CODES = [0, 1, 2, 5, 7, 8, 11, 13];
 
 const trailers = fc.oneof(
@@ -338,7 +339,7 @@ function onceEach(fields: readonly Field[]): readonly Field[] {
 }
 
 function endOf(
-  { end, framing }: Answer,
+  { end, framing, status }: Answer,
   leaving: Case['leaves'],
   configuration: Configuration,
 ): AnswerEnd {
@@ -349,7 +350,10 @@ function endOf(
     const isStale = end.at === 'before-head' && retriesStaleConnections(configuration);
     // That a reset ends an answer until the connection's end is for Envoy an end like any other.
     const by = framing === 'until-close' ? 'end' : end.by;
-    return { ...end, by, at: isStale ? 'after-head' : end.at };
+    const at = isStale ? 'after-head' : end.at;
+    // What is retried may go out on a connection that is about to end: of those only the stream does.
+    const isRetriable = status >= 400 && at !== 'before-head' && framing !== 'until-close';
+    return { ...end, by: isRetriable && typeof by === 'string' ? INTERNAL_ERROR : by, at };
   }
   return end.kind === 'silent' && !configuration.hasTimeout ? { kind: 'whole' } : end;
 }
