@@ -346,16 +346,22 @@ function endOf(
   if (leaving === 'waiting' || leaving === 'in-request')
     return { kind: 'silent', at: 'before-head' };
   if (leaving === 'in-answer') return { kind: 'silent', at: 'in-body' };
-  if (end.kind === 'cut') {
-    const isStale = end.at === 'before-head' && retriesStaleConnections(configuration);
-    // That a reset ends an answer until the connection's end is for Envoy an end like any other.
-    const by = framing === 'until-close' ? 'end' : end.by;
-    const at = isStale ? 'after-head' : end.at;
-    // What is retried may go out on a connection that is about to end: of those only the stream does.
-    const isRetriable = status >= 400 && at !== 'before-head' && framing !== 'until-close';
-    return { ...end, by: isRetriable && typeof by === 'string' ? INTERNAL_ERROR : by, at };
-  }
+  if (end.kind === 'cut') return cutOf(end, { framing, status }, configuration);
   return end.kind === 'silent' && !configuration.hasTimeout ? { kind: 'whole' } : end;
+}
+
+function cutOf(
+  end: Extract<AnswerEnd, { kind: 'cut' }>,
+  { framing, status }: Pick<Answer, 'framing' | 'status'>,
+  configuration: Configuration,
+): AnswerEnd {
+  const isStale = end.at === 'before-head' && retriesStaleConnections(configuration);
+  const at = isStale ? 'after-head' : end.at;
+  // That a reset ends an answer until the connection's end is for Envoy an end like any other.
+  if (framing === 'until-close') return { ...end, by: 'end', at };
+  // What is retried may go out on a connection that is about to end: of those only the stream does.
+  const isRetriable = status >= 400 && at !== 'before-head';
+  return { ...end, by: isRetriable && typeof end.by === 'string' ? INTERNAL_ERROR : end.by, at };
 }
 
 /** A body of so many bytes that shows which of them are missing. */
