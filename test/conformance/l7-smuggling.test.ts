@@ -129,7 +129,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await proxy?.stop();
-  for (const { counter } of counters.values()) counter.stop();
+  await Promise.all([...counters.values()].map(({ counter }) => counter.stop()));
 });
 
 describe.for(COUNTERS)('to $name', ({ name, program }) => {

@@ -122,13 +122,16 @@ export async function startBatch(
       }),
     );
   const ports: Record<ProxyName, number[]> = { envoy: [], ours: [] };
-  const start = async (name: ProxyName): Promise<StaticProxy> => {
+  const tryStart = async (name: ProxyName): Promise<StaticProxy> => {
     const rest = await Promise.all(Array.from({ length: served.length - 1 }, freePort));
     return startStaticProxy(name === 'envoy' ? 'envoy' : 'waypoint', (port) => {
       ports[name] = [port, ...rest];
       return listenersOf(ports[name]);
     });
   };
+  // A port that was free may be taken by now.
+  const start = (name: ProxyName): Promise<StaticProxy> =>
+    tryStart(name).catch(() => tryStart(name));
   const [envoy, ours] = await Promise.all([start('envoy'), start('ours')]);
   return {
     configurations: hosts.map((host, i) => ({ ...host, manager: managerOf(i) })),

@@ -172,6 +172,7 @@ const ANSWER_FIELDS: readonly Field[] = [
 
 const STATUSES = [200, 200, 200, 201, 204, 304, 301, 400, 404, 409, 429, 500, 502, 503, 504];
 const BODY_BYTES = [1, 2, 17, 1000, 16_384, 16_385, 40_000];
+const INTERNAL_ERROR = 2;
 const RESET_CODES = [0, 1, 2, 5, 7, 8, 11, 13];
 
 const trailers = fc.oneof(
@@ -338,20 +339,29 @@ function onceEach(fields: readonly Field[]): readonly Field[] {
 }
 
 function endOf(
-  { end, framing }: Answer,
+  { end, framing, status }: Answer,
   leaving: Case['leaves'],
   configuration: Configuration,
 ): AnswerEnd {
   if (leaving === 'waiting' || leaving === 'in-request')
     return { kind: 'silent', at: 'before-head' };
   if (leaving === 'in-answer') return { kind: 'silent', at: 'in-body' };
-  if (end.kind === 'cut') {
-    const isStale = end.at === 'before-head' && retriesStaleConnections(configuration);
-    // That a reset ends an answer until the connection's end is for Envoy an end like any other.
-    const by = framing === 'until-close' ? 'end' : end.by;
-    return { ...end, by, at: isStale ? 'after-head' : end.at };
-  }
+  if (end.kind === 'cut') return cutOf(end, { framing, status }, configuration);
   return end.kind === 'silent' && !configuration.hasTimeout ? { kind: 'whole' } : end;
+}
+
+function cutOf(
+  end: Extract<AnswerEnd, { kind: 'cut' }>,
+  { framing, status }: Pick<Answer, 'framing' | 'status'>,
+  configuration: Configuration,
+): AnswerEnd {
+  const isStale = end.at === 'before-head' && retriesStaleConnections(configuration);
+  const at = isStale ? 'after-head' : end.at;
+  // That a reset ends an answer until the connection's end is for Envoy an end like any other.
+  if (framing === 'until-close') return { ...end, by: 'end', at };
+  // What is retried may go out on a connection that is about to end: of those only the stream does.
+  const isRetriable = status >= 400 && at !== 'before-head';
+  return { ...end, by: isRetriable && typeof end.by === 'string' ? INTERNAL_ERROR : end.by, at };
 }
 
 /** A body of so many bytes that shows which of them are missing. */
