@@ -210,7 +210,7 @@ class ServedConnection implements OpenConnection {
       const policy = filter(request);
       if (policy === null) continue;
       request.record(request.hasResponded ? 101 : 0, '', denied(policy).details);
-      request.call?.abort();
+      request.giveUp();
       request.exchange.reset();
       return;
     }

@@ -264,6 +264,12 @@ export class HttpRequest implements BodyListener, AuthorizationInput {
     });
   }
 
+  /** Whatever is under way for it ends, and nothing is begun. */
+  giveUp(): void {
+    this.#wait?.cancel();
+    this.call?.abort();
+  }
+
   onData(chunk: Buffer): void {
     this.bytesReceived += chunk.length;
     this.messages?.arrived(chunk);
@@ -289,8 +295,7 @@ export class HttpRequest implements BodyListener, AuthorizationInput {
 
   onClose(error: HttpError | null): void {
     if (error === null) return;
-    this.#wait?.cancel();
-    this.call?.abort();
+    this.giveUp();
     if (error.answered === null) {
       const { flag, details } = clientLeft(error);
       this.record(this.#status, behind(this.call?.flag ?? '', flag), details);
