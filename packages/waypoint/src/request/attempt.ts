@@ -229,7 +229,10 @@ export class Attempt implements AnswerListener, BodyListener, BodySink, RequestW
   onEnd(): void {
     const state = this.#state;
     if (state.kind === 'over') return;
+    const exchange = this.#exchange;
     this.#leave();
+    // Nobody reads what the client may still send; only then is there room for another request.
+    exchange?.reset('NO_ERROR');
     this.#pool.release(this.#connection!);
     if (state.kind !== 'answering') return;
     const { request } = this.#call;
@@ -239,8 +242,6 @@ export class Attempt implements AnswerListener, BodyListener, BodySink, RequestW
       if (request.isGrpc) request.grpcStatus ??= getHeader(trailers, 'grpc-status');
       request.exchange.end(trailers);
     }
-    // Nobody reads what the client may still send.
-    state.exchange.reset('NO_ERROR');
     this.#call.onComplete(state.status);
   }
 

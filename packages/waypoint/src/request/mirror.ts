@@ -47,6 +47,7 @@ export class Mirror implements BodyCopy, RequestWaiter {
   readonly #held = new HeldBytes();
   readonly #timeout: Timeout | null;
   #state: State = { kind: 'connecting' };
+  #connection: ClientConnection | null = null;
   #isComplete = false;
 
   constructor(host: Host, options: MirrorOptions) {
@@ -87,7 +88,15 @@ export class Mirror implements BodyCopy, RequestWaiter {
   cut(): void {
     const state = this.#state;
     this.#leave();
-    if (state.kind === 'open' || state.kind === 'full') state.exchange.reset();
+    if (state.kind !== 'open' && state.kind !== 'full') return;
+    state.exchange.reset();
+    this.#pool.release(this.#connection!);
+  }
+
+  #lost(connection: ClientConnection): void {
+    if (this.#state.kind === 'over') return;
+    this.#leave();
+    this.#pool.release(connection);
   }
 
   onConnection(connection: ClientConnection): void {
@@ -100,9 +109,10 @@ export class Mirror implements BodyCopy, RequestWaiter {
         this.#pool.release(connection);
       },
       onDrain: () => this.#goOn(exchange),
-      onClose: () => this.#leave(),
-      onFailure: () => this.#leave(),
+      onClose: () => this.#lost(connection),
+      onFailure: () => this.#lost(connection),
     };
+    this.#connection = connection;
     const { head, body } = this.#options;
     const exchange = connection.request(head, body, { listener: answer, isUpgrade: false });
     this.#goOn(exchange);
