@@ -9,7 +9,7 @@ import type {
 } from '@aquifer/http';
 import type { Host } from '../clusters/host.ts';
 import type { HttpVersion, RequestPool, RequestWaiter } from '../upstream/request-pool.ts';
-import { HeldBytes } from './held-bytes.ts';
+import { HeldBytes, maySpare } from './held-bytes.ts';
 import { type BodyCopy, MAX_REPLAY_BYTES } from './request-body.ts';
 import type { Timeout, TimerWheel } from './timer-wheel.ts';
 
@@ -38,7 +38,7 @@ const OVER: State = { kind: 'over' };
 
 /**
  * A copy of a request, of whose answer nobody hears (spec l7 1.12). It never holds up the request itself: a host that
- * falls behind by more than 1 MiB is given up.
+ * falls behind by more than 1 MiB is given up, or by less where all requests together hold too much.
  */
 export class Mirror implements BodyCopy, RequestWaiter {
   readonly #host: Host;
@@ -76,8 +76,9 @@ export class Mirror implements BodyCopy, RequestWaiter {
       if (!state.exchange.write(chunk)) this.#state = { ...state, kind: 'full' };
       return;
     }
-    this.#held.append(chunk);
-    if (this.#held.bytes > MAX_REPLAY_BYTES) this.cut();
+    const bytes = this.#held.bytes + chunk.length;
+    if (bytes > MAX_REPLAY_BYTES || !maySpare(chunk.length)) this.cut();
+    else this.#held.append(chunk);
   }
 
   onEnd(): void {
