@@ -306,6 +306,8 @@ export class Attempt implements AnswerListener, BodyListener, BodySink, RequestW
 /** As the version of the connection asks for another protocol. */
 function upgradeHead(head: RequestHead, connection: ClientConnection): RequestHead {
   const headers = [...head.headers];
+  // Of what follows, nobody knows how long it is.
+  removeHeader(headers, 'content-length');
   if (connection instanceof Http2Connection) {
     removeHeader(headers, 'sec-websocket-key');
     return { ...head, method: 'CONNECT', protocol: 'websocket', headers };

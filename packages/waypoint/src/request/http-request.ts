@@ -22,6 +22,9 @@ import type { RequestBody } from './request-body.ts';
 import type { Timeout } from './timer-wheel.ts';
 import { acceptOf } from './websocket.ts';
 
+/** Statuses of answers without a body: whoever reads one takes it for the next answer. */
+const BODILESS: ReadonlySet<number> = new Set([204, 304]);
+
 /** Who has a request answered upstream, as the request sees it. */
 export interface Call {
   /** Where the client's bytes go. */
@@ -163,7 +166,8 @@ export class HttpRequest implements BodyListener, AuthorizationInput {
   }
 
   #replyHttp(reply: LocalReply, extraHeaders: readonly string[]): void {
-    const { status, body } = reply;
+    const { status } = reply;
+    const body = BODILESS.has(status) ? '' : reply.body;
     const headers = body === '' ? [] : ['content-type', 'text/plain'];
     const bytes = Buffer.byteLength(body);
     headers.push(...extraHeaders);
@@ -200,6 +204,7 @@ export class HttpRequest implements BodyListener, AuthorizationInput {
       this.exchange.respond({ status, headers }, body);
       return;
     }
+    removeHeader(headers, 'content-length');
     if (this.connection.version === 'HTTP/2') {
       removeHeader(headers, 'sec-websocket-accept');
       this.exchange.respond({ status: 200, headers }, null);
