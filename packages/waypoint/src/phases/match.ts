@@ -64,15 +64,17 @@ function chooseTarget(action: ForwardAction): WeightedTarget | null {
 }
 
 /**
- * WebSocket may upgrade where the listener says so; `h2c` is passed over and served as plain HTTP/1.1; anything else is refused, and so is an
- * upgrade with a body: where that ends and the other protocol begins, two readers could disagree.
+ * WebSocket may upgrade where the listener says so; `h2c` is passed over and served as plain HTTP/1.1; anything else is
+ * refused. So is an upgrade with a body, where two readers could disagree about where that ends and the other protocol
+ * begins; and one by another method than GET, which HTTP/2 could not pass on: policies would have judged another one.
  */
 export function refuseUpgrade(request: HttpRequest): boolean {
-  const { upgrade, isUpgrade, exchange } = request;
+  const { upgrade, isUpgrade, exchange, method } = request;
   const { chain, version } = request.connection;
   const isBare = exchange.body === 0 || version === 'HTTP/2';
-  const mayUpgrade = isUpgrade && isBare && chain.takesWebSocket;
-  if (upgrade === null || mayUpgrade || upgrade === 'h2c') return false;
+  const mayUpgrade = isUpgrade && isBare && method === 'GET' && chain.takesWebSocket;
+  const isPassedOver = upgrade === 'h2c' && version === 'HTTP/1.1';
+  if (upgrade === null || mayUpgrade || isPassedOver) return false;
   request.reply(UPGRADE_REFUSED);
   return true;
 }

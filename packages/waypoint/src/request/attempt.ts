@@ -247,7 +247,10 @@ export class Attempt implements AnswerListener, BodyListener, BodySink, RequestW
   onEnd(): void {
     const state = this.#state;
     if (state.kind === 'over') return;
+    const exchange = this.#exchange;
     this.#leave();
+    // Nobody reads what the client may still send; only then is there room for another request.
+    exchange?.reset('NO_ERROR');
     this.#pool.release(this.#connection!);
     if (state.kind !== 'answering') return;
     const { request } = this.#call;
@@ -257,8 +260,6 @@ export class Attempt implements AnswerListener, BodyListener, BodySink, RequestW
       if (request.isGrpc) request.grpcStatus ??= getHeader(trailers, 'grpc-status');
       request.exchange.end(trailers);
     }
-    // Nobody reads what the client may still send.
-    state.exchange.reset('NO_ERROR');
     this.#call.onComplete(state.status);
   }
 
@@ -323,6 +324,8 @@ export class Attempt implements AnswerListener, BodyListener, BodySink, RequestW
 /** As the version of the connection asks for another protocol. */
 function upgradeHead(head: RequestHead, connection: ClientConnection): RequestHead {
   const headers = [...head.headers];
+  // Of what follows, nobody knows how long it is.
+  removeHeader(headers, 'content-length');
   if (connection instanceof Http2Connection) {
     removeHeader(headers, 'sec-websocket-key');
     return { ...head, method: 'CONNECT', protocol: 'websocket', headers };

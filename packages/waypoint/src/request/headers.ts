@@ -29,7 +29,9 @@ const TRAILERS = /(^|,)[ \t]*trailers[ \t]*(,|$)/i;
 /** Null for what most connections say, which names no field. */
 function fieldsNamedBy(connection: string | null): ReadonlySet<string> | null {
   if (connection === null || connection === 'keep-alive' || connection === 'close') return null;
-  const named = new Set(connection.toLowerCase().split(/\s*,\s*/));
+  // One pattern for a comma and the blanks around it would look through each run of blanks once per blank.
+  const options = connection.toLowerCase().split(',');
+  const named = new Set(options.map((option) => option.trim()));
   // The message itself is read by it; it may not be taken away from the next reader.
   named.delete('content-length');
   return named;

@@ -3,6 +3,23 @@
 /** A body that comes byte by byte would otherwise be held in as many buffers. */
 const MAX_BLOCK_BYTES = 64 * 1024;
 
+/**
+ * Most that a thread holds of all requests for another attempt, or for a copy. Beyond it requests are not sent again
+ * and copies are given up; nothing is lost.
+ */
+const MAX_SPARE_BYTES = 64 * 1024 * 1024;
+let bytesOfThread = 0;
+
+/** Whether so many more may be held of what could be done without. */
+export function maySpare(bytes: number): boolean {
+  return bytesOfThread + bytes <= MAX_SPARE_BYTES;
+}
+
+/** Of all requests, read or not. */
+export function heldByThread(): number {
+  return bytesOfThread;
+}
+
 interface Block {
   readonly buffer: Buffer;
   length: number;
@@ -40,7 +57,7 @@ export class HeldBytes {
       const buffer = Buffer.allocUnsafe(Math.max(left, Math.min(this.#bytes, MAX_BLOCK_BYTES)));
       this.#blocks.push({ buffer, length: chunk.copy(buffer, 0, fitting) });
     }
-    this.#bytes += chunk.length;
+    this.#count(chunk.length);
   }
 
   /** The next piece, which the reader has then read. Only while not all is read. */
@@ -69,12 +86,17 @@ export class HeldBytes {
   /** Lets go of what was read. */
   dropRead(): void {
     if (this.isRead) this.drop();
-    else for (; this.#block > 0; this.#block--) this.#bytes -= this.#blocks.shift()!.length;
+    else for (; this.#block > 0; this.#block--) this.#count(-this.#blocks.shift()!.length);
   }
 
   drop(): void {
     this.#blocks = [];
-    this.#bytes = 0;
+    this.#count(-this.#bytes);
     this.rewind();
+  }
+
+  #count(bytes: number): void {
+    this.#bytes += bytes;
+    bytesOfThread += bytes;
   }
 }

@@ -23,6 +23,9 @@ import type { RequestBody } from './request-body.ts';
 import type { Timeout } from './timer-wheel.ts';
 import { acceptOf } from './websocket.ts';
 
+/** Statuses of answers without a body: whoever reads one takes it for the next answer. */
+const BODILESS: ReadonlySet<number> = new Set([204, 304]);
+
 /** Who has a request answered upstream, as the request sees it. */
 export interface Call {
   /** Where the client's bytes go. */
@@ -166,7 +169,8 @@ export class HttpRequest
   }
 
   #replyHttp(reply: LocalReply, extraHeaders: readonly string[]): void {
-    const { status, body } = reply;
+    const { status } = reply;
+    const body = BODILESS.has(status) ? '' : reply.body;
     const headers = body === '' ? [] : ['content-type', 'text/plain'];
     const bytes = Buffer.byteLength(body);
     headers.push(...extraHeaders);
@@ -203,6 +207,7 @@ export class HttpRequest
       this.exchange.respond({ status, headers }, body);
       return;
     }
+    removeHeader(headers, 'content-length');
     if (this.connection.version === 'HTTP/2') {
       removeHeader(headers, 'sec-websocket-accept');
       this.exchange.respond({ status: 200, headers }, null);
@@ -274,8 +279,14 @@ export class HttpRequest
 
   cut(details: string): void {
     this.record(this.hasResponded ? 101 : 0, '', details);
-    this.call?.abort();
+    this.giveUp();
     this.exchange.reset();
+  }
+
+  /** Whatever is under way for it ends, and nothing is begun. */
+  giveUp(): void {
+    this.#wait?.cancel();
+    this.call?.abort();
   }
 
   onData(chunk: Buffer): void {
@@ -303,8 +314,7 @@ export class HttpRequest
 
   onClose(error: HttpError | null): void {
     if (error === null) return;
-    this.#wait?.cancel();
-    this.call?.abort();
+    this.giveUp();
     if (error.answered === null) {
       const { flag, details } = clientLeft(error);
       this.record(this.#status, behind(this.call?.flag ?? '', flag), details);

@@ -9,7 +9,7 @@ import type {
 } from '@aquifer/http';
 import type { Host } from '../clusters/host.ts';
 import type { HttpVersion, RequestPool, RequestWaiter } from '../upstream/request-pool.ts';
-import { HeldBytes } from './held-bytes.ts';
+import { HeldBytes, maySpare } from './held-bytes.ts';
 import { type BodyCopy, MAX_REPLAY_BYTES } from './request-body.ts';
 import type { Timeout, TimerWheel } from './timer-wheel.ts';
 
@@ -38,7 +38,7 @@ const OVER: State = { kind: 'over' };
 
 /**
  * A copy of a request, of whose answer nobody hears (spec l7 1.12). It never holds up the request itself: a host that
- * falls behind by more than 1 MiB is given up.
+ * falls behind by more than 1 MiB is given up, or by less where all requests together hold too much.
  */
 export class Mirror implements BodyCopy, RequestWaiter {
   readonly #host: Host;
@@ -47,6 +47,7 @@ export class Mirror implements BodyCopy, RequestWaiter {
   readonly #held = new HeldBytes();
   readonly #timeout: Timeout | null;
   #state: State = { kind: 'connecting' };
+  #connection: ClientConnection | null = null;
   #isComplete = false;
 
   constructor(host: Host, options: MirrorOptions) {
@@ -75,8 +76,9 @@ export class Mirror implements BodyCopy, RequestWaiter {
       if (!state.exchange.write(chunk)) this.#state = { ...state, kind: 'full' };
       return;
     }
-    this.#held.append(chunk);
-    if (this.#held.bytes > MAX_REPLAY_BYTES) this.cut();
+    const bytes = this.#held.bytes + chunk.length;
+    if (bytes > MAX_REPLAY_BYTES || !maySpare(chunk.length)) this.cut();
+    else this.#held.append(chunk);
   }
 
   onEnd(): void {
@@ -87,7 +89,15 @@ export class Mirror implements BodyCopy, RequestWaiter {
   cut(): void {
     const state = this.#state;
     this.#leave();
-    if (state.kind === 'open' || state.kind === 'full') state.exchange.reset();
+    if (state.kind !== 'open' && state.kind !== 'full') return;
+    state.exchange.reset();
+    this.#pool.release(this.#connection!);
+  }
+
+  #lost(connection: ClientConnection): void {
+    if (this.#state.kind === 'over') return;
+    this.#leave();
+    this.#pool.release(connection);
   }
 
   onConnection(connection: ClientConnection): void {
@@ -100,9 +110,10 @@ export class Mirror implements BodyCopy, RequestWaiter {
         this.#pool.release(connection);
       },
       onDrain: () => this.#goOn(exchange),
-      onClose: () => this.#leave(),
-      onFailure: () => this.#leave(),
+      onClose: () => this.#lost(connection),
+      onFailure: () => this.#lost(connection),
     };
+    this.#connection = connection;
     const { head, body } = this.#options;
     const exchange = connection.request(head, body, { listener: answer, isUpgrade: false });
     this.#goOn(exchange);

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { runs } from '../../../../test/fuzz/runs.ts';
+import { heldByThread } from './held-bytes.ts';
 import { type BodySink, RequestBody } from './request-body.ts';
 
 /** A client that can be made to wait, and an attempt that has room or not. */
@@ -179,4 +180,22 @@ test('whatever happens to attempts, the last one has every byte once and in orde
     }),
     runs(2000, 7),
   );
+});
+
+test('many requests together hold no more than a thread may spare, and all are passed on whole', () => {
+  const mebibyte = 1024 * 1024;
+  const before = heldByThread();
+  const requests = Array.from({ length: 100 }, () => {
+    const body = bodyOf(new Client(), 2 * mebibyte);
+    const sink = new Sink();
+    body.startOver(sink);
+    return { body, sink };
+  });
+  const piece = 'x'.repeat(mebibyte);
+  for (const { body } of requests) arrive(body, piece);
+  expect(heldByThread() - before).toBeLessThanOrEqual(64 * mebibyte);
+  expect(requests.filter(({ body }) => body.canStartOver).length).toBeGreaterThan(50);
+  for (const { sink } of requests) expect(sink.text.length).toBe(mebibyte);
+  for (const { body } of requests) body.close();
+  expect(heldByThread()).toBe(before);
 });

@@ -1,6 +1,6 @@
 // hot path: every request with a body
 import type { HeaderList } from '@aquifer/http';
-import { HeldBytes } from './held-bytes.ts';
+import { HeldBytes, maySpare } from './held-bytes.ts';
 
 /** Beyond this a request cannot be sent again (spec l7 3.1). */
 export const MAX_REPLAY_BYTES: number = 1024 * 1024;
@@ -161,7 +161,8 @@ export class RequestBody {
 
   /** For another attempt, while it is not too much. */
   #keep(chunk: Buffer): void {
-    if (this.#held.bytes + chunk.length > this.#maxReplayBytes) {
+    const bytes = this.#held.bytes + chunk.length;
+    if (bytes > this.#maxReplayBytes || !maySpare(chunk.length)) {
       this.forgoReplay();
       return;
     }
