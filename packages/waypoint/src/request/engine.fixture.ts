@@ -11,7 +11,7 @@ import { ServedConfig } from '../data-plane/snapshot.ts';
 import { dispatch } from '../listeners/dispatch.ts';
 import { RequestTelemetry } from '../telemetry/request-telemetry.ts';
 import { Dialer } from '../upstream/dialer.ts';
-import type { EngineDeps } from './connection.ts';
+import type { EngineDeps } from './engine.ts';
 import { TimerWheel } from './timer-wheel.ts';
 
 const NOBODY = {

@@ -16,7 +16,7 @@ const waiting = new Map<string, ServerHttp2Stream>();
 
 beforeAll(async () => {
   host = createServer({ settings: { maxConcurrentStreams: 1 } }).listen(0, '127.0.0.1');
-  host.on('stream', (stream, headers) => {
+  host.on('stream', (stream: ServerHttp2Stream, headers) => {
     stream.on('error', () => undefined);
     waiting.set(String(headers[':path']), stream);
     if (headers[':path'] === '/answered') stream.respond({ ':status': 200 }, { endStream: true });
