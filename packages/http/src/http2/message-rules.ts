@@ -107,15 +107,17 @@ function pseudoValue(headers: readonly string[], end: number, name: string): str
   return null;
 }
 
-/** Bytes of body that were promised; null if none were, NaN if the promise makes no sense (RFC 9110 section 8.6). */
+/**
+ * Bytes of body that were promised; null if none were, NaN if the promise makes no sense (RFC 9110 section 8.6). To say
+ * it twice makes none, even alike: of `10` and `010`, an HTTP/1.1 host behind may read another one than we do.
+ */
 export function contentLength(headers: readonly string[]): number | null {
   let length: number | null = null;
   for (let i = 0; i < headers.length; i += 2) {
     if (headers[i] !== 'content-length') continue;
     const value = headers[i + 1]!;
-    const said = /^[0-9]{1,15}$/.test(value) ? Number(value) : Number.NaN;
-    if (length !== null && said !== length) return Number.NaN;
-    length = said;
+    if (length !== null || !/^[0-9]{1,15}$/.test(value)) return Number.NaN;
+    length = Number(value);
   }
   return length;
 }

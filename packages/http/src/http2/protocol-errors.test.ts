@@ -236,6 +236,11 @@ describe('a stream that breaks a rule is reset, and the others go on', () => {
       code: 'PROTOCOL_ERROR',
     },
     {
+      fault: 'a content-length in two spellings',
+      send: (p) => p.headers(1, [...GET, 'content-length', '10', 'content-length', '010']),
+      code: 'PROTOCOL_ERROR',
+    },
+    {
       fault: 'more DATA than content-length',
       send: (p) =>
         p.headers(1, [...GET, 'content-length', '1']).frame(FRAME.DATA, 0, 1, Buffer.alloc(2)),

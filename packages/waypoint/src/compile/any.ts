@@ -20,9 +20,13 @@ export function isType(any: Any | undefined, schema: DescMessage): boolean {
   return any?.typeUrl.endsWith(`/${schema.typeName}`) ?? false;
 }
 
-/** Milliseconds; null when absent. */
+/** More than 24 days: a timer of Node that is given more fires at once, and again and again. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/** Milliseconds, no more than a timer takes; null when absent. */
 export function durationMs(
   duration: { readonly seconds: bigint; readonly nanos: number } | undefined,
 ): number | null {
-  return duration === undefined ? null : Number(duration.seconds) * 1000 + duration.nanos / 1e6;
+  if (duration === undefined) return null;
+  return Math.min(Number(duration.seconds) * 1000 + duration.nanos / 1e6, MAX_TIMER_MS);
 }

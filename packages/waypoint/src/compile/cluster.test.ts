@@ -33,6 +33,10 @@ describe('a cluster', () => {
     });
   });
 
+  test('a time that no timer takes is as long as one takes, and not over at once', () => {
+    expect(compile({ connectTimeout: '3000000s' }).connectTimeoutMs).toBe(2 ** 31 - 1);
+  });
+
   /** As Istio sends them for DestinationRules (recordings l7/13, 14 and 17). */
   test.for<{ name: string; json: JsonObject; balancer: object }>([
     {
