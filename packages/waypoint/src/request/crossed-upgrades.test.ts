@@ -91,9 +91,9 @@ test('a stream does not become another protocol than WebSocket, and is no reques
 });
 
 test('the length of a body is not said where another protocol follows', async () => {
-  expect(await overHttp2({ ':protocol': 'websocket', ':path': '/http1', 'content-length': 5 })).toBe(
-    200,
-  );
+  expect(
+    await overHttp2({ ':protocol': 'websocket', ':path': '/http1', 'content-length': 5 }),
+  ).toBe(200);
   expect(seen).not.toContain('content-length');
   const answer = await overHttp1('GET /http2 HTTP/1.1');
   expect(answer).toMatch(/^HTTP\/1.1 101 /);

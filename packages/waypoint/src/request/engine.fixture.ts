@@ -54,7 +54,8 @@ export class Engine {
       socket.on('error', () => socket.destroy());
       const choice = config.chosenNow(listener, destination);
       if (choice === null) socket.destroy();
-      else void dispatch(socket, choice, { listener, source: NOBODY, client, destination }, this.deps);
+      else
+        void dispatch(socket, choice, { listener, source: NOBODY, client, destination }, this.deps);
     });
   }
 
