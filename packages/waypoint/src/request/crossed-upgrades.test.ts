@@ -5,6 +5,7 @@ import {
   createServer as createHttp2Server,
   type Http2Server,
   type IncomingHttpHeaders,
+  type ServerHttp2Stream,
 } from 'node:http2';
 import { type AddressInfo, connect, createServer, type Server } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -30,7 +31,7 @@ beforeAll(async () => {
     });
   }).listen(0, '127.0.0.1');
   http2 = createHttp2Server({ settings: { enableConnectProtocol: true } }).listen(0, '127.0.0.1');
-  http2.on('stream', (stream, headers) => {
+  http2.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
     stream.on('error', () => undefined);
     seen += headers[':method'];
     stream.respond({ ':status': 200, 'content-length': '5' });
