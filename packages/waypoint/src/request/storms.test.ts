@@ -294,36 +294,41 @@ class Storm {
     return this.#counted();
   }
 
-  /** What a breaker that allows one does not allow, or allows twice. */
   #counted(): string {
-    const wrong: string[] = [];
-    for (const { name, breakers } of this.clusters) {
-      breakers.limits = {
-        connections: 1,
-        pending: 1,
-        requests: 1,
-        retries: { kind: 'count', retries: 1 },
-      };
-      const checks = [
-        ['connections', () => breakers.admitConnection(), () => breakers.connectionClosed()],
-        ['pending', () => breakers.admitPending(), () => breakers.pendingEnded()],
-        ['requests', () => breakers.admitRequest(), () => breakers.requestEnded()],
-        ['retries', () => breakers.admitRetry(), () => breakers.retryEnded()],
-      ] as const;
-      for (const [what, admit, giveBack] of checks) {
-        const admitted = [admit(), admit()];
-        for (const isAdmitted of admitted) if (isAdmitted) giveBack();
-        if (!admitted[0] || admitted[1]) wrong.push(`${what} of ${name}: ${admitted.join()}`);
-      }
-    }
     const { connections, config } = this.engine.deps;
-    if (connections.size > 0) wrong.push(`${connections.size} connections`);
-    for (const { name, hosts } of config.clusters.statuses()) {
-      for (const { active } of hosts) if (active !== 0) wrong.push(`${active} active of ${name}`);
-    }
-    if (heldByThread() !== 0) wrong.push(`${heldByThread()} bytes`);
-    return wrong.join('; ') || 'nothing';
+    const statuses = config.clusters
+      .statuses()
+      .flatMap(({ name, hosts }) =>
+        hosts.map(({ active }) => ({ what: `requests to ${name}`, count: active })),
+      );
+    const counts = [
+      ...statuses,
+      { what: 'connections', count: connections.size },
+      { what: 'bytes', count: heldByThread() },
+    ];
+    const wrong = counts.filter(({ count }) => count !== 0);
+    const texts = [...this.clusters].flatMap(brokenBy);
+    return (
+      [...texts, ...wrong.map(({ what, count }) => `${count} ${what}`)].join('; ') || 'nothing'
+    );
   }
+}
+
+/** What a cluster's breakers do not allow one of, or allow two of where one is allowed. */
+function brokenBy({ name, breakers }: Cluster): readonly string[] {
+  const retries = { kind: 'count', retries: 1 } as const;
+  breakers.limits = { connections: 1, pending: 1, requests: 1, retries };
+  const checks = [
+    ['connections', () => breakers.admitConnection(), () => breakers.connectionClosed()],
+    ['pending', () => breakers.admitPending(), () => breakers.pendingEnded()],
+    ['requests', () => breakers.admitRequest(), () => breakers.requestEnded()],
+    ['retries', () => breakers.admitRetry(), () => breakers.retryEnded()],
+  ] as const;
+  return checks.flatMap(([what, admit, giveBack]) => {
+    const admitted = [admit(), admit()];
+    for (const isAdmitted of admitted) if (isAdmitted) giveBack();
+    return admitted[0] && !admitted[1] ? [] : [`${what} of ${name}: ${admitted.join()}`];
+  });
 }
 
 test('after any storm nothing is counted any more', { timeout: 120_000 }, async () => {
