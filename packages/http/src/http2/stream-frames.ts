@@ -236,7 +236,8 @@ export class StreamFrames {
     const body: BodyLength = isStreamEnd ? 0 : promisedBytes;
     stream.headArrived(body);
     const request = { head: requestHead(headers), body };
-    if (request.head.method === 'CONNECT') stream.becomeTunnel();
+    const { method, protocol } = request.head;
+    if (method === 'CONNECT') stream.becomeTunnel(protocol !== undefined);
     const { onRequest, onCloseAfterwards } = this.#options;
     onRequest(new Http2ServerExchange(stream, request, onCloseAfterwards));
     if (isStreamEnd && !stream.isOver) this.#end(stream, null);

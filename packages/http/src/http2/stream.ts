@@ -49,6 +49,8 @@ export class Http2Stream implements ReceivingHost, BodyWire {
   #arriving: Arriving;
   /** A request that nobody can be given an answer to is not worth reading, unlike an answer, or what a tunnel carries. */
   #outlivesConnection: boolean;
+  /** An answer, or whatever is carried both ways, may go on when the other direction has ended. */
+  #outlivesAnswer: boolean;
   /** Something has moved since time was last looked at. */
   #hasMoved = true;
   #movedAtMs = 0;
@@ -68,6 +70,7 @@ export class Http2Stream implements ReceivingHost, BodyWire {
     this.receiving = new ReceivingHalf(this);
     this.sending = new SendingHalf(this);
     this.#outlivesConnection = request !== null;
+    this.#outlivesAnswer = request !== null;
     this.#arriving =
       request === null
         ? BODY
@@ -112,9 +115,10 @@ export class Http2Stream implements ReceivingHost, BodyWire {
     this.#arriving = promisedBytes === null ? BODY : { kind: 'body', promisedBytes };
   }
 
-  /** The request is a CONNECT: what it carries has a value of its own. */
-  becomeTunnel(): void {
-    this.#outlivesConnection = true;
+  /** The request is a CONNECT: what it carries has a value of its own. An upgrade still ends with its connection. */
+  becomeTunnel(isUpgrade: boolean): void {
+    this.#outlivesAnswer = true;
+    this.#outlivesConnection = !isUpgrade;
   }
 
   /** False if the peer sends more than it promised. */
@@ -285,7 +289,7 @@ export class Http2Stream implements ReceivingHost, BodyWire {
   /** All of the answer has left, and the client is still sending what nobody will read (RFC 9113 section 8.1). */
   get #isAnsweredEarly(): boolean {
     const arriving = this.#arriving;
-    return !this.#outlivesConnection && arriving.kind === 'body' && arriving.promisedBytes !== 0;
+    return !this.#outlivesAnswer && arriving.kind === 'body' && arriving.promisedBytes !== 0;
   }
 
   /** Once: one of the two halves has just ended. */

@@ -31,7 +31,7 @@ beforeAll(async () => {
     });
   }).listen(0, '127.0.0.1');
   http2 = createHttp2Server({ settings: { enableConnectProtocol: true } }).listen(0, '127.0.0.1');
-  http2.on('stream', (stream: ServerHttp2Stream, headers) => {
+  http2.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
     stream.on('error', () => undefined);
     seen += headers[':method'];
     stream.respond({ ':status': 200, 'content-length': '5' });

@@ -1,6 +1,11 @@
 import { once } from 'node:events';
 import { request } from 'node:http';
-import { createServer, type Http2Server, type ServerHttp2Stream } from 'node:http2';
+import {
+  createServer,
+  type Http2Server,
+  type IncomingHttpHeaders,
+  type ServerHttp2Stream,
+} from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -16,7 +21,7 @@ const waiting = new Map<string, ServerHttp2Stream>();
 
 beforeAll(async () => {
   host = createServer({ settings: { maxConcurrentStreams: 1 } }).listen(0, '127.0.0.1');
-  host.on('stream', (stream: ServerHttp2Stream, headers) => {
+  host.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
     stream.on('error', () => undefined);
     waiting.set(String(headers[':path']), stream);
     if (headers[':path'] === '/answered') stream.respond({ ':status': 200 }, { endStream: true });
