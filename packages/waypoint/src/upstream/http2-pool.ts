@@ -63,15 +63,21 @@ export class Http2Pool implements RequestPool {
   }
 
   #usable(): Pooled | null {
-    for (const pooled of this.#connections) if (pooled.connection.isUsable) return pooled;
+    for (const pooled of this.#connections) {
+      if (pooled.connection.isUsable && !this.#isUsedUp(pooled)) return pooled;
+    }
     return null;
+  }
+
+  #isUsedUp({ requests }: Pooled): boolean {
+    const maxRequests = this.#options.maxRequestsPerConnection();
+    return maxRequests > 0 && requests >= maxRequests;
   }
 
   #use(pooled: Pooled): ClientConnection {
     pooled.requests += 1;
-    const maxRequests = this.#options.maxRequestsPerConnection();
     // Behind the request that it is given for.
-    if (pooled.requests === maxRequests) queueMicrotask(() => pooled.connection.close());
+    if (this.#isUsedUp(pooled)) queueMicrotask(() => pooled.connection.close());
     return pooled.connection;
   }
 
@@ -121,7 +127,8 @@ export class Http2Pool implements RequestPool {
   #sweep(): void {
     for (const pooled of [...this.#connections]) {
       pooled.idleSweeps = pooled.connection.openStreams === 0 ? pooled.idleSweeps + 1 : 0;
-      if (pooled.idleSweeps > MAX_IDLE_SWEEPS) pooled.connection.close();
+      // By a limit that came later, perhaps.
+      if (pooled.idleSweeps > MAX_IDLE_SWEEPS || this.#isUsedUp(pooled)) pooled.connection.close();
     }
   }
 }
