@@ -137,6 +137,7 @@ export const LISTENERS: readonly MessageCapabilities[] = [
     ),
     default_filter_chain: refused('connections that match no filter chain are closed'),
     bind_to_port: refused('a listener with an address binds it, one without does not'),
+    enable_reuse_port: harmless('threads share a listener in any case'),
     max_connections_to_accept_per_socket_event: harmless('all connections are served'),
   }),
   capabilitiesOf(Listener_InternalListenerConfigSchema, {}),

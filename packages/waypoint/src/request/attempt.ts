@@ -193,7 +193,7 @@ export class Attempt implements AnswerListener, BodyListener, BodySink, RequestW
     const { request } = this.#call;
     request.serviceTimeMs = Math.round(performance.now() - this.#startedAtMs);
     const exchange = this.#exchange;
-    const status = this.#isAgreed(head) ? 101 : head.status;
+    const status = this.#statusOf(head);
     this.#host.report(head.status);
     if (exchange === null || !this.#call.onHead(head)) return;
     this.#state = { kind: 'answering', exchange, status };
@@ -213,10 +213,13 @@ export class Attempt implements AnswerListener, BodyListener, BodySink, RequestW
     this.#call.body.forgoReplay();
   }
 
-  /** Over HTTP/2 any success means what 101 does over HTTP/1.1. */
-  #isAgreed({ status }: AnswerHead): boolean {
-    const isExtended = this.#call.request.isUpgrade && this.#connection instanceof Http2Connection;
-    return isExtended && status >= 200 && status < 300;
+  /** Over HTTP/2 any success means what 101 does over HTTP/1.1, where it means that the host has refused to upgrade. */
+  #statusOf({ status }: AnswerHead): number {
+    const { isUpgrade, connection } = this.#call.request;
+    const isSuccess = status >= 200 && status < 300;
+    if (!isUpgrade || !isSuccess) return status;
+    if (this.#connection instanceof Http2Connection) return 101;
+    return connection.version === 'HTTP/2' ? 502 : status;
   }
 
   /** 100 and its like, for a client that said it waits. */

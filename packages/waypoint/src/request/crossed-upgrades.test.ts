@@ -10,7 +10,7 @@ import {
 import { type AddressInfo, connect, createServer, type Server } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { SPEAKS_HTTP2 } from '../../../../test/fixtures/static-proxy.ts';
-import { Engine } from './engine.fixture.ts';
+import { Engine } from '../../../../test/fixtures/waypoint-engine.ts';
 
 /** What one version says with an upgrade, and the other would read otherwise. */
 
@@ -27,7 +27,8 @@ beforeAll(async () => {
     socket.on('error', () => undefined);
     socket.on('data', (bytes) => {
       seen += bytes.toString('latin1');
-      socket.write('HTTP/1.1 101 Yes\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+      if (seen.includes('/plain')) socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno');
+      else socket.write('HTTP/1.1 101 Yes\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
     });
   }).listen(0, '127.0.0.1');
   http2 = createHttp2Server({ settings: { enableConnectProtocol: true } }).listen(0, '127.0.0.1');
@@ -89,6 +90,11 @@ test.for(['/http1', '/http2'])(
 test('a stream does not become another protocol than WebSocket, and is no request of its own then', async () => {
   expect(await overHttp2({ ':protocol': 'h2c', ':path': '/http1' })).toBe(403);
   expect(seen).toBe('');
+});
+
+test('a host that answers an upgrade as any request has not agreed to it, which 200 would say over HTTP/2', async () => {
+  expect(await overHttp2({ ':protocol': 'websocket', ':path': '/http1/plain' })).toBe(502);
+  expect(await overHttp1('GET /http1/plain HTTP/1.1')).toMatch(/^HTTP\/1.1 200 /);
 });
 
 test('the length of a body is not said where another protocol follows', async () => {

@@ -3,7 +3,7 @@ import { type AddressInfo, connect, createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { denying } from '../../../../test/fixtures/static-proxy.ts';
-import { Engine } from './engine.fixture.ts';
+import { Engine } from '../../../../test/fixtures/waypoint-engine.ts';
 
 const FAULT = {
   name: 'envoy.filters.http.fault',

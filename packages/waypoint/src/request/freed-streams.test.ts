@@ -11,7 +11,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { eventually } from '../../../../test/fixtures/eventually.ts';
 import { SPEAKS_HTTP2 } from '../../../../test/fixtures/static-proxy.ts';
-import { Engine } from './engine.fixture.ts';
+import { Engine } from '../../../../test/fixtures/waypoint-engine.ts';
 
 /** A host that takes one stream at a time, on the only connection that there may be. */
 

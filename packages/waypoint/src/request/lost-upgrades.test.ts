@@ -3,7 +3,7 @@ import { connect as connectHttp2 } from 'node:http2';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { expect, test } from 'vitest';
 import { eventually } from '../../../../test/fixtures/eventually.ts';
-import { Engine } from './engine.fixture.ts';
+import { Engine } from '../../../../test/fixtures/waypoint-engine.ts';
 
 test('upgrades of a connection that is lost end, though the host reads nothing of them', async () => {
   const sockets: Socket[] = [];

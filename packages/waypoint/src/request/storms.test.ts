@@ -14,9 +14,9 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { eventually } from '../../../../test/fixtures/eventually.ts';
 import { SPEAKS_HTTP2 } from '../../../../test/fixtures/static-proxy.ts';
+import { Engine } from '../../../../test/fixtures/waypoint-engine.ts';
 import { runs } from '../../../../test/fuzz/runs.ts';
 import type { Cluster } from '../clusters/cluster.ts';
-import { Engine } from './engine.fixture.ts';
 import { heldByThread } from './held-bytes.ts';
 
 /** Whatever clients, hosts and the control plane do to each other, nothing stays counted when all of them have gone. */

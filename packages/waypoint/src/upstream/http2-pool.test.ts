@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect, createServer, type ServerHttp2Stream } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { expect, test } from 'vitest';
-import { Engine } from '../request/engine.fixture.ts';
+import { Engine } from '../../../../test/fixtures/waypoint-engine.ts';
 
 const TYPE = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
 
