@@ -100,7 +100,7 @@ function serverInfo({ version, node, state }: AdminPageOptions, startedAtMs: num
     version: `aquifer/${version}/Clean/RELEASE/node-${process.versions.node}`,
     state: state(),
     hot_restart_version: 'disabled',
-    command_line_options: { mode: 'Serve', concurrency: 1 },
+    command_line_options: { mode: 'Serve' },
     node,
     uptime_current_epoch: seconds,
     uptime_all_epochs: seconds,
