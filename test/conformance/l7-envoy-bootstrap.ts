@@ -1,24 +1,14 @@
-import { denying, httpBootstrap } from '../fixtures/static-proxy.ts';
+import { accessLog, denying, httpBootstrap } from '../fixtures/static-proxy.ts';
 
 /** One configuration for both proxies: every kind of route, a policy, retries and timeouts. */
 
 /** Istio's format without what differs from run to run. */
-export const ACCESS_LOG: object = {
-  name: 'envoy.access_loggers.file',
-  typed_config: {
-    '@type': 'type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog',
-    path: '/dev/stdout',
-    log_format: {
-      text_format_source: {
-        inline_string:
-          '"%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%" %RESPONSE_CODE% %RESPONSE_FLAGS% ' +
-          '%RESPONSE_CODE_DETAILS% "%UPSTREAM_TRANSPORT_FAILURE_REASON%" %BYTES_RECEIVED% %BYTES_SENT% ' +
-          '"%REQ(X-FORWARDED-FOR)%" "%REQ(USER-AGENT)%" "%REQ(:AUTHORITY)%" "%UPSTREAM_HOST%" ' +
-          '%UPSTREAM_CLUSTER_RAW% %REQUESTED_SERVER_NAME% %ROUTE_NAME%\n',
-      },
-    },
-  },
-};
+export const ACCESS_LOG = accessLog(
+  '"%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%" %RESPONSE_CODE% %RESPONSE_FLAGS% ' +
+    '%RESPONSE_CODE_DETAILS% "%UPSTREAM_TRANSPORT_FAILURE_REASON%" %BYTES_RECEIVED% %BYTES_SENT% ' +
+    '"%REQ(X-FORWARDED-FOR)%" "%REQ(USER-AGENT)%" "%REQ(:AUTHORITY)%" "%UPSTREAM_HOST%" ' +
+    '%UPSTREAM_CLUSTER_RAW% %REQUESTED_SERVER_NAME% %ROUTE_NAME%\n',
+);
 
 const toOrigin = { cluster: 'origin', timeout: '0s' };
 

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { eventually } from '../fixtures/eventually.ts';
 import { type GrpcServer, startGrpcServer } from '../fixtures/grpc-echo.ts';
 import {
+  accessLog,
   denying,
   ENVOY,
   httpBootstrap,
@@ -20,18 +21,9 @@ import {
 const FILTERS = 'type.googleapis.com/envoy.extensions.filters.http';
 const always = { default_value: { numerator: 100 } };
 
-const ACCESS_LOG = {
-  name: 'envoy.access_loggers.file',
-  typed_config: {
-    '@type': 'type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog',
-    path: '/dev/stdout',
-    log_format: {
-      text_format_source: {
-        inline_string: '%REQ(:PATH)% %RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS%\n',
-      },
-    },
-  },
-};
+const ACCESS_LOG = accessLog(
+  '%REQ(:PATH)% %RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS%\n',
+);
 
 const toOrigin = { cluster: 'origin', timeout: '0s' };
 

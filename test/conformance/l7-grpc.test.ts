@@ -14,6 +14,7 @@ import {
   startGrpcServer,
 } from '../fixtures/grpc-echo.ts';
 import {
+  accessLog,
   denying,
   ENVOY,
   freePort,
@@ -26,19 +27,9 @@ import {
 
 /** The same calls of gRPC through a real Envoy and through our engine, with the same configuration. */
 
-const ACCESS_LOG = {
-  name: 'envoy.access_loggers.file',
-  typed_config: {
-    '@type': 'type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog',
-    path: '/dev/stdout',
-    log_format: {
-      text_format_source: {
-        inline_string:
-          '"%REQ(:METHOD)% %REQ(:PATH)% %PROTOCOL%" %RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS%\n',
-      },
-    },
-  },
-};
+const ACCESS_LOG = accessLog(
+  '"%REQ(:METHOD)% %REQ(:PATH)% %PROTOCOL%" %RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS%\n',
+);
 
 const unlimited = { timeout: '0s', max_grpc_timeout: '0s' };
 const retrying = {

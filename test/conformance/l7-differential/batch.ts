@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import {
+  accessLog,
   type ClusterSpec,
   denying,
   freePort,
@@ -43,22 +44,12 @@ export function hostOf(configuration: number, lane: number): string {
 }
 
 /** In the order of its fields, what the harness compares; `DOWNSTREAM_DIRECT_REMOTE_ADDRESS` says whose line it is. */
-const ACCESS_LOG = {
-  name: 'envoy.access_loggers.file',
-  typed_config: {
-    '@type': 'type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog',
-    path: '/dev/stdout',
-    log_format: {
-      text_format_source: {
-        inline_string:
-          '%DOWNSTREAM_DIRECT_REMOTE_ADDRESS% "%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%" ' +
-          '%RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS% "%UPSTREAM_TRANSPORT_FAILURE_REASON%" ' +
-          '%BYTES_RECEIVED% %BYTES_SENT% "%REQ(X-FORWARDED-FOR)%" "%REQ(USER-AGENT)%" "%REQ(:AUTHORITY)%" ' +
-          '%UPSTREAM_CLUSTER_RAW% %ROUTE_NAME%\n',
-      },
-    },
-  },
-};
+const ACCESS_LOG = accessLog(
+  '%DOWNSTREAM_DIRECT_REMOTE_ADDRESS% "%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%" ' +
+    '%RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS% "%UPSTREAM_TRANSPORT_FAILURE_REASON%" ' +
+    '%BYTES_RECEIVED% %BYTES_SENT% "%REQ(X-FORWARDED-FOR)%" "%REQ(USER-AGENT)%" "%REQ(:AUTHORITY)%" ' +
+    '%UPSTREAM_CLUSTER_RAW% %ROUTE_NAME%\n',
+);
 
 const CHAIN = [
   ['fault', 'HTTPFault'],

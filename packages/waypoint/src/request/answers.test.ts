@@ -6,21 +6,13 @@ import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
 import { eventually } from '../../../../test/fixtures/eventually.ts';
-import { httpBootstrap, startStaticProxy } from '../../../../test/fixtures/static-proxy.ts';
+import {
+  accessLog,
+  httpBootstrap,
+  startStaticProxy,
+} from '../../../../test/fixtures/static-proxy.ts';
 
-const FILE_LOG = 'type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog';
-const ACCESS_LOG = {
-  name: 'envoy.access_loggers.file',
-  typed_config: {
-    '@type': FILE_LOG,
-    path: '/dev/stdout',
-    log_format: {
-      text_format_source: {
-        inline_string: '%RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS%\n',
-      },
-    },
-  },
-};
+const ACCESS_LOG = accessLog('%RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS%\n');
 
 test.for([
   ['one try', { retry_policy: { retry_on: '5xx', num_retries: 1, per_try_timeout: '0.5s' } }],
