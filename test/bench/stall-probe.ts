@@ -24,7 +24,10 @@ class StallProbe {
   #cpuMs = cpuMs();
 
   constructor() {
-    this.#questions.onmessage = () => this.#answer();
+    this.#questions.onmessage = ({ data }: { readonly data: unknown }) => {
+      if (data === 'collect') collectGarbage();
+      this.#answer();
+    };
     this.#questions.unref();
     this.#answers.unref();
     // Keeps this object, and so the channels, from being collected.
@@ -59,6 +62,11 @@ function cpuMs(): number {
   return (user + system) / 1000;
 }
 
+/** What an idle thread of a program does by itself after a while. Needs `--expose-gc`. */
+function collectGarbage(): void {
+  globalThis.gc?.({ type: 'major', execution: 'sync', flavor: 'last-resort' });
+}
+
 if (!isMainThread) new StallProbe();
 
 /** The main thread's side: asks all threads, and lets them begin anew. */
@@ -78,9 +86,19 @@ export class StallReader {
   }
 
   read(): Promise<readonly ThreadReading[]> {
+    return this.#ask('read');
+  }
+
+  /** Collects the garbage of all threads, this one's too. */
+  async collect(): Promise<void> {
+    collectGarbage();
+    await this.#ask('collect');
+  }
+
+  #ask(question: 'read' | 'collect'): Promise<readonly ThreadReading[]> {
     this.#readings = [];
     this.#complete = Promise.withResolvers();
-    this.#questions.postMessage(null);
+    this.#questions.postMessage(question);
     return this.#complete.promise;
   }
 }

@@ -64,8 +64,8 @@ async function measure(name: string, step: () => Promise<void>): Promise<void> {
   result[`${name} cpu`] = Math.max(...readings.map(({ cpuMs }) => cpuMs));
 }
 
-function privateKiB(): number {
-  globalThis.gc?.();
+async function privateKiB(): Promise<number> {
+  await stalls.collect();
   const rollup = readFileSync('/proc/self/smaps_rollup', 'utf8');
   return [...rollup.matchAll(/^Private_\w+: +(\d+) kB$/gm)].reduce(
     (sum, [, number]) => sum + Number(number),
@@ -129,7 +129,7 @@ const pod = { uid, name, namespace: podNamespace, serviceAccount, captureDns: fa
 // Threads that have not started do not hear the probe's question.
 await dataPlane.connections();
 await delay(SETTLE_MS);
-const emptyKiB = privateKiB();
+const emptyKiB = await privateKiB();
 let resources = receivedState();
 await measure('push', async () => {
   await dataPlane.applyAddresses({ resources, removed: [] });
@@ -139,7 +139,7 @@ const { name: unrelatedName, body: unrelatedBody } = resources[WORKLOADS / 2]!;
 const unrelated = { name: unrelatedName, body: Uint8Array.from(unrelatedBody) };
 resources = [];
 await delay(SETTLE_MS);
-result['bytes each'] = ((privateKiB() - emptyKiB) * 1024) / (WORKLOADS + SERVICES);
+result['bytes each'] = (((await privateKiB()) - emptyKiB) * 1024) / (WORKLOADS + SERVICES);
 
 await dataPlane.applyAddresses({ resources: addressResources([own], []), removed: [] });
 const namespace = NetworkNamespace.open(serverPod.path);
