@@ -220,8 +220,8 @@ describe('traffic to the address of a workload', () => {
 
     // A status that somebody writes to the Gateway must not unbind anybody.
     waypoint.plane.api.put(gatewayObject('workload', { touched: 'yes' }));
-    const version = () => waypoint.plane.app.publisher.current?.state.Gateway;
-    await eventually(() => [...(version() ?? [])][0]?.metadata.annotations?.touched === 'yes');
+    const gateways = () => waypoint.plane.app.publisher.current?.cluster.of('Gateway').entries();
+    await eventually(() => [...(gateways() ?? [])][0]?.[1].metadata.annotations?.touched === 'yes');
     expect(await ask(await waypoint.dial(`${plain}:${port}`))).toContain(`at ${plain}`);
 
     const kept = await waypoint.dial(`${captured}:${port}`);

@@ -168,7 +168,9 @@ test('a waypoint whose Gateway was deleted serves what it has until it ends', as
   const kept = await waypoint.dial(`${VIP}:80`);
   expect(await ask(kept)).toContain('200 OK');
   api.remove(gatewayObject('service'));
-  await eventually(() => waypoint.plane.app.publisher.current?.waypointConfigs.size === 0);
+  await eventually(
+    () => waypoint.plane.app.publisher.current?.served.waypoint('shop/waypoint') === null,
+  );
   // As long as it takes to forget what was removed, and longer.
   const until = Date.now() + 2_500;
   while (Date.now() < until) {

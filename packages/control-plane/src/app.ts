@@ -7,15 +7,16 @@ import { listenAdmin } from './admin/admin-server.ts';
 import { monitoringPages, probePages } from './admin/pages.ts';
 import type { CertificateAuthority } from './ca/authority.ts';
 import { openAuthority } from './ca/authority-store.ts';
-import { distributeRoots } from './ca/trust-bundle.ts';
+import { rootWishes } from './ca/trust-bundle.ts';
+import type { Collection } from './collections/collection.ts';
 import { type ControlPlaneConfig, commaList } from './config.ts';
-import { Deriver, type Snapshot } from './derive/snapshot.ts';
-import { ForeignObjects } from './gateways/owned-object.ts';
-import { writeRouteStatuses } from './gateways/route-status.ts';
-import { reconcileWaypoints } from './gateways/waypoint-controller.ts';
+import { Derivation } from './derive/derivation.ts';
+import type { DerivationSettings } from './derive/mesh-collections.ts';
+import { routeWishes } from './gateways/route-status.ts';
+import { waypointWishes } from './gateways/waypoint-wishes.ts';
+import { KINDS } from './ingest/cluster-inputs.ts';
 import { ClusterStore } from './ingest/cluster-store.ts';
 import { Debouncer } from './ingest/debounce.ts';
-import { WATCHED_KINDS, type WatchedKind } from './ingest/kinds.ts';
 import type { KubernetesApi } from './ingest/kubernetes-api.ts';
 import { reflect } from './ingest/reflector.ts';
 import { tokenAuthenticator } from './push/authenticate.ts';
@@ -23,9 +24,12 @@ import { DeltaServer } from './push/delta-server.ts';
 import { listenGrpc } from './push/grpc-server.ts';
 import { Publisher } from './push/publisher.ts';
 import { createPushMetrics } from './push/push-metrics.ts';
+import { writeMissing } from './reconcile/apply.ts';
 import { WriterLease } from './reconcile/lease.ts';
+import type { ForeignObjects } from './reconcile/owner.ts';
+import type { Wish } from './reconcile/wish.ts';
 import { WriteQueue } from './reconcile/write-queue.ts';
-import { writeConditions } from './status/derived-conditions.ts';
+import { conditionWishes } from './status/derived-conditions.ts';
 
 /** A running control plane with the ports it really listens on. */
 export interface ControlPlane {
@@ -54,7 +58,8 @@ const STOP_GRACE_MS = 2000;
 /** Resolves when every port is bound; the first snapshot follows once the API has been listed. */
 export async function startControlPlane(deps: ControlPlaneDeps): Promise<ControlPlane> {
   const { config, api, log } = deps;
-  const publisher = new Publisher();
+  const derivation = newDerivation(deps);
+  const publisher = new Publisher(derivation);
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const probe = await listenAdmin(config.probePort, config.bindAddress, probePages({ publisher }));
@@ -88,7 +93,7 @@ export async function startControlPlane(deps: ControlPlaneDeps): Promise<Control
   const secure = await listenGrpc(address(config.secureGrpcPort), identity, grpcDeps);
   const pages = monitoringPages({ publisher, delta, registry, version: VERSION, settings: config });
   const monitoring = await listenAdmin(config.monitoringPort, config.bindAddress, pages);
-  const pipeline = startPipeline(deps, publisher, authority);
+  const pipeline = startPipeline(deps, { derivation, publisher }, authority);
   return {
     ports: {
       grpc: plain.port,
@@ -132,34 +137,14 @@ class UnusableAuthority extends Error {
 /** Watches, derives, publishes and writes until stopped. */
 function startPipeline(
   { config, api, log }: ControlPlaneDeps,
-  publisher: Publisher,
+  { derivation, publisher }: { readonly derivation: Derivation; readonly publisher: Publisher },
   authority: CertificateAuthority,
 ): { stop(): Promise<void> } {
   const abort = new AbortController();
-  const settings = {
-    ...config,
-    image: config.waypointImage,
-    rootNamespace: config.systemNamespace,
-  };
-  const enrolment = { excludeNamespaces: commaList(config.excludeNamespaces) };
-  const deriver = new Deriver({ ...settings, ...enrolment }, (key, error) =>
-    log.error('object cannot be derived; its last good configuration stays', {
-      object: key,
-      error: (error as Error).message,
-    }),
-  );
-  const foreign = new ForeignObjects();
-  const write = (snapshot: Snapshot): void => {
-    if (!lease.isHeld) return;
-    queue.startRound(() => {
-      distributeRoots(snapshot.state, authority.rootBundle, queue, api);
-      writeConditions(snapshot, queue, api);
-      reconcileWaypoints(snapshot.state, { api, queue, foreign, settings });
-      writeRouteStatuses(snapshot, settings, queue, api);
-    });
-  };
-  const rewrite = (): void => {
-    if (publisher.current !== null) write(publisher.current);
+  const { foreign, wishes } = allWishes(derivation, config, authority);
+  const write = (): void => {
+    if (publisher.current === null || !lease.isHeld) return;
+    writeMissing({ api, queue, wishes, foreign, onForeign: () => debouncer.trigger() });
   };
   const lease = new WriterLease({
     api,
@@ -167,27 +152,21 @@ function startPipeline(
     namespace: config.systemNamespace,
     name: config.revision === 'default' ? 'istiod-writer' : `istiod-writer-${config.revision}`,
     holder: config.podName || randomUUID(),
-    onGained: rewrite,
+    onGained: write,
   });
   const queue = new WriteQueue({
     log: log.scope('write'),
-    recheck: rewrite,
+    recheck: write,
     mayWrite: () => lease.isHeld,
   });
   const publish = (): void => {
-    if (!store.isComplete) return;
-    try {
-      publisher.publish(deriver.derive(store.take()));
-    } catch (error) {
-      log.error('derivation failed; the last snapshot stays', { error: (error as Error).message });
-    }
+    if (store.isComplete) publisher.publish();
   };
   const debouncer = new Debouncer(publish, config.debounceAfterMs, config.debounceMaxMs);
-  const store = new ClusterStore(() => debouncer.trigger(), config.revision);
+  const store = new ClusterStore(derivation.cluster, config.revision, () => debouncer.trigger());
   publisher.subscribe(write);
   lease.start();
-  const kinds = Object.keys(WATCHED_KINDS) as WatchedKind[];
-  const reflectors = kinds.map((kind) =>
+  const reflectors = KINDS.map((kind) =>
     reflect(kind, { api, sink: store, log: log.scope('watch') }, abort.signal),
   );
   return {
@@ -198,6 +177,39 @@ function startPipeline(
       await lease.stop();
     },
   };
+}
+
+function newDerivation({ config, log }: ControlPlaneDeps): Derivation {
+  return new Derivation(derivationSettings(config), (collection, key, error) =>
+    log.error('object cannot be derived; its last good configuration stays', {
+      collection,
+      object: key,
+      error: (error as Error).message,
+    }),
+  );
+}
+
+function derivationSettings(config: ControlPlaneConfig): DerivationSettings {
+  const { systemNamespace: rootNamespace } = config;
+  return { ...config, rootNamespace, excludeNamespaces: commaList(config.excludeNamespaces) };
+}
+
+/** Everything that is missing in the cluster, whoever notices it. */
+function allWishes(
+  { graph, cluster, mesh, waypoints }: Derivation,
+  config: ControlPlaneConfig,
+  { rootBundle }: CertificateAuthority,
+): { readonly foreign: ForeignObjects; readonly wishes: Collection<Wish> } {
+  const foreign: ForeignObjects = graph.input('foreign objects');
+  const settings = { ...derivationSettings(config), ...config, image: config.waypointImage };
+  const wishes = graph.union(
+    'wishes',
+    rootWishes(graph, cluster, rootBundle),
+    conditionWishes(graph, cluster, mesh),
+    waypointWishes(graph, { cluster, mesh, foreign, settings }),
+    routeWishes(graph, cluster, waypoints.routes, settings),
+  );
+  return { foreign, wishes };
 }
 
 /** Names by which proxies reach the TLS port. */

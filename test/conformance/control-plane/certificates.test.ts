@@ -153,7 +153,8 @@ test('a token of a deleted pod is refused', async () => {
   const plane = await start();
   plane.api.remove(ZTUNNEL);
   await eventually(
-    () => plane.app.publisher.current?.state.Pod.get('istio-system', 'ztunnel-1') === undefined,
+    () =>
+      plane.app.publisher.current?.cluster.get('Pod', 'istio-system', 'ztunnel-1') === undefined,
   );
   await expect(ask(plane, { token: 'zt', impersonate: WEB })).rejects.toMatchObject({
     code: status.UNAUTHENTICATED,

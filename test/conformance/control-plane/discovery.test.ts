@@ -68,7 +68,7 @@ test('a reconnect is told what changed and what is gone since its versions', asy
   );
   before.close();
   plane.api.remove(FAR);
-  await eventually(() => plane.app.publisher.current?.addresses.size === 2);
+  await eventually(() => plane.app.publisher.current?.served.addresses.size === 2);
   const after = plane.connect('zt');
   after.send({
     node: NODE,
@@ -206,6 +206,6 @@ test('an object that cannot be read keeps the others served, and its own last go
   plane.api.put({ ...WEB, status: { podIPs: 'not a list' } });
   plane.api.put(podObject('shop', 'second', { ip: '10.0.0.3' }));
   expect(names(await client.next())).toEqual(['Kubernetes//Pod/shop/second']);
-  expect(plane.app.publisher.current?.addresses.has(WEB_UID)).toBe(true);
+  expect(plane.app.publisher.current?.served.addresses.has(WEB_UID)).toBe(true);
   expect(plane.logs.some((line) => line.includes('shop/web'))).toBe(true);
 });

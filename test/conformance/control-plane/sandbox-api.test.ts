@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ControlPlane } from '@aquifer/control-plane';
 import { CONTROL_PLANE_KEYS, KubernetesApi, startControlPlane } from '@aquifer/control-plane';
+import type { Workload } from '@aquifer/model';
 import type { Gateway, GRPCRoute, HTTPRoute, Pod, Service } from '@aquifer/model/resources';
 import { createLogger, parseEnv } from '@aquifer/runtime';
 import { grpcMethods } from '@aquifer/wire';
@@ -251,7 +252,7 @@ test('a capture report with a real pod token becomes annotation, condition and H
     audiences: ['istio-ca'],
     pod: { name: 'ztunnel-1', uid: ztunnel.metadata.uid ?? '' },
   });
-  const known = (name: string) => plane.publisher.current?.addresses.has(name);
+  const known = (name: string) => plane.publisher.current?.served.addresses.has(name);
   await eventually(
     () => known('Kubernetes//Pod/shop/app') && known('Kubernetes//Pod/istio-system/ztunnel-1'),
   );
@@ -269,8 +270,8 @@ test('a capture report with a real pod token becomes annotation, condition and H
   };
   expect(await captured()).toEqual(['enabled', 'True Captured']);
   const protocol = () => {
-    const workload = plane.publisher.current?.addresses.get('Kubernetes//Pod/shop/app')?.value;
-    return workload !== undefined && 'protocol' in workload ? workload.protocol : null;
+    const workload = plane.publisher.current?.served.addresses.get('Kubernetes//Pod/shop/app');
+    return (workload?.value as Workload | undefined)?.protocol;
   };
   await expect.poll(protocol).toBe('hbone');
   await send({ ...report, state: CaptureState.RELEASED }, token);

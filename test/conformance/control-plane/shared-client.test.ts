@@ -108,7 +108,7 @@ test('on demand the workload store knows what was asked for and the pods of its 
   const nameAt = (ip: string) => store.snapshot.workloadByAddress('', ip)?.name ?? null;
   await eventually(() => nameAt('10.0.0.2') === 'web');
   plane.api.put(podObject('shop', 'far', { node: 'n2', ip: '10.0.1.2' }));
-  await eventually(() => (plane.app.publisher.current?.addresses.size ?? 0) === 3);
+  await eventually(() => (plane.app.publisher.current?.served.addresses.size ?? 0) === 3);
   expect(nameAt('10.0.1.2')).toBeNull();
   const answered: string[] = [];
   names.onChange((change) => answered.push(...change.answered));

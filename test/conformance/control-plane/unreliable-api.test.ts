@@ -96,7 +96,8 @@ test.for(['watch expired', 'watch refused'] as const)(
     if (how === 'watch refused') expect(lists).toEqual([]);
     plane.api.interceptions.clear();
     plane.api.put(podObject('shop', 'late'));
-    const known = () => plane.app.publisher.current?.addresses.has('Kubernetes//Pod/shop/late');
+    const known = () =>
+      plane.app.publisher.current?.served.addresses.has('Kubernetes//Pod/shop/late');
     await eventually(known, { timeoutMs: 15_000 });
   },
 );

@@ -66,22 +66,10 @@ function syncStatus(delta: DeltaServer): unknown[] {
 
 /** Every derived resource with its version and the objects that produced it. */
 function provenance(publisher: Publisher): unknown {
-  const snapshot = publisher.current;
-  if (snapshot === null) return {};
-  const types = {
-    addresses: snapshot.addresses,
-    authorizations: snapshot.authorizations,
-    ...Object.fromEntries(
-      [...snapshot.enrolledPods].map(([node, pods]) => [`enrolledPods/${node}`, pods]),
-    ),
-    ...Object.fromEntries(
-      [...snapshot.waypointConfigs].flatMap(([waypoint, config]) =>
-        Object.entries(config).map(([kind, resources]) => [`${kind}/${waypoint}`, resources]),
-      ),
-    ),
-  };
+  const { current } = publisher;
+  if (current === null) return {};
   return Object.fromEntries(
-    Object.entries(types).map(([type, resources]) => [
+    [...current.served.all()].map(([type, resources]) => [
       type,
       [...resources.values()].map(({ name, version, sources }) => ({ name, version, sources })),
     ]),

@@ -3,11 +3,10 @@ import { formatIdentity } from '@aquifer/model';
 import type { Logger } from '@aquifer/runtime';
 import type { IstioCertificateRequest } from '@aquifer/wire/gen/istio/ca_pb';
 import { Refusal } from '../errors.ts';
-import type { ClusterState } from '../ingest/cluster-state.ts';
 import type { Caller } from '../push/authenticate.ts';
 import type { CertificateAuthority } from './authority.ts';
 import { publicKeyOfCsr } from './csr-rules.ts';
-import { authorizeImpersonation, podOfCaller } from './node-authorization.ts';
+import { authorizeImpersonation, type Pods, podOfCaller } from './node-authorization.ts';
 
 interface CertificatePolicy {
   readonly trustedNodeAccounts: readonly string[];
@@ -27,11 +26,11 @@ export interface CertificateDeps {
 export function createCertificate(
   request: IstioCertificateRequest,
   caller: Caller,
-  state: ClusterState,
+  pods: Pods,
   deps: CertificateDeps,
 ): string[] {
   const { authority, policy, log } = deps;
-  const uri = identityFor(request, caller, state, deps);
+  const uri = identityFor(request, caller, pods, deps);
   const key = publicKeyOfCsr(request.csr);
   if (!key.ok) throw new Refusal('CP_BAD_CSR', `CSR sign error: ${key.error}`);
   const requestedMs = Number(request.validityDuration) * 1000;
@@ -51,18 +50,18 @@ export function createCertificate(
 function identityFor(
   request: IstioCertificateRequest,
   caller: Caller,
-  state: ClusterState,
+  pods: Pods,
   { policy, log }: CertificateDeps,
 ): string {
   const wanted = request.metadata?.ImpersonatedIdentity;
   if (typeof wanted === 'string' && wanted !== '') {
-    const allowed = authorizeImpersonation(caller, wanted, state, policy.trustedNodeAccounts);
+    const allowed = authorizeImpersonation(caller, wanted, pods, policy.trustedNodeAccounts);
     if (allowed.ok) return wanted;
     log.warn('impersonation refused', { identity: wanted, error: allowed.error });
     throw new Refusal('CP_IMPERSONATION', 'request impersonation authentication failure');
   }
   if (caller.pod !== null) {
-    const pod = podOfCaller(caller, state);
+    const pod = podOfCaller(caller, pods.cluster);
     if (!pod.ok)
       throw new Refusal('CP_UNAUTHENTICATED', `request authenticate failure: ${pod.error}`);
   }

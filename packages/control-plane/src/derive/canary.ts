@@ -13,7 +13,11 @@ import { attach, type Waypoint, type Waypoints } from './waypoints.ts';
 /** `message` completes the condition of the primary, which stays bound whatever becomes of the canary. */
 export type CanaryBinding =
   | { readonly kind: 'none' }
-  | { readonly kind: 'bound'; readonly weightedWaypoints: readonly WeightedWaypoint[] }
+  | {
+      readonly kind: 'bound';
+      readonly canary: Waypoint;
+      readonly weightedWaypoints: readonly WeightedWaypoint[];
+    }
   | { readonly kind: 'error'; readonly message: string };
 
 /** The namespace is asked only if the Service inherits its primary waypoint from it. */
@@ -49,6 +53,7 @@ export function bindCanary(
   if (first === null || second === null) return { kind: 'none' };
   return {
     kind: 'bound',
+    canary: canary.waypoint,
     weightedWaypoints: [
       { destination: first, weight: 100 - weight },
       { destination: second, weight },

@@ -1,12 +1,12 @@
 /** Test fixture: how recordings are derived, and how a series of changes is made of their objects. */
-import type { Pod } from '@aquifer/model/resources';
-import { applyChanges, type ClusterState } from '../ingest/cluster-state.ts';
-import type { EnrolmentSettings } from './enrolled-pods.ts';
-import type { MeshSettings } from './mesh.ts';
-import { Deriver } from './snapshot.ts';
+import type { Collection } from '../collections/collection.ts';
+import { keyOf, type StoredObject } from '../ingest/cluster-inputs.ts';
+import { WATCHED_KINDS, type WatchedKind } from '../ingest/kinds.ts';
+import { Derivation } from './derivation.ts';
+import type { DerivationSettings } from './mesh-collections.ts';
 
 /** Those of the control plane that was recorded. */
-export const SETTINGS: MeshSettings & EnrolmentSettings = {
+export const SETTINGS: DerivationSettings = {
   clusterId: 'Kubernetes',
   clusterDomain: 'cluster.local',
   trustDomain: 'cluster.local',
@@ -18,15 +18,58 @@ export const SETTINGS: MeshSettings & EnrolmentSettings = {
 /** The parts of any object that tests look at. */
 export interface TestObject {
   readonly kind: string;
-  readonly metadata: { readonly namespace?: string; readonly name: string };
+  readonly metadata: StoredObject['metadata'] & { readonly name: string };
   readonly spec?: unknown;
+  readonly status?: unknown;
 }
 
-/** Throws whatever a derivation throws. */
-export function newDeriver(): Deriver {
-  return new Deriver(SETTINGS, (key, error) => {
-    throw new Error(`${key}: ${error}`, { cause: error });
+let lastVersion = 0;
+
+/** A cluster that changes object by object, as a test says. Throws whatever a derivation throws. */
+export class TestCluster {
+  readonly derivation: Derivation = new Derivation(SETTINGS, (collection, key, error) => {
+    throw new Error(`${collection} ${key}: ${error}`, { cause: error });
   });
+
+  /** Kinds that are not watched are left out. */
+  constructor(objects: readonly { readonly kind: string }[] = []) {
+    this.put(...(objects as readonly TestObject[]));
+  }
+
+  /** One round with these objects in new versions. */
+  put(...objects: readonly TestObject[]): void {
+    for (const object of objects) {
+      if (!(object.kind in WATCHED_KINDS)) continue;
+      lastVersion += 1;
+      const metadata = { ...object.metadata, resourceVersion: String(lastVersion) };
+      const stored = { ...object, metadata };
+      this.derivation.cluster.anyOf(object.kind as WatchedKind).set(keyOf(object), stored);
+    }
+    this.derivation.settle();
+  }
+
+  /** Removes what is there and adds what is not, in one round. */
+  toggle(...objects: readonly TestObject[]): void {
+    for (const object of objects) {
+      if (!(object.kind in WATCHED_KINDS)) continue;
+      const input = this.derivation.cluster.anyOf(object.kind as WatchedKind);
+      if (input.get(keyOf(object)) === undefined) this.put(object);
+      else {
+        input.set(keyOf(object), undefined);
+        this.derivation.settle();
+      }
+    }
+  }
+
+  /** Everything that is there now, in no particular order. */
+  objects(): TestObject[] {
+    const kinds = Object.keys(WATCHED_KINDS) as WatchedKind[];
+    return kinds.flatMap((kind) => valuesOf(this.derivation.cluster.anyOf(kind)) as TestObject[]);
+  }
+}
+
+export function valuesOf<T>(collection: Collection<T>): T[] {
+  return Array.from(collection.entries(), ([, value]) => value);
 }
 
 /** Recordings were made in clusters of their own and share names: the first object of a name stands for all. */
@@ -38,18 +81,4 @@ export function firstOfEachName(objects: readonly TestObject[]): TestObject[] {
     if (!byKey.has(key)) byKey.set(key, object);
   }
   return [...byKey.values()];
-}
-
-/** Removes what is there and adds what is not. */
-export function toggle(state: ClusterState, objects: readonly TestObject[]): ClusterState {
-  let next = state;
-  for (const object of objects) {
-    const { namespace = '', name } = object.metadata;
-    const kind = object.kind as 'Pod';
-    if (next[kind] === undefined) continue;
-    const isThere = next[kind].get(namespace, name) !== undefined;
-    const change = { namespace, name, object: isThere ? null : (object as unknown as Pod) };
-    next = applyChanges(next, { [kind]: [change] });
-  }
-  return next;
 }

@@ -2,12 +2,13 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { runs } from '../../../../test/fuzz/runs.ts';
-import { applyChanges, type ClusterState } from '../ingest/cluster-state.ts';
-import { difference } from '../push/difference.ts';
-import { firstOfEachName, newDeriver, type TestObject, toggle } from './derivation.fixture.ts';
-import { readyState } from './l7/recorded-waypoint.fixture.ts';
-import type { ResourceMap } from './resource.ts';
-import type { Snapshot } from './snapshot.ts';
+import type { Collection } from '../collections/collection.ts';
+import { keyOf } from '../ingest/cluster-inputs.ts';
+import type { WatchedKind } from '../ingest/kinds.ts';
+import { firstOfEachName, TestCluster, type TestObject, valuesOf } from './derivation.fixture.ts';
+import { readyCluster } from './l7/recorded-waypoint.fixture.ts';
+import type { OwnedResource } from './l7/waypoint-collections.ts';
+import type { Resource } from './resource.ts';
 
 const GOLDEN = new URL('../../../../test/fixtures/golden/', import.meta.url);
 
@@ -25,41 +26,34 @@ const PLAIN = firstOfEachName([
   ...recorded('l7/', /^\d\d-/),
 ]);
 /** Every waypoint is ready. */
-const READY = readyState(PLAIN);
-const OBJECTS: readonly TestObject[] = [
-  ...PLAIN.filter(({ kind }) => kind !== 'Gateway'),
-  ...[...READY.Gateway].map((gateway) => gateway as unknown as TestObject),
-];
+const OBJECTS: readonly TestObject[] = readyCluster(PLAIN).objects();
 
 /** All that is served, as versions. */
-function versions(snapshot: Snapshot): unknown {
-  const { addresses, authorizations, enrolledPods, waypointConfigs } = snapshot;
-  const flat = (map: ResourceMap) =>
-    Object.fromEntries([...map.values()].map(({ name, version }) => [name, version]));
-  const pods = [...enrolledPods.values()].flatMap((map) => [...map.keys()]);
-  const waypoints = [...waypointConfigs].map(([key, { clusters, endpoints, listeners }]) => [
-    key,
-    [clusters, endpoints, listeners].map(flat),
-  ]);
-  return {
-    ...flat(addresses),
-    ...flat(authorizations),
-    pods: pods.toSorted(),
-    waypoints: Object.fromEntries(waypoints),
-  };
+function versions({ derivation: { mesh, waypoints } }: TestCluster): unknown {
+  const flat = (collection: Collection<Resource>) =>
+    new Map(Array.from(collection.entries(), ([name, { version }]) => [name, version]));
+  const owned = (collection: Collection<OwnedResource>) =>
+    new Map(Array.from(collection.entries(), ([key, { resource }]) => [key, resource.version]));
+  return [
+    flat(mesh.addresses),
+    flat(mesh.authorizations),
+    new Map(Array.from(mesh.enrolledPods.entries(), ([uid, { node }]) => [uid, node])),
+    owned(waypoints.clusters),
+    owned(waypoints.endpoints),
+    owned(waypoints.listeners),
+  ];
 }
 
 /** Somebody writes to the object, and changes nothing that means anything. */
-function touch(state: ClusterState, { kind, metadata }: TestObject): ClusterState {
-  const { namespace = '', name } = metadata;
-  const collection = state[kind as 'Gateway'];
-  const object = collection?.get(namespace, name);
-  if (object === undefined) return state;
-  const status = { ...object.status, conditions: [] };
-  return applyChanges(state, { [kind]: [{ namespace, name, object: { ...object, status } }] });
+function touch(cluster: TestCluster, object: TestObject): void {
+  const known = cluster.derivation.cluster.anyOf(object.kind as WatchedKind).get(keyOf(object)) as
+    | TestObject
+    | undefined;
+  if (known === undefined) return;
+  cluster.put({ ...known, status: { ...(known.status as object), conditions: [] } });
 }
 
-test('after any series of changes the snapshot is the same as if it were derived anew', () => {
+test('after any series of changes everything is the same as if it were derived anew', () => {
   const change = fc.record({
     object: fc.constantFrom(...OBJECTS),
     how: fc.constantFrom<('toggle' | 'touch')[]>('toggle', 'touch'),
@@ -72,14 +66,13 @@ test('after any series of changes the snapshot is the same as if it were derived
   const step = fc.array(fc.oneof(change, write), { minLength: 1, maxLength: 12 });
   fc.assert(
     fc.property(fc.array(step, { minLength: 1, maxLength: 8 }), (steps) => {
-      const deriver = newDeriver();
-      let state = READY;
-      deriver.derive(state);
+      const cluster = new TestCluster(OBJECTS);
       for (const changes of steps) {
         for (const { object, how } of changes) {
-          state = how === 'touch' ? touch(state, object) : toggle(state, [object]);
+          if (how === 'touch') touch(cluster, object);
+          else cluster.toggle(object);
         }
-        expect(versions(deriver.derive(state))).toEqual(versions(newDeriver().derive(state)));
+        expect(versions(cluster)).toEqual(versions(new TestCluster(cluster.objects())));
       }
     }),
     runs(25),
@@ -87,35 +80,26 @@ test('after any series of changes the snapshot is the same as if it were derived
 }, 60_000);
 
 test('a status that is written to a Gateway changes nothing that is served', () => {
-  const deriver = newDeriver();
-  const before = deriver.derive(READY);
-  const bound = [...before.waypointConfigs.values()].filter(({ endpoints }) =>
-    endpoints.has('encap'),
-  );
-  expect(bound.length).toBeGreaterThan(0);
-  let state = READY;
-  for (const object of OBJECTS) if (object.kind === 'Gateway') state = touch(state, object);
-  const after = deriver.derive(state);
-  for (const [key, config] of before.waypointConfigs) {
-    expect(after.waypointConfigs.get(key)?.listeners).toBe(config.listeners);
-    expect(after.waypointConfigs.get(key)?.endpoints).toBe(config.endpoints);
+  const cluster = new TestCluster(OBJECTS);
+  const { endpoints, listeners } = cluster.derivation.waypoints;
+  const encap = valuesOf(endpoints).filter(({ resource }) => resource.name === 'encap');
+  expect(encap.length).toBeGreaterThan(0);
+  for (const object of OBJECTS) {
+    if (object.kind !== 'Gateway') continue;
+    touch(cluster, object);
+    expect([...endpoints.changes.keys(), ...listeners.changes.keys()]).toEqual([]);
   }
 });
 
-test('a change of one pod changes one resource, and leaves the other maps the same objects', () => {
-  const deriver = newDeriver();
-  const state = READY;
-  const before = deriver.derive(state);
-  const pod = [...state.Pod][0]!;
-  const { namespace = '', name = '' } = pod.metadata;
+test('a change of one pod changes one resource', () => {
+  const cluster = new TestCluster(OBJECTS);
+  const { addresses, authorizations } = cluster.derivation.mesh;
+  const pod = OBJECTS.find(({ kind }) => kind === 'Pod')!;
+  const { namespace = '', name } = pod.metadata;
   const labels = { ...pod.metadata.labels, version: 'v2' };
-  const object = { ...pod, metadata: { ...pod.metadata, labels } };
-  const after = deriver.derive(applyChanges(state, { Pod: [{ namespace, name, object }] }));
-  const { changed, removed } = difference(before.addresses, after.addresses);
-  expect(changed.map((resource) => resource.name)).toEqual([
-    `Kubernetes//Pod/${namespace}/${name}`,
-  ]);
-  expect(changed[0]!.sources[0]).toEqual({ kind: 'Pod', namespace, name });
-  expect(removed).toEqual([]);
-  expect(after.authorizations).toBe(before.authorizations);
+  cluster.put({ ...pod, metadata: { ...pod.metadata, labels } });
+  const uid = `Kubernetes//Pod/${namespace}/${name}`;
+  expect([...addresses.changes.keys()]).toEqual([uid]);
+  expect(addresses.get(uid)?.sources[0]).toEqual({ kind: 'Pod', namespace, name });
+  expect(authorizations.changes.size).toBe(0);
 });

@@ -1,7 +1,7 @@
 import type { EndpointSlice, Service } from '@aquifer/model/resources';
 import { expect, test } from 'vitest';
 import { SETTINGS } from './derivation.fixture.ts';
-import { deriveEndpointWorkloads, podTarget, servicesByPod } from './endpoints.ts';
+import { deriveEndpointWorkloads, manualEndpoints, podTarget } from './endpoints.ts';
 
 const PORTS = [{ name: 'http', port: 80, targetPort: 8080 }];
 
@@ -36,15 +36,16 @@ test.for([
   { target: { namespace: 'other' }, isListed: false },
 ])('a slice that refers to a pod with $target lists it: $isListed', ({ target, isListed }) => {
   const endpoints = [{ addresses: ['10.1.0.1'], targetRef: { ...TARGET, ...target } }];
-  const found = servicesByPod([slice({ endpoints })], [service()]);
-  expect(found.has(podTarget('p', 'u1'))).toBe(isListed);
+  const found = manualEndpoints(slice({ endpoints }), service());
+  const pod = podTarget({ namespace: 'shop', name: 'p', uid: 'u1' });
+  expect(found?.pods.includes(pod)).toBe(isListed);
 });
 
 test('neither an FQDN slice nor one of an ExternalName Service leads to a pod or an address', () => {
   const endpoints = [{ addresses: ['10.1.0.1'], targetRef: TARGET }];
   const external = service({ type: 'ExternalName' });
-  expect(servicesByPod([slice({ endpoints, addressType: 'FQDN' })], [service()]).size).toBe(0);
-  expect(servicesByPod([slice({ endpoints })], [external]).size).toBe(0);
+  expect(manualEndpoints(slice({ endpoints, addressType: 'FQDN' }), service())).toBeNull();
+  expect(manualEndpoints(slice({ endpoints }), external)).toBeNull();
   expect(deriveEndpointWorkloads(slice({}), external, SETTINGS, '')).toEqual([]);
 });
 

@@ -1,14 +1,19 @@
 /** EndpointSlice endpoints that are no pods, as Workloads (spec control-plane 2.4). */
 import type { ServicePort, Workload } from '@aquifer/model';
 import { canonicalIpAddress } from '@aquifer/model';
-import type { EndpointSlice, Service } from '@aquifer/model/resources';
+import type { EndpointSlice, ObjectMeta, Service } from '@aquifer/model/resources';
 import { type MeshSettings, serviceHostname } from './mesh.ts';
 import { labelsOf, nameOf, namespaceOf } from './object.ts';
 import { lastOfEachNumber } from './ports.ts';
 
-export const SERVICE_NAME_LABEL = 'kubernetes.io/service-name';
+const SERVICE_NAME_LABEL = 'kubernetes.io/service-name';
 
 type Endpoint = NonNullable<EndpointSlice['endpoints']>[number];
+
+/** Of the Service that a slice is labelled with. */
+export function serviceNameOf(slice: EndpointSlice): string {
+  return labelsOf(slice)[SERVICE_NAME_LABEL] ?? '';
+}
 
 /** One Workload for each endpoint without a Pod; `service` is the one that the slice is labelled with. */
 export function deriveEndpointWorkloads(
@@ -56,24 +61,25 @@ export function deriveEndpointWorkloads(
   return [...workloads.values()];
 }
 
-/** Selector-less Services by the `name/uid` of each pod that their slices name as `targetRef` (`podTarget`). */
-export function servicesByPod(
-  slices: readonly EndpointSlice[],
-  services: readonly Service[],
-): ReadonlyMap<string, readonly Service[]> {
-  const byName = new Map(services.map((service) => [nameOf(service), service]));
-  const found = new Map<string, Set<Service>>();
-  for (const slice of slices) {
-    const service = byName.get(labelsOf(slice)[SERVICE_NAME_LABEL] ?? '');
-    if (service === undefined || hasPodSelector(service) || !isServed(slice, service)) continue;
-    for (const pod of podTargets(slice)) found.set(pod, (found.get(pod) ?? new Set()).add(service));
-  }
-  return new Map([...found].map(([pod, set]) => [pod, [...set]]));
+/** Which pods somebody has put behind a Service that selects none itself. */
+export interface ManualEndpoints {
+  readonly service: Service;
+  /** Each as `podTarget` names it. */
+  readonly pods: readonly string[];
+}
+
+/** Null for slices that Kubernetes keeps: their pods are found by the Service's selector. */
+export function manualEndpoints(
+  slice: EndpointSlice,
+  service: Service | undefined,
+): ManualEndpoints | null {
+  if (service === undefined || hasPodSelector(service) || !isServed(slice, service)) return null;
+  return { service, pods: podTargets(slice) };
 }
 
 /** A pod as a slice of its namespace refers to it: the uid tells it from an earlier pod of its name. */
-export function podTarget(name: string | undefined, uid: string | undefined): string {
-  return `${name ?? ''}/${uid ?? ''}`;
+export function podTarget({ namespace = '', name = '', uid = '' }: ObjectMeta): string {
+  return `${namespace}/${name}/${uid}`;
 }
 
 /** Pods of the slice's own namespace; as upstream, a reference that leaves out the namespace names no pod. */
@@ -81,7 +87,7 @@ function podTargets(slice: EndpointSlice): string[] {
   return (slice.endpoints ?? [])
     .map(({ targetRef }) => targetRef)
     .filter((target) => target?.kind === 'Pod' && target.namespace === namespaceOf(slice))
-    .map((target) => podTarget(target?.name, target?.uid));
+    .map((target) => podTarget(target ?? {}));
 }
 
 /** FQDN slices and ExternalName Services lead to no address. */
@@ -90,7 +96,7 @@ function isServed(slice: EndpointSlice, service: Service): boolean {
 }
 
 /** Whether Kubernetes keeps the Service's endpoints from pod labels. */
-export function hasPodSelector(service: Service): boolean {
+function hasPodSelector(service: Service): boolean {
   return Object.keys(service.spec?.selector ?? {}).length > 0;
 }
 

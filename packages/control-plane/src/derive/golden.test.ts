@@ -5,11 +5,11 @@ import { AuthorizationSchema } from '@aquifer/wire/gen/istio/security_pb';
 import { AddressSchema } from '@aquifer/wire/gen/istio/workload_pb';
 import { type DescMessage, fromBinary, toJson } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
+import { UNTRACKED } from '../collections/cell.ts';
+import type { Collection } from '../collections/collection.ts';
 import { deriveGatewayStatus } from '../gateways/gateway-status.ts';
-import { applyChanges, type ClusterState, clusterStateOf } from '../ingest/cluster-state.ts';
-import { newDeriver, SETTINGS } from './derivation.fixture.ts';
-import type { ResourceMap } from './resource.ts';
-import type { Snapshot } from './snapshot.ts';
+import { SETTINGS, TestCluster, type TestObject, valuesOf } from './derivation.fixture.ts';
+import type { Resource } from './resource.ts';
 
 /**
  * Recordings of Istio's control plane: test/fixtures/golden/wds/README.md. Cases 25 and 27 hold WorkloadEntries, which
@@ -74,30 +74,38 @@ function read(name: string, file: string): unknown {
   return JSON.parse(readFileSync(new URL(`${name}/${file}`, GOLDEN), 'utf8'));
 }
 
-function derive(name: string): Snapshot {
+function derive(name: string): TestCluster {
   const objects = read(name, 'objects.json') as { kind: string }[];
-  const state = clusterStateOf([...objects, ...CLASSES]);
-  return newDeriver().derive(withGatewayStatuses(name, state));
+  const cluster = new TestCluster([...objects, ...CLASSES]);
+  cluster.put(...gatewaysWithStatus(name, cluster));
+  return cluster;
+}
+
+function statusOf(gateway: Gateway, { derivation }: TestCluster): unknown {
+  return deriveGatewayStatus(
+    gateway,
+    { cluster: derivation.cluster, mesh: derivation.mesh, settings: SETTINGS },
+    UNTRACKED,
+  );
 }
 
 /** The waypoint controller's status is ours; other classes' is taken from the recording, as their controllers wrote it. */
-function withGatewayStatuses(name: string, state: ClusterState): ClusterState {
+function gatewaysWithStatus(name: string, cluster: TestCluster): TestObject[] {
   const recorded = read(name, 'status.json') as Record<string, Gateway['status']>;
-  const changes = [...state.Gateway].map((gateway) => {
+  return valuesOf(cluster.derivation.cluster.of('Gateway')).map((gateway) => {
     const { namespace = '', name: own = '' } = gateway.metadata;
     const status =
       gateway.spec.gatewayClassName === 'istio-waypoint'
-        ? (deriveGatewayStatus(gateway, state, SETTINGS) as unknown as Gateway['status'])
+        ? statusOf(gateway, cluster)
         : recorded[`Gateway/${namespace}/${own}`];
-    return { namespace, name: own, object: { ...gateway, status } };
+    return { ...gateway, status } as unknown as TestObject;
   });
-  return applyChanges(state, { Gateway: changes });
 }
 
 /** The recordings show addresses as text where protobuf JSON has base64. */
-function toRecordedJson(schema: DescMessage, resources: ResourceMap): Json {
+function toRecordedJson(schema: DescMessage, resources: Collection<Resource>): Json {
   const recorded: Json = {};
-  for (const { name, bytes } of resources.values()) {
+  for (const { name, bytes } of valuesOf(resources)) {
     const json = toJson(schema, fromBinary(schema, bytes)) as Json;
     recorded[name] = readableAddresses({
       '@type': `type.googleapis.com/${schema.typeName}`,
@@ -127,10 +135,10 @@ function withoutWorkloadEntries(addresses: Json): Json {
 
 test.for(CASES)('serves the recorded addresses and policies of %s', (name) => {
   const recorded = read(name, 'wds.json') as { Address?: Json; Authorization?: Json };
-  const snapshot = derive(name);
+  const { mesh } = derive(name).derivation;
   const served = {
-    Address: toRecordedJson(AddressSchema, snapshot.addresses),
-    Authorization: toRecordedJson(AuthorizationSchema, snapshot.authorizations),
+    Address: toRecordedJson(AddressSchema, mesh.addresses),
+    Authorization: toRecordedJson(AuthorizationSchema, mesh.authorizations),
   };
   expect(served.Address).toEqual(withoutWorkloadEntries(recorded.Address ?? {}));
   expect(served.Authorization).toEqual(failingClosed(recorded.Authorization ?? {}));
@@ -146,10 +154,10 @@ function failingClosed(policies: Json): Json {
 
 test('writes the recorded WaypointAccepted conditions of 26-authz-target-refs', () => {
   const name = '26-authz-target-refs';
-  const { conditions } = derive(name);
+  const { policies } = derive(name).derivation.mesh;
   const recorded = conditionsIn(name, 'AuthorizationPolicy');
   for (const entry of ['ref/entry', 'ref/entry-free', 'ref/entry-missing']) delete recorded[entry];
-  expect(present(conditions.attachments)).toEqual(recorded);
+  expect(present(policies, ({ attachment }) => attachment)).toEqual(recorded);
 });
 
 interface Recorded {
@@ -167,27 +175,32 @@ function conditionsIn(name: string, kind: string): Json {
   return Object.fromEntries(found);
 }
 
-function present(conditions: ReadonlyMap<string, unknown>): Json {
-  return Object.fromEntries([...conditions].filter(([, condition]) => condition !== null));
+function present<T>(collection: Collection<T>, conditionOf: (value: T) => unknown): Json {
+  const all = Array.from(
+    collection.entries(),
+    ([key, value]) => [key, conditionOf(value)] as const,
+  );
+  return Object.fromEntries(all.filter(([, condition]) => condition !== null));
 }
 
 test.for(CASES)('writes the recorded conditions of %s', (name) => {
-  const { conditions } = derive(name);
-  expect(present(conditions.services)).toEqual(conditionsIn(name, 'Service'));
+  const { services, policies } = derive(name).derivation.mesh;
+  const bound = present(services, ({ condition }) => condition);
+  expect(bound).toEqual(conditionsIn(name, 'Service'));
   const recorded = conditionsIn(name, 'AuthorizationPolicy');
   for (const key of Object.keys(recorded)) recorded[key] = UNREADABLE[key] ?? recorded[key];
-  expect(present(conditions.policies)).toEqual(recorded);
+  expect(present(policies, ({ verdict }) => verdict)).toEqual(recorded);
 });
 
 test.for(CASES.filter((name) => /^1[3-7]-/.test(name)))(
   'writes the recorded Gateway statuses of %s',
   (name) => {
-    const state = clusterStateOf(read(name, 'objects.json') as { kind: string }[]);
+    const cluster = new TestCluster(read(name, 'objects.json') as { kind: string }[]);
     const recorded = read(name, 'status.json') as Record<string, Json>;
-    for (const gateway of state.Gateway) {
+    for (const gateway of valuesOf(cluster.derivation.cluster.of('Gateway'))) {
       if (gateway.spec.gatewayClassName !== 'istio-waypoint') continue;
       const { namespace, name: own } = gateway.metadata;
-      const status = deriveGatewayStatus(gateway, state, SETTINGS);
+      const status = statusOf(gateway, cluster);
       const { addresses = [], ...rest } = recorded[`Gateway/${namespace}/${own}`]!;
       expect(status).toEqual({ addresses, ...(withoutGenerations(rest) as Json) });
     }

@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
-import { clusterStateOf } from '../ingest/cluster-state.ts';
-import { newDeriver } from './derivation.fixture.ts';
+import { TestCluster, valuesOf } from './derivation.fixture.ts';
 
 test('a static pod is enrolled with the hash that its node knows it by', () => {
   const namespace = {
@@ -13,12 +12,13 @@ test('a static pod is enrolled with the hash that its node knows it by', () => {
     spec: { nodeName: 'node-1', containers: [] },
     status: { phase: 'Running', podIP: '10.0.0.7', podIPs: [{ ip: '10.0.0.7' }] },
   });
-  const state = clusterStateOf([
+  const { derivation } = new TestCluster([
     namespace,
     pod('plain', {}),
     pod('static', { 'kubernetes.io/config.hash': '5f0e2d1c' }),
   ]);
-  const enrolled = newDeriver().derive(state).enrolledPods.get('node-1')!;
-  const hashes = [...enrolled.values()].map(({ value }) => [value.name, value.configHash]);
+  const enrolled = valuesOf(derivation.mesh.enrolledPods);
+  expect(new Set(enrolled.map(({ node }) => node))).toEqual(new Set(['node-1']));
+  const hashes = enrolled.map(({ resource: { value } }) => [value.name, value.configHash]);
   expect(Object.fromEntries(hashes)).toEqual({ plain: '', static: '5f0e2d1c' });
 });

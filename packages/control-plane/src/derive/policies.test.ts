@@ -1,7 +1,6 @@
 import type { AuthorizationPolicy } from '@aquifer/model/resources';
 import { expect, test } from 'vitest';
-import { clusterStateOf } from '../ingest/cluster-state.ts';
-import { newDeriver } from './derivation.fixture.ts';
+import { TestCluster } from './derivation.fixture.ts';
 import { convertPolicy, selectsWorkload } from './policies.ts';
 
 /** What the recordings 25 and 26 do not show. */
@@ -43,8 +42,8 @@ test("a waypoint's own Service is bound to none, whatever its namespace says", (
       spec: { targetRefs: [{ group: '', kind: 'Service', name: 'wp' }] },
     },
   ];
-  const { conditions } = newDeriver().derive(clusterStateOf(objects));
-  expect(conditions.attachments.get('shop/p')).toEqual({
+  const { policies } = new TestCluster(objects).derivation.mesh;
+  expect(policies.get('shop/p')?.attachment).toEqual({
     status: 'False',
     reason: 'AncestorNotBound',
     message: 'Service shop/wp is not bound to a waypoint',

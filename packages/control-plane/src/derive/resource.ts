@@ -1,4 +1,5 @@
 /** Derived configuration, encoded once for all subscribers. */
+import { isDeepStrictEqual } from 'node:util';
 import type { Authorization, Service, Workload } from '@aquifer/model';
 import { encodeAuthorization, encodeService, encodeWorkload } from '@aquifer/wire';
 import { type EnrolledPod, EnrolledPodSchema } from '@aquifer/wire/gen/aquifer/node_pb';
@@ -18,7 +19,7 @@ export interface Resource<T = unknown> {
   readonly sources: readonly ObjectRef[];
 }
 
-/** Resources of one type by name. A new map means that something in it changed. */
+/** Resources of one type by name. */
 export type ResourceMap<T = unknown> = ReadonlyMap<string, Resource<T>>;
 
 const { h64Raw } = await xxhash();
@@ -73,4 +74,9 @@ export function resource<T>(
   sources: readonly ObjectRef[],
 ): Resource<T> {
   return { name, value, bytes, version: versionOf(bytes), sources };
+}
+
+/** Whether two resources say the same, and were made by the same objects. */
+export function isSameResource(before: Resource, now: Resource): boolean {
+  return before.version === now.version && isDeepStrictEqual(before.sources, now.sources);
 }

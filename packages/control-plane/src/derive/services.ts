@@ -31,7 +31,8 @@ export interface BoundCondition {
 export interface DerivedService {
   readonly service: WorkloadService;
   readonly condition: BoundCondition | null;
-  readonly waypoint: Waypoint | null;
+  /** The bound waypoint, and then its canary: those that must know the Service. */
+  readonly waypoints: readonly Waypoint[];
 }
 
 /** What a Service is derived from besides itself. */
@@ -66,7 +67,7 @@ export function deriveService(service: Service, context: ServiceContext): Derive
       visibility: 'public',
     },
     condition: boundCondition(binding, bound),
-    waypoint: bound.waypoint,
+    waypoints: [bound.waypoint, bound.canary].filter((waypoint) => waypoint !== null),
   };
 }
 
@@ -82,6 +83,7 @@ export function bindService(
 
 interface BoundFields {
   readonly waypoint: Waypoint | null;
+  readonly canary: Waypoint | null;
   /** Null when nobody asked; false also when the label cannot be read. */
   readonly ingress: boolean | null;
   readonly weightedWaypoints: readonly WeightedWaypoint[];
@@ -90,6 +92,7 @@ interface BoundFields {
 
 const UNBOUND: BoundFields = {
   waypoint: null,
+  canary: null,
   ingress: null,
   weightedWaypoints: [],
   canaryProblem: null,
@@ -106,6 +109,7 @@ function boundFields(
     labelsOf(namespace)[INGRESS_USE_WAYPOINT_LABEL];
   return {
     waypoint,
+    canary: canary.kind === 'bound' ? canary.canary : null,
     ingress: label === undefined ? null : parseGoBool(label) === true,
     weightedWaypoints: canary.kind === 'bound' ? canary.weightedWaypoints : [],
     canaryProblem: canary.kind === 'error' ? canary.message : null,

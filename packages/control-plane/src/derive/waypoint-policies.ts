@@ -1,8 +1,8 @@
 /** Condition `WaypointAccepted` of AuthorizationPolicies that are attached to something (spec control-plane 2.9). */
 import type { AuthorizationPolicy } from '@aquifer/model/resources';
-import type { ClusterState } from '../ingest/cluster-state.ts';
+import type { ClusterReader } from '../ingest/cluster-inputs.ts';
 import { WAYPOINT_CONTROLLER } from './labels.ts';
-import { nameOf, namespaceOf } from './object.ts';
+import { namespaceOf } from './object.ts';
 import { bindService } from './services.ts';
 import type { Waypoints } from './waypoints.ts';
 
@@ -18,7 +18,7 @@ export interface AttachmentVerdict {
 }
 
 interface AttachmentContext {
-  readonly state: ClusterState;
+  readonly cluster: ClusterReader;
   readonly waypoints: Waypoints;
   readonly rootNamespace: string;
 }
@@ -26,20 +26,10 @@ interface AttachmentContext {
 type TargetRef = NonNullable<NonNullable<AuthorizationPolicy['spec']>['targetRefs']>[number];
 
 /**
- * By `namespace/name`; null for policies that are attached to nothing. ServiceEntries are not watched yet: a policy
- * that names one gets no verdict.
+ * Null for policies that are attached to nothing. ServiceEntries are not watched yet: a policy that names one gets no
+ * verdict.
  */
-export function deriveAttachments(
-  context: AttachmentContext,
-): ReadonlyMap<string, AttachmentVerdict | null> {
-  const verdicts = new Map<string, AttachmentVerdict | null>();
-  for (const policy of context.state.AuthorizationPolicy) {
-    verdicts.set(`${namespaceOf(policy)}/${nameOf(policy)}`, verdictOf(policy, context));
-  }
-  return verdicts;
-}
-
-function verdictOf(
+export function deriveAttachment(
   policy: AuthorizationPolicy,
   context: AttachmentContext,
 ): AttachmentVerdict | null {
@@ -64,12 +54,12 @@ function verdictOf(
 type Judge = (name: string, namespace: string, context: AttachmentContext) => AttachmentVerdict;
 
 const TARGETS: Readonly<Record<string, Judge>> = {
-  Service: (name, namespace, { state, waypoints }) => {
-    const service = state.Service.get(namespace, name);
+  Service: (name, namespace, { cluster, waypoints }) => {
+    const service = cluster.get('Service', namespace, name);
     if (service === undefined) {
       return refused('TargetNotFound', `Service ${namespace}/${name} was not found`);
     }
-    const object = state.Namespace.get('', namespace);
+    const object = cluster.get('Namespace', '', namespace);
     const binding = bindService(service, { namespace: object, waypoints });
     if (binding.kind === 'bound') {
       return accepted(`${binding.waypoint.namespace}/${binding.waypoint.name}`);
@@ -77,17 +67,17 @@ const TARGETS: Readonly<Record<string, Judge>> = {
     return refused('AncestorNotBound', `Service ${namespace}/${name} is not bound to a waypoint`);
   },
   Gateway: (name, namespace, { waypoints }) =>
-    waypoints.has(`${namespace}/${name}`)
+    waypoints.get(`${namespace}/${name}`) !== undefined
       ? accepted(`${namespace}/${name}`)
       : refused('TargetNotFound', 'not bound'),
-  GatewayClass: (name, namespace, { state, rootNamespace }) => {
+  GatewayClass: (name, namespace, { cluster, rootNamespace }) => {
     if (namespace !== rootNamespace) {
       return refused(
         'Invalid',
         `AuthorizationPolicy must be in the root namespace \`${rootNamespace}\` when referencing a GatewayClass`,
       );
     }
-    const controller = state.GatewayClass.get('', name)?.spec.controllerName;
+    const controller = cluster.get('GatewayClass', '', name)?.spec.controllerName;
     if (controller === undefined) return refused('TargetNotFound', 'not bound');
     if (controller === WAYPOINT_CONTROLLER) return accepted(name);
     return refused(

@@ -1,9 +1,8 @@
 import type { Gateway, Namespace, Service } from '@aquifer/model/resources';
 import { expect, test } from 'vitest';
-import { clusterStateOf } from '../ingest/cluster-state.ts';
 import { SETTINGS } from './derivation.fixture.ts';
 import { deriveService } from './services.ts';
-import { deriveWaypoints } from './waypoints.ts';
+import { deriveWaypoint } from './waypoints.ts';
 
 /** Bindings that the recordings 13 to 17 do not show. */
 const HBONE = { name: 'mesh', port: 15008, protocol: 'HBONE' };
@@ -37,13 +36,13 @@ function messageFor(given: Given): string | undefined {
   const { labels = TO_GATE, namespaceLabels = {} } = given;
   const metadata = { name: 'user', labels: namespaceLabels };
   const namespace = { kind: 'Namespace', metadata } as unknown as Namespace;
-  const state = clusterStateOf([gateway(given), namespace]);
   const service = {
     kind: 'Service',
     metadata: { namespace: 'user', name: 's', labels },
     spec: { clusterIP: '10.96.0.1' },
   } as unknown as Service;
-  const waypoints = deriveWaypoints(state.Gateway, state.GatewayClass, '');
+  const waypoint = deriveWaypoint(gateway(given), undefined, '');
+  const waypoints = new Map(waypoint === null ? [] : [['gate/wp', waypoint]]);
   return deriveService(service, { mesh: SETTINGS, network: '', namespace, waypoints })?.condition
     ?.message;
 }

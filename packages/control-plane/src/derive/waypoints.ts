@@ -5,7 +5,6 @@
 import type { ApplicationTunnel, GatewayAddress } from '@aquifer/model';
 import { canonicalIpAddress } from '@aquifer/model';
 import type { Gateway, GatewayClass, Namespace } from '@aquifer/model/resources';
-import type { Collection } from '../ingest/collection.ts';
 import type { ObjectRef } from '../ingest/kinds.ts';
 import {
   INBOUND_BINDING_ANNOTATION,
@@ -55,41 +54,36 @@ export type Binding =
   | { readonly kind: 'error'; readonly error: BindingError };
 
 /** Waypoints by `namespace/name`. */
-export type Waypoints = ReadonlyMap<string, Waypoint>;
+export interface Waypoints {
+  get(key: string): Waypoint | undefined;
+}
 
 const HBONE_PORT = 15008;
 const NONE: Binding = { kind: 'none' };
 
-/** Every Gateway with addresses, whatever its class: only a reference gives it meaning. */
-export function deriveWaypoints(
-  gateways: Iterable<Gateway>,
-  classes: Collection<GatewayClass>,
+/** A Gateway with addresses is one, whatever its class: only a reference gives it meaning. Null for others. */
+export function deriveWaypoint(
+  gateway: Gateway,
+  gatewayClass: GatewayClass | undefined,
   network: string,
-): Waypoints {
-  const waypoints = new Map<string, Waypoint>();
-  for (const gateway of gateways) {
-    if ((gateway.status?.addresses ?? []).length === 0) continue;
-    const gatewayClass = classes.get('', gateway.spec.gatewayClassName);
-    const namespace = namespaceOf(gateway);
-    const name = nameOf(gateway);
-    const inboundBinding = parseInboundBinding(
-      annotationsOf(gateway)[INBOUND_BINDING_ANNOTATION] ??
-        annotationsOf(gatewayClass)[INBOUND_BINDING_ANNOTATION],
-    );
-    waypoints.set(`${namespace}/${name}`, {
-      namespace,
-      name,
-      address: addressOf(gateway, network),
-      trafficType:
-        labelsOf(gateway)[WAYPOINT_FOR_LABEL] ??
-        labelsOf(gatewayClass)[WAYPOINT_FOR_LABEL] ??
-        'service',
-      inboundBinding,
-      allowedFrom: allowedFrom(gateway, inboundBinding),
-      source: refTo(gateway),
-    });
-  }
-  return waypoints;
+): Waypoint | null {
+  if ((gateway.status?.addresses ?? []).length === 0) return null;
+  const inboundBinding = parseInboundBinding(
+    annotationsOf(gateway)[INBOUND_BINDING_ANNOTATION] ??
+      annotationsOf(gatewayClass)[INBOUND_BINDING_ANNOTATION],
+  );
+  return {
+    namespace: namespaceOf(gateway),
+    name: nameOf(gateway),
+    address: addressOf(gateway, network),
+    trafficType:
+      labelsOf(gateway)[WAYPOINT_FOR_LABEL] ??
+      labelsOf(gatewayClass)[WAYPOINT_FOR_LABEL] ??
+      'service',
+    inboundBinding,
+    allowedFrom: allowedFrom(gateway, inboundBinding),
+    source: refTo(gateway),
+  };
 }
 
 /** The waypoint of a Service or a workload, by its own label or else its namespace's. */

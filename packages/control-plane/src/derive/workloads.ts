@@ -24,40 +24,34 @@ export interface WorkloadContext {
   readonly mesh: MeshSettings;
   readonly network: string;
   readonly namespace: Namespace | undefined;
-  readonly node: Node | undefined;
+  /** Of its node; null if that is unknown or says nothing. */
+  readonly locality: Locality | null;
   readonly waypoints: Waypoints;
-  /** Services of the namespace. */
+  /** Those that select the pod, sorted by name, and then those without a selector whose EndpointSlices name it. */
   readonly services: readonly Service[];
-  /** Selector-less Services whose EndpointSlices name this pod. */
-  readonly sliceServices: readonly Service[];
   readonly policies: NamespacePolicies;
 }
 
 /** The policies that workloads of one namespace may list. */
 export interface NamespacePolicies {
-  /** AuthorizationPolicies of the namespace and of the root namespace that are sent to ztunnel. */
+  /** AuthorizationPolicies with a selector, of the namespace and of the root namespace, that are sent to ztunnel. */
   readonly authorization: readonly AuthorizationPolicy[];
   readonly peer: readonly PeerAuthentication[];
   readonly inheritedPeer: InheritedPeerAuthentication;
 }
 
-/** A Workload and the objects that, besides the pod, shaped it. */
+/** A Workload and the waypoint that it is bound to. */
 export interface DerivedWorkload {
   readonly workload: Workload;
-  readonly services: readonly Service[];
   readonly waypoint: Waypoint | null;
 }
 
 /** Null for pods that have ended or have no address yet. */
 export function deriveWorkload(pod: Pod, context: WorkloadContext): DerivedWorkload | null {
-  const { mesh, network, node, services, sliceServices } = context;
+  const { mesh, network, locality, services } = context;
   const addresses = podAddresses(pod);
   if (addresses.length === 0 || isTerminal(pod)) return null;
   const labels = labelsOf(pod);
-  const selecting = [
-    ...services.filter((service) => selectsPod(service, labels)),
-    ...sliceServices,
-  ];
   const instanceOf = waypointOfInstance(pod, GATEWAY_NAME_LABEL, context.waypoints);
   const waypoint = instanceOf === undefined ? waypointOfWorkload(pod, context) : null;
   const workload: Workload = {
@@ -71,15 +65,15 @@ export function deriveWorkload(pod: Pod, context: WorkloadContext): DerivedWorkl
     networkGateway: null,
     workloadType: 'pod',
     applicationTunnel: instanceOf?.inboundBinding ?? null,
-    services: servicesOf(pod, selecting, mesh),
+    services: servicesOf(pod, services, mesh),
     authorizationPolicies: listedPolicies(labels, context),
     status: isHealthy(pod) ? 'healthy' : 'unhealthy',
     clusterId: mesh.clusterId,
-    locality: localityOf(node),
+    locality,
     networkMode: pod.spec?.hostNetwork === true ? 'host-network' : 'standard',
     capacity: 1,
   };
-  return { workload, services: selecting, waypoint };
+  return { workload, waypoint };
 }
 
 function namesOf(pod: Pod, mesh: MeshSettings) {
@@ -181,8 +175,8 @@ function listedPolicies(
   return [...selected, ...peerAuthenticationKeys(labels, peer, inheritedPeer, mesh.rootNamespace)];
 }
 
-/** Null when the node is unknown or says nothing; the beta failure-domain labels are not read. */
-function localityOf(node: Node | undefined): Locality | null {
+/** Null when the node says nothing; the beta failure-domain labels are not read. */
+export function localityOf(node: Node): Locality | null {
   const labels = labelsOf(node);
   const region = labels['topology.kubernetes.io/region'] ?? '';
   const zone = labels['topology.kubernetes.io/zone'] ?? '';

@@ -1,12 +1,21 @@
 import type { Gateway } from '@aquifer/model/resources';
 import { expect, test } from 'vitest';
-import { SETTINGS } from '../derive/derivation.fixture.ts';
-import { clusterStateOf } from '../ingest/cluster-state.ts';
+import { UNTRACKED } from '../collections/cell.ts';
+import { SETTINGS, TestCluster } from '../derive/derivation.fixture.ts';
 import { deriveGatewayStatus, isManual } from './gateway-status.ts';
 
 /** What the recordings 13 to 17 do not show: several listeners, address families and load balancers. */
 const HOST = 'wp.shop.svc.cluster.local';
 const SELECTOR = { app: 'wp' };
+
+function derive(gateway: Gateway, objects: readonly object[]) {
+  const { derivation } = new TestCluster(objects as { kind: string }[]);
+  return deriveGatewayStatus(
+    gateway,
+    { cluster: derivation.cluster, mesh: derivation.mesh, settings: SETTINGS },
+    UNTRACKED,
+  );
+}
 
 function statusOf(ports: readonly number[], serviceSpec: object, status: object = {}) {
   const listeners = ports.map((port) => ({ name: `l${port}`, port, protocol: 'HBONE' }));
@@ -22,11 +31,7 @@ function statusOf(ports: readonly number[], serviceSpec: object, status: object 
     status,
   };
   const pod = { kind: 'Pod', metadata, spec: {}, status: { podIP: '10.1.0.1' } };
-  const { addresses, conditions } = deriveGatewayStatus(
-    gateway,
-    clusterStateOf([service, pod]),
-    SETTINGS,
-  );
+  const { addresses, conditions } = derive(gateway, [service, pod]);
   const { status: state, reason, message } = conditions[1]!;
   return {
     addresses: addresses.map(({ type, value }) => `${type} ${value}`),
@@ -89,9 +94,7 @@ test('a Gateway whose address is a hostname is served by the Service of that nam
     },
   } as unknown as Gateway;
   expect(isManual(gateway)).toBe(true);
-  const programmed = (state: object[]) =>
-    deriveGatewayStatus(gateway, clusterStateOf(state as { kind: string }[]), SETTINGS)
-      .conditions[1]?.message;
+  const programmed = (objects: object[]) => derive(gateway, objects).conditions[1]?.message;
   expect(programmed([])).toContain('hostname "own.shop.svc.cluster.local" not found');
   const service = { kind: 'Service', metadata: { namespace: 'shop', name: 'own' }, spec: {} };
   expect(programmed([service])).toContain('no instances found');
@@ -103,7 +106,7 @@ test('route kinds that the protocol does not have are reported', () => {
     metadata: { namespace: 'shop', name: 'wp' },
     spec: { listeners: [{ name: 'http', port: 80, protocol: 'HTTP', allowedRoutes }] },
   } as unknown as Gateway;
-  const [listener] = deriveGatewayStatus(gateway, clusterStateOf([]), SETTINGS).listeners;
+  const [listener] = derive(gateway, []).listeners;
   expect(listener?.supportedKinds.map(({ kind }) => kind)).toEqual(['HTTPRoute']);
   expect(listener?.conditions.at(-1)).toMatchObject({
     status: 'False',

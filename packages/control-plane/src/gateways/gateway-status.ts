@@ -1,11 +1,13 @@
 /** The status of a waypoint's Gateway (spec control-plane 5.4). */
 import { canonicalIpAddress } from '@aquifer/model';
-import type { Gateway, Pod, Service } from '@aquifer/model/resources';
+import type { Gateway, Service } from '@aquifer/model/resources';
+import type { Context } from '../collections/cell.ts';
 import { type MeshSettings, serviceHostname } from '../derive/mesh.ts';
-import { annotationsOf, labelsOf, nameOf, namespaceOf } from '../derive/object.ts';
+import type { MeshCollections } from '../derive/mesh-collections.ts';
+import { annotationsOf, nameOf, namespaceOf } from '../derive/object.ts';
 import { virtualAddresses } from '../derive/services.ts';
-import { isTerminal, podAddresses, selectsPod } from '../derive/workloads.ts';
-import type { ClusterState } from '../ingest/cluster-state.ts';
+import { type ClusterInputs, objectKey } from '../ingest/cluster-inputs.ts';
+import type { Manifest } from '../reconcile/wish.ts';
 import type { ConditionText } from '../status/condition-list.ts';
 
 export interface DerivedGatewayStatus {
@@ -38,12 +40,19 @@ export function isManual(gateway: Gateway): boolean {
   return first !== undefined && (rest.length > 0 || (first.type ?? 'IPAddress') !== 'IPAddress');
 }
 
+/** What a Gateway's status depends on besides the Gateway. */
+export interface GatewayStatusInputs {
+  readonly cluster: ClusterInputs;
+  readonly mesh: Pick<MeshCollections, 'workloadsByService'>;
+  readonly settings: MeshSettings;
+}
+
 export function deriveGatewayStatus(
   gateway: Gateway,
-  state: Pick<ClusterState, 'Service' | 'Pod'>,
-  mesh: MeshSettings,
+  inputs: GatewayStatusInputs,
+  context: Context,
 ): DerivedGatewayStatus {
-  const assignment = assign(gateway, state, mesh);
+  const assignment = assign(gateway, inputs, context);
   const listeners = gateway.spec.listeners.map(listenerStatus);
   // Bindings stay put when a waypoint's pods come and go: addresses, once set, are not taken away.
   const addresses =
@@ -61,6 +70,26 @@ export function deriveGatewayStatus(
   };
 }
 
+/** The status of a Gateway, which is not programmed while something is in its way. */
+export function withForeign(
+  gateway: Gateway,
+  status: DerivedGatewayStatus,
+  inTheWay: readonly Manifest[],
+): DerivedGatewayStatus {
+  if (inTheWay.length === 0) return status;
+  const objects = inTheWay.map(({ kind, metadata }) => `${kind} "${metadata.name}"`).toSorted();
+  const programmed = {
+    type: 'Programmed',
+    status: 'False',
+    reason: 'NameConflict',
+    message: `${objects.join(' and ')} in namespace "${namespaceOf(gateway)}" is not managed by this Gateway and is left alone: rename or delete it, or rename the Gateway`,
+  };
+  const conditions = status.conditions.map((condition) =>
+    condition.type === programmed.type ? programmed : condition,
+  );
+  return { ...status, conditions };
+}
+
 /** How far the waypoint's Service reaches its pods. */
 interface Assignment {
   /** `host:port` of every listener that leads to a pod, sorted as text. */
@@ -73,18 +102,20 @@ interface Assignment {
 
 function assign(
   gateway: Gateway,
-  state: Pick<ClusterState, 'Service' | 'Pod'>,
-  mesh: MeshSettings,
+  { cluster, mesh, settings }: GatewayStatusInputs,
+  context: Context,
 ): Assignment {
   const namespace = namespaceOf(gateway);
-  const hostname = hostnameOf(gateway, mesh);
-  const suffix = serviceHostname(mesh, namespace, '');
+  const hostname = hostnameOf(gateway, settings);
+  const suffix = serviceHostname(settings, namespace, '');
   const service = hostname.endsWith(suffix)
-    ? state.Service.get(namespace, hostname.slice(0, -suffix.length))
+    ? context.get(cluster.of('Service'), objectKey(namespace, hostname.slice(0, -suffix.length)))
     : undefined;
   const ports = [...new Set(gateway.spec.listeners.map(({ port }) => port))];
   if (service === undefined) return unassigned([`hostname "${hostname}" not found`], false);
-  if (!hasInstance(service, state.Pod.inNamespace(namespace))) {
+  // A pod that is not ready will do: the binding must not wait for it.
+  const instances = context.lookup(mesh.workloadsByService, `${namespace}/${hostname}`);
+  if (instances.length === 0) {
     return unassigned(
       ports.map(() => `no instances found for hostname "${hostname}"`),
       true,
@@ -136,13 +167,6 @@ function programmed({ assigned, problems, usable }: Assignment): ConditionText {
 function readableList(items: readonly string[]): string {
   if (items.length < 3) return items.join(' and ');
   return `${items.slice(0, -1).join(', ')}, and ${items.at(-1)}`;
-}
-
-/** A pod that is not ready will do: the binding must not wait for it. */
-function hasInstance(service: Service, pods: readonly Pod[]): boolean {
-  return pods.some(
-    (pod) => selectsPod(service, labelsOf(pod)) && !isTerminal(pod) && podAddresses(pod).length > 0,
-  );
 }
 
 /** Sorted as text; as recorded, a headless Service gives 0.0.0.0. */

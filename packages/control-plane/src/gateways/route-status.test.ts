@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { HTTPRoute } from '@aquifer/model/resources';
 import { expect, test } from 'vitest';
-import { clusterStateOf } from '../ingest/cluster-state.ts';
+import { TestCluster, valuesOf } from '../derive/derivation.fixture.ts';
 import { deriveRouteParents } from './route-status.ts';
 
 const GOLDEN = new URL('../../../../test/fixtures/golden/l7/', import.meta.url);
@@ -16,22 +16,27 @@ function read(file: string): unknown {
   return JSON.parse(readFileSync(new URL(file, GOLDEN), 'utf8'));
 }
 
+function clusterOf(...objects: readonly { readonly kind: string }[]) {
+  return new TestCluster(objects).derivation.cluster;
+}
+
 const RECORDED = [
   '04-gamma-match-precedence',
   '05-gamma-filters',
   '06-gamma-grpcroute-timeouts',
   '07-gamma-status',
 ].flatMap((name) => {
-  const state = clusterStateOf(read(`${name}/objects.json`) as { kind: string }[]);
+  const { derivation } = new TestCluster(read(`${name}/objects.json`) as { kind: string }[]);
   const statuses = read(`${name}/status.json`) as Record<string, HTTPRoute['status']>;
-  return [...state.HTTPRoute, ...state.GRPCRoute].map((route) => {
+  return valuesOf(derivation.waypoints.routes).map((route) => {
     const key = `${route.kind}/shop/${route.metadata.name}`;
-    return { name, key, route, snapshot: { state }, recorded: statuses[key]?.parents ?? [] };
+    const { cluster } = derivation;
+    return { name, key, route, cluster, recorded: statuses[key]?.parents ?? [] };
   });
 });
 
-test.for(RECORDED)('$key of $name gets the recorded parents', ({ route, snapshot, recorded }) => {
-  const derived = deriveRouteParents(route, snapshot, MESH);
+test.for(RECORDED)('$key of $name gets the recorded parents', ({ route, cluster, recorded }) => {
+  const derived = deriveRouteParents(route, cluster, MESH);
   expect(derived).toEqual(
     recorded.map(({ parentRef, conditions = [] }) => ({
       parentRef,
@@ -51,7 +56,7 @@ test.for([
     metadata: { namespace: 'shop', name: 'r' },
     spec: { parentRefs: [{ group: '', kind: 'Service', name: 'cart' }] },
   } as HTTPRoute;
-  const [parent] = deriveRouteParents(route, { state: clusterStateOf([service]) }, MESH);
+  const [parent] = deriveRouteParents(route, clusterOf(service), MESH);
   expect(parent?.conditions.at(-1)).toMatchObject({
     type: 'ResolvedWaypoints',
     status: 'True',
@@ -68,7 +73,7 @@ test('parents are listed from the end of the alphabet, and a backend without wei
       rules: [{ backendRefs: [{ name: 'not-there', port: 80, weight: 0 }] }],
     },
   } as HTTPRoute;
-  const parents = deriveRouteParents(route, { state: clusterStateOf([]) }, MESH);
+  const parents = deriveRouteParents(route, clusterOf(), MESH);
   expect(parents.map(({ parentRef }) => parentRef.name)).toEqual(['c', 'b', 'a']);
   expect(parents[0]?.conditions[1]).toMatchObject({ type: 'ResolvedRefs', status: 'True' });
 });
@@ -80,7 +85,7 @@ function resolvedRefs(kind: string, rule: object) {
   const parentRefs = [{ group: '', kind: 'Service', name: 'cart' }];
   const metadata = { namespace: 'shop', name: 'r' };
   const route = { kind, metadata, spec: { parentRefs, rules: [rule] } } as unknown as HTTPRoute;
-  const [parent] = deriveRouteParents(route, { state: clusterStateOf([]) }, MESH);
+  const [parent] = deriveRouteParents(route, clusterOf(), MESH);
   return parent?.conditions.find(({ type }) => type === 'ResolvedRefs');
 }
 

@@ -1,5 +1,7 @@
 /** The status of routes whose parent is a Service (spec control-plane 5.5). */
 import type { ParentReference, RouteParentStatus, Service } from '@aquifer/model/resources';
+import type { Collection } from '../collections/collection.ts';
+import type { Graph } from '../collections/graph.ts';
 import { ruleProblem } from '../derive/l7/route-filters.ts';
 import {
   type BackendRef,
@@ -12,10 +14,9 @@ import {
 import { USE_WAYPOINT_LABEL } from '../derive/labels.ts';
 import { type MeshSettings, serviceHostname } from '../derive/mesh.ts';
 import { type LabelledObject, labelsOf, nameOf, namespaceOf } from '../derive/object.ts';
-import type { Snapshot } from '../derive/snapshot.ts';
+import type { ClusterInputs, ClusterReader } from '../ingest/cluster-inputs.ts';
 import { collectionPath, WATCHED_KINDS } from '../ingest/kinds.ts';
-import type { KubernetesApi } from '../ingest/kubernetes-api.ts';
-import type { WriteQueue } from '../reconcile/write-queue.ts';
+import { isSameWish, type Wish } from '../reconcile/wish.ts';
 import { type ConditionText, isPresent, withTransitionTime } from '../status/condition-list.ts';
 
 const ROUTE_CONTROLLER = 'istio.io/gateway-controller';
@@ -26,21 +27,19 @@ interface DerivedRouteParent {
   readonly conditions: readonly ConditionText[];
 }
 
-type Services = Pick<Snapshot, 'state'>;
-
 /** One entry for each parent that is a Service; as upstream, those that come last in the alphabet first. */
 export function deriveRouteParents(
   route: Route,
-  snapshot: Services,
+  cluster: ClusterReader,
   mesh: MeshSettings,
 ): DerivedRouteParent[] {
   const parents = parentsOf(route).toSorted((a, b) =>
     sortKey(a, route) < sortKey(b, route) ? 1 : -1,
   );
-  const references = resolvedRefs(route, snapshot, mesh);
+  const references = resolvedRefs(route, cluster, mesh);
   return parents.map((parentRef) => {
     const namespace = parentRef.namespace ?? namespaceOf(route);
-    const service = snapshot.state.Service.get(namespace, parentRef.name);
+    const service = cluster.get('Service', namespace, parentRef.name);
     const accepted =
       service === undefined
         ? condition(
@@ -50,7 +49,7 @@ export function deriveRouteParents(
             `parent service: "${parentRef.name}" not found`,
           )
         : condition('Accepted', 'True', 'Accepted', 'Route was valid');
-    const message = waypointMessage(service, snapshot);
+    const message = waypointMessage(service, cluster);
     const waypoints = condition('ResolvedWaypoints', 'True', 'ResolvedWaypoints', message);
     return { parentRef, conditions: [accepted, references, waypoints] };
   });
@@ -62,9 +61,9 @@ function sortKey(parent: ParentReference, route: Route): string {
 }
 
 /** As upstream, only the labels are looked at: whether the waypoint is ready is said by the Service's own status. */
-function waypointMessage(service: Service | undefined, { state }: Services): string {
+function waypointMessage(service: Service | undefined, cluster: ClusterReader): string {
   if (service === undefined) return 'parent not found';
-  const namespace = state.Namespace.get('', namespaceOf(service));
+  const namespace = cluster.get('Namespace', '', namespaceOf(service));
   return namesWaypoint(service) || namesWaypoint(namespace)
     ? 'All waypoints resolved'
     : 'istio.io/use-waypoint label missing from parent and parent namespace; in ambient mode, route will not be respected';
@@ -76,12 +75,12 @@ function namesWaypoint(object: LabelledObject | undefined): boolean {
 }
 
 /** The first problem of the route's rules, in order: filters of a rule, then its backends. */
-function resolvedRefs(route: Route, snapshot: Services, mesh: MeshSettings): ConditionText {
+function resolvedRefs(route: Route, cluster: ClusterReader, mesh: MeshSettings): ConditionText {
   for (const rule of routeRules(route)) {
     const problem =
       invalidFilter(rule) ??
       receiving(rule.backends)
-        .map((backend) => backendProblem(backend, namespaceOf(route), snapshot, mesh))
+        .map((backend) => backendProblem(backend, namespaceOf(route), cluster, mesh))
         .find((found) => found !== null);
     if (problem) return condition('ResolvedRefs', 'False', problem.reason, problem.message);
   }
@@ -106,7 +105,7 @@ function invalidFilter({ filters, backends }: RouteRule): Problem | null {
 function backendProblem(
   backend: BackendRef,
   routeNamespace: string,
-  { state }: Services,
+  cluster: ClusterReader,
   mesh: MeshSettings,
 ): Problem | null {
   const { group = '', kind = 'Service', name, port } = backend;
@@ -118,7 +117,7 @@ function backendProblem(
     return { reason: 'InvalidDestination', message: 'port is required in backendRef' };
   }
   const namespace = backend.namespace ?? routeNamespace;
-  if (state.Service.get(namespace, name) !== undefined) return null;
+  if (cluster.get('Service', namespace, name) !== undefined) return null;
   const message = `backend(${serviceHostname(mesh, namespace, name)}) not found`;
   return { reason: 'BackendNotFound', message };
 }
@@ -132,34 +131,47 @@ function condition(
   return { type, status, reason, message };
 }
 
-/** Writes the parents that differ; entries of other controllers stay as they are. */
-export function writeRouteStatuses(
-  snapshot: Snapshot,
-  mesh: MeshSettings,
-  queue: WriteQueue,
-  api: Pick<KubernetesApi, 'mergePatch'>,
-): void {
-  const { HTTPRoute, GRPCRoute } = snapshot.state;
-  for (const route of [...HTTPRoute, ...GRPCRoute] as Route[]) {
-    const wanted = deriveRouteParents(route, snapshot, mesh);
-    const stored = route.status?.parents ?? [];
-    const ours = stored.filter(({ controllerName }) => controllerName === ROUTE_CONTROLLER);
-    const observedGeneration = route.metadata.generation ?? 0;
-    const complete = wanted.map(({ parentRef, conditions }) => ({
-      parentRef,
-      controllerName: ROUTE_CONTROLLER,
-      conditions: conditions.map((text) =>
-        withTransitionTime({ ...text, observedGeneration }, storedFor(ours, parentRef)?.conditions),
-      ),
-    }));
-    if (ours.length === complete.length && complete.every((parent) => isWritten(parent, ours)))
-      continue;
-    const others = stored.filter(({ controllerName }) => controllerName !== ROUTE_CONTROLLER);
-    const { resourceVersion } = route.metadata;
-    const path = `${collectionPath(WATCHED_KINDS[kindOf(route)], namespaceOf(route))}/${nameOf(route)}/status`;
-    const body = { metadata: { resourceVersion }, status: { parents: [...others, ...complete] } };
-    queue.wish(path, JSON.stringify([resourceVersion, wanted]), () => api.mergePatch(path, body));
+/** The parents that differ, as writes; entries of other controllers stay as they are. */
+export function routeWishes(
+  graph: Graph,
+  cluster: ClusterInputs,
+  routes: Collection<Route>,
+  settings: MeshSettings,
+): Collection<Wish> {
+  return graph.flatMap(
+    'wishes for routes',
+    routes,
+    (route, context) => {
+      const wanted = deriveRouteParents(route, cluster.readerOf(context), settings);
+      return wishFor(route, wanted);
+    },
+    isSameWish,
+  );
+}
+
+function wishFor(
+  route: Route,
+  wanted: readonly DerivedRouteParent[],
+): readonly (readonly [string, Wish])[] {
+  const stored = route.status?.parents ?? [];
+  const ours = stored.filter(({ controllerName }) => controllerName === ROUTE_CONTROLLER);
+  const observedGeneration = route.metadata.generation ?? 0;
+  const complete = wanted.map(({ parentRef, conditions }) => ({
+    parentRef,
+    controllerName: ROUTE_CONTROLLER,
+    conditions: conditions.map((text) =>
+      withTransitionTime({ ...text, observedGeneration }, storedFor(ours, parentRef)?.conditions),
+    ),
+  }));
+  if (ours.length === complete.length && complete.every((parent) => isWritten(parent, ours))) {
+    return [];
   }
+  const others = stored.filter(({ controllerName }) => controllerName !== ROUTE_CONTROLLER);
+  const { resourceVersion } = route.metadata;
+  const path = `${collectionPath(WATCHED_KINDS[kindOf(route)], namespaceOf(route))}/${nameOf(route)}/status`;
+  const body = { metadata: { resourceVersion }, status: { parents: [...others, ...complete] } };
+  const fingerprint = JSON.stringify([resourceVersion, wanted]);
+  return [[path, { fingerprint, write: { verb: 'mergePatch', path, body } }]];
 }
 
 function storedFor(

@@ -9,15 +9,10 @@ import {
 } from '../derive/labels.ts';
 import { annotationsOf, labelsOf, nameOf, namespaceOf } from '../derive/object.ts';
 import { MANAGED_LABEL } from '../ingest/kinds.ts';
+import type { Manifest } from '../reconcile/wish.ts';
 import { generatedName } from './gateway-status.ts';
 import { waypointPodSpec } from './waypoint-pod.ts';
 import type { WaypointSettings } from './waypoint-settings.ts';
-
-export interface Manifest {
-  readonly apiVersion: string;
-  readonly kind: 'ServiceAccount' | 'Deployment' | 'Service';
-  readonly metadata: { readonly name: string; readonly namespace: string };
-}
 
 const MANAGED_BY_WAYPOINT_CONTROLLER = 'istio.io-mesh-controller';
 const SERVICE_ACCOUNT_ANNOTATION = 'gateway.istio.io/service-account';

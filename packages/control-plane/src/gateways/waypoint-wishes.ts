@@ -1,30 +1,32 @@
 /** Turns Gateways of the waypoint class into running waypoints, and says so in their status (spec control-plane 5). */
-import type { Gateway } from '@aquifer/model/resources';
-import { NETWORK_LABEL, WAYPOINT_CONTROLLER } from '../derive/labels.ts';
+import type { Gateway, GatewayClass } from '@aquifer/model/resources';
+import type { Context } from '../collections/cell.ts';
+import type { Collection } from '../collections/collection.ts';
+import type { Graph } from '../collections/graph.ts';
+import { WAYPOINT_CONTROLLER } from '../derive/labels.ts';
 import type { MeshSettings } from '../derive/mesh.ts';
-import {
-  annotationsOf,
-  type LabelledObject,
-  labelsOf,
-  nameOf,
-  namespaceOf,
-} from '../derive/object.ts';
-import type { ClusterState } from '../ingest/cluster-state.ts';
+import type { MeshCollections } from '../derive/mesh-collections.ts';
+import { annotationsOf, type LabelledObject, nameOf, namespaceOf } from '../derive/object.ts';
+import { type ClusterInputs, keyOf, objectKey } from '../ingest/cluster-inputs.ts';
 import { collectionPath, WATCHED_KINDS } from '../ingest/kinds.ts';
-import type { KubernetesApi } from '../ingest/kubernetes-api.ts';
 import { isManaged } from '../ingest/revision.ts';
-import type { WriteQueue } from '../reconcile/write-queue.ts';
+import type { ForeignObjects } from '../reconcile/owner.ts';
+import { isSameWish, type Manifest, type Wish } from '../reconcile/wish.ts';
 import { type ConditionText, isPresent, withTransitionTime } from '../status/condition-list.ts';
 import { isContained } from './contained.ts';
-import { type DerivedGatewayStatus, deriveGatewayStatus, isManual } from './gateway-status.ts';
-import { applyOwned, type ForeignObjects } from './owned-object.ts';
-import { CONTROLLER_VERSION, type Manifest, waypointManifests } from './waypoint-manifests.ts';
+import {
+  type DerivedGatewayStatus,
+  deriveGatewayStatus,
+  isManual,
+  withForeign,
+} from './gateway-status.ts';
+import { CONTROLLER_VERSION, waypointManifests } from './waypoint-manifests.ts';
 import type { WaypointSettings } from './waypoint-settings.ts';
 
-export interface WaypointControllerDeps {
-  readonly api: Pick<KubernetesApi, 'get' | 'apply' | 'create'>;
-  readonly queue: WriteQueue;
-  /** What stands in a waypoint's way; kept from one call to the next. */
+export interface WaypointInputs {
+  readonly cluster: ClusterInputs;
+  readonly mesh: MeshCollections;
+  /** What stands in the way of waypoints. */
   readonly foreign: ForeignObjects;
   readonly settings: Omit<WaypointSettings, 'network'> & MeshSettings;
 }
@@ -34,110 +36,148 @@ const STATUS_MANAGER = 'istio.io/gateway-controller';
 /** Newer controllers raise it; objects of a newer one are left alone. */
 const OUR_VERSION = 5;
 
-/** Wishes every write that the state still lacks; call it with each new state. */
-export function reconcileWaypoints(state: ClusterState, deps: WaypointControllerDeps): void {
-  reconcileClass(state, deps);
-  const system = state.Namespace.get('', deps.settings.systemNamespace);
-  const settings = { ...deps.settings, network: labelsOf(system)[NETWORK_LABEL] ?? '' };
-  for (const gateway of state.Gateway) {
-    if (!isOurs(gateway, state) || gateway.metadata.deletionTimestamp !== undefined) continue;
-    const namespace = state.Namespace.get('', namespaceOf(gateway));
-    if (!isManaged(gateway, namespace, settings.revision)) continue;
-    if (isManual(gateway)) deps.foreign.forgetAll(gateway);
-    else {
-      for (const manifest of waypointManifests(gateway, settings)) {
-        reconcileObject(gateway, manifest, state, deps);
-      }
-      reconcileVersion(gateway, deps);
-    }
-    const status = deriveGatewayStatus(gateway, state, settings);
-    reconcileStatus(gateway, deps.foreign.report(gateway, status), deps);
-  }
+type KeyedWish = readonly [string, Wish];
+
+/** Every write that the waypoints of the cluster still lack. */
+export function waypointWishes(graph: Graph, inputs: WaypointInputs): Collection<Wish> {
+  const { cluster } = inputs;
+  const once = graph.constant('waypoint class', CLASS_NAME);
+  const { GatewayClass: classKind } = WATCHED_KINDS;
+  return graph.union(
+    'wishes for waypoints',
+    graph.flatMap(
+      'wishes for the waypoint class',
+      once,
+      (name, context) => {
+        const isThere = context.get(cluster.of('GatewayClass'), objectKey('', name)) !== undefined;
+        return isThere ? [] : [classWish(name)];
+      },
+      isSameWish,
+    ),
+    graph.flatMap(
+      'wishes for classes',
+      cluster.of('GatewayClass'),
+      (gatewayClass) => classStatusWish(gatewayClass, collectionPath(classKind)),
+      isSameWish,
+    ),
+    graph.flatMap(
+      'wishes for Gateways',
+      cluster.of('Gateway'),
+      (gateway, context) => gatewayWishes(gateway, inputs, context),
+      isSameWish,
+    ),
+  );
 }
 
-function isOurs(gateway: Gateway, state: ClusterState): boolean {
+function classWish(name: string): KeyedWish {
+  const { GatewayClass: kind } = WATCHED_KINDS;
+  const body = {
+    apiVersion: kind.apiVersion,
+    kind: 'GatewayClass',
+    metadata: { name },
+    spec: { controllerName: WAYPOINT_CONTROLLER, description: 'The default Istio waypoint' },
+  };
+  const write = { verb: 'create', path: collectionPath(kind), body } as const;
+  return [`GatewayClass/${name}`, { fingerprint: 'exists', write }];
+}
+
+function classStatusWish(
+  { metadata, spec, status }: GatewayClass,
+  collection: string,
+): readonly KeyedWish[] {
+  if (spec.controllerName !== WAYPOINT_CONTROLLER) return [];
+  const wanted = {
+    type: 'Accepted',
+    status: 'True',
+    reason: 'Accepted',
+    message: 'Handled by Istio controller',
+    observedGeneration: metadata.generation ?? 0,
+  };
+  if (isPresent(wanted, status?.conditions)) return [];
+  const name = metadata.name ?? '';
+  const conditions = [withTransitionTime(wanted, status?.conditions)];
+  const { apiVersion } = WATCHED_KINDS.GatewayClass;
+  const body = { apiVersion, kind: 'GatewayClass', metadata: { name }, status: { conditions } };
+  const path = `${collection}/${name}/status`;
+  const fingerprint = JSON.stringify([metadata.resourceVersion, wanted]);
+  const write = { verb: 'apply', path, body, fieldManager: STATUS_MANAGER } as const;
+  return [[`GatewayClass/${name} status`, { fingerprint, write }]];
+}
+
+function gatewayWishes(
+  gateway: Gateway,
+  inputs: WaypointInputs,
+  context: Context,
+): readonly KeyedWish[] {
+  const { cluster, mesh, foreign } = inputs;
+  if (!isOurs(gateway, inputs, context) || gateway.metadata.deletionTimestamp !== undefined) {
+    return [];
+  }
+  const namespace = context.get(cluster.of('Namespace'), objectKey('', namespaceOf(gateway)));
+  if (!isManaged(gateway, namespace, inputs.settings.revision)) return [];
+  const wishes: KeyedWish[] = [];
+  const status = deriveGatewayStatus(gateway, inputs, context);
+  if (isManual(gateway)) return statusWish(gateway, status);
+  const network = context.get(mesh.network, '') ?? '';
+  const inTheWay: Manifest[] = [];
+  const declined = context.get(foreign, keyOf(gateway)) ?? [];
+  for (const manifest of waypointManifests(gateway, { ...inputs.settings, network })) {
+    const wish = objectWish(gateway, manifest, cluster, context);
+    if (wish === null) continue;
+    wishes.push(wish);
+    if (declined.includes(manifest.kind)) inTheWay.push(manifest);
+  }
+  return [
+    ...wishes,
+    ...versionWish(gateway),
+    ...statusWish(gateway, withForeign(gateway, status, inTheWay)),
+  ];
+}
+
+function isOurs(gateway: Gateway, { cluster }: WaypointInputs, context: Context): boolean {
   const version = Number(annotationsOf(gateway)[CONTROLLER_VERSION] ?? OUR_VERSION);
   if (version > OUR_VERSION) return false;
-  const gatewayClass = state.GatewayClass.get('', gateway.spec.gatewayClassName);
+  const classKey = objectKey('', gateway.spec.gatewayClassName);
+  const gatewayClass = context.get(cluster.of('GatewayClass'), classKey);
   return gatewayClass?.spec.controllerName === WAYPOINT_CONTROLLER;
 }
 
-function reconcileClass(state: ClusterState, { api, queue }: WaypointControllerDeps): void {
-  const path = collectionPath(WATCHED_KINDS.GatewayClass);
-  const { apiVersion } = WATCHED_KINDS.GatewayClass;
-  const existing = state.GatewayClass.get('', CLASS_NAME);
-  if (existing === undefined) {
-    const body = {
-      apiVersion,
-      kind: 'GatewayClass',
-      metadata: { name: CLASS_NAME },
-      spec: { controllerName: WAYPOINT_CONTROLLER, description: 'The default Istio waypoint' },
-    };
-    queue.wish(`GatewayClass/${CLASS_NAME}`, 'exists', () => api.create(path, body));
-    return;
-  }
-  for (const { metadata, spec, status } of state.GatewayClass) {
-    if (spec.controllerName !== WAYPOINT_CONTROLLER) continue;
-    const wanted = {
-      type: 'Accepted',
-      status: 'True',
-      reason: 'Accepted',
-      message: 'Handled by Istio controller',
-      observedGeneration: metadata.generation ?? 0,
-    };
-    if (isPresent(wanted, status?.conditions)) continue;
-    const name = metadata.name ?? '';
-    const conditions = [withTransitionTime(wanted, status?.conditions)];
-    const body = { apiVersion, kind: 'GatewayClass', metadata: { name }, status: { conditions } };
-    const fingerprint = JSON.stringify([metadata.resourceVersion, wanted]);
-    queue.wish(`GatewayClass/${name} status`, fingerprint, () =>
-      api.apply(`${path}/${name}/status`, body, STATUS_MANAGER),
-    );
-  }
-}
-
-function reconcileObject(
+function objectWish(
   gateway: Gateway,
   manifest: Manifest,
-  state: ClusterState,
-  { api, queue, foreign }: WaypointControllerDeps,
-): void {
+  cluster: ClusterInputs,
+  context: Context,
+): KeyedWish | null {
   const { kind } = manifest;
   const { namespace, name } = manifest.metadata;
-  const existing: LabelledObject | undefined = state[kind].get(namespace, name);
-  if (existing !== undefined && isContained(manifest, existing)) {
-    foreign.forget(gateway, manifest);
-    return;
-  }
+  const existing: LabelledObject | undefined = context.get(
+    cluster.anyOf(kind) as unknown as Collection<LabelledObject>,
+    objectKey(namespace, name),
+  );
+  if (existing !== undefined && isContained(manifest, existing)) return null;
   const path = `${collectionPath(WATCHED_KINDS[kind], namespace)}/${name}`;
   const version = existing?.metadata.resourceVersion ?? '';
-  queue.wish(path, `${version} ${JSON.stringify(manifest)}`, async () => {
-    const outcome = await applyOwned({ gateway, manifest, path }, api);
-    if (outcome === 'declined') foreign.add(gateway, manifest);
-    else foreign.forget(gateway, manifest);
-    return outcome;
-  });
+  const fingerprint = `${version} ${JSON.stringify(manifest)}`;
+  const write = { verb: 'applyOwned', path, manifest, gateway: keyOf(gateway) } as const;
+  return [path, { fingerprint, write }];
 }
 
-function reconcileVersion(gateway: Gateway, { api, queue }: WaypointControllerDeps): void {
-  if (annotationsOf(gateway)[CONTROLLER_VERSION] === String(OUR_VERSION)) return;
+function versionWish(gateway: Gateway): readonly KeyedWish[] {
+  if (annotationsOf(gateway)[CONTROLLER_VERSION] === String(OUR_VERSION)) return [];
   const namespace = namespaceOf(gateway);
   const name = nameOf(gateway);
   const path = `${collectionPath(WATCHED_KINDS.Gateway, namespace)}/${name}`;
   const annotations = { [CONTROLLER_VERSION]: String(OUR_VERSION) };
   const { apiVersion } = WATCHED_KINDS.Gateway;
   const body = { apiVersion, kind: 'Gateway', metadata: { namespace, name, annotations } };
-  queue.wish(path, CONTROLLER_VERSION, () => api.apply(path, body, WAYPOINT_CONTROLLER));
+  const write = { verb: 'apply', path, body, fieldManager: WAYPOINT_CONTROLLER } as const;
+  return [[path, { fingerprint: CONTROLLER_VERSION, write }]];
 }
 
-function reconcileStatus(
-  gateway: Gateway,
-  wanted: DerivedGatewayStatus,
-  { api, queue }: WaypointControllerDeps,
-): void {
+function statusWish(gateway: Gateway, wanted: DerivedGatewayStatus): readonly KeyedWish[] {
   const observedGeneration = gateway.metadata.generation ?? 0;
   const stored = gateway.status;
-  if (isStatusWritten(gateway, wanted, observedGeneration)) return;
+  if (isStatusWritten(gateway, wanted, observedGeneration)) return [];
   const complete = (conditions: readonly ConditionText[], old: Conditions) =>
     conditions.map((text) => withTransitionTime({ ...text, observedGeneration }, old));
   const status = {
@@ -151,15 +191,11 @@ function reconcileStatus(
   const namespace = namespaceOf(gateway);
   const name = nameOf(gateway);
   const path = `${collectionPath(WATCHED_KINDS.Gateway, namespace)}/${name}/status`;
-  const body = {
-    apiVersion: WATCHED_KINDS.Gateway.apiVersion,
-    kind: 'Gateway',
-    metadata: { namespace, name },
-    status,
-  };
-  queue.wish(path, JSON.stringify([gateway.metadata.resourceVersion, wanted]), () =>
-    api.apply(path, body, STATUS_MANAGER),
-  );
+  const { apiVersion } = WATCHED_KINDS.Gateway;
+  const body = { apiVersion, kind: 'Gateway', metadata: { namespace, name }, status };
+  const fingerprint = JSON.stringify([gateway.metadata.resourceVersion, wanted]);
+  const write = { verb: 'apply', path, body, fieldManager: STATUS_MANAGER } as const;
+  return [[path, { fingerprint, write }]];
 }
 
 type GatewayStatus = NonNullable<Gateway['status']>;

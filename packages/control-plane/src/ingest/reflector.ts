@@ -6,7 +6,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '@aquifer/runtime';
-import type { StoredObject } from './collection.ts';
+import type { StoredObject } from './cluster-inputs.ts';
 import { collectionPath, definitionPath, WATCHED_KINDS, type WatchedKind } from './kinds.ts';
 import { type KubernetesApi, KubernetesApiError } from './kubernetes-api.ts';
 

@@ -1,4 +1,6 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
+import { Graph } from '../collections/graph.ts';
+import { ClusterInputs } from './cluster-inputs.ts';
 import { ClusterStore } from './cluster-store.ts';
 import { isManaged } from './revision.ts';
 
@@ -7,9 +9,19 @@ function labelled(revision: string | undefined) {
   return { metadata: { namespace: 'shop', name: 'x', labels } };
 }
 
+function emptyStore() {
+  const graph = new Graph(vi.fn());
+  const cluster = new ClusterInputs(graph);
+  const take = (): ClusterInputs => {
+    graph.settle();
+    return cluster;
+  };
+  return { store: new ClusterStore(cluster, 'default', vi.fn()), take };
+}
+
 test('a policy that is given to another revision is gone', () => {
-  const store = new ClusterStore(() => undefined, 'default');
-  const isThere = () => store.take().AuthorizationPolicy.get('shop', 'x') !== undefined;
+  const { store, take } = emptyStore();
+  const isThere = () => take().get('AuthorizationPolicy', 'shop', 'x') !== undefined;
   store.replace('AuthorizationPolicy', [labelled(undefined)]);
   expect(isThere()).toBe(true);
   store.change('AuthorizationPolicy', labelled('canary'), false);
@@ -19,11 +31,11 @@ test('a policy that is given to another revision is gone', () => {
 });
 
 test('the label hides no Service and no Gateway', () => {
-  const store = new ClusterStore(() => undefined, 'default');
+  const { store, take } = emptyStore();
   store.replace('Service', [labelled('canary')]);
   store.replace('Gateway', [labelled('canary')]);
-  const { Service, Gateway } = store.take();
-  expect([Service.size, Gateway.size]).toEqual([1, 1]);
+  const cluster = take();
+  expect([cluster.of('Service').size, cluster.of('Gateway').size]).toEqual([1, 1]);
 });
 
 test.for([

@@ -1,5 +1,5 @@
 /** Which objects belong to this control plane where several revisions of it run (spec control-plane 1.1, 5.2). */
-import type { StoredObject } from './collection.ts';
+import type { StoredObject } from './cluster-inputs.ts';
 import type { WatchedKind } from './kinds.ts';
 
 const REVISION_LABEL = 'istio.io/rev';

@@ -1,6 +1,6 @@
 import type { Service, Workload } from '@aquifer/model';
-import type { Resource, ResourceMap } from '../derive/resource.ts';
-import { difference } from './difference.ts';
+import type { Resource } from '../derive/resource.ts';
+import type { ServedReader, ServedSet } from './served-set.ts';
 
 /** What a workload or service is found by, besides its name. */
 export interface AddressNames {
@@ -35,12 +35,17 @@ export class AddressIndex {
   readonly #byAlias: NameSets = new Map();
   readonly #byService: NameSets = new Map();
   readonly #byNode: NameSets = new Map();
-  #resources: ResourceMap = new Map();
+  /** From the first time that anybody asks. */
+  #reader: ServedReader | null = null;
 
-  /** To be called before it is asked about these resources. What did not change costs nothing. */
-  follow(resources: ResourceMap): void {
-    const { changed, removed } = difference(this.#resources, resources);
-    this.#resources = resources;
+  /** To be called before it is asked about these resources, which are always the same set. */
+  follow(resources: ServedSet): void {
+    if (this.#reader === null) {
+      this.#reader = resources.follow();
+      for (const resource of resources.values()) this.#learn(resource.name, addressNames(resource));
+      return;
+    }
+    const { changed, removed } = this.#reader.next();
     for (const name of removed) this.#forget(name);
     for (const resource of changed) {
       this.#forget(resource.name);

@@ -9,14 +9,14 @@ import {
 } from '@aquifer/wire/gen/envoy/service/discovery/v3_pb';
 import { create } from '@bufbuild/protobuf';
 import type { ServerDuplexStream } from '@grpc/grpc-js';
-import type { ResourceMap } from '../derive/resource.ts';
-import type { Snapshot } from '../derive/snapshot.ts';
 import type { AddressIndex } from './address-index.ts';
 import { AddressesOnDemand } from './addresses-on-demand.ts';
-import { GENERATORS, type ResourceGenerator } from './generators.ts';
+import { GENERATORS, NO_RESOURCES, type ResourceGenerator } from './generators.ts';
 import { type NamedResources, type Reply, ResourcesByName } from './named-resources.ts';
 import type { ConnectedProxy } from './proxy.ts';
+import type { Published } from './publisher.ts';
 import type { PushMetrics } from './push-metrics.ts';
+import type { ServedSet } from './served-set.ts';
 import { type ReplyScope, Subscription, type SubscriptionStatus } from './subscription.ts';
 
 export type DeltaStream = ServerDuplexStream<DeltaDiscoveryRequest, DeltaDiscoveryResponse>;
@@ -24,15 +24,14 @@ export type DeltaStream = ServerDuplexStream<DeltaDiscoveryRequest, DeltaDiscove
 export interface ConnectionDeps {
   readonly log: Logger;
   readonly metrics: PushMetrics;
-  readonly snapshot: () => Snapshot;
-  /** Of the snapshots' workloads and services. */
+  readonly published: () => Published;
+  /** Of the workloads and services that are served. */
   readonly addresses: AddressIndex;
 }
 
 const GENERATOR_BY_TYPE: ReadonlyMap<string, ResourceGenerator> = new Map(
   GENERATORS.map((generator) => [generator.typeUrl, generator]),
 );
-const NO_RESOURCES: ResourceMap = new Map();
 
 export class DeltaConnection {
   readonly proxy: ConnectedProxy;
@@ -46,7 +45,7 @@ export class DeltaConnection {
     this.#stream = stream;
     this.proxy = proxy;
     this.#deps = deps;
-    // While the proxy reads slowly, newer snapshots replace older ones unsent, and its requests wait.
+    // While the proxy reads slowly, newer changes replace older ones unsent, and its requests wait.
     stream.on('drain', () => {
       this.#isBlocked = false;
       this.push();
@@ -93,7 +92,12 @@ export class DeltaConnection {
     this.#stream.end();
   }
 
-  /** Sends what the current snapshot changed, type by type in push order. Never throws: other types and proxies go on. */
+  /** To be called when the stream has ended, whoever ended it. */
+  end(): void {
+    for (const subscription of this.#subscriptions.values()) subscription.close();
+  }
+
+  /** Sends what has changed, type by type in push order. Never throws: other types and proxies go on. */
   push(): void {
     for (const { typeUrl } of GENERATORS) {
       const subscription = this.#subscriptions.get(typeUrl);
@@ -134,10 +138,10 @@ export class DeltaConnection {
   }
 
   /** Types that nobody generates have no resources: the proxy gets an empty answer and can go on. */
-  #resources(typeUrl: string): ResourceMap | null {
+  #resources(typeUrl: string): ServedSet | null {
     const generator = GENERATOR_BY_TYPE.get(typeUrl);
     if (generator === undefined) return NO_RESOURCES;
-    return generator.generate(this.proxy, this.#deps.snapshot());
+    return generator.generate(this.proxy, this.#deps.published());
   }
 
   #send(typeUrl: string, subscription: Subscription, reply: Reply): void {

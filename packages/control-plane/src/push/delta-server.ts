@@ -3,13 +3,12 @@ import { err, ok, type Result } from '@aquifer/model';
 import type { Logger } from '@aquifer/runtime';
 import type { DeltaDiscoveryRequest } from '@aquifer/wire/gen/envoy/service/discovery/v3_pb';
 import { podOfCaller } from '../ca/node-authorization.ts';
-import type { Snapshot } from '../derive/snapshot.ts';
 import { Refusal, toRefusal } from '../errors.ts';
 import { AddressIndex } from './address-index.ts';
 import type { Authenticate, Caller } from './authenticate.ts';
 import { DeltaConnection, type DeltaStream } from './delta-connection.ts';
 import { type ConnectedProxy, parseProxy } from './proxy.ts';
-import type { Publisher } from './publisher.ts';
+import type { Published, Publisher } from './publisher.ts';
 import type { PushMetrics } from './push-metrics.ts';
 
 export interface DeltaServerDeps {
@@ -61,6 +60,7 @@ export class DeltaServer {
 
   #forget(session: StreamSession): void {
     if (session.connection === null || !this.#connections.delete(session.connection)) return;
+    session.connection.end();
     this.#deps.metrics.connected(this.#connections.size);
     this.#deps.log.info('proxy disconnected', { proxy: session.connection.proxy.id });
   }
@@ -100,8 +100,8 @@ class StreamSession {
 
   async #connect(first: DeltaDiscoveryRequest): Promise<void> {
     const { publisher, authenticate, log } = this.#deps;
-    const snapshot = publisher.current;
-    if (snapshot === null)
+    const published = publisher.current;
+    if (published === null)
       throw new Refusal('CP_NOT_READY', 'server is not ready to serve discovery information');
     const parsed = parseProxy(first.node?.id ?? '', first.node?.metadata ?? {});
     if (!parsed.ok) throw new Refusal('CP_BAD_NODE', parsed.error);
@@ -113,22 +113,22 @@ class StreamSession {
     if (caller.value === null && this.#isSecure && this.#deps.isAuthRequired) {
       throw new Refusal('CP_UNAUTHENTICATED', 'authentication failure: no token');
     }
-    const proxy = verify(parsed.value, caller.value, snapshot, this.#deps.trustedNodeAccounts);
+    const proxy = verify(parsed.value, caller.value, published, this.#deps.trustedNodeAccounts);
     if (!proxy.ok) {
       log.warn('proxy is refused', { proxy: parsed.value.id, error: proxy.error });
       throw new Refusal('CP_NOT_IDENTICAL', proxy.error);
     }
-    this.#open(proxy.value, first);
+    this.#open(proxy.value, first, published);
   }
 
-  #open(proxy: ConnectedProxy, first: DeltaDiscoveryRequest): void {
-    const { log, metrics, publisher, addresses } = this.#deps;
+  #open(proxy: ConnectedProxy, first: DeltaDiscoveryRequest, published: Published): void {
+    const { log, metrics, addresses } = this.#deps;
     if (this.#stream.cancelled) return;
     log.info('proxy connected', { proxy: proxy.id, node: proxy.nodeName || null });
     const connection = new DeltaConnection(this.#stream, proxy, {
       log,
       metrics,
-      snapshot: () => publisher.current!,
+      published: () => published,
       addresses,
     });
     this.connection = connection;
@@ -157,7 +157,7 @@ class StreamSession {
 function verify(
   proxy: ConnectedProxy,
   caller: Caller | null,
-  snapshot: Snapshot,
+  { cluster }: Published,
   trustedNodeAccounts: readonly string[],
 ): Result<ConnectedProxy, string> {
   if (caller === null) return ok(proxy);
@@ -174,7 +174,7 @@ function verify(
   if (proxy.type !== 'ztunnel' || proxy.nodeName === '') return ok(proxy);
   if (!trustedNodeAccounts.includes(`${caller.namespace}/${caller.serviceAccount}`))
     return ok(proxy);
-  const pod = podOfCaller(caller, snapshot.state);
+  const pod = podOfCaller(caller, cluster);
   if (!pod.ok) return pod;
   const node = pod.value.spec?.nodeName ?? '';
   if (node !== proxy.nodeName) {

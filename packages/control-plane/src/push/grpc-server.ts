@@ -22,12 +22,11 @@ import {
 } from '@grpc/grpc-js';
 import { type CertificateDeps, createCertificate } from '../ca/certificate-service.ts';
 import { Refusal, toRefusal } from '../errors.ts';
-import type { ClusterState } from '../ingest/cluster-state.ts';
 import type { Authenticate, Caller } from './authenticate.ts';
 import type { DeltaStream } from './delta-connection.ts';
 import type { DeltaServer } from './delta-server.ts';
 import { type CaptureDeps, reportCapture } from './node-service.ts';
-import type { Publisher } from './publisher.ts';
+import type { Published, Publisher } from './publisher.ts';
 
 export interface GrpcDeps {
   readonly delta: DeltaServer;
@@ -87,16 +86,22 @@ export async function listenGrpc(
     },
   );
   server.addService(grpcMethods(IstioCertificateService), {
-    createCertificate: unary<IstioCertificateRequest, unknown>(deps, (request, caller, state) => {
-      const certChain = createCertificate(request, caller, state, deps.certificates);
-      return create(IstioCertificateResponseSchema, { certChain });
-    }),
+    createCertificate: unary<IstioCertificateRequest, unknown>(
+      deps,
+      (request, caller, published) => {
+        const certChain = createCertificate(request, caller, published, deps.certificates);
+        return create(IstioCertificateResponseSchema, { certChain });
+      },
+    ),
   });
   server.addService(grpcMethods(NodeService), {
-    reportCapture: unary<CaptureReportRequest, unknown>(deps, async (request, caller, state) => {
-      await reportCapture(request, caller, state, deps.captures);
-      return create(CaptureReportResponseSchema);
-    }),
+    reportCapture: unary<CaptureReportRequest, unknown>(
+      deps,
+      async (request, caller, published) => {
+        await reportCapture(request, caller, published, deps.captures);
+        return create(CaptureReportResponseSchema);
+      },
+    ),
   });
   const port = await bind(server, address, identity);
   return { port, stop: (graceMs) => stop(server, graceMs) };
@@ -133,10 +138,10 @@ function stop(server: Server, graceMs: number): Promise<void> {
 type Handler<Request, Response> = (
   request: Request,
   caller: Caller,
-  state: ClusterState,
+  published: Published,
 ) => Response | Promise<Response>;
 
-/** A call that needs a known caller and a complete state. */
+/** A call that needs a known caller and a cluster that has been listed. */
 function unary<Request, Response>(
   { authenticate, publisher, log }: GrpcDeps,
   handle: Handler<Request, Response>,
@@ -151,9 +156,9 @@ function unary<Request, Response>(
       });
       throw new Refusal('CP_UNAUTHENTICATED', 'request authenticate failure');
     }
-    const snapshot = publisher.current;
-    if (snapshot === null) throw new Refusal('CP_NOT_READY', 'server is not ready');
-    return handle(call.request, known, snapshot.state);
+    const published = publisher.current;
+    if (published === null) throw new Refusal('CP_NOT_READY', 'server is not ready');
+    return handle(call.request, known, published);
   };
   const respond = async (
     call: ServerUnaryCall<Request, Response>,

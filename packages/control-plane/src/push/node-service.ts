@@ -10,9 +10,9 @@ import { podOfCaller } from '../ca/node-authorization.ts';
 import { REDIRECTION_ANNOTATION } from '../derive/labels.ts';
 import { annotationsOf } from '../derive/object.ts';
 import { Refusal } from '../errors.ts';
-import type { ClusterState } from '../ingest/cluster-state.ts';
 import type { KubernetesApi } from '../ingest/kubernetes-api.ts';
 import type { Caller } from './authenticate.ts';
+import type { Published } from './publisher.ts';
 
 export interface CaptureDeps {
   readonly api: Pick<KubernetesApi, 'strategicPatch'>;
@@ -35,14 +35,14 @@ interface Outcome {
 export async function reportCapture(
   request: CaptureReportRequest,
   caller: Caller,
-  state: ClusterState,
+  { cluster, mesh }: Published,
   deps: CaptureDeps,
 ): Promise<void> {
   const account = `${caller.namespace}/${caller.serviceAccount}`;
   if (!deps.trustedNodeAccounts.includes(account)) {
     throw new Refusal('CP_NOT_IDENTICAL', `${account} may not report captures`);
   }
-  const self = podOfCaller(caller, state);
+  const self = podOfCaller(caller, cluster);
   if (!self.ok) throw new Refusal('CP_UNAUTHENTICATED', self.error);
   const node = self.value.spec?.nodeName ?? '';
   if (request.node !== node) {
@@ -52,7 +52,7 @@ export async function reportCapture(
     );
   }
   for (const report of request.reports) {
-    const pod = state.Pod.get(report.namespace, report.name);
+    const pod = cluster.get('Pod', report.namespace, report.name);
     // Gone, or replaced by a pod of the same name: there is nothing left to say it about.
     if (pod?.metadata.uid !== report.uid) continue;
     if (pod.spec?.nodeName !== node) {
@@ -64,19 +64,20 @@ export async function reportCapture(
     await write(pod, report, deps);
   }
   if (request.inventory !== undefined) {
-    await takeBackOutdated({ node, uids: new Set(request.inventory.uids) }, state, deps);
+    const pods = mesh.podsByNode.lookup(node);
+    await takeBackOutdated(pods, new Set(request.inventory.uids), deps);
   }
 }
 
 /** What was said of pods that left the mesh while their proxy was away. Marks of another mesh's node agent stay. */
 async function takeBackOutdated(
-  { node, uids }: { readonly node: string; readonly uids: ReadonlySet<string> },
-  state: ClusterState,
+  podsOfNode: readonly Pod[],
+  uids: ReadonlySet<string>,
   deps: CaptureDeps,
 ): Promise<void> {
-  for (const pod of state.Pod) {
+  for (const pod of podsOfNode) {
     const { uid = '', namespace = '', name = '' } = pod.metadata;
-    if (pod.spec?.nodeName !== node || uids.has(uid) || conditionOf(pod) === undefined) continue;
+    if (uids.has(uid) || conditionOf(pod) === undefined) continue;
     await write(pod, { uid, namespace, name, state: CaptureState.RELEASED, reason: '' }, deps);
   }
 }

@@ -4,11 +4,10 @@
  *   first request ──► always answered in full ──► ACK / NACK / stale: silent
  *   change of names ──► answered with the newly named        push ──► only what changed
  *
- * A wildcard subscription never stores names: it keeps the shared map that it was served from.
+ * A wildcard subscription never stores names: it keeps its place in the changes of the set that it is served from.
  */
-import type { ResourceMap } from '../derive/resource.ts';
-import { difference } from './difference.ts';
 import { type NamedResources, type Reply, ResourcesByName } from './named-resources.ts';
+import type { Difference, ServedReader, ServedSet } from './served-set.ts';
 
 /** The parts of a DeltaDiscoveryRequest that decide. */
 export interface SubscriptionRequest {
@@ -32,7 +31,6 @@ export type ReplyScope =
   | { readonly kind: 'names'; readonly names: readonly string[] };
 
 const WILDCARD = '*';
-const NO_RESOURCES: ResourceMap = new Map();
 /** Names kept of the last response, to say in the log what a NACK is about. */
 const REMEMBERED_NAMES = 20;
 
@@ -40,7 +38,7 @@ export class Subscription {
   /** Null for everything. */
   readonly #named: NamedResources | null;
   #initialVersions: ReadonlyMap<string, string> | null;
-  #served: ResourceMap = NO_RESOURCES;
+  #served: { readonly set: ServedSet; readonly reader: ServedReader } | null = null;
   #nonceSent = '';
   #nonceAcked = '';
   #lastError: string | null = null;
@@ -98,10 +96,10 @@ export class Subscription {
   }
 
   /** The answer to the first request, or to a change of names. */
-  reply(scope: ReplyScope, current: ResourceMap): Reply {
+  reply(scope: ReplyScope, current: ServedSet): Reply {
     const initial = this.#initialVersions;
     this.#initialVersions = null;
-    this.#served = current;
+    this.#follow(current);
     if (this.#named !== null) {
       if (scope.kind === 'names') return this.#named.find(scope.names, current);
       return withoutKnown(this.#named.find('all', current), initial);
@@ -112,9 +110,8 @@ export class Subscription {
   }
 
   /** What changed since the last response; null when that is nothing the proxy wants. */
-  push(current: ResourceMap): Reply | null {
-    const change = difference(this.#served, current);
-    this.#served = current;
+  push(current: ServedSet): Reply | null {
+    const change = this.#follow(current);
     const reply: Reply =
       this.#named === null
         ? { resources: change.changed, removed: change.removed }
@@ -122,10 +119,28 @@ export class Subscription {
     return reply.resources.length === 0 && reply.removed.length === 0 ? null : reply;
   }
 
+  /** To be called when the stream has ended. */
+  close(): void {
+    this.#served?.reader.close();
+  }
+
   sent(nonce: string, reply: Reply, now: Date): void {
     this.#nonceSent = nonce;
     this.#lastSentAt = now;
     this.#lastSent = reply.resources.slice(0, REMEMBERED_NAMES).map(({ name }) => name);
+  }
+
+  /** What has changed since it was called last; of a set that is served instead of another, whatever differs. */
+  #follow(current: ServedSet): Difference {
+    const last = this.#served;
+    if (last?.set === current) return last.reader.next();
+    last?.reader.close();
+    this.#served = { set: current, reader: current.follow() };
+    const removed = [...(last?.set.values() ?? [])].map(({ name }) => name);
+    return {
+      changed: [...current.values()],
+      removed: removed.filter((name) => !current.has(name)),
+    };
   }
 
   #changeNames(request: SubscriptionRequest): Reaction {

@@ -1,9 +1,11 @@
-/** Writes the conditions of Services and AuthorizationPolicies (spec control-plane 2.8, 2.9) by server-side apply. */
+/** The conditions of Services and AuthorizationPolicies (spec control-plane 2.8, 2.9), as writes that are missing. */
+import type { Collection } from '../collections/collection.ts';
+import type { Graph } from '../collections/graph.ts';
+import type { MeshCollections } from '../derive/mesh-collections.ts';
 import { nameOf, namespaceOf } from '../derive/object.ts';
-import type { Snapshot } from '../derive/snapshot.ts';
+import { type ClusterInputs, keyOf } from '../ingest/cluster-inputs.ts';
 import { collectionPath, WATCHED_KINDS } from '../ingest/kinds.ts';
-import type { KubernetesApi } from '../ingest/kubernetes-api.ts';
-import type { WriteQueue } from '../reconcile/write-queue.ts';
+import { isSameWish, type Wish } from '../reconcile/wish.ts';
 import {
   type ConditionText,
   isPresent,
@@ -21,72 +23,94 @@ interface ConditionTarget {
   readonly fieldManager: string;
 }
 
-const WAYPOINT_ACCEPTED = {
-  type: 'WaypointAccepted',
-  fieldManager: 'istio-ambient-waypoint-policy',
-} as const;
-
 type Wanted = ConditionText & { readonly observedGeneration?: string };
 
 /** What is already there as wanted is not written again; a condition nobody wants any more is pruned. */
-export function writeConditions(
-  snapshot: Snapshot,
-  queue: WriteQueue,
-  api: Pick<KubernetesApi, 'apply'>,
-): void {
-  const { state, conditions } = snapshot;
-  for (const service of state.Service) {
-    const target: ConditionTarget = {
-      kind: 'Service',
-      namespace: namespaceOf(service),
-      name: nameOf(service),
-      resourceVersion: service.metadata.resourceVersion,
-      stored: service.status?.conditions,
-      type: 'istio.io/WaypointBound',
-      fieldManager: 'istio-ambient-service',
-    };
-    const condition = conditions.services.get(`${target.namespace}/${target.name}`) ?? null;
-    write(target, condition && { type: target.type, ...condition }, queue, api);
-  }
-  for (const policy of state.AuthorizationPolicy) {
-    const target: ConditionTarget = {
-      kind: 'AuthorizationPolicy',
-      namespace: namespaceOf(policy),
-      name: nameOf(policy),
-      resourceVersion: policy.metadata.resourceVersion,
-      stored: policy.status?.conditions,
-      type: 'ZtunnelAccepted',
-      fieldManager: 'istio-ambient-ztunnel-policy',
-    };
-    const key = `${target.namespace}/${target.name}`;
-    const observedGeneration = String(policy.metadata.generation ?? 0);
-    const verdict = conditions.policies.get(key) ?? null;
-    write(target, verdict && { type: target.type, ...verdict, observedGeneration }, queue, api);
-    const attachment = conditions.attachments.get(key) ?? null;
-    const waypoint = { ...target, ...WAYPOINT_ACCEPTED };
-    const wanted = attachment && { type: waypoint.type, ...attachment, observedGeneration };
-    write(waypoint, wanted, queue, api);
-  }
+export function conditionWishes(
+  graph: Graph,
+  cluster: ClusterInputs,
+  mesh: MeshCollections,
+): Collection<Wish> {
+  return graph.union(
+    'wishes for conditions',
+    serviceWishes(graph, cluster, mesh),
+    policyWishes(graph, mesh),
+  );
 }
 
-function write(
+function serviceWishes(
+  graph: Graph,
+  cluster: ClusterInputs,
+  mesh: MeshCollections,
+): Collection<Wish> {
+  return graph.flatMap(
+    'wishes for Services',
+    cluster.of('Service'),
+    (service, context) => {
+      const type = 'istio.io/WaypointBound';
+      const condition = context.get(mesh.services, keyOf(service))?.condition ?? null;
+      const target: ConditionTarget = {
+        kind: 'Service',
+        namespace: namespaceOf(service),
+        name: nameOf(service),
+        resourceVersion: service.metadata.resourceVersion,
+        stored: service.status?.conditions,
+        type,
+        fieldManager: 'istio-ambient-service',
+      };
+      return wishFor(target, condition && { type, ...condition });
+    },
+    isSameWish,
+  );
+}
+
+function policyWishes(graph: Graph, { policies }: MeshCollections): Collection<Wish> {
+  return graph.flatMap(
+    'wishes for AuthorizationPolicies',
+    policies,
+    ({ policy, verdict, attachment }) => {
+      const common = {
+        kind: 'AuthorizationPolicy',
+        namespace: namespaceOf(policy),
+        name: nameOf(policy),
+        resourceVersion: policy.metadata.resourceVersion,
+        stored: policy.status?.conditions,
+      } as const;
+      const observedGeneration = String(policy.metadata.generation ?? 0);
+      const conditions = [
+        { type: 'ZtunnelAccepted', fieldManager: 'istio-ambient-ztunnel-policy', wanted: verdict },
+        {
+          type: 'WaypointAccepted',
+          fieldManager: 'istio-ambient-waypoint-policy',
+          wanted: attachment,
+        },
+      ];
+      return conditions.flatMap(({ type, fieldManager, wanted }) =>
+        wishFor(
+          { ...common, type, fieldManager },
+          wanted && { type, ...wanted, observedGeneration },
+        ),
+      );
+    },
+    isSameWish,
+  );
+}
+
+function wishFor(
   target: ConditionTarget,
   wanted: Wanted | null,
-  queue: WriteQueue,
-  api: Pick<KubernetesApi, 'apply'>,
-): void {
+): readonly (readonly [string, Wish])[] {
   const { kind, namespace, name, stored, type, fieldManager } = target;
   const isDone =
     wanted === null
       ? !(stored ?? []).some((condition) => condition.type === type)
       : isPresent(wanted, stored);
-  if (isDone) return;
+  if (isDone) return [];
   const { apiVersion } = WATCHED_KINDS[kind];
   const path = `${collectionPath(WATCHED_KINDS[kind], namespace)}/${name}/status`;
   const conditions = wanted === null ? [] : [withTransitionTime(wanted, stored)];
   const body = { apiVersion, kind, metadata: { namespace, name }, status: { conditions } };
   const fingerprint = JSON.stringify([target.resourceVersion, wanted]);
-  queue.wish(`${kind}/${namespace}/${name} ${type}`, fingerprint, () =>
-    api.apply(path, body, fieldManager),
-  );
+  const key = `${kind}/${namespace}/${name} ${type}`;
+  return [[key, { fingerprint, write: { verb: 'apply', path, body, fieldManager } }]];
 }

@@ -1,9 +1,10 @@
 /** From a route's backendRef to a cluster (spec control-plane 6.2, recording l7/07). */
+import { objectKey } from '../../ingest/cluster-inputs.ts';
 import { serviceHostname } from '../mesh.ts';
 import { inboundCluster, outboundCluster } from './names.ts';
 import { l7Ports } from './port-protocol.ts';
 import type { BackendRef } from './route-rule.ts';
-import { isReachedInbound, objectKey, type WaypointScope } from './scope.ts';
+import { isReachedInbound, type WaypointScope } from './scope.ts';
 
 /** `hostname` is null when the reference can name no Service. */
 export interface Backend {

@@ -88,7 +88,7 @@ export function portChains(
 ): ChainInit[] {
   const { policies: all, gateway, mesh } = scope;
   const policies = all.filter(
-    (policy) => targetsWaypoint(policy, gateway, mesh) || targetsService(policy, service),
+    (policy) => targetsWaypoint(policy, gateway, mesh) || targetsService(policy, service, mesh),
   );
   const kinds = (['tcp', 'http'] as const).filter((kind) => speaks(port, kind));
   return kinds.map((kind) => {

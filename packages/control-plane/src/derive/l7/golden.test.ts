@@ -4,12 +4,11 @@ import { ListenerSchema } from '@aquifer/wire/gen/envoy/config/listener/v3_pb';
 import { type DescMessage, fromBinary, toJson } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
 import { messageRegistry } from '../../../../../test/fixtures/message-registry.ts';
-import { newDeriver } from '../derivation.fixture.ts';
 import type { ResourceMap } from '../resource.ts';
 import {
   deriveWaypoint,
   readRecorded,
-  readyState,
+  readyCluster,
   recordedObjects,
 } from './recorded-waypoint.fixture.ts';
 
@@ -114,9 +113,9 @@ test.for([
   '23-authz-waypoint',
   '29-eds-ambient',
 ])('says of each Service what %s does', (name) => {
-  const { conditions } = newDeriver().derive(readyState(recordedObjects(name)));
+  const { services } = readyCluster(recordedObjects(name)).derivation.mesh;
   const recorded = readRecorded<Record<string, RecordedStatus>>(name, 'status.json');
-  const said = [...conditions.services].flatMap(([key, condition]) =>
+  const said = [...services.entries()].flatMap(([key, { condition }]) =>
     condition === null ? [] : [[key, { type: 'istio.io/WaypointBound', ...condition }] as const],
   );
   const expected = Object.entries(recorded).flatMap(([key, status]) => {

@@ -1,10 +1,15 @@
-/** Test fixture: the recordings of waypoints (test/fixtures/golden/l7) as cluster states, and what is derived of them. */
+/** Test fixture: the recordings of waypoints (test/fixtures/golden/l7) as clusters, and what is derived of them. */
 import { readFileSync } from 'node:fs';
 import type { Gateway } from '@aquifer/model/resources';
+import type { Cluster } from '@aquifer/wire/gen/envoy/config/cluster/v3_pb';
+import type { ClusterLoadAssignment } from '@aquifer/wire/gen/envoy/config/endpoint/v3_pb';
+import type { Listener } from '@aquifer/wire/gen/envoy/config/listener/v3_pb';
+import { UNTRACKED } from '../../collections/cell.ts';
+import type { Collection } from '../../collections/collection.ts';
 import { deriveGatewayStatus } from '../../gateways/gateway-status.ts';
-import { applyChanges, type ClusterState, clusterStateOf } from '../../ingest/cluster-state.ts';
-import { newDeriver, SETTINGS, type TestObject } from '../derivation.fixture.ts';
-import type { WaypointConfig } from './waypoint-configs.ts';
+import { SETTINGS, TestCluster, type TestObject, valuesOf } from '../derivation.fixture.ts';
+import type { ResourceMap } from '../resource.ts';
+import type { OwnedResource } from './waypoint-collections.ts';
 
 const GOLDEN = new URL('../../../../../test/fixtures/golden/l7/', import.meta.url);
 const CLASS = {
@@ -12,6 +17,13 @@ const CLASS = {
   metadata: { name: 'istio-waypoint' },
   spec: { controllerName: 'istio.io/mesh-controller' },
 };
+
+/** What one waypoint is served, by name. */
+export interface WaypointConfig {
+  readonly clusters: ResourceMap<Cluster>;
+  readonly endpoints: ResourceMap<ClusterLoadAssignment>;
+  readonly listeners: ResourceMap<Listener>;
+}
 
 /** A file of a recording. */
 export function readRecorded<T>(name: string, file: string): T {
@@ -23,18 +35,42 @@ export function recordedObjects(name: string): TestObject[] {
   return readRecorded<TestObject[]>(name, 'objects.json');
 }
 
-/** A state of the objects in which every waypoint is ready. */
-export function readyState(objects: readonly TestObject[]): ClusterState {
-  const state = clusterStateOf([...objects, CLASS]);
-  const changes = [...state.Gateway].map((gateway) => {
-    const { namespace = '', name = '' } = gateway.metadata;
-    const status = deriveGatewayStatus(gateway, state, SETTINGS) as unknown as Gateway['status'];
-    return { namespace, name, object: { ...gateway, status } };
+/** A cluster of the objects in which every waypoint is ready. */
+export function readyCluster(objects: readonly TestObject[]): TestCluster {
+  const cluster = new TestCluster([...objects, CLASS]);
+  const { mesh } = cluster.derivation;
+  const inputs = { cluster: cluster.derivation.cluster, mesh, settings: SETTINGS };
+  const gateways = valuesOf(cluster.derivation.cluster.of('Gateway'));
+  const ready = gateways.map((gateway) => {
+    const status = deriveGatewayStatus(gateway, inputs, UNTRACKED) as unknown as Gateway['status'];
+    return { ...gateway, status } as unknown as TestObject;
   });
-  return applyChanges(state, { Gateway: changes });
+  cluster.put(...ready);
+  return cluster;
+}
+
+/** What each waypoint is served, by `namespace/name`. */
+export function waypointConfigs({ derivation }: TestCluster): ReadonlyMap<string, WaypointConfig> {
+  const { clusters, endpoints, listeners } = derivation.waypoints;
+  const owners = new Set(valuesOf(clusters).map(({ waypoint }) => waypoint));
+  return new Map(
+    [...owners].map((owner) => [
+      owner,
+      {
+        clusters: ownedBy(owner, clusters),
+        endpoints: ownedBy(owner, endpoints),
+        listeners: ownedBy(owner, listeners),
+      },
+    ]),
+  );
+}
+
+function ownedBy<T>(owner: string, collection: Collection<OwnedResource<T>>): ResourceMap<T> {
+  const owned = valuesOf(collection).filter(({ waypoint }) => waypoint === owner);
+  return new Map(owned.map(({ resource }) => [resource.name, resource]));
 }
 
 /** What `shop/waypoint` is served. */
 export function deriveWaypoint(objects: readonly TestObject[]): WaypointConfig {
-  return newDeriver().derive(readyState(objects)).waypointConfigs.get('shop/waypoint')!;
+  return waypointConfigs(readyCluster(objects)).get('shop/waypoint')!;
 }

@@ -6,6 +6,7 @@ import {
   type RouteSchema,
 } from '@aquifer/wire/gen/envoy/config/route/v3_pb';
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
+import { objectKey } from '../../ingest/cluster-inputs.ts';
 import { byAge, namespaceOf } from '../object.ts';
 import { resolveBackend } from './backend.ts';
 import { type Init, seconds } from './packed.ts';
@@ -28,7 +29,7 @@ import {
   type RouteRule,
   routeRules,
 } from './route-rule.ts';
-import { type MeshServiceRef, objectKey, parentKey, type WaypointScope } from './scope.ts';
+import { type MeshServiceRef, parentKey, type WaypointScope } from './scope.ts';
 
 type RouteInit = Init<typeof RouteSchema>;
 type ActionInit = Init<typeof RouteActionSchema>;

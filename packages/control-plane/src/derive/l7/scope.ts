@@ -2,18 +2,14 @@
 import type {
   AuthorizationPolicy,
   Gateway,
-  Namespace,
+  ObjectMeta,
   ParentReference,
   Service,
 } from '@aquifer/model/resources';
-import type { ClusterState } from '../../ingest/cluster-state.ts';
-import { bindCanary } from '../canary.ts';
-import { WAYPOINT_CONTROLLER } from '../labels.ts';
+import { objectKey } from '../../ingest/cluster-inputs.ts';
 import { type MeshSettings, serviceHostname } from '../mesh.ts';
 import { nameOf, namespaceOf } from '../object.ts';
-import { bindService } from '../services.ts';
-import { addressKey, type Waypoint, type Waypoints } from '../waypoints.ts';
-import { parentsOf, type Route, type RouteRule, routeRules } from './route-rule.ts';
+import { type Route, type RouteRule, routeRules } from './route-rule.ts';
 
 /** A Service as configuration names it. */
 export interface MeshServiceRef {
@@ -38,10 +34,6 @@ export interface WaypointScope {
 
 type TargetRef = NonNullable<NonNullable<AuthorizationPolicy['spec']>['targetRefs']>[number];
 
-export function objectKey(namespace: string, name: string): string {
-  return `${namespace}/${name}`;
-}
-
 export function refToService(service: Service, mesh: MeshSettings): MeshServiceRef {
   const namespace = namespaceOf(service);
   const name = nameOf(service);
@@ -58,68 +50,70 @@ export function isReachedInbound(service: Service, { attached }: WaypointScope):
   return attached.includes(service) && !isHeadless(service);
 }
 
-/** Gateways whose class is a waypoint's. */
-export function waypointGateways(state: Pick<ClusterState, 'Gateway' | 'GatewayClass'>): Gateway[] {
-  return [...state.Gateway].filter(({ spec }) => {
-    const gatewayClass = state.GatewayClass.get('', spec.gatewayClassName);
-    return gatewayClass?.spec.controllerName === WAYPOINT_CONTROLLER;
-  });
+/** How the objects that belong to a waypoint are found. */
+export interface ScopeLookups {
+  /** Those with the Service (`namespace/name`) as parent. */
+  routesOf(service: string): readonly Route[];
+  /** Those with that target, as `policyTargets` names it. */
+  policiesAt(target: string): readonly AuthorizationPolicy[];
+  service(key: string): Service | undefined;
 }
 
-/** Services by the `namespace/name` of every waypoint that must know them: the bound one, and its canary. */
-export function servicesByWaypoint(
-  state: Pick<ClusterState, 'Service' | 'Namespace'>,
-  waypoints: Waypoints,
-  mesh: MeshSettings,
-): ReadonlyMap<string, readonly Service[]> {
-  const found = new Map<string, Service[]>();
-  for (const service of state.Service) {
-    if (service.spec?.type === 'ExternalName') continue;
-    const namespace = state.Namespace.get('', namespaceOf(service));
-    for (const waypoint of waypointsOf(service, namespace, waypoints)) {
-      const key = objectKey(waypoint.namespace, waypoint.name);
-      const list = found.get(key) ?? [];
-      if (list.push(service) === 1) found.set(key, list);
-    }
-  }
-  const hostname = (service: Service): string => refToService(service, mesh).hostname;
-  for (const list of found.values()) list.sort((a, b) => (hostname(a) < hostname(b) ? -1 : 1));
-  return found;
-}
-
-function waypointsOf(
-  service: Service,
-  namespace: Namespace | undefined,
-  waypoints: Waypoints,
-): Waypoint[] {
-  const binding = bindService(service, { namespace, waypoints });
-  if (binding.kind !== 'bound') return [];
-  const canary = bindCanary(service, namespace, binding.waypoint, waypoints);
-  if (canary.kind !== 'bound') return [binding.waypoint];
-  const keys = canary.weightedWaypoints.map(({ destination }) => addressKey(destination));
-  return [...waypoints.values()].filter(
-    ({ address }) => address !== null && keys.includes(addressKey(address)),
-  );
-}
-
+/** `attached` are the Services that are bound to the waypoint, or have it as canary; ExternalNames are not among them. */
 export function waypointScope(
   gateway: Gateway,
   attached: readonly Service[],
-  state: ClusterState,
+  lookups: ScopeLookups,
   mesh: MeshSettings,
 ): WaypointScope {
-  const keys = new Set(attached.map((service) => objectKey(namespaceOf(service), nameOf(service))));
-  const namespaces = new Set([namespaceOf(gateway), ...attached.map(namespaceOf)]);
-  const routes = [...namespaces]
-    .flatMap((namespace): readonly Route[] => [
-      ...state.HTTPRoute.inNamespace(namespace),
-      ...state.GRPCRoute.inNamespace(namespace),
-    ])
-    .filter((route) => parentsOf(route).some((parent) => keys.has(parentKey(parent, route))));
-  const policies = [...namespaces.add(mesh.rootNamespace)]
-    .flatMap((namespace) => state.AuthorizationPolicy.inNamespace(namespace))
-    .filter((policy) => targetsWaypoint(policy, gateway, mesh) || targetsAny(policy, keys));
-  return { mesh, gateway, attached, routes, policies, backends: backendsOf(routes, state) };
+  const sorted = attached.toSorted((a, b) => (hostname(a, mesh) < hostname(b, mesh) ? -1 : 1));
+  const keys = sorted.map((service) => objectKey(namespaceOf(service), nameOf(service)));
+  const namespaces = new Set([namespaceOf(gateway), ...sorted.map(namespaceOf)]);
+  const routes = unique(keys.flatMap((key) => lookups.routesOf(key)))
+    .filter((route) => namespaces.has(namespaceOf(route)))
+    .toSorted(inOrderOf(namespaces));
+  const targets = [...waypointTargets(gateway), ...keys.map((key) => `Service/${key}`)];
+  const policies = unique(targets.flatMap((target) => lookups.policiesAt(target))).toSorted(
+    inOrderOf(namespaces.add(mesh.rootNamespace)),
+  );
+  const backends = backendsOf(routes, lookups);
+  return { mesh, gateway, attached: sorted, routes, policies, backends };
+}
+
+function hostname(service: Service, mesh: MeshSettings): string {
+  return refToService(service, mesh).hostname;
+}
+
+function unique<T>(items: readonly T[]): T[] {
+  return [...new Set(items)];
+}
+
+/** By namespace, in the order of the set; then HTTPRoutes before GRPCRoutes; then by name. */
+function inOrderOf(namespaces: ReadonlySet<string>) {
+  const order = [...namespaces];
+  const rank = (object: { kind: string; metadata: ObjectMeta }): string => {
+    const place = String(order.indexOf(namespaceOf(object))).padStart(6, '0');
+    return `${place}/${object.kind === 'GRPCRoute' ? 1 : 0}/${nameOf(object)}`;
+  };
+  return (
+    a: { kind: string; metadata: ObjectMeta },
+    b: { kind: string; metadata: ObjectMeta },
+  ): number => (rank(a) < rank(b) ? -1 : 1);
+}
+
+/** What a policy is attached to: `Service/<namespace>/<name>`, `Gateway/<namespace>/<name>`, `GatewayClass/<name>`. */
+export function policyTargets(policy: AuthorizationPolicy, mesh: MeshSettings): string[] {
+  const namespace = namespaceOf(policy);
+  return targetsOf(policy).flatMap(({ kind, name }) => {
+    if (kind === 'Service' || kind === 'Gateway') return [`${kind}/${objectKey(namespace, name)}`];
+    return kind === 'GatewayClass' && namespace === mesh.rootNamespace ? [`${kind}/${name}`] : [];
+  });
+}
+
+/** What a policy must be attached to, to hold on every chain of the waypoint. */
+function waypointTargets(gateway: Gateway): readonly string[] {
+  const own = objectKey(namespaceOf(gateway), nameOf(gateway));
+  return [`Gateway/${own}`, `GatewayClass/${gateway.spec.gatewayClassName}`];
 }
 
 export function parentKey(parent: ParentReference, route: Route): string {
@@ -132,24 +126,17 @@ export function targetsWaypoint(
   gateway: Gateway,
   mesh: MeshSettings,
 ): boolean {
-  const namespace = namespaceOf(policy);
-  return targetsOf(policy).some(({ kind, name }) => {
-    if (kind === 'Gateway') return namespace === namespaceOf(gateway) && name === nameOf(gateway);
-    const isClass = kind === 'GatewayClass' && name === gateway.spec.gatewayClassName;
-    return isClass && namespace === mesh.rootNamespace;
-  });
+  const targets = policyTargets(policy, mesh);
+  return waypointTargets(gateway).some((target) => targets.includes(target));
 }
 
 /** Whether a policy is attached to the Service, which must be in its own namespace. */
-export function targetsService(policy: AuthorizationPolicy, service: MeshServiceRef): boolean {
-  return targetsAny(policy, new Set([objectKey(service.namespace, service.name)]));
-}
-
-function targetsAny(policy: AuthorizationPolicy, keys: ReadonlySet<string>): boolean {
-  const namespace = namespaceOf(policy);
-  return targetsOf(policy).some(
-    ({ kind, name }) => kind === 'Service' && keys.has(objectKey(namespace, name)),
-  );
+export function targetsService(
+  policy: AuthorizationPolicy,
+  { namespace, name }: MeshServiceRef,
+  mesh: MeshSettings,
+): boolean {
+  return policyTargets(policy, mesh).includes(`Service/${objectKey(namespace, name)}`);
 }
 
 function targetsOf(policy: AuthorizationPolicy): readonly TargetRef[] {
@@ -159,13 +146,14 @@ function targetsOf(policy: AuthorizationPolicy): readonly TargetRef[] {
 
 function backendsOf(
   routes: readonly Route[],
-  state: Pick<ClusterState, 'Service'>,
+  { service: find }: ScopeLookups,
 ): ReadonlyMap<string, Service> {
   const found = new Map<string, Service>();
   for (const route of routes) {
     for (const { namespace = namespaceOf(route), name } of backendRefs(routeRules(route))) {
-      const service = state.Service.get(namespace, name);
-      if (service !== undefined) found.set(objectKey(namespace, name), service);
+      const key = objectKey(namespace, name);
+      const service = find(key);
+      if (service !== undefined) found.set(key, service);
     }
   }
   return found;

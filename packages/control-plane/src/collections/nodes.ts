@@ -1,0 +1,262 @@
+/** The kinds of nodes: what comes from outside, what is derived key by key, several as one, and indexes. */
+import { Cell, type Context, ReadOrderError } from './cell.ts';
+import type { Change, Collection, Index, Node, Same, Source } from './collection.ts';
+import { Store } from './collection.ts';
+import { Dependents } from './dependents.ts';
+
+/** Told of a derivation that threw; `collection` and `key` say which. */
+export type ProblemListener = (collection: string, key: string, error: unknown) => void;
+
+/** Values that are set from outside; they count from the next round on. */
+export class Input<T> extends Store<T> implements Node {
+  readonly #pending = new Map<string, T | undefined>();
+
+  /** Undefined removes. */
+  set(key: string, value: T | undefined): void {
+    this.#pending.set(key, value);
+  }
+
+  /** Whatever is not among `values` is removed. */
+  replace(values: Iterable<readonly [string, T]>): void {
+    this.#pending.clear();
+    for (const [key] of this.entries()) this.#pending.set(key, undefined);
+    for (const [key, value] of values) this.#pending.set(key, value);
+  }
+
+  settle(): void {
+    for (const [key, value] of this.#pending) this.write(key, value);
+    this.#pending.clear();
+  }
+}
+
+/** What one value becomes. Keys of outputs are chosen freely: of two that choose the same, the smaller source key wins. */
+export type Derive<S, T> = (
+  value: S,
+  context: Context,
+  key: string,
+) => Iterable<readonly [string, T]>;
+
+/** One cell for each key of its source; a cell derives again when its value, or what it has read, changed. */
+export class Mapped<S, T> extends Store<T> implements Node {
+  readonly #source: Collection<S>;
+  readonly #derive: Derive<S, T>;
+  readonly #onProblem: ProblemListener;
+  readonly #cells = new Map<string, Cell>();
+  readonly #invalid = new Set<Cell>();
+  /** What cells have put out under keys that several of them want, by key and then by cell. */
+  readonly #contested = new Map<string, Map<Cell, T>>();
+  readonly #ownerOf = new Map<string, Cell>();
+
+  constructor(
+    name: string,
+    order: number,
+    same: Same<T>,
+    {
+      source,
+      derive,
+      onProblem,
+    }: { source: Collection<S>; derive: Derive<S, T>; onProblem: ProblemListener },
+  ) {
+    super(name, order, same);
+    this.#source = source;
+    this.#derive = derive;
+    this.#onProblem = onProblem;
+  }
+
+  settle(): void {
+    for (const [key, { now }] of this.#source.changes) {
+      if (now === undefined) this.#remove(key);
+      else this.#invalid.add(this.#cellOf(key));
+    }
+    for (const cell of this.#invalid) this.#run(cell);
+    this.#invalid.clear();
+  }
+
+  /** What a key's value was derived from besides its source's; the source's key comes first. */
+  *provenance(key: string): Iterable<readonly [string, string]> {
+    const cell = this.#ownerOf.get(key);
+    if (cell === undefined) return;
+    yield [this.#source.name, cell.key];
+    yield* cell.provenance();
+  }
+
+  #cellOf(key: string): Cell {
+    const known = this.#cells.get(key);
+    if (known !== undefined) return known;
+    const cell = new Cell(key, this, this.#invalidate);
+    this.#cells.set(key, cell);
+    return cell;
+  }
+
+  readonly #invalidate = (cell: Cell): void => {
+    this.#invalid.add(cell);
+  };
+
+  /** A derivation that throws leaves the last good outputs, so that one bad object never hides the others. */
+  #run(cell: Cell): void {
+    const value = this.#source.get(cell.key);
+    if (value === undefined) return;
+    try {
+      this.#replace(cell, new Map(this.#derive(value, cell, cell.key)));
+    } catch (error) {
+      if (error instanceof ReadOrderError) throw error;
+      this.#onProblem(this.name, cell.key, error);
+    } finally {
+      cell.commit();
+    }
+  }
+
+  #remove(key: string): void {
+    const cell = this.#cells.get(key);
+    if (cell === undefined) return;
+    this.#replace(cell, NO_OUTPUTS as ReadonlyMap<string, T>);
+    cell.end();
+    this.#cells.delete(key);
+    this.#invalid.delete(cell);
+  }
+
+  #replace(cell: Cell, outputs: ReadonlyMap<string, T>): void {
+    for (const key of cell.outputs) if (!outputs.has(key)) this.#retract(key, cell);
+    for (const [key, value] of outputs) this.#emit(key, cell, value);
+    cell.outputs = outputs.size === 0 ? NO_KEYS : [...outputs.keys()];
+  }
+
+  #emit(key: string, cell: Cell, value: T): void {
+    const owner = this.#ownerOf.get(key);
+    if (owner === undefined) this.#ownerOf.set(key, cell);
+    const contested = this.#contested.get(key);
+    if (contested === undefined && (owner === undefined || owner === cell)) {
+      this.write(key, value);
+      return;
+    }
+    const claims = contested ?? new Map([[owner!, this.get(key)!]]);
+    this.#contested.set(key, claims.set(cell, value));
+    this.#decide(key, claims);
+  }
+
+  #retract(key: string, cell: Cell): void {
+    const claims = this.#contested.get(key);
+    if (claims === undefined) {
+      this.#ownerOf.delete(key);
+      this.write(key, undefined);
+      return;
+    }
+    claims.delete(cell);
+    this.#decide(key, claims);
+    if (claims.size === 1) this.#contested.delete(key);
+  }
+
+  #decide(key: string, claims: ReadonlyMap<Cell, T>): void {
+    let winner: Cell | null = null;
+    for (const cell of claims.keys()) {
+      if (winner === null || cell.key < winner.key) winner = cell;
+    }
+    this.#ownerOf.set(key, winner!);
+    this.write(key, claims.get(winner!));
+  }
+}
+
+const NO_KEYS: readonly string[] = [];
+const NO_OUTPUTS: ReadonlyMap<string, unknown> = new Map();
+
+/** Several collections as one; of two that have a key, the earlier wins. */
+export class Union<T> extends Store<T> implements Node {
+  readonly #parts: readonly Collection<T>[];
+
+  constructor(name: string, order: number, same: Same<T>, parts: readonly Collection<T>[]) {
+    super(name, order, same);
+    this.#parts = parts;
+  }
+
+  settle(): void {
+    for (const { changes } of this.#parts) {
+      for (const key of changes.keys()) this.write(key, this.#first(key));
+    }
+  }
+
+  #first(key: string): T | undefined {
+    for (const part of this.#parts) {
+      const value = part.get(key);
+      if (value !== undefined) return value;
+    }
+    return undefined;
+  }
+}
+
+/** What the values of a collection are found by; the keys must depend on nothing but the value and its key. */
+export type KeysOf<T> = (value: T, key: string) => Iterable<string>;
+
+interface Bucket<T> {
+  readonly values: Map<string, T>;
+  /** Made when it is asked for. */
+  sorted: readonly T[] | null;
+}
+
+export class IndexNode<T> implements Index<T>, Source, Node {
+  readonly name: string;
+  readonly order: number;
+  readonly dependents: Dependents<Cell> = new Dependents();
+  readonly #source: Collection<T>;
+  readonly #keysOf: KeysOf<T>;
+  readonly #buckets = new Map<string, Bucket<T>>();
+
+  constructor(name: string, order: number, source: Collection<T>, keysOf: KeysOf<T>) {
+    this.name = name;
+    this.order = order;
+    this.#source = source;
+    this.#keysOf = keysOf;
+  }
+
+  lookup(indexKey: string): readonly T[] {
+    const bucket = this.#buckets.get(indexKey);
+    if (bucket === undefined) return NONE;
+    bucket.sorted ??= sortedValues(bucket.values);
+    return bucket.sorted;
+  }
+
+  startRound(): void {
+    // What changed is known by the source.
+  }
+
+  settle(): void {
+    const touched = new Set<string>();
+    for (const [key, change] of this.#source.changes) this.#move(key, change, touched);
+    for (const indexKey of touched) {
+      for (const cell of this.dependents.of(indexKey)) cell.invalidate();
+    }
+  }
+
+  #move(key: string, { before, now }: Change<T>, touched: Set<string>): void {
+    const nowKeys = new Set(now === undefined ? NONE : this.#keysOf(now, key));
+    if (before !== undefined) {
+      for (const indexKey of new Set(this.#keysOf(before, key))) {
+        if (!nowKeys.has(indexKey)) this.#take(indexKey, key, touched);
+      }
+    }
+    for (const indexKey of nowKeys) this.#put(indexKey, key, now!, touched);
+  }
+
+  #take(indexKey: string, key: string, touched: Set<string>): void {
+    const bucket = this.#buckets.get(indexKey);
+    bucket?.values.delete(key);
+    if (bucket === undefined) return;
+    bucket.sorted = null;
+    if (bucket.values.size === 0) this.#buckets.delete(indexKey);
+    touched.add(indexKey);
+  }
+
+  #put(indexKey: string, key: string, value: T, touched: Set<string>): void {
+    const known = this.#buckets.get(indexKey);
+    const bucket = known ?? { values: new Map<string, T>(), sorted: null };
+    if (known === undefined) this.#buckets.set(indexKey, bucket);
+    bucket.values.set(key, value);
+    bucket.sorted = null;
+    touched.add(indexKey);
+  }
+}
+
+const NONE: readonly never[] = [];
+
+function sortedValues<T>(values: ReadonlyMap<string, T>): readonly T[] {
+  return [...values.keys()].toSorted().map((key) => values.get(key)!);
+}

@@ -1,0 +1,29 @@
+/** All that is derived from the cluster, as one graph; others may add collections of their own before the first round. */
+import { Graph } from '../collections/graph.ts';
+import type { ProblemListener } from '../collections/nodes.ts';
+import { ClusterInputs } from '../ingest/cluster-inputs.ts';
+import { type WaypointCollections, waypointCollections } from './l7/waypoint-collections.ts';
+import {
+  type DerivationSettings,
+  type MeshCollections,
+  meshCollections,
+} from './mesh-collections.ts';
+
+export class Derivation {
+  readonly graph: Graph;
+  readonly cluster: ClusterInputs;
+  readonly mesh: MeshCollections;
+  readonly waypoints: WaypointCollections;
+
+  constructor(settings: DerivationSettings, onProblem: ProblemListener) {
+    this.graph = new Graph(onProblem);
+    this.cluster = new ClusterInputs(this.graph);
+    this.mesh = meshCollections(this.graph, this.cluster, settings);
+    this.waypoints = waypointCollections(this.graph, this.cluster, this.mesh, settings);
+  }
+
+  /** One round: what was put into the inputs reaches everything that depends on it. */
+  settle(): void {
+    this.graph.settle();
+  }
+}
