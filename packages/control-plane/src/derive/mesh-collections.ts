@@ -42,7 +42,7 @@ import {
 } from './workloads.ts';
 
 /** A Service in the mesh. */
-export interface ServiceEntry {
+interface ServiceEntry {
   readonly service: Service;
   readonly resource: Resource<MeshService>;
   readonly condition: BoundCondition | null;

@@ -20,14 +20,9 @@ import { ENCAP, inboundCluster } from './names.ts';
 import { type Extension, extension, type Init, packed, seconds } from './packed.ts';
 import { type L7Port, speaks } from './port-protocol.ts';
 import { defaultRoutes, serviceRoutes } from './routes.ts';
-import {
-  type MeshServiceRef,
-  targetsService,
-  targetsWaypoint,
-  type WaypointScope,
-} from './scope.ts';
+import { refToService, type ServiceScope } from './scope.ts';
 
-type ChainInit = Init<typeof FilterChainSchema>;
+export type ChainInit = Init<typeof FilterChainSchema>;
 type RouteConfigInit = Init<typeof RouteConfigurationSchema>;
 type Policies = readonly AuthorizationPolicy[];
 
@@ -81,15 +76,9 @@ function tcpFilters(cluster: string, policies: Policies): Extension[] {
 }
 
 /** The chains of one Service port; each is named as the cluster that it leads to. */
-export function portChains(
-  service: MeshServiceRef,
-  port: L7Port,
-  scope: WaypointScope,
-): ChainInit[] {
-  const { policies: all, gateway, mesh } = scope;
-  const policies = all.filter(
-    (policy) => targetsWaypoint(policy, gateway, mesh) || targetsService(policy, service, mesh),
-  );
+export function portChains(port: L7Port, scope: ServiceScope): ChainInit[] {
+  const { policies } = scope;
+  const service = refToService(scope.service, scope.mesh);
   const kinds = (['tcp', 'http'] as const).filter((kind) => speaks(port, kind));
   return kinds.map((kind) => {
     const name = inboundCluster(kind, port.port, service.hostname);
@@ -100,8 +89,7 @@ export function portChains(
 }
 
 /** Traffic to workloads goes on to where it was sent; only policies of the whole waypoint hold for it. */
-export function directChains({ policies: all, gateway, mesh }: WaypointScope): ChainInit[] {
-  const policies = all.filter((policy) => targetsWaypoint(policy, gateway, mesh));
+export function directChains(policies: Policies): ChainInit[] {
   const authority = extension('connect_authority', FilterStateSchema, {
     onNewConnection: [...OF_DIRECT_CONNECTION],
   });

@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 import type { Gateway } from '@aquifer/model/resources';
 import type { Cluster } from '@aquifer/wire/gen/envoy/config/cluster/v3_pb';
 import type { ClusterLoadAssignment } from '@aquifer/wire/gen/envoy/config/endpoint/v3_pb';
-import type { Listener } from '@aquifer/wire/gen/envoy/config/listener/v3_pb';
+import { type Listener, ListenerSchema } from '@aquifer/wire/gen/envoy/config/listener/v3_pb';
+import { fromBinary } from '@bufbuild/protobuf';
 import { UNTRACKED } from '../../collections/cell.ts';
 import type { Collection } from '../../collections/collection.ts';
 import { deriveGatewayStatus } from '../../gateways/gateway-status.ts';
@@ -59,10 +60,19 @@ export function waypointConfigs({ derivation }: TestCluster): ReadonlyMap<string
       {
         clusters: ownedBy(owner, clusters),
         endpoints: ownedBy(owner, endpoints),
-        listeners: ownedBy(owner, listeners),
+        listeners: readable(ownedBy(owner, listeners)),
       },
     ]),
   );
+}
+
+/** As messages, though they may be served from marshalled parts. */
+function readable(listeners: ResourceMap<Listener | null>): ResourceMap<Listener> {
+  const read = [...listeners.values()].map((listener) => {
+    const value = fromBinary(ListenerSchema, listener.bytes);
+    return [listener.name, { ...listener, value }] as const;
+  });
+  return new Map(read);
 }
 
 function ownedBy<T>(owner: string, collection: Collection<OwnedResource<T>>): ResourceMap<T> {

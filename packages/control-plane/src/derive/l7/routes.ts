@@ -29,7 +29,7 @@ import {
   type RouteRule,
   routeRules,
 } from './route-rule.ts';
-import { type MeshServiceRef, parentKey, type WaypointScope } from './scope.ts';
+import { type MeshServiceRef, parentKey, type ServiceScope } from './scope.ts';
 
 type RouteInit = Init<typeof RouteSchema>;
 type ActionInit = Init<typeof RouteActionSchema>;
@@ -81,7 +81,7 @@ export function serviceRoutes(
   name: string,
   port: number,
   service: MeshServiceRef,
-  scope: WaypointScope,
+  scope: ServiceScope,
 ): RouteConfigInit {
   const lists = routeLists(service, port, scope);
   if (lists.length === 0) return defaultRoutes(name, port, name, service.hostname);
@@ -98,9 +98,9 @@ interface RouteList {
 }
 
 /** Those that name the port before those that name none; the Service's own namespace before the waypoint's. */
-function routeLists(service: MeshServiceRef, port: number, scope: WaypointScope): RouteList[] {
+function routeLists(service: MeshServiceRef, port: number, scope: ServiceScope): RouteList[] {
   const key = objectKey(service.namespace, service.name);
-  const namespaces = new Set([service.namespace, namespaceOf(scope.gateway)]);
+  const namespaces = new Set([service.namespace, scope.waypoint.namespace]);
   const lists: RouteList[] = [];
   for (const wanted of [port, undefined]) {
     for (const namespace of namespaces) {
@@ -127,7 +127,7 @@ interface Entry {
 }
 
 /** Up to the first match that takes every request; what follows it is never reached. */
-function listRoutes(list: RouteList, port: number, scope: WaypointScope): RouteInit[] {
+function listRoutes(list: RouteList, port: number, scope: ServiceScope): RouteInit[] {
   const entries = list.rules
     .flatMap((rule): Entry[] => rule.matches.map((match) => ({ rule, match })))
     .filter(({ match }) => isReadable(match));
@@ -137,7 +137,7 @@ function listRoutes(list: RouteList, port: number, scope: WaypointScope): RouteI
   return reachable.map((entry) => envoyRoute(entry, list, port, scope));
 }
 
-function envoyRoute(entry: Entry, list: RouteList, port: number, scope: WaypointScope): RouteInit {
+function envoyRoute(entry: Entry, list: RouteList, port: number, scope: ServiceScope): RouteInit {
   const { rule, match } = entry;
   const { hostname, headers, action } = routeAction(
     entry,
@@ -168,7 +168,7 @@ interface RouteTarget {
 function routeAction(
   { rule, match }: Entry,
   { namespace, port }: { readonly namespace: string; readonly port: number },
-  scope: WaypointScope,
+  scope: ServiceScope,
 ): RouteTarget {
   const { filters } = rule;
   const headers = headerChanges(filters);

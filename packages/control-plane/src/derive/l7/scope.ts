@@ -1,12 +1,12 @@
-/** What one waypoint serves: the Services bound to it, the routes and policies of those, and the backends of the routes. */
+/** What a Service at a waypoint is served with: its routes, the policies that hold there, and the backends of the routes. */
 import type {
   AuthorizationPolicy,
-  Gateway,
   ObjectMeta,
   ParentReference,
   Service,
 } from '@aquifer/model/resources';
 import { objectKey } from '../../ingest/cluster-inputs.ts';
+import type { ObjectRef } from '../../ingest/kinds.ts';
 import { type MeshSettings, serviceHostname } from '../mesh.ts';
 import { nameOf, namespaceOf } from '../object.ts';
 import { type Route, type RouteRule, routeRules } from './route-rule.ts';
@@ -18,18 +18,32 @@ export interface MeshServiceRef {
   readonly hostname: string;
 }
 
-/** Everything that the listeners and clusters of one waypoint are made of; endpoints come later. */
-export interface WaypointScope {
+/** A waypoint as configuration names it. */
+export interface WaypointRef {
+  readonly namespace: string;
+  readonly name: string;
+  readonly className: string;
+  readonly source: ObjectRef;
+}
+
+/** A Service that routes name as backend. */
+interface BackendService {
+  readonly service: Service;
+  /** Whether the Service's own chains and clusters at this waypoint can take what a route sends to it. */
+  readonly isReachedInbound: boolean;
+}
+
+/** Everything that the chains and clusters of one Service at one waypoint are made of; endpoints come later. */
+export interface ServiceScope {
   readonly mesh: MeshSettings;
-  readonly gateway: Gateway;
-  /** Sorted by hostname. */
-  readonly attached: readonly Service[];
-  /** Those with an attached Service as parent. */
+  readonly waypoint: WaypointRef;
+  readonly service: Service;
+  /** Those with the Service as parent, of its namespace and of the waypoint's. */
   readonly routes: readonly Route[];
-  /** AuthorizationPolicies with a target here. */
+  /** AuthorizationPolicies that hold here: the waypoint's own, and the Service's. */
   readonly policies: readonly AuthorizationPolicy[];
   /** Services that the routes name as backends, by `namespace/name`; those that exist. */
-  readonly backends: ReadonlyMap<string, Service>;
+  readonly backends: ReadonlyMap<string, BackendService>;
 }
 
 type TargetRef = NonNullable<NonNullable<AuthorizationPolicy['spec']>['targetRefs']>[number];
@@ -45,60 +59,66 @@ export function isHeadless({ spec }: Service): boolean {
   return spec?.clusterIP === 'None';
 }
 
-/** Whether the Service's own chains and clusters can take what a route sends to it. */
-export function isReachedInbound(service: Service, { attached }: WaypointScope): boolean {
-  return attached.includes(service) && !isHeadless(service);
-}
-
-/** How the objects that belong to a waypoint are found. */
+/** How the objects that belong to a Service at a waypoint are found. */
 export interface ScopeLookups {
   /** Those with the Service (`namespace/name`) as parent. */
   routesOf(service: string): readonly Route[];
   /** Those with that target, as `policyTargets` names it. */
   policiesAt(target: string): readonly AuthorizationPolicy[];
   service(key: string): Service | undefined;
+  /** Whether the Service is attached to the waypoint too. */
+  isAttached(service: string): boolean;
 }
 
-/** `attached` are the Services that are bound to the waypoint, or have it as canary; ExternalNames are not among them. */
-export function waypointScope(
-  gateway: Gateway,
-  attached: readonly Service[],
+export function serviceScope(
+  service: Service,
+  waypoint: WaypointRef,
   lookups: ScopeLookups,
   mesh: MeshSettings,
-): WaypointScope {
-  const sorted = attached.toSorted((a, b) => (hostname(a, mesh) < hostname(b, mesh) ? -1 : 1));
-  const keys = sorted.map((service) => objectKey(namespaceOf(service), nameOf(service)));
-  const namespaces = new Set([namespaceOf(gateway), ...sorted.map(namespaceOf)]);
-  const routes = unique(keys.flatMap((key) => lookups.routesOf(key)))
-    .filter((route) => namespaces.has(namespaceOf(route)))
+): ServiceScope {
+  const key = objectKey(namespaceOf(service), nameOf(service));
+  const namespaces = unique([waypoint.namespace, namespaceOf(service)]);
+  const routes = lookups
+    .routesOf(key)
+    .filter((route) => namespaces.includes(namespaceOf(route)))
     .toSorted(inOrderOf(namespaces));
-  const targets = [...waypointTargets(gateway), ...keys.map((key) => `Service/${key}`)];
-  const policies = unique(targets.flatMap((target) => lookups.policiesAt(target))).toSorted(
-    inOrderOf(namespaces.add(mesh.rootNamespace)),
+  const policies = policiesAt([...waypointTargets(waypoint), `Service/${key}`], lookups).toSorted(
+    inOrderOf(unique([...namespaces, mesh.rootNamespace])),
   );
-  const backends = backendsOf(routes, lookups);
-  return { mesh, gateway, attached: sorted, routes, policies, backends };
+  return { mesh, waypoint, service, routes, policies, backends: backendsOf(routes, lookups) };
 }
 
-function hostname(service: Service, mesh: MeshSettings): string {
-  return refToService(service, mesh).hostname;
+/** The policies that hold on every chain of a waypoint. */
+export function waypointPolicies(
+  waypoint: WaypointRef,
+  lookups: Pick<ScopeLookups, 'policiesAt'>,
+  { rootNamespace }: MeshSettings,
+): readonly AuthorizationPolicy[] {
+  const order = inOrderOf(unique([waypoint.namespace, rootNamespace]));
+  return policiesAt(waypointTargets(waypoint), lookups).toSorted(order);
+}
+
+function policiesAt(
+  targets: readonly string[],
+  lookups: Pick<ScopeLookups, 'policiesAt'>,
+): AuthorizationPolicy[] {
+  return unique(targets.flatMap((target) => lookups.policiesAt(target)));
 }
 
 function unique<T>(items: readonly T[]): T[] {
   return [...new Set(items)];
 }
 
-/** By namespace, in the order of the set; then HTTPRoutes before GRPCRoutes; then by name. */
-function inOrderOf(namespaces: ReadonlySet<string>) {
-  const order = [...namespaces];
-  const rank = (object: { kind: string; metadata: ObjectMeta }): string => {
-    const place = String(order.indexOf(namespaceOf(object))).padStart(6, '0');
-    return `${place}/${object.kind === 'GRPCRoute' ? 1 : 0}/${nameOf(object)}`;
-  };
-  return (
-    a: { kind: string; metadata: ObjectMeta },
-    b: { kind: string; metadata: ObjectMeta },
-  ): number => (rank(a) < rank(b) ? -1 : 1);
+interface NamedObject {
+  readonly kind: string;
+  readonly metadata: ObjectMeta;
+}
+
+/** By namespace, in the order given; then HTTPRoutes before GRPCRoutes; then by name. */
+function inOrderOf(namespaces: readonly string[]) {
+  const rank = (object: NamedObject): string =>
+    `${namespaces.indexOf(namespaceOf(object))}/${object.kind === 'GRPCRoute' ? 1 : 0}/${nameOf(object)}`;
+  return (a: NamedObject, b: NamedObject): number => (rank(a) < rank(b) ? -1 : 1);
 }
 
 /** What a policy is attached to: `Service/<namespace>/<name>`, `Gateway/<namespace>/<name>`, `GatewayClass/<name>`. */
@@ -111,32 +131,12 @@ export function policyTargets(policy: AuthorizationPolicy, mesh: MeshSettings): 
 }
 
 /** What a policy must be attached to, to hold on every chain of the waypoint. */
-function waypointTargets(gateway: Gateway): readonly string[] {
-  const own = objectKey(namespaceOf(gateway), nameOf(gateway));
-  return [`Gateway/${own}`, `GatewayClass/${gateway.spec.gatewayClassName}`];
+function waypointTargets({ namespace, name, className }: WaypointRef): readonly string[] {
+  return [`Gateway/${objectKey(namespace, name)}`, `GatewayClass/${className}`];
 }
 
 export function parentKey(parent: ParentReference, route: Route): string {
   return objectKey(parent.namespace ?? namespaceOf(route), parent.name);
-}
-
-/** Whether a policy is attached to the Gateway, or from the root namespace to its class: it then holds on every chain. */
-export function targetsWaypoint(
-  policy: AuthorizationPolicy,
-  gateway: Gateway,
-  mesh: MeshSettings,
-): boolean {
-  const targets = policyTargets(policy, mesh);
-  return waypointTargets(gateway).some((target) => targets.includes(target));
-}
-
-/** Whether a policy is attached to the Service, which must be in its own namespace. */
-export function targetsService(
-  policy: AuthorizationPolicy,
-  { namespace, name }: MeshServiceRef,
-  mesh: MeshSettings,
-): boolean {
-  return policyTargets(policy, mesh).includes(`Service/${objectKey(namespace, name)}`);
 }
 
 function targetsOf(policy: AuthorizationPolicy): readonly TargetRef[] {
@@ -146,14 +146,15 @@ function targetsOf(policy: AuthorizationPolicy): readonly TargetRef[] {
 
 function backendsOf(
   routes: readonly Route[],
-  { service: find }: ScopeLookups,
-): ReadonlyMap<string, Service> {
-  const found = new Map<string, Service>();
+  { service: find, isAttached }: ScopeLookups,
+): ReadonlyMap<string, BackendService> {
+  const found = new Map<string, BackendService>();
   for (const route of routes) {
     for (const { namespace = namespaceOf(route), name } of backendRefs(routeRules(route))) {
       const key = objectKey(namespace, name);
       const service = find(key);
-      if (service !== undefined) found.set(key, service);
+      if (service === undefined) continue;
+      found.set(key, { service, isReachedInbound: isAttached(key) && !isHeadless(service) });
     }
   }
   return found;

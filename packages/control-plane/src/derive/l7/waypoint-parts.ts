@@ -1,0 +1,181 @@
+/** The parts of a waypoint's configuration: its own, what each attached Service adds, and the endpoints. */
+import type { Workload } from '@aquifer/model';
+import type { Service } from '@aquifer/model/resources';
+import { type Cluster, ClusterSchema } from '@aquifer/wire/gen/envoy/config/cluster/v3_pb';
+import {
+  type ClusterLoadAssignment,
+  ClusterLoadAssignmentSchema,
+} from '@aquifer/wire/gen/envoy/config/endpoint/v3_pb';
+import {
+  FilterChainSchema,
+  type Listener,
+  ListenerSchema,
+} from '@aquifer/wire/gen/envoy/config/listener/v3_pb';
+import { create, type DescMessage, type MessageShape, toBinary } from '@bufbuild/protobuf';
+import type { ObjectRef } from '../../ingest/kinds.ts';
+import type { MeshSettings } from '../mesh.ts';
+import { refTo } from '../object.ts';
+import { type Resource, resource } from '../resource.ts';
+import { inboundClusters, outboundServiceCluster, tunnelClusters } from './clusters.ts';
+import { type Assignment, boundWorkloads, clusterLoadAssignment } from './endpoints.ts';
+import { portChains } from './filter-chains.ts';
+import { type MainListenerInputs, mainListener, withChains } from './main-listener.ts';
+import { MAIN_INTERNAL } from './names.ts';
+import { l7Ports } from './port-protocol.ts';
+import { isHeadless, refToService, type ServiceScope, type WaypointRef } from './scope.ts';
+import { connectOriginateListener, connectTerminate } from './tunnel-listeners.ts';
+
+/** A cluster whose endpoints are the workloads of a Service. */
+export type ServiceAssignment = Assignment & { readonly service: Service };
+
+/** What one attached Service adds: pods do not matter. */
+export interface ServiceParts {
+  /** Filter chains of the main listener, marshalled. */
+  readonly chains: readonly Uint8Array[];
+  /** The objects that shaped the chains. */
+  readonly chainSources: readonly ObjectRef[];
+  readonly clusters: readonly Resource<Cluster>[];
+  readonly assignments: readonly ServiceAssignment[];
+}
+
+/** The main listener without the chains of Services. */
+export interface ListenerBase {
+  readonly bytes: Uint8Array;
+  readonly sources: readonly ObjectRef[];
+}
+
+type WorkloadResource = Resource<Workload>;
+
+function encoded<Desc extends DescMessage>(
+  schema: Desc,
+  message: MessageShape<Desc> & { readonly name: string },
+  sources: readonly ObjectRef[],
+): Resource<MessageShape<Desc>> {
+  return resource(message.name, message, toBinary(schema, message), sources);
+}
+
+/** The clusters that a waypoint has whatever is attached to it. */
+export function ownClusters(
+  { namespace, source }: WaypointRef,
+  { trustDomain }: MeshSettings,
+): Resource<Cluster>[] {
+  return tunnelClusters(trustDomain, namespace).map((cluster) =>
+    encoded(ClusterSchema, cluster, [source]),
+  );
+}
+
+/** The listeners that are the same whatever is attached. */
+export function ownListeners(
+  { source }: WaypointRef,
+  { trustDomain }: MeshSettings,
+): Resource<Listener>[] {
+  return [connectTerminate(trustDomain), connectOriginateListener()].map((listener) =>
+    encoded(ListenerSchema, listener, [source]),
+  );
+}
+
+export function listenerBase({ source }: WaypointRef, inputs: MainListenerInputs): ListenerBase {
+  const { attached, policies } = inputs;
+  return {
+    bytes: toBinary(ListenerSchema, mainListener(inputs)),
+    sources: [source, ...attached.map(refTo), ...policies.map(refTo)],
+  };
+}
+
+/** The main listener, never as a message; `parts` are those of the attached Services, sorted by hostname. */
+export function mainListenerResource(
+  base: ListenerBase,
+  parts: readonly ServiceParts[],
+): Resource<null> {
+  const bytes = withChains(
+    base.bytes,
+    parts.flatMap(({ chains }) => chains),
+  );
+  const sources = new Map<string, ObjectRef>();
+  for (const source of [...base.sources, ...parts.flatMap(({ chainSources }) => chainSources)]) {
+    sources.set(`${source.kind}/${source.namespace}/${source.name}`, source);
+  }
+  return resource(MAIN_INTERNAL, null, bytes, [...sources.values()]);
+}
+
+export function serviceParts(scope: ServiceScope): ServiceParts {
+  const { waypoint, service, routes, policies, backends } = scope;
+  const chains = l7Ports(service)
+    .flatMap((port) => portChains(port, scope))
+    .map((chain) => toBinary(FilterChainSchema, create(FilterChainSchema, chain)));
+  const own = clustersOf(scope, service, {
+    isOutbound: false,
+    sources: [refTo(service), waypoint.source],
+  });
+  const others = [...backends.values()]
+    .filter(({ isReachedInbound }) => !isReachedInbound)
+    .map(({ service: backend }) =>
+      clustersOf(scope, backend, {
+        isOutbound: true,
+        sources: [refTo(backend), ...routes.map(refTo)],
+      }),
+    );
+  const all = [own, ...others];
+  return {
+    chains,
+    chainSources: [...routes.map(refTo), ...policies.map(refTo)],
+    clusters: all.flatMap(({ clusters }) => clusters),
+    assignments: all.flatMap(({ assignments }) => assignments),
+  };
+}
+
+interface ClusterOptions {
+  /** Whether routes lead there, and nothing that was sent to the waypoint for it. */
+  readonly isOutbound: boolean;
+  readonly sources: readonly ObjectRef[];
+}
+
+function clustersOf(
+  { mesh }: ServiceScope,
+  service: Service,
+  { isOutbound, sources }: ClusterOptions,
+): Pick<ServiceParts, 'clusters' | 'assignments'> {
+  const ref = refToService(service, mesh);
+  const clusters: Resource<Cluster>[] = [];
+  const assignments: ServiceAssignment[] = [];
+  for (const port of l7Ports(service)) {
+    const made = isOutbound
+      ? [outboundServiceCluster(ref, port)]
+      : inboundClusters(ref, port, isHeadless(service));
+    for (const cluster of made) {
+      clusters.push(encoded(ClusterSchema, cluster, sources));
+      const serviceKey = `${ref.namespace}/${ref.hostname}`;
+      const { name: clusterName } = cluster;
+      const servicePort = port.port;
+      // Those of a headless Service are where connections were going.
+      if (isOutbound || !isHeadless(service)) {
+        assignments.push({ clusterName, serviceKey, servicePort, isOutbound, service });
+      }
+    }
+  }
+  return { clusters, assignments };
+}
+
+export function assignmentResource(
+  assignment: ServiceAssignment,
+  workloads: readonly WorkloadResource[],
+): Resource<ClusterLoadAssignment> {
+  const message = clusterLoadAssignment(
+    assignment,
+    workloads.map(({ value }) => value),
+  );
+  const sources = [
+    refTo(assignment.service),
+    ...workloads.flatMap(({ sources: [first] }) => first ?? []),
+  ];
+  const bytes = toBinary(ClusterLoadAssignmentSchema, message);
+  return resource(message.clusterName, message, bytes, sources);
+}
+
+/** Which workloads are reached by their own addresses, and how. */
+export function boundResource(bound: readonly WorkloadResource[]): Resource<ClusterLoadAssignment> {
+  const message = boundWorkloads(bound.map(({ value }) => value));
+  const sources = bound.flatMap(({ sources: [first] }) => first ?? []);
+  const bytes = toBinary(ClusterLoadAssignmentSchema, message);
+  return resource(message.clusterName, message, bytes, sources);
+}
