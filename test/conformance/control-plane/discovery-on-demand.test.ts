@@ -7,7 +7,7 @@ import {
   type RunningControlPlane,
   startTestControlPlane,
 } from '../../fixtures/control-plane.ts';
-import type { DeltaClient } from '../../fixtures/delta-client.ts';
+import type { DeltaClient } from '../../fixtures/discovery-client.ts';
 import type { ApiObject } from '../../fixtures/scripted-kubernetes-api.ts';
 
 // Rows 101 to 111 of spec control-plane 13.6, on demand.
