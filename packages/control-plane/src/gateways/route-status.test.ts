@@ -30,15 +30,18 @@ const RECORDED = [
   });
 });
 
-test.for(RECORDED)('$key of $name gets the recorded parents', ({ route, snapshot, recorded }) => {
-  const derived = deriveRouteParents(route, snapshot, MESH);
-  expect(derived).toEqual(
-    recorded.map(({ parentRef, conditions = [] }) => ({
-      parentRef,
-      conditions: conditions.map(({ observedGeneration: _generation, ...text }) => text),
-    })),
-  );
-});
+test.for(RECORDED)(
+  '$key of $name gets the recorded parents (P132)',
+  ({ route, snapshot, recorded }) => {
+    const derived = deriveRouteParents(route, snapshot, MESH);
+    expect(derived).toEqual(
+      recorded.map(({ parentRef, conditions = [] }) => ({
+        parentRef,
+        conditions: conditions.map(({ observedGeneration: _generation, ...text }) => text),
+      })),
+    );
+  },
+);
 
 test.for([
   { label: undefined, message: 'use-waypoint label missing' },

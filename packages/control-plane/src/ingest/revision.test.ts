@@ -7,7 +7,7 @@ function labelled(revision: string | undefined) {
   return { metadata: { namespace: 'shop', name: 'x', labels } };
 }
 
-test('a policy that is given to another revision is gone', () => {
+test('a policy that is given to another revision is gone (P097, P166)', () => {
   const store = new ClusterStore(() => undefined, 'default');
   const isThere = () => store.take().AuthorizationPolicy.get('shop', 'x') !== undefined;
   store.replace('AuthorizationPolicy', [labelled(undefined)]);
@@ -32,7 +32,7 @@ test.for([
   { gateway: undefined, namespace: 'canary', managed: false },
   { gateway: undefined, namespace: undefined, managed: true },
   { gateway: '', namespace: 'canary', managed: true },
-])('a Gateway of $gateway in a namespace of $namespace is managed: $managed', (given) => {
+])('a Gateway of $gateway in a namespace of $namespace is managed: $managed (P166)', (given) => {
   const { gateway, namespace, managed } = given;
   expect(isManaged(labelled(gateway), labelled(namespace), 'default')).toBe(managed);
 });
