@@ -58,15 +58,15 @@ test.for<[what: string, redirected: Redirected]>([
     { port: 8080, filter: { hostname: 'example.org' }, location: 'http://example.org:8080/' },
   ],
   [
-    'no port when it is that of http (L073)',
+    'a host without port, when the port is that of http (L073)',
     { port: 8080, filter: { port: 80 }, location: 'http://example.org/' },
   ],
   [
-    'no port when only https is said (L074)',
+    'a host without port, when only https is said (L074)',
     { port: 8080, filter: { scheme: 'https' }, location: 'https://example.org/' },
   ],
   [
-    'no port when only https is said on the port of http (L074)',
+    'a host without port, when only https is said on the port of http (L074)',
     { filter: { scheme: 'https' }, location: 'https://example.org/' },
   ],
   [
@@ -74,7 +74,7 @@ test.for<[what: string, redirected: Redirected]>([
     { filter: { scheme: 'https', port: 8443 }, location: 'https://example.org:8443/' },
   ],
   [
-    'another port, for good (L077)',
+    'another port with status 301 (L077)',
     {
       filter: { port: 8083, statusCode: 301 },
       status: 301,
@@ -82,14 +82,14 @@ test.for<[what: string, redirected: Redirected]>([
     },
   ],
   ...[303, 307, 308].map((status): [string, Redirected] => [
-    `with status ${status} (L078)`,
+    `another host with status ${status} (L078)`,
     {
       filter: { hostname: 'else.test', statusCode: status },
       status,
       location: 'http://else.test/',
     },
   ]),
-])('a client is redirected to %s', async ([, redirected]) => {
+])('a redirect leads to %s', async ([, redirected]) => {
   const { port = 80, path = prefix('/'), filter, target = '/', status = 302 } = redirected;
   const origin = await startOrigin('cart', { ip: '127.0.0.61' });
   const rule = {

@@ -102,7 +102,7 @@ test('behind a route for everything no other is reached (L015)', async () => {
   expect((await ask('/foo')).body).toBe('first');
 });
 
-describe('a route for who lacks a header', () => {
+describe('a route for who does not send', () => {
   const refusing = filterConfig('fault', 'fault.v3.HTTPFault', {
     abort: { http_status: 403, percentage: { numerator: 100 } },
   });
@@ -118,17 +118,17 @@ describe('a route for who lacks a header', () => {
 
   test.for<[what: string, match: object, statuses: readonly number[]]>([
     [
-      'a value of it (L016)',
+      'one value of a header (L016)',
       { string_match: { exact: 'jason' }, treat_missing_header_as_empty: true },
       [200, 403, 403, 403],
     ],
-    ['it at all (L017)', { present_match: true }, [200, 200, 200, 403]],
+    ['a header at all (L017)', { present_match: true }, [200, 200, 200, 403]],
     [
-      'any value of it, which the empty one is, too (L018)',
+      'any value of a header, which the empty one is, too (L018)',
       { string_match: { safe_regex: { regex: '.*' } }, treat_missing_header_as_empty: true },
       [200, 200, 200, 200],
     ],
-  ])('or rather: %s', async ([, match, statuses]) => {
+  ])('%s', async ([, match, statuses]) => {
     const { ask } = await ofLacking(match);
     const answers = await Promise.all(asked.map((headers) => ask('/', { headers })));
     expect(answers.map(({ status }) => status)).toEqual(statuses);
