@@ -142,6 +142,41 @@ test('a value says what it was derived from', () => {
   ]);
 });
 
+/** Values under `a` and `b` by their first letters; what is no text has none. */
+function filed() {
+  const onProblem = vi.fn();
+  const graph = new Graph(onProblem);
+  const words = graph.input<string | null>('words');
+  const byLetter = graph.index('words by letter', words, (word) => [word!.slice(0, 1)]);
+  const letters = graph.constant('letters', ['a', 'b']);
+  const found = graph.map('found', letters, (all, context) =>
+    all.map((letter) => context.lookup(byLetter, letter)),
+  );
+  const set = (key: string, word: string | null | undefined): void => {
+    words.set(key, word);
+    words.set(`other ${key}`, word === undefined ? undefined : 'a neighbour');
+    graph.settle();
+  };
+  return { set, found: () => found.get(''), onProblem };
+}
+
+test('a value that an index cannot file is reported, stays where it was, and hides no other', () => {
+  const { set, found, onProblem } = filed();
+  set('1', 'apple');
+  set('1', null);
+  set('2', null);
+  expect(found()).toEqual([['apple', 'a neighbour', 'a neighbour'], []]);
+  expect(onProblem).toHaveBeenCalledWith('words by letter', '1', expect.any(TypeError));
+
+  set('1', 'bread');
+  set('2', undefined);
+  expect(found()).toEqual([['a neighbour'], ['bread']]);
+
+  set('1', null);
+  set('1', undefined);
+  expect(found()).toEqual([[], []]);
+});
+
 test('nothing may read what is made after it', () => {
   const graph = new Graph(vi.fn());
   const source = graph.input<string>('source');

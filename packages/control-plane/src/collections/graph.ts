@@ -28,7 +28,7 @@ export class Graph {
   readonly #nodes: Node[] = [];
   readonly #onProblem: ProblemListener;
 
-  /** A derivation that throws is reported to `onProblem`, and its last good outputs stay. */
+  /** A derivation that throws is reported to `onProblem`, and its last good outputs stay; so do last good keys of an index. */
   constructor(onProblem: ProblemListener) {
     this.#onProblem = onProblem;
   }
@@ -73,7 +73,8 @@ export class Graph {
   }
 
   index<T>(name: string, source: Collection<T>, keysOf: KeysOf<T>): Index<T> {
-    return this.#add(new IndexNode<T>(name, this.#nodes.length, source, keysOf));
+    const onProblem = this.#onProblem;
+    return this.#add(new IndexNode(name, this.#nodes.length, { source, keysOf, onProblem }));
   }
 
   /** One round. */

@@ -255,20 +255,33 @@ interface Bucket<T> {
   sorted: readonly T[] | null;
 }
 
+/** A value whose keys cannot be told stays as it was last filed, and does not keep the others from theirs. */
 export class IndexNode<T> implements Index<T>, Source, Node {
   readonly name: string;
   readonly order: number;
   readonly dependents: Dependents;
   readonly #source: Collection<T>;
   readonly #keysOf: KeysOf<T>;
+  readonly #onProblem: ProblemListener;
   readonly #buckets = new Map<string, Bucket<T>>();
+  /** Of values whose keys cannot be told: where an earlier value is still filed. */
+  readonly #lastGood = new Map<string, ReadonlySet<string>>();
 
-  constructor(name: string, order: number, source: Collection<T>, keysOf: KeysOf<T>) {
+  constructor(
+    name: string,
+    order: number,
+    {
+      source,
+      keysOf,
+      onProblem,
+    }: { source: Collection<T>; keysOf: KeysOf<T>; onProblem: ProblemListener },
+  ) {
     this.name = name;
     this.order = order;
     this.dependents = new Dependents(name);
     this.#source = source;
     this.#keysOf = keysOf;
+    this.#onProblem = onProblem;
   }
 
   lookup(indexKey: string): readonly T[] {
@@ -291,13 +304,22 @@ export class IndexNode<T> implements Index<T>, Source, Node {
   }
 
   #move(key: string, { before, now }: Change<T>, touched: Set<string>): void {
-    const nowKeys = new Set(now === undefined ? NONE : this.#keysOf(now, key));
-    if (before !== undefined) {
-      for (const indexKey of new Set(this.#keysOf(before, key))) {
-        if (!nowKeys.has(indexKey)) this.#take(indexKey, key, touched);
-      }
+    const filed = this.#lastGood.get(key) ?? this.#keys(before, key);
+    let wanted: ReadonlySet<string>;
+    try {
+      wanted = this.#keys(now, key);
+    } catch (error) {
+      this.#onProblem(this.name, key, error);
+      this.#lastGood.set(key, filed);
+      return;
     }
-    for (const indexKey of nowKeys) this.#put(indexKey, key, now!, touched);
+    this.#lastGood.delete(key);
+    for (const indexKey of filed) if (!wanted.has(indexKey)) this.#take(indexKey, key, touched);
+    for (const indexKey of wanted) this.#put(indexKey, key, now!, touched);
+  }
+
+  #keys(value: T | undefined, key: string): ReadonlySet<string> {
+    return new Set(value === undefined ? NONE : this.#keysOf(value, key));
   }
 
   #take(indexKey: string, key: string, touched: Set<string>): void {

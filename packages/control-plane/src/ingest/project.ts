@@ -11,10 +11,10 @@ export function project(kind: WatchedKind, object: StoredObject): StoredObject {
   const metadata = object.metadata as { managedFields?: unknown; annotations?: object };
   // Bookkeeping of the API server: often larger than the object.
   delete metadata.managedFields;
-  if (metadata.annotations !== undefined && LAST_APPLIED in metadata.annotations) {
-    delete metadata.annotations[LAST_APPLIED];
-  }
   try {
+    if (metadata.annotations !== undefined && LAST_APPLIED in metadata.annotations) {
+      delete metadata.annotations[LAST_APPLIED];
+    }
     if (kind === 'Pod') return projectPod(object as Pod);
     return kind === 'Node' ? projectNode(object as Node) : object;
   } catch {
