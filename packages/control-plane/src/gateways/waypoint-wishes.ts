@@ -120,12 +120,12 @@ function gatewayWishes(
   if (isManual(gateway)) return statusWish(gateway, status);
   const network = context.get(mesh.network, '') ?? '';
   const inTheWay: Manifest[] = [];
-  const declined = context.get(foreign, keyOf(gateway)) ?? [];
   for (const manifest of waypointManifests(gateway, { ...inputs.settings, network })) {
     const wish = objectWish(gateway, manifest, cluster, context);
     if (wish === null) continue;
     wishes.push(wish);
-    if (declined.includes(manifest.kind)) inTheWay.push(manifest);
+    const [path] = wish;
+    if (context.get(foreign, path) !== undefined) inTheWay.push(manifest);
   }
   return [
     ...wishes,

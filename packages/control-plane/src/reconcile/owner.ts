@@ -9,11 +9,11 @@ import { WAYPOINT_CONTROLLER } from '../derive/labels.ts';
 import { type LabelledObject, labelsOf } from '../derive/object.ts';
 import { MANAGED_LABEL } from '../ingest/kinds.ts';
 import type { KubernetesApi } from '../ingest/kubernetes-api.ts';
-import type { Manifest, Write } from './wish.ts';
+import type { Write } from './wish.ts';
 import type { WriteOutcome } from './write-queue.ts';
 
-/** Of each Gateway, the kinds of those objects that turned out to be somebody else's. */
-export type ForeignObjects = Input<readonly Manifest['kind'][]>;
+/** Paths of objects that turned out to be somebody else's. */
+export type ForeignObjects = Input<true>;
 
 type OwnedWrite = Extract<Write, { readonly verb: 'applyOwned' }>;
 
@@ -50,14 +50,12 @@ interface Owner {
 /** Notes what became of a write; returns whether that is news. */
 export function noteOutcome(
   foreign: ForeignObjects,
-  { gateway, manifest: { kind } }: OwnedWrite,
+  { path, manifest: { kind } }: OwnedWrite,
   outcome: WriteOutcome,
 ): boolean {
   // A ServiceAccount of the user's is what `gateway.istio.io/service-account` is for.
   const isForeign = outcome === 'declined' && kind !== 'ServiceAccount';
-  const known = foreign.get(gateway) ?? [];
-  if (known.includes(kind) === isForeign) return false;
-  const kinds = isForeign ? [...known, kind] : known.filter((other) => other !== kind);
-  foreign.set(gateway, kinds.length === 0 ? undefined : kinds);
-  return true;
+  // Whether it is news or not: another write may have noted something since the last round.
+  foreign.set(path, isForeign ? true : undefined);
+  return (foreign.get(path) !== undefined) !== isForeign;
 }
