@@ -84,6 +84,30 @@ test('a rejected response is logged, shown, and not sent again', async () => {
   ]);
 });
 
+test('names that come with a rejection are answered', async () => {
+  const { client } = await start();
+  client.send({ node: NODE, typeUrl: ENDPOINT_TYPE, resourceNames: [CART] });
+  const { nonce } = await client.next();
+  client.send({
+    ...{ typeUrl: ENDPOINT_TYPE, responseNonce: nonce, resourceNames: [CART, STOCK] },
+    errorDetail: { message: 'bad endpoints' },
+  });
+  expect(endpoints(await client.next())).toEqual([CART, STOCK]);
+});
+
+test('names that come while nothing is known of the proxy are answered later', async () => {
+  const { client, find, plane } = await start();
+  client.send({ node: NODE, typeUrl: ENDPOINT_TYPE, resourceNames: [CART] });
+  const { nonce } = await client.next();
+  plane.api.remove(find('Pod', 'waypoint-0'));
+  await client.silence(200);
+  const resourceNames = [CART, STOCK];
+  client.send({ typeUrl: ENDPOINT_TYPE, responseNonce: nonce, resourceNames });
+  await client.silence(100);
+  plane.api.put(find('Pod', 'waypoint-0'));
+  expect(endpoints(await client.next())).toEqual([CART, STOCK]);
+});
+
 test('a type that nobody serves is answered with nothing, so that the client goes on', async () => {
   const { client } = await start();
   client.send({

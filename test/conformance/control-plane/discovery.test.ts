@@ -202,6 +202,21 @@ test('a rejected response is logged with the resource and the reason, and the st
 });
 
 test.for([
+  { answer: 'an answer to a response that was overtaken', said: { responseNonce: 'overtaken' } },
+  { answer: 'a rejection', said: { errorDetail: { message: 'bad policy' } } },
+])('names that come with $answer are answered', async ({ said }) => {
+  const plane = await start();
+  const client = plane.connect('zt');
+  client.send({ node: NODE, typeUrl: ADDRESS_TYPE, resourceNamesSubscribe: ['shop/nothing'] });
+  const { nonce } = await client.next();
+  client.send({
+    ...{ typeUrl: ADDRESS_TYPE, responseNonce: nonce },
+    ...{ resourceNamesSubscribe: [WEB_UID], ...said },
+  });
+  expect(names(await client.next())).toEqual([WEB_UID]);
+});
+
+test.for([
   { who: 'an unknown token', token: 'nobody', node: NODE, code: status.UNAUTHENTICATED },
   { who: 'a token of a replaced pod', token: 'old', node: NODE, code: status.PERMISSION_DENIED },
   { who: 'a token of another namespace', token: 'web', node: NODE, code: status.PERMISSION_DENIED },

@@ -51,6 +51,19 @@ test('a pod that moves is sent as endpoints of its Service, a route as a listene
   await client.silence(200);
 });
 
+test('names that come while nothing is known of the proxy are answered later', async () => {
+  const { plane, find } = await startRecordedWaypoint();
+  const client = plane.connect('wp');
+  client.send({ node: NODE, typeUrl: ENDPOINT_TYPE, resourceNamesSubscribe: [CART] });
+  await client.next();
+  plane.api.remove(find('Pod', 'waypoint-0'));
+  await client.silence(200);
+  client.send({ typeUrl: ENDPOINT_TYPE, resourceNamesSubscribe: [STOCK] });
+  await client.silence(100);
+  plane.api.put(find('Pod', 'waypoint-0'));
+  expect((await client.next()).resources.map(({ name }) => name)).toEqual([CART, STOCK]);
+});
+
 test('a pod that is no waypoint gets none of it', async () => {
   const { client } = await startWaypoint();
   const node = { ...NODE, id: 'waypoint~10.1.0.11~cart-1.shop~shop.svc.cluster.local' };

@@ -29,18 +29,9 @@ export class DeltaConnection extends ProxyConnection<
       this.#answer(typeUrl, opened, { kind: 'all' });
       return;
     }
-    const reaction = known.receive(request);
-    switch (reaction.kind) {
-      case 'reply':
-        this.#answer(typeUrl, known, reaction.to);
-        return;
-      case 'nacked':
-        this.noteRejection(typeUrl, reaction.error, reaction.resources);
-        return;
-      case 'acked':
-      case 'stale':
-        return;
-    }
+    const { reply, rejection } = known.receive(request);
+    if (rejection !== null) this.noteRejection(typeUrl, rejection);
+    if (reply !== null) this.#answer(typeUrl, known, reply);
   }
 
   protected override change(
@@ -56,7 +47,8 @@ export class DeltaConnection extends ProxyConnection<
 
   #answer(typeUrl: string, subscription: Subscription, to: ReplyScope): void {
     const resources = this.resources(typeUrl);
-    if (resources !== null) this.#send(typeUrl, subscription, subscription.reply(to, resources));
+    if (resources === null) subscription.postpone();
+    else this.#send(typeUrl, subscription, subscription.reply(to, resources));
   }
 
   #named(typeUrl: string): NamedResources {

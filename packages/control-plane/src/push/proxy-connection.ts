@@ -7,7 +7,7 @@ import type { ConnectedProxy } from './proxy.ts';
 import type { Published } from './publisher.ts';
 import type { PushMetrics } from './push-metrics.ts';
 import type { ServedSet } from './served-set.ts';
-import type { SubscriptionStatus } from './subscription.ts';
+import type { Rejection, SubscriptionStatus } from './subscription.ts';
 
 export interface ConnectionDeps {
   readonly log: Logger;
@@ -102,7 +102,7 @@ export abstract class ProxyConnection<Subscription extends AnySubscription, Requ
     return generator.generate(this.proxy, this.deps.published());
   }
 
-  protected noteRejection(typeUrl: string, error: string, resources: readonly string[]): void {
+  protected noteRejection(typeUrl: string, { error, resources }: Rejection): void {
     this.deps.metrics.rejected(typeUrl);
     this.deps.log.warn('proxy rejected configuration', {
       proxy: this.proxy.id,

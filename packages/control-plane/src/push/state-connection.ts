@@ -13,7 +13,7 @@ import type { ServerDuplexStream } from '@grpc/grpc-js';
 import type { Resource } from '../derive/resource.ts';
 import { CONTROL_PLANE_IDENTIFIER, ProxyConnection } from './proxy-connection.ts';
 import type { ServedReader, ServedSet } from './served-set.ts';
-import type { SubscriptionStatus } from './subscription.ts';
+import type { Rejection, SubscriptionStatus } from './subscription.ts';
 
 export type StateStream = ServerDuplexStream<DiscoveryRequest, DiscoveryResponse>;
 
@@ -23,11 +23,13 @@ const FULL_STATE: readonly string[] = [CLUSTER_TYPE, LISTENER_TYPE];
 /** Names kept of the last response, to say in the log what a NACK is about. */
 const REMEMBERED_NAMES = 20;
 
-/** What a request asks of the server. */
-type Reaction =
-  | { readonly kind: 'reply' }
-  | { readonly kind: 'nacked'; readonly error: string; readonly resources: readonly string[] }
-  | { readonly kind: 'silent' };
+/** What a request asks of the server, and what it says of the response before. */
+interface Reaction {
+  readonly isReplyWanted: boolean;
+  readonly rejection: Rejection | null;
+}
+
+const OVERTAKEN: Reaction = { isReplyWanted: false, rejection: null };
 
 /** One resource type on one stream: what the proxy wants, and what it was sent. */
 class StateSubscription {
@@ -64,19 +66,20 @@ class StateSubscription {
     this.#served?.reader.close();
   }
 
-  receive({ responseNonce, errorDetail, resourceNames }: DiscoveryRequest): Reaction {
-    if (responseNonce !== '' && responseNonce !== this.#nonceSent) return { kind: 'silent' };
-    if (errorDetail !== undefined) {
-      this.#lastError = errorDetail.message;
-      return { kind: 'nacked', error: errorDetail.message, resources: this.#lastSent };
-    }
-    if (responseNonce !== '') {
-      this.#nonceAcked = responseNonce;
-      this.#lastError = null;
-    }
+  /** To be called when a request cannot be answered, because nothing is known: everything is due then. */
+  postpone(): void {
+    this.close();
+    this.#served = null;
+  }
+
+  /** A request that answers an overtaken response is repeated by the proxy; a NACK says what is wanted, too. */
+  receive(request: DiscoveryRequest): Reaction {
+    const { responseNonce, resourceNames } = request;
+    if (responseNonce !== '' && responseNonce !== this.#nonceSent) return OVERTAKEN;
+    const rejection = this.#noteAnswer(request);
     const before = this.#names;
     this.#names = wanted(resourceNames, before);
-    return isSubset(this.#names, before) ? { kind: 'silent' } : { kind: 'reply' };
+    return { isReplyWanted: !isSubset(this.#names, before), rejection };
   }
 
   /** Everything that is wanted. */
@@ -99,6 +102,18 @@ class StateSubscription {
     this.#nonceSent = nonce;
     this.#lastSentAt = new Date();
     this.#lastSent = resources.slice(0, REMEMBERED_NAMES).map(({ name }) => name);
+  }
+
+  #noteAnswer({ responseNonce, errorDetail }: DiscoveryRequest): Rejection | null {
+    if (errorDetail !== undefined) {
+      this.#lastError = errorDetail.message;
+      return { error: errorDetail.message, resources: this.#lastSent };
+    }
+    if (responseNonce !== '') {
+      this.#nonceAcked = responseNonce;
+      this.#lastError = null;
+    }
+    return null;
   }
 
   #wants(name: string): boolean {
@@ -143,11 +158,9 @@ export class StateConnection extends ProxyConnection<
       this.#answer(typeUrl, opened);
       return;
     }
-    const reaction = known.receive(request);
-    if (reaction.kind === 'reply') this.#answer(typeUrl, known);
-    if (reaction.kind === 'nacked') {
-      this.noteRejection(typeUrl, reaction.error, reaction.resources);
-    }
+    const { isReplyWanted, rejection } = known.receive(request);
+    if (rejection !== null) this.noteRejection(typeUrl, rejection);
+    if (isReplyWanted) this.#answer(typeUrl, known);
   }
 
   protected override change(
@@ -161,7 +174,8 @@ export class StateConnection extends ProxyConnection<
 
   #answer(typeUrl: string, subscription: StateSubscription): void {
     const resources = this.resources(typeUrl);
-    if (resources !== null) this.#send(typeUrl, subscription, subscription.all(resources));
+    if (resources === null) subscription.postpone();
+    else this.#send(typeUrl, subscription, subscription.all(resources));
   }
 
   #send(typeUrl: string, subscription: StateSubscription, resources: readonly Resource[]): void {

@@ -4,6 +4,9 @@
  *   first request ──► always answered in full ──► ACK / NACK / stale: silent
  *   change of names ──► answered with the newly named        push ──► only what changed
  *
+ * Always: a change of names counts, whatever else the request says: it is said once, and may come along with an ACK of a
+ * response that was overtaken, or with a NACK.
+ *
  * A wildcard subscription never stores names: it keeps its place in the changes of the set that it is served from.
  */
 import { type NamedResources, type Reply, ResourcesByName } from './named-resources.ts';
@@ -18,12 +21,19 @@ export interface SubscriptionRequest {
   readonly errorDetail?: { readonly message: string } | undefined;
 }
 
-/** What a request asks of the server. */
-export type Reaction =
-  | { readonly kind: 'reply'; readonly to: ReplyScope }
-  | { readonly kind: 'acked' }
-  | { readonly kind: 'nacked'; readonly error: string; readonly resources: readonly string[] }
-  | { readonly kind: 'stale' };
+/** What a request asks of the server, and what it says of the response before. */
+export interface Reaction {
+  /** Null for nothing. */
+  readonly reply: ReplyScope | null;
+  readonly rejection: Rejection | null;
+}
+
+/** Why a proxy did not take a response. */
+export interface Rejection {
+  readonly error: string;
+  /** Names of what the response was about. */
+  readonly resources: readonly string[];
+}
 
 /** What an answer is about. */
 export type ReplyScope =
@@ -75,38 +85,33 @@ export class Subscription {
     return { status: lastError === null ? pending : 'ERROR', lastError, lastSentAt };
   }
 
-  /** False while the first request still waits for an answer, because nothing is known yet. */
+  /** False while a request still waits for an answer, because nothing is known. */
   get isAnswered(): boolean {
     return this.#initialVersions === null;
   }
 
   receive(request: SubscriptionRequest): Reaction {
-    if (request.errorDetail !== undefined) {
-      this.#lastError = request.errorDetail.message;
-      return { kind: 'nacked', error: request.errorDetail.message, resources: this.#lastSent };
-    }
-    if (request.responseNonce !== '' && request.responseNonce !== this.#nonceSent) {
-      return { kind: 'stale' };
-    }
-    if (request.responseNonce !== '') {
-      this.#nonceAcked = request.responseNonce;
-      this.#lastError = null;
-    }
-    return this.#changeNames(request);
+    const rejection = this.#noteAnswer(request);
+    return { reply: this.#changeNames(request), rejection };
+  }
+
+  /** To be called when a request cannot be answered, because nothing is known: everything is due then. */
+  postpone(): void {
+    this.#initialVersions ??= new Map();
   }
 
   /** The answer to the first request, or to a change of names. */
   reply(scope: ReplyScope, current: ServedSet): Reply {
     const initial = this.#initialVersions;
     this.#initialVersions = null;
-    this.#follow(current);
+    const { removed } = this.#follow(current);
     if (this.#named !== null) {
       if (scope.kind === 'names') return this.#named.find(scope.names, current);
       return withoutKnown(this.#named.find('all', current), initial);
     }
-    const removed =
-      initial === null ? [] : [...initial.keys()].filter((name) => !current.has(name));
-    return withoutKnown({ resources: [...current.values()], removed }, initial);
+    const unknown = [...(initial?.keys() ?? [])].filter((name) => !current.has(name));
+    const reply = { resources: [...current.values()], removed: [...removed, ...unknown] };
+    return withoutKnown(reply, initial);
   }
 
   /** What changed since the last response; null when that is nothing the proxy wants. */
@@ -143,16 +148,27 @@ export class Subscription {
     };
   }
 
-  #changeNames(request: SubscriptionRequest): Reaction {
-    const { resourceNamesSubscribe, resourceNamesUnsubscribe } = request;
-    if (resourceNamesSubscribe.length === 0 && resourceNamesUnsubscribe.length === 0) {
-      return { kind: 'acked' };
+  /** A nonce that was overtaken says nothing. */
+  #noteAnswer({ responseNonce, errorDetail }: SubscriptionRequest): Rejection | null {
+    if (errorDetail !== undefined) {
+      this.#lastError = errorDetail.message;
+      return { error: errorDetail.message, resources: this.#lastSent };
     }
-    if (this.#named === null) return { kind: 'reply', to: { kind: 'all' } };
+    if (responseNonce !== '' && responseNonce === this.#nonceSent) {
+      this.#nonceAcked = responseNonce;
+      this.#lastError = null;
+    }
+    return null;
+  }
+
+  #changeNames(request: SubscriptionRequest): ReplyScope | null {
+    const { resourceNamesSubscribe, resourceNamesUnsubscribe } = request;
+    if (resourceNamesSubscribe.length === 0 && resourceNamesUnsubscribe.length === 0) return null;
+    if (this.#named === null) return { kind: 'all' };
     this.#named.unsubscribe(resourceNamesUnsubscribe);
     this.#named.subscribe(resourceNamesSubscribe);
-    if (resourceNamesSubscribe.length === 0) return { kind: 'acked' };
-    return { kind: 'reply', to: { kind: 'names', names: resourceNamesSubscribe } };
+    if (resourceNamesSubscribe.length === 0) return null;
+    return { kind: 'names', names: resourceNamesSubscribe };
   }
 }
 
