@@ -45,6 +45,12 @@ export class AddressIndex {
       for (const resource of resources.values()) this.#learn(resource.name, addressNames(resource));
       return;
     }
+    this.catchUp();
+  }
+
+  /** To be called after each round, so that the set need not keep what has changed since somebody asked last. */
+  catchUp(): void {
+    if (this.#reader === null) return;
     const { changed, removed } = this.#reader.next();
     for (const name of removed) this.#forget(name);
     for (const resource of changed) {

@@ -35,6 +35,7 @@ export class DiscoveryServer {
   constructor(deps: DiscoveryServerDeps) {
     this.#deps = deps;
     deps.publisher.subscribe(() => {
+      this.#addresses.catchUp();
       for (const connection of this.#connections) connection.push();
     });
   }

@@ -19,9 +19,19 @@ export class ServedResources {
   readonly addresses: ServedSet = new ServedSet();
   readonly authorizations: ServedSet = new ServedSet();
   /** By node. */
-  readonly #enrolledPods = new Map<string, ServedSet>();
-  /** By `namespace/name` of the Gateway. One that is gone stays, empty: its proxies may live for a while. */
-  readonly #waypoints = new Map<string, ServedWaypoint>();
+  readonly #enrolledPods = new Family(
+    () => new ServedSet(),
+    (set) => set.isIdle,
+  );
+  /** By `namespace/name` of the Gateway. One that is gone stays, empty, while proxies of it live. */
+  readonly #waypoints = new Family(
+    (): ServedWaypoint => ({
+      clusters: new ServedSet(),
+      endpoints: new ServedSet(),
+      listeners: new ServedSet(),
+    }),
+    (served) => WAYPOINT_TYPES.every((type) => served[type].isIdle),
+  );
 
   /** To be called after each round. */
   follow({ mesh, waypoints }: Derivation): void {
@@ -32,11 +42,7 @@ export class ServedResources {
   }
 
   enrolledPods(node: string): ServedSet {
-    const known = this.#enrolledPods.get(node);
-    if (known !== undefined) return known;
-    const set = new ServedSet();
-    this.#enrolledPods.set(node, set);
-    return set;
+    return this.#enrolledPods.at(node);
   }
 
   /** Null for what is no waypoint. */
@@ -50,8 +56,8 @@ export class ServedResources {
   *all(): Iterable<readonly [string, ServedSet]> {
     yield ['addresses', this.addresses];
     yield ['authorizations', this.authorizations];
-    for (const [node, set] of this.#enrolledPods) yield [`enrolledPods/${node}`, set];
-    for (const [key, served] of this.#waypoints) {
+    for (const [node, set] of this.#enrolledPods.entries()) yield [`enrolledPods/${node}`, set];
+    for (const [key, served] of this.#waypoints.entries()) {
       for (const type of WAYPOINT_TYPES) yield [`${type}/${key}`, served[type]];
     }
   }
@@ -67,20 +73,52 @@ export class ServedResources {
 
   #followWaypoints(type: keyof ServedWaypoint, { changes }: Collection<OwnedResource>): void {
     for (const { before, now } of changes.values()) {
-      if (now !== undefined) this.#setsOf(now.waypoint)[type].put(now.resource);
+      if (now !== undefined) this.#waypoints.at(now.waypoint)[type].put(now.resource);
       else if (before !== undefined) {
-        this.#setsOf(before.waypoint)[type].remove(before.resource.name);
+        this.#waypoints.at(before.waypoint)[type].remove(before.resource.name);
       }
     }
   }
+}
 
-  #setsOf(key: string): ServedWaypoint {
-    let sets = this.#waypoints.get(key);
-    if (sets === undefined) {
-      sets = { clusters: new ServedSet(), endpoints: new ServedSet(), listeners: new ServedSet() };
-      this.#waypoints.set(key, sets);
+/** Above so many, members that nobody needs are looked for. */
+const MAX_UNNEEDED = 100;
+
+/** What is served to each of many owners. Owners come and go, and nobody says so: idle members are dropped now and then. */
+class Family<Member> {
+  readonly #make: () => Member;
+  readonly #isIdle: (member: Member) => boolean;
+  readonly #members = new Map<string, Member>();
+  #tidyAt = MAX_UNNEEDED;
+
+  constructor(make: () => Member, isIdle: (member: Member) => boolean) {
+    this.#make = make;
+    this.#isIdle = isIdle;
+  }
+
+  get(owner: string): Member | undefined {
+    return this.#members.get(owner);
+  }
+
+  entries(): Iterable<readonly [string, Member]> {
+    return this.#members;
+  }
+
+  /** Made if need be. */
+  at(owner: string): Member {
+    const known = this.#members.get(owner);
+    if (known !== undefined) return known;
+    if (this.#members.size >= this.#tidyAt) this.#tidy();
+    const made = this.#make();
+    this.#members.set(owner, made);
+    return made;
+  }
+
+  #tidy(): void {
+    for (const [owner, member] of this.#members) {
+      if (this.#isIdle(member)) this.#members.delete(owner);
     }
-    return sets;
+    this.#tidyAt = 2 * this.#members.size + MAX_UNNEEDED;
   }
 }
 

@@ -35,6 +35,16 @@ export class ServedSet {
     return this.#resources.size;
   }
 
+  /** Whether it holds nothing, and nobody follows it. */
+  get isIdle(): boolean {
+    return this.#resources.size === 0 && this.#readers.size === 0;
+  }
+
+  /** How many changes are kept for those who have not read them, outdated ones included. */
+  get backlog(): number {
+    return this.#log.length;
+  }
+
   get(name: string): Resource | undefined {
     return this.#resources.get(name);
   }
