@@ -77,7 +77,7 @@ test('after any series of changes everything is the same as if it were derived a
     }),
     runs(25),
   );
-}, 60_000);
+}, 120_000);
 
 test('a status that is written to a Gateway changes nothing that is served', () => {
   const cluster = new TestCluster(OBJECTS);
