@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { runs } from '../../../../test/fuzz/runs.ts';
 import type { Collection } from '../collections/collection.ts';
-import { keyOf } from '../ingest/cluster-inputs.ts';
+import { keyOf, type StoredObject } from '../ingest/cluster-inputs.ts';
 import type { WatchedKind } from '../ingest/kinds.ts';
 import { firstOfEachName, TestCluster, type TestObject, valuesOf } from './derivation.fixture.ts';
 import { readyCluster } from './l7/recorded-waypoint.fixture.ts';
@@ -90,6 +90,36 @@ test('a status that is written to a Gateway changes nothing that is served', () 
     expect([...endpoints.changes.keys(), ...listeners.changes.keys()]).toEqual([]);
   }
 });
+
+test('a status that is written to a Service derives no pod and no waypoint again', () => {
+  const cluster = new TestCluster(OBJECTS);
+  const { cluster: inputs } = cluster.derivation;
+  const looked: string[] = [];
+  for (const kind of ['Pod', 'Gateway'] as const) {
+    for (const [key, object] of inputs.of(kind).entries()) {
+      inputs.anyOf(kind).set(
+        key,
+        watched(object, () => looked.push(`${kind} ${key}`)),
+      );
+    }
+  }
+  cluster.derivation.settle();
+  expect(new Set(looked).size).toBe(inputs.of('Pod').size + inputs.of('Gateway').size);
+  looked.length = 0;
+  for (const object of OBJECTS) if (object.kind === 'Service') touch(cluster, object);
+  expect(looked).toEqual([]);
+});
+
+/** The object in a new version, which tells whenever somebody looks at its spec. */
+function watched<T extends StoredObject>(object: T, onLook: () => void): T {
+  const metadata = { ...object.metadata, resourceVersion: 'watched' };
+  const { spec } = object as { readonly spec?: unknown };
+  const look = (): unknown => {
+    onLook();
+    return spec;
+  };
+  return Object.defineProperty({ ...object, metadata }, 'spec', { get: look });
+}
 
 test('a change of one pod changes one resource', () => {
   const cluster = new TestCluster(OBJECTS);

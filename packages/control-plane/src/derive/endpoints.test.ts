@@ -2,15 +2,17 @@ import type { EndpointSlice, Service } from '@aquifer/model/resources';
 import { expect, test } from 'vitest';
 import { SETTINGS } from './derivation.fixture.ts';
 import { deriveEndpointWorkloads, manualEndpoints, podTarget } from './endpoints.ts';
+import { type MeshService, meshServiceOf } from './mesh-service.ts';
 
 const PORTS = [{ name: 'http', port: 80, targetPort: 8080 }];
 
-function service(spec: object = {}): Service {
-  return {
+function service(spec: object = {}): MeshService {
+  const object = {
     kind: 'Service',
     metadata: { namespace: 'shop', name: 'ext' },
     spec: { ports: PORTS, ...spec },
-  } as Service;
+  };
+  return meshServiceOf(object as Service, SETTINGS);
 }
 
 function slice(rest: object): EndpointSlice {

@@ -8,6 +8,7 @@ import { expect, test } from 'vitest';
 import { UNTRACKED } from '../collections/cell.ts';
 import type { Collection } from '../collections/collection.ts';
 import { deriveGatewayStatus } from '../gateways/gateway-status.ts';
+import { keyOf } from '../ingest/cluster-inputs.ts';
 import { SETTINGS, TestCluster, type TestObject, valuesOf } from './derivation.fixture.ts';
 import type { Resource } from './resource.ts';
 
@@ -185,8 +186,10 @@ function present<T>(collection: Collection<T>, conditionOf: (value: T) => unknow
 
 test.for(CASES)('writes the recorded conditions of %s', (name) => {
   const { services, policies } = derive(name).derivation.mesh;
-  const bound = present(services, ({ condition }) => condition);
-  expect(bound).toEqual(conditionsIn(name, 'Service'));
+  const bound = valuesOf(services).flatMap(({ service, condition }) =>
+    condition === null ? [] : [[keyOf(service), condition] as const],
+  );
+  expect(Object.fromEntries(bound)).toEqual(conditionsIn(name, 'Service'));
   const recorded = conditionsIn(name, 'AuthorizationPolicy');
   for (const key of Object.keys(recorded)) recorded[key] = UNREADABLE[key] ?? recorded[key];
   expect(present(policies, ({ verdict }) => verdict)).toEqual(recorded);

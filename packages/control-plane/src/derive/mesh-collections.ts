@@ -1,10 +1,10 @@
 /** What node proxies are served, as collections: Addresses, Authorizations, pods to capture; and what statuses say. */
-import type { Authorization, Service as MeshService, Workload } from '@aquifer/model';
+import type { Authorization, Workload, Service as WorkloadService } from '@aquifer/model';
 import type {
   AuthorizationPolicy,
+  EndpointSlice,
   PeerAuthentication,
   Pod,
-  Service,
 } from '@aquifer/model/resources';
 import type { Context } from '../collections/cell.ts';
 import type { Collection, Index } from '../collections/collection.ts';
@@ -13,7 +13,8 @@ import { type ClusterInputs, objectKey } from '../ingest/cluster-inputs.ts';
 import { deriveEndpointWorkloads, manualEndpoints, podTarget, serviceNameOf } from './endpoints.ts';
 import type { EnrolmentSettings } from './enrolled-pods.ts';
 import { NETWORK_LABEL } from './labels.ts';
-import type { MeshSettings } from './mesh.ts';
+import { type MeshSettings, serviceHostname } from './mesh.ts';
+import { type MeshService, meshServiceKey } from './mesh-service.ts';
 import { labelsOf, nameOf, namespaceOf, refTo } from './object.ts';
 import {
   convertPeerAuthentication,
@@ -27,28 +28,13 @@ import {
   authorizationResource,
   isSameResource,
   type Resource,
-  serviceResource,
   workloadResource,
 } from './resource.ts';
-import { labelPairs } from './selectors.ts';
-import { type BoundCondition, deriveService } from './services.ts';
+import { hasLabels, labelPairs } from './selectors.ts';
+import { type ServiceCollections, serviceCollections, sourceKey } from './service-collections.ts';
 import { type AttachmentVerdict, deriveAttachment } from './waypoint-policies.ts';
 import { deriveWaypoint, type Waypoint, type Waypoints } from './waypoints.ts';
-import {
-  localityOf,
-  type NamespacePolicies,
-  selectsPod,
-  type WorkloadContext,
-} from './workloads.ts';
-
-/** A Service in the mesh. */
-export interface ServiceEntry {
-  readonly service: Service;
-  readonly resource: Resource<MeshService>;
-  readonly condition: BoundCondition | null;
-  /** Keys of the waypoints that must know it. */
-  readonly waypoints: readonly string[];
-}
+import { localityOf, type NamespacePolicies, type WorkloadContext } from './workloads.ts';
 
 /** What an AuthorizationPolicy becomes at node proxies, and what its status says. */
 interface PolicyEntry {
@@ -59,15 +45,13 @@ interface PolicyEntry {
   readonly attachment: AttachmentVerdict | null;
 }
 
-export interface MeshCollections {
+export interface MeshCollections extends ServiceCollections {
   /** The network of the cluster, under the key `''`; nothing if it has no name. */
   readonly network: Collection<string>;
   readonly waypoints: Collection<Waypoint>;
-  /** By `namespace/name`, without ExternalNames. */
-  readonly services: Collection<ServiceEntry>;
   readonly policies: Collection<PolicyEntry>;
   /** Workloads and Services by the names of their resources. */
-  readonly addresses: Collection<Resource<Workload | MeshService>>;
+  readonly addresses: Collection<Resource<Workload | WorkloadService>>;
   /** Of pods and of endpoints that are none. */
   readonly workloads: Collection<Resource<Workload>>;
   readonly authorizations: Collection<Resource<Authorization>>;
@@ -94,8 +78,8 @@ export function meshCollections(
     const gatewayClass = context.get(cluster.of('GatewayClass'), classKey);
     return deriveWaypoint(gateway, gatewayClass, context.get(network, '') ?? '');
   });
-  const base: Base = { graph, cluster, settings, network, waypoints };
-  const services = serviceEntries(base);
+  const services = serviceCollections({ graph, cluster, settings, network, waypoints });
+  const base: Base = { graph, cluster, settings, network, waypoints, services };
   const policies = policyEntries(base);
   const peers = graph.index(
     'peer policies by namespace',
@@ -106,14 +90,14 @@ export function meshCollections(
   return {
     network,
     waypoints,
-    services,
+    ...services,
     policies,
     workloads,
-    addresses: graph.union<Resource<Workload | MeshService>>(
+    addresses: graph.union<Resource<Workload | WorkloadService>>(
       'addresses',
       graph.flatMap(
         'service addresses',
-        services,
+        services.services,
         ({ resource }) => [[resource.name, resource]],
         isSameResource,
       ),
@@ -146,6 +130,7 @@ interface Base {
   readonly settings: DerivationSettings;
   readonly network: Collection<string>;
   readonly waypoints: Collection<Waypoint>;
+  readonly services: ServiceCollections;
 }
 
 function waypointsOf({ waypoints }: Pick<Base, 'waypoints'>, context: Context): Waypoints {
@@ -156,29 +141,8 @@ function isSamePlace(before: PlacedPod, now: PlacedPod): boolean {
   return before.node === now.node && isSameResource(before.resource, now.resource);
 }
 
-function serviceEntries(base: Base): Collection<ServiceEntry> {
-  const { graph, cluster, settings, network } = base;
-  return graph.map('services', cluster.of('Service'), (service, context) => {
-    const derived = deriveService(service, {
-      mesh: settings,
-      network: context.get(network, '') ?? '',
-      namespace: context.get(cluster.of('Namespace'), objectKey('', namespaceOf(service))),
-      waypoints: waypointsOf(base, context),
-    });
-    if (derived === null) return null;
-    const [bound] = derived.waypoints;
-    const sources = [refTo(service), ...(bound === undefined ? [] : [bound.source])];
-    return {
-      service,
-      resource: serviceResource(derived.service, sources),
-      condition: derived.condition,
-      waypoints: derived.waypoints.map(({ namespace, name }) => objectKey(namespace, name)),
-    };
-  });
-}
-
 function policyEntries(base: Base): Collection<PolicyEntry> {
-  const { graph, cluster, settings } = base;
+  const { graph, cluster, settings, services } = base;
   const { rootNamespace } = settings;
   return graph.map('policies', cluster.of('AuthorizationPolicy'), (policy, context) => {
     const { authorization, verdict } = convertPolicy(policy, rootNamespace);
@@ -188,6 +152,8 @@ function policyEntries(base: Base): Collection<PolicyEntry> {
       verdict,
       attachment: deriveAttachment(policy, {
         cluster: cluster.readerOf(context),
+        boundTo: (...object) =>
+          context.lookup(services.servicesBySource, sourceKey(...object))[0]?.waypoints[0],
         waypoints: waypointsOf(base, context),
         rootNamespace,
       }),
@@ -239,8 +205,7 @@ function workloadResources(
     'endpoint workloads',
     cluster.of('EndpointSlice'),
     (slice, context) => {
-      const serviceKey = objectKey(namespaceOf(slice), serviceNameOf(slice));
-      const service = context.get(cluster.of('Service'), serviceKey);
+      const service = serviceOf(slice, context, base);
       const sources = [refTo(slice), ...(service === undefined ? [] : [refTo(service)])];
       return deriveEndpointWorkloads(slice, service, settings, context.get(network, '') ?? '')
         .map((workload) => workloadResource(workload, sources))
@@ -251,23 +216,34 @@ function workloadResources(
   return graph.union('workloads', pods, slices);
 }
 
-/** Finds the Services of a pod: a Service is filed under one label that it selects, a pod asks for each that it has. */
-function podServices({ graph, cluster }: Base): (pod: Pod, context: Context) => readonly Service[] {
-  const bySelector = graph.index('services by selector', cluster.of('Service'), (service) => {
-    const [first] = labelPairs(service.spec?.selector ?? {}).toSorted();
+/** The Service that a slice is labelled with. */
+function serviceOf(
+  slice: EndpointSlice,
+  context: Context,
+  { settings, services }: Base,
+): MeshService | undefined {
+  const namespace = namespaceOf(slice);
+  const hostname = serviceHostname(settings, namespace, serviceNameOf(slice));
+  return context.get(services.meshServices, meshServiceKey(settings, namespace, hostname));
+}
+
+/** Finds the services of a pod: a service is filed under one label that it selects, a pod asks for each that it has. */
+function podServices(base: Base): (pod: Pod, context: Context) => readonly MeshService[] {
+  const { graph, cluster, services } = base;
+  const bySelector = graph.index('services by selector', services.meshServices, (service) => {
+    const [first] = labelPairs(service.selector ?? {}).toSorted();
     return first === undefined ? [] : [`${namespaceOf(service)}/${first}`];
   });
-  const manual = graph.map('manual endpoints', cluster.of('EndpointSlice'), (slice, context) => {
-    const serviceKey = objectKey(namespaceOf(slice), serviceNameOf(slice));
-    return manualEndpoints(slice, context.get(cluster.of('Service'), serviceKey));
-  });
+  const manual = graph.map('manual endpoints', cluster.of('EndpointSlice'), (slice, context) =>
+    manualEndpoints(slice, serviceOf(slice, context, base)),
+  );
   const byPod = graph.index('manual endpoints by pod', manual, ({ pods }) => pods);
   return (pod, context) => {
     const labels = labelsOf(pod);
     const selecting = labelPairs(labels)
       .flatMap((pair) => context.lookup(bySelector, `${namespaceOf(pod)}/${pair}`))
-      .filter((service) => selectsPod(service, labels))
-      .toSorted((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
+      .filter(({ selector }) => selector !== null && hasLabels(selector, labels))
+      .toSorted((a, b) => (a.hostname < b.hostname ? -1 : 1));
     const named = context.lookup(byPod, podTarget(pod.metadata)).map(({ service }) => service);
     return [...new Set([...selecting, ...named])];
   };

@@ -1,13 +1,11 @@
-/** Kubernetes Service to WDS Service (spec control-plane 2.5), and its WaypointBound condition (2.8). */
+/** Services of the mesh to WDS Services (spec control-plane 2.5), and their WaypointBound condition (2.8). */
 import type {
   LoadBalancing,
   RoutingScope,
-  ServiceAddress,
   WeightedWaypoint,
   Service as WorkloadService,
 } from '@aquifer/model';
-import { canonicalIpAddress } from '@aquifer/model';
-import type { Namespace, Service } from '@aquifer/model/resources';
+import type { Namespace } from '@aquifer/model/resources';
 import { MANAGED_LABEL } from '../ingest/kinds.ts';
 import { bindCanary } from './canary.ts';
 import {
@@ -15,7 +13,7 @@ import {
   MANAGED_WAYPOINTS,
   TRAFFIC_DISTRIBUTION_ANNOTATION,
 } from './labels.ts';
-import { type MeshSettings, serviceHostname } from './mesh.ts';
+import type { MeshService } from './mesh-service.ts';
 import { annotationsOf, labelsOf, nameOf, namespaceOf, parseGoBool } from './object.ts';
 import { servicePorts } from './ports.ts';
 import { type Binding, bindWaypoint, type Waypoint, type Waypoints } from './waypoints.ts';
@@ -27,26 +25,28 @@ export interface BoundCondition {
   readonly message: string;
 }
 
-/** A Service as the mesh sees it; `condition` is null when no waypoint was asked for. */
+/** A service as node proxies are told of it; `condition` is null when no waypoint was asked for. */
 export interface DerivedService {
   readonly service: WorkloadService;
   readonly condition: BoundCondition | null;
-  /** The bound waypoint, and then its canary: those that must know the Service. */
+  /** The bound waypoint, and then its canary: those that must know the service. */
   readonly waypoints: readonly Waypoint[];
 }
 
-/** What a Service is derived from besides itself. */
+/** What it is derived from besides the service itself. */
 export interface ServiceContext {
-  readonly mesh: MeshSettings;
   readonly network: string;
   readonly namespace: Namespace | undefined;
   readonly waypoints: Waypoints;
 }
 
-/** Null for ExternalName, which has neither addresses nor endpoints. */
-export function deriveService(service: Service, context: ServiceContext): DerivedService | null {
-  if (service.spec?.type === 'ExternalName') return null;
-  const { mesh, network, namespace } = context;
+/** Null for an alias, which has neither addresses nor endpoints. */
+export function deriveService(
+  service: MeshService,
+  context: ServiceContext,
+): DerivedService | null {
+  if (service.resolution === 'alias') return null;
+  const { network, namespace } = context;
   const binding = bindService(service, context);
   const bound =
     binding.kind === 'bound' ? boundFields(service, binding.waypoint, context) : UNBOUND;
@@ -54,14 +54,14 @@ export function deriveService(service: Service, context: ServiceContext): Derive
     service: {
       name: nameOf(service),
       namespace: namespaceOf(service),
-      hostname: serviceHostname(mesh, namespaceOf(service), nameOf(service)),
-      addresses: virtualAddresses(service, network),
-      ports: servicePorts(service),
+      hostname: service.hostname,
+      addresses: service.addresses.map((address) => ({ network, address, prefixLength: null })),
+      ports: servicePorts(service.ports),
       subjectAltNames: [],
       waypoint: bound.waypoint?.address ?? null,
       weightedWaypoints: bound.weightedWaypoints,
       loadBalancing: loadBalancing(service, namespace),
-      ipFamilies: ipFamilies(service),
+      ipFamilies: service.ipFamilies,
       canonical: true,
       ingressUseWaypoint: bound.ingress === true,
       visibility: 'public',
@@ -71,9 +71,9 @@ export function deriveService(service: Service, context: ServiceContext): Derive
   };
 }
 
-/** The waypoint that a Service is bound to; waypoints' own Services never are. */
-export function bindService(
-  service: Service,
+/** The waypoint that a service is bound to; those of waypoints themselves never are. */
+function bindService(
+  service: MeshService,
   { namespace, waypoints }: Pick<ServiceContext, 'namespace' | 'waypoints'>,
 ): Binding {
   const managed = labelsOf(service)[MANAGED_LABEL];
@@ -99,7 +99,7 @@ const UNBOUND: BoundFields = {
 };
 
 function boundFields(
-  service: Service,
+  service: MeshService,
   waypoint: Waypoint,
   { namespace, waypoints }: ServiceContext,
 ): BoundFields {
@@ -132,16 +132,6 @@ function boundCondition(binding: Binding, bound: BoundFields): BoundCondition | 
   return { status: 'True', reason: 'WaypointAccepted', message };
 }
 
-/** The cluster addresses of a Service; none for a headless one. */
-export function virtualAddresses(service: Service, network: string): ServiceAddress[] {
-  const { clusterIP, clusterIPs } = service.spec ?? {};
-  const texts = clusterIPs !== undefined && clusterIPs.length > 0 ? clusterIPs : [clusterIP ?? ''];
-  return texts
-    .map(canonicalIpAddress)
-    .filter((address) => address !== null)
-    .map((address) => ({ network, address, prefixLength: null }));
-}
-
 const NEAR_ZONE: readonly RoutingScope[] = ['network', 'region', 'zone'];
 const NEAR_NODE: readonly RoutingScope[] = [...NEAR_ZONE, 'subzone', 'node'];
 const DISTRIBUTIONS: ReadonlyMap<string, readonly RoutingScope[]> = new Map([
@@ -150,27 +140,18 @@ const DISTRIBUTIONS: ReadonlyMap<string, readonly RoutingScope[]> = new Map([
   ['prefersamenode', NEAR_NODE],
 ]);
 
-function loadBalancing(service: Service, namespace: Namespace | undefined): LoadBalancing | null {
-  const healthPolicy =
-    service.spec?.publishNotReadyAddresses === true ? 'allow-all' : 'only-healthy';
-  if (service.spec?.internalTrafficPolicy === 'Local') {
+function loadBalancing(
+  service: MeshService,
+  namespace: Namespace | undefined,
+): LoadBalancing | null {
+  const healthPolicy = service.includesNotReady ? 'allow-all' : 'only-healthy';
+  if (service.isNodeLocal) {
     return { mode: 'strict', routingPreference: ['node'], healthPolicy };
   }
-  // An empty annotation on the Service does not hide the namespace's; an unknown word does.
   const distribution =
-    service.spec?.trafficDistribution ||
-    annotationsOf(service)[TRAFFIC_DISTRIBUTION_ANNOTATION] ||
-    annotationsOf(namespace)[TRAFFIC_DISTRIBUTION_ANNOTATION] ||
-    '';
+    service.trafficDistribution || annotationsOf(namespace)[TRAFFIC_DISTRIBUTION_ANNOTATION] || '';
   const routingPreference = DISTRIBUTIONS.get(distribution.toLowerCase());
   if (routingPreference !== undefined) return { mode: 'failover', routingPreference, healthPolicy };
   if (healthPolicy === 'only-healthy') return null;
   return { mode: 'standard', routingPreference: [], healthPolicy };
-}
-
-function ipFamilies(service: Service): WorkloadService['ipFamilies'] {
-  const families = service.spec?.ipFamilies ?? [];
-  if (families.length > 1) return 'dual';
-  if (families[0] === 'IPv4') return 'ipv4-only';
-  return families[0] === 'IPv6' ? 'ipv6-only' : 'automatic';
 }

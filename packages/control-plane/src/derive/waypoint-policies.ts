@@ -3,7 +3,6 @@ import type { AuthorizationPolicy } from '@aquifer/model/resources';
 import type { ClusterReader } from '../ingest/cluster-inputs.ts';
 import { WAYPOINT_CONTROLLER } from './labels.ts';
 import { namespaceOf } from './object.ts';
-import { bindService } from './services.ts';
 import type { Waypoints } from './waypoints.ts';
 
 export interface AttachmentVerdict {
@@ -19,6 +18,8 @@ export interface AttachmentVerdict {
 
 interface AttachmentContext {
   readonly cluster: ClusterReader;
+  /** `namespace/name` of the waypoint that the services of that object are bound to; undefined if they are not. */
+  boundTo(kind: 'Service', namespace: string, name: string): string | undefined;
   readonly waypoints: Waypoints;
   readonly rootNamespace: string;
 }
@@ -54,16 +55,12 @@ export function deriveAttachment(
 type Judge = (name: string, namespace: string, context: AttachmentContext) => AttachmentVerdict;
 
 const TARGETS: Readonly<Record<string, Judge>> = {
-  Service: (name, namespace, { cluster, waypoints }) => {
-    const service = cluster.get('Service', namespace, name);
-    if (service === undefined) {
+  Service: (name, namespace, { cluster, boundTo }) => {
+    if (cluster.get('Service', namespace, name) === undefined) {
       return refused('TargetNotFound', `Service ${namespace}/${name} was not found`);
     }
-    const object = cluster.get('Namespace', '', namespace);
-    const binding = bindService(service, { namespace: object, waypoints });
-    if (binding.kind === 'bound') {
-      return accepted(`${binding.waypoint.namespace}/${binding.waypoint.name}`);
-    }
+    const waypoint = boundTo('Service', namespace, name);
+    if (waypoint !== undefined) return accepted(waypoint);
     return refused('AncestorNotBound', `Service ${namespace}/${name} is not bound to a waypoint`);
   },
   Gateway: (name, namespace, { waypoints }) =>

@@ -7,15 +7,14 @@ import type {
   Node,
   PeerAuthentication,
   Pod,
-  Service,
 } from '@aquifer/model/resources';
 import { GATEWAY_NAME_LABEL, REDIRECTION_ANNOTATION, TUNNEL_LABEL } from './labels.ts';
-import { type MeshSettings, serviceHostname } from './mesh.ts';
+import type { MeshSettings } from './mesh.ts';
+import { type MeshService, namespacedHostname } from './mesh-service.ts';
 import { annotationsOf, labelsOf, nameOf, namespaceOf } from './object.ts';
 import { type InheritedPeerAuthentication, peerAuthenticationKeys } from './peer-authentication.ts';
 import { selectsWorkload } from './policies.ts';
 import { podPorts } from './ports.ts';
-import { hasLabels, isEmptyMap } from './selectors.ts';
 import { bindWaypoint, type Waypoint, type Waypoints, waypointOfInstance } from './waypoints.ts';
 import { workloadNameOf } from './workload-name.ts';
 
@@ -28,7 +27,7 @@ export interface WorkloadContext {
   readonly locality: Locality | null;
   readonly waypoints: Waypoints;
   /** Those that select the pod, sorted by name, and then those without a selector whose EndpointSlices name it. */
-  readonly services: readonly Service[];
+  readonly services: readonly MeshService[];
   readonly policies: NamespacePolicies;
 }
 
@@ -65,7 +64,7 @@ export function deriveWorkload(pod: Pod, context: WorkloadContext): DerivedWorkl
     networkGateway: null,
     workloadType: 'pod',
     applicationTunnel: instanceOf?.inboundBinding ?? null,
-    services: servicesOf(pod, services, mesh),
+    services: servicesOf(pod, services),
     authorizationPolicies: listedPolicies(labels, context),
     status: isHealthy(pod) ? 'healthy' : 'unhealthy',
     clusterId: mesh.clusterId,
@@ -115,13 +114,6 @@ export function isTerminal(pod: Pod): boolean {
   return pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
 }
 
-/** A Service without a selector, or with an empty one, selects no pod. */
-export function selectsPod(service: Service, labels: Readonly<Record<string, string>>): boolean {
-  const { selector, type } = service.spec ?? {};
-  if (selector === undefined || type === 'ExternalName' || isEmptyMap(selector)) return false;
-  return hasLabels(selector, labels);
-}
-
 function isHealthy(pod: Pod): boolean {
   if (pod.metadata.deletionTimestamp) return false;
   return (
@@ -151,15 +143,10 @@ function canonicalRevision(labels: Readonly<Record<string, string>>): string | u
 
 function servicesOf(
   pod: Pod,
-  selecting: readonly Service[],
-  mesh: MeshSettings,
+  services: readonly MeshService[],
 ): ReadonlyMap<string, readonly ServicePort[]> {
-  const namespace = namespaceOf(pod);
   return new Map(
-    selecting.map((service) => [
-      `${namespace}/${serviceHostname(mesh, namespace, nameOf(service))}`,
-      podPorts(service, pod),
-    ]),
+    services.map((service) => [namespacedHostname(service), podPorts(service.ports, pod)]),
   );
 }
 

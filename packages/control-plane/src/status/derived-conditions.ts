@@ -3,7 +3,8 @@ import type { Collection } from '../collections/collection.ts';
 import type { Graph } from '../collections/graph.ts';
 import type { MeshCollections } from '../derive/mesh-collections.ts';
 import { nameOf, namespaceOf } from '../derive/object.ts';
-import { type ClusterInputs, keyOf } from '../ingest/cluster-inputs.ts';
+import { sourceKey } from '../derive/service-collections.ts';
+import type { ClusterInputs } from '../ingest/cluster-inputs.ts';
 import { collectionPath, WATCHED_KINDS } from '../ingest/kinds.ts';
 import { isSameWish, type Wish } from '../reconcile/wish.ts';
 import {
@@ -48,7 +49,8 @@ function serviceWishes(
     cluster.of('Service'),
     (service, context) => {
       const type = 'istio.io/WaypointBound';
-      const condition = context.get(mesh.services, keyOf(service))?.condition ?? null;
+      const source = sourceKey('Service', namespaceOf(service), nameOf(service));
+      const condition = context.lookup(mesh.servicesBySource, source)[0]?.condition ?? null;
       const target: ConditionTarget = {
         kind: 'Service',
         namespace: namespaceOf(service),

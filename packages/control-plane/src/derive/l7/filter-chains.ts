@@ -13,6 +13,7 @@ import {
 import { ConfigSchema as FilterStateSchema } from '@aquifer/wire/gen/envoy/extensions/filters/network/set_filter_state/v3_pb';
 import { TcpProxySchema } from '@aquifer/wire/gen/envoy/extensions/filters/network/tcp_proxy/v3_pb';
 import { UuidRequestIdConfigSchema } from '@aquifer/wire/gen/envoy/extensions/request_id/uuid/v3_pb';
+import type { MeshService } from '../mesh-service.ts';
 import { EVERY_REQUEST } from './access-log.ts';
 import { authorizationFilters } from './authorization.ts';
 import { OF_DIRECT_CONNECTION } from './filter-state.ts';
@@ -20,12 +21,7 @@ import { ENCAP, inboundCluster } from './names.ts';
 import { type Extension, extension, type Init, packed, seconds } from './packed.ts';
 import { type L7Port, speaks } from './port-protocol.ts';
 import { defaultRoutes, serviceRoutes } from './routes.ts';
-import {
-  type MeshServiceRef,
-  targetsService,
-  targetsWaypoint,
-  type WaypointScope,
-} from './scope.ts';
+import { targetsService, targetsWaypoint, type WaypointScope } from './scope.ts';
 
 type ChainInit = Init<typeof FilterChainSchema>;
 type RouteConfigInit = Init<typeof RouteConfigurationSchema>;
@@ -80,12 +76,8 @@ function tcpFilters(cluster: string, policies: Policies): Extension[] {
   return [...authorizationFilters(policies, 'tcp'), proxy];
 }
 
-/** The chains of one Service port; each is named as the cluster that it leads to. */
-export function portChains(
-  service: MeshServiceRef,
-  port: L7Port,
-  scope: WaypointScope,
-): ChainInit[] {
+/** The chains of one port of a service; each is named as the cluster that it leads to. */
+export function portChains(service: MeshService, port: L7Port, scope: WaypointScope): ChainInit[] {
   const { policies: all, gateway, mesh } = scope;
   const policies = all.filter(
     (policy) => targetsWaypoint(policy, gateway, mesh) || targetsService(policy, service, mesh),

@@ -19,13 +19,13 @@ import {
 } from '@aquifer/wire/gen/xds/type/matcher/v3_pb';
 import { create } from '@bufbuild/protobuf';
 import { StringValueSchema } from '@bufbuild/protobuf/wkt';
-import { virtualAddresses } from '../services.ts';
+import type { MeshService } from '../mesh-service.ts';
 import { NO_ROUTE } from './access-log.ts';
 import { DIRECT_CHAINS, directChains, portChains } from './filter-chains.ts';
 import { inboundCluster, MAIN_INTERNAL } from './names.ts';
 import { extension, type Init, packed } from './packed.ts';
 import { type L7Port, l7Ports } from './port-protocol.ts';
-import { isHeadless, type MeshServiceRef, refToService, type WaypointScope } from './scope.ts';
+import { isHeadless, type WaypointScope } from './scope.ts';
 import { ORIGINAL_DST_FILTER } from './tunnel-listeners.ts';
 
 type OnMatch = Init<typeof Matcher_OnMatchSchema>;
@@ -33,11 +33,11 @@ type RangeMatcher = Init<typeof IPMatcher_IPRangeMatcherSchema>;
 type ListenerFilterInit = Init<typeof ListenerFilterSchema>;
 type Predicate = Init<typeof ListenerFilterChainMatchPredicateSchema>;
 
-/** What a headless Service has instead of a virtual address: nobody dials it (recording l7/29). */
+/** What a headless service has instead of a virtual address: nobody dials it (recording l7/29). */
 const NO_ADDRESS = '0.0.0.0';
 
 interface ListedService {
-  readonly ref: MeshServiceRef;
+  readonly service: MeshService;
   readonly ports: readonly L7Port[];
   readonly vips: readonly string[];
 }
@@ -45,14 +45,12 @@ interface ListedService {
 /** `workloadAddresses` are those of the workloads that are bound to the waypoint themselves. */
 export function mainListener(scope: WaypointScope, workloadAddresses: readonly string[]): Listener {
   const services = scope.attached.map((service) => ({
-    ref: refToService(service, scope.mesh),
-    ports: l7Ports(service),
-    vips: isHeadless(service)
-      ? [NO_ADDRESS]
-      : virtualAddresses(service, '').map(({ address }) => address),
+    service,
+    ports: l7Ports(service.ports),
+    vips: isHeadless(service) ? [NO_ADDRESS] : service.addresses,
   }));
-  const chains = services.flatMap(({ ref, ports }) =>
-    ports.flatMap((port) => portChains(ref, port, scope)),
+  const chains = services.flatMap(({ service, ports }) =>
+    ports.flatMap((port) => portChains(service, port, scope)),
   );
   const ranges = services.filter(({ vips }) => vips.length > 0).map(serviceRange);
   if (workloadAddresses.length > 0) ranges.push(workloadRange(workloadAddresses));
@@ -83,10 +81,10 @@ function cidr(address: string) {
   return { addressPrefix: address, prefixLen: address.includes(':') ? 128 : 32 };
 }
 
-/** All virtual addresses of the Service, then its ports. */
-function serviceRange({ ref, ports, vips }: ListedService): RangeMatcher {
+/** All virtual addresses of the service, then its ports. */
+function serviceRange({ service, ports, vips }: ListedService): RangeMatcher {
   const map = Object.fromEntries(
-    ports.map((port) => [String(port.port), portMatch(ref.hostname, port)]),
+    ports.map((port) => [String(port.port), portMatch(service.hostname, port)]),
   );
   return { ranges: vips.map(cidr), onMatch: exactMatch('port', DestinationPortInputSchema, map) };
 }

@@ -1,4 +1,4 @@
-/** The routes of one port of a Service at its waypoint (spec control-plane 6.2, l7 1.15; recordings l7/01, 04–07). */
+/** The routes of one port of a service at its waypoint (spec control-plane 6.2, l7 1.15; recordings l7/01, 04–07). */
 import {
   RouteAction_ClusterNotFoundResponseCode as NotFoundCode,
   type RouteActionSchema,
@@ -6,7 +6,7 @@ import {
   type RouteSchema,
 } from '@aquifer/wire/gen/envoy/config/route/v3_pb';
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
-import { objectKey } from '../../ingest/cluster-inputs.ts';
+import type { MeshService } from '../mesh-service.ts';
 import { byAge, namespaceOf } from '../object.ts';
 import { resolveBackend } from './backend.ts';
 import { type Init, seconds } from './packed.ts';
@@ -29,7 +29,7 @@ import {
   type RouteRule,
   routeRules,
 } from './route-rule.ts';
-import { type MeshServiceRef, parentKey, type WaypointScope } from './scope.ts';
+import { parentKey, sourceOf, type WaypointScope } from './scope.ts';
 
 type RouteInit = Init<typeof RouteSchema>;
 type ActionInit = Init<typeof RouteActionSchema>;
@@ -80,7 +80,7 @@ export function defaultRoutes(
 export function serviceRoutes(
   name: string,
   port: number,
-  service: MeshServiceRef,
+  service: MeshService,
   scope: WaypointScope,
 ): RouteConfigInit {
   const lists = routeLists(service, port, scope);
@@ -97,10 +97,10 @@ interface RouteList {
   readonly rules: readonly RouteRule[];
 }
 
-/** Those that name the port before those that name none; the Service's own namespace before the waypoint's. */
-function routeLists(service: MeshServiceRef, port: number, scope: WaypointScope): RouteList[] {
-  const key = objectKey(service.namespace, service.name);
-  const namespaces = new Set([service.namespace, namespaceOf(scope.gateway)]);
+/** Those that name the port before those that name none; the service's own namespace before the waypoint's. */
+function routeLists(service: MeshService, port: number, scope: WaypointScope): RouteList[] {
+  const key = sourceOf(service);
+  const namespaces = new Set([namespaceOf(service), namespaceOf(scope.gateway)]);
   const lists: RouteList[] = [];
   for (const wanted of [port, undefined]) {
     for (const namespace of namespaces) {

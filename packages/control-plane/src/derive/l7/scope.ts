@@ -1,87 +1,77 @@
-/** What one waypoint serves: the Services bound to it, the routes and policies of those, and the backends of the routes. */
+/** What one waypoint serves: the services bound to it, the routes and policies of those, and the backends of the routes. */
 import type {
   AuthorizationPolicy,
   Gateway,
   ObjectMeta,
   ParentReference,
-  Service,
 } from '@aquifer/model/resources';
 import { objectKey } from '../../ingest/cluster-inputs.ts';
 import { type MeshSettings, serviceHostname } from '../mesh.ts';
+import { type MeshService, meshServiceKey } from '../mesh-service.ts';
 import { nameOf, namespaceOf } from '../object.ts';
+import { sourceKey } from '../service-collections.ts';
 import { type Route, type RouteRule, routeRules } from './route-rule.ts';
-
-/** A Service as configuration names it. */
-export interface MeshServiceRef {
-  readonly namespace: string;
-  readonly name: string;
-  readonly hostname: string;
-}
 
 /** Everything that the listeners and clusters of one waypoint are made of; endpoints come later. */
 export interface WaypointScope {
   readonly mesh: MeshSettings;
   readonly gateway: Gateway;
   /** Sorted by hostname. */
-  readonly attached: readonly Service[];
-  /** Those with an attached Service as parent. */
+  readonly attached: readonly MeshService[];
+  /** Those with an attached service as parent. */
   readonly routes: readonly Route[];
   /** AuthorizationPolicies with a target here. */
   readonly policies: readonly AuthorizationPolicy[];
-  /** Services that the routes name as backends, by `namespace/name`; those that exist. */
-  readonly backends: ReadonlyMap<string, Service>;
+  /** Those that the routes name as backends, by `meshServiceKey`; those that exist. */
+  readonly backends: ReadonlyMap<string, MeshService>;
 }
 
 type TargetRef = NonNullable<NonNullable<AuthorizationPolicy['spec']>['targetRefs']>[number];
 
-export function refToService(service: Service, mesh: MeshSettings): MeshServiceRef {
-  const namespace = namespaceOf(service);
-  const name = nameOf(service);
-  return { namespace, name, hostname: serviceHostname(mesh, namespace, name) };
+/** Whether clients address the pods behind the service themselves. */
+export function isHeadless({ resolution }: MeshService): boolean {
+  return resolution === 'headless';
 }
 
-/** Whether clients address the pods behind the Service themselves. */
-export function isHeadless({ spec }: Service): boolean {
-  return spec?.clusterIP === 'None';
-}
-
-/** Whether the Service's own chains and clusters can take what a route sends to it. */
-export function isReachedInbound(service: Service, { attached }: WaypointScope): boolean {
+/** Whether the service's own chains and clusters can take what a route sends to it. */
+export function isReachedInbound(service: MeshService, { attached }: WaypointScope): boolean {
   return attached.includes(service) && !isHeadless(service);
 }
 
 /** How the objects that belong to a waypoint are found. */
 export interface ScopeLookups {
-  /** Those with the Service (`namespace/name`) as parent. */
-  routesOf(service: string): readonly Route[];
+  /** Those with that parent, as `parentKey` names it. */
+  routesOf(parent: string): readonly Route[];
   /** Those with that target, as `policyTargets` names it. */
   policiesAt(target: string): readonly AuthorizationPolicy[];
-  service(key: string): Service | undefined;
+  /** By `meshServiceKey`. */
+  service(key: string): MeshService | undefined;
 }
 
-/** `attached` are the Services that are bound to the waypoint, or have it as canary; ExternalNames are not among them. */
+/** `attached` are the services that are bound to the waypoint, or have it as canary; aliases are not among them. */
 export function waypointScope(
   gateway: Gateway,
-  attached: readonly Service[],
+  attached: readonly MeshService[],
   lookups: ScopeLookups,
   mesh: MeshSettings,
 ): WaypointScope {
-  const sorted = attached.toSorted((a, b) => (hostname(a, mesh) < hostname(b, mesh) ? -1 : 1));
-  const keys = sorted.map((service) => objectKey(namespaceOf(service), nameOf(service)));
+  const sorted = attached.toSorted((a, b) => (a.hostname < b.hostname ? -1 : 1));
+  const keys = sorted.map(sourceOf);
   const namespaces = new Set([namespaceOf(gateway), ...sorted.map(namespaceOf)]);
   const routes = unique(keys.flatMap((key) => lookups.routesOf(key)))
     .filter((route) => namespaces.has(namespaceOf(route)))
     .toSorted(inOrderOf(namespaces));
-  const targets = [...waypointTargets(gateway), ...keys.map((key) => `Service/${key}`)];
+  const targets = [...waypointTargets(gateway), ...keys];
   const policies = unique(targets.flatMap((target) => lookups.policiesAt(target))).toSorted(
     inOrderOf(namespaces.add(mesh.rootNamespace)),
   );
-  const backends = backendsOf(routes, lookups);
+  const backends = backendsOf(routes, lookups, mesh);
   return { mesh, gateway, attached: sorted, routes, policies, backends };
 }
 
-function hostname(service: Service, mesh: MeshSettings): string {
-  return refToService(service, mesh).hostname;
+/** The object that it is made of, as parents and targets name it. */
+export function sourceOf(service: MeshService): string {
+  return sourceKey(service.kind, namespaceOf(service), nameOf(service));
 }
 
 function unique<T>(items: readonly T[]): T[] {
@@ -105,7 +95,7 @@ function inOrderOf(namespaces: ReadonlySet<string>) {
 export function policyTargets(policy: AuthorizationPolicy, mesh: MeshSettings): string[] {
   const namespace = namespaceOf(policy);
   return targetsOf(policy).flatMap(({ kind, name }) => {
-    if (kind === 'Service' || kind === 'Gateway') return [`${kind}/${objectKey(namespace, name)}`];
+    if (kind === 'Service' || kind === 'Gateway') return [sourceKey(kind, namespace, name)];
     return kind === 'GatewayClass' && namespace === mesh.rootNamespace ? [`${kind}/${name}`] : [];
   });
 }
@@ -116,8 +106,9 @@ function waypointTargets(gateway: Gateway): readonly string[] {
   return [`Gateway/${own}`, `GatewayClass/${gateway.spec.gatewayClassName}`];
 }
 
+/** The Service that a route has as parent. */
 export function parentKey(parent: ParentReference, route: Route): string {
-  return objectKey(parent.namespace ?? namespaceOf(route), parent.name);
+  return sourceKey('Service', parent.namespace ?? namespaceOf(route), parent.name);
 }
 
 /** Whether a policy is attached to the Gateway, or from the root namespace to its class: it then holds on every chain. */
@@ -130,13 +121,13 @@ export function targetsWaypoint(
   return waypointTargets(gateway).some((target) => targets.includes(target));
 }
 
-/** Whether a policy is attached to the Service, which must be in its own namespace. */
+/** Whether a policy is attached to the service, which must be in its own namespace. */
 export function targetsService(
   policy: AuthorizationPolicy,
-  { namespace, name }: MeshServiceRef,
+  service: MeshService,
   mesh: MeshSettings,
 ): boolean {
-  return policyTargets(policy, mesh).includes(`Service/${objectKey(namespace, name)}`);
+  return policyTargets(policy, mesh).includes(sourceOf(service));
 }
 
 function targetsOf(policy: AuthorizationPolicy): readonly TargetRef[] {
@@ -147,11 +138,12 @@ function targetsOf(policy: AuthorizationPolicy): readonly TargetRef[] {
 function backendsOf(
   routes: readonly Route[],
   { service: find }: ScopeLookups,
-): ReadonlyMap<string, Service> {
-  const found = new Map<string, Service>();
+  mesh: MeshSettings,
+): ReadonlyMap<string, MeshService> {
+  const found = new Map<string, MeshService>();
   for (const route of routes) {
     for (const { namespace = namespaceOf(route), name } of backendRefs(routeRules(route))) {
-      const key = objectKey(namespace, name);
+      const key = meshServiceKey(mesh, namespace, serviceHostname(mesh, namespace, name));
       const service = find(key);
       if (service !== undefined) found.set(key, service);
     }

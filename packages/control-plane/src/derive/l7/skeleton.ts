@@ -1,6 +1,5 @@
-/** The configuration of one waypoint: what does not depend on the pods behind its Services, and then the endpoints. */
+/** The configuration of one waypoint: what does not depend on the pods behind its services, and then the endpoints. */
 import type { Workload } from '@aquifer/model';
-import type { Service } from '@aquifer/model/resources';
 import { type Cluster, ClusterSchema } from '@aquifer/wire/gen/envoy/config/cluster/v3_pb';
 import {
   type ClusterLoadAssignment,
@@ -9,17 +8,18 @@ import {
 import { type Listener, ListenerSchema } from '@aquifer/wire/gen/envoy/config/listener/v3_pb';
 import { type DescMessage, type MessageShape, toBinary } from '@bufbuild/protobuf';
 import type { ObjectRef } from '../../ingest/kinds.ts';
+import { type MeshService, namespacedHostname } from '../mesh-service.ts';
 import { namespaceOf, refTo } from '../object.ts';
 import { type Resource, resource } from '../resource.ts';
 import { inboundClusters, outboundServiceCluster, tunnelClusters } from './clusters.ts';
 import { type Assignment, boundWorkloads, clusterLoadAssignment } from './endpoints.ts';
 import { mainListener } from './main-listener.ts';
 import { l7Ports } from './port-protocol.ts';
-import { isHeadless, isReachedInbound, refToService, type WaypointScope } from './scope.ts';
+import { isHeadless, isReachedInbound, type WaypointScope } from './scope.ts';
 import { connectOriginateListener, connectTerminate } from './tunnel-listeners.ts';
 
-/** A cluster whose endpoints are the workloads of a Service. */
-export type ServiceAssignment = Assignment & { readonly service: Service };
+/** A cluster whose endpoints are the workloads of a service. */
+export type ServiceAssignment = Assignment & { readonly service: MeshService };
 
 /** All but endpoints: pods do not matter, unless they are bound to the waypoint themselves. */
 export interface Skeleton {
@@ -45,19 +45,18 @@ export function skeleton(scope: WaypointScope, bound: readonly WorkloadResource[
     encoded(ClusterSchema, cluster, [own]),
   );
   const assignments: ServiceAssignment[] = [];
-  const add = (service: Service, isOutbound: boolean): void => {
-    const ref = refToService(service, mesh);
+  const add = (service: MeshService, isOutbound: boolean): void => {
     const sources = isOutbound ? [refTo(service), ...routes.map(refTo)] : [refTo(service), own];
-    for (const port of l7Ports(service)) {
+    for (const port of l7Ports(service.ports)) {
       const made = isOutbound
-        ? [outboundServiceCluster(ref, port)]
-        : inboundClusters(ref, port, isHeadless(service));
+        ? [outboundServiceCluster(service, port)]
+        : inboundClusters(service, port);
       for (const cluster of made) {
         clusters.push(encoded(ClusterSchema, cluster, sources));
-        const serviceKey = `${ref.namespace}/${ref.hostname}`;
+        const serviceKey = namespacedHostname(service);
         const { name: clusterName } = cluster;
         const servicePort = port.port;
-        // Those of a headless Service are where connections were going.
+        // Those of a headless service are where connections were going.
         if (isOutbound || !isHeadless(service)) {
           assignments.push({ clusterName, serviceKey, servicePort, isOutbound, service });
         }

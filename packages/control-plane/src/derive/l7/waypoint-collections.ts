@@ -1,6 +1,6 @@
 /** What waypoints are served, as collections: Envoy's clusters, endpoints and listeners, by waypoint. */
 import type { Workload } from '@aquifer/model';
-import type { AuthorizationPolicy, Gateway, Service } from '@aquifer/model/resources';
+import type { AuthorizationPolicy, Gateway } from '@aquifer/model/resources';
 import type { Cluster } from '@aquifer/wire/gen/envoy/config/cluster/v3_pb';
 import type { ClusterLoadAssignment } from '@aquifer/wire/gen/envoy/config/endpoint/v3_pb';
 import type { Listener } from '@aquifer/wire/gen/envoy/config/listener/v3_pb';
@@ -10,8 +10,10 @@ import type { Graph } from '../../collections/graph.ts';
 import { type ClusterInputs, keyOf, objectKey } from '../../ingest/cluster-inputs.ts';
 import { WAYPOINT_CONTROLLER } from '../labels.ts';
 import type { MeshSettings } from '../mesh.ts';
-import type { MeshCollections, ServiceEntry } from '../mesh-collections.ts';
+import type { MeshCollections } from '../mesh-collections.ts';
+import type { MeshService } from '../mesh-service.ts';
 import { isSameResource, type Resource } from '../resource.ts';
+import type { ServedService } from '../service-collections.ts';
 import { addressKey } from '../waypoints.ts';
 import { ENCAP } from './names.ts';
 import { kindOf, parentsOf, type Route } from './route-rule.ts';
@@ -120,7 +122,7 @@ function waypointScopes(
   mesh: MeshCollections,
   settings: MeshSettings,
 ): Scopes {
-  const attached: Index<ServiceEntry> = graph.index(
+  const attached: Index<ServedService> = graph.index(
     'services by waypoint',
     mesh.services,
     ({ waypoints }) => waypoints,
@@ -142,10 +144,10 @@ function waypointScopes(
     (policy) => policyTargets(policy, settings),
   );
   const lookups = (context: Context) => ({
-    routesOf: (service: string): readonly Route[] => context.lookup(routesByParent, service),
+    routesOf: (parent: string): readonly Route[] => context.lookup(routesByParent, parent),
     policiesAt: (target: string): readonly AuthorizationPolicy[] =>
       context.lookup(policiesByTarget, target),
-    service: (key: string): Service | undefined => context.get(cluster.of('Service'), key),
+    service: (key: string): MeshService | undefined => context.get(mesh.meshServices, key),
   });
   return {
     routes,
