@@ -261,6 +261,9 @@ function podServices({ graph, cluster }: Base): (pod: Pod, context: Context) => 
     const serviceKey = objectKey(namespaceOf(slice), serviceNameOf(slice));
     return manualEndpoints(slice, context.get(cluster.of('Service'), serviceKey));
   });
+  const byNamespace = graph.index('manual endpoints by namespace', manual, ({ service }) => [
+    namespaceOf(service),
+  ]);
   const byPod = graph.index('manual endpoints by pod', manual, ({ pods }) => pods);
   return (pod, context) => {
     const labels = labelsOf(pod);
@@ -268,8 +271,10 @@ function podServices({ graph, cluster }: Base): (pod: Pod, context: Context) => 
       .flatMap((pair) => context.lookup(bySelector, `${namespaceOf(pod)}/${pair}`))
       .filter((service) => selectsPod(service, labels))
       .toSorted((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
-    const named = context.lookup(byPod, podTarget(pod.metadata)).map(({ service }) => service);
-    return [...new Set([...selecting, ...named])];
+    // Most namespaces have none: their pods need not be remembered one by one.
+    const hasManual = context.lookup(byNamespace, namespaceOf(pod)).length > 0;
+    const named = hasManual ? context.lookup(byPod, podTarget(pod.metadata)) : [];
+    return [...new Set([...selecting, ...named.map(({ service }) => service)])];
   };
 }
 

@@ -1,10 +1,13 @@
 /** Test fixture: the recordings of waypoints (test/fixtures/golden/l7) as clusters, and what is derived of them. */
 import { readFileSync } from 'node:fs';
 import type { Gateway } from '@aquifer/model/resources';
-import type { Cluster } from '@aquifer/wire/gen/envoy/config/cluster/v3_pb';
-import type { ClusterLoadAssignment } from '@aquifer/wire/gen/envoy/config/endpoint/v3_pb';
+import { type Cluster, ClusterSchema } from '@aquifer/wire/gen/envoy/config/cluster/v3_pb';
+import {
+  type ClusterLoadAssignment,
+  ClusterLoadAssignmentSchema,
+} from '@aquifer/wire/gen/envoy/config/endpoint/v3_pb';
 import { type Listener, ListenerSchema } from '@aquifer/wire/gen/envoy/config/listener/v3_pb';
-import { fromBinary } from '@bufbuild/protobuf';
+import { type DescMessage, fromBinary, type MessageShape } from '@bufbuild/protobuf';
 import { UNTRACKED } from '../../collections/cell.ts';
 import type { Collection } from '../../collections/collection.ts';
 import { deriveGatewayStatus } from '../../gateways/gateway-status.ts';
@@ -58,26 +61,26 @@ export function waypointConfigs({ derivation }: TestCluster): ReadonlyMap<string
     [...owners].map((owner) => [
       owner,
       {
-        clusters: ownedBy(owner, clusters),
-        endpoints: ownedBy(owner, endpoints),
-        listeners: readable(ownedBy(owner, listeners)),
+        clusters: ownedBy(owner, clusters, ClusterSchema),
+        endpoints: ownedBy(owner, endpoints, ClusterLoadAssignmentSchema),
+        listeners: ownedBy(owner, listeners, ListenerSchema),
       },
     ]),
   );
 }
 
-/** As messages, though they may be served from marshalled parts. */
-function readable(listeners: ResourceMap<Listener | null>): ResourceMap<Listener> {
-  const read = [...listeners.values()].map((listener) => {
-    const value = fromBinary(ListenerSchema, listener.bytes);
-    return [listener.name, { ...listener, value }] as const;
+/** As messages, though only bytes are kept. */
+function ownedBy<Desc extends DescMessage>(
+  owner: string,
+  collection: Collection<OwnedResource>,
+  schema: Desc,
+): ResourceMap<MessageShape<Desc>> {
+  const owned = valuesOf(collection).filter(({ waypoint }) => waypoint === owner);
+  const read = owned.map(({ resource }) => {
+    const value = fromBinary(schema, resource.bytes);
+    return [resource.name, { ...resource, value }] as const;
   });
   return new Map(read);
-}
-
-function ownedBy<T>(owner: string, collection: Collection<OwnedResource<T>>): ResourceMap<T> {
-  const owned = valuesOf(collection).filter(({ waypoint }) => waypoint === owner);
-  return new Map(owned.map(({ resource }) => [resource.name, resource]));
 }
 
 /** What `shop/waypoint` is served. */

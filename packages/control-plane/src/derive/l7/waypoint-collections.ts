@@ -2,9 +2,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Workload } from '@aquifer/model';
 import type { AuthorizationPolicy, Service } from '@aquifer/model/resources';
-import type { Cluster } from '@aquifer/wire/gen/envoy/config/cluster/v3_pb';
-import type { ClusterLoadAssignment } from '@aquifer/wire/gen/envoy/config/endpoint/v3_pb';
-import type { Listener } from '@aquifer/wire/gen/envoy/config/listener/v3_pb';
 import type { Context } from '../../collections/cell.ts';
 import type { Collection, Index } from '../../collections/collection.ts';
 import type { Graph } from '../../collections/graph.ts';
@@ -37,17 +34,16 @@ import {
 } from './waypoint-parts.ts';
 
 /** A resource of one waypoint. */
-export interface OwnedResource<T = unknown> {
+export interface OwnedResource {
   /** `namespace/name` of the Gateway. */
   readonly waypoint: string;
-  readonly resource: Resource<T>;
+  readonly resource: Resource<null>;
 }
 
 export interface WaypointCollections {
-  readonly clusters: Collection<OwnedResource<Cluster>>;
-  readonly endpoints: Collection<OwnedResource<ClusterLoadAssignment>>;
-  /** `main_internal` is put together from marshalled parts, and has no message. */
-  readonly listeners: Collection<OwnedResource<Listener | null>>;
+  readonly clusters: Collection<OwnedResource>;
+  readonly endpoints: Collection<OwnedResource>;
+  readonly listeners: Collection<OwnedResource>;
   /** HTTPRoutes and GRPCRoutes. */
   readonly routes: Collection<Route>;
 }
@@ -104,7 +100,7 @@ function keyOfWaypoint({ namespace, name }: WaypointRef): string {
   return objectKey(namespace, name);
 }
 
-function ownedBy<T>(waypoint: string, resource: Resource<T>): readonly [string, OwnedResource<T>] {
+function ownedBy(waypoint: string, resource: Resource<null>): readonly [string, OwnedResource] {
   return [`${waypoint} ${resource.name}`, { waypoint, resource }];
 }
 
@@ -242,7 +238,7 @@ function listenerResources(
   const main = graph.flatMap(
     'main listeners',
     bases,
-    (base, context, key): readonly (readonly [string, OwnedResource<Listener | null>])[] => [
+    (base, context, key): readonly (readonly [string, OwnedResource])[] => [
       ownedBy(key, mainListenerResource(base, context.lookup(partsOf, key))),
     ],
     isSameOwned,
@@ -250,7 +246,7 @@ function listenerResources(
   const own = graph.flatMap(
     'own listeners of waypoints',
     waypoints,
-    (waypoint, _context, key): readonly (readonly [string, OwnedResource<Listener | null>])[] =>
+    (waypoint, _context, key): readonly (readonly [string, OwnedResource])[] =>
       ownListeners(waypoint, settings).map((resource) => ownedBy(key, resource)),
     isSameOwned,
   );
@@ -277,7 +273,7 @@ function endpointResources(
   const ofServices = graph.map(
     'endpoints of clusters',
     assignments,
-    ({ waypoint, assignment }, context): OwnedResource<ClusterLoadAssignment> => {
+    ({ waypoint, assignment }, context): OwnedResource => {
       const workloads = context.lookup(mesh.workloadsByService, assignment.serviceKey);
       return { waypoint, resource: assignmentResource(assignment, workloads) };
     },

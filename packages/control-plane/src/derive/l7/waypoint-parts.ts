@@ -1,16 +1,9 @@
 /** The parts of a waypoint's configuration: its own, what each attached Service adds, and the endpoints. */
 import type { Workload } from '@aquifer/model';
 import type { Service } from '@aquifer/model/resources';
-import { type Cluster, ClusterSchema } from '@aquifer/wire/gen/envoy/config/cluster/v3_pb';
-import {
-  type ClusterLoadAssignment,
-  ClusterLoadAssignmentSchema,
-} from '@aquifer/wire/gen/envoy/config/endpoint/v3_pb';
-import {
-  FilterChainSchema,
-  type Listener,
-  ListenerSchema,
-} from '@aquifer/wire/gen/envoy/config/listener/v3_pb';
+import { ClusterSchema } from '@aquifer/wire/gen/envoy/config/cluster/v3_pb';
+import { ClusterLoadAssignmentSchema } from '@aquifer/wire/gen/envoy/config/endpoint/v3_pb';
+import { FilterChainSchema, ListenerSchema } from '@aquifer/wire/gen/envoy/config/listener/v3_pb';
 import { create, type DescMessage, type MessageShape, toBinary } from '@bufbuild/protobuf';
 import type { ObjectRef } from '../../ingest/kinds.ts';
 import type { MeshSettings } from '../mesh.ts';
@@ -34,7 +27,7 @@ export interface ServiceParts {
   readonly chains: readonly Uint8Array[];
   /** The objects that shaped the chains. */
   readonly chainSources: readonly ObjectRef[];
-  readonly clusters: readonly Resource<Cluster>[];
+  readonly clusters: readonly Resource<null>[];
   readonly assignments: readonly ServiceAssignment[];
 }
 
@@ -46,19 +39,20 @@ export interface ListenerBase {
 
 type WorkloadResource = Resource<Workload>;
 
+/** Without the message, which would be many times as large as its bytes. */
 function encoded<Desc extends DescMessage>(
   schema: Desc,
   message: MessageShape<Desc> & { readonly name: string },
   sources: readonly ObjectRef[],
-): Resource<MessageShape<Desc>> {
-  return resource(message.name, message, toBinary(schema, message), sources);
+): Resource<null> {
+  return resource(message.name, null, toBinary(schema, message), sources);
 }
 
 /** The clusters that a waypoint has whatever is attached to it. */
 export function ownClusters(
   { namespace, source }: WaypointRef,
   { trustDomain }: MeshSettings,
-): Resource<Cluster>[] {
+): Resource<null>[] {
   return tunnelClusters(trustDomain, namespace).map((cluster) =>
     encoded(ClusterSchema, cluster, [source]),
   );
@@ -68,7 +62,7 @@ export function ownClusters(
 export function ownListeners(
   { source }: WaypointRef,
   { trustDomain }: MeshSettings,
-): Resource<Listener>[] {
+): Resource<null>[] {
   return [connectTerminate(trustDomain), connectOriginateListener()].map((listener) =>
     encoded(ListenerSchema, listener, [source]),
   );
@@ -82,7 +76,7 @@ export function listenerBase({ source }: WaypointRef, inputs: MainListenerInputs
   };
 }
 
-/** The main listener, never as a message; `parts` are those of the attached Services, sorted by hostname. */
+/** The main listener; `parts` are those of the attached Services, sorted by hostname. */
 export function mainListenerResource(
   base: ListenerBase,
   parts: readonly ServiceParts[],
@@ -136,7 +130,7 @@ function clustersOf(
   { isOutbound, sources }: ClusterOptions,
 ): Pick<ServiceParts, 'clusters' | 'assignments'> {
   const ref = refToService(service, mesh);
-  const clusters: Resource<Cluster>[] = [];
+  const clusters: Resource<null>[] = [];
   const assignments: ServiceAssignment[] = [];
   for (const port of l7Ports(service)) {
     const made = isOutbound
@@ -159,7 +153,7 @@ function clustersOf(
 export function assignmentResource(
   assignment: ServiceAssignment,
   workloads: readonly WorkloadResource[],
-): Resource<ClusterLoadAssignment> {
+): Resource<null> {
   const message = clusterLoadAssignment(
     assignment,
     workloads.map(({ value }) => value),
@@ -169,13 +163,13 @@ export function assignmentResource(
     ...workloads.flatMap(({ sources: [first] }) => first ?? []),
   ];
   const bytes = toBinary(ClusterLoadAssignmentSchema, message);
-  return resource(message.clusterName, message, bytes, sources);
+  return resource(message.clusterName, null, bytes, sources);
 }
 
 /** Which workloads are reached by their own addresses, and how. */
-export function boundResource(bound: readonly WorkloadResource[]): Resource<ClusterLoadAssignment> {
+export function boundResource(bound: readonly WorkloadResource[]): Resource<null> {
   const message = boundWorkloads(bound.map(({ value }) => value));
   const sources = bound.flatMap(({ sources: [first] }) => first ?? []);
   const bytes = toBinary(ClusterLoadAssignmentSchema, message);
-  return resource(message.clusterName, message, bytes, sources);
+  return resource(message.clusterName, null, bytes, sources);
 }
