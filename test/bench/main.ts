@@ -1,12 +1,15 @@
 import { parseArgs } from 'node:util';
 import { ensureBundles } from '../fixtures/bundles.ts';
 import { compileAhead } from './compile-ahead.ts';
+import { benchControlPlane, CLUSTER_SIZES } from './control-plane.ts';
 import { benchL4 } from './l4.ts';
 import { benchL7 } from './l7.ts';
 import { BenchMachine } from './machine.ts';
 import { benchMemory } from './memory.ts';
 import { findPrograms, type Program } from './programs.ts';
 import {
+  CONTROL_PLANE_BUDGETS,
+  CONTROL_PLANE_COLUMNS,
   formatMedians,
   formatVerdicts,
   judge,
@@ -24,17 +27,18 @@ import { benchRollouts } from './rollouts.ts';
 import type { Samples } from './samples.ts';
 import { benchState } from './state.ts';
 
-const USAGE = `npm run bench -- [--quick] [--only l4|l7|state|memory|rollouts] [--json]
+const USAGE = `npm run bench -- [--quick] [--only l4|l7|state|memory|rollouts|control-plane] [--json]
 
   --quick   one round of one second for each load: an impression in two minutes
   --only    l4: ztunnel pair against Envoy and HAProxy pairs; l7: waypoint against Envoy, nginx and HAProxy;
             state: what large states cost a ztunnel's threads that carry bytes;
             memory: of our programs in a sandbox with 50 pods, in four minutes; only when it is asked for
             rollouts: what fails while parts of the mesh are replaced under a load, in three minutes; only when asked for
+            control-plane: what one event costs in clusters of up to 100,000 pods; only when asked for
   --json    every sample, summary and verdict as JSON on standard output
 `;
 /** No part of the whole. */
-const ALONE = ['memory', 'rollouts'];
+const ALONE = ['memory', 'rollouts', 'control-plane'];
 const REQUIRED: readonly Program[] = ['ip', 'nft', 'curl', 'nginx', 'wrk', 'h2load', 'iperf3'];
 
 const { values: flags } = parseArgs({
@@ -50,7 +54,7 @@ if (flags.help) {
   process.exit(0);
 }
 if (flags.only !== undefined && !['l4', 'l7', 'state', ...ALONE].includes(flags.only)) {
-  console.error(`--only is l4, l7, state, memory or rollouts\n\n${USAGE}`);
+  console.error(`--only is l4, l7, state, memory, rollouts or control-plane\n\n${USAGE}`);
   process.exit(64);
 }
 if (process.getuid?.() !== 0) {
@@ -121,11 +125,20 @@ async function runRollouts(): Promise<Section> {
   return { name: 'rollouts', samples, verdicts, text };
 }
 
+async function runControlPlane(): Promise<Section> {
+  const samples = await benchControlPlane(rounds, onProgress);
+  const verdicts = judge(CONTROL_PLANE_BUDGETS, samples);
+  const medians = formatMedians(CLUSTER_SIZES, CONTROL_PLANE_COLUMNS, samples);
+  const text = `Control plane: one event, a waypoint with 1,000 Services among others\n\n${medians}\n${formatVerdicts(verdicts)}`;
+  return { name: 'control-plane', samples, verdicts, text };
+}
+
 const sections: Section[] = [];
 try {
   const isAsked = (name: string) => flags.only === undefined || flags.only === name;
   if (flags.only === 'memory') sections.push(await runMemory());
   if (flags.only === 'rollouts') sections.push(await runRollouts());
+  if (flags.only === 'control-plane') sections.push(await runControlPlane());
   if (isAsked('l4')) sections.push(await runL4());
   if (isAsked('l7')) sections.push(await runL7());
   if (isAsked('state')) sections.push(await runState());

@@ -132,6 +132,36 @@ export const MEMORY_BUDGETS: readonly Budget[] = (
   ] as const
 ).map(([what, ours, atMost]) => ({ what, ours, peer: null, atMost }));
 
+/** An event among 100,000 pods against the same among 1,000: its cost must not grow with the cluster. */
+export const CONTROL_PLANE_BUDGETS: readonly Budget[] = [
+  ...(['pod', 'gateway status', 'root policy', 'route weight'] as const).map((event) => ({
+    what: `${event}: CPU among 100,000 pods vs 1,000`,
+    ours: `100,000 pods ${event} ms`,
+    peer: `1,000 pods ${event} ms`,
+    atMost: 1.5,
+  })),
+  {
+    what: 'bytes per pod, beyond the trimmed object',
+    ours: '100,000 pods bytes per pod',
+    peer: null,
+    atMost: 2048,
+  },
+];
+
+export const CONTROL_PLANE_COLUMNS: readonly Column[] = [
+  { title: 'first, s', quantities: ['first s'], digits: 1 },
+  { title: 'a pod, ms', quantities: ['pod ms'], digits: 2 },
+  { title: 'a node', quantities: ['node ms'], digits: 2 },
+  { title: 'a Gateway status', quantities: ['gateway status ms'], digits: 2 },
+  { title: 'a root policy', quantities: ['root policy ms'], digits: 2 },
+  {
+    title: 'a route weight; KiB pushed',
+    quantities: ['route weight ms', 'route weight KiB'],
+    digits: 1,
+  },
+  { title: 'bytes per pod', quantities: ['bytes per pod'], digits: 0 },
+];
+
 /** Requests and messages that may be refused or lost while a part of the mesh is replaced. */
 export const ROLLOUT_BUDGETS: readonly Budget[] = [
   'waypoint',

@@ -1,4 +1,5 @@
 import type { Collection, Index, Source } from './collection.ts';
+import type { ReadKey } from './dependents.ts';
 
 /** What a derivation reads besides its own value; everything read is remembered, and a change of it derives again. */
 export interface Context {
@@ -26,24 +27,16 @@ export class Cell implements Context {
   readonly key: string;
   /** Keys of what it has put out. */
   outputs: readonly string[] = NOTHING;
-  readonly #owner: { readonly name: string; readonly order: number };
-  readonly #onInvalid: (cell: Cell) => void;
-  /** In pairs: a source and the key that was read of it. */
-  #reads: readonly (Source | string)[] = NOTHING;
-  #newReads: (Source | string)[] = [];
+  readonly #owner: CellOwner;
+  #reads: readonly ReadKey<Cell>[] = NOTHING;
 
-  constructor(
-    key: string,
-    owner: { readonly name: string; readonly order: number },
-    onInvalid: (cell: Cell) => void,
-  ) {
+  constructor(key: string, owner: CellOwner) {
     this.key = key;
     this.#owner = owner;
-    this.#onInvalid = onInvalid;
   }
 
   invalidate(): void {
-    this.#onInvalid(this);
+    this.#owner.invalidate(this);
   }
 
   get<T>(collection: Collection<T>, key: string): T | undefined {
@@ -58,39 +51,42 @@ export class Cell implements Context {
 
   /** Ends a derivation, also one that failed: it is run again when what it has read so far changes. */
   commit(): void {
-    const reads = this.#newReads;
-    this.#newReads = [];
+    const reads = this.#owner.takeReads();
     if (isSameList(reads, this.#reads)) return;
-    this.#unsubscribe();
-    this.#reads = reads;
-    for (let i = 0; i < reads.length; i += 2) {
-      (reads[i] as Source).dependents.add(reads[i + 1] as string, this);
-    }
+    const before = this.#reads;
+    // Copied: an array that grew has room to spare.
+    this.#reads = reads.slice();
+    for (const read of reads) read.add(this);
+    const kept = new Set(reads);
+    for (const read of before) if (!kept.has(read)) read.delete(this);
   }
 
   /** What was read, for people: the name of the node and the key. */
   *provenance(): Iterable<readonly [string, string]> {
-    for (let i = 0; i < this.#reads.length; i += 2) {
-      yield [(this.#reads[i] as Source).name, this.#reads[i + 1] as string];
-    }
+    for (const { source, key } of this.#reads) yield [source, key];
   }
 
   /** To be called when its key is gone. */
   end(): void {
-    this.#unsubscribe();
+    for (const read of this.#reads) read.delete(this);
     this.#reads = NOTHING;
   }
 
   #record(source: Source, key: string): void {
     if (source.order >= this.#owner.order) throw new ReadOrderError(this.#owner.name, source.name);
-    this.#newReads.push(source, key);
+    this.#owner.reads.push(source.dependents.at(key));
   }
+}
 
-  #unsubscribe(): void {
-    for (let i = 0; i < this.#reads.length; i += 2) {
-      (this.#reads[i] as Source).dependents.delete(this.#reads[i + 1] as string, this);
-    }
-  }
+/** The node that a cell is of. One of its cells is derived at a time. */
+export interface CellOwner {
+  readonly name: string;
+  readonly order: number;
+  /** What the derivation that is under way has read. */
+  readonly reads: ReadKey<Cell>[];
+  /** Begins with nothing read again. */
+  takeReads(): readonly ReadKey<Cell>[];
+  invalidate(cell: Cell): void;
 }
 
 const NOTHING: readonly never[] = [];

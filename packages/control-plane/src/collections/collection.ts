@@ -50,7 +50,7 @@ export type Same<T> = (before: T, now: T) => boolean;
 export class Store<T> implements Collection<T>, Source {
   readonly name: string;
   readonly order: number;
-  readonly dependents: Dependents<Cell> = new Dependents();
+  readonly dependents: Dependents<Cell>;
   readonly #values = new Map<string, T>();
   readonly #changes = new Map<string, Change<T>>();
   readonly #same: Same<T>;
@@ -58,6 +58,7 @@ export class Store<T> implements Collection<T>, Source {
   constructor(name: string, order: number, same: Same<T>) {
     this.name = name;
     this.order = order;
+    this.dependents = new Dependents(name);
     this.#same = same;
   }
 

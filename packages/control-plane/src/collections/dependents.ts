@@ -1,25 +1,66 @@
-/** Which computations have read which keys of one source. Most keys have one reader, so that one needs no set. */
-export class Dependents<Reader extends object> {
-  readonly #byKey = new Map<string, Reader | Set<Reader>>();
+/** One key of a source that computations have read, and which they were. Most keys have one reader, so that one needs no set. */
+export class ReadKey<Reader extends object> {
+  readonly key: string;
+  readonly #home: Dependents<Reader>;
+  #readers: Reader | Set<Reader> | null = null;
 
-  add(key: string, reader: Reader): void {
-    const known = this.#byKey.get(key);
-    if (known === undefined) this.#byKey.set(key, reader);
-    else if (known instanceof Set) known.add(reader);
-    else if (known !== reader) this.#byKey.set(key, new Set([known, reader]));
+  constructor(key: string, home: Dependents<Reader>) {
+    this.key = key;
+    this.#home = home;
   }
 
-  delete(key: string, reader: Reader): void {
+  /** Name of the node that was read. */
+  get source(): string {
+    return this.#home.source;
+  }
+
+  add(reader: Reader): void {
+    const known = this.#readers;
+    if (known === null) this.#readers = reader;
+    else if (known instanceof Set) known.add(reader);
+    else if (known !== reader) this.#readers = new Set([known, reader]);
+  }
+
+  delete(reader: Reader): void {
+    const known = this.#readers;
+    if (known === reader) this.#readers = null;
+    else if (known instanceof Set) known.delete(reader);
+    if (this.#readers === null || (known instanceof Set && known.size === 0)) {
+      this.#home.forget(this.key);
+    }
+  }
+
+  get readers(): Iterable<Reader> {
+    const known = this.#readers;
+    if (known === null) return NOBODY;
+    return known instanceof Set ? known : [known];
+  }
+}
+
+/** Which computations have read which keys of one source. */
+export class Dependents<Reader extends object> {
+  readonly source: string;
+  readonly #byKey = new Map<string, ReadKey<Reader>>();
+
+  constructor(source: string) {
+    this.source = source;
+  }
+
+  /** What stands for the key, for all readers alike; it is forgotten with its last reader. */
+  at(key: string): ReadKey<Reader> {
     const known = this.#byKey.get(key);
-    if (known === reader) this.#byKey.delete(key);
-    if (!(known instanceof Set) || !known.delete(reader)) return;
-    if (known.size === 0) this.#byKey.delete(key);
+    if (known !== undefined) return known;
+    const made = new ReadKey(key, this);
+    this.#byKey.set(key, made);
+    return made;
+  }
+
+  forget(key: string): void {
+    this.#byKey.delete(key);
   }
 
   of(key: string): Iterable<Reader> {
-    const known = this.#byKey.get(key);
-    if (known === undefined) return NOBODY;
-    return known instanceof Set ? known : [known];
+    return this.#byKey.get(key)?.readers ?? NOBODY;
   }
 }
 

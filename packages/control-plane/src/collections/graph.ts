@@ -69,7 +69,7 @@ export class Graph {
   }
 
   union<T>(name: string, ...parts: readonly Collection<T>[]): Collection<T> {
-    return this.#add(new Union<T>(name, this.#nodes.length, Object.is, parts));
+    return this.#add(new Union<T>(name, this.#nodes.length, parts));
   }
 
   index<T>(name: string, source: Collection<T>, keysOf: KeysOf<T>): Index<T> {

@@ -1,8 +1,8 @@
 /** The kinds of nodes: what comes from outside, what is derived key by key, several as one, and indexes. */
-import { Cell, type Context, ReadOrderError } from './cell.ts';
+import { Cell, type CellOwner, type Context, ReadOrderError } from './cell.ts';
 import type { Change, Collection, Index, Node, Same, Source } from './collection.ts';
 import { Store } from './collection.ts';
-import { Dependents } from './dependents.ts';
+import { Dependents, type ReadKey } from './dependents.ts';
 
 /** Told of a derivation that threw; `collection` and `key` say which. */
 export type ProblemListener = (collection: string, key: string, error: unknown) => void;
@@ -37,7 +37,7 @@ export type Derive<S, T> = (
 ) => Iterable<readonly [string, T]>;
 
 /** One cell for each key of its source; a cell derives again when its value, or what it has read, changed. */
-export class Mapped<S, T> extends Store<T> implements Node {
+export class Mapped<S, T> extends Store<T> implements Node, CellOwner {
   readonly #source: Collection<S>;
   readonly #derive: Derive<S, T>;
   readonly #onProblem: ProblemListener;
@@ -45,7 +45,7 @@ export class Mapped<S, T> extends Store<T> implements Node {
   readonly #invalid = new Set<Cell>();
   /** What cells have put out under keys that several of them want, by key and then by cell. */
   readonly #contested = new Map<string, Map<Cell, T>>();
-  readonly #ownerOf = new Map<string, Cell>();
+  #reads: ReadKey<Cell>[] = [];
 
   constructor(
     name: string,
@@ -74,7 +74,8 @@ export class Mapped<S, T> extends Store<T> implements Node {
 
   /** What a key's value was derived from besides its source's; the source's key comes first. */
   *provenance(key: string): Iterable<readonly [string, string]> {
-    const cell = this.#ownerOf.get(key);
+    const claims = this.#contested.get(key);
+    const cell = claims === undefined ? this.#ownerOf(key) : smallest(claims.keys());
     if (cell === undefined) return;
     yield [this.#source.name, cell.key];
     yield* cell.provenance();
@@ -83,14 +84,24 @@ export class Mapped<S, T> extends Store<T> implements Node {
   #cellOf(key: string): Cell {
     const known = this.#cells.get(key);
     if (known !== undefined) return known;
-    const cell = new Cell(key, this, this.#invalidate);
+    const cell = new Cell(key, this);
     this.#cells.set(key, cell);
     return cell;
   }
 
-  readonly #invalidate = (cell: Cell): void => {
+  invalidate(cell: Cell): void {
     this.#invalid.add(cell);
-  };
+  }
+
+  get reads(): ReadKey<Cell>[] {
+    return this.#reads;
+  }
+
+  takeReads(): readonly ReadKey<Cell>[] {
+    const reads = this.#reads;
+    this.#reads = [];
+    return reads;
+  }
 
   /** A derivation that throws leaves the last good outputs, so that one bad object never hides the others. */
   #run(cell: Cell): void {
@@ -122,14 +133,13 @@ export class Mapped<S, T> extends Store<T> implements Node {
   }
 
   #emit(key: string, cell: Cell, value: T): void {
-    const owner = this.#ownerOf.get(key);
-    if (owner === undefined) this.#ownerOf.set(key, cell);
     const contested = this.#contested.get(key);
-    if (contested === undefined && (owner === undefined || owner === cell)) {
+    const current = this.get(key);
+    if (contested === undefined && (current === undefined || cell.outputs.includes(key))) {
       this.write(key, value);
       return;
     }
-    const claims = contested ?? new Map([[owner!, this.get(key)!]]);
+    const claims = contested ?? new Map([[this.#ownerOf(key)!, current!]]);
     this.#contested.set(key, claims.set(cell, value));
     this.#decide(key, claims);
   }
@@ -137,7 +147,6 @@ export class Mapped<S, T> extends Store<T> implements Node {
   #retract(key: string, cell: Cell): void {
     const claims = this.#contested.get(key);
     if (claims === undefined) {
-      this.#ownerOf.delete(key);
       this.write(key, undefined);
       return;
     }
@@ -147,36 +156,90 @@ export class Mapped<S, T> extends Store<T> implements Node {
   }
 
   #decide(key: string, claims: ReadonlyMap<Cell, T>): void {
-    let winner: Cell | null = null;
-    for (const cell of claims.keys()) {
-      if (winner === null || cell.key < winner.key) winner = cell;
-    }
-    this.#ownerOf.set(key, winner!);
-    this.write(key, claims.get(winner!));
+    this.write(key, claims.get(smallest(claims.keys())!));
   }
+
+  /** The only cell that has put out the key. Looked for, since it is seldom asked. */
+  #ownerOf(key: string): Cell | undefined {
+    for (const cell of this.#cells.values()) if (cell.outputs.includes(key)) return cell;
+    return undefined;
+  }
+}
+
+function smallest(cells: Iterable<Cell>): Cell | undefined {
+  let found: Cell | undefined;
+  for (const cell of cells) if (found === undefined || cell.key < found.key) found = cell;
+  return found;
 }
 
 const NO_KEYS: readonly string[] = [];
 const NO_OUTPUTS: ReadonlyMap<string, unknown> = new Map();
 
-/** Several collections as one; of two that have a key, the earlier wins. */
-export class Union<T> extends Store<T> implements Node {
+/** Several collections as one, which keeps no values of its own; of two that have a key, the earlier wins. */
+export class Union<T> implements Collection<T>, Source, Node {
+  readonly name: string;
+  readonly order: number;
+  readonly dependents: Dependents<Cell>;
   readonly #parts: readonly Collection<T>[];
+  readonly #changes = new Map<string, Change<T>>();
 
-  constructor(name: string, order: number, same: Same<T>, parts: readonly Collection<T>[]) {
-    super(name, order, same);
+  constructor(name: string, order: number, parts: readonly Collection<T>[]) {
+    this.name = name;
+    this.order = order;
+    this.dependents = new Dependents(name);
     this.#parts = parts;
+  }
+
+  get size(): number {
+    let size = 0;
+    for (const _ of this.entries()) size += 1;
+    return size;
+  }
+
+  get changes(): ReadonlyMap<string, Change<T>> {
+    return this.#changes;
+  }
+
+  get(key: string): T | undefined {
+    for (const part of this.#parts) {
+      const value = part.get(key);
+      if (value !== undefined) return value;
+    }
+    return undefined;
+  }
+
+  *entries(): Iterable<readonly [string, T]> {
+    for (const [index, part] of this.#parts.entries()) {
+      const earlier = this.#parts.slice(0, index);
+      for (const entry of part.entries()) {
+        if (earlier.every((other) => other.get(entry[0]) === undefined)) yield entry;
+      }
+    }
+  }
+
+  startRound(): void {
+    this.#changes.clear();
   }
 
   settle(): void {
     for (const { changes } of this.#parts) {
-      for (const key of changes.keys()) this.write(key, this.#first(key));
+      for (const key of changes.keys()) this.#follow(key);
     }
   }
 
-  #first(key: string): T | undefined {
+  #follow(key: string): void {
+    if (this.#changes.has(key)) return;
+    const before = this.#before(key);
+    const now = this.get(key);
+    if (before === now) return;
+    this.#changes.set(key, { before, now });
+    for (const cell of this.dependents.of(key)) cell.invalidate();
+  }
+
+  #before(key: string): T | undefined {
     for (const part of this.#parts) {
-      const value = part.get(key);
+      const change = part.changes.get(key);
+      const value = change === undefined ? part.get(key) : change.before;
       if (value !== undefined) return value;
     }
     return undefined;
@@ -195,7 +258,7 @@ interface Bucket<T> {
 export class IndexNode<T> implements Index<T>, Source, Node {
   readonly name: string;
   readonly order: number;
-  readonly dependents: Dependents<Cell> = new Dependents();
+  readonly dependents: Dependents<Cell>;
   readonly #source: Collection<T>;
   readonly #keysOf: KeysOf<T>;
   readonly #buckets = new Map<string, Bucket<T>>();
@@ -203,6 +266,7 @@ export class IndexNode<T> implements Index<T>, Source, Node {
   constructor(name: string, order: number, source: Collection<T>, keysOf: KeysOf<T>) {
     this.name = name;
     this.order = order;
+    this.dependents = new Dependents(name);
     this.#source = source;
     this.#keysOf = keysOf;
   }

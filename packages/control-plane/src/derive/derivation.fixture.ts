@@ -2,6 +2,7 @@
 import type { Collection } from '../collections/collection.ts';
 import { keyOf, type StoredObject } from '../ingest/cluster-inputs.ts';
 import { WATCHED_KINDS, type WatchedKind } from '../ingest/kinds.ts';
+import { project } from '../ingest/project.ts';
 import { Derivation } from './derivation.ts';
 import type { DerivationSettings } from './mesh-collections.ts';
 
@@ -42,7 +43,7 @@ export class TestCluster {
       if (!(object.kind in WATCHED_KINDS)) continue;
       lastVersion += 1;
       const metadata = { ...object.metadata, resourceVersion: String(lastVersion) };
-      const stored = { ...object, metadata };
+      const stored = project(object.kind as WatchedKind, { ...object, metadata });
       this.derivation.cluster.anyOf(object.kind as WatchedKind).set(keyOf(object), stored);
     }
     this.derivation.settle();

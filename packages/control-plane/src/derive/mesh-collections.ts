@@ -237,6 +237,9 @@ function podServices(base: Base): (pod: Pod, context: Context) => readonly MeshS
   const manual = graph.map('manual endpoints', cluster.of('EndpointSlice'), (slice, context) =>
     manualEndpoints(slice, serviceOf(slice, context, base)),
   );
+  const byNamespace = graph.index('manual endpoints by namespace', manual, ({ service }) => [
+    namespaceOf(service),
+  ]);
   const byPod = graph.index('manual endpoints by pod', manual, ({ pods }) => pods);
   return (pod, context) => {
     const labels = labelsOf(pod);
@@ -244,8 +247,10 @@ function podServices(base: Base): (pod: Pod, context: Context) => readonly MeshS
       .flatMap((pair) => context.lookup(bySelector, `${namespaceOf(pod)}/${pair}`))
       .filter(({ selector }) => selector !== null && hasLabels(selector, labels))
       .toSorted((a, b) => (a.hostname < b.hostname ? -1 : 1));
-    const named = context.lookup(byPod, podTarget(pod.metadata)).map(({ service }) => service);
-    return [...new Set([...selecting, ...named])];
+    // Most namespaces have none: their pods need not be remembered one by one.
+    const hasManual = context.lookup(byNamespace, namespaceOf(pod)).length > 0;
+    const named = hasManual ? context.lookup(byPod, podTarget(pod.metadata)) : [];
+    return [...new Set([...selecting, ...named.map(({ service }) => service)])];
   };
 }
 

@@ -1,3 +1,5 @@
+import { EnrolledPodSchema } from '@aquifer/wire/gen/aquifer/node_pb';
+import { fromBinary } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
 import { TestCluster, valuesOf } from './derivation.fixture.ts';
 
@@ -19,6 +21,9 @@ test('a static pod is enrolled with the hash that its node knows it by', () => {
   ]);
   const enrolled = valuesOf(derivation.mesh.enrolledPods);
   expect(new Set(enrolled.map(({ node }) => node))).toEqual(new Set(['node-1']));
-  const hashes = enrolled.map(({ resource: { value } }) => [value.name, value.configHash]);
+  const hashes = enrolled.map(({ resource }) => {
+    const { name, configHash } = fromBinary(EnrolledPodSchema, resource.bytes);
+    return [name, configHash];
+  });
   expect(Object.fromEntries(hashes)).toEqual({ plain: '', static: '5f0e2d1c' });
 });

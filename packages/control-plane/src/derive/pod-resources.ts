@@ -17,7 +17,7 @@ import { deriveWorkload, podAddresses, type WorkloadContext } from './workloads.
 /** A pod to capture, and the node whose proxy does it. */
 export interface PlacedPod {
   readonly node: string;
-  readonly resource: Resource<EnrolledPod>;
+  readonly resource: Resource<null>;
 }
 
 /** Null for pods that are no workloads. */

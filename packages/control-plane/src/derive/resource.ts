@@ -62,8 +62,8 @@ export function authorizationResource(
 export function enrolledPodResource(
   pod: EnrolledPod,
   sources: readonly ObjectRef[],
-): Resource<EnrolledPod> {
-  return resource(pod.uid, pod, toBinary(EnrolledPodSchema, pod), sources);
+): Resource<null> {
+  return resource(pod.uid, null, toBinary(EnrolledPodSchema, pod), sources);
 }
 
 /** A resource whose version is that of its bytes. */

@@ -12,7 +12,7 @@ import { type BoundCondition, deriveService } from './services.ts';
 import type { Waypoint } from './waypoints.ts';
 
 /** A service as it is served, bound to its waypoint if it has one. */
-export interface ServedService {
+interface ServedService {
   readonly service: MeshService;
   readonly resource: Resource<WorkloadService>;
   readonly condition: BoundCondition | null;

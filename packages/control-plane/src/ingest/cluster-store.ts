@@ -1,6 +1,7 @@
 /** Takes what the reflectors deliver into the inputs of the graph; it counts from the next round on. */
 import { type ClusterInputs, KINDS, keyOf, type StoredObject } from './cluster-inputs.ts';
 import type { WatchedKind } from './kinds.ts';
+import { project } from './project.ts';
 import type { ReflectorSink } from './reflector.ts';
 import { isVisible } from './revision.ts';
 
@@ -29,19 +30,13 @@ export class ClusterStore implements ReflectorSink {
     const isFirst = this.#missing.delete(kind);
     const visible = objects.filter((object) => isVisible(kind, object, this.#revision));
     const input = this.#inputs.anyOf(kind);
-    input.replace(visible.map((object) => [keyOf(object), trimmed(object)]));
+    input.replace(visible.map((object) => [keyOf(object), project(kind, object)]));
     if (isFirst || visible.length > 0 || input.size > 0) this.#onChange();
   }
 
   change(kind: WatchedKind, object: StoredObject, isDeleted: boolean): void {
     const isGone = isDeleted || !isVisible(kind, object, this.#revision);
-    this.#inputs.anyOf(kind).set(keyOf(object), isGone ? undefined : trimmed(object));
+    this.#inputs.anyOf(kind).set(keyOf(object), isGone ? undefined : project(kind, object));
     this.#onChange();
   }
-}
-
-/** Without the bookkeeping of the API server: often larger than the object, and never read here. */
-function trimmed(object: StoredObject): StoredObject {
-  delete (object.metadata as { managedFields?: unknown }).managedFields;
-  return object;
 }

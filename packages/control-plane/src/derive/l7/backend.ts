@@ -4,7 +4,7 @@ import { meshServiceKey } from '../mesh-service.ts';
 import { inboundCluster, outboundCluster } from './names.ts';
 import { l7Ports } from './port-protocol.ts';
 import type { BackendRef } from './route-rule.ts';
-import { isReachedInbound, type WaypointScope } from './scope.ts';
+import type { ServiceScope } from './scope.ts';
 
 /** `hostname` is null when the reference can name no Service. */
 export interface Backend {
@@ -19,17 +19,19 @@ const UNKNOWN: Backend = { cluster: 'UnknownService', hostname: null };
 export function resolveBackend(
   ref: Pick<BackendRef, 'group' | 'kind' | 'namespace' | 'name' | 'port'>,
   routeNamespace: string,
-  scope: WaypointScope,
+  scope: ServiceScope,
 ): Backend {
   const { group = '', kind = 'Service', namespace = routeNamespace, name, port } = ref;
   if (group !== '' || kind !== 'Service' || port === undefined) return UNKNOWN;
   const hostname = serviceHostname(scope.mesh, namespace, name);
-  const service = scope.backends.get(meshServiceKey(scope.mesh, namespace, hostname));
-  if (service === undefined) return { cluster: inboundCluster('http', port, hostname), hostname };
-  if (!isReachedInbound(service, scope)) {
+  const backend = scope.backends.get(meshServiceKey(scope.mesh, namespace, hostname));
+  if (backend === undefined) return { cluster: inboundCluster('http', port, hostname), hostname };
+  if (!backend.isReachedInbound) {
     return { cluster: outboundCluster(port, hostname), hostname };
   }
-  const protocol = l7Ports(service.ports).find((candidate) => candidate.port === port)?.protocol;
+  const protocol = l7Ports(backend.service.ports).find(
+    (candidate) => candidate.port === port,
+  )?.protocol;
   return {
     cluster: inboundCluster(protocol === 'tcp' ? 'tcp' : 'http', port, hostname),
     hostname,

@@ -13,7 +13,6 @@ import {
 import { ConfigSchema as FilterStateSchema } from '@aquifer/wire/gen/envoy/extensions/filters/network/set_filter_state/v3_pb';
 import { TcpProxySchema } from '@aquifer/wire/gen/envoy/extensions/filters/network/tcp_proxy/v3_pb';
 import { UuidRequestIdConfigSchema } from '@aquifer/wire/gen/envoy/extensions/request_id/uuid/v3_pb';
-import type { MeshService } from '../mesh-service.ts';
 import { EVERY_REQUEST } from './access-log.ts';
 import { authorizationFilters } from './authorization.ts';
 import { OF_DIRECT_CONNECTION } from './filter-state.ts';
@@ -21,9 +20,9 @@ import { ENCAP, inboundCluster } from './names.ts';
 import { type Extension, extension, type Init, packed, seconds } from './packed.ts';
 import { type L7Port, speaks } from './port-protocol.ts';
 import { defaultRoutes, serviceRoutes } from './routes.ts';
-import { targetsService, targetsWaypoint, type WaypointScope } from './scope.ts';
+import type { ServiceScope } from './scope.ts';
 
-type ChainInit = Init<typeof FilterChainSchema>;
+export type ChainInit = Init<typeof FilterChainSchema>;
 type RouteConfigInit = Init<typeof RouteConfigurationSchema>;
 type Policies = readonly AuthorizationPolicy[];
 
@@ -77,23 +76,19 @@ function tcpFilters(cluster: string, policies: Policies): Extension[] {
 }
 
 /** The chains of one port of a service; each is named as the cluster that it leads to. */
-export function portChains(service: MeshService, port: L7Port, scope: WaypointScope): ChainInit[] {
-  const { policies: all, gateway, mesh } = scope;
-  const policies = all.filter(
-    (policy) => targetsWaypoint(policy, gateway, mesh) || targetsService(policy, service, mesh),
-  );
+export function portChains(port: L7Port, scope: ServiceScope): ChainInit[] {
+  const { service, policies } = scope;
   const kinds = (['tcp', 'http'] as const).filter((kind) => speaks(port, kind));
   return kinds.map((kind) => {
     const name = inboundCluster(kind, port.port, service.hostname);
     if (kind === 'tcp') return { name, filters: tcpFilters(name, policies) };
-    const routes = serviceRoutes(name, port.port, service, scope);
+    const routes = serviceRoutes(name, port.port, scope);
     return { name, filters: [connectionManager(port, routes, policies)] };
   });
 }
 
 /** Traffic to workloads goes on to where it was sent; only policies of the whole waypoint hold for it. */
-export function directChains({ policies: all, gateway, mesh }: WaypointScope): ChainInit[] {
-  const policies = all.filter((policy) => targetsWaypoint(policy, gateway, mesh));
+export function directChains(policies: Policies): ChainInit[] {
   const authority = extension('connect_authority', FilterStateSchema, {
     onNewConnection: [...OF_DIRECT_CONNECTION],
   });

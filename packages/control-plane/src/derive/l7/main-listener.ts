@@ -1,4 +1,5 @@
 /** `main_internal`: from the destination of a tunnel to the chain that serves it (spec control-plane 6.1). */
+import type { AuthorizationPolicy } from '@aquifer/model/resources';
 import { TrafficDirection } from '@aquifer/wire/gen/envoy/config/core/v3_pb';
 import {
   type Listener,
@@ -18,14 +19,15 @@ import {
   type Matcher_OnMatchSchema,
 } from '@aquifer/wire/gen/xds/type/matcher/v3_pb';
 import { create } from '@bufbuild/protobuf';
+import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { StringValueSchema } from '@bufbuild/protobuf/wkt';
 import type { MeshService } from '../mesh-service.ts';
 import { NO_ROUTE } from './access-log.ts';
-import { DIRECT_CHAINS, directChains, portChains } from './filter-chains.ts';
+import { DIRECT_CHAINS, directChains } from './filter-chains.ts';
 import { inboundCluster, MAIN_INTERNAL } from './names.ts';
 import { extension, type Init, packed } from './packed.ts';
 import { type L7Port, l7Ports } from './port-protocol.ts';
-import { isHeadless, type WaypointScope } from './scope.ts';
+import { isHeadless } from './scope.ts';
 import { ORIGINAL_DST_FILTER } from './tunnel-listeners.ts';
 
 type OnMatch = Init<typeof Matcher_OnMatchSchema>;
@@ -37,21 +39,28 @@ type Predicate = Init<typeof ListenerFilterChainMatchPredicateSchema>;
 const NO_ADDRESS = '0.0.0.0';
 
 interface ListedService {
-  readonly service: MeshService;
+  readonly hostname: string;
   readonly ports: readonly L7Port[];
   readonly vips: readonly string[];
 }
 
-/** `workloadAddresses` are those of the workloads that are bound to the waypoint themselves. */
-export function mainListener(scope: WaypointScope, workloadAddresses: readonly string[]): Listener {
-  const services = scope.attached.map((service) => ({
-    service,
+export interface MainListenerInputs {
+  /** Sorted by hostname. */
+  readonly attached: readonly MeshService[];
+  /** Those that hold on every chain. */
+  readonly policies: readonly AuthorizationPolicy[];
+  /** Of the workloads that are bound to the waypoint themselves. */
+  readonly workloadAddresses: readonly string[];
+}
+
+/** Without the chains of services, which `withChains` adds. */
+export function mainListener(inputs: MainListenerInputs): Listener {
+  const { attached, policies, workloadAddresses } = inputs;
+  const services = attached.map((service) => ({
+    hostname: service.hostname,
     ports: l7Ports(service.ports),
     vips: isHeadless(service) ? [NO_ADDRESS] : service.addresses,
   }));
-  const chains = services.flatMap(({ service, ports }) =>
-    ports.flatMap((port) => portChains(service, port, scope)),
-  );
   const ranges = services.filter(({ vips }) => vips.length > 0).map(serviceRange);
   if (workloadAddresses.length > 0) ranges.push(workloadRange(workloadAddresses));
   return create(ListenerSchema, {
@@ -60,10 +69,22 @@ export function mainListener(scope: WaypointScope, workloadAddresses: readonly s
     trafficDirection: TrafficDirection.INBOUND,
     listenerSpecifier: { case: 'internalListener', value: {} },
     listenerFilters: [ORIGINAL_DST_FILTER, httpInspector(services, workloadAddresses.length > 0)],
-    filterChains: [...chains, ...directChains(scope)],
+    filterChains: directChains(policies),
     // Never absent, even without a range: chains without a matcher would all match everything.
     filterChainMatcher: byDestination(ranges),
   });
+}
+
+const { number: CHAINS_FIELD } = ListenerSchema.field.filterChains;
+
+/**
+ * The listener with more chains, all of them marshalled already: of a field that may repeat, parts may follow each other
+ * anywhere (protobuf encoding), so that what did not change is not marshalled again.
+ */
+export function withChains(listener: Uint8Array, chains: readonly Uint8Array[]): Uint8Array {
+  const writer = new BinaryWriter();
+  for (const chain of chains) writer.tag(CHAINS_FIELD, WireType.LengthDelimited).bytes(chain);
+  return Buffer.concat([writer.finish(), listener]);
 }
 
 function byDestination(rangeMatchers: RangeMatcher[]) {
@@ -82,9 +103,9 @@ function cidr(address: string) {
 }
 
 /** All virtual addresses of the service, then its ports. */
-function serviceRange({ service, ports, vips }: ListedService): RangeMatcher {
+function serviceRange({ hostname, ports, vips }: ListedService): RangeMatcher {
   const map = Object.fromEntries(
-    ports.map((port) => [String(port.port), portMatch(service.hostname, port)]),
+    ports.map((port) => [String(port.port), portMatch(hostname, port)]),
   );
   return { ranges: vips.map(cidr), onMatch: exactMatch('port', DestinationPortInputSchema, map) };
 }

@@ -1,9 +1,13 @@
 /** Test fixture: the recordings of waypoints (test/fixtures/golden/l7) as clusters, and what is derived of them. */
 import { readFileSync } from 'node:fs';
 import type { Gateway } from '@aquifer/model/resources';
-import type { Cluster } from '@aquifer/wire/gen/envoy/config/cluster/v3_pb';
-import type { ClusterLoadAssignment } from '@aquifer/wire/gen/envoy/config/endpoint/v3_pb';
-import type { Listener } from '@aquifer/wire/gen/envoy/config/listener/v3_pb';
+import { type Cluster, ClusterSchema } from '@aquifer/wire/gen/envoy/config/cluster/v3_pb';
+import {
+  type ClusterLoadAssignment,
+  ClusterLoadAssignmentSchema,
+} from '@aquifer/wire/gen/envoy/config/endpoint/v3_pb';
+import { type Listener, ListenerSchema } from '@aquifer/wire/gen/envoy/config/listener/v3_pb';
+import { type DescMessage, fromBinary, type MessageShape } from '@bufbuild/protobuf';
 import { UNTRACKED } from '../../collections/cell.ts';
 import type { Collection } from '../../collections/collection.ts';
 import { deriveGatewayStatus } from '../../gateways/gateway-status.ts';
@@ -57,17 +61,26 @@ export function waypointConfigs({ derivation }: TestCluster): ReadonlyMap<string
     [...owners].map((owner) => [
       owner,
       {
-        clusters: ownedBy(owner, clusters),
-        endpoints: ownedBy(owner, endpoints),
-        listeners: ownedBy(owner, listeners),
+        clusters: ownedBy(owner, clusters, ClusterSchema),
+        endpoints: ownedBy(owner, endpoints, ClusterLoadAssignmentSchema),
+        listeners: ownedBy(owner, listeners, ListenerSchema),
       },
     ]),
   );
 }
 
-function ownedBy<T>(owner: string, collection: Collection<OwnedResource<T>>): ResourceMap<T> {
+/** As messages, though only bytes are kept. */
+function ownedBy<Desc extends DescMessage>(
+  owner: string,
+  collection: Collection<OwnedResource>,
+  schema: Desc,
+): ResourceMap<MessageShape<Desc>> {
   const owned = valuesOf(collection).filter(({ waypoint }) => waypoint === owner);
-  return new Map(owned.map(({ resource }) => [resource.name, resource]));
+  const read = owned.map(({ resource }) => {
+    const value = fromBinary(schema, resource.bytes);
+    return [resource.name, { ...resource, value }] as const;
+  });
+  return new Map(read);
 }
 
 /** What `shop/waypoint` is served. */

@@ -6,7 +6,6 @@ import {
   type RouteSchema,
 } from '@aquifer/wire/gen/envoy/config/route/v3_pb';
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
-import type { MeshService } from '../mesh-service.ts';
 import { byAge, namespaceOf } from '../object.ts';
 import { resolveBackend } from './backend.ts';
 import { type Init, seconds } from './packed.ts';
@@ -29,7 +28,7 @@ import {
   type RouteRule,
   routeRules,
 } from './route-rule.ts';
-import { parentKey, sourceOf, type WaypointScope } from './scope.ts';
+import { parentKey, type ServiceScope, sourceOf } from './scope.ts';
 
 type RouteInit = Init<typeof RouteSchema>;
 type ActionInit = Init<typeof RouteActionSchema>;
@@ -77,14 +76,9 @@ export function defaultRoutes(
 }
 
 /** The routes attached to the port, else the default route. Requests that no rule of theirs takes get 404. */
-export function serviceRoutes(
-  name: string,
-  port: number,
-  service: MeshService,
-  scope: WaypointScope,
-): RouteConfigInit {
-  const lists = routeLists(service, port, scope);
-  if (lists.length === 0) return defaultRoutes(name, port, name, service.hostname);
+export function serviceRoutes(name: string, port: number, scope: ServiceScope): RouteConfigInit {
+  const lists = routeLists(port, scope);
+  if (lists.length === 0) return defaultRoutes(name, port, name, scope.service.hostname);
   const routes = lists.flatMap((list) => listRoutes(list, port, scope));
   return routeConfig(name, port, routes, false);
 }
@@ -98,13 +92,13 @@ interface RouteList {
 }
 
 /** Those that name the port before those that name none; the service's own namespace before the waypoint's. */
-function routeLists(service: MeshService, port: number, scope: WaypointScope): RouteList[] {
+function routeLists(port: number, { service, waypoint, routes }: ServiceScope): RouteList[] {
   const key = sourceOf(service);
-  const namespaces = new Set([namespaceOf(service), namespaceOf(scope.gateway)]);
+  const namespaces = new Set([namespaceOf(service), waypoint.namespace]);
   const lists: RouteList[] = [];
   for (const wanted of [port, undefined]) {
     for (const namespace of namespaces) {
-      const rules = scope.routes
+      const rules = routes
         .filter((route) => namespaceOf(route) === namespace)
         .filter((route) =>
           parentsOf(route).some(
@@ -127,7 +121,7 @@ interface Entry {
 }
 
 /** Up to the first match that takes every request; what follows it is never reached. */
-function listRoutes(list: RouteList, port: number, scope: WaypointScope): RouteInit[] {
+function listRoutes(list: RouteList, port: number, scope: ServiceScope): RouteInit[] {
   const entries = list.rules
     .flatMap((rule): Entry[] => rule.matches.map((match) => ({ rule, match })))
     .filter(({ match }) => isReadable(match));
@@ -137,7 +131,7 @@ function listRoutes(list: RouteList, port: number, scope: WaypointScope): RouteI
   return reachable.map((entry) => envoyRoute(entry, list, port, scope));
 }
 
-function envoyRoute(entry: Entry, list: RouteList, port: number, scope: WaypointScope): RouteInit {
+function envoyRoute(entry: Entry, list: RouteList, port: number, scope: ServiceScope): RouteInit {
   const { rule, match } = entry;
   const { hostname, headers, action } = routeAction(
     entry,
@@ -168,7 +162,7 @@ interface RouteTarget {
 function routeAction(
   { rule, match }: Entry,
   { namespace, port }: { readonly namespace: string; readonly port: number },
-  scope: WaypointScope,
+  scope: ServiceScope,
 ): RouteTarget {
   const { filters } = rule;
   const headers = headerChanges(filters);

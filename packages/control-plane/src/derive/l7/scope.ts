@@ -1,29 +1,39 @@
-/** What one waypoint serves: the services bound to it, the routes and policies of those, and the backends of the routes. */
-import type {
-  AuthorizationPolicy,
-  Gateway,
-  ObjectMeta,
-  ParentReference,
-} from '@aquifer/model/resources';
+/** What a service at a waypoint is served with: its routes, the policies that hold there, and the backends of the routes. */
+import type { AuthorizationPolicy, ObjectMeta, ParentReference } from '@aquifer/model/resources';
 import { objectKey } from '../../ingest/cluster-inputs.ts';
+import type { ObjectRef } from '../../ingest/kinds.ts';
 import { type MeshSettings, serviceHostname } from '../mesh.ts';
 import { type MeshService, meshServiceKey } from '../mesh-service.ts';
 import { nameOf, namespaceOf } from '../object.ts';
 import { sourceKey } from '../service-collections.ts';
 import { type Route, type RouteRule, routeRules } from './route-rule.ts';
 
-/** Everything that the listeners and clusters of one waypoint are made of; endpoints come later. */
-export interface WaypointScope {
+/** A waypoint as configuration names it. */
+export interface WaypointRef {
+  readonly namespace: string;
+  readonly name: string;
+  readonly className: string;
+  readonly source: ObjectRef;
+}
+
+/** A service that routes name as backend. */
+interface BackendService {
+  readonly service: MeshService;
+  /** Whether the service's own chains and clusters at this waypoint can take what a route sends to it. */
+  readonly isReachedInbound: boolean;
+}
+
+/** Everything that the chains and clusters of one service at one waypoint are made of; endpoints come later. */
+export interface ServiceScope {
   readonly mesh: MeshSettings;
-  readonly gateway: Gateway;
-  /** Sorted by hostname. */
-  readonly attached: readonly MeshService[];
-  /** Those with an attached service as parent. */
+  readonly waypoint: WaypointRef;
+  readonly service: MeshService;
+  /** Those with the service as parent, of its namespace and of the waypoint's. */
   readonly routes: readonly Route[];
-  /** AuthorizationPolicies with a target here. */
+  /** AuthorizationPolicies that hold here: the waypoint's own, and the service's. */
   readonly policies: readonly AuthorizationPolicy[];
   /** Those that the routes name as backends, by `meshServiceKey`; those that exist. */
-  readonly backends: ReadonlyMap<string, MeshService>;
+  readonly backends: ReadonlyMap<string, BackendService>;
 }
 
 type TargetRef = NonNullable<NonNullable<AuthorizationPolicy['spec']>['targetRefs']>[number];
@@ -33,12 +43,7 @@ export function isHeadless({ resolution }: MeshService): boolean {
   return resolution === 'headless';
 }
 
-/** Whether the service's own chains and clusters can take what a route sends to it. */
-export function isReachedInbound(service: MeshService, { attached }: WaypointScope): boolean {
-  return attached.includes(service) && !isHeadless(service);
-}
-
-/** How the objects that belong to a waypoint are found. */
+/** How the objects that belong to a service at a waypoint are found. */
 export interface ScopeLookups {
   /** Those with that parent, as `parentKey` names it. */
   routesOf(parent: string): readonly Route[];
@@ -46,27 +51,26 @@ export interface ScopeLookups {
   policiesAt(target: string): readonly AuthorizationPolicy[];
   /** By `meshServiceKey`. */
   service(key: string): MeshService | undefined;
+  /** Whether that service is attached to the waypoint too. */
+  isAttached(key: string): boolean;
 }
 
-/** `attached` are the services that are bound to the waypoint, or have it as canary; aliases are not among them. */
-export function waypointScope(
-  gateway: Gateway,
-  attached: readonly MeshService[],
+export function serviceScope(
+  service: MeshService,
+  waypoint: WaypointRef,
   lookups: ScopeLookups,
   mesh: MeshSettings,
-): WaypointScope {
-  const sorted = attached.toSorted((a, b) => (a.hostname < b.hostname ? -1 : 1));
-  const keys = sorted.map(sourceOf);
-  const namespaces = new Set([namespaceOf(gateway), ...sorted.map(namespaceOf)]);
-  const routes = unique(keys.flatMap((key) => lookups.routesOf(key)))
-    .filter((route) => namespaces.has(namespaceOf(route)))
+): ServiceScope {
+  const source = sourceOf(service);
+  const namespaces = unique([waypoint.namespace, namespaceOf(service)]);
+  const routes = lookups
+    .routesOf(source)
+    .filter((route) => namespaces.includes(namespaceOf(route)))
     .toSorted(inOrderOf(namespaces));
-  const targets = [...waypointTargets(gateway), ...keys];
-  const policies = unique(targets.flatMap((target) => lookups.policiesAt(target))).toSorted(
-    inOrderOf(namespaces.add(mesh.rootNamespace)),
+  const policies = policiesAt([...waypointTargets(waypoint), source], lookups).toSorted(
+    inOrderOf(unique([...namespaces, mesh.rootNamespace])),
   );
-  const backends = backendsOf(routes, lookups, mesh);
-  return { mesh, gateway, attached: sorted, routes, policies, backends };
+  return { mesh, waypoint, service, routes, policies, backends: backendsOf(routes, lookups, mesh) };
 }
 
 /** The object that it is made of, as parents and targets name it. */
@@ -74,21 +78,37 @@ export function sourceOf(service: MeshService): string {
   return sourceKey(service.kind, namespaceOf(service), nameOf(service));
 }
 
+/** The policies that hold on every chain of a waypoint. */
+export function waypointPolicies(
+  waypoint: WaypointRef,
+  lookups: Pick<ScopeLookups, 'policiesAt'>,
+  { rootNamespace }: MeshSettings,
+): readonly AuthorizationPolicy[] {
+  const order = inOrderOf(unique([waypoint.namespace, rootNamespace]));
+  return policiesAt(waypointTargets(waypoint), lookups).toSorted(order);
+}
+
+function policiesAt(
+  targets: readonly string[],
+  lookups: Pick<ScopeLookups, 'policiesAt'>,
+): AuthorizationPolicy[] {
+  return unique(targets.flatMap((target) => lookups.policiesAt(target)));
+}
+
 function unique<T>(items: readonly T[]): T[] {
   return [...new Set(items)];
 }
 
-/** By namespace, in the order of the set; then HTTPRoutes before GRPCRoutes; then by name. */
-function inOrderOf(namespaces: ReadonlySet<string>) {
-  const order = [...namespaces];
-  const rank = (object: { kind: string; metadata: ObjectMeta }): string => {
-    const place = String(order.indexOf(namespaceOf(object))).padStart(6, '0');
-    return `${place}/${object.kind === 'GRPCRoute' ? 1 : 0}/${nameOf(object)}`;
-  };
-  return (
-    a: { kind: string; metadata: ObjectMeta },
-    b: { kind: string; metadata: ObjectMeta },
-  ): number => (rank(a) < rank(b) ? -1 : 1);
+interface NamedObject {
+  readonly kind: string;
+  readonly metadata: ObjectMeta;
+}
+
+/** By namespace, in the order given; then HTTPRoutes before GRPCRoutes; then by name. */
+function inOrderOf(namespaces: readonly string[]) {
+  const rank = (object: NamedObject): string =>
+    `${namespaces.indexOf(namespaceOf(object))}/${object.kind === 'GRPCRoute' ? 1 : 0}/${nameOf(object)}`;
+  return (a: NamedObject, b: NamedObject): number => (rank(a) < rank(b) ? -1 : 1);
 }
 
 /** What a policy is attached to: `Service/<namespace>/<name>`, `Gateway/<namespace>/<name>`, `GatewayClass/<name>`. */
@@ -101,33 +121,13 @@ export function policyTargets(policy: AuthorizationPolicy, mesh: MeshSettings): 
 }
 
 /** What a policy must be attached to, to hold on every chain of the waypoint. */
-function waypointTargets(gateway: Gateway): readonly string[] {
-  const own = objectKey(namespaceOf(gateway), nameOf(gateway));
-  return [`Gateway/${own}`, `GatewayClass/${gateway.spec.gatewayClassName}`];
+function waypointTargets({ namespace, name, className }: WaypointRef): readonly string[] {
+  return [`Gateway/${objectKey(namespace, name)}`, `GatewayClass/${className}`];
 }
 
 /** The Service that a route has as parent. */
 export function parentKey(parent: ParentReference, route: Route): string {
   return sourceKey('Service', parent.namespace ?? namespaceOf(route), parent.name);
-}
-
-/** Whether a policy is attached to the Gateway, or from the root namespace to its class: it then holds on every chain. */
-export function targetsWaypoint(
-  policy: AuthorizationPolicy,
-  gateway: Gateway,
-  mesh: MeshSettings,
-): boolean {
-  const targets = policyTargets(policy, mesh);
-  return waypointTargets(gateway).some((target) => targets.includes(target));
-}
-
-/** Whether a policy is attached to the service, which must be in its own namespace. */
-export function targetsService(
-  policy: AuthorizationPolicy,
-  service: MeshService,
-  mesh: MeshSettings,
-): boolean {
-  return policyTargets(policy, mesh).includes(sourceOf(service));
 }
 
 function targetsOf(policy: AuthorizationPolicy): readonly TargetRef[] {
@@ -137,15 +137,16 @@ function targetsOf(policy: AuthorizationPolicy): readonly TargetRef[] {
 
 function backendsOf(
   routes: readonly Route[],
-  { service: find }: ScopeLookups,
+  { service: find, isAttached }: ScopeLookups,
   mesh: MeshSettings,
-): ReadonlyMap<string, MeshService> {
-  const found = new Map<string, MeshService>();
+): ReadonlyMap<string, BackendService> {
+  const found = new Map<string, BackendService>();
   for (const route of routes) {
     for (const { namespace = namespaceOf(route), name } of backendRefs(routeRules(route))) {
       const key = meshServiceKey(mesh, namespace, serviceHostname(mesh, namespace, name));
       const service = find(key);
-      if (service !== undefined) found.set(key, service);
+      if (service === undefined) continue;
+      found.set(key, { service, isReachedInbound: isAttached(key) && !isHeadless(service) });
     }
   }
   return found;

@@ -1,9 +1,7 @@
 /** What waypoints are served, as collections: Envoy's clusters, endpoints and listeners, by waypoint. */
+import { isDeepStrictEqual } from 'node:util';
 import type { Workload } from '@aquifer/model';
-import type { AuthorizationPolicy, Gateway } from '@aquifer/model/resources';
-import type { Cluster } from '@aquifer/wire/gen/envoy/config/cluster/v3_pb';
-import type { ClusterLoadAssignment } from '@aquifer/wire/gen/envoy/config/endpoint/v3_pb';
-import type { Listener } from '@aquifer/wire/gen/envoy/config/listener/v3_pb';
+import type { AuthorizationPolicy } from '@aquifer/model/resources';
 import type { Context } from '../../collections/cell.ts';
 import type { Collection, Index } from '../../collections/collection.ts';
 import type { Graph } from '../../collections/graph.ts';
@@ -12,33 +10,52 @@ import { WAYPOINT_CONTROLLER } from '../labels.ts';
 import type { MeshSettings } from '../mesh.ts';
 import type { MeshCollections } from '../mesh-collections.ts';
 import type { MeshService } from '../mesh-service.ts';
+import { nameOf, namespaceOf, refTo } from '../object.ts';
 import { isSameResource, type Resource } from '../resource.ts';
-import type { ServedService } from '../service-collections.ts';
 import { addressKey } from '../waypoints.ts';
-import { ENCAP } from './names.ts';
 import { kindOf, parentsOf, type Route } from './route-rule.ts';
-import { parentKey, policyTargets, type WaypointScope, waypointScope } from './scope.ts';
+import {
+  parentKey,
+  policyTargets,
+  type ScopeLookups,
+  serviceScope,
+  type WaypointRef,
+  waypointPolicies,
+} from './scope.ts';
 import {
   assignmentResource,
   boundResource,
+  listenerBase,
+  mainListenerResource,
+  ownClusters,
+  ownListeners,
   type ServiceAssignment,
-  type Skeleton,
-  skeleton,
-} from './skeleton.ts';
+  type ServiceParts,
+  serviceParts,
+} from './waypoint-parts.ts';
 
 /** A resource of one waypoint. */
-export interface OwnedResource<T = unknown> {
+export interface OwnedResource {
   /** `namespace/name` of the Gateway. */
   readonly waypoint: string;
-  readonly resource: Resource<T>;
+  readonly resource: Resource<null>;
 }
 
 export interface WaypointCollections {
-  readonly clusters: Collection<OwnedResource<Cluster>>;
-  readonly endpoints: Collection<OwnedResource<ClusterLoadAssignment>>;
-  readonly listeners: Collection<OwnedResource<Listener>>;
+  readonly clusters: Collection<OwnedResource>;
+  readonly endpoints: Collection<OwnedResource>;
+  readonly listeners: Collection<OwnedResource>;
   /** HTTPRoutes and GRPCRoutes. */
   readonly routes: Collection<Route>;
+}
+
+interface Base {
+  readonly graph: Graph;
+  readonly cluster: ClusterInputs;
+  readonly mesh: MeshCollections;
+  readonly settings: MeshSettings;
+  /** Gateways whose class is a waypoint's. */
+  readonly waypoints: Collection<WaypointRef>;
 }
 
 export function waypointCollections(
@@ -47,42 +64,44 @@ export function waypointCollections(
   mesh: MeshCollections,
   settings: MeshSettings,
 ): WaypointCollections {
-  const { routes, scopeOf } = waypointScopes(graph, cluster, mesh, settings);
-  const gateways = waypointGateways(graph, cluster);
-  const byWaypoint = graph.index('workloads by waypoint', mesh.workloads, ({ value }) =>
-    value.waypoint === null ? [] : [addressKey(value.waypoint)],
+  const base: Base = { graph, cluster, mesh, settings, waypoints: waypointRefs(graph, cluster) };
+  const { routes, lookupsOf } = scopeLookups(base);
+  const attached = attachments(base);
+  const parts = graph.map(
+    'parts of attached services',
+    attached,
+    ({ waypoint, service }, context) => {
+      const scope = serviceScope(service, waypoint, lookupsOf(context, waypoint), settings);
+      return { ...serviceParts(scope), waypoint: keyOfWaypoint(waypoint) };
+    },
+    isSameParts,
   );
-  const boundTo = (key: string, context: Context): readonly Resource<Workload>[] => {
-    const address = context.get(mesh.waypoints, key)?.address ?? null;
-    return address === null ? NOTHING : context.lookup(byWaypoint, addressKey(address));
-  };
-  const skeletons = graph.map(
-    'waypoint skeletons',
-    gateways,
-    (gateway, context, key) => skeleton(scopeOf(gateway, context), boundTo(key, context)),
-    isSameSkeleton,
-  );
+  const boundTo = boundWorkloads(base);
   return {
     routes,
-    clusters: graph.flatMap(
-      'waypoint clusters',
-      skeletons,
-      ({ clusters }, _context, waypoint) => clusters.map((made) => ownedBy(waypoint, made)),
-      isSameOwned,
-    ),
-    listeners: graph.flatMap(
-      'waypoint listeners',
-      skeletons,
-      ({ listeners }, _context, waypoint) => listeners.map((made) => ownedBy(waypoint, made)),
-      isSameOwned,
-    ),
-    endpoints: waypointEndpoints({ graph, mesh, gateways, skeletons, boundTo }),
+    clusters: clusterResources(base, parts),
+    endpoints: endpointResources(base, parts, boundTo),
+    listeners: listenerResources(base, { attached, parts, boundTo, lookupsOf }),
   };
 }
 
+/** A service that a waypoint must know: it is bound to it, or has it as canary. */
+interface Attachment {
+  readonly waypoint: WaypointRef;
+  readonly service: MeshService;
+}
+
+type OwnedParts = ServiceParts & { readonly waypoint: string };
+type BoundTo = (waypoint: string, context: Context) => readonly Resource<Workload>[];
+type LookupsOf = (context: Context, waypoint: WaypointRef) => ScopeLookups;
+
 const NOTHING: readonly never[] = [];
 
-function ownedBy<T>(waypoint: string, resource: Resource<T>): readonly [string, OwnedResource<T>] {
+function keyOfWaypoint({ namespace, name }: WaypointRef): string {
+  return objectKey(namespace, name);
+}
+
+function ownedBy(waypoint: string, resource: Resource<null>): readonly [string, OwnedResource] {
   return [`${waypoint} ${resource.name}`, { waypoint, resource }];
 }
 
@@ -90,43 +109,51 @@ function isSameOwned(before: OwnedResource, now: OwnedResource): boolean {
   return before.waypoint === now.waypoint && isSameResource(before.resource, now.resource);
 }
 
-function isSameSkeleton(before: Skeleton, now: Skeleton): boolean {
-  const same = (a: readonly Resource[], b: readonly Resource[]): boolean =>
-    a.length === b.length && a.every((resource, index) => isSameResource(resource, b[index]!));
-  const { assignments } = before;
+function isSameParts(before: OwnedParts, now: OwnedParts): boolean {
+  const sameList = <T>(
+    a: readonly T[],
+    b: readonly T[],
+    same: (one: T, other: T) => boolean,
+  ): boolean => a.length === b.length && a.every((one, index) => same(one, b[index]!));
   return (
-    same(before.clusters, now.clusters) &&
-    same(before.listeners, now.listeners) &&
-    assignments.length === now.assignments.length &&
-    assignments.every((assignment, index) => assignment.service === now.assignments[index]?.service)
+    sameList(before.chains, now.chains, (one, other) => Buffer.compare(one, other) === 0) &&
+    sameList(before.clusters, now.clusters, isSameResource) &&
+    sameList(before.chainSources, now.chainSources, isDeepStrictEqual) &&
+    sameList(before.assignments, now.assignments, (one, other) => one.service === other.service)
   );
 }
 
-/** Gateways whose class is a waypoint's. */
-function waypointGateways(graph: Graph, cluster: ClusterInputs): Collection<Gateway> {
-  return graph.map('waypoint gateways', cluster.of('Gateway'), (gateway, context) => {
-    const classKey = objectKey('', gateway.spec.gatewayClassName);
-    const gatewayClass = context.get(cluster.of('GatewayClass'), classKey);
-    return gatewayClass?.spec.controllerName === WAYPOINT_CONTROLLER ? gateway : null;
+/** What configuration says of a Gateway: nothing that its status says. */
+function waypointRefs(graph: Graph, cluster: ClusterInputs): Collection<WaypointRef> {
+  return graph.map('waypoint references', cluster.of('Gateway'), (gateway, context) => {
+    const className = gateway.spec.gatewayClassName;
+    const gatewayClass = context.get(cluster.of('GatewayClass'), objectKey('', className));
+    if (gatewayClass?.spec.controllerName !== WAYPOINT_CONTROLLER) return null;
+    const [namespace, name] = [namespaceOf(gateway), nameOf(gateway)];
+    return { namespace, name, className, source: refTo(gateway) };
   });
 }
 
-interface Scopes {
-  readonly routes: Collection<Route>;
-  readonly scopeOf: (gateway: Gateway, context: Context) => WaypointScope;
+/** By waypoint and hostname, so that those of a waypoint come sorted by hostname. */
+function attachments({ graph, mesh, waypoints }: Base): Collection<Attachment> {
+  return graph.flatMap(
+    'attached services',
+    mesh.services,
+    ({ service, waypoints: keys }, context) =>
+      keys.flatMap((key) => {
+        const waypoint = context.get(waypoints, key);
+        if (waypoint === undefined) return [];
+        return [[`${key} ${service.hostname}`, { waypoint, service }]];
+      }),
+  );
 }
 
-function waypointScopes(
-  graph: Graph,
-  cluster: ClusterInputs,
-  mesh: MeshCollections,
-  settings: MeshSettings,
-): Scopes {
-  const attached: Index<ServedService> = graph.index(
-    'services by waypoint',
-    mesh.services,
-    ({ waypoints }) => waypoints,
-  );
+interface RouteCollections {
+  readonly routes: Collection<Route>;
+  readonly lookupsOf: LookupsOf;
+}
+
+function scopeLookups({ graph, cluster, mesh, settings }: Base): RouteCollections {
   const ofKind = (kind: 'HTTPRoute' | 'GRPCRoute'): Collection<Route> =>
     graph.flatMap(
       `routes of ${kind}`,
@@ -138,32 +165,93 @@ function waypointScopes(
   const routesByParent = graph.index('routes by parent', routes, (route) =>
     parentsOf(route).map((parent) => parentKey(parent, route)),
   );
-  const policiesByTarget = graph.index(
+  const policiesByTarget: Index<AuthorizationPolicy> = graph.index(
     'policies by target',
     cluster.of('AuthorizationPolicy'),
     (policy) => policyTargets(policy, settings),
   );
-  const lookups = (context: Context) => ({
-    routesOf: (parent: string): readonly Route[] => context.lookup(routesByParent, parent),
-    policiesAt: (target: string): readonly AuthorizationPolicy[] =>
-      context.lookup(policiesByTarget, target),
-    service: (key: string): MeshService | undefined => context.get(mesh.meshServices, key),
+  const lookupsOf: LookupsOf = (context, waypoint) => ({
+    routesOf: (parent) => context.lookup(routesByParent, parent),
+    policiesAt: (target) => context.lookup(policiesByTarget, target),
+    service: (key) => context.get(mesh.meshServices, key),
+    isAttached: (key) =>
+      context.get(mesh.services, key)?.waypoints.includes(keyOfWaypoint(waypoint)) === true,
   });
-  return {
-    routes,
-    scopeOf: (gateway, context) => {
-      const services = context.lookup(attached, keyOf(gateway)).map(({ service }) => service);
-      return waypointScope(gateway, services, lookups(context), settings);
-    },
+  return { routes, lookupsOf };
+}
+
+function boundWorkloads({ graph, mesh }: Base): BoundTo {
+  const byWaypoint = graph.index('workloads by waypoint', mesh.workloads, ({ value }) =>
+    value.waypoint === null ? [] : [addressKey(value.waypoint)],
+  );
+  return (key, context) => {
+    const address = context.get(mesh.waypoints, key)?.address ?? null;
+    return address === null ? NOTHING : context.lookup(byWaypoint, addressKey(address));
   };
 }
 
-interface EndpointInputs {
-  readonly graph: Graph;
-  readonly gateways: Collection<Gateway>;
-  readonly skeletons: Collection<Skeleton>;
-  readonly mesh: MeshCollections;
-  readonly boundTo: (key: string, context: Context) => readonly Resource<Workload>[];
+function clusterResources(
+  { graph, settings, waypoints }: Base,
+  parts: Collection<OwnedParts>,
+): WaypointCollections['clusters'] {
+  return graph.union(
+    'waypoint clusters',
+    graph.flatMap(
+      'own clusters of waypoints',
+      waypoints,
+      (waypoint, _context, key) =>
+        ownClusters(waypoint, settings).map((resource) => ownedBy(key, resource)),
+      isSameOwned,
+    ),
+    graph.flatMap(
+      'clusters of attached services',
+      parts,
+      ({ waypoint, clusters }) => clusters.map((resource) => ownedBy(waypoint, resource)),
+      isSameOwned,
+    ),
+  );
+}
+
+interface ListenerInputs {
+  readonly attached: Collection<Attachment>;
+  readonly parts: Collection<OwnedParts>;
+  readonly boundTo: BoundTo;
+  readonly lookupsOf: LookupsOf;
+}
+
+function listenerResources(
+  { graph, settings, waypoints }: Base,
+  { attached, parts, boundTo, lookupsOf }: ListenerInputs,
+): WaypointCollections['listeners'] {
+  const attachedTo = graph.index('services by waypoint', attached, ({ waypoint }) => [
+    keyOfWaypoint(waypoint),
+  ]);
+  const partsOf = graph.index('parts by waypoint', parts, ({ waypoint }) => [waypoint]);
+  const bases = graph.map('bases of main listeners', waypoints, (waypoint, context, key) =>
+    listenerBase(waypoint, {
+      attached: context.lookup(attachedTo, key).map(({ service }) => service),
+      policies: waypointPolicies(waypoint, lookupsOf(context, waypoint), settings),
+      workloadAddresses: boundTo(key, context)
+        .flatMap(({ value }) => value.addresses)
+        .toSorted(),
+    }),
+  );
+  const main = graph.flatMap(
+    'main listeners',
+    bases,
+    (base, context, key): readonly (readonly [string, OwnedResource])[] => [
+      ownedBy(key, mainListenerResource(base, context.lookup(partsOf, key))),
+    ],
+    isSameOwned,
+  );
+  const own = graph.flatMap(
+    'own listeners of waypoints',
+    waypoints,
+    (waypoint, _context, key): readonly (readonly [string, OwnedResource])[] =>
+      ownListeners(waypoint, settings).map((resource) => ownedBy(key, resource)),
+    isSameOwned,
+  );
+  return graph.union('waypoint listeners', own, main);
 }
 
 interface OwnedAssignment {
@@ -172,20 +260,21 @@ interface OwnedAssignment {
 }
 
 /** Of each cluster, and of the workloads that are bound to the waypoint themselves. */
-function waypointEndpoints(
-  inputs: EndpointInputs,
-): Collection<OwnedResource<ClusterLoadAssignment>> {
-  const { graph, mesh, gateways, skeletons, boundTo } = inputs;
-  const assignments = graph.flatMap('waypoint assignments', skeletons, (made, _context, waypoint) =>
+function endpointResources(
+  { graph, mesh, waypoints }: Base,
+  parts: Collection<OwnedParts>,
+  boundTo: BoundTo,
+): WaypointCollections['endpoints'] {
+  const assignments = graph.flatMap('assignments of waypoints', parts, (made) =>
     made.assignments.map((assignment): readonly [string, OwnedAssignment] => [
-      `${waypoint} ${assignment.clusterName}`,
-      { waypoint, assignment },
+      `${made.waypoint} ${assignment.clusterName}`,
+      { waypoint: made.waypoint, assignment },
     ]),
   );
   const ofServices = graph.map(
     'endpoints of clusters',
     assignments,
-    ({ waypoint, assignment }, context): OwnedResource<ClusterLoadAssignment> => {
+    ({ waypoint, assignment }, context): OwnedResource => {
       const workloads = context.lookup(mesh.workloadsByService, assignment.serviceKey);
       return { waypoint, resource: assignmentResource(assignment, workloads) };
     },
@@ -193,12 +282,12 @@ function waypointEndpoints(
   );
   const ofWorkloads = graph.flatMap(
     'endpoints of workloads',
-    gateways,
-    (_gateway, context, waypoint) => {
-      const bound = boundTo(waypoint, context);
-      return bound.length === 0 ? [] : [ownedBy(waypoint, boundResource(bound))];
+    waypoints,
+    (_waypoint, context, key) => {
+      const bound = boundTo(key, context);
+      return bound.length === 0 ? [] : [ownedBy(key, boundResource(bound))];
     },
     isSameOwned,
   );
-  return graph.union(`endpoints with ${ENCAP}`, ofServices, ofWorkloads);
+  return graph.union('waypoint endpoints', ofServices, ofWorkloads);
 }

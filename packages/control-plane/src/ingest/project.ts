@@ -1,0 +1,88 @@
+/** What is kept of an object: of kinds that there are many of, only what is read. */
+import type { Node, ObjectMeta, Pod } from '@aquifer/model/resources';
+import type { StoredObject } from './cluster-inputs.ts';
+import type { WatchedKind } from './kinds.ts';
+
+/** Written by kubectl: the whole object once more. */
+const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
+
+/** May change the object, which is nobody else's. */
+export function project(kind: WatchedKind, object: StoredObject): StoredObject {
+  const metadata = object.metadata as { managedFields?: unknown; annotations?: object };
+  // Bookkeeping of the API server: often larger than the object.
+  delete metadata.managedFields;
+  if (metadata.annotations !== undefined && LAST_APPLIED in metadata.annotations) {
+    delete metadata.annotations[LAST_APPLIED];
+  }
+  if (kind === 'Pod') return projectPod(object as Pod);
+  return kind === 'Node' ? projectNode(object as Node) : object;
+}
+
+function projectPod({ apiVersion, kind, metadata, spec, status }: Pod): Pod {
+  return {
+    apiVersion,
+    kind,
+    metadata: podMetadata(metadata),
+    ...(spec !== undefined && { spec: podSpec(spec) }),
+    ...(status !== undefined && { status: podStatus(status) }),
+  } as Pod;
+}
+
+function podMetadata(metadata: ObjectMeta): ObjectMeta {
+  const { generateName, deletionTimestamp, ownerReferences } = metadata;
+  const controller = ownerReferences?.find((owner) => owner.controller === true);
+  return {
+    ...identity(metadata),
+    ...(generateName !== undefined && { generateName }),
+    ...(deletionTimestamp !== undefined && { deletionTimestamp }),
+    ...(controller !== undefined && { ownerReferences: [controller] }),
+  };
+}
+
+type PodSpec = NonNullable<Pod['spec']>;
+
+function podSpec(spec: PodSpec): object {
+  const { nodeName, serviceAccountName, hostNetwork, containers = [], initContainers = [] } = spec;
+  return {
+    nodeName,
+    serviceAccountName,
+    ...(hostNetwork === true && { hostNetwork }),
+    containers: namedPorts(containers),
+    initContainers: namedPorts(initContainers),
+  };
+}
+
+function podStatus({ phase, podIP, podIPs, conditions }: NonNullable<Pod['status']>): object {
+  const kept = conditions?.filter(({ type }) => KEPT_CONDITIONS.includes(type));
+  return { phase, podIP, podIPs, ...(kept !== undefined && { conditions: kept }) };
+}
+
+const KEPT_CONDITIONS: readonly string[] = ['Ready', 'ambient.istio.io/Captured'];
+
+type Container = NonNullable<PodSpec['containers']>[number];
+
+/** Ports are looked up by name only. */
+function namedPorts(containers: readonly Container[]): readonly Container[] {
+  const named = containers.flatMap(({ name, ports = [], ...rest }) => {
+    const kept = ports.filter((port) => port.name !== undefined);
+    const { restartPolicy } = rest as { readonly restartPolicy?: string };
+    return kept.length === 0
+      ? []
+      : [{ name, ports: kept, ...(restartPolicy !== undefined && { restartPolicy }) } as Container];
+  });
+  return named.length === 0 ? NO_CONTAINERS : named;
+}
+
+const NO_CONTAINERS: readonly Container[] = [];
+
+function projectNode({ apiVersion, kind, metadata }: Node): Node {
+  return { apiVersion, kind, metadata: identity(metadata) } as Node;
+}
+
+function identity(metadata: ObjectMeta): ObjectMeta {
+  const { namespace, name, uid, resourceVersion, labels, annotations } = metadata;
+  return {
+    ...(namespace !== undefined && { namespace }),
+    ...{ name, uid, resourceVersion, labels, annotations },
+  };
+}
