@@ -9,6 +9,8 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'unit',
+          // Files of one worker share modules: loading them anew for each file was most of the time.
+          isolate: false,
           include: ['packages/*/src/**/*.test.ts', 'test/{repository,conformance}/**/*.test.ts'],
           // Generous: some start programs, and the machine may be busy.
           testTimeout: 30_000,

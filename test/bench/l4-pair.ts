@@ -43,7 +43,11 @@ export function redirectClient({ machine, namespaces }: PairEnvironment): void {
 }
 
 /** Writes `<name>.json` or any other file into the run's directory and returns its path. */
-export function writeConfig(machine: BenchMachine, name: string, content: string): string {
+export function writeConfig(
+  machine: BenchMachine,
+  name: string,
+  content: string | Uint8Array,
+): string {
   const path = join(machine.directory, name);
   writeFileSync(path, content, { mode: 0o600 });
   return path;

@@ -19,7 +19,6 @@ import {
   measureIdleMemory,
   measureRequests,
   measureSteadyRequests,
-  WARM_UP_SECONDS,
 } from './load.ts';
 import { type BenchMachine, type NamespacePair, SERVER_ADDRESS } from './machine.ts';
 import { startOrigin } from './origin.ts';
@@ -52,6 +51,8 @@ export interface L4Options {
   readonly rounds: number;
   /** Of each load in each round. */
   readonly durationSeconds: number;
+  /** Of each load before the first round. */
+  readonly warmUpSeconds: number;
   readonly onProgress: (text: string) => void;
 }
 
@@ -60,7 +61,7 @@ export interface L4Options {
  * Samples are called `<contender> <quantity>`.
  */
 export async function benchL4(options: L4Options): Promise<Samples> {
-  const { machine, programs, onProgress } = options;
+  const { machine, programs, warmUpSeconds, onProgress } = options;
   using authority = new TestAuthority();
   const samples = new Samples();
   const running: { name: string; context: LoadContext }[] = [];
@@ -74,7 +75,7 @@ export async function benchL4(options: L4Options): Promise<Samples> {
     const pids = [pair.clientPid, pair.serverPid];
     const context = { machine, programs, namespace: namespaces.client, pids };
     addMemory(samples, contender.name, await measureIdleMemory(context, IDLE));
-    await measureRound(context, WARM_UP_SECONDS);
+    await measureRound(context, warmUpSeconds);
     assertTunnelled(namespaces, contender.name);
     running.push({ name: contender.name, context });
   }
@@ -90,7 +91,7 @@ export async function benchL4(options: L4Options): Promise<Samples> {
 
 /** How long connections take that are all opened at once, when no tunnel is open, and when one is. */
 async function benchBurst(
-  { machine, programs, rounds, onProgress }: L4Options,
+  { machine, programs, rounds, warmUpSeconds, onProgress }: L4Options,
   authority: TestAuthority,
   samples: Samples,
 ): Promise<void> {
@@ -102,7 +103,7 @@ async function benchBurst(
   await machine.untilAnswered(namespaces.client, URL);
   const pids = [pair.clientPid, pair.serverPid];
   const context = { machine, programs, namespace: namespaces.client, pids };
-  await measureRound(context, WARM_UP_SECONDS);
+  await measureRound(context, warmUpSeconds);
   for (let round = 1; round <= rounds; round++) {
     await delay(2 * BURST_POOL_IDLE_MS);
     samples.add('ztunnel burst cold', await measureBurst(context, BURST));

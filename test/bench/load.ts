@@ -5,9 +5,6 @@ import { cpuSeconds, memoryKiB } from '@aquifer/compare';
 import type { BenchMachine } from './machine.ts';
 import type { Program, Programs } from './programs.ts';
 
-/** Proxies run for weeks: what is measured is what is left when the JIT compiler has settled. */
-export const WARM_UP_SECONDS = 5;
-
 /** Where load comes from, and which processes pay for carrying it. */
 export interface LoadContext {
   readonly machine: BenchMachine;
@@ -23,7 +20,11 @@ export interface Measured {
   readonly cpu: readonly number[];
 }
 
-async function measure(context: LoadContext, work: () => Promise<number>): Promise<Measured> {
+/** Carries out work, which returns its amount. */
+export async function measure(
+  context: LoadContext,
+  work: () => Promise<number>,
+): Promise<Measured> {
   const before = context.pids.map((pid) => cpuSeconds([pid]));
   const startMs = performance.now();
   const amount = await work();
@@ -63,15 +64,23 @@ export function measureRequests(context: LoadContext, load: RequestLoad): Promis
   });
 }
 
-/** Requests by h2load over HTTP/2, closed loop, four at a time on each connection. */
+/** Requests by h2load over HTTP/2, closed loop, four at a time on each connection; calls of gRPC if there is a message. */
 export function measureHttp2Requests(
   context: LoadContext,
-  { url, connections, durationSeconds }: Omit<RequestLoad, 'close'>,
+  load: Omit<RequestLoad, 'close'> & {
+    /** File of a message with its prefix. */
+    readonly grpcMessagePath?: string;
+  },
 ): Promise<Measured> {
   return measure(context, async () => {
-    const load = ['-t1', `-c${connections}`, '-m4', `-D${durationSeconds}`];
+    const { url, connections, durationSeconds, grpcMessagePath } = load;
+    const grpc = ['-H', 'content-type: application/grpc', '-H', 'te: trailers'];
     const output = await context.machine.run(
-      [programPath(context, 'h2load'), ...load, url],
+      [
+        ...[programPath(context, 'h2load'), '-t1', `-c${connections}`, '-m4'],
+        ...[`-D${durationSeconds}`, url],
+        ...(grpcMessagePath === undefined ? [] : [...grpc, '-d', grpcMessagePath]),
+      ],
       context.namespace,
     );
     const counts = /(\d+) succeeded, (\d+) failed/.exec(output);

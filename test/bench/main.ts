@@ -3,7 +3,7 @@ import { ensureBundles } from '../fixtures/bundles.ts';
 import { compileAhead } from './compile-ahead.ts';
 import { benchControlPlane, CLUSTER_SIZES } from './control-plane.ts';
 import { benchL4 } from './l4.ts';
-import { benchL7 } from './l7.ts';
+import { benchL7, L7_BENCHES } from './l7/l7.ts';
 import { BenchMachine } from './machine.ts';
 import { benchMemory } from './memory.ts';
 import { findPrograms, type Program } from './programs.ts';
@@ -27,10 +27,11 @@ import { benchRollouts } from './rollouts.ts';
 import type { Samples } from './samples.ts';
 import { benchState } from './state.ts';
 
-const USAGE = `npm run bench -- [--quick] [--only l4|l7|state|memory|rollouts|control-plane] [--json]
+const USAGE = `npm run bench -- [--quick] [--only l4|l7|l7/<bench>|state|memory|rollouts|control-plane] [--json]
 
-  --quick   one round of one second for each load: an impression in two minutes
-  --only    l4: ztunnel pair against Envoy and HAProxy pairs; l7: waypoint against Envoy, nginx and HAProxy;
+  --quick   one round of one second for each load: an impression in four minutes
+  --only    l4: ztunnel pair against Envoy and HAProxy pairs; l7: waypoint against Envoy, nginx and HAProxy, or one bench
+            of these: ${L7_BENCHES.map(({ name }) => name).join(', ')};
             state: what large states cost a ztunnel's threads that carry bytes;
             memory: of our programs in a sandbox with 50 pods, in four minutes; only when it is asked for
             rollouts: what fails while parts of the mesh are replaced under a load, in three minutes; only when asked for
@@ -39,6 +40,7 @@ const USAGE = `npm run bench -- [--quick] [--only l4|l7|state|memory|rollouts|co
 `;
 /** No part of the whole. */
 const ALONE = ['memory', 'rollouts', 'control-plane'];
+const PARTS = ['l4', 'l7', 'state', ...L7_BENCHES.map(({ name }) => `l7/${name}`), ...ALONE];
 const REQUIRED: readonly Program[] = ['ip', 'nft', 'curl', 'nginx', 'wrk', 'h2load', 'iperf3'];
 
 const { values: flags } = parseArgs({
@@ -53,8 +55,8 @@ if (flags.help) {
   process.stdout.write(USAGE);
   process.exit(0);
 }
-if (flags.only !== undefined && !['l4', 'l7', 'state', ...ALONE].includes(flags.only)) {
-  console.error(`--only is l4, l7, state, memory, rollouts or control-plane\n\n${USAGE}`);
+if (flags.only !== undefined && !PARTS.includes(flags.only)) {
+  console.error(`--only is one of ${PARTS.join(', ')}\n\n${USAGE}`);
   process.exit(64);
 }
 if (process.getuid?.() !== 0) {
@@ -74,8 +76,10 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.once(signal, () => stop.abort(new Error(`ended by ${signal}`)));
 }
 const [rounds, durationSeconds] = flags.quick ? [1, 1] : [5, 2];
+/** Proxies run for weeks: what is measured is what is left when the JIT compiler has settled. */
+const warmUpSeconds = flags.quick ? 2 : 5;
 const onProgress = (text: string): void => void process.stderr.write(`  ${text}\n`);
-const options = { programs, rounds, durationSeconds, onProgress };
+const options = { programs, rounds, durationSeconds, warmUpSeconds, onProgress };
 
 interface Section {
   readonly name: string;
@@ -94,11 +98,15 @@ async function runL4(): Promise<Section> {
 }
 
 async function runL7(): Promise<Section> {
-  await using machine = new BenchMachine(stop.signal);
-  const samples = await benchL7({ machine, ...options });
-  const verdicts = judge(L7_BUDGETS, samples);
-  const medians = formatMedians(['waypoint', 'envoy', 'nginx', 'haproxy'], L7_COLUMNS, samples);
-  const text = `L7: one proxy, HTTP/1.1 and HTTP/2, 10 routes, one policy, 32 connections; medians\n\n${medians}\n${formatVerdicts(verdicts)}`;
+  const [, bench = null] = flags.only?.split('/') ?? [];
+  const samples = await benchL7({ signal: stop.signal, bench, ...options });
+  const verdicts = judge(L7_BUDGETS, samples).filter(
+    ({ measured }) => bench === null || measured !== null,
+  );
+  const medians = L7_COLUMNS.map((columns) =>
+    formatMedians(['waypoint', 'envoy', 'nginx', 'haproxy'], columns, samples),
+  );
+  const text = `L7: one proxy, 10 routes and one policy unless said otherwise, 32 connections; medians\n\n${medians.join('\n')}\n${formatVerdicts(verdicts)}`;
   return { name: 'l7', samples, verdicts, text };
 }
 
@@ -135,7 +143,8 @@ async function runControlPlane(): Promise<Section> {
 
 const sections: Section[] = [];
 try {
-  const isAsked = (name: string) => flags.only === undefined || flags.only === name;
+  const isAsked = (name: string) =>
+    flags.only === undefined || flags.only === name || flags.only.startsWith(`${name}/`);
   if (flags.only === 'memory') sections.push(await runMemory());
   if (flags.only === 'rollouts') sections.push(await runRollouts());
   if (flags.only === 'control-plane') sections.push(await runControlPlane());

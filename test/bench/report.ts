@@ -74,26 +74,43 @@ export const L4_BUDGETS: readonly Budget[] = [
   },
 ];
 
-/** L7 budgets: one proxy, without TLS. */
+/** L7 budgets: our waypoint against Envoy with the same configuration, unless they say otherwise. */
 export const L7_BUDGETS: readonly Budget[] = [
+  ...(
+    [
+      ['HTTP/1.1: CPU per request', 'request cpu', 0.45],
+      ['HTTP/2: CPU per request', 'http2 cpu', 0.8],
+      ['gRPC: CPU per call', 'grpc cpu', 0.8],
+      ['1,000 routes, 100 policies: CPU per request', 'large configuration cpu', 0.45],
+      ['HBONE on both sides: CPU per request', 'hbone cpu', 0.7],
+      ['CPU per GB down', 'down cpu', 1.15],
+      ['CPU per GB up', 'up cpu', 1.15],
+      ['p99 at half of what it can carry', 'p99 ms', 1.5],
+      ['p99 while routes change', 'changes p99 ms', 1.5],
+      ['longest time without an answer while routes change', 'changes gap ms', 1.5],
+      ['KiB per idle connection', 'connection memory', 1],
+    ] as const
+  ).map(([what, quantity, atMost]) => ({
+    what: `${what} vs Envoy`,
+    ours: `waypoint ${quantity}`,
+    peer: `envoy ${quantity}`,
+    atMost,
+  })),
+  { what: 'MB/s down vs Envoy', ours: 'waypoint down', peer: 'envoy down', atLeast: 0.9 },
+  { what: 'MB/s up vs Envoy', ours: 'waypoint up', peer: 'envoy up', atLeast: 0.9 },
   {
-    what: 'CPU per request vs Envoy, same configuration',
-    ours: 'waypoint request cpu',
-    peer: 'envoy request cpu',
-    atMost: 0.45,
-  },
-  {
-    what: 'CPU per request vs nginx',
+    what: 'HTTP/1.1: CPU per request vs nginx',
     ours: 'waypoint request cpu',
     peer: 'nginx request cpu',
     atMost: 1.5,
   },
   {
-    what: 'HTTP/2: CPU per request vs Envoy, same configuration',
-    ours: 'waypoint http2 cpu',
-    peer: 'envoy http2 cpu',
-    atMost: 0.8,
+    what: 'requests that fail while routes change',
+    ours: 'waypoint changes failed',
+    peer: null,
+    atMost: 0,
   },
+  { what: 'KiB per idle connection', ours: 'waypoint connection memory', peer: null, atMost: 6 },
 ];
 
 /** Processor time at one go: how long others keep a thread from running is not its doing. */
@@ -221,12 +238,28 @@ export const L4_COLUMNS: readonly Column[] = [
   },
 ];
 
-export const L7_COLUMNS: readonly Column[] = [
-  { title: 'µs CPU/request', quantities: ['request cpu'], digits: 1 },
-  { title: 'requests/s', quantities: ['requests'], digits: 0 },
-  { title: 'HTTP/2 µs', quantities: ['http2 cpu'], digits: 1 },
-  { title: 'HTTP/2 requests/s', quantities: ['http2 requests'], digits: 0 },
-  { title: 'MB', quantities: ['memory'], digits: 0 },
+/** Two tables: of small requests, and of what only we and Envoy are asked. */
+export const L7_COLUMNS: readonly (readonly Column[])[] = [
+  [
+    { title: 'µs CPU/request', quantities: ['request cpu'], digits: 1 },
+    { title: 'requests/s', quantities: ['requests'], digits: 0 },
+    { title: 'HTTP/2 µs', quantities: ['http2 cpu'], digits: 1 },
+    { title: 'HTTP/2 requests/s', quantities: ['http2 requests'], digits: 0 },
+    { title: 'gRPC µs', quantities: ['grpc cpu'], digits: 1 },
+    { title: '1,000 routes µs', quantities: ['large configuration cpu'], digits: 1 },
+    { title: 'HBONE µs', quantities: ['hbone cpu'], digits: 1 },
+    { title: 'HBONE requests/s', quantities: ['hbone requests'], digits: 0 },
+    { title: 'MB', quantities: ['memory'], digits: 0 },
+  ],
+  [
+    { title: 'MB/s down, up', quantities: ['down', 'up'], digits: 0 },
+    { title: 'CPU s/GB down, up', quantities: ['down cpu', 'up cpu'], digits: 2 },
+    { title: 'KiB/idle conn', quantities: ['connection memory'], digits: 1 },
+    { title: 'at half rate/s', quantities: ['half rate'], digits: 0 },
+    { title: 'p50, p99 ms', quantities: ['p50 ms', 'p99 ms'], digits: 2 },
+    { title: 'changes: p99, gap ms', quantities: ['changes p99 ms', 'changes gap ms'], digits: 1 },
+    { title: 'failed', quantities: ['changes failed'], digits: 0 },
+  ],
 ];
 
 export const MEMORY_COLUMNS: readonly Column[] = ['idle', 'load', 'after', 'pods'].map((when) => ({
@@ -235,23 +268,25 @@ export const MEMORY_COLUMNS: readonly Column[] = ['idle', 'load', 'after', 'pods
   digits: 1,
 }));
 
-/** Medians, a row for each contender; those that were not measured are left out. */
+/** Medians, a row for each contender; contenders and columns that were not measured are left out. */
 export function formatMedians(
   contenders: readonly string[],
   columns: readonly Column[],
   samples: Samples,
 ): string {
-  const rows = contenders
-    .map((name) => [
-      name,
-      ...columns.map(({ quantities, digits }) =>
-        quantities
-          .map((quantity) => samples.summary(`${name} ${quantity}`)?.median.toFixed(digits) ?? '–')
-          .join(' / '),
-      ),
-    ])
-    .filter((cells) => cells.slice(1).some((cell) => /\d/.test(cell)));
-  return formatRows([['', ...columns.map(({ title }) => title)], ...rows]);
+  const isMeasured = (name: string, { quantities }: Column): boolean =>
+    quantities.some((quantity) => samples.summary(`${name} ${quantity}`) !== null);
+  const names = contenders.filter((name) => columns.some((column) => isMeasured(name, column)));
+  const shown = columns.filter((column) => names.some((name) => isMeasured(name, column)));
+  const rows = names.map((name) => [
+    name,
+    ...shown.map(({ quantities, digits }) =>
+      quantities
+        .map((quantity) => samples.summary(`${name} ${quantity}`)?.median.toFixed(digits) ?? '–')
+        .join(' / '),
+    ),
+  ]);
+  return rows.length === 0 ? '' : formatRows([['', ...shown.map(({ title }) => title)], ...rows]);
 }
 
 /** A line for each budget: pass mark, measured, spread over the rounds, limit. */

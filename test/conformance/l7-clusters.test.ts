@@ -135,17 +135,16 @@ describe.skipIf(ENVOY === undefined)(
       'maglev-default',
       'maglev-priorities',
       'maglev-localities',
-    ])('choose the same endpoint of %s for 200 keys', async (name) => {
+    ])('choose the same endpoint of %s for 200 keys (L053)', async (name) => {
       const requests = KEYS.map((key) => [`/${name}`, { 'x-key': key }] as const);
       const { envoy, ours } = await both((proxy) => bodies(proxy, requests));
       expect(new Set(envoy).size).toBeGreaterThan(2);
       expect(ours).toEqual(envoy);
     });
 
-    // l7 9, rows 53 and 54.
     test.for([
       {
-        by: 'a query parameter',
+        by: 'a query parameter (L054)',
         requests: KEYS.map((key) => [`/by-query?x=1&key=${key}`, {}] as const),
       },
       {
@@ -183,7 +182,7 @@ describe.skipIf(ENVOY === undefined)(
         requests: KEYS.map((key) => ['/by-terminal', { 'x-other': key }] as const),
       },
       {
-        by: 'the source address',
+        by: 'the source address (L054)',
         requests: KEYS.slice(0, 5).map(() => ['/by-source', {}] as const),
       },
     ])('choose the same endpoint by $by', async ({ requests }) => {
@@ -260,7 +259,7 @@ describe.skipIf(ENVOY === undefined)(
       expect(ours).toEqual(envoy);
     });
 
-    test('let one request wait for the only connection, and refuse the next (l7 9, row 162)', async () => {
+    test('let one request wait for the only connection, and refuse the next (L162)', async () => {
       const { envoy, ours } = await both(async (proxy) => {
         let answers: unknown[] = [];
         const lines = await logged(proxy, 3, async () => {
@@ -305,8 +304,8 @@ describe.skipIf(ENVOY === undefined)(
 
     test.for([
       { cluster: 'outliers', what: 'so many as may be' },
-      { cluster: 'all-outliers', what: 'all, and then have no endpoint' },
-    ])('eject the same endpoints that fail: $what (l7 9, rows 163 to 165)', async ({ cluster }) => {
+      { cluster: 'all-outliers', what: 'all, and then have no endpoint (L165)' },
+    ])('eject the same endpoints that fail: $what', async ({ cluster }) => {
       const byKeys = KEYS.slice(0, 50).map((key) => [`/${cluster}`, { 'x-key': key }] as const);
       const { envoy, ours } = await both(async (proxy) => {
         const before = await bodies(proxy, byKeys);

@@ -2,13 +2,17 @@ import { parseArgs } from 'node:util';
 import { ENVOY } from '../fixtures/static-proxy.ts';
 import { compareProxies } from './l7-differential/differential.ts';
 import { describeDifference } from './l7-differential/report.ts';
-import { reportRows } from './ztunnel/report.ts';
+import { PAGES } from './rows/pages.ts';
+import { reportRows } from './rows/report.ts';
 
-const USAGE = `usage: npm run conformance
+const NAMES = PAGES.map(({ name }) => name);
+
+const USAGE = `usage: npm run conformance [-- --page <name>]
        npm run conformance -- --against envoy [--requests <n>] [--seed <n>]
 
-Without --against: runs the tests of every row of the node proxy's contract and writes docs/conformance/ztunnel.md.
+Without --against: runs the tests of every row, and writes the pages ${PAGES.map(({ file }) => file).join(', ')} of docs/conformance.
 
+  --page <name>    only one of them: ${NAMES.join(', ')}
   --against envoy  plays generated requests to a real Envoy and to the waypoint, and prints what they do not treat alike
   --requests <n>   how many (default 10000)
   --seed <n>       where generation begins (default: from the clock)
@@ -16,6 +20,7 @@ Without --against: runs the tests of every row of the node proxy's contract and 
 
 const { values: flags } = parseArgs({
   options: {
+    page: { type: 'string' },
     against: { type: 'string' },
     requests: { type: 'string', default: '10000' },
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
@@ -47,12 +52,14 @@ async function compareWithEnvoy(requests: number, seed: number): Promise<boolean
 }
 
 async function run(): Promise<boolean> {
-  const { against, requests, seed, help } = flags;
-  if (help || (against !== undefined && against !== 'envoy')) {
+  const { page, against, requests, seed, help } = flags;
+  const isUnknown = page !== undefined && !NAMES.includes(page);
+  if (help || isUnknown || (against !== undefined && against !== 'envoy')) {
     console.log(USAGE);
     return help;
   }
-  return against === undefined ? reportRows() : compareWithEnvoy(Number(requests), Number(seed));
+  if (against !== undefined) return compareWithEnvoy(Number(requests), Number(seed));
+  return reportRows(PAGES.filter(({ name }) => page === undefined || name === page));
 }
 
 process.exitCode = (await run()) ? 0 : 1;

@@ -61,7 +61,7 @@ async function start(ip: string): Promise<RunningWaypoint> {
 }
 
 describe('at a port whose protocol is not declared', () => {
-  test('what is no HTTP/1.1 reaches the server whole, at whatever places it is cut', async () => {
+  test('what is no HTTP/1.1 reaches the server whole, at whatever places it is cut (L032)', async () => {
     const waypoint = await start('127.0.0.51');
     const clients = [
       'hello\n',

@@ -61,7 +61,7 @@ describe.skipIf(obstacle !== null)(`the story${obstacle ? `: ${obstacle}` : ''}`
     expect(packets.portsOf(server.ip)).toEqual([8080]);
   });
 
-  test('2. the label alone puts the same running pods on HBONE; open connections go on', async () => {
+  test('2. the label alone puts the same running pods on HBONE (P148); open connections go on', async () => {
     using held = await shop.hold('client');
     // The handshake crosses the link when the first tunnels are opened.
     const { packets, result } = await captureLink('node-1', async () => {
@@ -126,7 +126,7 @@ describe.skipIf(obstacle !== null)(`the story${obstacle ? `: ${obstacle}` : ''}`
     expect(succeeded).toBeGreaterThanOrEqual(1000);
   });
 
-  test('3. a pod outside the mesh may call until STRICT, then it is refused', async () => {
+  test('3. a pod outside the mesh may call until STRICT, then it is refused (L159)', async () => {
     expect(await shop.status('outsider')).toBe('200');
     await apply(STRICT);
     await eventually(async () => (await shop.status('outsider')) === '000');
@@ -240,7 +240,7 @@ describe.skipIf(obstacle !== null)(`the story${obstacle ? `: ${obstacle}` : ''}`
     expect(problemsOfComparison(stdout)).toEqual([]);
   });
 
-  test('7. without the label open connections and new ones go on, past the mesh', async () => {
+  test('7. without the label open connections and new ones go on, past the mesh (P150)', async () => {
     // Not the client: what the L7 policy denies it is, on a TCP port, everything.
     using held = await shop.hold('other');
     const during = await shop.requestsWhile('client', async () => {

@@ -261,7 +261,7 @@ test('a pod that was made anew under its old uid is captured in its new namespac
   processes.add(serverPid, '/elsewhere');
 });
 
-test('a pod whose port is taken, and one without a process, are reported and hold up nobody', async () => {
+test('a pod whose port is taken, and one without a process, are reported and hold up nobody (P149)', async () => {
   const application = pods.start(client, [
     process.execPath,
     '-e',
@@ -349,7 +349,7 @@ test('a pod that is wanted back while it leaves is captured again at once', asyn
   expect(isCaptured(server)).toBe(true);
 });
 
-test('a release that fails is tried again, and meanwhile the pod is served', async () => {
+test('a release that fails is tried again, and meanwhile the pod is served (P151)', async () => {
   const proxy = new NodeProxy();
   proxy.want(enrolled('client'), enrolled('server'));
   await proxy.until('captured', 'client');

@@ -206,7 +206,7 @@ spec:
   expect(parse((await run('waypoint generate')).out).metadata).toEqual({ name: 'waypoint' });
 });
 
-test('waypoints are applied, listed, waited for and deleted as with istioctl', async () => {
+test('waypoints are applied, listed, waited for and deleted as with istioctl (P139)', async () => {
   expect((await run('waypoint list -A')).out).toBe('No waypoints found.\n');
   expect((await run('waypoint status')).out).toBe('No waypoints found.\n');
   for (const line of ['--name b -r canary', '--name a --for workload']) {

@@ -20,7 +20,7 @@ import { Debouncer } from './ingest/debounce.ts';
 import type { KubernetesApi } from './ingest/kubernetes-api.ts';
 import { reflect } from './ingest/reflector.ts';
 import { tokenAuthenticator } from './push/authenticate.ts';
-import { DeltaServer } from './push/delta-server.ts';
+import { DiscoveryServer } from './push/discovery-server.ts';
 import { listenGrpc } from './push/grpc-server.ts';
 import { Publisher } from './push/publisher.ts';
 import { createPushMetrics } from './push/push-metrics.ts';
@@ -66,7 +66,7 @@ export async function startControlPlane(deps: ControlPlaneDeps): Promise<Control
   const authority = await waitForAuthority(deps);
   const trustedNodeAccounts = commaList(config.trustedNodeAccounts);
   const authenticate = tokenAuthenticator(api, config.trustDomain);
-  const delta = new DeltaServer({
+  const discovery = new DiscoveryServer({
     publisher,
     authenticate,
     log: log.scope('xds'),
@@ -76,7 +76,7 @@ export async function startControlPlane(deps: ControlPlaneDeps): Promise<Control
   });
   const { defaultTtlMs, maxTtlMs } = config;
   const grpcDeps = {
-    delta,
+    discovery,
     publisher,
     authenticate,
     certificates: {
@@ -91,7 +91,13 @@ export async function startControlPlane(deps: ControlPlaneDeps): Promise<Control
   const address = (port: number): string => `${config.bindAddress}:${port}`;
   const plain = await listenGrpc(address(config.grpcPort), null, grpcDeps);
   const secure = await listenGrpc(address(config.secureGrpcPort), identity, grpcDeps);
-  const pages = monitoringPages({ publisher, delta, registry, version: VERSION, settings: config });
+  const pages = monitoringPages({
+    publisher,
+    discovery,
+    registry,
+    version: VERSION,
+    settings: config,
+  });
   const monitoring = await listenAdmin(config.monitoringPort, config.bindAddress, pages);
   const pipeline = startPipeline(deps, { derivation, publisher }, authority);
   return {
@@ -105,7 +111,7 @@ export async function startControlPlane(deps: ControlPlaneDeps): Promise<Control
     publisher,
     stop: async () => {
       await pipeline.stop();
-      delta.close();
+      discovery.close();
       await Promise.all([plain.stop(STOP_GRACE_MS), secure.stop(STOP_GRACE_MS)]);
       await Promise.all([probe.stop(), monitoring.stop()]);
     },

@@ -61,14 +61,15 @@ test('threads go on while nobody reads the log, and every line that was kept arr
     () => THREADS.every((thread) => (reports.get(thread)?.written ?? 0) === 40_000),
     { timeoutMs: 20_000, what: 'all lines given to the log' },
   );
-  // The pipe is full, and so is what each thread keeps: 10,000 lines and a batch or two.
-  const { dropped } = reports.get('main')!;
-  expect(dropped).toBeGreaterThan(3 * 29_000);
-  for (const thread of THREADS) expect(reports.get(thread)!.longestTickMs).toBeLessThan(1_000);
+  // One that waits for the log would wait for ever.
+  for (const thread of THREADS) expect(reports.get(thread)!.longestTickMs).toBeLessThan(5_000);
   const before = new Map([...reports].map(([thread, { ticks }]) => [thread, ticks]));
   await eventually(() =>
     THREADS.every((thread) => reports.get(thread)!.ticks > before.get(thread)! + 10),
   );
+  // The pipe is full, and so is what each thread keeps: 10,000 lines and a batch or two. By now all threads have been counted.
+  const { dropped } = reports.get('main')!;
+  expect(dropped).toBeGreaterThan(3 * 29_000);
   const whole = read(child);
   child.send('end');
   const output = await whole;

@@ -59,7 +59,7 @@ test.for([
   { state: CaptureState.CAPTURED, annotation: 'enabled', condition: 'True' },
   { state: CaptureState.PENDING, annotation: 'pending', condition: 'False' },
 ])(
-  'a report becomes the annotation $annotation and a condition',
+  'a report becomes the annotation $annotation and a condition (P149, P151)',
   async ({ state, annotation, condition }) => {
     const plane = await start();
     expect(await report(plane, { pod: 'web', state })).toMatchObject([
@@ -71,7 +71,7 @@ test.for([
   },
 );
 
-test('a released pod loses annotation and condition', async () => {
+test('a released pod loses annotation and condition (P151)', async () => {
   const patches = await report(await start(), { pod: 'captured', state: CaptureState.RELEASED });
   expect(patches).toEqual([
     {

@@ -77,7 +77,7 @@ function ask(plane: RunningControlPlane, request: Ask): Promise<IstioCertificate
   return plane.call(METHOD, message, token);
 }
 
-test('a node proxy gets a certificate for a pod of its node, for 24 hours unless it asks otherwise', async () => {
+test('a node proxy gets a certificate for a pod of its node (P161), for 24 hours unless it asks otherwise (P162)', async () => {
   const plane = await start();
   const { certChain } = await ask(plane, { token: 'zt', impersonate: WEB });
   const leaf = new X509Certificate(certChain[0]!);
@@ -114,7 +114,7 @@ test.for([
   { who: 'a node proxy for what is no identity', ask: { token: 'zt', impersonate: 'spiffe://x' } },
   { who: 'a replaced node proxy', ask: { token: 'old', impersonate: WEB } },
   { who: 'a workload for another', ask: { token: 'web', impersonate: WEB } },
-])('impersonation by $who is refused', async ({ ask: request }) => {
+])('impersonation by $who is refused (P161)', async ({ ask: request }) => {
   await expect(ask(await start(), request)).rejects.toMatchObject({
     code: status.UNAUTHENTICATED,
     details: REFUSED,
@@ -145,7 +145,7 @@ test.for([
     ask: { token: 'web', seconds: -1 },
     code: status.INVALID_ARGUMENT,
   },
-])('a request with $what is refused', async ({ ask: request, code }) => {
+])('a request with $what is refused (P162)', async ({ ask: request, code }) => {
   await expect(ask(await start(), request)).rejects.toMatchObject({ code });
 });
 

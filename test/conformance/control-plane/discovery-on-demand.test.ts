@@ -7,10 +7,8 @@ import {
   type RunningControlPlane,
   startTestControlPlane,
 } from '../../fixtures/control-plane.ts';
-import type { DeltaClient } from '../../fixtures/delta-client.ts';
+import type { DeltaClient } from '../../fixtures/discovery-client.ts';
 import type { ApiObject } from '../../fixtures/scripted-kubernetes-api.ts';
-
-// Rows 101 to 111 of spec control-plane 13.6, on demand.
 
 const NODE = {
   id: 'ztunnel~10.0.0.1~ztunnel-1.istio-system~istio-system.svc.cluster.local',
@@ -64,14 +62,14 @@ function ask(client: DeltaClient, ...names: string[]): Promise<DeltaDiscoveryRes
   return client.next();
 }
 
-test('a stream on demand begins with nothing, and nobody hears of pods elsewhere', async () => {
+test('a stream on demand begins with nothing, and nobody hears of pods elsewhere (P101)', async () => {
   const { plane, client, first } = await open([]);
   expect(told(first)).toEqual({ resources: [], removed: [] });
   plane.api.put(FAR);
   await client.silence(300);
 });
 
-test('a pod is found by its address, and says by which names', async () => {
+test('a pod is found by its address, and says by which names (P102)', async () => {
   const { client } = await open([FAR]);
   const found = await ask(client, '/10.0.1.2');
   expect(told(found)).toEqual({ resources: [uid('far')], removed: [] });
@@ -79,7 +77,7 @@ test('a pod is found by its address, and says by which names', async () => {
 });
 
 test.for(['/10.0.1.2', uid('far')])(
-  'where there is no %s that is said, and it comes when it is',
+  'where there is no %s that is said, and it comes when it is (P103)',
   async (name) => {
     const { plane, client } = await open([]);
     expect(told(await ask(client, name))).toEqual({ resources: [], removed: [name] });
@@ -92,7 +90,7 @@ test.for(['/10.0.1.2', uid('far')])(
   },
 );
 
-test('pods of the proxy’s own node come unasked', async () => {
+test('pods of the proxy’s own node come unasked (P104)', async () => {
   const { plane, client, first } = await open([NEAR]);
   expect(told(first)).toEqual({ resources: [uid('near')], removed: [] });
   plane.api.put(podObject('shop', 'second', { node: 'n1', ip: '10.0.0.3' }));
@@ -113,9 +111,13 @@ test.for(['/10.96.0.1', KEY])(
   },
 );
 
-test('a service that comes to be brings the pods that the proxy has, not itself', async () => {
+test('a service that comes to be brings the pods that the proxy has, not itself (P105), and so does one that leaves them (P107)', async () => {
   const { plane, client } = await open([FAR]);
   await ask(client, '/10.0.1.2');
+  plane.api.put(service({ app: 'far' }));
+  expect(told(await client.next())).toEqual({ resources: [uid('far')], removed: [] });
+  plane.api.put(service({ app: 'else' }));
+  expect(told(await client.next())).toEqual({ resources: [uid('far')], removed: [] });
   plane.api.put(service({ app: 'far' }));
   expect(told(await client.next())).toEqual({ resources: [uid('far')], removed: [] });
   plane.api.remove(service({ app: 'far' }));
@@ -139,7 +141,7 @@ test('what was unsubscribed from is not followed', async () => {
   expect(told(await client.next()).removed).toEqual([uid('other')]);
 });
 
-test('a stream that comes back is sent what differs from the versions it has', async () => {
+test('a stream that comes back is sent what differs from the versions it has (P110)', async () => {
   const { plane, client } = await open([FAR, OTHER]);
   const [found] = (await ask(client, '/10.0.1.2')).resources;
   const { first } = await openStream(plane, {
@@ -150,4 +152,9 @@ test('a stream that comes back is sent what differs from the versions it has', a
     resources: [uid('other')],
     removed: ['/10.0.9.9', uid('gone')].toSorted(),
   });
+});
+
+test('a stream that comes back with names of another time, and no versions, is sent what they mean (P109)', async () => {
+  const { first } = await open([FAR, OTHER], { '/10.0.1.2': '', '/10.0.1.3': '' });
+  expect(told(first)).toEqual({ resources: [uid('far'), uid('other')].toSorted(), removed: [] });
 });

@@ -37,7 +37,7 @@ function names({ resources }: DeltaDiscoveryResponse): string[] {
 
 const start = () => startTestControlPlane(OBJECTS, knowTokens);
 
-test('a wildcard subscription gets everything once, then only what changed', async () => {
+test('a wildcard subscription gets everything once, then only what changed (P108)', async () => {
   const plane = await start();
   const client = plane.connect('zt');
   client.send({ node: NODE, typeUrl: ADDRESS_TYPE });
@@ -59,7 +59,7 @@ test('a wildcard subscription gets everything once, then only what changed', asy
   await client.silence(200);
 });
 
-test('a reconnect is told what changed and what is gone since its versions', async () => {
+test('a reconnect is told what changed (P110) and what is gone (P111) since its versions', async () => {
   const plane = await start();
   const before = plane.connect('zt');
   before.send({ node: NODE, typeUrl: ADDRESS_TYPE });
@@ -81,7 +81,7 @@ test('a reconnect is told what changed and what is gone since its versions', asy
   expect(response.removedResources).toEqual(['Kubernetes//Pod/shop/far']);
 });
 
-test('policies arrive, and leave', async () => {
+test('policies arrive, and leave, and nobody hears of pods with them (P113)', async () => {
   const plane = await start();
   const policy: ApiObject = {
     apiVersion: 'security.istio.io/v1',
@@ -94,11 +94,76 @@ test('policies arrive, and leave', async () => {
   expect(names(await client.next())).toEqual([]);
   plane.api.put(policy);
   expect(names(await client.next())).toEqual(['shop/deny-all']);
+  plane.api.put({ ...policy, metadata: { ...policy.metadata, name: 'second', uid: 'p2' } });
+  expect(names(await client.next())).toEqual(['shop/second']);
+  plane.api.put(podObject('shop', 'unrelated', { ip: '10.0.0.9' }));
+  await client.silence(200);
   plane.api.remove(policy);
   expect((await client.next()).removedResources).toEqual(['shop/deny-all']);
 });
 
-test('a node proxy learns only of pods to capture on its own node', async () => {
+test('a policy that is written again as it was is not sent again (P116)', async () => {
+  const plane = await start();
+  const strict: ApiObject = {
+    apiVersion: 'security.istio.io/v1',
+    kind: 'PeerAuthentication',
+    metadata: { namespace: 'shop', name: 'strict', uid: 'pa' },
+    spec: { mtls: { mode: 'STRICT' } },
+  };
+  const client = plane.connect('zt');
+  client.send({ node: NODE, typeUrl: AUTHORIZATION_TYPE });
+  expect(names(await client.next())).toEqual([]);
+  plane.api.put(strict);
+  expect(names(await client.next())).toEqual(['istio-system/istio_converted_static_strict']);
+  plane.api.put(strict);
+  await client.silence(200);
+});
+
+test('of many changes at once each is told, and nothing else (P117)', async () => {
+  const plane = await start();
+  const client = plane.connect('zt');
+  client.send({ node: NODE, typeUrl: ADDRESS_TYPE });
+  await client.next();
+  const service: ApiObject = {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { namespace: 'shop', name: 'svc', uid: 'svc' },
+    spec: { clusterIP: '10.96.0.1', ports: [{ name: 'http', port: 80 }] },
+  };
+  const added = podObject('shop', 'added', { ip: '10.0.0.8' });
+  for (const object of [added, podObject('shop', 'second', { ip: '10.0.0.9' }), service]) {
+    plane.api.put(object);
+  }
+  plane.api.remove(FAR);
+  const told = { sent: new Set<string>(), removed: new Set<string>() };
+  await eventually(async () => {
+    const response = await client.next();
+    for (const name of names(response)) told.sent.add(name);
+    for (const name of response.removedResources) told.removed.add(name);
+    return told.sent.size + told.removed.size === 4;
+  });
+  const pods = ['added', 'second'].map((name) => `Kubernetes//Pod/shop/${name}`);
+  expect([...told.sent].toSorted()).toEqual([...pods, 'shop/svc.shop.svc.cluster.local']);
+  expect([...told.removed]).toEqual(['Kubernetes//Pod/shop/far']);
+  await client.silence(200);
+});
+
+test('names on a wildcard subscription have everything sent again, and narrow nothing (P112)', async () => {
+  const plane = await start();
+  const client = plane.connect('zt');
+  client.send({ node: NODE, typeUrl: ADDRESS_TYPE });
+  const everything = names(await client.next());
+  expect(everything).toHaveLength(3);
+  client.send({ typeUrl: ADDRESS_TYPE, resourceNamesSubscribe: [WEB_UID] });
+  expect(names(await client.next())).toEqual(everything);
+  client.send({ typeUrl: ADDRESS_TYPE, resourceNamesUnsubscribe: [WEB_UID] });
+  expect(names(await client.next())).toEqual(everything);
+  const other = everything.find((name) => name.endsWith('/far'));
+  plane.api.put({ ...FAR, metadata: { ...FAR.metadata, labels: { app: 'shop' } } });
+  expect(names(await client.next())).toEqual([other]);
+});
+
+test('a node proxy learns only of pods to capture on its own node, and of those that are no more (P150)', async () => {
   const plane = await start();
   const client = plane.connect('zt');
   client.send({ node: NODE, typeUrl: ENROLLED_POD_TYPE });

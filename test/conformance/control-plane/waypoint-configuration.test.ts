@@ -1,50 +1,21 @@
-import { readFileSync } from 'node:fs';
 import { CLUSTER_TYPE, ENDPOINT_TYPE, LISTENER_TYPE } from '@aquifer/wire';
 import type { DeltaDiscoveryResponse } from '@aquifer/wire/gen/envoy/service/discovery/v3_pb';
 import { expect, test } from 'vitest';
-import { startTestControlPlane } from '../../fixtures/control-plane.ts';
-import type { DeltaClient } from '../../fixtures/delta-client.ts';
-import type { ApiObject } from '../../fixtures/scripted-kubernetes-api.ts';
-
-const RECORDING = new URL(
-  '../../fixtures/golden/l7/05-gamma-filters/objects.json',
-  import.meta.url,
-);
-const CLASS: ApiObject = {
-  apiVersion: 'gateway.networking.k8s.io/v1',
-  kind: 'GatewayClass',
-  metadata: { name: 'istio-waypoint', uid: 'class' },
-  spec: { controllerName: 'istio.io/mesh-controller' },
-};
-const NODE = {
-  id: 'waypoint~10.1.0.9~waypoint-0.shop~shop.svc.cluster.local',
-  metadata: { NAMESPACE: 'shop' },
-};
-const CART = 'inbound-vip|80|http|cart.shop.svc.cluster.local';
-const STOCK = 'inbound-vip|80|http|stock.shop.svc.cluster.local';
-const LISTENERS = ['connect_originate', 'connect_terminate', 'main_internal'];
-
-/** The recorded objects, with the waypoint ready to be bound to. */
-function readyObjects(): ApiObject[] {
-  const objects = JSON.parse(readFileSync(RECORDING, 'utf8')) as ApiObject[];
-  const status = { addresses: [{ type: 'IPAddress', value: '10.96.0.60' }] };
-  return [
-    CLASS,
-    ...objects.map((object) => (object.kind === 'Gateway' ? { ...object, status } : object)),
-  ];
-}
+import type { DeltaClient } from '../../fixtures/discovery-client.ts';
+import {
+  CART,
+  LISTENERS,
+  NODE,
+  STOCK,
+  startRecordedWaypoint,
+} from '../../fixtures/recorded-waypoint.ts';
 
 function names({ resources }: DeltaDiscoveryResponse): string[] {
   return resources.map(({ name }) => name).toSorted();
 }
 
 async function startWaypoint() {
-  const objects = readyObjects();
-  const plane = await startTestControlPlane(objects, ({ tokens }) => {
-    tokens.set('wp', { username: 'system:serviceaccount:shop:waypoint' });
-  });
-  const find = (kind: string, name: string): ApiObject =>
-    objects.find((object) => object.kind === kind && object.metadata.name === name)!;
+  const { plane, find } = await startRecordedWaypoint();
   return { plane, find, client: plane.connect('wp') };
 }
 

@@ -1,8 +1,6 @@
-/**
- * What a node proxy must do to stand in for Istio's: each row is shown by at least one test that has its number in
- * its name, or has a reason in `JUSTIFIED`.
- */
-export const ROWS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+import type { Justified, RowPage, Rows } from '../rows/row-page.ts';
+
+const ROWS: Rows = {
   Configuration: {
     C001: 'the mesh file sets ports and metadata',
     C002: 'PROXY_CONFIG names the discovery service',
@@ -221,12 +219,23 @@ export const ROWS: Readonly<Record<string, Readonly<Record<string, string>>>> = 
   },
 };
 
-/** Rows without a test, and why. */
-export const JUSTIFIED: Readonly<Record<string, string>> = {
-  C011: 'The DNS proxy has one address and no variable for it; what is read and cannot be, such as `XDS_ADDRESS`, stops the start with its name (`config.test.ts`).',
-  C012: 'A port for operators that is taken stops the start; one for connections is waited for, and the proxy is not ready meanwhile, since an earlier proxy may have it still (`ztunnel-lifecycle.test.ts`).',
-  C134: 'A service that allows unhealthy endpoints again has them again, which Istio’s proxy has lost: health is asked when an endpoint is chosen (`outbound-targets.test.ts`).',
+const JUSTIFIED: Justified = {
+  'not yet': {},
+  'left out': {
+    C011: 'The DNS proxy has one address and no variable for it; what is read and cannot be, such as `XDS_ADDRESS`, stops the start with its name (`config.test.ts`).',
+    C012: 'A port for operators that is taken stops the start; one for connections is waited for, and the proxy is not ready meanwhile, since an earlier proxy may have it still (`ztunnel-lifecycle.test.ts`).',
+    C134: 'A service that allows unhealthy endpoints again has them again, which Istio’s proxy has lost: health is asked when an endpoint is chosen (`outbound-targets.test.ts`).',
+  },
 };
 
-/** Rows that nothing shows yet: this list only gets shorter. */
-export const NOT_YET: readonly string[] = [];
+/** What a node proxy must do to stand in for Istio's. */
+export const ZTUNNEL: RowPage = {
+  name: 'ztunnel',
+  file: 'ztunnel.md',
+  letter: 'C',
+  title: 'What ztunnel conforms to',
+  about:
+    "Rows that a node proxy must satisfy to stand in for Istio's, and the tests that show them.",
+  rows: ROWS,
+  justified: JUSTIFIED,
+};

@@ -1,12 +1,12 @@
 /** What the admin ports show. */
 import type { Registry } from 'prom-client';
-import type { DeltaServer } from '../push/delta-server.ts';
+import type { DiscoveryServer } from '../push/discovery-server.ts';
 import type { Publisher } from '../push/publisher.ts';
 import type { AdminPages } from './admin-server.ts';
 
 export interface PageDeps {
   readonly publisher: Publisher;
-  readonly delta: DeltaServer;
+  readonly discovery: DiscoveryServer;
   readonly registry: Registry;
   readonly version: string;
   readonly settings: Readonly<Record<string, unknown>>;
@@ -34,15 +34,15 @@ export function monitoringPages(deps: PageDeps): AdminPages {
     ...probePages(deps),
     '/metrics': { contentType: registry.contentType, body: () => registry.metrics() },
     '/version': { contentType: 'text/plain', body: () => `${version}\n` },
-    '/debug/syncz': json(() => syncStatus(deps.delta)),
+    '/debug/syncz': json(() => syncStatus(deps.discovery)),
     '/debug/config': json(() => settings),
     '/debug/derived': json(() => provenance(deps.publisher)),
   };
 }
 
 /** Each proxy with the state of each type, as `envoy.service.status.v3.ClientConfig` in JSON (spec 3.8). */
-function syncStatus(delta: DeltaServer): unknown[] {
-  return delta.connections.map(({ proxy, statuses, connectedAt }) => ({
+function syncStatus({ connections }: DiscoveryServer): unknown[] {
+  return connections.map(({ proxy, statuses, connectedAt }) => ({
     node: {
       id: proxy.id,
       metadata: {

@@ -1,5 +1,5 @@
 import type { Collection, Index, Source } from './collection.ts';
-import type { ReadKey } from './dependents.ts';
+import type { Reader, ReadKey } from './dependents.ts';
 
 /** What a derivation reads besides its own value; everything read is remembered, and a change of it derives again. */
 export interface Context {
@@ -23,12 +23,12 @@ export class ReadOrderError extends Error {
 }
 
 /** What one key of a source was derived from, so that it is derived again when that changes. */
-export class Cell implements Context {
+export class Cell implements Context, Reader {
   readonly key: string;
   /** Keys of what it has put out. */
   outputs: readonly string[] = NOTHING;
   readonly #owner: CellOwner;
-  #reads: readonly ReadKey<Cell>[] = NOTHING;
+  #reads: readonly ReadKey[] = NOTHING;
 
   constructor(key: string, owner: CellOwner) {
     this.key = key;
@@ -83,9 +83,9 @@ export interface CellOwner {
   readonly name: string;
   readonly order: number;
   /** What the derivation that is under way has read. */
-  readonly reads: ReadKey<Cell>[];
+  readonly reads: ReadKey[];
   /** Begins with nothing read again. */
-  takeReads(): readonly ReadKey<Cell>[];
+  takeReads(): readonly ReadKey[];
   invalidate(cell: Cell): void;
 }
 

@@ -1,5 +1,4 @@
 /** What is read from a graph, and what its nodes have in common. */
-import type { Cell } from './cell.ts';
 import { Dependents } from './dependents.ts';
 
 /** What happened to a key in the last round; undefined where there is no value. */
@@ -31,7 +30,7 @@ export interface Source {
   readonly name: string;
   /** Nodes are settled in this order, and read only those before them. */
   readonly order: number;
-  readonly dependents: Dependents<Cell>;
+  readonly dependents: Dependents;
 }
 
 /** A node of the graph. */
@@ -50,7 +49,7 @@ export type Same<T> = (before: T, now: T) => boolean;
 export class Store<T> implements Collection<T>, Source {
   readonly name: string;
   readonly order: number;
-  readonly dependents: Dependents<Cell>;
+  readonly dependents: Dependents;
   readonly #values = new Map<string, T>();
   readonly #changes = new Map<string, Change<T>>();
   readonly #same: Same<T>;

@@ -1,10 +1,16 @@
+/** A computation that has read something. */
+export interface Reader {
+  /** What it has read has changed. */
+  invalidate(): void;
+}
+
 /** One key of a source that computations have read, and which they were. Most keys have one reader, so that one needs no set. */
-export class ReadKey<Reader extends object> {
+export class ReadKey {
   readonly key: string;
-  readonly #home: Dependents<Reader>;
+  readonly #home: Dependents;
   #readers: Reader | Set<Reader> | null = null;
 
-  constructor(key: string, home: Dependents<Reader>) {
+  constructor(key: string, home: Dependents) {
     this.key = key;
     this.#home = home;
   }
@@ -38,16 +44,16 @@ export class ReadKey<Reader extends object> {
 }
 
 /** Which computations have read which keys of one source. */
-export class Dependents<Reader extends object> {
+export class Dependents {
   readonly source: string;
-  readonly #byKey = new Map<string, ReadKey<Reader>>();
+  readonly #byKey = new Map<string, ReadKey>();
 
   constructor(source: string) {
     this.source = source;
   }
 
   /** What stands for the key, for all readers alike; it is forgotten with its last reader. */
-  at(key: string): ReadKey<Reader> {
+  at(key: string): ReadKey {
     const known = this.#byKey.get(key);
     if (known !== undefined) return known;
     const made = new ReadKey(key, this);

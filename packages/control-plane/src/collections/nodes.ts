@@ -45,7 +45,7 @@ export class Mapped<S, T> extends Store<T> implements Node, CellOwner {
   readonly #invalid = new Set<Cell>();
   /** What cells have put out under keys that several of them want, by key and then by cell. */
   readonly #contested = new Map<string, Map<Cell, T>>();
-  #reads: ReadKey<Cell>[] = [];
+  #reads: ReadKey[] = [];
 
   constructor(
     name: string,
@@ -93,11 +93,11 @@ export class Mapped<S, T> extends Store<T> implements Node, CellOwner {
     this.#invalid.add(cell);
   }
 
-  get reads(): ReadKey<Cell>[] {
+  get reads(): ReadKey[] {
     return this.#reads;
   }
 
-  takeReads(): readonly ReadKey<Cell>[] {
+  takeReads(): readonly ReadKey[] {
     const reads = this.#reads;
     this.#reads = [];
     return reads;
@@ -179,7 +179,7 @@ const NO_OUTPUTS: ReadonlyMap<string, unknown> = new Map();
 export class Union<T> implements Collection<T>, Source, Node {
   readonly name: string;
   readonly order: number;
-  readonly dependents: Dependents<Cell>;
+  readonly dependents: Dependents;
   readonly #parts: readonly Collection<T>[];
   readonly #changes = new Map<string, Change<T>>();
 
@@ -258,7 +258,7 @@ interface Bucket<T> {
 export class IndexNode<T> implements Index<T>, Source, Node {
   readonly name: string;
   readonly order: number;
-  readonly dependents: Dependents<Cell>;
+  readonly dependents: Dependents;
   readonly #source: Collection<T>;
   readonly #keysOf: KeysOf<T>;
   readonly #buckets = new Map<string, Bucket<T>>();

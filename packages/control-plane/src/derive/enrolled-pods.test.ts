@@ -75,6 +75,6 @@ test.for<Given & { readonly what: string; readonly enrolled: boolean }>([
     pod: { app: 'ztunnel' },
     enrolled: false,
   },
-])('$what: captured is $enrolled', ({ enrolled, ...given }) => {
+])('$what: captured is $enrolled (P147)', ({ enrolled, ...given }) => {
   expect(decide(given)).toBe(enrolled);
 });

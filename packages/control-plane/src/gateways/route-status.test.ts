@@ -35,15 +35,18 @@ const RECORDED = [
   });
 });
 
-test.for(RECORDED)('$key of $name gets the recorded parents', ({ route, cluster, recorded }) => {
-  const derived = deriveRouteParents(route, cluster, MESH);
-  expect(derived).toEqual(
-    recorded.map(({ parentRef, conditions = [] }) => ({
-      parentRef,
-      conditions: conditions.map(({ observedGeneration: _generation, ...text }) => text),
-    })),
-  );
-});
+test.for(RECORDED)(
+  '$key of $name gets the recorded parents (P132)',
+  ({ route, cluster, recorded }) => {
+    const derived = deriveRouteParents(route, cluster, MESH);
+    expect(derived).toEqual(
+      recorded.map(({ parentRef, conditions = [] }) => ({
+        parentRef,
+        conditions: conditions.map(({ observedGeneration: _generation, ...text }) => text),
+      })),
+    );
+  },
+);
 
 test.for([
   { label: undefined, message: 'use-waypoint label missing' },

@@ -36,7 +36,7 @@ const OWNED = {
   'gateway.networking.k8s.io/gateway-class-name': 'istio-waypoint',
 };
 
-test('a waypoint is a ServiceAccount, a Deployment and a Service, owned by its Gateway', () => {
+test('a waypoint is a ServiceAccount, a Deployment and a Service, owned by its Gateway (P133)', () => {
   const manifests = waypointManifests(gateway(), SETTINGS);
   expect(manifests.map(({ kind }) => kind)).toEqual(['ServiceAccount', 'Deployment', 'Service']);
   for (const { metadata } of manifests) {
@@ -49,7 +49,7 @@ test('a waypoint is a ServiceAccount, a Deployment and a Service, owned by its G
   }
 });
 
-test('its pod stays out of the mesh, runs istio-proxy as a waypoint, and finds the control plane', () => {
+test('its pod stays out of the mesh, runs istio-proxy as a waypoint, and finds the control plane (P133), without a network (P134)', () => {
   const [, deployment] = waypointManifests(gateway(), SETTINGS);
   expect(deployment).toMatchObject({
     spec: {
@@ -93,7 +93,7 @@ test('its pod stays out of the mesh, runs istio-proxy as a waypoint, and finds t
   expect(JSON.stringify(deployment)).not.toContain('topology.istio.io/network');
 });
 
-test('its Service offers the status port and the mesh listener', () => {
+test('its Service offers the status port and the mesh listener (P133)', () => {
   const [, , service] = waypointManifests(gateway(), SETTINGS);
   expect(service).toMatchObject({
     metadata: { annotations: { 'networking.istio.io/traffic-distribution': 'PreferClose' } },
@@ -108,7 +108,7 @@ test('its Service offers the status port and the mesh listener', () => {
   });
 });
 
-test("the Gateway's labels and annotations are copied, kubectl's bookkeeping is not", () => {
+test("the Gateway's labels and annotations are copied, kubectl's bookkeeping is not (P136)", () => {
   const annotations = { team: 'blue', 'kubectl.kubernetes.io/last-applied-configuration': '{}' };
   const labels = { 'istio.io/waypoint-for': 'all' };
   const [account] = waypointManifests(gateway({ metadata: { labels, annotations } }), SETTINGS);
@@ -116,7 +116,7 @@ test("the Gateway's labels and annotations are copied, kubectl's bookkeeping is 
   expect(JSON.stringify(account)).not.toContain('last-applied');
 });
 
-test('infrastructure labels replace the copied ones, each map by itself', () => {
+test('infrastructure labels replace the copied ones, each map by itself (P136)', () => {
   const metadata = { labels: { own: 'x' }, annotations: { note: 'y' } };
   const spec = { infrastructure: { labels: { infra: 'z', 'gateway.networking.k8s.io/x': 'no' } } };
   const [account] = waypointManifests(gateway({ metadata, spec }), SETTINGS);
@@ -154,7 +154,7 @@ test.for([
   expect(JSON.stringify(manifests)).toContain(path);
 });
 
-test('a named network is on the objects and in the environment', () => {
+test('a named network is on the objects and in the environment (P134)', () => {
   const text = JSON.stringify(waypointManifests(gateway(), { ...SETTINGS, network: 'nw1' }));
   expect(text).toContain('"topology.istio.io/network":"nw1"');
   expect(text).toContain('{"name":"ISTIO_META_NETWORK","value":"nw1"}');

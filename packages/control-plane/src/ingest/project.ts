@@ -14,8 +14,13 @@ export function project(kind: WatchedKind, object: StoredObject): StoredObject {
   if (metadata.annotations !== undefined && LAST_APPLIED in metadata.annotations) {
     delete metadata.annotations[LAST_APPLIED];
   }
-  if (kind === 'Pod') return projectPod(object as Pod);
-  return kind === 'Node' ? projectNode(object as Node) : object;
+  try {
+    if (kind === 'Pod') return projectPod(object as Pod);
+    return kind === 'Node' ? projectNode(object as Node) : object;
+  } catch {
+    // Not what the API promises: whoever derives from it says so, and the others go on.
+    return object;
+  }
 }
 
 function projectPod({ apiVersion, kind, metadata, spec, status }: Pod): Pod {
@@ -42,7 +47,7 @@ function podMetadata(metadata: ObjectMeta): ObjectMeta {
 type PodSpec = NonNullable<Pod['spec']>;
 
 function podSpec(spec: PodSpec): object {
-  const { nodeName, serviceAccountName, hostNetwork, containers = [], initContainers = [] } = spec;
+  const { nodeName, serviceAccountName, hostNetwork, containers, initContainers } = spec;
   return {
     nodeName,
     serviceAccountName,
@@ -62,7 +67,7 @@ const KEPT_CONDITIONS: readonly string[] = ['Ready', 'ambient.istio.io/Captured'
 type Container = NonNullable<PodSpec['containers']>[number];
 
 /** Ports are looked up by name only. */
-function namedPorts(containers: readonly Container[]): readonly Container[] {
+function namedPorts(containers: readonly Container[] = NO_CONTAINERS): readonly Container[] {
   const named = containers.flatMap(({ name, ports = [], ...rest }) => {
     const kept = ports.filter((port) => port.name !== undefined);
     const { restartPolicy } = rest as { readonly restartPolicy?: string };

@@ -19,7 +19,7 @@ function emptyStore() {
   return { store: new ClusterStore(cluster, 'default', vi.fn()), take };
 }
 
-test('a policy that is given to another revision is gone', () => {
+test('a policy that is given to another revision is gone (P097, P166)', () => {
   const { store, take } = emptyStore();
   const isThere = () => take().get('AuthorizationPolicy', 'shop', 'x') !== undefined;
   store.replace('AuthorizationPolicy', [labelled(undefined)]);
@@ -44,7 +44,7 @@ test.for([
   { gateway: undefined, namespace: 'canary', managed: false },
   { gateway: undefined, namespace: undefined, managed: true },
   { gateway: '', namespace: 'canary', managed: true },
-])('a Gateway of $gateway in a namespace of $namespace is managed: $managed', (given) => {
+])('a Gateway of $gateway in a namespace of $namespace is managed: $managed (P166)', (given) => {
   const { gateway, namespace, managed } = given;
   expect(isManaged(labelled(gateway), labelled(namespace), 'default')).toBe(managed);
 });

@@ -10,7 +10,7 @@ const METHOD = grpcMethods(AggregatedDiscoveryService).deltaAggregatedResources;
 test('a stream on a connection that is too old ends, so that the proxy reconnects', async () => {
   // Streams are held open; nothing else is called.
   const deps = {
-    delta: { serve: () => undefined },
+    discovery: { serveDelta: () => undefined },
     log: createLogger('test', { format: 'plain', write: () => undefined }),
   } as unknown as GrpcDeps;
   const age = { maxMs: 100, graceMs: 100 };

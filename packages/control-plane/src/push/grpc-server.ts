@@ -24,12 +24,13 @@ import { type CertificateDeps, createCertificate } from '../ca/certificate-servi
 import { Refusal, toRefusal } from '../errors.ts';
 import type { Authenticate, Caller } from './authenticate.ts';
 import type { DeltaStream } from './delta-connection.ts';
-import type { DeltaServer } from './delta-server.ts';
+import type { DiscoveryServer } from './discovery-server.ts';
 import { type CaptureDeps, reportCapture } from './node-service.ts';
 import type { Published, Publisher } from './publisher.ts';
+import type { StateStream } from './state-connection.ts';
 
 export interface GrpcDeps {
-  readonly delta: DeltaServer;
+  readonly discovery: DiscoveryServer;
   readonly publisher: Publisher;
   readonly authenticate: Authenticate;
   readonly certificates: CertificateDeps;
@@ -79,10 +80,15 @@ export async function listenGrpc(
   });
   const discovery = grpcMethods(AggregatedDiscoveryService);
   server.addService(
-    { deltaAggregatedResources: discovery.deltaAggregatedResources },
+    {
+      deltaAggregatedResources: discovery.deltaAggregatedResources,
+      streamAggregatedResources: discovery.streamAggregatedResources,
+    },
     {
       deltaAggregatedResources: ((stream: DeltaStream) =>
-        deps.delta.serve(stream, identity !== null)) as UntypedHandleCall,
+        deps.discovery.serveDelta(stream, identity !== null)) as UntypedHandleCall,
+      streamAggregatedResources: ((stream: StateStream) =>
+        deps.discovery.serveState(stream, identity !== null)) as UntypedHandleCall,
     },
   );
   server.addService(grpcMethods(IstioCertificateService), {

@@ -199,6 +199,11 @@ describe('a stream that breaks a rule is reset, and the others go on', () => {
       code: 'PROTOCOL_ERROR',
     },
     {
+      fault: 'transfer-encoding (L170)',
+      send: (p) => p.headers(1, [...REQUEST, 'transfer-encoding', 'chunked']),
+      code: 'PROTOCOL_ERROR',
+    },
+    {
       fault: 'te: gzip',
       send: (p) => p.headers(1, [...REQUEST, 'te', 'gzip']),
       code: 'PROTOCOL_ERROR',

@@ -56,7 +56,7 @@ describe.for(BALANCERS)('a cluster balanced by $kind', (balancer) => {
     expect(flat([], balancer).pick(ANY_HOST)).toBeNull();
   });
 
-  test('has none to offer when all are ejected (l7 9, row 165), and has them back', () => {
+  test('has none to offer when all are ejected (L165), and has them back', () => {
     const hosts = idleHosts(2);
     const cluster = flat(hosts, balancer);
     for (const host of hosts) host.isHealthy = false;
@@ -103,7 +103,7 @@ describe.for(BALANCERS)('a cluster balanced by $kind', (balancer) => {
 });
 
 describe('priorities', () => {
-  test('of which 60 % of the first are healthy: 84 % of the requests stay there (l7 9, row 199)', () => {
+  test('of which 60 % of the first are healthy: 84 % of the requests stay there (L199)', () => {
     const [first, second] = [idleHosts(10), idleHosts(10)];
     for (const host of first.slice(0, 4)) host.isHealthy = false;
     const cluster = clusterOf([[{ weight: 0, hosts: first }], [{ weight: 0, hosts: second }]]);

@@ -5,7 +5,7 @@ import { priorityLoads } from './priority-load.ts';
 const NO_PANIC = { panicPercent: 0, overprovisioningPercent: 140 };
 const ENVOY = { panicPercent: 50, overprovisioningPercent: 140 };
 
-/** As in Envoy's documentation (load_balancing/priority, panic_threshold), rounded as Envoy does; spec l7 9, row 199. */
+/** As in Envoy's documentation (load_balancing/priority, panic_threshold), rounded as Envoy does. */
 test.for([
   { healthy: [100, 100], percents: [100, 0] },
   { healthy: [72, 72], percents: [100, 0] },

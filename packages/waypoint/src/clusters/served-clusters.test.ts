@@ -126,7 +126,7 @@ async function bodies(count: number, path: string, headers = {}): Promise<string
 }
 
 describe('consistent hashing', () => {
-  test('sends requests with the same header to one endpoint (l7 9, row 53)', async () => {
+  test('sends requests with the same header to one endpoint (L053)', async () => {
     const seen = new Set<string>();
     for (const key of ['one', 'two', 'three', 'four', 'five', 'six', 'seven']) {
       const answers = new Set(await bodies(10, '/ring', { 'x-key': key }));
@@ -136,7 +136,7 @@ describe('consistent hashing', () => {
     expect(seen.size).toBeGreaterThan(1);
   });
 
-  test('sends TCP connections of one client to one endpoint (l7 9, row 55)', async () => {
+  test('sends TCP connections of one client to one endpoint (L055)', async () => {
     const answers = new Set<string>();
     for (let i = 0; i < 10; i++) {
       const socket = connect(tcpPort, '127.0.0.1');
@@ -147,7 +147,7 @@ describe('consistent hashing', () => {
   });
 });
 
-test('one request waits for the only connection, and those after it are refused (l7 9, row 162)', async () => {
+test('one request waits for the only connection, and those after it are refused (L162)', async () => {
   const first = ask('/narrow', { 'x-hold': '1' });
   await eventually(() => held.length === 1, { timeoutMs: 5_000, what: 'the request' });
   const refused: unknown[] = [];
@@ -165,7 +165,7 @@ test('one request waits for the only connection, and those after it are refused 
   expect((await ask('/narrow')).status).toBe(200);
 });
 
-test('endpoints that fail are left out until their time has passed; with none left 503 (l7 9, row 165)', async () => {
+test('endpoints that fail are left out until their time has passed; with none left 503 (L165)', async () => {
   // Two for each endpoint, in turns.
   const failed = await bodies(6, '/ejecting', { 'x-fail': 'abc' });
   expect(failed.toSorted()).toEqual(['a', 'a', 'b', 'b', 'c', 'c']);

@@ -216,7 +216,7 @@ describe('of the waypoints of a service', () => {
     }
   });
 
-  test('as many are taken as their weights say (C042)', () => {
+  test('as many are taken as their weights say (C042, P167)', () => {
     const runs = Array.from({ length: 1000 }, (_, i) => taken([75, 25], i / 1000));
     expect(runs.filter((ip) => ip === one)).toHaveLength(750);
   });

@@ -85,7 +85,7 @@ describe('slow start', () => {
     { ageS: 5, aggression: 2, percent: 70.7 },
     { ageS: 10, aggression: 1, percent: 100 },
   ])(
-    'gives a host of $ageS s of 10 s $percent % with aggression $aggression (l7 9, row 200)',
+    'gives a host of $ageS s of 10 s $percent % with aggression $aggression (L200)',
     ({ ageS, aggression, percent }) => {
       const hosts = idleHosts(2);
       hosts[0]!.setServing(-60_000);

@@ -1,17 +1,22 @@
-/** Delta ADS (spec control-plane 3.3 to 3.5): authenticates streams, keeps the connected ones up to date. */
+/** ADS, delta and state of the world (spec control-plane 3.3 to 3.5): authenticates streams, keeps the connected ones up to date. */
 import { err, ok, type Result } from '@aquifer/model';
 import type { Logger } from '@aquifer/runtime';
-import type { DeltaDiscoveryRequest } from '@aquifer/wire/gen/envoy/service/discovery/v3_pb';
+import type {
+  DeltaDiscoveryRequest,
+  DiscoveryRequest,
+} from '@aquifer/wire/gen/envoy/service/discovery/v3_pb';
 import { podOfCaller } from '../ca/node-authorization.ts';
 import { Refusal, toRefusal } from '../errors.ts';
 import { AddressIndex } from './address-index.ts';
 import type { Authenticate, Caller } from './authenticate.ts';
 import { DeltaConnection, type DeltaStream } from './delta-connection.ts';
 import { type ConnectedProxy, parseProxy } from './proxy.ts';
+import type { ConnectionDeps } from './proxy-connection.ts';
 import type { Published, Publisher } from './publisher.ts';
 import type { PushMetrics } from './push-metrics.ts';
+import { StateConnection, type StateStream } from './state-connection.ts';
 
-export interface DeltaServerDeps {
+export interface DiscoveryServerDeps {
   readonly publisher: Publisher;
   readonly authenticate: Authenticate;
   readonly log: Logger;
@@ -22,12 +27,12 @@ export interface DeltaServerDeps {
   readonly isAuthRequired: boolean;
 }
 
-export class DeltaServer {
-  readonly #deps: DeltaServerDeps;
-  readonly #connections = new Set<DeltaConnection>();
+export class DiscoveryServer {
+  readonly #deps: DiscoveryServerDeps;
+  readonly #connections = new Set<DiscoveryConnection>();
   readonly #addresses = new AddressIndex();
 
-  constructor(deps: DeltaServerDeps) {
+  constructor(deps: DiscoveryServerDeps) {
     this.#deps = deps;
     deps.publisher.subscribe(() => {
       for (const connection of this.#connections) connection.push();
@@ -35,7 +40,7 @@ export class DeltaServer {
   }
 
   /** In the order of connecting. */
-  get connections(): readonly DeltaConnection[] {
+  get connections(): readonly DiscoveryConnection[] {
     return [...this.#connections];
   }
 
@@ -45,20 +50,44 @@ export class DeltaServer {
   }
 
   /** Serves one stream. `isSecure` is false on the plaintext port, where callers have no identity. */
-  serve(stream: DeltaStream, isSecure: boolean): void {
+  serveDelta(stream: DeltaStream, isSecure: boolean): void {
+    this.#serve<DeltaDiscoveryRequest>(
+      stream,
+      isSecure,
+      (proxy, deps) => new DeltaConnection(stream, proxy, deps),
+    );
+  }
+
+  /** As `serveDelta`, for clients that want the whole state each time. */
+  serveState(stream: StateStream, isSecure: boolean): void {
+    this.#serve<DiscoveryRequest>(
+      stream,
+      isSecure,
+      (proxy, deps) => new StateConnection(stream, proxy, deps),
+    );
+  }
+
+  #serve<Request extends FirstRequest>(
+    stream: DeltaStream | StateStream,
+    isSecure: boolean,
+    connect: Connect<Request>,
+  ): void {
     const deps = { ...this.#deps, addresses: this.#addresses };
-    const session = new StreamSession(stream, deps, isSecure, (connection) => {
-      this.#connections.add(connection);
-      this.#deps.metrics.connected(this.#connections.size);
+    const session = new StreamSession(stream, deps, isSecure, {
+      connect,
+      onConnected: (connection) => {
+        this.#connections.add(connection);
+        this.#deps.metrics.connected(this.#connections.size);
+      },
     });
-    stream.on('data', (request: DeltaDiscoveryRequest) => session.receive(request));
+    stream.on('data', (request: Request) => session.receive(request));
     stream.on('end', () => stream.end());
     stream.on('error', () => this.#forget(session));
     stream.on('close', () => this.#forget(session));
     stream.on('cancelled', () => this.#forget(session));
   }
 
-  #forget(session: StreamSession): void {
+  #forget(session: { readonly connection: DiscoveryConnection | null }): void {
     if (session.connection === null || !this.#connections.delete(session.connection)) return;
     session.connection.end();
     this.#deps.metrics.connected(this.#connections.size);
@@ -66,31 +95,44 @@ export class DeltaServer {
   }
 }
 
-interface SessionDeps extends DeltaServerDeps {
+/** A stream of either protocol. */
+type DiscoveryConnection = DeltaConnection | StateConnection;
+type FirstRequest = DeltaDiscoveryRequest | DiscoveryRequest;
+type Connect<Request> = (
+  proxy: ConnectedProxy,
+  deps: ConnectionDeps,
+) => DiscoveryConnection & { receive(request: Request): void };
+
+interface SessionDeps extends DiscoveryServerDeps {
   readonly addresses: AddressIndex;
 }
 
+interface SessionHooks<Request> {
+  readonly connect: Connect<Request>;
+  readonly onConnected: (connection: DiscoveryConnection) => void;
+}
+
 /** A stream from its first byte on: it is not read further until it is known who asks. */
-class StreamSession {
-  readonly #stream: DeltaStream;
+class StreamSession<Request extends FirstRequest> {
+  readonly #stream: DeltaStream | StateStream;
   readonly #deps: SessionDeps;
   readonly #isSecure: boolean;
-  readonly #onConnected: (connection: DeltaConnection) => void;
-  connection: DeltaConnection | null = null;
+  readonly #hooks: SessionHooks<Request>;
+  connection: ReturnType<Connect<Request>> | null = null;
 
   constructor(
-    stream: DeltaStream,
+    stream: DeltaStream | StateStream,
     deps: SessionDeps,
     isSecure: boolean,
-    onConnected: (connection: DeltaConnection) => void,
+    hooks: SessionHooks<Request>,
   ) {
     this.#stream = stream;
     this.#deps = deps;
     this.#isSecure = isSecure;
-    this.#onConnected = onConnected;
+    this.#hooks = hooks;
   }
 
-  receive(request: DeltaDiscoveryRequest): void {
+  receive(request: Request): void {
     if (this.connection !== null) this.#handle(this.connection, request);
     else {
       this.#stream.pause();
@@ -98,7 +140,7 @@ class StreamSession {
     }
   }
 
-  async #connect(first: DeltaDiscoveryRequest): Promise<void> {
+  async #connect(first: Request): Promise<void> {
     const { publisher, authenticate, log } = this.#deps;
     const published = publisher.current;
     if (published === null)
@@ -121,23 +163,23 @@ class StreamSession {
     this.#open(proxy.value, first, published);
   }
 
-  #open(proxy: ConnectedProxy, first: DeltaDiscoveryRequest, published: Published): void {
+  #open(proxy: ConnectedProxy, first: Request, published: Published): void {
     const { log, metrics, addresses } = this.#deps;
     if (this.#stream.cancelled) return;
     log.info('proxy connected', { proxy: proxy.id, node: proxy.nodeName || null });
-    const connection = new DeltaConnection(this.#stream, proxy, {
+    const connection = this.#hooks.connect(proxy, {
       log,
       metrics,
       published: () => published,
       addresses,
     });
     this.connection = connection;
-    this.#onConnected(connection);
+    this.#hooks.onConnected(connection);
     this.#stream.resume();
     this.#handle(connection, first);
   }
 
-  #handle(connection: DeltaConnection, request: DeltaDiscoveryRequest): void {
+  #handle(connection: ReturnType<Connect<Request>>, request: Request): void {
     try {
       connection.receive(request);
     } catch (error) {

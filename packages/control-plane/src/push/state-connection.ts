@@ -1,0 +1,179 @@
+/**
+ * One state-of-the-world ADS stream (xDS protocol, "Basic Protocol Overview"): each response says all that a type holds for
+ * the proxy, so that what is not in it is gone; of types that are asked for by name, what has changed is enough.
+ */
+import { CLUSTER_TYPE, LISTENER_TYPE } from '@aquifer/wire';
+import {
+  type DiscoveryRequest,
+  type DiscoveryResponse,
+  DiscoveryResponseSchema,
+} from '@aquifer/wire/gen/envoy/service/discovery/v3_pb';
+import { create } from '@bufbuild/protobuf';
+import type { ServerDuplexStream } from '@grpc/grpc-js';
+import type { Resource } from '../derive/resource.ts';
+import { CONTROL_PLANE_IDENTIFIER, ProxyConnection } from './proxy-connection.ts';
+import type { ServedReader, ServedSet } from './served-set.ts';
+import type { SubscriptionStatus } from './subscription.ts';
+
+export type StateStream = ServerDuplexStream<DiscoveryRequest, DiscoveryResponse>;
+
+const WILDCARD = '*';
+/** Responses of these say everything, always. */
+const FULL_STATE: readonly string[] = [CLUSTER_TYPE, LISTENER_TYPE];
+/** Names kept of the last response, to say in the log what a NACK is about. */
+const REMEMBERED_NAMES = 20;
+
+/** What a request asks of the server. */
+type Reaction =
+  | { readonly kind: 'reply' }
+  | { readonly kind: 'nacked'; readonly error: string; readonly resources: readonly string[] }
+  | { readonly kind: 'silent' };
+
+/** One resource type on one stream: what the proxy wants, and what it was sent. */
+class StateSubscription {
+  readonly #isFullState: boolean;
+  /** Null for everything. */
+  #names: ReadonlySet<string> | null;
+  #served: { readonly set: ServedSet; readonly reader: ServedReader } | null = null;
+  #nonceSent = '';
+  #nonceAcked = '';
+  #lastError: string | null = null;
+  #lastSent: readonly string[] = [];
+  #lastSentAt: Date | null = null;
+
+  constructor(typeUrl: string, names: readonly string[]) {
+    this.#isFullState = FULL_STATE.includes(typeUrl);
+    this.#names = wanted(names);
+  }
+
+  get status(): SubscriptionStatus {
+    const pending =
+      this.#nonceSent === ''
+        ? 'NOT_SENT'
+        : this.#nonceSent === this.#nonceAcked
+          ? 'SYNCED'
+          : 'STALE';
+    return {
+      status: this.#lastError === null ? pending : 'ERROR',
+      lastError: this.#lastError,
+      lastSentAt: this.#lastSentAt,
+    };
+  }
+
+  close(): void {
+    this.#served?.reader.close();
+  }
+
+  receive({ responseNonce, errorDetail, resourceNames }: DiscoveryRequest): Reaction {
+    if (responseNonce !== '' && responseNonce !== this.#nonceSent) return { kind: 'silent' };
+    if (errorDetail !== undefined) {
+      this.#lastError = errorDetail.message;
+      return { kind: 'nacked', error: errorDetail.message, resources: this.#lastSent };
+    }
+    if (responseNonce !== '') {
+      this.#nonceAcked = responseNonce;
+      this.#lastError = null;
+    }
+    const before = this.#names;
+    this.#names = wanted(resourceNames, before);
+    return isSubset(this.#names, before) ? { kind: 'silent' } : { kind: 'reply' };
+  }
+
+  /** Everything that is wanted. */
+  all(current: ServedSet): Resource[] {
+    this.#follow(current);
+    return [...current.values()].filter(({ name }) => this.#wants(name));
+  }
+
+  /** What to send after a change; null if the proxy does not want any of it. */
+  changed(current: ServedSet): Resource[] | null {
+    if (this.#served?.set !== current) return this.all(current);
+    const { changed, removed } = this.#served.reader.next();
+    const found = changed.filter(({ name }) => this.#wants(name));
+    const isGone = removed.some((name) => this.#wants(name));
+    if (found.length === 0 && !isGone) return null;
+    return this.#isFullState || this.#names === null ? this.all(current) : found;
+  }
+
+  sent(nonce: string, resources: readonly Resource[]): void {
+    this.#nonceSent = nonce;
+    this.#lastSentAt = new Date();
+    this.#lastSent = resources.slice(0, REMEMBERED_NAMES).map(({ name }) => name);
+  }
+
+  #wants(name: string): boolean {
+    return this.#names === null || this.#names.has(name);
+  }
+
+  #follow(current: ServedSet): void {
+    if (this.#served?.set === current) {
+      this.#served.reader.next();
+      return;
+    }
+    this.#served?.reader.close();
+    this.#served = { set: current, reader: current.follow() };
+  }
+}
+
+/** No names at all are everything on a stream that has not named any yet, and nothing afterwards. */
+function wanted(
+  names: readonly string[],
+  before: ReadonlySet<string> | null = null,
+): ReadonlySet<string> | null {
+  if (names.includes(WILDCARD)) return null;
+  return names.length === 0 && before === null ? null : new Set(names);
+}
+
+function isSubset(names: ReadonlySet<string> | null, of: ReadonlySet<string> | null): boolean {
+  if (of === null) return true;
+  return names !== null && [...names].every((name) => of.has(name));
+}
+
+export class StateConnection extends ProxyConnection<
+  StateSubscription,
+  DiscoveryRequest,
+  DiscoveryResponse
+> {
+  receive(request: DiscoveryRequest): void {
+    const { typeUrl } = request;
+    const known = this.subscriptions.get(typeUrl);
+    if (known === undefined) {
+      const opened = new StateSubscription(typeUrl, request.resourceNames);
+      this.subscriptions.set(typeUrl, opened);
+      this.#answer(typeUrl, opened);
+      return;
+    }
+    const reaction = known.receive(request);
+    if (reaction.kind === 'reply') this.#answer(typeUrl, known);
+    if (reaction.kind === 'nacked') {
+      this.noteRejection(typeUrl, reaction.error, reaction.resources);
+    }
+  }
+
+  protected override change(
+    typeUrl: string,
+    subscription: StateSubscription,
+    resources: ServedSet,
+  ): (() => void) | null {
+    const changed = subscription.changed(resources);
+    return changed && (() => this.#send(typeUrl, subscription, changed));
+  }
+
+  #answer(typeUrl: string, subscription: StateSubscription): void {
+    const resources = this.resources(typeUrl);
+    if (resources !== null) this.#send(typeUrl, subscription, subscription.all(resources));
+  }
+
+  #send(typeUrl: string, subscription: StateSubscription, resources: readonly Resource[]): void {
+    this.send(typeUrl, resources.length, (nonce) => {
+      subscription.sent(nonce, resources);
+      return create(DiscoveryResponseSchema, {
+        typeUrl,
+        nonce,
+        versionInfo: nonce,
+        resources: resources.map(({ bytes }) => ({ typeUrl, value: bytes })),
+        controlPlane: { identifier: CONTROL_PLANE_IDENTIFIER },
+      });
+    });
+  }
+}
