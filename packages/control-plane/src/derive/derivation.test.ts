@@ -22,8 +22,18 @@ function recorded(folder: string, names: RegExp): TestObject[] {
 }
 
 const PLAIN = firstOfEachName([
-  ...recorded('wds/', /^(1[1-57]|2[2-8])-/),
+  ...recorded('wds/', /^(1[1-57-9]|2\d|3[01])-/),
   ...recorded('l7/', /^\d\d-/),
+  {
+    kind: 'MeshConfigMap',
+    metadata: { namespace: 'istio-system', name: 'istio' },
+    data: { mesh: readFileSync(new URL('wds/31-mesh-config/mesh.yaml', GOLDEN), 'utf8') },
+  },
+  {
+    kind: 'ServiceEntry',
+    metadata: { namespace: 'team', name: 'later' },
+    spec: { hosts: ['ext.example.com', 'a.example.com'], resolution: 'DNS' },
+  },
 ]);
 /** Every waypoint is ready. */
 const OBJECTS: readonly TestObject[] = readyCluster(PLAIN).objects();
@@ -37,6 +47,9 @@ function versions({ derivation: { mesh, waypoints } }: TestCluster): unknown {
   return [
     flat(mesh.addresses),
     flat(mesh.authorizations),
+    new Map(Array.from(mesh.services.entries(), ([key, { condition }]) => [key, condition])),
+    new Map(Array.from(mesh.workloadEntries.entries(), ([key, { condition }]) => [key, condition])),
+    new Map(mesh.allocatedAddresses.entries()),
     new Map(Array.from(mesh.enrolledPods.entries(), ([uid, { node }]) => [uid, node])),
     owned(waypoints.clusters),
     owned(waypoints.endpoints),

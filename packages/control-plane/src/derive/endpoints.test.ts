@@ -1,6 +1,6 @@
 import type { EndpointSlice, Service } from '@aquifer/model/resources';
 import { expect, test } from 'vitest';
-import { SETTINGS } from './derivation.fixture.ts';
+import { MESH, SETTINGS } from './derivation.fixture.ts';
 import { deriveEndpointWorkloads, manualEndpoints, podTarget } from './endpoints.ts';
 import { type MeshService, meshServiceOf } from './mesh-service.ts';
 
@@ -48,12 +48,12 @@ test('neither an FQDN slice nor one of an ExternalName Service leads to a pod or
   const external = service({ type: 'ExternalName' });
   expect(manualEndpoints(slice({ endpoints, addressType: 'FQDN' }), service())).toBeNull();
   expect(manualEndpoints(slice({ endpoints }), external)).toBeNull();
-  expect(deriveEndpointWorkloads(slice({}), external, SETTINGS, '')).toEqual([]);
+  expect(deriveEndpointWorkloads(slice({}), external, MESH)).toEqual([]);
 });
 
 test('an endpoint is named by its first address as it is written', () => {
   const endpoints = [{ addresses: ['FD00::0:1'] }];
-  const [workload] = deriveEndpointWorkloads(slice({ endpoints }), service(), SETTINGS, '');
+  const [workload] = deriveEndpointWorkloads(slice({ endpoints }), service(), MESH);
   expect(workload?.uid).toBe('Kubernetes/discovery.k8s.io/EndpointSlice/shop/ext-a/FD00::0:1');
   expect(workload?.addresses).toEqual(['fd00::1']);
 });

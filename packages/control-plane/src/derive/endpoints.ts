@@ -21,7 +21,6 @@ export function deriveEndpointWorkloads(
   slice: EndpointSlice,
   service: MeshService | undefined,
   mesh: MeshSettings,
-  network: string,
 ): Workload[] {
   if (service === undefined || !isServed(slice, service)) return [];
   const services = new Map([[namespacedHostname(service), endpointPorts(slice, service)]]);
@@ -37,7 +36,7 @@ export function deriveEndpointWorkloads(
       namespace: namespaceOf(slice),
       addresses,
       hostname: '',
-      network,
+      network: mesh.network,
       protocol: 'tcp',
       trustDomain: mesh.trustDomain,
       serviceAccount: '',

@@ -3,7 +3,7 @@
  * served. A MeshService holds what matters to the mesh and nothing else, so that a write that changes none of it, such
  * as of a status, ends here.
  */
-import { canonicalIpAddress } from '@aquifer/model';
+import { canonicalIpAddress, type ServiceAddress } from '@aquifer/model';
 import type { ObjectMeta, Service } from '@aquifer/model/resources';
 import { MANAGED_LABEL } from '../ingest/kinds.ts';
 import {
@@ -15,30 +15,48 @@ import {
   USE_WAYPOINT_LABEL,
   USE_WAYPOINT_NAMESPACE_LABEL,
 } from './labels.ts';
-import { type MeshSettings, serviceHostname } from './mesh.ts';
+import { type Installation, serviceHostname } from './mesh.ts';
 import { annotationsOf, type LabelledObject, labelsOf, nameOf, namespaceOf } from './object.ts';
 import { type MeshPort, portsOfService } from './ports.ts';
 import { isEmptyMap } from './selectors.ts';
 
 /**
  * Where connections to a service go: to one of the workloads behind it; to the workload that the client has looked up
- * itself (`headless`); to another name, which node proxies are not told (`alias`).
+ * itself (`headless`); to where they were going anyway (`none`); to what DNS says of its name or of its endpoints: to any
+ * of the answers (`dns`), to the first one (`dns-round-robin`), or, of a wildcard, of the name that a request is for
+ * (`dynamic-dns`); to another name, which node proxies are not told (`alias`).
  */
-type Resolution = 'workloads' | 'headless' | 'alias';
+export type Resolution =
+  | 'workloads'
+  | 'headless'
+  | 'none'
+  | 'dns'
+  | 'dns-round-robin'
+  | 'dynamic-dns'
+  | 'alias';
+
+/** In canonical text; `prefixLength` is null for a single address. */
+export type VirtualAddress = Pick<ServiceAddress, 'address' | 'prefixLength'>;
 
 export interface MeshService {
   /** Of the object that it is made of. */
-  readonly kind: 'Service';
+  readonly kind: 'Service' | 'ServiceEntry';
   /** Only the labels and annotations that mean something to the mesh. */
-  readonly metadata: Pick<ObjectMeta, 'namespace' | 'name' | 'labels' | 'annotations'>;
+  readonly metadata: Pick<
+    ObjectMeta,
+    'namespace' | 'name' | 'labels' | 'annotations' | 'creationTimestamp'
+  >;
   readonly clusterId: string;
   readonly hostname: string;
-  /** In canonical text. */
-  readonly addresses: readonly string[];
+  readonly addresses: readonly VirtualAddress[];
   readonly ports: readonly MeshPort[];
   readonly resolution: Resolution;
   /** Labels of the workloads behind it; null if nothing is selected. */
   readonly selector: Readonly<Record<string, string>> | null;
+  /** Identities that its workloads may have besides those that the mesh knows of. */
+  readonly subjectAltNames: readonly string[];
+  /** Who may look it up: everybody, or only its own namespace. */
+  readonly visibility: 'public' | 'namespace';
   /** As the object has it; empty to do as the namespace says. */
   readonly trafficDistribution: string;
   /** Whether clients use only endpoints of their own node. */
@@ -50,7 +68,7 @@ export interface MeshService {
 
 /** `<cluster id>/<namespace>/<hostname>`: the key of a MeshService. */
 export function meshServiceKey(
-  { clusterId }: Pick<MeshSettings, 'clusterId'>,
+  { clusterId }: Pick<Installation, 'clusterId'>,
   namespace: string,
   hostname: string,
 ): string {
@@ -62,7 +80,10 @@ export function namespacedHostname(service: MeshService): string {
   return `${namespaceOf(service)}/${service.hostname}`;
 }
 
-export function meshServiceOf(service: Service, mesh: MeshSettings): MeshService {
+export function meshServiceOf(
+  service: Service,
+  mesh: Pick<Installation, 'clusterId' | 'clusterDomain'>,
+): MeshService {
   const { type, selector, clusterIP, publishNotReadyAddresses, internalTrafficPolicy } =
     service.spec ?? {};
   const isAlias = type === 'ExternalName';
@@ -71,10 +92,12 @@ export function meshServiceOf(service: Service, mesh: MeshSettings): MeshService
     metadata: meaningOf(service),
     clusterId: mesh.clusterId,
     hostname: serviceHostname(mesh, namespaceOf(service), nameOf(service)),
-    addresses: clusterAddresses(service),
+    addresses: clusterAddresses(service).map((address) => ({ address, prefixLength: null })),
     ports: portsOfService(service),
     resolution: isAlias ? 'alias' : clusterIP === 'None' ? 'headless' : 'workloads',
     selector: isAlias || selector === undefined || isEmptyMap(selector) ? null : selector,
+    subjectAltNames: [],
+    visibility: 'public',
     // An empty annotation does not hide the namespace's; an unknown word does.
     trafficDistribution:
       service.spec?.trafficDistribution ||
@@ -103,8 +126,11 @@ const LABELS: readonly string[] = [
 ];
 const ANNOTATIONS: readonly string[] = [CANARY_WEIGHT_ANNOTATION];
 
-function meaningOf(object: LabelledObject): MeshService['metadata'] {
+/** The part of an object's metadata that a MeshService has. */
+export function meaningOf(object: LabelledObject): MeshService['metadata'] {
+  const { creationTimestamp } = object.metadata;
   return {
+    ...(creationTimestamp !== undefined && { creationTimestamp }),
     namespace: namespaceOf(object),
     name: nameOf(object),
     labels: chosen(labelsOf(object), LABELS),

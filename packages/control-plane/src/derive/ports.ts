@@ -74,6 +74,31 @@ export function podPorts(ports: readonly MeshPort[], pod: Pod): ServicePort[] {
   });
 }
 
+/** The same of a service whose ports are called like those of the pods behind it; another port has its own number there. */
+export function podPortsByName(ports: readonly MeshPort[], pod: Pod): ServicePort[] {
+  return servicePorts(ports).map(({ servicePort, targetPort }, index) => ({
+    servicePort,
+    targetPort: namedPort(pod, ports[index]!.name) ?? targetPort,
+    appProtocol: 'unknown',
+  }));
+}
+
+/**
+ * The ports as a workload serves them that lists the names of its own: a named target that it lacks drops that port, any
+ * other port is where the workload has a port of its name, or else where the service says.
+ */
+export function listedPorts(
+  ports: readonly MeshPort[],
+  own: Readonly<Record<string, number>>,
+): ServicePort[] {
+  const last = lastOfEachNumber(ports);
+  return servicePorts(ports).flatMap(({ servicePort, targetPort: listed }) => {
+    const { name, target } = last.get(servicePort)!;
+    const targetPort = typeof target === 'string' ? own[target] : (own[name] ?? listed);
+    return targetPort === undefined ? [] : [{ servicePort, targetPort, appProtocol: 'unknown' }];
+  });
+}
+
 /** A port's number says nothing about its protocol, so two ports may share one. */
 export function lastOfEachNumber(ports: readonly MeshPort[]): ReadonlyMap<number, MeshPort> {
   return new Map(ports.map((port) => [port.number, port]));

@@ -16,14 +16,14 @@ import {
 import type { MeshService } from './mesh-service.ts';
 import { annotationsOf, labelsOf, nameOf, namespaceOf, parseGoBool } from './object.ts';
 import { servicePorts } from './ports.ts';
-import { type Binding, bindWaypoint, type Waypoint, type Waypoints } from './waypoints.ts';
-
-/** Condition `istio.io/WaypointBound`. */
-export interface BoundCondition {
-  readonly status: 'True' | 'False';
-  readonly reason: string;
-  readonly message: string;
-}
+import {
+  type Binding,
+  type BoundCondition,
+  bindWaypoint,
+  boundCondition,
+  type Waypoint,
+  type Waypoints,
+} from './waypoints.ts';
 
 /** A service as node proxies are told of it; `condition` is null when no waypoint was asked for. */
 export interface DerivedService {
@@ -38,6 +38,8 @@ export interface ServiceContext {
   readonly network: string;
   readonly namespace: Namespace | undefined;
   readonly waypoints: Waypoints;
+  /** Whether it is the one that its hostname means in namespaces that have none of that name. */
+  readonly isCanonical: boolean;
 }
 
 /** Null for an alias, which has neither addresses nor endpoints. */
@@ -46,7 +48,7 @@ export function deriveService(
   context: ServiceContext,
 ): DerivedService | null {
   if (service.resolution === 'alias') return null;
-  const { network, namespace } = context;
+  const { network, namespace, isCanonical } = context;
   const binding = bindService(service, context);
   const bound =
     binding.kind === 'bound' ? boundFields(service, binding.waypoint, context) : UNBOUND;
@@ -55,18 +57,18 @@ export function deriveService(
       name: nameOf(service),
       namespace: namespaceOf(service),
       hostname: service.hostname,
-      addresses: service.addresses.map((address) => ({ network, address, prefixLength: null })),
+      addresses: service.addresses.map((address) => ({ network, ...address })),
       ports: servicePorts(service.ports),
-      subjectAltNames: [],
+      subjectAltNames: service.subjectAltNames,
       waypoint: bound.waypoint?.address ?? null,
       weightedWaypoints: bound.weightedWaypoints,
       loadBalancing: loadBalancing(service, namespace),
       ipFamilies: service.ipFamilies,
-      canonical: true,
+      canonical: isCanonical,
       ingressUseWaypoint: bound.ingress === true,
-      visibility: 'public',
+      visibility: service.visibility,
     },
-    condition: boundCondition(binding, bound),
+    condition: boundCondition(binding, moreOf(bound)),
     waypoints: [bound.waypoint, bound.canary].filter((waypoint) => waypoint !== null),
   };
 }
@@ -78,7 +80,15 @@ function bindService(
 ): Binding {
   const managed = labelsOf(service)[MANAGED_LABEL];
   if (managed !== undefined && MANAGED_WAYPOINTS.includes(managed)) return { kind: 'none' };
-  return bindWaypoint(service, namespace, 'service', waypoints);
+  const binding = bindWaypoint(service, namespace, 'service', waypoints);
+  if (binding.kind !== 'bound' || service.visibility === 'public') return binding;
+  return binding.waypoint.namespace === namespaceOf(service) ? binding : foreign(binding.waypoint);
+}
+
+/** Whoever could use that waypoint could look the service up by it. */
+function foreign({ namespace, name }: Waypoint): Binding {
+  const message = `cannot bind to waypoint "${namespace}/${name}" in another namespace: cross-namespace waypoint binding is not permitted for a ServiceEntry with NAMESPACE visibility`;
+  return { kind: 'error', error: { reason: 'CrossNamespaceWaypointForbidden', message } };
 }
 
 interface BoundFields {
@@ -116,20 +126,17 @@ function boundFields(
   };
 }
 
-function boundCondition(binding: Binding, bound: BoundFields): BoundCondition | null {
-  if (binding.kind === 'none') return null;
-  if (binding.kind === 'error') return { status: 'False', ...binding.error };
-  const { namespace, name } = binding.waypoint;
-  let message = `Successfully attached to waypoint ${namespace}/${name}`;
-  if (bound.ingress === true) message += '. Ingress traffic will traverse the waypoint';
-  if (bound.ingress === false) {
-    message +=
-      '. Ingress traffic is not using the waypoint, set the istio.io/ingress-use-waypoint label to true if desired.';
+/** What the condition says besides which waypoint it is. */
+function moreOf({ ingress, canaryProblem }: BoundFields): string {
+  const parts: string[] = [];
+  if (ingress === true) parts.push('Ingress traffic will traverse the waypoint');
+  if (ingress === false) {
+    parts.push(
+      'Ingress traffic is not using the waypoint, set the istio.io/ingress-use-waypoint label to true if desired.',
+    );
   }
-  if (bound.canaryProblem !== null) {
-    message += `. Canary waypoint not attached: ${bound.canaryProblem}`;
-  }
-  return { status: 'True', reason: 'WaypointAccepted', message };
+  if (canaryProblem !== null) parts.push(`Canary waypoint not attached: ${canaryProblem}`);
+  return parts.map((part) => `. ${part}`).join('');
 }
 
 const NEAR_ZONE: readonly RoutingScope[] = ['network', 'region', 'zone'];
@@ -145,6 +152,9 @@ function loadBalancing(
   namespace: Namespace | undefined,
 ): LoadBalancing | null {
   const healthPolicy = service.includesNotReady ? 'allow-all' : 'only-healthy';
+  if (service.resolution === 'none') {
+    return { mode: 'passthrough', routingPreference: [], healthPolicy };
+  }
   if (service.isNodeLocal) {
     return { mode: 'strict', routingPreference: ['node'], healthPolicy };
   }

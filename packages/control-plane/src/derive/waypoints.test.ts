@@ -44,7 +44,7 @@ function messageFor(given: Given): string | undefined {
   } as unknown as Service;
   const waypoint = deriveWaypoint(gateway(given), undefined, '');
   const waypoints = new Map(waypoint === null ? [] : [['gate/wp', waypoint]]);
-  const context = { network: '', namespace, waypoints };
+  const context = { network: '', namespace, waypoints, isCanonical: true };
   return deriveService(meshServiceOf(service, SETTINGS), context)?.condition?.message;
 }
 

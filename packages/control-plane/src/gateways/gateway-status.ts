@@ -44,7 +44,7 @@ export function isManual(gateway: Gateway): boolean {
 export interface GatewayStatusInputs {
   readonly cluster: ClusterInputs;
   readonly mesh: Pick<MeshCollections, 'workloadsByService'>;
-  readonly settings: MeshSettings;
+  readonly settings: Pick<MeshSettings, 'clusterDomain'>;
 }
 
 export function deriveGatewayStatus(
@@ -137,7 +137,7 @@ function assign(
 }
 
 /** Of the Service that serves the Gateway; a short name in `spec.addresses` is one of its own namespace. */
-function hostnameOf(gateway: Gateway, mesh: MeshSettings): string {
+function hostnameOf(gateway: Gateway, mesh: GatewayStatusInputs['settings']): string {
   const manual = (gateway.spec.addresses ?? []).find(({ type }) => type === 'Hostname')?.value;
   if (!isManual(gateway) || manual === undefined) {
     return serviceHostname(mesh, namespaceOf(gateway), generatedName(gateway));

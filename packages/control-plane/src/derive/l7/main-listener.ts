@@ -21,7 +21,7 @@ import {
 import { create } from '@bufbuild/protobuf';
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { StringValueSchema } from '@bufbuild/protobuf/wkt';
-import type { MeshService } from '../mesh-service.ts';
+import type { MeshService, VirtualAddress } from '../mesh-service.ts';
 import { NO_ROUTE } from './access-log.ts';
 import { DIRECT_CHAINS, directChains } from './filter-chains.ts';
 import { inboundCluster, MAIN_INTERNAL } from './names.ts';
@@ -36,12 +36,12 @@ type ListenerFilterInit = Init<typeof ListenerFilterSchema>;
 type Predicate = Init<typeof ListenerFilterChainMatchPredicateSchema>;
 
 /** What a headless service has instead of a virtual address: nobody dials it (recording l7/29). */
-const NO_ADDRESS = '0.0.0.0';
+const NO_ADDRESS: VirtualAddress = { address: '0.0.0.0', prefixLength: null };
 
 interface ListedService {
   readonly hostname: string;
   readonly ports: readonly L7Port[];
-  readonly vips: readonly string[];
+  readonly vips: readonly VirtualAddress[];
 }
 
 export interface MainListenerInputs {
@@ -98,8 +98,8 @@ function byDestination(rangeMatchers: RangeMatcher[]) {
   return { matcherType: { case: 'matcherTree' as const, value: tree } };
 }
 
-function cidr(address: string) {
-  return { addressPrefix: address, prefixLen: address.includes(':') ? 128 : 32 };
+function cidr({ address, prefixLength }: VirtualAddress) {
+  return { addressPrefix: address, prefixLen: prefixLength ?? (address.includes(':') ? 128 : 32) };
 }
 
 /** All virtual addresses of the service, then its ports. */
@@ -118,7 +118,8 @@ function portMatch(hostname: string, { port, protocol }: L7Port): OnMatch {
 }
 
 function workloadRange(addresses: readonly string[]): RangeMatcher {
-  return { ranges: addresses.map(cidr), onMatch: sniffed(DIRECT_CHAINS) };
+  const ranges = addresses.map((address) => cidr({ address, prefixLength: null }));
+  return { ranges, onMatch: sniffed(DIRECT_CHAINS) };
 }
 
 /** By what the HTTP inspector found. The quotes are Envoy's: its input is a quoted list. */

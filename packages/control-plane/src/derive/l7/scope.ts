@@ -1,6 +1,5 @@
 /** What a service at a waypoint is served with: its routes, the policies that hold there, and the backends of the routes. */
 import type { AuthorizationPolicy, ObjectMeta, ParentReference } from '@aquifer/model/resources';
-import { objectKey } from '../../ingest/cluster-inputs.ts';
 import type { ObjectRef } from '../../ingest/kinds.ts';
 import { type MeshSettings, serviceHostname } from '../mesh.ts';
 import { type MeshService, meshServiceKey } from '../mesh-service.ts';
@@ -67,7 +66,7 @@ export function serviceScope(
     .routesOf(source)
     .filter((route) => namespaces.includes(namespaceOf(route)))
     .toSorted(inOrderOf(namespaces));
-  const policies = policiesAt([...waypointTargets(waypoint), source], lookups).toSorted(
+  const policies = policiesAt([...waypointTargets(waypoint, mesh), source], lookups).toSorted(
     inOrderOf(unique([...namespaces, mesh.rootNamespace])),
   );
   return { mesh, waypoint, service, routes, policies, backends: backendsOf(routes, lookups, mesh) };
@@ -82,10 +81,10 @@ export function sourceOf(service: MeshService): string {
 export function waypointPolicies(
   waypoint: WaypointRef,
   lookups: Pick<ScopeLookups, 'policiesAt'>,
-  { rootNamespace }: MeshSettings,
+  mesh: MeshSettings,
 ): readonly AuthorizationPolicy[] {
-  const order = inOrderOf(unique([waypoint.namespace, rootNamespace]));
-  return policiesAt(waypointTargets(waypoint), lookups).toSorted(order);
+  const order = inOrderOf(unique([waypoint.namespace, mesh.rootNamespace]));
+  return policiesAt(waypointTargets(waypoint, mesh), lookups).toSorted(order);
 }
 
 function policiesAt(
@@ -111,18 +110,20 @@ function inOrderOf(namespaces: readonly string[]) {
   return (a: NamedObject, b: NamedObject): number => (rank(a) < rank(b) ? -1 : 1);
 }
 
-/** What a policy is attached to: `Service/<namespace>/<name>`, `Gateway/<namespace>/<name>`, `GatewayClass/<name>`. */
-export function policyTargets(policy: AuthorizationPolicy, mesh: MeshSettings): string[] {
-  const namespace = namespaceOf(policy);
-  return targetsOf(policy).flatMap(({ kind, name }) => {
-    if (kind === 'Service' || kind === 'Gateway') return [sourceKey(kind, namespace, name)];
-    return kind === 'GatewayClass' && namespace === mesh.rootNamespace ? [`${kind}/${name}`] : [];
-  });
+/** What a policy is attached to: `<kind>/<namespace>/<name>`; also of a GatewayClass, which has no namespace, the policy's. */
+export function policyTargets(policy: AuthorizationPolicy): string[] {
+  return targetsOf(policy).map(({ kind, name }) => sourceKey(kind, namespaceOf(policy), name));
 }
 
-/** What a policy must be attached to, to hold on every chain of the waypoint. */
-function waypointTargets({ namespace, name, className }: WaypointRef): readonly string[] {
-  return [`Gateway/${objectKey(namespace, name)}`, `GatewayClass/${className}`];
+/** What a policy must be attached to, to hold on every chain of the waypoint: to its class from the root namespace only. */
+function waypointTargets(
+  { namespace, name, className }: WaypointRef,
+  { rootNamespace }: MeshSettings,
+): readonly string[] {
+  return [
+    sourceKey('Gateway', namespace, name),
+    sourceKey('GatewayClass', rootNamespace, className),
+  ];
 }
 
 /** The Service that a route has as parent. */

@@ -7,9 +7,9 @@ import type { Collection, Index } from '../../collections/collection.ts';
 import type { Graph } from '../../collections/graph.ts';
 import { type ClusterInputs, keyOf, objectKey } from '../../ingest/cluster-inputs.ts';
 import { WAYPOINT_CONTROLLER } from '../labels.ts';
-import type { MeshSettings } from '../mesh.ts';
 import type { MeshCollections } from '../mesh-collections.ts';
 import type { MeshService } from '../mesh-service.ts';
+import { settingsIn } from '../mesh-settings.ts';
 import { nameOf, namespaceOf, refTo } from '../object.ts';
 import { isSameResource, type Resource } from '../resource.ts';
 import { addressKey } from '../waypoints.ts';
@@ -53,7 +53,6 @@ interface Base {
   readonly graph: Graph;
   readonly cluster: ClusterInputs;
   readonly mesh: MeshCollections;
-  readonly settings: MeshSettings;
   /** Gateways whose class is a waypoint's. */
   readonly waypoints: Collection<WaypointRef>;
 }
@@ -62,16 +61,16 @@ export function waypointCollections(
   graph: Graph,
   cluster: ClusterInputs,
   mesh: MeshCollections,
-  settings: MeshSettings,
 ): WaypointCollections {
-  const base: Base = { graph, cluster, mesh, settings, waypoints: waypointRefs(graph, cluster) };
+  const base: Base = { graph, cluster, mesh, waypoints: waypointRefs(graph, cluster) };
   const { routes, lookupsOf } = scopeLookups(base);
   const attached = attachments(base);
   const parts = graph.map(
     'parts of attached services',
     attached,
     ({ waypoint, service }, context) => {
-      const scope = serviceScope(service, waypoint, lookupsOf(context, waypoint), settings);
+      const lookups = lookupsOf(context, waypoint);
+      const scope = serviceScope(service, waypoint, lookups, settingsIn(mesh, context));
       return { ...serviceParts(scope), waypoint: keyOfWaypoint(waypoint) };
     },
     isSameParts,
@@ -153,7 +152,7 @@ interface RouteCollections {
   readonly lookupsOf: LookupsOf;
 }
 
-function scopeLookups({ graph, cluster, mesh, settings }: Base): RouteCollections {
+function scopeLookups({ graph, cluster, mesh }: Base): RouteCollections {
   const ofKind = (kind: 'HTTPRoute' | 'GRPCRoute'): Collection<Route> =>
     graph.flatMap(
       `routes of ${kind}`,
@@ -168,7 +167,7 @@ function scopeLookups({ graph, cluster, mesh, settings }: Base): RouteCollection
   const policiesByTarget: Index<AuthorizationPolicy> = graph.index(
     'policies by target',
     cluster.of('AuthorizationPolicy'),
-    (policy) => policyTargets(policy, settings),
+    policyTargets,
   );
   const lookupsOf: LookupsOf = (context, waypoint) => ({
     routesOf: (parent) => context.lookup(routesByParent, parent),
@@ -191,7 +190,7 @@ function boundWorkloads({ graph, mesh }: Base): BoundTo {
 }
 
 function clusterResources(
-  { graph, settings, waypoints }: Base,
+  { graph, mesh, waypoints }: Base,
   parts: Collection<OwnedParts>,
 ): WaypointCollections['clusters'] {
   return graph.union(
@@ -199,8 +198,8 @@ function clusterResources(
     graph.flatMap(
       'own clusters of waypoints',
       waypoints,
-      (waypoint, _context, key) =>
-        ownClusters(waypoint, settings).map((resource) => ownedBy(key, resource)),
+      (waypoint, context, key) =>
+        ownClusters(waypoint, settingsIn(mesh, context)).map((resource) => ownedBy(key, resource)),
       isSameOwned,
     ),
     graph.flatMap(
@@ -220,7 +219,7 @@ interface ListenerInputs {
 }
 
 function listenerResources(
-  { graph, settings, waypoints }: Base,
+  { graph, mesh, waypoints }: Base,
   { attached, parts, boundTo, lookupsOf }: ListenerInputs,
 ): WaypointCollections['listeners'] {
   const attachedTo = graph.index('services by waypoint', attached, ({ waypoint }) => [
@@ -230,7 +229,7 @@ function listenerResources(
   const bases = graph.map('bases of main listeners', waypoints, (waypoint, context, key) =>
     listenerBase(waypoint, {
       attached: context.lookup(attachedTo, key).map(({ service }) => service),
-      policies: waypointPolicies(waypoint, lookupsOf(context, waypoint), settings),
+      policies: waypointPolicies(waypoint, lookupsOf(context, waypoint), settingsIn(mesh, context)),
       workloadAddresses: boundTo(key, context)
         .flatMap(({ value }) => value.addresses)
         .toSorted(),
@@ -247,8 +246,8 @@ function listenerResources(
   const own = graph.flatMap(
     'own listeners of waypoints',
     waypoints,
-    (waypoint, _context, key): readonly (readonly [string, OwnedResource])[] =>
-      ownListeners(waypoint, settings).map((resource) => ownedBy(key, resource)),
+    (waypoint, context, key): readonly (readonly [string, OwnedResource])[] =>
+      ownListeners(waypoint, settingsIn(mesh, context)).map((resource) => ownedBy(key, resource)),
     isSameOwned,
   );
   return graph.union('waypoint listeners', own, main);
