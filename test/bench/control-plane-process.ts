@@ -24,7 +24,6 @@ const SETTINGS = {
   clusterId: 'Kubernetes',
   clusterDomain: 'cluster.local',
   trustDomain: 'cluster.local',
-  rootNamespace: 'istio-system',
   systemNamespace: 'istio-system',
   excludeNamespaces: ['kube-system'],
 };

@@ -12,6 +12,8 @@ import type { Collection } from './collections/collection.ts';
 import { type ControlPlaneConfig, commaList } from './config.ts';
 import { Derivation } from './derive/derivation.ts';
 import type { DerivationSettings } from './derive/mesh-collections.ts';
+import { gatewayClassWishes } from './gateways/gateway-classes.ts';
+import { remoteGatewayWishes } from './gateways/remote-gateways.ts';
 import { routeWishes } from './gateways/route-status.ts';
 import { waypointWishes } from './gateways/waypoint-wishes.ts';
 import { KINDS } from './ingest/cluster-inputs.ts';
@@ -29,6 +31,7 @@ import { WriterLease } from './reconcile/lease.ts';
 import type { ForeignObjects } from './reconcile/owner.ts';
 import type { Wish } from './reconcile/wish.ts';
 import { WriteQueue } from './reconcile/write-queue.ts';
+import { addressWishes } from './status/allocated-addresses.ts';
 import { conditionWishes } from './status/derived-conditions.ts';
 
 /** A running control plane with the ports it really listens on. */
@@ -65,7 +68,10 @@ export async function startControlPlane(deps: ControlPlaneDeps): Promise<Control
   const probe = await listenAdmin(config.probePort, config.bindAddress, probePages({ publisher }));
   const authority = await waitForAuthority(deps);
   const trustedNodeAccounts = commaList(config.trustedNodeAccounts);
-  const authenticate = tokenAuthenticator(api, config.trustDomain);
+  const authenticate = tokenAuthenticator(
+    api,
+    () => publisher.current?.mesh.settings.get('')?.trustDomain ?? config.trustDomain,
+  );
   const discovery = new DiscoveryServer({
     publisher,
     authenticate,
@@ -171,9 +177,11 @@ function startPipeline(
   const debouncer = new Debouncer(publish, config.debounceAfterMs, config.debounceMaxMs);
   const store = new ClusterStore(derivation.cluster, config.revision, () => debouncer.trigger());
   publisher.subscribe(write);
+  publisher.subscribe(() => reportUnread(derivation, log));
   lease.start();
+  const only = { MeshConfigMap: meshConfigMap(config) };
   const reflectors = KINDS.map((kind) =>
-    reflect(kind, { api, sink: store, log: log.scope('watch') }, abort.signal),
+    reflect(kind, { api, sink: store, log: log.scope('watch'), only }, abort.signal),
   );
   return {
     stop: async () => {
@@ -183,6 +191,20 @@ function startPipeline(
       await lease.stop();
     },
   };
+}
+
+/** Of other revisions than the default one each has its own. */
+function meshConfigMap({ systemNamespace: namespace, revision }: ControlPlaneConfig) {
+  return { namespace, name: revision === 'default' ? 'istio' : `istio-${revision}` };
+}
+
+/** Once for each version of the mesh's configuration. */
+function reportUnread({ mesh }: Derivation, log: Logger): void {
+  const fields = mesh.meshConfig.changes.get('')?.now?.unread ?? [];
+  if (fields.length > 0)
+    log.warn('mesh configuration has fields that are not read', {
+      fields: fields.join(', '),
+    });
 }
 
 function newDerivation({ config, log }: ControlPlaneDeps): Derivation {
@@ -196,8 +218,7 @@ function newDerivation({ config, log }: ControlPlaneDeps): Derivation {
 }
 
 function derivationSettings(config: ControlPlaneConfig): DerivationSettings {
-  const { systemNamespace: rootNamespace } = config;
-  return { ...config, rootNamespace, excludeNamespaces: commaList(config.excludeNamespaces) };
+  return { ...config, excludeNamespaces: commaList(config.excludeNamespaces) };
 }
 
 /** Everything that is missing in the cluster, whoever notices it. */
@@ -207,11 +228,14 @@ function allWishes(
   { rootBundle }: CertificateAuthority,
 ): { readonly foreign: ForeignObjects; readonly wishes: Collection<Wish> } {
   const foreign: ForeignObjects = graph.input('foreign objects');
-  const settings = { ...derivationSettings(config), ...config, image: config.waypointImage };
+  const settings = { ...config, image: config.waypointImage };
   const wishes = graph.union(
     'wishes',
     rootWishes(graph, cluster, rootBundle),
     conditionWishes(graph, cluster, mesh),
+    addressWishes(graph, cluster, mesh),
+    gatewayClassWishes(graph, cluster),
+    remoteGatewayWishes(graph, cluster, config.revision),
     waypointWishes(graph, { cluster, mesh, foreign, settings }),
     routeWishes(graph, cluster, waypoints.routes, settings),
   );

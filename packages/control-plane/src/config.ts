@@ -55,9 +55,11 @@ export const CONTROL_PLANE_KEYS: ConfigKeys<ControlPlaneConfig> = {
   clusterDomain: stringKey('CLUSTER_DOMAIN', 'DNS suffix of the cluster.', {
     default: 'cluster.local',
   }),
-  trustDomain: stringKey('TRUST_DOMAIN', 'Trust domain of every identity.', {
-    default: 'cluster.local',
-  }),
+  trustDomain: stringKey(
+    'TRUST_DOMAIN',
+    'Trust domain of every identity, unless the configuration of the mesh names one.',
+    { default: 'cluster.local' },
+  ),
   revision: stringKey('REVISION', 'Revision name, written on what the control plane creates.', {
     default: 'default',
   }),

@@ -19,6 +19,7 @@ export {
   canonicalIpAddress,
   cidrContains,
   formatIpAddress,
+  parseCidr,
   parseIpAddress,
 } from './ip-address.ts';
 export type { ErrorFacts, ErrorOrigin, RetryRule } from './mesh-error.ts';

@@ -1,7 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { runs } from '../../../test/fuzz/runs.ts';
-import { canonicalIpAddress, cidrContains, formatIpAddress, parseIpAddress } from './ip-address.ts';
+import {
+  canonicalIpAddress,
+  cidrContains,
+  formatIpAddress,
+  parseCidr,
+  parseIpAddress,
+} from './ip-address.ts';
 
 test.for([
   ['10.0.0.1', '10.0.0.1'],
@@ -79,4 +85,17 @@ test('a range contains exactly the addresses that share its first bits', () => {
     }),
     runs(100),
   );
+});
+
+test.for([
+  ['10.0.0.0/8', { address: '10.0.0.0', prefixLength: 8 }],
+  ['10.0.0.1/8', { address: '10.0.0.1', prefixLength: 8 }],
+  ['10.0.0.1', { address: '10.0.0.1', prefixLength: 32 }],
+  ['2001:DB8::/0', { address: '2001:db8::', prefixLength: 0 }],
+  ['10.0.0.0/33', null],
+  ['10.0.0.0/', null],
+  ['10.0.0.0/8/8', null],
+  ['somewhere/8', null],
+] as const)('%s is the range %j', ([text, range]) => {
+  expect(parseCidr(text)).toEqual(range);
 });

@@ -36,6 +36,17 @@ export interface Cidr {
   readonly prefixLength: number;
 }
 
+/** A range in CIDR notation, or a single address as the range of itself, not masked; null for anything else. */
+export function parseCidr(text: string): Cidr | null {
+  const [address = '', length, ...rest] = text.split('/');
+  const bytes = parseIpAddress(address);
+  if (bytes === null || rest.length > 0) return null;
+  const bits = bytes.length * 8;
+  const prefixLength = length === undefined ? bits : /^\d+$/.test(length) ? Number(length) : -1;
+  if (prefixLength < 0 || prefixLength > bits) return null;
+  return { address: formatIpAddress(bytes)!, prefixLength };
+}
+
 /** An address as numbers: one word of 32 bits for IPv4, four for IPv6, in network order. */
 export type AddressWords = Int32Array;
 

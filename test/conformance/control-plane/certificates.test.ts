@@ -96,6 +96,21 @@ test('a workload that asks for itself gets its own identity', async () => {
   expect(new X509Certificate(certChain[0]!).subjectAltName).toBe(`URI:${WEB}`);
 });
 
+test('identities are of the trust domain that the configuration of the mesh names, from when it names it', async () => {
+  const plane = await start();
+  plane.api.put({
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { namespace: 'istio-system', name: 'istio' },
+    data: { mesh: 'trustDomain: corp.example' },
+  });
+  const identity = async (): Promise<string | undefined> => {
+    const { certChain } = await ask(plane, { token: 'web' });
+    return new X509Certificate(certChain[0]!).subjectAltName;
+  };
+  await expect.poll(identity).toBe('URI:spiffe://corp.example/ns/shop/sa/web');
+});
+
 const REFUSED = 'request impersonation authentication failure';
 
 test.for([

@@ -4,7 +4,15 @@ import { join } from 'node:path';
 import type { ControlPlane } from '@aquifer/control-plane';
 import { CONTROL_PLANE_KEYS, KubernetesApi, startControlPlane } from '@aquifer/control-plane';
 import type { Workload } from '@aquifer/model';
-import type { Gateway, GRPCRoute, HTTPRoute, Pod, Service } from '@aquifer/model/resources';
+import type {
+  Gateway,
+  GRPCRoute,
+  HTTPRoute,
+  Pod,
+  Service,
+  ServiceEntry,
+  WorkloadEntry,
+} from '@aquifer/model/resources';
 import { createLogger, parseEnv } from '@aquifer/runtime';
 import { grpcMethods } from '@aquifer/wire';
 import {
@@ -194,6 +202,41 @@ test('a Service says when it is bound to the waypoint, and stops saying so', asy
     metadata: { labels: { 'istio.io/use-waypoint': 'none' } },
   });
   await expect.poll(bound).toBe('absent');
+});
+
+test('a ServiceEntry is given addresses and says what it is bound to; so does a WorkloadEntry', async () => {
+  const entries = '/apis/networking.istio.io/v1/namespaces/shop/serviceentries';
+  await admin.create(entries, {
+    apiVersion: 'networking.istio.io/v1',
+    kind: 'ServiceEntry',
+    metadata: { name: 'bank', namespace: 'shop' },
+    spec: {
+      hosts: ['bank.example.com'],
+      resolution: 'DNS',
+      ports: [{ number: 443, name: 'tls', protocol: 'TLS' }],
+    },
+  });
+  const said = async () => {
+    const { status } = (await admin.get<ServiceEntry>(`${entries}/bank`)) ?? {};
+    const hosts = status?.addresses?.map(({ host }) => host);
+    return [hosts, conditionOf(status?.conditions, 'istio.io/WaypointBound')];
+  };
+  const hosts = ['bank.example.com', 'bank.example.com'];
+  await expect.poll(said).toEqual([hosts, 'True WaypointAccepted']);
+  await admin.mergePatch(`${entries}/bank`, { spec: { addresses: ['192.0.2.1'] } });
+  await expect.poll(said).toEqual([[], 'True WaypointAccepted']);
+  const workloads = '/apis/networking.istio.io/v1/namespaces/shop/workloadentries';
+  await admin.create(workloads, {
+    apiVersion: 'networking.istio.io/v1',
+    kind: 'WorkloadEntry',
+    metadata: { name: 'vm', namespace: 'shop', labels: { 'istio.io/use-waypoint': 'ghost' } },
+    spec: { address: '192.0.2.2' },
+  });
+  const bound = async () => {
+    const { status } = (await admin.get<WorkloadEntry>(`${workloads}/vm`)) ?? {};
+    return conditionOf(status?.conditions, 'istio.io/WaypointBound');
+  };
+  await expect.poll(bound).toBe('False WaypointIsNotReady');
 });
 
 test('routes and policies get their statuses', async () => {

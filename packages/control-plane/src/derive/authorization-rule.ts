@@ -1,6 +1,6 @@
 /** One rule of an AuthorizationPolicy as ztunnel's group of clauses (spec control-plane 2.9, ADR 13). */
-import type { AuthorizationMatch, Cidr, StringMatch } from '@aquifer/model';
-import { EMPTY_MATCH, formatIpAddress, parseIpAddress } from '@aquifer/model';
+import type { AuthorizationMatch, StringMatch } from '@aquifer/model';
+import { EMPTY_MATCH, parseCidr } from '@aquifer/model';
 import type { AuthorizationRule } from '@aquifer/model/resources';
 
 type Source = NonNullable<NonNullable<AuthorizationRule['from']>[number]['source']>;
@@ -135,8 +135,8 @@ function sourceMatch(source: Source, reader: MatchReader): Partial<Authorization
   note(source, HTTP_SOURCES, reader);
   const account = accountIn(reader.namespace);
   return {
-    sourceIps: reader.anyOf('ipBlocks', source.ipBlocks, range),
-    notSourceIps: reader.noneOf('notIpBlocks', source.notIpBlocks, range),
+    sourceIps: reader.anyOf('ipBlocks', source.ipBlocks, parseCidr),
+    notSourceIps: reader.noneOf('notIpBlocks', source.notIpBlocks, parseCidr),
     namespaces: reader.anyOf('namespaces', source.namespaces, pattern),
     notNamespaces: reader.noneOf('notNamespaces', source.notNamespaces, pattern),
     principals: reader.anyOf('principals', source.principals, pattern),
@@ -164,10 +164,13 @@ interface ConnectionKey {
 
 /** The condition keys that are properties of a connection; every other key needs HTTP. */
 const CONNECTION_KEYS: ReadonlyMap<string, ConnectionKey> = new Map([
-  ['source.ip', { positive: 'sourceIps', negative: 'notSourceIps', parse: range }],
+  ['source.ip', { positive: 'sourceIps', negative: 'notSourceIps', parse: parseCidr }],
   ['source.namespace', { positive: 'namespaces', negative: 'notNamespaces', parse: pattern }],
   ['source.principal', { positive: 'principals', negative: 'notPrincipals', parse: pattern }],
-  ['destination.ip', { positive: 'destinationIps', negative: 'notDestinationIps', parse: range }],
+  [
+    'destination.ip',
+    { positive: 'destinationIps', negative: 'notDestinationIps', parse: parseCidr },
+  ],
   [
     'destination.port',
     { positive: 'destinationPorts', negative: 'notDestinationPorts', parse: port },
@@ -209,15 +212,4 @@ function accountIn(policyNamespace: string) {
 /** A port number from 0 to 65535; a name is none. */
 function port(value: string): number | null {
   return /^\d+$/.test(value) && Number(value) <= 65_535 ? Number(value) : null;
-}
-
-/** An address or a range, not masked. */
-function range(value: string): Cidr | null {
-  const [text = '', length, ...rest] = value.split('/');
-  const bytes = parseIpAddress(text);
-  if (bytes === null || rest.length > 0) return null;
-  const bits = bytes.length * 8;
-  const prefixLength = length === undefined ? bits : /^\d+$/.test(length) ? Number(length) : -1;
-  if (prefixLength < 0 || prefixLength > bits) return null;
-  return { address: formatIpAddress(bytes)!, prefixLength };
 }

@@ -1,6 +1,6 @@
-/** The second, weighted waypoint of a Service (spec control-plane 2.7, canary). */
+/** The second, weighted waypoint of a service (spec control-plane 2.7, canary). */
 import type { WeightedWaypoint } from '@aquifer/model';
-import type { Namespace, Service } from '@aquifer/model/resources';
+import type { Namespace } from '@aquifer/model/resources';
 import {
   CANARY_WEIGHT_ANNOTATION,
   USE_WAYPOINT_CANARY_LABEL,
@@ -20,9 +20,9 @@ export type CanaryBinding =
     }
   | { readonly kind: 'error'; readonly message: string };
 
-/** The namespace is asked only if the Service inherits its primary waypoint from it. */
+/** The namespace is asked only if the service inherits its primary waypoint from it. */
 export function bindCanary(
-  service: Service,
+  service: LabelledObject,
   namespace: Namespace | undefined,
   primary: Waypoint,
   waypoints: Waypoints,

@@ -4,6 +4,7 @@ import { keyOf, type StoredObject } from '../ingest/cluster-inputs.ts';
 import { WATCHED_KINDS, type WatchedKind } from '../ingest/kinds.ts';
 import { project } from '../ingest/project.ts';
 import { Derivation } from './derivation.ts';
+import type { MeshSettings } from './mesh.ts';
 import type { DerivationSettings } from './mesh-collections.ts';
 
 /** Those of the control plane that was recorded. */
@@ -11,9 +12,17 @@ export const SETTINGS: DerivationSettings = {
   clusterId: 'Kubernetes',
   clusterDomain: 'cluster.local',
   trustDomain: 'cluster.local',
-  rootNamespace: 'istio-system',
   systemNamespace: 'istio-system',
   excludeNamespaces: ['kube-system'],
+};
+
+/** What holds in its mesh. */
+export const MESH: MeshSettings = {
+  clusterId: 'Kubernetes',
+  clusterDomain: 'cluster.local',
+  trustDomain: 'cluster.local',
+  rootNamespace: 'istio-system',
+  network: '',
 };
 
 /** The parts of any object that tests look at. */
@@ -22,6 +31,8 @@ export interface TestObject {
   readonly metadata: StoredObject['metadata'] & { readonly name: string };
   readonly spec?: unknown;
   readonly status?: unknown;
+  /** Of a ConfigMap. */
+  readonly data?: unknown;
 }
 
 let lastVersion = 0;

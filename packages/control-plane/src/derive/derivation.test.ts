@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { runs } from '../../../../test/fuzz/runs.ts';
 import type { Collection } from '../collections/collection.ts';
-import { keyOf } from '../ingest/cluster-inputs.ts';
+import { keyOf, type StoredObject } from '../ingest/cluster-inputs.ts';
 import type { WatchedKind } from '../ingest/kinds.ts';
 import { firstOfEachName, TestCluster, type TestObject, valuesOf } from './derivation.fixture.ts';
 import { readyCluster } from './l7/recorded-waypoint.fixture.ts';
@@ -22,8 +22,18 @@ function recorded(folder: string, names: RegExp): TestObject[] {
 }
 
 const PLAIN = firstOfEachName([
-  ...recorded('wds/', /^(1[1-57]|2[2-8])-/),
+  ...recorded('wds/', /^(1[1-57-9]|2\d|3[01])-/),
   ...recorded('l7/', /^\d\d-/),
+  {
+    kind: 'MeshConfigMap',
+    metadata: { namespace: 'istio-system', name: 'istio' },
+    data: { mesh: readFileSync(new URL('wds/31-mesh-config/mesh.yaml', GOLDEN), 'utf8') },
+  },
+  {
+    kind: 'ServiceEntry',
+    metadata: { namespace: 'team', name: 'later' },
+    spec: { hosts: ['ext.example.com', 'a.example.com'], resolution: 'DNS' },
+  },
 ]);
 /** Every waypoint is ready. */
 const OBJECTS: readonly TestObject[] = readyCluster(PLAIN).objects();
@@ -37,6 +47,9 @@ function versions({ derivation: { mesh, waypoints } }: TestCluster): unknown {
   return [
     flat(mesh.addresses),
     flat(mesh.authorizations),
+    new Map(Array.from(mesh.services.entries(), ([key, { condition }]) => [key, condition])),
+    new Map(Array.from(mesh.workloadEntries.entries(), ([key, { condition }]) => [key, condition])),
+    new Map(mesh.allocatedAddresses.entries()),
     new Map(Array.from(mesh.enrolledPods.entries(), ([uid, { node }]) => [uid, node])),
     owned(waypoints.clusters),
     owned(waypoints.endpoints),
@@ -90,6 +103,36 @@ test('a status that is written to a Gateway changes nothing that is served', () 
     expect([...endpoints.changes.keys(), ...listeners.changes.keys()]).toEqual([]);
   }
 });
+
+test('a status that is written to a Service derives no pod and no waypoint again', () => {
+  const cluster = new TestCluster(OBJECTS);
+  const { cluster: inputs } = cluster.derivation;
+  const looked: string[] = [];
+  for (const kind of ['Pod', 'Gateway'] as const) {
+    for (const [key, object] of inputs.of(kind).entries()) {
+      inputs.anyOf(kind).set(
+        key,
+        watched(object, () => looked.push(`${kind} ${key}`)),
+      );
+    }
+  }
+  cluster.derivation.settle();
+  expect(new Set(looked).size).toBe(inputs.of('Pod').size + inputs.of('Gateway').size);
+  looked.length = 0;
+  for (const object of OBJECTS) if (object.kind === 'Service') touch(cluster, object);
+  expect(looked).toEqual([]);
+});
+
+/** The object in a new version, which tells whenever somebody looks at its spec. */
+function watched<T extends StoredObject>(object: T, onLook: () => void): T {
+  const metadata = { ...object.metadata, resourceVersion: 'watched' };
+  const { spec } = object as { readonly spec?: unknown };
+  const look = (): unknown => {
+    onLook();
+    return spec;
+  };
+  return Object.defineProperty({ ...object, metadata }, 'spec', { get: look });
+}
 
 test('a change of one pod changes one resource', () => {
   const cluster = new TestCluster(OBJECTS);

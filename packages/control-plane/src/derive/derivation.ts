@@ -19,7 +19,7 @@ export class Derivation {
     this.graph = new Graph(onProblem);
     this.cluster = new ClusterInputs(this.graph);
     this.mesh = meshCollections(this.graph, this.cluster, settings);
-    this.waypoints = waypointCollections(this.graph, this.cluster, this.mesh, settings);
+    this.waypoints = waypointCollections(this.graph, this.cluster, this.mesh);
   }
 
   /** One round: what was put into the inputs reaches everything that depends on it. */

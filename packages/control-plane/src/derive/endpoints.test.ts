@@ -1,16 +1,18 @@
 import type { EndpointSlice, Service } from '@aquifer/model/resources';
 import { expect, test } from 'vitest';
-import { SETTINGS } from './derivation.fixture.ts';
+import { MESH, SETTINGS } from './derivation.fixture.ts';
 import { deriveEndpointWorkloads, manualEndpoints, podTarget } from './endpoints.ts';
+import { type MeshService, meshServiceOf } from './mesh-service.ts';
 
 const PORTS = [{ name: 'http', port: 80, targetPort: 8080 }];
 
-function service(spec: object = {}): Service {
-  return {
+function service(spec: object = {}): MeshService {
+  const object = {
     kind: 'Service',
     metadata: { namespace: 'shop', name: 'ext' },
     spec: { ports: PORTS, ...spec },
-  } as Service;
+  };
+  return meshServiceOf(object as Service, SETTINGS);
 }
 
 function slice(rest: object): EndpointSlice {
@@ -46,12 +48,12 @@ test('neither an FQDN slice nor one of an ExternalName Service leads to a pod or
   const external = service({ type: 'ExternalName' });
   expect(manualEndpoints(slice({ endpoints, addressType: 'FQDN' }), service())).toBeNull();
   expect(manualEndpoints(slice({ endpoints }), external)).toBeNull();
-  expect(deriveEndpointWorkloads(slice({}), external, SETTINGS, '')).toEqual([]);
+  expect(deriveEndpointWorkloads(slice({}), external, MESH)).toEqual([]);
 });
 
 test('an endpoint is named by its first address as it is written', () => {
   const endpoints = [{ addresses: ['FD00::0:1'] }];
-  const [workload] = deriveEndpointWorkloads(slice({ endpoints }), service(), SETTINGS, '');
+  const [workload] = deriveEndpointWorkloads(slice({ endpoints }), service(), MESH);
   expect(workload?.uid).toBe('Kubernetes/discovery.k8s.io/EndpointSlice/shop/ext-a/FD00::0:1');
   expect(workload?.addresses).toEqual(['fd00::1']);
 });

@@ -1,8 +1,9 @@
 /** EndpointSlice endpoints that are no pods, as Workloads (spec control-plane 2.4). */
 import type { ServicePort, Workload } from '@aquifer/model';
 import { canonicalIpAddress } from '@aquifer/model';
-import type { EndpointSlice, ObjectMeta, Service } from '@aquifer/model/resources';
-import { type MeshSettings, serviceHostname } from './mesh.ts';
+import type { EndpointSlice, ObjectMeta } from '@aquifer/model/resources';
+import type { MeshSettings } from './mesh.ts';
+import { type MeshService, namespacedHostname } from './mesh-service.ts';
 import { labelsOf, nameOf, namespaceOf } from './object.ts';
 import { lastOfEachNumber } from './ports.ts';
 
@@ -18,12 +19,11 @@ export function serviceNameOf(slice: EndpointSlice): string {
 /** One Workload for each endpoint without a Pod; `service` is the one that the slice is labelled with. */
 export function deriveEndpointWorkloads(
   slice: EndpointSlice,
-  service: Service | undefined,
+  service: MeshService | undefined,
   mesh: MeshSettings,
-  network: string,
 ): Workload[] {
   if (service === undefined || !isServed(slice, service)) return [];
-  const services = new Map([[serviceKey(service, mesh), endpointPorts(slice, service)]]);
+  const services = new Map([[namespacedHostname(service), endpointPorts(slice, service)]]);
   const workloads = new Map<string, Workload>();
   for (const endpoint of slice.endpoints ?? []) {
     if (endpoint.targetRef?.kind === 'Pod') continue;
@@ -36,7 +36,7 @@ export function deriveEndpointWorkloads(
       namespace: namespaceOf(slice),
       addresses,
       hostname: '',
-      network,
+      network: mesh.network,
       protocol: 'tcp',
       trustDomain: mesh.trustDomain,
       serviceAccount: '',
@@ -63,7 +63,7 @@ export function deriveEndpointWorkloads(
 
 /** Which pods somebody has put behind a Service that selects none itself. */
 export interface ManualEndpoints {
-  readonly service: Service;
+  readonly service: MeshService;
   /** Each as `podTarget` names it. */
   readonly pods: readonly string[];
 }
@@ -71,9 +71,9 @@ export interface ManualEndpoints {
 /** Null for slices that Kubernetes keeps: their pods are found by the Service's selector. */
 export function manualEndpoints(
   slice: EndpointSlice,
-  service: Service | undefined,
+  service: MeshService | undefined,
 ): ManualEndpoints | null {
-  if (service === undefined || hasPodSelector(service) || !isServed(slice, service)) return null;
+  if (service === undefined || service.selector !== null || !isServed(slice, service)) return null;
   return { service, pods: podTargets(slice) };
 }
 
@@ -90,29 +90,19 @@ function podTargets(slice: EndpointSlice): string[] {
     .map((target) => podTarget(target ?? {}));
 }
 
-/** FQDN slices and ExternalName Services lead to no address. */
-function isServed(slice: EndpointSlice, service: Service): boolean {
-  return slice.addressType !== 'FQDN' && service.spec?.type !== 'ExternalName';
-}
-
-/** Whether Kubernetes keeps the Service's endpoints from pod labels. */
-function hasPodSelector(service: Service): boolean {
-  return Object.keys(service.spec?.selector ?? {}).length > 0;
-}
-
-function serviceKey(service: Service, mesh: MeshSettings): string {
-  const namespace = namespaceOf(service);
-  return `${namespace}/${serviceHostname(mesh, namespace, nameOf(service))}`;
+/** FQDN slices and aliases lead to no address. */
+function isServed(slice: EndpointSlice, service: MeshService): boolean {
+  return slice.addressType !== 'FQDN' && service.resolution !== 'alias';
 }
 
 /** TCP ports, joined to the Service's by name. */
-function endpointPorts(slice: EndpointSlice, service: Service): ServicePort[] {
+function endpointPorts(slice: EndpointSlice, service: MeshService): ServicePort[] {
   const usable = (slice.ports ?? []).filter(({ protocol = 'TCP' }) => protocol === 'TCP');
-  const named = [...lastOfEachNumber(service).values()];
+  const named = [...lastOfEachNumber(service.ports).values()];
   return usable.flatMap(({ name = '', port }) => {
-    const target = named.find((candidate) => (candidate.name ?? '') === name);
+    const target = named.find((candidate) => candidate.name === name);
     if (target === undefined || typeof port !== 'number') return [];
-    return [{ servicePort: target.port, targetPort: port, appProtocol: 'unknown' }];
+    return [{ servicePort: target.number, targetPort: port, appProtocol: 'unknown' }];
   });
 }
 

@@ -19,7 +19,13 @@ export const CONFIG_HASH_ANNOTATION = 'kubernetes.io/config.hash';
 export const SIDECAR_STATUS_ANNOTATION = 'sidecar.istio.io/status';
 export const TUNNEL_LABEL = 'networking.istio.io/tunnel';
 export const TRAFFIC_DISTRIBUTION_ANNOTATION = 'networking.istio.io/traffic-distribution';
+/** Of a ServiceEntry: `false` where hosts are given no addresses. */
+export const AUTOALLOCATE_LABEL = 'networking.istio.io/enable-autoallocate-ip';
+/** Of a WorkloadEntry that was made for a proxy: the WorkloadGroup that it was made from. */
+export const REGISTRATION_GROUP_ANNOTATION = 'istio.io/autoRegistrationGroup';
 export const DRY_RUN_ANNOTATION = 'istio.io/dry-run';
+/** Of a Gateway: the account that its pods run under. */
+export const SERVICE_ACCOUNT_ANNOTATION = 'gateway.istio.io/service-account';
 /** Values of the managed label (`MANAGED_LABEL`) whose Services never get a waypoint of their own. */
 export const WAYPOINT_CONTROLLER = 'istio.io/mesh-controller';
 export const MANAGED_WAYPOINTS: readonly string[] = [

@@ -1,75 +1,31 @@
 /** What node proxies are served, as collections: Addresses, Authorizations, pods to capture; and what statuses say. */
-import type { Authorization, Service as MeshService, Workload } from '@aquifer/model';
-import type {
-  AuthorizationPolicy,
-  PeerAuthentication,
-  Pod,
-  Service,
-} from '@aquifer/model/resources';
-import type { Context } from '../collections/cell.ts';
+import type { Authorization, Workload, Service as WorkloadService } from '@aquifer/model';
+import type { Pod } from '@aquifer/model/resources';
 import type { Collection, Index } from '../collections/collection.ts';
 import type { Graph } from '../collections/graph.ts';
 import { type ClusterInputs, objectKey } from '../ingest/cluster-inputs.ts';
-import { deriveEndpointWorkloads, manualEndpoints, podTarget, serviceNameOf } from './endpoints.ts';
+import { type AllocatedAddress, allocatedAddresses } from './allocated-addresses.ts';
 import type { EnrolmentSettings } from './enrolled-pods.ts';
-import { NETWORK_LABEL } from './labels.ts';
-import type { MeshSettings } from './mesh.ts';
-import { labelsOf, nameOf, namespaceOf, refTo } from './object.ts';
-import {
-  convertPeerAuthentication,
-  hasSelector,
-  inheritedPeerAuthentication,
-  staticStrictPolicy,
-} from './peer-authentication.ts';
-import { type PlacedPod, placedPod, podWorkload } from './pod-resources.ts';
-import { convertPolicy, type PolicyVerdict } from './policies.ts';
-import {
-  authorizationResource,
-  isSameResource,
-  type Resource,
-  serviceResource,
-  workloadResource,
-} from './resource.ts';
-import { labelPairs } from './selectors.ts';
-import { type BoundCondition, deriveService } from './services.ts';
-import { type AttachmentVerdict, deriveAttachment } from './waypoint-policies.ts';
-import { deriveWaypoint, type Waypoint, type Waypoints } from './waypoints.ts';
-import {
-  localityOf,
-  type NamespacePolicies,
-  selectsPod,
-  type WorkloadContext,
-} from './workloads.ts';
+import type { Installation } from './mesh.ts';
+import { type SettingsCollections, settingsCollections, settingsIn } from './mesh-settings.ts';
+import { namespaceOf } from './object.ts';
+import { type PlacedPod, placedPod } from './pod-resources.ts';
+import { authorizationResources, type PolicyEntry, policyEntries } from './policy-collections.ts';
+import { isSameResource, type Resource } from './resource.ts';
+import { type ServiceCollections, serviceCollections } from './service-collections.ts';
+import { deriveWaypoint, type Waypoint } from './waypoints.ts';
+import { type WorkloadCollections, workloadCollections } from './workload-collections.ts';
 
-/** A Service in the mesh. */
-interface ServiceEntry {
-  readonly service: Service;
-  readonly resource: Resource<MeshService>;
-  readonly condition: BoundCondition | null;
-  /** Keys of the waypoints that must know it. */
-  readonly waypoints: readonly string[];
-}
-
-/** What an AuthorizationPolicy becomes at node proxies, and what its status says. */
-interface PolicyEntry {
-  readonly policy: AuthorizationPolicy;
-  /** Null if node proxies are not sent it. */
-  readonly resource: Resource<Authorization> | null;
-  readonly verdict: PolicyVerdict | null;
-  readonly attachment: AttachmentVerdict | null;
-}
-
-export interface MeshCollections {
-  /** The network of the cluster, under the key `''`; nothing if it has no name. */
-  readonly network: Collection<string>;
+export interface MeshCollections
+  extends SettingsCollections,
+    ServiceCollections,
+    WorkloadCollections {
   readonly waypoints: Collection<Waypoint>;
-  /** By `namespace/name`, without ExternalNames. */
-  readonly services: Collection<ServiceEntry>;
+  /** What hosts of ServiceEntries are given, by `namespace/name`. */
+  readonly allocatedAddresses: Collection<readonly AllocatedAddress[]>;
   readonly policies: Collection<PolicyEntry>;
   /** Workloads and Services by the names of their resources. */
-  readonly addresses: Collection<Resource<Workload | MeshService>>;
-  /** Of pods and of endpoints that are none. */
-  readonly workloads: Collection<Resource<Workload>>;
+  readonly addresses: Collection<Resource<Workload | WorkloadService>>;
   readonly authorizations: Collection<Resource<Authorization>>;
   readonly enrolledPods: Collection<PlacedPod>;
   /** By the `namespace/hostname` of each Service that they serve. */
@@ -78,54 +34,53 @@ export interface MeshCollections {
   readonly podsByNode: Index<Pod>;
 }
 
-export type DerivationSettings = MeshSettings & EnrolmentSettings;
+export type DerivationSettings = Installation & EnrolmentSettings;
 
 export function meshCollections(
   graph: Graph,
   cluster: ClusterInputs,
-  settings: DerivationSettings,
+  installation: DerivationSettings,
 ): MeshCollections {
-  const network = graph.flatMap('network', cluster.of('Namespace'), (namespace) => {
-    const name = labelsOf(namespace)[NETWORK_LABEL];
-    return nameOf(namespace) === settings.rootNamespace && name !== undefined ? [['', name]] : [];
-  });
+  const mesh = settingsCollections(graph, cluster, installation);
   const waypoints = graph.map('waypoints', cluster.of('Gateway'), (gateway, context) => {
     const classKey = objectKey('', gateway.spec.gatewayClassName);
     const gatewayClass = context.get(cluster.of('GatewayClass'), classKey);
-    return deriveWaypoint(gateway, gatewayClass, context.get(network, '') ?? '');
+    return deriveWaypoint(gateway, gatewayClass, settingsIn(mesh, context).network);
   });
-  const base: Base = { graph, cluster, settings, network, waypoints };
-  const services = serviceEntries(base);
-  const policies = policyEntries(base);
+  const services = serviceCollections({ graph, cluster, installation, mesh, waypoints });
+  const policies = policyEntries({ graph, cluster, mesh, waypoints, services });
   const peers = graph.index(
     'peer policies by namespace',
     cluster.of('PeerAuthentication'),
     (peer) => [namespaceOf(peer)],
   );
-  const workloads = workloadResources(base, policies, peers);
+  const inputs = { graph, cluster, mesh, waypoints, services, policies, peers };
+  const { workloads, workloadEntries } = workloadCollections(inputs);
   return {
-    network,
+    ...mesh,
     waypoints,
-    services,
+    ...services,
+    allocatedAddresses: allocatedAddresses(graph, cluster.of('ServiceEntry')),
     policies,
     workloads,
-    addresses: graph.union<Resource<Workload | MeshService>>(
+    workloadEntries,
+    addresses: graph.union<Resource<Workload | WorkloadService>>(
       'addresses',
       graph.flatMap(
         'service addresses',
-        services,
+        services.services,
         ({ resource }) => [[resource.name, resource]],
         isSameResource,
       ),
       workloads,
     ),
-    authorizations: authorizationResources(base, policies, peers),
+    authorizations: authorizationResources({ graph, cluster, mesh }, policies, peers),
     enrolledPods: graph.flatMap(
       'enrolled pods',
       cluster.of('Pod'),
       (pod, context) => {
         const namespace = context.get(cluster.of('Namespace'), objectKey('', namespaceOf(pod)));
-        const placed = placedPod(pod, namespace, settings);
+        const placed = placedPod(pod, namespace, installation);
         return placed === null ? [] : [[placed.resource.name, placed]];
       },
       isSamePlace,
@@ -139,203 +94,6 @@ export function meshCollections(
   };
 }
 
-/** What the parts have in common. */
-interface Base {
-  readonly graph: Graph;
-  readonly cluster: ClusterInputs;
-  readonly settings: DerivationSettings;
-  readonly network: Collection<string>;
-  readonly waypoints: Collection<Waypoint>;
-}
-
-function waypointsOf({ waypoints }: Pick<Base, 'waypoints'>, context: Context): Waypoints {
-  return { get: (key) => context.get(waypoints, key) };
-}
-
 function isSamePlace(before: PlacedPod, now: PlacedPod): boolean {
   return before.node === now.node && isSameResource(before.resource, now.resource);
-}
-
-function serviceEntries(base: Base): Collection<ServiceEntry> {
-  const { graph, cluster, settings, network } = base;
-  return graph.map('services', cluster.of('Service'), (service, context) => {
-    const derived = deriveService(service, {
-      mesh: settings,
-      network: context.get(network, '') ?? '',
-      namespace: context.get(cluster.of('Namespace'), objectKey('', namespaceOf(service))),
-      waypoints: waypointsOf(base, context),
-    });
-    if (derived === null) return null;
-    const [bound] = derived.waypoints;
-    const sources = [refTo(service), ...(bound === undefined ? [] : [bound.source])];
-    return {
-      service,
-      resource: serviceResource(derived.service, sources),
-      condition: derived.condition,
-      waypoints: derived.waypoints.map(({ namespace, name }) => objectKey(namespace, name)),
-    };
-  });
-}
-
-function policyEntries(base: Base): Collection<PolicyEntry> {
-  const { graph, cluster, settings } = base;
-  const { rootNamespace } = settings;
-  return graph.map('policies', cluster.of('AuthorizationPolicy'), (policy, context) => {
-    const { authorization, verdict } = convertPolicy(policy, rootNamespace);
-    return {
-      policy,
-      resource: authorization && authorizationResource(authorization, [refTo(policy)]),
-      verdict,
-      attachment: deriveAttachment(policy, {
-        cluster: cluster.readerOf(context),
-        waypoints: waypointsOf(base, context),
-        rootNamespace,
-      }),
-    };
-  });
-}
-
-type PeersByNamespace = Index<PeerAuthentication>;
-
-/** Workloads of pods, and of endpoints that are none. */
-function workloadResources(
-  base: Base,
-  policies: Collection<PolicyEntry>,
-  peers: PeersByNamespace,
-): Collection<Resource<Workload>> {
-  const { graph, cluster, settings, network } = base;
-  const servicesOf = podServices(base);
-  const localities = graph.map('localities', cluster.of('Node'), localityOf);
-  const listed = graph.index('selecting policies by namespace', policies, (entry) =>
-    entry.resource !== null && entry.policy.spec?.selector !== undefined
-      ? [namespaceOf(entry.policy)]
-      : [],
-  );
-  const pods = graph.flatMap(
-    'pod workloads',
-    cluster.of('Pod'),
-    (pod, context) => {
-      const namespace = namespaceOf(pod);
-      const workloadContext: WorkloadContext = {
-        mesh: settings,
-        network: context.get(network, '') ?? '',
-        namespace: context.get(cluster.of('Namespace'), objectKey('', namespace)),
-        locality: context.get(localities, objectKey('', pod.spec?.nodeName ?? '')) ?? null,
-        waypoints: waypointsOf(base, context),
-        services: servicesOf(pod, context),
-        policies: {
-          authorization: namesOnce(namespace, settings.rootNamespace).flatMap((name) =>
-            context.lookup(listed, name).map(({ policy }) => policy),
-          ),
-          ...peerPolicies(namespace, settings, (name) => context.lookup(peers, name)),
-        },
-      };
-      const resource = podWorkload(pod, workloadContext);
-      return resource === null ? [] : [[resource.name, resource]];
-    },
-    isSameResource,
-  );
-  const slices = graph.flatMap(
-    'endpoint workloads',
-    cluster.of('EndpointSlice'),
-    (slice, context) => {
-      const serviceKey = objectKey(namespaceOf(slice), serviceNameOf(slice));
-      const service = context.get(cluster.of('Service'), serviceKey);
-      const sources = [refTo(slice), ...(service === undefined ? [] : [refTo(service)])];
-      return deriveEndpointWorkloads(slice, service, settings, context.get(network, '') ?? '')
-        .map((workload) => workloadResource(workload, sources))
-        .map((resource) => [resource.name, resource] as const);
-    },
-    isSameResource,
-  );
-  return graph.union('workloads', pods, slices);
-}
-
-/** Finds the Services of a pod: a Service is filed under one label that it selects, a pod asks for each that it has. */
-function podServices({ graph, cluster }: Base): (pod: Pod, context: Context) => readonly Service[] {
-  const bySelector = graph.index('services by selector', cluster.of('Service'), (service) => {
-    const [first] = labelPairs(service.spec?.selector ?? {}).toSorted();
-    return first === undefined ? [] : [`${namespaceOf(service)}/${first}`];
-  });
-  const manual = graph.map('manual endpoints', cluster.of('EndpointSlice'), (slice, context) => {
-    const serviceKey = objectKey(namespaceOf(slice), serviceNameOf(slice));
-    return manualEndpoints(slice, context.get(cluster.of('Service'), serviceKey));
-  });
-  const byNamespace = graph.index('manual endpoints by namespace', manual, ({ service }) => [
-    namespaceOf(service),
-  ]);
-  const byPod = graph.index('manual endpoints by pod', manual, ({ pods }) => pods);
-  return (pod, context) => {
-    const labels = labelsOf(pod);
-    const selecting = labelPairs(labels)
-      .flatMap((pair) => context.lookup(bySelector, `${namespaceOf(pod)}/${pair}`))
-      .filter((service) => selectsPod(service, labels))
-      .toSorted((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
-    // Most namespaces have none: their pods need not be remembered one by one.
-    const hasManual = context.lookup(byNamespace, namespaceOf(pod)).length > 0;
-    const named = hasManual ? context.lookup(byPod, podTarget(pod.metadata)) : [];
-    return [...new Set([...selecting, ...named.map(({ service }) => service)])];
-  };
-}
-
-function namesOnce(...names: readonly string[]): readonly string[] {
-  return [...new Set(names)];
-}
-
-function peerPolicies(
-  namespace: string,
-  { rootNamespace }: DerivationSettings,
-  lookup: (namespace: string) => readonly PeerAuthentication[],
-): Omit<NamespacePolicies, 'authorization'> {
-  const own = lookup(namespace);
-  return {
-    peer: namespace === rootNamespace ? [] : own,
-    inheritedPeer: inheritedPeerAuthentication(lookup(rootNamespace), own),
-  };
-}
-
-/** Of AuthorizationPolicies, of PeerAuthentications with ports, and the one that refuses plaintext. */
-function authorizationResources(
-  { graph, cluster, settings }: Base,
-  policies: Collection<PolicyEntry>,
-  peers: PeersByNamespace,
-): Collection<Resource<Authorization>> {
-  const { rootNamespace } = settings;
-  const own = graph.map(
-    'authorizations of policies',
-    policies,
-    ({ resource }) => resource,
-    isSameResource,
-  );
-  const converted = graph.flatMap(
-    'authorizations of peer policies',
-    cluster.of('PeerAuthentication'),
-    (peer, context) => {
-      const namespace = namespaceOf(peer);
-      if (namespace === rootNamespace || !hasSelector(peer)) return [];
-      const { inheritedPeer } = peerPolicies(namespace, settings, (name) =>
-        context.lookup(peers, name),
-      );
-      const authorization = convertPeerAuthentication(peer, inheritedPeer);
-      if (authorization === null) return [];
-      const resource = authorizationResource(authorization, [refTo(peer)]);
-      return [[resource.name, resource]];
-    },
-    isSameResource,
-  );
-  const all = graph.index('peer policies', cluster.of('PeerAuthentication'), () => ['']);
-  const once = graph.constant('settings', settings);
-  const strict = graph.flatMap(
-    'static strict policy',
-    once,
-    (_settings, context) => {
-      const found = context.lookup(all, '');
-      if (found.length === 0) return [];
-      const sources = found.filter(({ spec }) => spec?.mtls?.mode === 'STRICT').map(refTo);
-      const resource = authorizationResource(staticStrictPolicy(rootNamespace), sources);
-      return [[resource.name, resource]];
-    },
-    isSameResource,
-  );
-  return graph.union('authorizations', own, converted, strict);
 }

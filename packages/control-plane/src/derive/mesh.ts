@@ -1,12 +1,22 @@
 /** What an installation fixes once for all derivations. */
-export interface MeshSettings {
+export interface Installation {
   /** Id of the watched cluster, first part of every workload uid. Default `Kubernetes`. */
   readonly clusterId: string;
   /** DNS suffix of services. Default `cluster.local`. */
   readonly clusterDomain: string;
+  /** Holds unless the configuration of the mesh names another one. */
   readonly trustDomain: string;
-  /** Where mesh-wide policies live, and the control plane itself. Default `istio-system`. */
+  /** Where the control plane runs, and what configures the mesh is. Default `istio-system`. */
+  readonly systemNamespace: string;
+}
+
+/** What holds for the whole mesh at a time. */
+export interface MeshSettings extends Pick<Installation, 'clusterId' | 'clusterDomain'> {
+  readonly trustDomain: string;
+  /** Where mesh-wide policies live. Default: the system namespace. */
   readonly rootNamespace: string;
+  /** Of everything in the cluster that names none; empty if the cluster's has no name. */
+  readonly network: string;
 }
 
 /** `<name>.<namespace>.svc.<cluster domain>`. */

@@ -41,10 +41,10 @@ export function parseGoBool(text: string | undefined): boolean | null {
   return null;
 }
 
-/** Older objects first; the name decides between objects of the same second. */
+/** Older objects first; of the same second by name, and then by namespace. */
 export function byAge(a: LabelledObject, b: LabelledObject): number {
   const ages = (a.metadata.creationTimestamp ?? '').localeCompare(
     b.metadata.creationTimestamp ?? '',
   );
-  return ages !== 0 ? ages : nameOf(a).localeCompare(nameOf(b));
+  return ages || nameOf(a).localeCompare(nameOf(b)) || namespaceOf(a).localeCompare(namespaceOf(b));
 }

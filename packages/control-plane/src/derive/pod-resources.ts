@@ -1,18 +1,29 @@
 /** What a pod becomes: a Workload, and a pod to capture. */
+import { isDeepStrictEqual } from 'node:util';
 import type { Workload } from '@aquifer/model';
 import { parseIpAddress } from '@aquifer/model';
 import type { Namespace, Pod } from '@aquifer/model/resources';
 import { type EnrolledPod, EnrolledPodSchema } from '@aquifer/wire/gen/aquifer/node_pb';
 import { create } from '@bufbuild/protobuf';
+import type { ObjectRef } from '../ingest/kinds.ts';
 import { type EnrolmentSettings, isEnrolled } from './enrolled-pods.ts';
 import {
   BYPASS_INBOUND_ANNOTATION,
   CONFIG_HASH_ANNOTATION,
   DNS_CAPTURE_ANNOTATION,
 } from './labels.ts';
-import { annotationsOf, nameOf, namespaceOf, parseGoBool, refTo } from './object.ts';
+import type { MeshService } from './mesh-service.ts';
+import {
+  annotationsOf,
+  type LabelledObject,
+  nameOf,
+  namespaceOf,
+  parseGoBool,
+  refTo,
+} from './object.ts';
 import { enrolledPodResource, type Resource, workloadResource } from './resource.ts';
-import { deriveWorkload, podAddresses, type WorkloadContext } from './workloads.ts';
+import type { Waypoint } from './waypoints.ts';
+import { deriveWorkload, type PodContext, podAddresses } from './workloads.ts';
 
 /** A pod to capture, and the node whose proxy does it. */
 export interface PlacedPod {
@@ -21,12 +32,25 @@ export interface PlacedPod {
 }
 
 /** Null for pods that are no workloads. */
-export function podWorkload(pod: Pod, context: WorkloadContext): Resource<Workload> | null {
+export function podWorkload(pod: Pod, context: PodContext): Resource<Workload> | null {
   const derived = deriveWorkload(pod, context);
   if (derived === null) return null;
-  const sources = [refTo(pod), ...context.services.map(refTo)];
-  if (derived.waypoint !== null) sources.push(derived.waypoint.source);
-  return workloadResource(derived.workload, sources);
+  return workloadResource(derived.workload, sourcesOf(pod, context.services, derived.waypoint));
+}
+
+/** The object of a workload, those of the services that it is behind, and its waypoint's. */
+export function sourcesOf(
+  object: LabelledObject & { readonly kind: string },
+  services: readonly MeshService[],
+  waypoint: Waypoint | null,
+): readonly ObjectRef[] {
+  const sources = [refTo(object)];
+  for (const service of services) {
+    const ref = refTo(service);
+    // The hosts of a ServiceEntry are services of one object.
+    if (!sources.some((known) => isDeepStrictEqual(known, ref))) sources.push(ref);
+  }
+  return waypoint === null ? sources : [...sources, waypoint.source];
 }
 
 /** Null for pods that are not captured. */

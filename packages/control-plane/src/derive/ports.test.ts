@@ -1,6 +1,7 @@
 import type { Pod, Service } from '@aquifer/model/resources';
 import { expect, test } from 'vitest';
-import { appProtocolOf, type KubernetesServicePort, podPorts } from './ports.ts';
+import { type KubernetesServicePort, podPorts, portsOfService, protocolOf } from './ports.ts';
+import { appProtocolOf } from './protocol.ts';
 
 /** What the recording 06 does not show. */
 const PROTOCOLS: readonly (KubernetesServicePort & { readonly expected: string })[] = [
@@ -21,7 +22,7 @@ const PROTOCOLS: readonly (KubernetesServicePort & { readonly expected: string }
 test.for(PROTOCOLS)(
   'port $port/$protocol $name with appProtocol $appProtocol carries $expected',
   ({ expected, ...port }) => {
-    expect(appProtocolOf(port)).toBe(expected);
+    expect(appProtocolOf(protocolOf(port))).toBe(expected);
   },
 );
 
@@ -39,7 +40,10 @@ test('of two ports with one number the last one names the target of both', () =>
     { name: 'dns-tcp', containerPort: 2053, protocol: 'TCP' },
   ];
   const pod = { spec: { containers: [{ name: 'c', ports }] } } as Pod;
-  const resolved = podPorts(service, pod).map((port) => [port.servicePort, port.targetPort]);
+  const resolved = podPorts(portsOfService(service), pod).map((port) => [
+    port.servicePort,
+    port.targetPort,
+  ]);
   expect(resolved).toEqual([
     [53, 2053],
     [53, 2053],

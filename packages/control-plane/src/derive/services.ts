@@ -1,13 +1,11 @@
-/** Kubernetes Service to WDS Service (spec control-plane 2.5), and its WaypointBound condition (2.8). */
+/** Services of the mesh to WDS Services (spec control-plane 2.5), and their WaypointBound condition (2.8). */
 import type {
   LoadBalancing,
   RoutingScope,
-  ServiceAddress,
   WeightedWaypoint,
   Service as WorkloadService,
 } from '@aquifer/model';
-import { canonicalIpAddress } from '@aquifer/model';
-import type { Namespace, Service } from '@aquifer/model/resources';
+import type { Namespace } from '@aquifer/model/resources';
 import { MANAGED_LABEL } from '../ingest/kinds.ts';
 import { bindCanary } from './canary.ts';
 import {
@@ -15,38 +13,42 @@ import {
   MANAGED_WAYPOINTS,
   TRAFFIC_DISTRIBUTION_ANNOTATION,
 } from './labels.ts';
-import { type MeshSettings, serviceHostname } from './mesh.ts';
+import type { MeshService } from './mesh-service.ts';
 import { annotationsOf, labelsOf, nameOf, namespaceOf, parseGoBool } from './object.ts';
 import { servicePorts } from './ports.ts';
-import { type Binding, bindWaypoint, type Waypoint, type Waypoints } from './waypoints.ts';
+import {
+  type Binding,
+  type BoundCondition,
+  bindWaypoint,
+  boundCondition,
+  type Waypoint,
+  type Waypoints,
+} from './waypoints.ts';
 
-/** Condition `istio.io/WaypointBound`. */
-export interface BoundCondition {
-  readonly status: 'True' | 'False';
-  readonly reason: string;
-  readonly message: string;
-}
-
-/** A Service as the mesh sees it; `condition` is null when no waypoint was asked for. */
+/** A service as node proxies are told of it; `condition` is null when no waypoint was asked for. */
 export interface DerivedService {
   readonly service: WorkloadService;
   readonly condition: BoundCondition | null;
-  /** The bound waypoint, and then its canary: those that must know the Service. */
+  /** The bound waypoint, and then its canary: those that must know the service. */
   readonly waypoints: readonly Waypoint[];
 }
 
-/** What a Service is derived from besides itself. */
+/** What it is derived from besides the service itself. */
 export interface ServiceContext {
-  readonly mesh: MeshSettings;
   readonly network: string;
   readonly namespace: Namespace | undefined;
   readonly waypoints: Waypoints;
+  /** Whether it is the one that its hostname means in namespaces that have none of that name. */
+  readonly isCanonical: boolean;
 }
 
-/** Null for ExternalName, which has neither addresses nor endpoints. */
-export function deriveService(service: Service, context: ServiceContext): DerivedService | null {
-  if (service.spec?.type === 'ExternalName') return null;
-  const { mesh, network, namespace } = context;
+/** Null for an alias, which has neither addresses nor endpoints. */
+export function deriveService(
+  service: MeshService,
+  context: ServiceContext,
+): DerivedService | null {
+  if (service.resolution === 'alias') return null;
+  const { network, namespace, isCanonical } = context;
   const binding = bindService(service, context);
   const bound =
     binding.kind === 'bound' ? boundFields(service, binding.waypoint, context) : UNBOUND;
@@ -54,31 +56,39 @@ export function deriveService(service: Service, context: ServiceContext): Derive
     service: {
       name: nameOf(service),
       namespace: namespaceOf(service),
-      hostname: serviceHostname(mesh, namespaceOf(service), nameOf(service)),
-      addresses: virtualAddresses(service, network),
-      ports: servicePorts(service),
-      subjectAltNames: [],
+      hostname: service.hostname,
+      addresses: service.addresses.map((address) => ({ network, ...address })),
+      ports: servicePorts(service.ports),
+      subjectAltNames: service.subjectAltNames,
       waypoint: bound.waypoint?.address ?? null,
       weightedWaypoints: bound.weightedWaypoints,
       loadBalancing: loadBalancing(service, namespace),
-      ipFamilies: ipFamilies(service),
-      canonical: true,
+      ipFamilies: service.ipFamilies,
+      canonical: isCanonical,
       ingressUseWaypoint: bound.ingress === true,
-      visibility: 'public',
+      visibility: service.visibility,
     },
-    condition: boundCondition(binding, bound),
+    condition: boundCondition(binding, moreOf(bound)),
     waypoints: [bound.waypoint, bound.canary].filter((waypoint) => waypoint !== null),
   };
 }
 
-/** The waypoint that a Service is bound to; waypoints' own Services never are. */
-export function bindService(
-  service: Service,
+/** The waypoint that a service is bound to; those of waypoints themselves never are. */
+function bindService(
+  service: MeshService,
   { namespace, waypoints }: Pick<ServiceContext, 'namespace' | 'waypoints'>,
 ): Binding {
   const managed = labelsOf(service)[MANAGED_LABEL];
   if (managed !== undefined && MANAGED_WAYPOINTS.includes(managed)) return { kind: 'none' };
-  return bindWaypoint(service, namespace, 'service', waypoints);
+  const binding = bindWaypoint(service, namespace, 'service', waypoints);
+  if (binding.kind !== 'bound' || service.visibility === 'public') return binding;
+  return binding.waypoint.namespace === namespaceOf(service) ? binding : foreign(binding.waypoint);
+}
+
+/** Whoever could use that waypoint could look the service up by it. */
+function foreign({ namespace, name }: Waypoint): Binding {
+  const message = `cannot bind to waypoint "${namespace}/${name}" in another namespace: cross-namespace waypoint binding is not permitted for a ServiceEntry with NAMESPACE visibility`;
+  return { kind: 'error', error: { reason: 'CrossNamespaceWaypointForbidden', message } };
 }
 
 interface BoundFields {
@@ -99,7 +109,7 @@ const UNBOUND: BoundFields = {
 };
 
 function boundFields(
-  service: Service,
+  service: MeshService,
   waypoint: Waypoint,
   { namespace, waypoints }: ServiceContext,
 ): BoundFields {
@@ -116,30 +126,17 @@ function boundFields(
   };
 }
 
-function boundCondition(binding: Binding, bound: BoundFields): BoundCondition | null {
-  if (binding.kind === 'none') return null;
-  if (binding.kind === 'error') return { status: 'False', ...binding.error };
-  const { namespace, name } = binding.waypoint;
-  let message = `Successfully attached to waypoint ${namespace}/${name}`;
-  if (bound.ingress === true) message += '. Ingress traffic will traverse the waypoint';
-  if (bound.ingress === false) {
-    message +=
-      '. Ingress traffic is not using the waypoint, set the istio.io/ingress-use-waypoint label to true if desired.';
+/** What the condition says besides which waypoint it is. */
+function moreOf({ ingress, canaryProblem }: BoundFields): string {
+  const parts: string[] = [];
+  if (ingress === true) parts.push('Ingress traffic will traverse the waypoint');
+  if (ingress === false) {
+    parts.push(
+      'Ingress traffic is not using the waypoint, set the istio.io/ingress-use-waypoint label to true if desired.',
+    );
   }
-  if (bound.canaryProblem !== null) {
-    message += `. Canary waypoint not attached: ${bound.canaryProblem}`;
-  }
-  return { status: 'True', reason: 'WaypointAccepted', message };
-}
-
-/** The cluster addresses of a Service; none for a headless one. */
-export function virtualAddresses(service: Service, network: string): ServiceAddress[] {
-  const { clusterIP, clusterIPs } = service.spec ?? {};
-  const texts = clusterIPs !== undefined && clusterIPs.length > 0 ? clusterIPs : [clusterIP ?? ''];
-  return texts
-    .map(canonicalIpAddress)
-    .filter((address) => address !== null)
-    .map((address) => ({ network, address, prefixLength: null }));
+  if (canaryProblem !== null) parts.push(`Canary waypoint not attached: ${canaryProblem}`);
+  return parts.map((part) => `. ${part}`).join('');
 }
 
 const NEAR_ZONE: readonly RoutingScope[] = ['network', 'region', 'zone'];
@@ -150,27 +147,21 @@ const DISTRIBUTIONS: ReadonlyMap<string, readonly RoutingScope[]> = new Map([
   ['prefersamenode', NEAR_NODE],
 ]);
 
-function loadBalancing(service: Service, namespace: Namespace | undefined): LoadBalancing | null {
-  const healthPolicy =
-    service.spec?.publishNotReadyAddresses === true ? 'allow-all' : 'only-healthy';
-  if (service.spec?.internalTrafficPolicy === 'Local') {
+function loadBalancing(
+  service: MeshService,
+  namespace: Namespace | undefined,
+): LoadBalancing | null {
+  const healthPolicy = service.includesNotReady ? 'allow-all' : 'only-healthy';
+  if (service.resolution === 'none') {
+    return { mode: 'passthrough', routingPreference: [], healthPolicy };
+  }
+  if (service.isNodeLocal) {
     return { mode: 'strict', routingPreference: ['node'], healthPolicy };
   }
-  // An empty annotation on the Service does not hide the namespace's; an unknown word does.
   const distribution =
-    service.spec?.trafficDistribution ||
-    annotationsOf(service)[TRAFFIC_DISTRIBUTION_ANNOTATION] ||
-    annotationsOf(namespace)[TRAFFIC_DISTRIBUTION_ANNOTATION] ||
-    '';
+    service.trafficDistribution || annotationsOf(namespace)[TRAFFIC_DISTRIBUTION_ANNOTATION] || '';
   const routingPreference = DISTRIBUTIONS.get(distribution.toLowerCase());
   if (routingPreference !== undefined) return { mode: 'failover', routingPreference, healthPolicy };
   if (healthPolicy === 'only-healthy') return null;
   return { mode: 'standard', routingPreference: [], healthPolicy };
-}
-
-function ipFamilies(service: Service): WorkloadService['ipFamilies'] {
-  const families = service.spec?.ipFamilies ?? [];
-  if (families.length > 1) return 'dual';
-  if (families[0] === 'IPv4') return 'ipv4-only';
-  return families[0] === 'IPv6' ? 'ipv6-only' : 'automatic';
 }

@@ -3,7 +3,6 @@ import type { AuthorizationPolicy } from '@aquifer/model/resources';
 import type { ClusterReader } from '../ingest/cluster-inputs.ts';
 import { WAYPOINT_CONTROLLER } from './labels.ts';
 import { namespaceOf } from './object.ts';
-import { bindService } from './services.ts';
 import type { Waypoints } from './waypoints.ts';
 
 export interface AttachmentVerdict {
@@ -19,16 +18,16 @@ export interface AttachmentVerdict {
 
 interface AttachmentContext {
   readonly cluster: ClusterReader;
+  /** `namespace/name` of the waypoint that the services of that object are bound to; undefined if they are not. */
+  boundTo(kind: ServiceKind, namespace: string, name: string): string | undefined;
   readonly waypoints: Waypoints;
   readonly rootNamespace: string;
 }
 
+type ServiceKind = 'Service' | 'ServiceEntry';
 type TargetRef = NonNullable<NonNullable<AuthorizationPolicy['spec']>['targetRefs']>[number];
 
-/**
- * Null for policies that are attached to nothing. ServiceEntries are not watched yet: a policy that names one gets no
- * verdict.
- */
+/** Null for policies that are attached to nothing, or to what the mesh does not know. */
 export function deriveAttachment(
   policy: AuthorizationPolicy,
   context: AttachmentContext,
@@ -54,18 +53,8 @@ export function deriveAttachment(
 type Judge = (name: string, namespace: string, context: AttachmentContext) => AttachmentVerdict;
 
 const TARGETS: Readonly<Record<string, Judge>> = {
-  Service: (name, namespace, { cluster, waypoints }) => {
-    const service = cluster.get('Service', namespace, name);
-    if (service === undefined) {
-      return refused('TargetNotFound', `Service ${namespace}/${name} was not found`);
-    }
-    const object = cluster.get('Namespace', '', namespace);
-    const binding = bindService(service, { namespace: object, waypoints });
-    if (binding.kind === 'bound') {
-      return accepted(`${binding.waypoint.namespace}/${binding.waypoint.name}`);
-    }
-    return refused('AncestorNotBound', `Service ${namespace}/${name} is not bound to a waypoint`);
-  },
+  Service: judgeService('Service'),
+  ServiceEntry: judgeService('ServiceEntry'),
   Gateway: (name, namespace, { waypoints }) =>
     waypoints.get(`${namespace}/${name}`) !== undefined
       ? accepted(`${namespace}/${name}`)
@@ -86,6 +75,17 @@ const TARGETS: Readonly<Record<string, Judge>> = {
     );
   },
 };
+
+function judgeService(kind: ServiceKind): Judge {
+  return (name, namespace, { cluster, boundTo }) => {
+    if (cluster.get(kind, namespace, name) === undefined) {
+      return refused('TargetNotFound', `${kind} ${namespace}/${name} was not found`);
+    }
+    const waypoint = boundTo(kind, namespace, name);
+    if (waypoint !== undefined) return accepted(waypoint);
+    return refused('AncestorNotBound', `${kind} ${namespace}/${name} is not bound to a waypoint`);
+  };
+}
 
 function accepted(to: string): AttachmentVerdict {
   return { status: 'True', reason: 'Accepted', message: `bound to ${to}` };

@@ -1,6 +1,7 @@
 import type { Gateway, Namespace, Service } from '@aquifer/model/resources';
 import { expect, test } from 'vitest';
 import { SETTINGS } from './derivation.fixture.ts';
+import { meshServiceOf } from './mesh-service.ts';
 import { deriveService } from './services.ts';
 import { deriveWaypoint } from './waypoints.ts';
 
@@ -43,8 +44,8 @@ function messageFor(given: Given): string | undefined {
   } as unknown as Service;
   const waypoint = deriveWaypoint(gateway(given), undefined, '');
   const waypoints = new Map(waypoint === null ? [] : [['gate/wp', waypoint]]);
-  return deriveService(service, { mesh: SETTINGS, network: '', namespace, waypoints })?.condition
-    ?.message;
+  const context = { network: '', namespace, waypoints, isCanonical: true };
+  return deriveService(meshServiceOf(service, SETTINGS), context)?.condition?.message;
 }
 
 function from(namespaces: object, listener: object = HBONE): object {

@@ -44,7 +44,11 @@ type AllowedNamespaces =
 
 /** Why an object that asks for a waypoint has none; `reason` and `message` are those of the condition. */
 interface BindingError {
-  readonly reason: 'WaypointIsNotReady' | 'AttachmentDenied' | 'UnsupportedTrafficType';
+  readonly reason:
+    | 'WaypointIsNotReady'
+    | 'AttachmentDenied'
+    | 'UnsupportedTrafficType'
+    | 'CrossNamespaceWaypointForbidden';
   readonly message: string;
 }
 
@@ -52,6 +56,13 @@ export type Binding =
   | { readonly kind: 'none' }
   | { readonly kind: 'bound'; readonly waypoint: Waypoint }
   | { readonly kind: 'error'; readonly error: BindingError };
+
+/** Condition `istio.io/WaypointBound`. */
+export interface BoundCondition {
+  readonly status: 'True' | 'False';
+  readonly reason: string;
+  readonly message: string;
+}
 
 /** Waypoints by `namespace/name`. */
 export interface Waypoints {
@@ -110,6 +121,15 @@ export function bindWaypoint(
   )
     return NONE;
   return result;
+}
+
+/** Null where no waypoint was asked for; `suffix` says more of one that was found. */
+export function boundCondition(binding: Binding, suffix = ''): BoundCondition | null {
+  if (binding.kind === 'none') return null;
+  if (binding.kind === 'error') return { status: 'False', ...binding.error };
+  const { namespace, name } = binding.waypoint;
+  const message = `Successfully attached to waypoint ${namespace}/${name}${suffix}`;
+  return { status: 'True', reason: 'WaypointAccepted', message };
 }
 
 /** Equal for equal addresses: every derivation makes objects of its own. */

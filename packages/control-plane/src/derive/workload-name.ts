@@ -1,13 +1,15 @@
 import type { Pod } from '@aquifer/model/resources';
 import { labelsOf, nameOf } from './object.ts';
 
+export const WORKLOAD_NAME_LABEL = 'service.istio.io/workload-name';
+
 /**
  * The name of what runs the pod (spec control-plane 2.3): the label wins even when empty; owners count only for pods
  * with a generated name; a ReplicaSet stands for its Deployment, a scheduled Job for its CronJob.
  */
 export function workloadNameOf(pod: Pod): string {
   const labels = labelsOf(pod);
-  const label = labels['service.istio.io/workload-name'];
+  const label = labels[WORKLOAD_NAME_LABEL];
   if (label !== undefined) return label;
   if (!pod.metadata.generateName) return nameOf(pod);
   const owner = pod.metadata.ownerReferences?.find(({ controller }) => controller === true);

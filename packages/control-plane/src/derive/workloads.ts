@@ -1,5 +1,5 @@
-/** Pods to WDS Workloads (spec control-plane 2.3). */
-import type { Locality, ServicePort, Workload } from '@aquifer/model';
+/** Pods to WDS Workloads (spec control-plane 2.3), and what Workloads of any source have in common. */
+import type { GatewayAddress, Locality, ServicePort, Workload } from '@aquifer/model';
 import { canonicalIpAddress } from '@aquifer/model';
 import type {
   AuthorizationPolicy,
@@ -7,29 +7,32 @@ import type {
   Node,
   PeerAuthentication,
   Pod,
-  Service,
 } from '@aquifer/model/resources';
 import { GATEWAY_NAME_LABEL, REDIRECTION_ANNOTATION, TUNNEL_LABEL } from './labels.ts';
-import { type MeshSettings, serviceHostname } from './mesh.ts';
-import { annotationsOf, labelsOf, nameOf, namespaceOf } from './object.ts';
+import type { MeshSettings } from './mesh.ts';
+import { type MeshService, namespacedHostname } from './mesh-service.ts';
+import { annotationsOf, type LabelledObject, labelsOf, nameOf, namespaceOf } from './object.ts';
 import { type InheritedPeerAuthentication, peerAuthenticationKeys } from './peer-authentication.ts';
 import { selectsWorkload } from './policies.ts';
-import { podPorts } from './ports.ts';
-import { hasLabels, isEmptyMap } from './selectors.ts';
+import { podPorts, podPortsByName } from './ports.ts';
 import { bindWaypoint, type Waypoint, type Waypoints, waypointOfInstance } from './waypoints.ts';
 import { workloadNameOf } from './workload-name.ts';
 
-/** What a pod's Workload is derived from besides the pod; every member keeps its identity while nothing changes. */
+/** What Workloads are derived from besides their objects; every member keeps its identity while nothing changes. */
 export interface WorkloadContext {
   readonly mesh: MeshSettings;
-  readonly network: string;
   readonly namespace: Namespace | undefined;
+  readonly waypoints: Waypoints;
+  /** Those that it is behind. */
+  readonly services: readonly MeshService[];
+  readonly policies: NamespacePolicies;
+  /** The way into a network from others; null if there is none. */
+  readonly gatewayOf: (network: string) => GatewayAddress | null;
+}
+
+export interface PodContext extends WorkloadContext {
   /** Of its node; null if that is unknown or says nothing. */
   readonly locality: Locality | null;
-  readonly waypoints: Waypoints;
-  /** Those that select the pod, sorted by name, and then those without a selector whose EndpointSlices name it. */
-  readonly services: readonly Service[];
-  readonly policies: NamespacePolicies;
 }
 
 /** The policies that workloads of one namespace may list. */
@@ -47,54 +50,82 @@ export interface DerivedWorkload {
 }
 
 /** Null for pods that have ended or have no address yet. */
-export function deriveWorkload(pod: Pod, context: WorkloadContext): DerivedWorkload | null {
-  const { mesh, network, locality, services } = context;
+export function deriveWorkload(pod: Pod, context: PodContext): DerivedWorkload | null {
+  const { mesh, locality, services, gatewayOf } = context;
   const addresses = podAddresses(pod);
   if (addresses.length === 0 || isTerminal(pod)) return null;
-  const labels = labelsOf(pod);
   const instanceOf = waypointOfInstance(pod, GATEWAY_NAME_LABEL, context.waypoints);
   const waypoint = instanceOf === undefined ? waypointOfWorkload(pod, context) : null;
   const workload: Workload = {
-    ...namesOf(pod, mesh),
-    ...tunnelOf(pod),
+    ...describeWorkload(pod, workloadNameOf(pod), context),
+    ...stateOf(pod),
+    uid: podUid(mesh, pod),
     addresses,
     hostname: '',
-    network,
-    trustDomain: mesh.trustDomain,
+    network: mesh.network,
     waypoint: waypoint?.address ?? null,
-    networkGateway: null,
-    workloadType: 'pod',
+    networkGateway: gatewayOf(mesh.network),
     applicationTunnel: instanceOf?.inboundBinding ?? null,
-    services: servicesOf(pod, services, mesh),
-    authorizationPolicies: listedPolicies(labels, context),
-    status: isHealthy(pod) ? 'healthy' : 'unhealthy',
-    clusterId: mesh.clusterId,
+    services: servicesOf(pod, services),
     locality,
-    networkMode: pod.spec?.hostNetwork === true ? 'host-network' : 'standard',
     capacity: 1,
   };
   return { workload, waypoint };
 }
 
-function namesOf(pod: Pod, mesh: MeshSettings) {
-  const labels = labelsOf(pod);
-  const workloadName = workloadNameOf(pod);
+function stateOf({ metadata, spec, status }: Pod) {
+  const isReady = status?.conditions?.some(
+    (condition) => condition.type === 'Ready' && condition.status === 'True',
+  );
   return {
-    uid: podUid(mesh, pod),
-    name: nameOf(pod),
-    namespace: namespaceOf(pod),
-    node: pod.spec?.nodeName ?? '',
-    serviceAccount: pod.spec?.serviceAccountName ?? '',
+    node: spec?.nodeName ?? '',
+    serviceAccount: spec?.serviceAccountName ?? '',
+    status: isReady === true && !metadata.deletionTimestamp ? 'healthy' : 'unhealthy',
+    networkMode: spec?.hostNetwork === true ? 'host-network' : 'standard',
+  } satisfies Partial<Workload>;
+}
+
+type Description = Pick<
+  Workload,
+  | 'name'
+  | 'namespace'
+  | 'workloadName'
+  | 'canonicalName'
+  | 'canonicalRevision'
+  | 'protocol'
+  | 'nativeTunnel'
+  | 'trustDomain'
+  | 'clusterId'
+  | 'workloadType'
+  | 'authorizationPolicies'
+>;
+
+/** What the name, the labels and the annotations of an object say of its workload. */
+export function describeWorkload(
+  object: LabelledObject,
+  workloadName: string,
+  context: Pick<WorkloadContext, 'mesh' | 'policies'>,
+): Description {
+  const labels = labelsOf(object);
+  return {
+    ...tunnelOf(object),
+    name: nameOf(object),
+    namespace: namespaceOf(object),
     workloadName,
     canonicalName: canonicalName(labels) ?? workloadName,
     canonicalRevision: canonicalRevision(labels) ?? 'latest',
+    trustDomain: context.mesh.trustDomain,
+    clusterId: context.mesh.clusterId,
+    // Whatever runs it (recordings wds/03, 18, 21).
+    workloadType: 'pod',
+    authorizationPolicies: listedPolicies(labels, context),
   };
 }
 
-/** Only the annotation makes a captured pod HBONE, and only its exact value. */
-function tunnelOf(pod: Pod): Pick<Workload, 'protocol' | 'nativeTunnel'> {
-  const nativeTunnel = (labelsOf(pod)[TUNNEL_LABEL] ?? '').split(',').includes('http');
-  const isCaptured = annotationsOf(pod)[REDIRECTION_ANNOTATION] === 'enabled';
+/** Only the annotation makes a captured workload HBONE, and only its exact value. */
+function tunnelOf(object: LabelledObject): Pick<Workload, 'protocol' | 'nativeTunnel'> {
+  const nativeTunnel = (labelsOf(object)[TUNNEL_LABEL] ?? '').split(',').includes('http');
+  const isCaptured = annotationsOf(object)[REDIRECTION_ANNOTATION] === 'enabled';
   return { protocol: isCaptured || nativeTunnel ? 'hbone' : 'tcp', nativeTunnel };
 }
 
@@ -115,22 +146,7 @@ export function isTerminal(pod: Pod): boolean {
   return pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
 }
 
-/** A Service without a selector, or with an empty one, selects no pod. */
-export function selectsPod(service: Service, labels: Readonly<Record<string, string>>): boolean {
-  const { selector, type } = service.spec ?? {};
-  if (selector === undefined || type === 'ExternalName' || isEmptyMap(selector)) return false;
-  return hasLabels(selector, labels);
-}
-
-function isHealthy(pod: Pod): boolean {
-  if (pod.metadata.deletionTimestamp) return false;
-  return (
-    pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ===
-    true
-  );
-}
-
-function waypointOfWorkload(pod: Pod, { namespace, waypoints }: WorkloadContext): Waypoint | null {
+function waypointOfWorkload(pod: Pod, { namespace, waypoints }: PodContext): Waypoint | null {
   const binding = bindWaypoint(pod, namespace, 'workload', waypoints);
   return binding.kind === 'bound' ? binding.waypoint : null;
 }
@@ -151,21 +167,21 @@ function canonicalRevision(labels: Readonly<Record<string, string>>): string | u
 
 function servicesOf(
   pod: Pod,
-  selecting: readonly Service[],
-  mesh: MeshSettings,
+  services: readonly MeshService[],
 ): ReadonlyMap<string, readonly ServicePort[]> {
-  const namespace = namespaceOf(pod);
   return new Map(
-    selecting.map((service) => [
-      `${namespace}/${serviceHostname(mesh, namespace, nameOf(service))}`,
-      podPorts(service, pod),
+    services.map((service) => [
+      namespacedHostname(service),
+      service.kind === 'ServiceEntry'
+        ? podPortsByName(service.ports, pod)
+        : podPorts(service.ports, pod),
     ]),
   );
 }
 
 function listedPolicies(
   labels: Readonly<Record<string, string>>,
-  { policies, mesh }: WorkloadContext,
+  { policies, mesh }: Pick<WorkloadContext, 'mesh' | 'policies'>,
 ): string[] {
   const selected = policies.authorization
     .filter((policy) => selectsWorkload(policy, labels))

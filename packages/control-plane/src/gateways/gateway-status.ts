@@ -4,8 +4,8 @@ import type { Gateway, Service } from '@aquifer/model/resources';
 import type { Context } from '../collections/cell.ts';
 import { type MeshSettings, serviceHostname } from '../derive/mesh.ts';
 import type { MeshCollections } from '../derive/mesh-collections.ts';
+import { clusterAddresses } from '../derive/mesh-service.ts';
 import { annotationsOf, nameOf, namespaceOf } from '../derive/object.ts';
-import { virtualAddresses } from '../derive/services.ts';
 import { type ClusterInputs, objectKey } from '../ingest/cluster-inputs.ts';
 import type { Manifest } from '../reconcile/wish.ts';
 import type { ConditionText } from '../status/condition-list.ts';
@@ -44,7 +44,7 @@ export function isManual(gateway: Gateway): boolean {
 export interface GatewayStatusInputs {
   readonly cluster: ClusterInputs;
   readonly mesh: Pick<MeshCollections, 'workloadsByService'>;
-  readonly settings: MeshSettings;
+  readonly settings: Pick<MeshSettings, 'clusterDomain'>;
 }
 
 export function deriveGatewayStatus(
@@ -127,7 +127,7 @@ function assign(
   const external = externalAddresses(service);
   const isPending = service.spec?.type === 'LoadBalancer' && external.length === 0;
   if (isPending && served.length > 0) problems.push(`address pending for hostname "${hostname}"`);
-  const internal = [...clusterAddresses(service), ...(isPending ? [] : [hostname])];
+  const internal = [...ownAddresses(service), ...(isPending ? [] : [hostname])];
   return {
     assigned: served.map((port) => `${hostname}:${port}`).toSorted(),
     addresses: served.length === 0 ? [] : external.length > 0 ? external : internal,
@@ -137,7 +137,7 @@ function assign(
 }
 
 /** Of the Service that serves the Gateway; a short name in `spec.addresses` is one of its own namespace. */
-function hostnameOf(gateway: Gateway, mesh: MeshSettings): string {
+function hostnameOf(gateway: Gateway, mesh: GatewayStatusInputs['settings']): string {
   const manual = (gateway.spec.addresses ?? []).find(({ type }) => type === 'Hostname')?.value;
   if (!isManual(gateway) || manual === undefined) {
     return serviceHostname(mesh, namespaceOf(gateway), generatedName(gateway));
@@ -170,8 +170,8 @@ function readableList(items: readonly string[]): string {
 }
 
 /** Sorted as text; as recorded, a headless Service gives 0.0.0.0. */
-function clusterAddresses(service: Service): string[] {
-  const addresses = virtualAddresses(service, '').map(({ address }) => address);
+function ownAddresses(service: Service): string[] {
+  const addresses = clusterAddresses(service);
   return addresses.length === 0 ? ['0.0.0.0'] : addresses.toSorted();
 }
 

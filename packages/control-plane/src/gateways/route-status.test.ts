@@ -8,8 +8,6 @@ const GOLDEN = new URL('../../../../test/fixtures/golden/l7/', import.meta.url);
 const MESH = {
   clusterId: 'Kubernetes',
   clusterDomain: 'cluster.local',
-  trustDomain: 'cluster.local',
-  rootNamespace: 'istio-system',
 };
 
 function read(file: string): unknown {

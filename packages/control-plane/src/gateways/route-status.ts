@@ -31,7 +31,7 @@ interface DerivedRouteParent {
 export function deriveRouteParents(
   route: Route,
   cluster: ClusterReader,
-  mesh: MeshSettings,
+  mesh: Pick<MeshSettings, 'clusterDomain'>,
 ): DerivedRouteParent[] {
   const parents = parentsOf(route).toSorted((a, b) =>
     sortKey(a, route) < sortKey(b, route) ? 1 : -1,
@@ -75,7 +75,11 @@ function namesWaypoint(object: LabelledObject | undefined): boolean {
 }
 
 /** The first problem of the route's rules, in order: filters of a rule, then its backends. */
-function resolvedRefs(route: Route, cluster: ClusterReader, mesh: MeshSettings): ConditionText {
+function resolvedRefs(
+  route: Route,
+  cluster: ClusterReader,
+  mesh: Pick<MeshSettings, 'clusterDomain'>,
+): ConditionText {
   for (const rule of routeRules(route)) {
     const problem =
       invalidFilter(rule) ??
@@ -106,7 +110,7 @@ function backendProblem(
   backend: BackendRef,
   routeNamespace: string,
   cluster: ClusterReader,
-  mesh: MeshSettings,
+  mesh: Pick<MeshSettings, 'clusterDomain'>,
 ): Problem | null {
   const { group = '', kind = 'Service', name, port } = backend;
   if (group !== '' || kind !== 'Service') {
@@ -136,7 +140,7 @@ export function routeWishes(
   graph: Graph,
   cluster: ClusterInputs,
   routes: Collection<Route>,
-  settings: MeshSettings,
+  settings: Pick<MeshSettings, 'clusterDomain'>,
 ): Collection<Wish> {
   return graph.flatMap(
     'wishes for routes',

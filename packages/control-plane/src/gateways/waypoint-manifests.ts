@@ -5,6 +5,7 @@ import {
   GATEWAY_CLASS_LABEL,
   GATEWAY_NAME_LABEL,
   NETWORK_LABEL,
+  SERVICE_ACCOUNT_ANNOTATION,
   TRAFFIC_DISTRIBUTION_ANNOTATION,
 } from '../derive/labels.ts';
 import { annotationsOf, labelsOf, nameOf, namespaceOf } from '../derive/object.ts';
@@ -15,7 +16,6 @@ import { waypointPodSpec } from './waypoint-pod.ts';
 import type { WaypointSettings } from './waypoint-settings.ts';
 
 const MANAGED_BY_WAYPOINT_CONTROLLER = 'istio.io-mesh-controller';
-const SERVICE_ACCOUNT_ANNOTATION = 'gateway.istio.io/service-account';
 const SERVICE_TYPE_ANNOTATION = 'networking.istio.io/service-type';
 const STATUS_PORT = 15021;
 

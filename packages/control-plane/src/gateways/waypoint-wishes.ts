@@ -1,25 +1,20 @@
 /** Turns Gateways of the waypoint class into running waypoints, and says so in their status (spec control-plane 5). */
-import type { Gateway, GatewayClass } from '@aquifer/model/resources';
+import type { Gateway } from '@aquifer/model/resources';
 import type { Context } from '../collections/cell.ts';
 import type { Collection } from '../collections/collection.ts';
 import type { Graph } from '../collections/graph.ts';
 import { WAYPOINT_CONTROLLER } from '../derive/labels.ts';
-import type { MeshSettings } from '../derive/mesh.ts';
 import type { MeshCollections } from '../derive/mesh-collections.ts';
+import { settingsIn } from '../derive/mesh-settings.ts';
 import { annotationsOf, type LabelledObject, nameOf, namespaceOf } from '../derive/object.ts';
 import { type ClusterInputs, keyOf, objectKey } from '../ingest/cluster-inputs.ts';
 import { collectionPath, WATCHED_KINDS } from '../ingest/kinds.ts';
 import { isManaged } from '../ingest/revision.ts';
 import type { ForeignObjects } from '../reconcile/owner.ts';
 import { isSameWish, type Manifest, type Wish } from '../reconcile/wish.ts';
-import { type ConditionText, isPresent, withTransitionTime } from '../status/condition-list.ts';
 import { isContained } from './contained.ts';
-import {
-  type DerivedGatewayStatus,
-  deriveGatewayStatus,
-  isManual,
-  withForeign,
-} from './gateway-status.ts';
+import { deriveGatewayStatus, isManual, withForeign } from './gateway-status.ts';
+import { type KeyedWish, statusWish } from './gateway-status-wish.ts';
 import { CONTROLLER_VERSION, waypointManifests } from './waypoint-manifests.ts';
 import type { WaypointSettings } from './waypoint-settings.ts';
 
@@ -28,80 +23,20 @@ export interface WaypointInputs {
   readonly mesh: MeshCollections;
   /** What stands in the way of waypoints. */
   readonly foreign: ForeignObjects;
-  readonly settings: Omit<WaypointSettings, 'network'> & MeshSettings;
+  readonly settings: Omit<WaypointSettings, 'network' | 'trustDomain'>;
 }
 
-const CLASS_NAME = 'istio-waypoint';
-const STATUS_MANAGER = 'istio.io/gateway-controller';
 /** Newer controllers raise it; objects of a newer one are left alone. */
 const OUR_VERSION = 5;
 
-type KeyedWish = readonly [string, Wish];
-
 /** Every write that the waypoints of the cluster still lack. */
 export function waypointWishes(graph: Graph, inputs: WaypointInputs): Collection<Wish> {
-  const { cluster } = inputs;
-  const once = graph.constant('waypoint class', CLASS_NAME);
-  const { GatewayClass: classKind } = WATCHED_KINDS;
-  return graph.union(
-    'wishes for waypoints',
-    graph.flatMap(
-      'wishes for the waypoint class',
-      once,
-      (name, context) => {
-        const isThere = context.get(cluster.of('GatewayClass'), objectKey('', name)) !== undefined;
-        return isThere ? [] : [classWish(name)];
-      },
-      isSameWish,
-    ),
-    graph.flatMap(
-      'wishes for classes',
-      cluster.of('GatewayClass'),
-      (gatewayClass) => classStatusWish(gatewayClass, collectionPath(classKind)),
-      isSameWish,
-    ),
-    graph.flatMap(
-      'wishes for Gateways',
-      cluster.of('Gateway'),
-      (gateway, context) => gatewayWishes(gateway, inputs, context),
-      isSameWish,
-    ),
+  return graph.flatMap(
+    'wishes for Gateways',
+    inputs.cluster.of('Gateway'),
+    (gateway, context) => gatewayWishes(gateway, inputs, context),
+    isSameWish,
   );
-}
-
-function classWish(name: string): KeyedWish {
-  const { GatewayClass: kind } = WATCHED_KINDS;
-  const body = {
-    apiVersion: kind.apiVersion,
-    kind: 'GatewayClass',
-    metadata: { name },
-    spec: { controllerName: WAYPOINT_CONTROLLER, description: 'The default Istio waypoint' },
-  };
-  const write = { verb: 'create', path: collectionPath(kind), body } as const;
-  return [`GatewayClass/${name}`, { fingerprint: 'exists', write }];
-}
-
-function classStatusWish(
-  { metadata, spec, status }: GatewayClass,
-  collection: string,
-): readonly KeyedWish[] {
-  if (spec.controllerName !== WAYPOINT_CONTROLLER) return [];
-  const wanted = {
-    type: 'Accepted',
-    status: 'True',
-    reason: 'Accepted',
-    message: 'Handled by Istio controller',
-    observedGeneration: metadata.generation ?? 0,
-  };
-  if (isPresent(wanted, status?.conditions)) return [];
-  const name = metadata.name ?? '';
-  const conditions = [withTransitionTime(wanted, status?.conditions)];
-  const { apiVersion } = WATCHED_KINDS.GatewayClass;
-  const body = { apiVersion, kind: 'GatewayClass', metadata: { name }, status: { conditions } };
-  const path = `${collection}/${name}/status`;
-  const fingerprint = JSON.stringify([metadata.resourceVersion, wanted]);
-  const write = { verb: 'apply', path, body, fieldManager: STATUS_MANAGER } as const;
-  return [[`GatewayClass/${name} status`, { fingerprint, write }]];
 }
 
 function gatewayWishes(
@@ -118,9 +53,10 @@ function gatewayWishes(
   const wishes: KeyedWish[] = [];
   const status = deriveGatewayStatus(gateway, inputs, context);
   if (isManual(gateway)) return statusWish(gateway, status);
-  const network = context.get(mesh.network, '') ?? '';
+  const { network, trustDomain } = settingsIn(mesh, context);
+  const settings = { ...inputs.settings, network, trustDomain };
   const inTheWay: Manifest[] = [];
-  for (const manifest of waypointManifests(gateway, { ...inputs.settings, network })) {
+  for (const manifest of waypointManifests(gateway, settings)) {
     const wish = objectWish(gateway, manifest, cluster, context);
     if (wish === null) continue;
     wishes.push(wish);
@@ -172,53 +108,4 @@ function versionWish(gateway: Gateway): readonly KeyedWish[] {
   const body = { apiVersion, kind: 'Gateway', metadata: { namespace, name, annotations } };
   const write = { verb: 'apply', path, body, fieldManager: WAYPOINT_CONTROLLER } as const;
   return [[path, { fingerprint: CONTROLLER_VERSION, write }]];
-}
-
-function statusWish(gateway: Gateway, wanted: DerivedGatewayStatus): readonly KeyedWish[] {
-  const observedGeneration = gateway.metadata.generation ?? 0;
-  const stored = gateway.status;
-  if (isStatusWritten(gateway, wanted, observedGeneration)) return [];
-  const complete = (conditions: readonly ConditionText[], old: Conditions) =>
-    conditions.map((text) => withTransitionTime({ ...text, observedGeneration }, old));
-  const status = {
-    addresses: wanted.addresses,
-    conditions: complete(wanted.conditions, stored?.conditions),
-    listeners: wanted.listeners.map((listener) => ({
-      ...listener,
-      conditions: complete(listener.conditions, storedListener(gateway, listener.name)?.conditions),
-    })),
-  };
-  const namespace = namespaceOf(gateway);
-  const name = nameOf(gateway);
-  const path = `${collectionPath(WATCHED_KINDS.Gateway, namespace)}/${name}/status`;
-  const { apiVersion } = WATCHED_KINDS.Gateway;
-  const body = { apiVersion, kind: 'Gateway', metadata: { namespace, name }, status };
-  const fingerprint = JSON.stringify([gateway.metadata.resourceVersion, wanted]);
-  const write = { verb: 'apply', path, body, fieldManager: STATUS_MANAGER } as const;
-  return [[path, { fingerprint, write }]];
-}
-
-type GatewayStatus = NonNullable<Gateway['status']>;
-type Conditions = GatewayStatus['conditions'];
-
-function storedListener(gateway: Gateway, name: string) {
-  return gateway.status?.listeners?.find((listener) => listener.name === name);
-}
-
-function isStatusWritten(
-  gateway: Gateway,
-  wanted: DerivedGatewayStatus,
-  observedGeneration: number,
-): boolean {
-  const areWritten = (conditions: readonly ConditionText[], stored: Conditions): boolean =>
-    conditions.every((text) => isPresent({ ...text, observedGeneration }, stored));
-  const { addresses = [], conditions, listeners = [] } = gateway.status ?? {};
-  return (
-    isContained(wanted.addresses, addresses) &&
-    listeners.length === wanted.listeners.length &&
-    areWritten(wanted.conditions, conditions) &&
-    wanted.listeners.every((listener) =>
-      areWritten(listener.conditions, storedListener(gateway, listener.name)?.conditions),
-    )
-  );
 }

@@ -13,6 +13,8 @@ import type {
   Pod,
   Service,
   ServiceAccount,
+  ServiceEntry,
+  WorkloadEntry,
 } from '@aquifer/model/resources';
 
 /** A reference to an API object, as provenance and statuses name it; namespace `''` is cluster scope. */
@@ -38,6 +40,10 @@ export interface WatchedTypes {
   readonly Deployment: Deployment;
   readonly ServiceAccount: ServiceAccount;
   readonly ConfigMap: ConfigMap;
+  readonly ServiceEntry: ServiceEntry;
+  readonly WorkloadEntry: WorkloadEntry;
+  /** The one ConfigMap that configures the mesh. */
+  readonly MeshConfigMap: ConfigMap;
 }
 
 export type WatchedKind = keyof WatchedTypes;
@@ -46,6 +52,8 @@ interface KindPath {
   /** `group/version`; the core group is `v1`. */
   readonly apiVersion: string;
   readonly plural: string;
+  /** Default: that of the key. */
+  readonly kind?: string;
   /** Only objects with this label are watched. Default: all. */
   readonly labelSelector?: string;
 }
@@ -72,6 +80,9 @@ export const WATCHED_KINDS: Readonly<Record<WatchedKind, KindPath>> = {
   Deployment: { apiVersion: 'apps/v1', plural: 'deployments', labelSelector: MANAGED_LABEL },
   ServiceAccount: { apiVersion: 'v1', plural: 'serviceaccounts', labelSelector: MANAGED_LABEL },
   ConfigMap: { apiVersion: 'v1', plural: 'configmaps', labelSelector: `${CONFIG_LABEL}=true` },
+  ServiceEntry: { apiVersion: 'networking.istio.io/v1', plural: 'serviceentries' },
+  WorkloadEntry: { apiVersion: 'networking.istio.io/v1', plural: 'workloadentries' },
+  MeshConfigMap: { apiVersion: 'v1', plural: 'configmaps', kind: 'ConfigMap' },
 };
 
 /** The API path of a kind's collection over all namespaces, or of one namespace. */
@@ -95,4 +106,8 @@ export function definitionPath(kind: {
   return `/apis/apiextensions.k8s.io/v1/customresourcedefinitions/${kind.plural}.${group}`;
 }
 
-const CUSTOM_GROUPS: readonly string[] = ['gateway.networking.k8s.io', 'security.istio.io'];
+const CUSTOM_GROUPS: readonly string[] = [
+  'gateway.networking.k8s.io',
+  'security.istio.io',
+  'networking.istio.io',
+];

@@ -21,6 +21,13 @@ export interface ReflectorDeps {
   readonly api: Pick<KubernetesApi, 'list' | 'watch'>;
   readonly sink: ReflectorSink;
   readonly log: Logger;
+  /** Kinds of which only one object is read. */
+  readonly only: Readonly<Partial<Record<WatchedKind, OnlyObject>>>;
+}
+
+interface OnlyObject {
+  readonly namespace: string;
+  readonly name: string;
 }
 
 interface ListBody {
@@ -116,18 +123,22 @@ function isLost(error: unknown): boolean {
   return error instanceof KubernetesApiError && !UNRELATED.has(error.status);
 }
 
-async function listAll(kind: WatchedKind, { api, sink }: ReflectorDeps): Promise<string> {
-  const path = collectionPath(WATCHED_KINDS[kind]);
-  const { apiVersion } = WATCHED_KINDS[kind];
+async function listAll(kind: WatchedKind, { api, sink, only }: ReflectorDeps): Promise<string> {
+  const { apiVersion, kind: own = kind } = WATCHED_KINDS[kind];
+  const path = collectionPath(WATCHED_KINDS[kind], only[kind]?.namespace);
   const objects: StoredObject[] = [];
   let token: string | undefined;
   let version = '';
   do {
-    const query = { ...selectorOf(kind), limit: PAGE_SIZE, ...(token && { continue: token }) };
+    const query = {
+      ...selectorOf(kind, only),
+      limit: PAGE_SIZE,
+      ...(token && { continue: token }),
+    };
     const { kind: answered, metadata, items } = await api.list<ListBody>(path, query);
     if (answered?.endsWith('List') !== true) throw new Error(`a list was answered by ${answered}`);
     // The API leaves both out of the items of a list.
-    for (const item of items ?? []) objects.push(Object.assign(item, { apiVersion, kind }));
+    for (const item of items ?? []) objects.push(Object.assign(item, { apiVersion, kind: own }));
     version = metadata.resourceVersion ?? version;
     token = metadata.continue;
   } while (token);
@@ -139,12 +150,12 @@ async function listAll(kind: WatchedKind, { api, sink }: ReflectorDeps): Promise
 async function watchFrom(
   kind: WatchedKind,
   position: Position,
-  { api, sink }: ReflectorDeps,
+  { api, sink, only }: ReflectorDeps,
   signal: AbortSignal,
 ): Promise<void> {
   let failure: KubernetesApiError | null = null;
   const query = {
-    ...selectorOf(kind),
+    ...selectorOf(kind, only),
     resourceVersion: position.version ?? '',
     allowWatchBookmarks: true,
   };
@@ -160,7 +171,8 @@ async function watchFrom(
     position.hasMoved = true;
     if (type !== 'BOOKMARK') sink.change(kind, stored, type === 'DELETED');
   };
-  await api.watch(collectionPath(WATCHED_KINDS[kind]), query, listener, signal);
+  const path = collectionPath(WATCHED_KINDS[kind], only[kind]?.namespace);
+  await api.watch(path, query, listener, signal);
   if (failure !== null) throw failure;
 }
 
@@ -201,7 +213,14 @@ async function isProvenAbsent(kind: WatchedKind, { api, log }: ReflectorDeps): P
   }
 }
 
-function selectorOf(kind: WatchedKind): Readonly<Record<string, string>> {
+function selectorOf(
+  kind: WatchedKind,
+  only: ReflectorDeps['only'],
+): Readonly<Record<string, string>> {
   const { labelSelector } = WATCHED_KINDS[kind];
-  return labelSelector === undefined ? {} : { labelSelector };
+  const object = only[kind];
+  return {
+    ...(labelSelector !== undefined && { labelSelector }),
+    ...(object !== undefined && { fieldSelector: `metadata.name=${object.name}` }),
+  };
 }

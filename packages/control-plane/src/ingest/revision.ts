@@ -10,6 +10,8 @@ const CONFIGURATION: readonly WatchedKind[] = [
   'PeerAuthentication',
   'HTTPRoute',
   'GRPCRoute',
+  'ServiceEntry',
+  'WorkloadEntry',
 ];
 
 /** Unlabelled objects are everybody's; the empty revision sees all of them. */

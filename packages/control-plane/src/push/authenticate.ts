@@ -20,10 +20,13 @@ const AUDIENCE = 'istio-ca';
 const POD_NAME = 'authentication.kubernetes.io/pod-name';
 const POD_UID = 'authentication.kubernetes.io/pod-uid';
 
-/** Asks the API for every call: a token of a deleted pod stops working at once. */
+/**
+ * Asks the API for every call: a token of a deleted pod stops working at once. `trustDomain` is that of identities at the
+ * time of the call.
+ */
 export function tokenAuthenticator(
   api: Pick<KubernetesApi, 'create'>,
-  trustDomain: string,
+  trustDomain: () => string,
 ): Authenticate {
   return async (metadata) => {
     const token = bearerToken(metadata);
@@ -34,7 +37,7 @@ export function tokenAuthenticator(
         kind: 'TokenReview',
         spec: { token, audiences: [AUDIENCE] },
       });
-      return callerOf(review, trustDomain);
+      return callerOf(review, trustDomain());
     } catch (error) {
       return err(`the token could not be reviewed: ${(error as Error).message}`);
     }

@@ -1,9 +1,11 @@
-/** The conditions of Services and AuthorizationPolicies (spec control-plane 2.8, 2.9), as writes that are missing. */
+/** The conditions of services, entries and AuthorizationPolicies (spec control-plane 2.8, 2.9), as writes that are missing. */
 import type { Collection } from '../collections/collection.ts';
 import type { Graph } from '../collections/graph.ts';
 import type { MeshCollections } from '../derive/mesh-collections.ts';
-import { nameOf, namespaceOf } from '../derive/object.ts';
-import { type ClusterInputs, keyOf } from '../ingest/cluster-inputs.ts';
+import { type LabelledObject, nameOf, namespaceOf } from '../derive/object.ts';
+import { sourceKey } from '../derive/service-collections.ts';
+import { conditionsOfEntry, ENTRY_CONDITIONS } from '../derive/service-entry-status.ts';
+import type { ClusterInputs } from '../ingest/cluster-inputs.ts';
 import { collectionPath, WATCHED_KINDS } from '../ingest/kinds.ts';
 import { isSameWish, type Wish } from '../reconcile/wish.ts';
 import {
@@ -14,16 +16,16 @@ import {
 } from './condition-list.ts';
 
 interface ConditionTarget {
-  readonly kind: 'Service' | 'AuthorizationPolicy';
-  readonly namespace: string;
-  readonly name: string;
-  readonly resourceVersion: string | undefined;
+  readonly kind: 'Service' | 'ServiceEntry' | 'WorkloadEntry' | 'AuthorizationPolicy';
+  readonly object: LabelledObject;
   readonly stored: StoredConditions;
-  readonly type: string;
+  /** Those of one manager: what it does not want is pruned when it writes. */
+  readonly types: readonly string[];
   readonly fieldManager: string;
 }
 
 type Wanted = ConditionText & { readonly observedGeneration?: string };
+type KeyedWish = readonly [string, Wish];
 
 /** What is already there as wanted is not written again; a condition nobody wants any more is pruned. */
 export function conditionWishes(
@@ -34,9 +36,14 @@ export function conditionWishes(
   return graph.union(
     'wishes for conditions',
     serviceWishes(graph, cluster, mesh),
+    serviceEntryWishes(graph, cluster, mesh),
+    workloadEntryWishes(graph, cluster, mesh),
     policyWishes(graph, mesh),
   );
 }
+
+const BOUND = 'istio.io/WaypointBound';
+const SERVICE_MANAGER = 'istio-ambient-service';
 
 function serviceWishes(
   graph: Graph,
@@ -47,18 +54,64 @@ function serviceWishes(
     'wishes for Services',
     cluster.of('Service'),
     (service, context) => {
-      const type = 'istio.io/WaypointBound';
-      const condition = context.get(mesh.services, keyOf(service))?.condition ?? null;
+      const source = sourceKey('Service', namespaceOf(service), nameOf(service));
+      const condition = context.lookup(mesh.servicesBySource, source)[0]?.condition ?? null;
       const target: ConditionTarget = {
         kind: 'Service',
-        namespace: namespaceOf(service),
-        name: nameOf(service),
-        resourceVersion: service.metadata.resourceVersion,
+        object: service,
         stored: service.status?.conditions,
-        type,
-        fieldManager: 'istio-ambient-service',
+        types: [BOUND],
+        fieldManager: SERVICE_MANAGER,
       };
-      return wishFor(target, condition && { type, ...condition });
+      return wishFor(target, condition === null ? [] : [{ type: BOUND, ...condition }]);
+    },
+    isSameWish,
+  );
+}
+
+function serviceEntryWishes(
+  graph: Graph,
+  cluster: ClusterInputs,
+  mesh: MeshCollections,
+): Collection<Wish> {
+  return graph.flatMap(
+    'wishes for ServiceEntries',
+    cluster.of('ServiceEntry'),
+    (entry, context) => {
+      const source = sourceKey('ServiceEntry', namespaceOf(entry), nameOf(entry));
+      const services = context.lookup(mesh.servicesBySource, source);
+      const rules = context.get(mesh.meshConfig, '')?.serviceEntryVisibility ?? null;
+      const target: ConditionTarget = {
+        kind: 'ServiceEntry',
+        object: entry,
+        stored: entry.status?.conditions,
+        types: ENTRY_CONDITIONS,
+        fieldManager: SERVICE_MANAGER,
+      };
+      return wishFor(target, conditionsOfEntry(services, rules !== null));
+    },
+    isSameWish,
+  );
+}
+
+function workloadEntryWishes(
+  graph: Graph,
+  cluster: ClusterInputs,
+  mesh: MeshCollections,
+): Collection<Wish> {
+  return graph.flatMap(
+    'wishes for WorkloadEntries',
+    cluster.of('WorkloadEntry'),
+    (entry, context, key) => {
+      const condition = context.get(mesh.workloadEntries, key)?.condition ?? null;
+      const target: ConditionTarget = {
+        kind: 'WorkloadEntry',
+        object: entry,
+        stored: entry.status?.conditions,
+        types: [BOUND],
+        fieldManager: 'istio-ambient-workloadentry',
+      };
+      return wishFor(target, condition === null ? [] : [{ type: BOUND, ...condition }]);
     },
     isSameWish,
   );
@@ -71,9 +124,7 @@ function policyWishes(graph: Graph, { policies }: MeshCollections): Collection<W
     ({ policy, verdict, attachment }) => {
       const common = {
         kind: 'AuthorizationPolicy',
-        namespace: namespaceOf(policy),
-        name: nameOf(policy),
-        resourceVersion: policy.metadata.resourceVersion,
+        object: policy,
         stored: policy.status?.conditions,
       } as const;
       const observedGeneration = String(policy.metadata.generation ?? 0);
@@ -87,8 +138,8 @@ function policyWishes(graph: Graph, { policies }: MeshCollections): Collection<W
       ];
       return conditions.flatMap(({ type, fieldManager, wanted }) =>
         wishFor(
-          { ...common, type, fieldManager },
-          wanted && { type, ...wanted, observedGeneration },
+          { ...common, types: [type], fieldManager },
+          wanted === null ? [] : [{ type, ...wanted, observedGeneration }],
         ),
       );
     },
@@ -96,21 +147,18 @@ function policyWishes(graph: Graph, { policies }: MeshCollections): Collection<W
   );
 }
 
-function wishFor(
-  target: ConditionTarget,
-  wanted: Wanted | null,
-): readonly (readonly [string, Wish])[] {
-  const { kind, namespace, name, stored, type, fieldManager } = target;
-  const isDone =
-    wanted === null
-      ? !(stored ?? []).some((condition) => condition.type === type)
-      : isPresent(wanted, stored);
-  if (isDone) return [];
+function wishFor(target: ConditionTarget, wanted: readonly Wanted[]): readonly KeyedWish[] {
+  const { kind, object, stored = [], types, fieldManager } = target;
+  const unwanted = stored.filter(
+    ({ type }) => types.includes(type) && !wanted.some((condition) => condition.type === type),
+  );
+  if (unwanted.length === 0 && wanted.every((text) => isPresent(text, stored))) return [];
+  const [namespace, name] = [namespaceOf(object), nameOf(object)];
   const { apiVersion } = WATCHED_KINDS[kind];
   const path = `${collectionPath(WATCHED_KINDS[kind], namespace)}/${name}/status`;
-  const conditions = wanted === null ? [] : [withTransitionTime(wanted, stored)];
+  const conditions = wanted.map((text) => withTransitionTime(text, stored));
   const body = { apiVersion, kind, metadata: { namespace, name }, status: { conditions } };
-  const fingerprint = JSON.stringify([target.resourceVersion, wanted]);
-  const key = `${kind}/${namespace}/${name} ${type}`;
+  const fingerprint = JSON.stringify([object.metadata.resourceVersion, wanted]);
+  const key = `${kind}/${namespace}/${name} ${fieldManager}`;
   return [[key, { fingerprint, write: { verb: 'apply', path, body, fieldManager } }]];
 }

@@ -11,22 +11,16 @@ export type { ParentReference, RouteParentStatus } from './gateway-api/reference
 export type {
   DestinationRule,
   IstioGateway,
-  ServiceEntry,
   Sidecar,
   Telemetry,
   VirtualService,
-  WorkloadEntry,
-  WorkloadGroup,
 } from './istio/networking.ts';
 export {
   destinationRule,
   istioGateway,
-  serviceEntry,
   sidecar,
   telemetry,
   virtualService,
-  workloadEntry,
-  workloadGroup,
 } from './istio/networking.ts';
 export type {
   AuthorizationPolicy,
@@ -39,6 +33,8 @@ export {
   peerAuthentication,
   requestAuthentication,
 } from './istio/security.ts';
+export type { ServiceEntry, WorkloadEntry, WorkloadGroup } from './istio/service-entry.ts';
+export { serviceEntry, workloadEntry, workloadGroup } from './istio/service-entry.ts';
 export type {
   AdmissionWebhook,
   MutatingWebhookConfiguration,

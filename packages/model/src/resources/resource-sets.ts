@@ -14,20 +14,18 @@ import {
   envoyFilter,
   istioGateway,
   proxyConfig,
-  serviceEntry,
   sidecar,
   telemetry,
   trafficExtension,
   virtualService,
   wasmPlugin,
-  workloadEntry,
-  workloadGroup,
 } from './istio/networking.ts';
 import {
   authorizationPolicy,
   peerAuthentication,
   requestAuthentication,
 } from './istio/security.ts';
+import { serviceEntry, workloadEntry, workloadGroup } from './istio/service-entry.ts';
 import {
   mutatingWebhookConfiguration,
   validatingWebhookConfiguration,

@@ -1,6 +1,6 @@
 /** From a route's backendRef to a cluster (spec control-plane 6.2, recording l7/07). */
-import { objectKey } from '../../ingest/cluster-inputs.ts';
 import { serviceHostname } from '../mesh.ts';
+import { meshServiceKey } from '../mesh-service.ts';
 import { inboundCluster, outboundCluster } from './names.ts';
 import { l7Ports } from './port-protocol.ts';
 import type { BackendRef } from './route-rule.ts';
@@ -24,12 +24,14 @@ export function resolveBackend(
   const { group = '', kind = 'Service', namespace = routeNamespace, name, port } = ref;
   if (group !== '' || kind !== 'Service' || port === undefined) return UNKNOWN;
   const hostname = serviceHostname(scope.mesh, namespace, name);
-  const backend = scope.backends.get(objectKey(namespace, name));
+  const backend = scope.backends.get(meshServiceKey(scope.mesh, namespace, hostname));
   if (backend === undefined) return { cluster: inboundCluster('http', port, hostname), hostname };
   if (!backend.isReachedInbound) {
     return { cluster: outboundCluster(port, hostname), hostname };
   }
-  const protocol = l7Ports(backend.service).find((candidate) => candidate.port === port)?.protocol;
+  const protocol = l7Ports(backend.service.ports).find(
+    (candidate) => candidate.port === port,
+  )?.protocol;
   return {
     cluster: inboundCluster(protocol === 'tcp' ? 'tcp' : 'http', port, hostname),
     hostname,

@@ -13,6 +13,8 @@ import {
 import { RawBufferSchema } from '@aquifer/wire/gen/envoy/extensions/transport_sockets/raw_buffer/v3_pb';
 import { HttpProtocolOptionsSchema } from '@aquifer/wire/gen/envoy/extensions/upstreams/http/v3_pb';
 import { create } from '@bufbuild/protobuf';
+import type { MeshService } from '../mesh-service.ts';
+import { nameOf, namespaceOf } from '../object.ts';
 import { originatingTls } from './mutual-tls.ts';
 import {
   CONNECT_ORIGINATE,
@@ -24,7 +26,7 @@ import {
 } from './names.ts';
 import { type Extension, extension, type Init, packed, seconds } from './packed.ts';
 import { type L7Port, speaks } from './port-protocol.ts';
-import type { MeshServiceRef } from './scope.ts';
+import { isHeadless } from './scope.ts';
 
 type ClusterInit = Init<typeof ClusterSchema>;
 type HttpOptions = Init<typeof HttpProtocolOptionsSchema>;
@@ -131,7 +133,13 @@ export function tunnelClusters(trustDomain: string, namespace: string): Cluster[
   ];
 }
 
-function discovered(name: string, { hostname, namespace, name: own }: MeshServiceRef): ClusterInit {
+/** What telemetry reads of the service behind a cluster. */
+function described(service: MeshService) {
+  const { hostname } = service;
+  return [{ host: hostname, name: nameOf(service), namespace: namespaceOf(service) }];
+}
+
+function discovered(name: string, service: MeshService): ClusterInit {
   return {
     ...base(name),
     clusterDiscoveryType: { case: 'type', value: DiscoveryType.EDS },
@@ -147,9 +155,7 @@ function discovered(name: string, { hostname, namespace, name: own }: MeshServic
     connectTimeout: seconds(CONNECT_TIMEOUT_S),
     // 0 %: an endpoint that is not healthy is never used, even if none is.
     commonLbConfig: { healthyPanicThreshold: {} },
-    metadata: {
-      filterMetadata: { istio: { services: [{ host: hostname, name: own, namespace }] } },
-    },
+    metadata: { filterMetadata: { istio: { services: described(service) } } },
   };
 }
 
@@ -165,38 +171,32 @@ function portOptions({ protocol }: L7Port): ClusterInit {
   });
 }
 
-/** Those of a headless Service lead where the connection was going (recording l7/29). */
+/** Those of a headless service lead where the connection was going (recording l7/29). */
 const TO_ORIGINAL_DESTINATION: ClusterInit = {
   clusterDiscoveryType: { case: 'type', value: DiscoveryType.ORIGINAL_DST },
   lbPolicy: LbPolicy.CLUSTER_PROVIDED,
 };
 
 /** `inbound-vip|<port>|<kind>|<host>`, for each kind of traffic that the port may carry. */
-export function inboundClusters(
-  service: MeshServiceRef,
-  port: L7Port,
-  isHeadless: boolean,
-): Cluster[] {
+export function inboundClusters(service: MeshService, port: L7Port): Cluster[] {
   const kinds = (['http', 'tcp'] as const).filter((kind) => speaks(port, kind));
   return kinds.map((kind) => {
     const { edsClusterConfig, ...init } = discovered(
       inboundCluster(kind, port.port, service.hostname),
       service,
     );
-    const { hostname, namespace, name } = service;
-    const services = [{ host: hostname, name, namespace }];
     return create(ClusterSchema, {
       ...init,
-      ...(isHeadless ? TO_ORIGINAL_DESTINATION : { edsClusterConfig }),
+      ...(isHeadless(service) ? TO_ORIGINAL_DESTINATION : { edsClusterConfig }),
       ...portOptions(port),
-      metadata: { filterMetadata: { istio: { services, subset: kind } } },
+      metadata: { filterMetadata: { istio: { services: described(service), subset: kind } } },
       transportSocket: internalSocket('', [TUNNEL_TARGET, ENDPOINT_METADATA]),
     });
   });
 }
 
-/** `outbound|<port>||<host>`: a Service that routes send to but that is not attached to this waypoint. */
-export function outboundServiceCluster(service: MeshServiceRef, port: L7Port): Cluster {
+/** `outbound|<port>||<host>`: a service that routes send to but that is not attached to this waypoint. */
+export function outboundServiceCluster(service: MeshService, port: L7Port): Cluster {
   const prefix = 'envoy.transport_sockets.';
   const passed = [TUNNEL_TARGET, CLUSTER_METADATA, ENDPOINT_METADATA];
   return create(ClusterSchema, {

@@ -20,7 +20,7 @@ import { ENCAP, inboundCluster } from './names.ts';
 import { type Extension, extension, type Init, packed, seconds } from './packed.ts';
 import { type L7Port, speaks } from './port-protocol.ts';
 import { defaultRoutes, serviceRoutes } from './routes.ts';
-import { refToService, type ServiceScope } from './scope.ts';
+import type { ServiceScope } from './scope.ts';
 
 export type ChainInit = Init<typeof FilterChainSchema>;
 type RouteConfigInit = Init<typeof RouteConfigurationSchema>;
@@ -75,15 +75,14 @@ function tcpFilters(cluster: string, policies: Policies): Extension[] {
   return [...authorizationFilters(policies, 'tcp'), proxy];
 }
 
-/** The chains of one Service port; each is named as the cluster that it leads to. */
+/** The chains of one port of a service; each is named as the cluster that it leads to. */
 export function portChains(port: L7Port, scope: ServiceScope): ChainInit[] {
-  const { policies } = scope;
-  const service = refToService(scope.service, scope.mesh);
+  const { service, policies } = scope;
   const kinds = (['tcp', 'http'] as const).filter((kind) => speaks(port, kind));
   return kinds.map((kind) => {
     const name = inboundCluster(kind, port.port, service.hostname);
     if (kind === 'tcp') return { name, filters: tcpFilters(name, policies) };
-    const routes = serviceRoutes(name, port.port, service, scope);
+    const routes = serviceRoutes(name, port.port, scope);
     return { name, filters: [connectionManager(port, routes, policies)] };
   });
 }

@@ -4,6 +4,8 @@ import { ListenerSchema } from '@aquifer/wire/gen/envoy/config/listener/v3_pb';
 import { type DescMessage, fromBinary, toJson } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
 import { messageRegistry } from '../../../../../test/fixtures/message-registry.ts';
+import { keyOf } from '../../ingest/cluster-inputs.ts';
+import { valuesOf } from '../derivation.fixture.ts';
 import type { ResourceMap } from '../resource.ts';
 import {
   deriveWaypoint,
@@ -115,8 +117,10 @@ test.for([
 ])('says of each Service what %s does', (name) => {
   const { services } = readyCluster(recordedObjects(name)).derivation.mesh;
   const recorded = readRecorded<Record<string, RecordedStatus>>(name, 'status.json');
-  const said = [...services.entries()].flatMap(([key, { condition }]) =>
-    condition === null ? [] : [[key, { type: 'istio.io/WaypointBound', ...condition }] as const],
+  const said = valuesOf(services).flatMap(({ service, condition }) =>
+    condition === null
+      ? []
+      : [[keyOf(service), { type: 'istio.io/WaypointBound', ...condition }] as const],
   );
   const expected = Object.entries(recorded).flatMap(([key, status]) => {
     const [kind, ...name] = key.split('/');

@@ -1,5 +1,5 @@
 /** `main_internal`: from the destination of a tunnel to the chain that serves it (spec control-plane 6.1). */
-import type { AuthorizationPolicy, Service } from '@aquifer/model/resources';
+import type { AuthorizationPolicy } from '@aquifer/model/resources';
 import { TrafficDirection } from '@aquifer/wire/gen/envoy/config/core/v3_pb';
 import {
   type Listener,
@@ -21,14 +21,13 @@ import {
 import { create } from '@bufbuild/protobuf';
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { StringValueSchema } from '@bufbuild/protobuf/wkt';
-import type { MeshSettings } from '../mesh.ts';
-import { virtualAddresses } from '../services.ts';
+import type { MeshService, VirtualAddress } from '../mesh-service.ts';
 import { NO_ROUTE } from './access-log.ts';
 import { DIRECT_CHAINS, directChains } from './filter-chains.ts';
 import { inboundCluster, MAIN_INTERNAL } from './names.ts';
 import { extension, type Init, packed } from './packed.ts';
 import { type L7Port, l7Ports } from './port-protocol.ts';
-import { isHeadless, type MeshServiceRef, refToService } from './scope.ts';
+import { isHeadless } from './scope.ts';
 import { ORIGINAL_DST_FILTER } from './tunnel-listeners.ts';
 
 type OnMatch = Init<typeof Matcher_OnMatchSchema>;
@@ -36,34 +35,31 @@ type RangeMatcher = Init<typeof IPMatcher_IPRangeMatcherSchema>;
 type ListenerFilterInit = Init<typeof ListenerFilterSchema>;
 type Predicate = Init<typeof ListenerFilterChainMatchPredicateSchema>;
 
-/** What a headless Service has instead of a virtual address: nobody dials it (recording l7/29). */
-const NO_ADDRESS = '0.0.0.0';
+/** What a headless service has instead of a virtual address: nobody dials it (recording l7/29). */
+const NO_ADDRESS: VirtualAddress = { address: '0.0.0.0', prefixLength: null };
 
 interface ListedService {
-  readonly ref: MeshServiceRef;
+  readonly hostname: string;
   readonly ports: readonly L7Port[];
-  readonly vips: readonly string[];
+  readonly vips: readonly VirtualAddress[];
 }
 
 export interface MainListenerInputs {
-  readonly mesh: MeshSettings;
   /** Sorted by hostname. */
-  readonly attached: readonly Service[];
+  readonly attached: readonly MeshService[];
   /** Those that hold on every chain. */
   readonly policies: readonly AuthorizationPolicy[];
   /** Of the workloads that are bound to the waypoint themselves. */
   readonly workloadAddresses: readonly string[];
 }
 
-/** Without the chains of Services, which `withChains` adds. */
+/** Without the chains of services, which `withChains` adds. */
 export function mainListener(inputs: MainListenerInputs): Listener {
-  const { mesh, attached, policies, workloadAddresses } = inputs;
+  const { attached, policies, workloadAddresses } = inputs;
   const services = attached.map((service) => ({
-    ref: refToService(service, mesh),
-    ports: l7Ports(service),
-    vips: isHeadless(service)
-      ? [NO_ADDRESS]
-      : virtualAddresses(service, '').map(({ address }) => address),
+    hostname: service.hostname,
+    ports: l7Ports(service.ports),
+    vips: isHeadless(service) ? [NO_ADDRESS] : service.addresses,
   }));
   const ranges = services.filter(({ vips }) => vips.length > 0).map(serviceRange);
   if (workloadAddresses.length > 0) ranges.push(workloadRange(workloadAddresses));
@@ -102,14 +98,14 @@ function byDestination(rangeMatchers: RangeMatcher[]) {
   return { matcherType: { case: 'matcherTree' as const, value: tree } };
 }
 
-function cidr(address: string) {
-  return { addressPrefix: address, prefixLen: address.includes(':') ? 128 : 32 };
+function cidr({ address, prefixLength }: VirtualAddress) {
+  return { addressPrefix: address, prefixLen: prefixLength ?? (address.includes(':') ? 128 : 32) };
 }
 
-/** All virtual addresses of the Service, then its ports. */
-function serviceRange({ ref, ports, vips }: ListedService): RangeMatcher {
+/** All virtual addresses of the service, then its ports. */
+function serviceRange({ hostname, ports, vips }: ListedService): RangeMatcher {
   const map = Object.fromEntries(
-    ports.map((port) => [String(port.port), portMatch(ref.hostname, port)]),
+    ports.map((port) => [String(port.port), portMatch(hostname, port)]),
   );
   return { ranges: vips.map(cidr), onMatch: exactMatch('port', DestinationPortInputSchema, map) };
 }
@@ -122,7 +118,8 @@ function portMatch(hostname: string, { port, protocol }: L7Port): OnMatch {
 }
 
 function workloadRange(addresses: readonly string[]): RangeMatcher {
-  return { ranges: addresses.map(cidr), onMatch: sniffed(DIRECT_CHAINS) };
+  const ranges = addresses.map((address) => cidr({ address, prefixLength: null }));
+  return { ranges, onMatch: sniffed(DIRECT_CHAINS) };
 }
 
 /** By what the HTTP inspector found. The quotes are Envoy's: its input is a quoted list. */

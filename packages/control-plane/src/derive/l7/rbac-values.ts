@@ -1,5 +1,5 @@
 /** Single values of AuthorizationPolicies as Envoy permissions and principals (spec l7 5.2; recording l7/23). */
-import { formatIpAddress, parseIpAddress } from '@aquifer/model';
+import { parseCidr } from '@aquifer/model';
 import type { PermissionSchema, PrincipalSchema } from '@aquifer/wire/gen/envoy/config/rbac/v3_pb';
 import type { HeaderMatcherSchema } from '@aquifer/wire/gen/envoy/config/route/v3_pb';
 import { UriTemplateMatchConfigSchema } from '@aquifer/wire/gen/envoy/extensions/path/match/uri_template/v3_pb';
@@ -112,14 +112,9 @@ export function serviceAccount(policyNamespace: string): (value: string) => Prin
 }
 
 /** A CIDR or a single address; null for anything else. */
-function range(value: string): { addressPrefix: string; prefixLen: number } | null {
-  const [text = '', length, ...rest] = value.split('/');
-  const bytes = parseIpAddress(text);
-  const addressPrefix = bytes === null ? null : formatIpAddress(bytes);
-  if (bytes === null || addressPrefix === null || rest.length > 0) return null;
-  const bits = bytes.length * 8;
-  const prefixLen = length === undefined ? bits : /^\d+$/.test(length) ? Number(length) : -1;
-  return prefixLen < 0 || prefixLen > bits ? null : { addressPrefix, prefixLen };
+function range(text: string): { addressPrefix: string; prefixLen: number } | null {
+  const cidr = parseCidr(text);
+  return cidr && { addressPrefix: cidr.address, prefixLen: cidr.prefixLength };
 }
 
 /**

@@ -1,4 +1,4 @@
-/** The routes of one port of a Service at its waypoint (spec control-plane 6.2, l7 1.15; recordings l7/01, 04–07). */
+/** The routes of one port of a service at its waypoint (spec control-plane 6.2, l7 1.15; recordings l7/01, 04–07). */
 import {
   RouteAction_ClusterNotFoundResponseCode as NotFoundCode,
   type RouteActionSchema,
@@ -6,7 +6,6 @@ import {
   type RouteSchema,
 } from '@aquifer/wire/gen/envoy/config/route/v3_pb';
 import { durationFromMs } from '@bufbuild/protobuf/wkt';
-import { objectKey } from '../../ingest/cluster-inputs.ts';
 import { byAge, namespaceOf } from '../object.ts';
 import { resolveBackend } from './backend.ts';
 import { type Init, seconds } from './packed.ts';
@@ -29,7 +28,7 @@ import {
   type RouteRule,
   routeRules,
 } from './route-rule.ts';
-import { type MeshServiceRef, parentKey, type ServiceScope } from './scope.ts';
+import { parentKey, type ServiceScope, sourceOf } from './scope.ts';
 
 type RouteInit = Init<typeof RouteSchema>;
 type ActionInit = Init<typeof RouteActionSchema>;
@@ -77,14 +76,9 @@ export function defaultRoutes(
 }
 
 /** The routes attached to the port, else the default route. Requests that no rule of theirs takes get 404. */
-export function serviceRoutes(
-  name: string,
-  port: number,
-  service: MeshServiceRef,
-  scope: ServiceScope,
-): RouteConfigInit {
-  const lists = routeLists(service, port, scope);
-  if (lists.length === 0) return defaultRoutes(name, port, name, service.hostname);
+export function serviceRoutes(name: string, port: number, scope: ServiceScope): RouteConfigInit {
+  const lists = routeLists(port, scope);
+  if (lists.length === 0) return defaultRoutes(name, port, name, scope.service.hostname);
   const routes = lists.flatMap((list) => listRoutes(list, port, scope));
   return routeConfig(name, port, routes, false);
 }
@@ -97,14 +91,14 @@ interface RouteList {
   readonly rules: readonly RouteRule[];
 }
 
-/** Those that name the port before those that name none; the Service's own namespace before the waypoint's. */
-function routeLists(service: MeshServiceRef, port: number, scope: ServiceScope): RouteList[] {
-  const key = objectKey(service.namespace, service.name);
-  const namespaces = new Set([service.namespace, scope.waypoint.namespace]);
+/** Those that name the port before those that name none; the service's own namespace before the waypoint's. */
+function routeLists(port: number, { service, waypoint, routes }: ServiceScope): RouteList[] {
+  const key = sourceOf(service);
+  const namespaces = new Set([namespaceOf(service), waypoint.namespace]);
   const lists: RouteList[] = [];
   for (const wanted of [port, undefined]) {
     for (const namespace of namespaces) {
-      const rules = scope.routes
+      const rules = routes
         .filter((route) => namespaceOf(route) === namespace)
         .filter((route) =>
           parentsOf(route).some(

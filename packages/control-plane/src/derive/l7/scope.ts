@@ -1,22 +1,11 @@
-/** What a Service at a waypoint is served with: its routes, the policies that hold there, and the backends of the routes. */
-import type {
-  AuthorizationPolicy,
-  ObjectMeta,
-  ParentReference,
-  Service,
-} from '@aquifer/model/resources';
-import { objectKey } from '../../ingest/cluster-inputs.ts';
+/** What a service at a waypoint is served with: its routes, the policies that hold there, and the backends of the routes. */
+import type { AuthorizationPolicy, ObjectMeta, ParentReference } from '@aquifer/model/resources';
 import type { ObjectRef } from '../../ingest/kinds.ts';
 import { type MeshSettings, serviceHostname } from '../mesh.ts';
+import { type MeshService, meshServiceKey } from '../mesh-service.ts';
 import { nameOf, namespaceOf } from '../object.ts';
+import { sourceKey } from '../service-collections.ts';
 import { type Route, type RouteRule, routeRules } from './route-rule.ts';
-
-/** A Service as configuration names it. */
-export interface MeshServiceRef {
-  readonly namespace: string;
-  readonly name: string;
-  readonly hostname: string;
-}
 
 /** A waypoint as configuration names it. */
 export interface WaypointRef {
@@ -26,76 +15,76 @@ export interface WaypointRef {
   readonly source: ObjectRef;
 }
 
-/** A Service that routes name as backend. */
+/** A service that routes name as backend. */
 interface BackendService {
-  readonly service: Service;
-  /** Whether the Service's own chains and clusters at this waypoint can take what a route sends to it. */
+  readonly service: MeshService;
+  /** Whether the service's own chains and clusters at this waypoint can take what a route sends to it. */
   readonly isReachedInbound: boolean;
 }
 
-/** Everything that the chains and clusters of one Service at one waypoint are made of; endpoints come later. */
+/** Everything that the chains and clusters of one service at one waypoint are made of; endpoints come later. */
 export interface ServiceScope {
   readonly mesh: MeshSettings;
   readonly waypoint: WaypointRef;
-  readonly service: Service;
-  /** Those with the Service as parent, of its namespace and of the waypoint's. */
+  readonly service: MeshService;
+  /** Those with the service as parent, of its namespace and of the waypoint's. */
   readonly routes: readonly Route[];
-  /** AuthorizationPolicies that hold here: the waypoint's own, and the Service's. */
+  /** AuthorizationPolicies that hold here: the waypoint's own, and the service's. */
   readonly policies: readonly AuthorizationPolicy[];
-  /** Services that the routes name as backends, by `namespace/name`; those that exist. */
+  /** Those that the routes name as backends, by `meshServiceKey`; those that exist. */
   readonly backends: ReadonlyMap<string, BackendService>;
 }
 
 type TargetRef = NonNullable<NonNullable<AuthorizationPolicy['spec']>['targetRefs']>[number];
 
-export function refToService(service: Service, mesh: MeshSettings): MeshServiceRef {
-  const namespace = namespaceOf(service);
-  const name = nameOf(service);
-  return { namespace, name, hostname: serviceHostname(mesh, namespace, name) };
+/** Whether clients address the pods behind the service themselves. */
+export function isHeadless({ resolution }: MeshService): boolean {
+  return resolution === 'headless';
 }
 
-/** Whether clients address the pods behind the Service themselves. */
-export function isHeadless({ spec }: Service): boolean {
-  return spec?.clusterIP === 'None';
-}
-
-/** How the objects that belong to a Service at a waypoint are found. */
+/** How the objects that belong to a service at a waypoint are found. */
 export interface ScopeLookups {
-  /** Those with the Service (`namespace/name`) as parent. */
-  routesOf(service: string): readonly Route[];
+  /** Those with that parent, as `parentKey` names it. */
+  routesOf(parent: string): readonly Route[];
   /** Those with that target, as `policyTargets` names it. */
   policiesAt(target: string): readonly AuthorizationPolicy[];
-  service(key: string): Service | undefined;
-  /** Whether the Service is attached to the waypoint too. */
-  isAttached(service: string): boolean;
+  /** By `meshServiceKey`. */
+  service(key: string): MeshService | undefined;
+  /** Whether that service is attached to the waypoint too. */
+  isAttached(key: string): boolean;
 }
 
 export function serviceScope(
-  service: Service,
+  service: MeshService,
   waypoint: WaypointRef,
   lookups: ScopeLookups,
   mesh: MeshSettings,
 ): ServiceScope {
-  const key = objectKey(namespaceOf(service), nameOf(service));
+  const source = sourceOf(service);
   const namespaces = unique([waypoint.namespace, namespaceOf(service)]);
   const routes = lookups
-    .routesOf(key)
+    .routesOf(source)
     .filter((route) => namespaces.includes(namespaceOf(route)))
     .toSorted(inOrderOf(namespaces));
-  const policies = policiesAt([...waypointTargets(waypoint), `Service/${key}`], lookups).toSorted(
+  const policies = policiesAt([...waypointTargets(waypoint, mesh), source], lookups).toSorted(
     inOrderOf(unique([...namespaces, mesh.rootNamespace])),
   );
-  return { mesh, waypoint, service, routes, policies, backends: backendsOf(routes, lookups) };
+  return { mesh, waypoint, service, routes, policies, backends: backendsOf(routes, lookups, mesh) };
+}
+
+/** The object that it is made of, as parents and targets name it. */
+export function sourceOf(service: MeshService): string {
+  return sourceKey(service.kind, namespaceOf(service), nameOf(service));
 }
 
 /** The policies that hold on every chain of a waypoint. */
 export function waypointPolicies(
   waypoint: WaypointRef,
   lookups: Pick<ScopeLookups, 'policiesAt'>,
-  { rootNamespace }: MeshSettings,
+  mesh: MeshSettings,
 ): readonly AuthorizationPolicy[] {
-  const order = inOrderOf(unique([waypoint.namespace, rootNamespace]));
-  return policiesAt(waypointTargets(waypoint), lookups).toSorted(order);
+  const order = inOrderOf(unique([waypoint.namespace, mesh.rootNamespace]));
+  return policiesAt(waypointTargets(waypoint, mesh), lookups).toSorted(order);
 }
 
 function policiesAt(
@@ -121,22 +110,25 @@ function inOrderOf(namespaces: readonly string[]) {
   return (a: NamedObject, b: NamedObject): number => (rank(a) < rank(b) ? -1 : 1);
 }
 
-/** What a policy is attached to: `Service/<namespace>/<name>`, `Gateway/<namespace>/<name>`, `GatewayClass/<name>`. */
-export function policyTargets(policy: AuthorizationPolicy, mesh: MeshSettings): string[] {
-  const namespace = namespaceOf(policy);
-  return targetsOf(policy).flatMap(({ kind, name }) => {
-    if (kind === 'Service' || kind === 'Gateway') return [`${kind}/${objectKey(namespace, name)}`];
-    return kind === 'GatewayClass' && namespace === mesh.rootNamespace ? [`${kind}/${name}`] : [];
-  });
+/** What a policy is attached to: `<kind>/<namespace>/<name>`; also of a GatewayClass, which has no namespace, the policy's. */
+export function policyTargets(policy: AuthorizationPolicy): string[] {
+  return targetsOf(policy).map(({ kind, name }) => sourceKey(kind, namespaceOf(policy), name));
 }
 
-/** What a policy must be attached to, to hold on every chain of the waypoint. */
-function waypointTargets({ namespace, name, className }: WaypointRef): readonly string[] {
-  return [`Gateway/${objectKey(namespace, name)}`, `GatewayClass/${className}`];
+/** What a policy must be attached to, to hold on every chain of the waypoint: to its class from the root namespace only. */
+function waypointTargets(
+  { namespace, name, className }: WaypointRef,
+  { rootNamespace }: MeshSettings,
+): readonly string[] {
+  return [
+    sourceKey('Gateway', namespace, name),
+    sourceKey('GatewayClass', rootNamespace, className),
+  ];
 }
 
+/** The Service that a route has as parent. */
 export function parentKey(parent: ParentReference, route: Route): string {
-  return objectKey(parent.namespace ?? namespaceOf(route), parent.name);
+  return sourceKey('Service', parent.namespace ?? namespaceOf(route), parent.name);
 }
 
 function targetsOf(policy: AuthorizationPolicy): readonly TargetRef[] {
@@ -147,11 +139,12 @@ function targetsOf(policy: AuthorizationPolicy): readonly TargetRef[] {
 function backendsOf(
   routes: readonly Route[],
   { service: find, isAttached }: ScopeLookups,
+  mesh: MeshSettings,
 ): ReadonlyMap<string, BackendService> {
   const found = new Map<string, BackendService>();
   for (const route of routes) {
     for (const { namespace = namespaceOf(route), name } of backendRefs(routeRules(route))) {
-      const key = objectKey(namespace, name);
+      const key = meshServiceKey(mesh, namespace, serviceHostname(mesh, namespace, name));
       const service = find(key);
       if (service === undefined) continue;
       found.set(key, { service, isReachedInbound: isAttached(key) && !isHeadless(service) });

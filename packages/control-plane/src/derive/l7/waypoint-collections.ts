@@ -1,14 +1,15 @@
 /** What waypoints are served, as collections: Envoy's clusters, endpoints and listeners, by waypoint. */
 import { isDeepStrictEqual } from 'node:util';
 import type { Workload } from '@aquifer/model';
-import type { AuthorizationPolicy, Service } from '@aquifer/model/resources';
+import type { AuthorizationPolicy } from '@aquifer/model/resources';
 import type { Context } from '../../collections/cell.ts';
 import type { Collection, Index } from '../../collections/collection.ts';
 import type { Graph } from '../../collections/graph.ts';
 import { type ClusterInputs, keyOf, objectKey } from '../../ingest/cluster-inputs.ts';
 import { WAYPOINT_CONTROLLER } from '../labels.ts';
-import { type MeshSettings, serviceHostname } from '../mesh.ts';
 import type { MeshCollections } from '../mesh-collections.ts';
+import type { MeshService } from '../mesh-service.ts';
+import { settingsIn } from '../mesh-settings.ts';
 import { nameOf, namespaceOf, refTo } from '../object.ts';
 import { isSameResource, type Resource } from '../resource.ts';
 import { addressKey } from '../waypoints.ts';
@@ -52,7 +53,6 @@ interface Base {
   readonly graph: Graph;
   readonly cluster: ClusterInputs;
   readonly mesh: MeshCollections;
-  readonly settings: MeshSettings;
   /** Gateways whose class is a waypoint's. */
   readonly waypoints: Collection<WaypointRef>;
 }
@@ -61,16 +61,16 @@ export function waypointCollections(
   graph: Graph,
   cluster: ClusterInputs,
   mesh: MeshCollections,
-  settings: MeshSettings,
 ): WaypointCollections {
-  const base: Base = { graph, cluster, mesh, settings, waypoints: waypointRefs(graph, cluster) };
+  const base: Base = { graph, cluster, mesh, waypoints: waypointRefs(graph, cluster) };
   const { routes, lookupsOf } = scopeLookups(base);
   const attached = attachments(base);
   const parts = graph.map(
-    'parts of attached Services',
+    'parts of attached services',
     attached,
     ({ waypoint, service }, context) => {
-      const scope = serviceScope(service, waypoint, lookupsOf(context, waypoint), settings);
+      const lookups = lookupsOf(context, waypoint);
+      const scope = serviceScope(service, waypoint, lookups, settingsIn(mesh, context));
       return { ...serviceParts(scope), waypoint: keyOfWaypoint(waypoint) };
     },
     isSameParts,
@@ -84,10 +84,10 @@ export function waypointCollections(
   };
 }
 
-/** A Service that a waypoint must know: it is bound to it, or has it as canary. */
+/** A service that a waypoint must know: it is bound to it, or has it as canary. */
 interface Attachment {
   readonly waypoint: WaypointRef;
-  readonly service: Service;
+  readonly service: MeshService;
 }
 
 type OwnedParts = ServiceParts & { readonly waypoint: string };
@@ -134,15 +134,16 @@ function waypointRefs(graph: Graph, cluster: ClusterInputs): Collection<Waypoint
 }
 
 /** By waypoint and hostname, so that those of a waypoint come sorted by hostname. */
-function attachments({ graph, mesh, settings, waypoints }: Base): Collection<Attachment> {
-  return graph.flatMap('attached Services', mesh.services, (entry, context) =>
-    entry.waypoints.flatMap((key) => {
-      const waypoint = context.get(waypoints, key);
-      if (waypoint === undefined) return [];
-      const { service } = entry;
-      const hostname = serviceHostname(settings, namespaceOf(service), nameOf(service));
-      return [[`${key} ${hostname}`, { waypoint, service }]];
-    }),
+function attachments({ graph, mesh, waypoints }: Base): Collection<Attachment> {
+  return graph.flatMap(
+    'attached services',
+    mesh.services,
+    ({ service, waypoints: keys }, context) =>
+      keys.flatMap((key) => {
+        const waypoint = context.get(waypoints, key);
+        if (waypoint === undefined) return [];
+        return [[`${key} ${service.hostname}`, { waypoint, service }]];
+      }),
   );
 }
 
@@ -151,7 +152,7 @@ interface RouteCollections {
   readonly lookupsOf: LookupsOf;
 }
 
-function scopeLookups({ graph, cluster, mesh, settings }: Base): RouteCollections {
+function scopeLookups({ graph, cluster, mesh }: Base): RouteCollections {
   const ofKind = (kind: 'HTTPRoute' | 'GRPCRoute'): Collection<Route> =>
     graph.flatMap(
       `routes of ${kind}`,
@@ -166,12 +167,12 @@ function scopeLookups({ graph, cluster, mesh, settings }: Base): RouteCollection
   const policiesByTarget: Index<AuthorizationPolicy> = graph.index(
     'policies by target',
     cluster.of('AuthorizationPolicy'),
-    (policy) => policyTargets(policy, settings),
+    policyTargets,
   );
   const lookupsOf: LookupsOf = (context, waypoint) => ({
-    routesOf: (service) => context.lookup(routesByParent, service),
+    routesOf: (parent) => context.lookup(routesByParent, parent),
     policiesAt: (target) => context.lookup(policiesByTarget, target),
-    service: (key) => context.get(cluster.of('Service'), key),
+    service: (key) => context.get(mesh.meshServices, key),
     isAttached: (key) =>
       context.get(mesh.services, key)?.waypoints.includes(keyOfWaypoint(waypoint)) === true,
   });
@@ -189,7 +190,7 @@ function boundWorkloads({ graph, mesh }: Base): BoundTo {
 }
 
 function clusterResources(
-  { graph, settings, waypoints }: Base,
+  { graph, mesh, waypoints }: Base,
   parts: Collection<OwnedParts>,
 ): WaypointCollections['clusters'] {
   return graph.union(
@@ -197,12 +198,12 @@ function clusterResources(
     graph.flatMap(
       'own clusters of waypoints',
       waypoints,
-      (waypoint, _context, key) =>
-        ownClusters(waypoint, settings).map((resource) => ownedBy(key, resource)),
+      (waypoint, context, key) =>
+        ownClusters(waypoint, settingsIn(mesh, context)).map((resource) => ownedBy(key, resource)),
       isSameOwned,
     ),
     graph.flatMap(
-      'clusters of attached Services',
+      'clusters of attached services',
       parts,
       ({ waypoint, clusters }) => clusters.map((resource) => ownedBy(waypoint, resource)),
       isSameOwned,
@@ -218,18 +219,17 @@ interface ListenerInputs {
 }
 
 function listenerResources(
-  { graph, settings, waypoints }: Base,
+  { graph, mesh, waypoints }: Base,
   { attached, parts, boundTo, lookupsOf }: ListenerInputs,
 ): WaypointCollections['listeners'] {
-  const attachedTo = graph.index('Services by waypoint', attached, ({ waypoint }) => [
+  const attachedTo = graph.index('services by waypoint', attached, ({ waypoint }) => [
     keyOfWaypoint(waypoint),
   ]);
   const partsOf = graph.index('parts by waypoint', parts, ({ waypoint }) => [waypoint]);
   const bases = graph.map('bases of main listeners', waypoints, (waypoint, context, key) =>
     listenerBase(waypoint, {
-      mesh: settings,
       attached: context.lookup(attachedTo, key).map(({ service }) => service),
-      policies: waypointPolicies(waypoint, lookupsOf(context, waypoint), settings),
+      policies: waypointPolicies(waypoint, lookupsOf(context, waypoint), settingsIn(mesh, context)),
       workloadAddresses: boundTo(key, context)
         .flatMap(({ value }) => value.addresses)
         .toSorted(),
@@ -246,8 +246,8 @@ function listenerResources(
   const own = graph.flatMap(
     'own listeners of waypoints',
     waypoints,
-    (waypoint, _context, key): readonly (readonly [string, OwnedResource])[] =>
-      ownListeners(waypoint, settings).map((resource) => ownedBy(key, resource)),
+    (waypoint, context, key): readonly (readonly [string, OwnedResource])[] =>
+      ownListeners(waypoint, settingsIn(mesh, context)).map((resource) => ownedBy(key, resource)),
     isSameOwned,
   );
   return graph.union('waypoint listeners', own, main);

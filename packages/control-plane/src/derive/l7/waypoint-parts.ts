@@ -1,12 +1,12 @@
-/** The parts of a waypoint's configuration: its own, what each attached Service adds, and the endpoints. */
+/** The parts of a waypoint's configuration: its own, what each attached service adds, and the endpoints. */
 import type { Workload } from '@aquifer/model';
-import type { Service } from '@aquifer/model/resources';
 import { ClusterSchema } from '@aquifer/wire/gen/envoy/config/cluster/v3_pb';
 import { ClusterLoadAssignmentSchema } from '@aquifer/wire/gen/envoy/config/endpoint/v3_pb';
 import { FilterChainSchema, ListenerSchema } from '@aquifer/wire/gen/envoy/config/listener/v3_pb';
 import { create, type DescMessage, type MessageShape, toBinary } from '@bufbuild/protobuf';
 import type { ObjectRef } from '../../ingest/kinds.ts';
 import type { MeshSettings } from '../mesh.ts';
+import { type MeshService, namespacedHostname } from '../mesh-service.ts';
 import { refTo } from '../object.ts';
 import { type Resource, resource } from '../resource.ts';
 import { inboundClusters, outboundServiceCluster, tunnelClusters } from './clusters.ts';
@@ -15,13 +15,13 @@ import { portChains } from './filter-chains.ts';
 import { type MainListenerInputs, mainListener, withChains } from './main-listener.ts';
 import { MAIN_INTERNAL } from './names.ts';
 import { l7Ports } from './port-protocol.ts';
-import { isHeadless, refToService, type ServiceScope, type WaypointRef } from './scope.ts';
+import { isHeadless, type ServiceScope, type WaypointRef } from './scope.ts';
 import { connectOriginateListener, connectTerminate } from './tunnel-listeners.ts';
 
-/** A cluster whose endpoints are the workloads of a Service. */
-export type ServiceAssignment = Assignment & { readonly service: Service };
+/** A cluster whose endpoints are the workloads of a service. */
+export type ServiceAssignment = Assignment & { readonly service: MeshService };
 
-/** What one attached Service adds: pods do not matter. */
+/** What one attached service adds: pods do not matter. */
 export interface ServiceParts {
   /** Filter chains of the main listener, marshalled. */
   readonly chains: readonly Uint8Array[];
@@ -31,7 +31,7 @@ export interface ServiceParts {
   readonly assignments: readonly ServiceAssignment[];
 }
 
-/** The main listener without the chains of Services. */
+/** The main listener without the chains of services. */
 export interface ListenerBase {
   readonly bytes: Uint8Array;
   readonly sources: readonly ObjectRef[];
@@ -76,7 +76,7 @@ export function listenerBase({ source }: WaypointRef, inputs: MainListenerInputs
   };
 }
 
-/** The main listener; `parts` are those of the attached Services, sorted by hostname. */
+/** The main listener; `parts` are those of the attached services, sorted by hostname. */
 export function mainListenerResource(
   base: ListenerBase,
   parts: readonly ServiceParts[],
@@ -94,17 +94,17 @@ export function mainListenerResource(
 
 export function serviceParts(scope: ServiceScope): ServiceParts {
   const { waypoint, service, routes, policies, backends } = scope;
-  const chains = l7Ports(service)
+  const chains = l7Ports(service.ports)
     .flatMap((port) => portChains(port, scope))
     .map((chain) => toBinary(FilterChainSchema, create(FilterChainSchema, chain)));
-  const own = clustersOf(scope, service, {
+  const own = clustersOf(service, {
     isOutbound: false,
     sources: [refTo(service), waypoint.source],
   });
   const others = [...backends.values()]
     .filter(({ isReachedInbound }) => !isReachedInbound)
     .map(({ service: backend }) =>
-      clustersOf(scope, backend, {
+      clustersOf(backend, {
         isOutbound: true,
         sources: [refTo(backend), ...routes.map(refTo)],
       }),
@@ -125,23 +125,21 @@ interface ClusterOptions {
 }
 
 function clustersOf(
-  { mesh }: ServiceScope,
-  service: Service,
+  service: MeshService,
   { isOutbound, sources }: ClusterOptions,
 ): Pick<ServiceParts, 'clusters' | 'assignments'> {
-  const ref = refToService(service, mesh);
   const clusters: Resource<null>[] = [];
   const assignments: ServiceAssignment[] = [];
-  for (const port of l7Ports(service)) {
+  for (const port of l7Ports(service.ports)) {
     const made = isOutbound
-      ? [outboundServiceCluster(ref, port)]
-      : inboundClusters(ref, port, isHeadless(service));
+      ? [outboundServiceCluster(service, port)]
+      : inboundClusters(service, port);
     for (const cluster of made) {
       clusters.push(encoded(ClusterSchema, cluster, sources));
-      const serviceKey = `${ref.namespace}/${ref.hostname}`;
+      const serviceKey = namespacedHostname(service);
       const { name: clusterName } = cluster;
       const servicePort = port.port;
-      // Those of a headless Service are where connections were going.
+      // Those of a headless service are where connections were going.
       if (isOutbound || !isHeadless(service)) {
         assignments.push({ clusterName, serviceKey, servicePort, isOutbound, service });
       }

@@ -1,21 +1,8 @@
 import { z } from 'zod';
-import { anyObject, objectOf, portNumber, rules, stringMap } from '../field-types.ts';
-import { defineResource, type PrinterColumn } from '../resource.ts';
+import { anyObject, objectOf, stringMap } from '../field-types.ts';
+import { defineResource } from '../resource.ts';
+import { column, exportTo, networking } from './networking-group.ts';
 import { ageColumn, istioStatus, policyTargetReference, workloadSelector } from './selectors.ts';
-
-const networking = {
-  group: 'networking.istio.io',
-  versions: ['v1', 'v1beta1', 'v1alpha3'],
-  categories: ['istio-io', 'networking-istio-io'],
-  namespaced: true,
-  subresources: { status: true },
-} as const;
-
-function column(name: string, jsonPath: string, description: string): PrinterColumn {
-  return { name, type: 'string', jsonPath, description };
-}
-
-const exportTo = z.array(z.string()).optional();
 
 /** Istio: routing rules of hosts. Routes are stored as given. */
 export const virtualService = defineResource({
@@ -75,105 +62,6 @@ export const destinationRule = defineResource({
           .optional(),
         exportTo,
         workloadSelector: workloadSelector.optional(),
-      })
-      .optional(),
-    status: istioStatus.optional(),
-  }),
-});
-
-const workload = z.object({
-  address: z.string().max(256).optional(),
-  ports: z.record(z.string(), portNumber).optional(),
-  labels: stringMap.optional(),
-  network: z.string().max(2048).optional(),
-  locality: z.string().max(2048).optional(),
-  weight: z.int().min(0).optional(),
-  serviceAccount: z.string().max(253).optional(),
-});
-
-const workloadEntrySpec = workload.meta(
-  rules(['Address is required', 'has(self.address) || has(self.network)']),
-);
-
-/** Istio: a service that Kubernetes does not know. */
-export const serviceEntry = defineResource({
-  ...networking,
-  kind: 'ServiceEntry',
-  plural: 'serviceentries',
-  singular: 'serviceentry',
-  shortNames: ['se'],
-  columns: [
-    column('Hosts', '.spec.hosts', 'The hosts associated with the ServiceEntry'),
-    column(
-      'Location',
-      '.spec.location',
-      'Whether the service is external to the mesh or part of the mesh',
-    ),
-    column('Resolution', '.spec.resolution', 'Service resolution mode for the hosts'),
-    ageColumn,
-  ],
-  schema: objectOf({
-    spec: z
-      .object({
-        hosts: z
-          .array(z.string().meta(rules(['hostname cannot be wildcard', "self != '*'"])))
-          .min(1)
-          .max(256),
-        addresses: z.array(z.string().max(64)).max(256).optional(),
-        ports: z
-          .array(
-            z.object({
-              number: portNumber,
-              protocol: z.string().max(256).optional(),
-              name: z.string().max(256),
-              targetPort: portNumber.optional(),
-            }),
-          )
-          .max(256)
-          .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['name'] })
-          .optional(),
-        location: z.enum(['MESH_EXTERNAL', 'MESH_INTERNAL']).optional(),
-        resolution: z.enum(['NONE', 'STATIC', 'DNS', 'DNS_ROUND_ROBIN', 'DYNAMIC_DNS']).optional(),
-        endpoints: z.array(workloadEntrySpec).max(4096).optional(),
-        workloadSelector: z.object({ labels: stringMap.optional() }).optional(),
-        exportTo,
-        subjectAltNames: z.array(z.string()).optional(),
-      })
-      .optional(),
-    status: istioStatus.optional(),
-  }),
-});
-
-/** Istio: a workload that is no pod. */
-export const workloadEntry = defineResource({
-  ...networking,
-  kind: 'WorkloadEntry',
-  plural: 'workloadentries',
-  singular: 'workloadentry',
-  shortNames: ['we'],
-  columns: [
-    ageColumn,
-    column('Address', '.spec.address', 'Address associated with the network endpoint.'),
-  ],
-  schema: objectOf({ spec: workloadEntrySpec.optional(), status: istioStatus.optional() }),
-});
-
-/** Istio: what WorkloadEntries of one kind are made from. */
-export const workloadGroup = defineResource({
-  ...networking,
-  kind: 'WorkloadGroup',
-  plural: 'workloadgroups',
-  singular: 'workloadgroup',
-  shortNames: ['wg'],
-  columns: [ageColumn],
-  schema: objectOf({
-    spec: z
-      .object({
-        metadata: z
-          .object({ labels: stringMap.optional(), annotations: stringMap.optional() })
-          .optional(),
-        template: workload,
-        probe: anyObject.optional(),
       })
       .optional(),
     status: istioStatus.optional(),
@@ -315,12 +203,6 @@ export const telemetry = defineResource({
 export type VirtualService = z.infer<typeof virtualService.schema>;
 /** The TypeScript type of `destinationRule`. */
 export type DestinationRule = z.infer<typeof destinationRule.schema>;
-/** The TypeScript type of `serviceEntry`. */
-export type ServiceEntry = z.infer<typeof serviceEntry.schema>;
-/** The TypeScript type of `workloadEntry`. */
-export type WorkloadEntry = z.infer<typeof workloadEntry.schema>;
-/** The TypeScript type of `workloadGroup`. */
-export type WorkloadGroup = z.infer<typeof workloadGroup.schema>;
 /** The TypeScript type of `sidecar`. */
 export type Sidecar = z.infer<typeof sidecar.schema>;
 /** The TypeScript type of `istioGateway`. */
