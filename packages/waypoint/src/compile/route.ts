@@ -25,6 +25,7 @@ import {
 } from './path-rewrite.ts';
 import { ConfigProblem } from './problem.ts';
 import { compileRetryPolicy, type RetryPolicy } from './retry-policy.ts';
+import { RouteIndex } from './route-index.ts';
 import {
   compileHeaderMatch,
   compileQueryMatch,
@@ -76,6 +77,8 @@ interface DirectResponse {
 
 export interface CompiledRoute {
   readonly name: string;
+  /** What every path that it takes begins with; empty if there is nothing. */
+  readonly beginning: string;
   readonly matches: InputMatch;
   readonly action: ForwardAction | RedirectTo | DirectResponse;
   /** Null when there is nothing to change, so that nothing is done. */
@@ -101,7 +104,7 @@ interface CompiledHost {
   readonly suffixes: readonly string[];
   readonly prefixes: readonly string[];
   readonly isDefault: boolean;
-  readonly routes: readonly CompiledRoute[];
+  readonly routes: RouteIndex<CompiledRoute>;
 }
 
 /** `prefix` is where the configuration stands, with a point. */
@@ -114,9 +117,7 @@ export function compileRoutes(config: RouteConfiguration, prefix = ''): RouteTab
   return {
     find: (input) => {
       const host = only ?? findHost(hosts, input.authority, ignorePort);
-      if (host === null) return null;
-      for (const route of host.routes) if (route.matches(input)) return route;
-      return null;
+      return host?.routes.find(input) ?? null;
     },
   };
 }
@@ -155,6 +156,12 @@ function hostRank(host: CompiledHost, name: string): number {
 function compileHost(host: VirtualHost, path: string): CompiledHost {
   const domains = host.domains.map((domain) => domain.toLowerCase());
   const wildcard = (domain: string) => domain.includes('*');
+  const routes = host.routes.map((route, i) =>
+    compileRoute(route, {
+      path: `${path}.routes[${i}]`,
+      addsAttemptCount: host.includeRequestAttemptCount,
+    }),
+  );
   return {
     exact: new Set(domains.filter((domain) => !wildcard(domain))),
     suffixes: domains
@@ -164,12 +171,7 @@ function compileHost(host: VirtualHost, path: string): CompiledHost {
       .filter((domain) => domain.length > 1 && domain.endsWith('*'))
       .map((d) => d.slice(0, -1)),
     isDefault: domains.includes('*'),
-    routes: host.routes.map((route, i) =>
-      compileRoute(route, {
-        path: `${path}.routes[${i}]`,
-        addsAttemptCount: host.includeRequestAttemptCount,
-      }),
-    ),
+    routes: new RouteIndex(routes),
   };
 }
 
@@ -179,6 +181,7 @@ function compileRoute(
 ): CompiledRoute {
   return {
     name: route.name,
+    beginning: beginningOf(route.match),
     matches: compileMatch(route.match, `${path}.match`),
     action: compileAction(route, path),
     requestHeaders: requestMutation(route, path),
@@ -204,6 +207,13 @@ function compileMatch(match: RouteMatch | undefined, path: string): InputMatch {
   if (tests.length === 0) return () => true;
   if (tests.length === 1) return tests[0]!;
   return (input) => tests.every((test) => test(input));
+}
+
+function beginningOf(match: RouteMatch | undefined): string {
+  if (match === undefined || match.caseSensitive === false) return '';
+  const { case: kind, value } = match.pathSpecifier;
+  if (kind === 'prefix' && value === '/') return '';
+  return kind === 'prefix' || kind === 'path' || kind === 'pathSeparatedPrefix' ? value : '';
 }
 
 /** Null when every path matches. */

@@ -47,7 +47,7 @@ export function serveHttp(
 /** The codec of a connection. */
 interface Codec {
   /** A request is being read or answered, or an answer has not left. */
-  readonly isBusy: boolean;
+  isBusy(): boolean;
   /** What is under way goes on, and is the last. */
   drain(): void;
   closeIfIdle(): void;
@@ -88,9 +88,7 @@ class ServedConnection implements OpenConnection {
       onClose: () => this.#connections.delete(this),
     });
     return {
-      get isBusy() {
-        return !server.isIdle || stream.writableLength > 0;
-      },
+      isBusy: () => !server.isIdle || stream.writableLength > 0,
       drain: () => server.drain(),
       closeIfIdle: () => server.closeIfIdle(),
     };
@@ -106,9 +104,7 @@ class ServedConnection implements OpenConnection {
       onClose: () => this.#connections.delete(this),
     });
     return {
-      get isBusy() {
-        return connection.openStreams > 0 || stream.writableLength > 0;
-      },
+      isBusy: () => connection.openStreams > 0 || stream.writableLength > 0,
       drain: () => connection.close(),
       closeIfIdle: () => {
         if (connection.openStreams === 0) connection.close();
@@ -165,7 +161,7 @@ class ServedConnection implements OpenConnection {
   }
 
   get isBusy(): boolean {
-    return this.#codec?.isBusy ?? false;
+    return this.#codec?.isBusy() ?? false;
   }
 
   drain(): void {
