@@ -36,7 +36,7 @@ function answer(exchange: ServerExchange): void {
 test.skipIf(!hasGo)(
   'our HTTP/2 server passes h2spec in full (skipped without Go)',
   async () => {
-    const program = buildGoProgram('h2spec', 'github.com/summerwind/h2spec/cmd/h2spec');
+    const program = buildGoProgram('h2spec');
     onTestFinished(() => rmSync(dirname(program), { recursive: true }));
     const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
       new Http2Connection(socket, {

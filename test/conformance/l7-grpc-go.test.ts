@@ -29,7 +29,7 @@ describe.skipIf(!hasGo)('grpc-go through the waypoint', () => {
   let proxy: StaticProxy;
 
   beforeAll(async () => {
-    program = buildGoProgram('grpc-peer', '.');
+    program = buildGoProgram('grpc-peer');
     server = spawn(program, ['server'], { stdio: ['pipe', 'pipe', 'inherit'] });
     const [line] = (await once(server.stdout!, 'data')) as [Buffer];
     const origin = Number(line.toString());

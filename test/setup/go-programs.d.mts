@@ -1,0 +1,4 @@
+export const goCommand: string | null;
+export const GO_PROGRAMS: Readonly<Record<'grpc-peer' | 'h2spec' | 'nri-runtime', string>>;
+export function goFolder(folder: string): string;
+export function buildGoProgramsAhead(): void;

@@ -1,0 +1,40 @@
+/** Programs in Go that tests build, each a folder of test/fixtures with a module of its own. */
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { repositoryRoot } from './prerequisites.mjs';
+
+/** Null where there is no Go. */
+export const goCommand =
+  ['/usr/local/go/bin/go', '/usr/lib/go/bin/go', '/usr/bin/go'].find(existsSync) ?? null;
+
+/** What is built, by folder: a package of the folder's module. */
+export const GO_PROGRAMS = {
+  'grpc-peer': '.',
+  h2spec: 'github.com/summerwind/h2spec/cmd/h2spec',
+  'nri-runtime': '.',
+};
+
+export function goFolder(folder) {
+  return join(repositoryRoot, 'test', 'fixtures', folder);
+}
+
+/**
+ * Begins to build all of them, for Go's own cache: a minute that would otherwise be waited for in the middle of the tests,
+ * most of which wait for something else than a processor.
+ */
+export function buildGoProgramsAhead() {
+  if (goCommand === null) return;
+  const [first, ...others] = Object.entries(GO_PROGRAMS);
+  buildInTurn(first, others);
+}
+
+function buildInTurn(program, others) {
+  if (program === undefined) return;
+  const [folder, source] = program;
+  const args = ['build', '-p', '1', '-o', '/dev/null', source];
+  const child = spawn(goCommand, args, { cwd: goFolder(folder), stdio: 'ignore' });
+  // Whoever needs it builds it again, and says what is wrong.
+  child.once('error', () => undefined);
+  child.once('close', () => buildInTurn(others[0], others.slice(1)));
+}
