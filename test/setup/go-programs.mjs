@@ -10,9 +10,9 @@ export const goCommand =
 
 /** What is built, by folder: a package of the folder's module. */
 export const GO_PROGRAMS = {
+  'nri-runtime': '.',
   'grpc-peer': '.',
   h2spec: 'github.com/summerwind/h2spec/cmd/h2spec',
-  'nri-runtime': '.',
 };
 
 export function goFolder(folder) {
