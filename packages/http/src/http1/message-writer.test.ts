@@ -18,7 +18,8 @@ test('a peer that reads slowly holds little more memory than what it has not rea
   writer.end();
   while (stream.writableLength > 0) proceed!();
   const bytes = [...held].reduce((sum, { byteLength }) => sum + byteLength, 0);
-  expect(bytes).toBeLessThan(300_000);
+  // Whole slabs, of which others may have used the first.
+  expect(bytes).toBeLessThan(400_000);
 });
 
 describe('a body', () => {
