@@ -113,9 +113,10 @@ export class RolloutLoad {
   }
 
   async #deployMesh(): Promise<void> {
-    await this.#kubectl.apply(
-      `{apiVersion: v1, kind: Namespace, metadata: {name: ${NAMESPACE}, labels: {istio.io/dataplane-mode: ambient}}}`,
-    );
+    await this.#kubectl.apply(`
+apiVersion: v1
+kind: Namespace
+metadata: {name: ${NAMESPACE}, labels: {istio.io/dataplane-mode: ambient}}`);
     const args = ['waypoint', 'apply', '-n', NAMESPACE, '--enroll-namespace', '--wait'];
     const applied = await this.#sandbox.aquifer(args);
     if (applied.code !== 0) throw new Error(applied.stderr);
