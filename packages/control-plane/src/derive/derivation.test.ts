@@ -6,8 +6,8 @@ import type { Collection } from '../collections/collection.ts';
 import { keyOf, type StoredObject } from '../ingest/cluster-inputs.ts';
 import type { WatchedKind } from '../ingest/kinds.ts';
 import { firstOfEachName, TestCluster, type TestObject, valuesOf } from './derivation.fixture.ts';
+import type { OwnedResource } from './l7/owned-resource.ts';
 import { readyCluster } from './l7/recorded-waypoint.fixture.ts';
-import type { OwnedResource } from './l7/waypoint-collections.ts';
 import type { Resource } from './resource.ts';
 
 const GOLDEN = new URL('../../../../test/fixtures/golden/', import.meta.url);

@@ -11,7 +11,7 @@ import { type SettingsCollections, settingsCollections, settingsIn } from './mes
 import { namespaceOf } from './object.ts';
 import { type PlacedPod, placedPod } from './pod-resources.ts';
 import { authorizationResources, type PolicyEntry, policyEntries } from './policy-collections.ts';
-import { isSameResource, type Resource } from './resource.ts';
+import { isSameResource, type Resource, type WorkloadResource } from './resource.ts';
 import { type ServiceCollections, serviceCollections } from './service-collections.ts';
 import { deriveWaypoint, type Waypoint } from './waypoints.ts';
 import { type WorkloadCollections, workloadCollections } from './workload-collections.ts';
@@ -29,7 +29,7 @@ export interface MeshCollections
   readonly authorizations: Collection<Resource<Authorization>>;
   readonly enrolledPods: Collection<PlacedPod>;
   /** By the `namespace/hostname` of each Service that they serve. */
-  readonly workloadsByService: Index<Resource<Workload>>;
+  readonly workloadsByService: Index<WorkloadResource>;
   /** Pods by the node they are placed on. */
   readonly podsByNode: Index<Pod>;
 }

@@ -8,6 +8,7 @@ import type { ObjectMeta, Service } from '@aquifer/model/resources';
 import { MANAGED_LABEL } from '../ingest/kinds.ts';
 import {
   CANARY_WEIGHT_ANNOTATION,
+  EXPORT_TO_ANNOTATION,
   INGRESS_USE_WAYPOINT_LABEL,
   TRAFFIC_DISTRIBUTION_ANNOTATION,
   USE_WAYPOINT_CANARY_LABEL,
@@ -57,6 +58,10 @@ export interface MeshService {
   readonly subjectAltNames: readonly string[];
   /** Who may look it up: everybody, or only its own namespace. */
   readonly visibility: 'public' | 'namespace';
+  /** Whether its workloads are in the mesh, so that sidecars speak mutual TLS to them where they can. */
+  readonly location: 'mesh-internal' | 'mesh-external';
+  /** Namespaces whose sidecars and gateways see it; `*` is all of them. */
+  readonly exportTo: readonly string[];
   /** As the object has it; empty to do as the namespace says. */
   readonly trafficDistribution: string;
   /** Whether clients use only endpoints of their own node. */
@@ -98,6 +103,11 @@ export function meshServiceOf(
     selector: isAlias || selector === undefined || isEmptyMap(selector) ? null : selector,
     subjectAltNames: [],
     visibility: 'public',
+    location: isAlias ? 'mesh-external' : 'mesh-internal',
+    exportTo: namespacesOf(
+      annotationsOf(service)[EXPORT_TO_ANNOTATION]?.split(',') ?? [],
+      namespaceOf(service),
+    ),
     // An empty annotation does not hide the namespace's; an unknown word does.
     trafficDistribution:
       service.spec?.trafficDistribution ||
@@ -108,6 +118,18 @@ export function meshServiceOf(
     ipFamilies: ipFamilies(service),
   };
 }
+
+/** What a list of `exportTo` means: `.` is the own namespace, `~` none; an empty list is all. */
+export function namespacesOf(exportTo: readonly string[], own: string): readonly string[] {
+  const names = exportTo.map((name) => name.trim()).filter((name) => name !== '');
+  if (names.length === 0 || names.includes('*')) return EVERYWHERE;
+  const namespaces = names
+    .filter((name) => name !== '~')
+    .map((name) => (name === '.' ? own : name));
+  return [...new Set(namespaces)].toSorted();
+}
+
+const EVERYWHERE: readonly string[] = ['*'];
 
 /** The cluster addresses of a Service; none for a headless one. */
 export function clusterAddresses(service: Service): string[] {

@@ -14,6 +14,7 @@ import type {
   Service,
   ServiceAccount,
   ServiceEntry,
+  Sidecar,
   WorkloadEntry,
 } from '@aquifer/model/resources';
 
@@ -42,6 +43,7 @@ export interface WatchedTypes {
   readonly ConfigMap: ConfigMap;
   readonly ServiceEntry: ServiceEntry;
   readonly WorkloadEntry: WorkloadEntry;
+  readonly Sidecar: Sidecar;
   /** The one ConfigMap that configures the mesh. */
   readonly MeshConfigMap: ConfigMap;
 }
@@ -82,6 +84,7 @@ export const WATCHED_KINDS: Readonly<Record<WatchedKind, KindPath>> = {
   ConfigMap: { apiVersion: 'v1', plural: 'configmaps', labelSelector: `${CONFIG_LABEL}=true` },
   ServiceEntry: { apiVersion: 'networking.istio.io/v1', plural: 'serviceentries' },
   WorkloadEntry: { apiVersion: 'networking.istio.io/v1', plural: 'workloadentries' },
+  Sidecar: { apiVersion: 'networking.istio.io/v1', plural: 'sidecars' },
   MeshConfigMap: { apiVersion: 'v1', plural: 'configmaps', kind: 'ConfigMap' },
 };
 

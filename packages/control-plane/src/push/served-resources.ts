@@ -1,7 +1,7 @@
 /** What is served, by type and by whom it is for; it follows the collections after each round. */
 import type { Collection } from '../collections/collection.ts';
 import type { Derivation } from '../derive/derivation.ts';
-import type { OwnedResource } from '../derive/l7/waypoint-collections.ts';
+import type { OwnedResource } from '../derive/l7/owned-resource.ts';
 import type { PlacedPod } from '../derive/pod-resources.ts';
 import type { Resource } from '../derive/resource.ts';
 import { ServedSet } from './served-set.ts';
@@ -73,9 +73,9 @@ export class ServedResources {
 
   #followWaypoints(type: keyof ServedWaypoint, { changes }: Collection<OwnedResource>): void {
     for (const { before, now } of changes.values()) {
-      if (now !== undefined) this.#waypoints.at(now.waypoint)[type].put(now.resource);
+      if (now !== undefined) this.#waypoints.at(now.owner)[type].put(now.resource);
       else if (before !== undefined) {
-        this.#waypoints.at(before.waypoint)[type].remove(before.resource.name);
+        this.#waypoints.at(before.owner)[type].remove(before.resource.name);
       }
     }
   }

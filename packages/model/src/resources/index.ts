@@ -11,14 +11,12 @@ export type { ParentReference, RouteParentStatus } from './gateway-api/reference
 export type {
   DestinationRule,
   IstioGateway,
-  Sidecar,
   Telemetry,
   VirtualService,
 } from './istio/networking.ts';
 export {
   destinationRule,
   istioGateway,
-  sidecar,
   telemetry,
   virtualService,
 } from './istio/networking.ts';
@@ -35,6 +33,8 @@ export {
 } from './istio/security.ts';
 export type { ServiceEntry, WorkloadEntry, WorkloadGroup } from './istio/service-entry.ts';
 export { serviceEntry, workloadEntry, workloadGroup } from './istio/service-entry.ts';
+export type { Sidecar } from './istio/sidecar.ts';
+export { sidecar } from './istio/sidecar.ts';
 export type {
   AdmissionWebhook,
   MutatingWebhookConfiguration,

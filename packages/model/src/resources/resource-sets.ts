@@ -14,7 +14,6 @@ import {
   envoyFilter,
   istioGateway,
   proxyConfig,
-  sidecar,
   telemetry,
   trafficExtension,
   virtualService,
@@ -26,6 +25,7 @@ import {
   requestAuthentication,
 } from './istio/security.ts';
 import { serviceEntry, workloadEntry, workloadGroup } from './istio/service-entry.ts';
+import { sidecar } from './istio/sidecar.ts';
 import {
   mutatingWebhookConfiguration,
   validatingWebhookConfiguration,

@@ -154,6 +154,7 @@ export const CLUSTERS: readonly MessageCapabilities[] = [
     ...handled('transport_socket', 'transport_socket_matches', 'filters'),
     typed_extension_protocol_options: extension({ [HttpProtocolOptionsSchema.typeName]: HANDLED }),
     dns_refresh_rate: harmless(NOT_RESOLVED),
+    dns_jitter: harmless(NOT_RESOLVED),
     dns_lookup_family: harmless(NOT_RESOLVED),
     respect_dns_ttl: harmless(NOT_RESOLVED),
     typed_dns_resolver_config: harmless(NOT_RESOLVED),

@@ -7,34 +7,59 @@ import {
   type ClusterLoadAssignment,
   ClusterLoadAssignmentSchema,
   type LbEndpointSchema,
+  type LocalityLbEndpointsSchema,
 } from '@aquifer/wire/gen/envoy/config/endpoint/v3_pb';
-import { create, type JsonObject } from '@bufbuild/protobuf';
+import { create, type JsonObject, toBinary } from '@bufbuild/protobuf';
+import type { MeshService } from '../mesh-service.ts';
+import { refTo } from '../object.ts';
+import { type Resource, resource, type WorkloadResource } from '../resource.ts';
 import { CONNECT_ORIGINATE, ENCAP, ORIGINAL_DST_KEY } from './names.ts';
 import type { Init } from './packed.ts';
 
 type LbEndpoint = Init<typeof LbEndpointSchema>;
+type LocalityInit = Init<typeof LocalityLbEndpointsSchema>;
+
+/**
+ * How a cluster picks the transport of an endpoint: always the tunnel, of its own accord (`internal`); the tunnel or
+ * plaintext, by the endpoint's metadata (`hbone`); and the mutual TLS of sidecars besides (`hbone-and-mtls`).
+ */
+export type Transports = 'internal' | 'hbone' | 'hbone-and-mtls';
 
 /** A port of a Service, and the cluster that is made of it. */
-export interface Assignment {
+interface Assignment {
   readonly clusterName: string;
   /** `namespace/hostname`. */
   readonly serviceKey: string;
   readonly servicePort: number;
-  /** Outbound clusters pick the tunnel by the endpoint's metadata; inbound ones always use the internal socket. */
-  readonly isOutbound: boolean;
+  readonly transports: Transports;
+}
+
+/** A cluster whose endpoints are the workloads of a service. */
+export type ServiceAssignment = Assignment & { readonly service: MeshService };
+
+export function assignmentResource(
+  assignment: ServiceAssignment,
+  workloads: readonly WorkloadResource[],
+): Resource<null> {
+  const message = clusterLoadAssignment(assignment, workloads);
+  const ofWorkloads = workloads.flatMap(({ sources: [first] }) => first ?? []);
+  const bytes = toBinary(ClusterLoadAssignmentSchema, message);
+  return resource(message.clusterName, null, bytes, [refTo(assignment.service), ...ofWorkloads]);
 }
 
 /** All workloads behind the port by locality, those that are not ready as UNHEALTHY. */
-export function clusterLoadAssignment(
+function clusterLoadAssignment(
   assignment: Assignment,
-  workloads: readonly Workload[],
+  workloads: readonly WorkloadResource[],
 ): ClusterLoadAssignment {
-  const groups = new Map<string, Workload[]>();
-  for (const workload of workloads) {
-    if (targetPort(workload, assignment) === undefined) continue;
-    const { region = '', zone = '', subzone = '' } = workload.locality ?? {};
+  const groups = new Map<string, WorkloadResource[]>();
+  for (const resource of workloads) {
+    if (targetPort(resource.value, assignment) === undefined) continue;
+    const { region = '', zone = '', subzone = '' } = resource.value.locality ?? {};
     const key = `${region}/${zone}/${subzone}`;
-    groups.set(key, [...(groups.get(key) ?? []), workload]);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [resource]);
+    else group.push(resource);
   }
   const keys = [...groups.keys()].toSorted();
   return create(ClusterLoadAssignmentSchema, {
@@ -43,13 +68,16 @@ export function clusterLoadAssignment(
   });
 }
 
-function localityEndpoints(workloads: readonly Workload[], assignment: Assignment) {
-  const locality = workloads[0]?.locality ?? null;
-  const lbEndpoints = workloads.map((workload) => lbEndpoint(workload, assignment));
-  const loadBalancingWeight = workloads.reduce((sum, { capacity }) => sum + capacity, 0);
-  if (locality === null) return { lbEndpoints, loadBalancingWeight };
-  const { region, zone, subzone } = locality;
-  return { lbEndpoints, loadBalancingWeight, locality: { region, zone, subZone: subzone } };
+function localityEndpoints(
+  workloads: readonly WorkloadResource[],
+  assignment: Assignment,
+): LocalityInit {
+  const { region = '', zone = '', subzone = '' } = workloads[0]?.value.locality ?? {};
+  return {
+    locality: { region, zone, subZone: subzone },
+    lbEndpoints: workloads.map((workload) => lbEndpoint(workload, assignment)),
+    loadBalancingWeight: workloads.reduce((sum, { value }) => sum + value.capacity, 0),
+  };
 }
 
 /** Undefined for ports that this workload does not serve. */
@@ -62,58 +90,88 @@ function targetPort(workload: Workload, assignment: Assignment): number | undefi
  * `encap`: the workloads that are bound to the waypoint themselves, at each of their addresses and whatever the port. A
  * real Envoy never asks for it, since its cluster tunnels to everyone.
  */
-export function boundWorkloads(workloads: readonly Workload[]): ClusterLoadAssignment {
+export function boundWorkloads(workloads: readonly WorkloadResource[]): ClusterLoadAssignment {
   const lbEndpoints = workloads.flatMap((workload) =>
-    workload.addresses.map((address) =>
-      endpointAt(workload, { address, port: 0, isOutbound: false }),
+    workload.value.addresses.map((host) =>
+      endpointAt(workload, { host, port: 0, transports: 'internal' }),
     ),
   );
   return create(ClusterLoadAssignmentSchema, { clusterName: ENCAP, endpoints: [{ lbEndpoints }] });
 }
 
-function lbEndpoint(workload: Workload, assignment: Assignment): LbEndpoint {
-  const address = workload.addresses[0] ?? '';
-  const port = targetPort(workload, assignment) ?? 0;
-  return endpointAt(workload, { address, port, isOutbound: assignment.isOutbound });
+function lbEndpoint(workload: WorkloadResource, assignment: Assignment): LbEndpoint {
+  const { addresses, hostname } = workload.value;
+  const port = targetPort(workload.value, assignment) ?? 0;
+  return endpointAt(workload, {
+    host: addresses[0] ?? hostname,
+    port,
+    transports: assignment.transports,
+  });
 }
 
 interface Place {
-  readonly address: string;
+  /** An address, or a name for DNS. */
+  readonly host: string;
   readonly port: number;
-  readonly isOutbound: boolean;
+  readonly transports: Transports;
 }
 
-function endpointAt(workload: Workload, { address, port, isOutbound }: Place): LbEndpoint {
-  const target = formatSocketAddress({ ip: address, port });
-  const isTunnelled = workload.protocol === 'hbone';
-  const envoyAddress = isTunnelled
-    ? {
-        case: 'envoyInternalAddress' as const,
-        value: {
-          addressNameSpecifier: { case: 'serverListenerName' as const, value: CONNECT_ORIGINATE },
-          endpointId: target,
-        },
-      }
-    : {
-        case: 'socketAddress' as const,
-        value: { address, portSpecifier: { case: 'portValue' as const, value: port } },
-      };
-  const metadata: Record<string, JsonObject> = { istio: { workload: describe(workload) } };
-  if (isTunnelled) metadata[ORIGINAL_DST_KEY] = { local: target };
-  if (isTunnelled && isOutbound) {
-    metadata['envoy.transport_socket_match'] = { tunnel: 'http' };
-  }
+function endpointAt(resource: WorkloadResource, place: Place): LbEndpoint {
+  const { value, traits } = resource;
+  const transport = transportOf(resource, place.transports);
+  const target = formatSocketAddress({ ip: place.host, port: place.port });
+  const metadata: Record<string, JsonObject> = {
+    istio: { workload: describe(value, traits.name) },
+    ...(transport === 'hbone' && { [ORIGINAL_DST_KEY]: { local: target } }),
+    ...socketMatch(transport, place.transports),
+  };
+  const address = transport === 'hbone' ? tunnelTo(target) : socketAt(place);
   return {
-    hostIdentifier: { case: 'endpoint', value: { address: { address: envoyAddress } } },
-    healthStatus: workload.status === 'healthy' ? HealthStatus.HEALTHY : HealthStatus.UNHEALTHY,
-    loadBalancingWeight: workload.capacity,
+    hostIdentifier: { case: 'endpoint', value: { address: { address } } },
+    healthStatus: healthOf(resource),
+    loadBalancingWeight: value.capacity,
     metadata: { filterMetadata: metadata },
   };
 }
 
+type Transport = 'hbone' | 'mtls' | 'plain';
+
+/** A sidecar in front of a workload takes mutual TLS, and no tunnel. */
+function transportOf({ value, traits }: WorkloadResource, transports: Transports): Transport {
+  if (transports === 'hbone-and-mtls' && traits.tlsMode === 'istio') return 'mtls';
+  return value.protocol === 'hbone' ? 'hbone' : 'plain';
+}
+
+function socketMatch(transport: Transport, transports: Transports): Record<string, JsonObject> {
+  if (transport === 'plain' || transports === 'internal') return {};
+  const match = transport === 'hbone' ? { tunnel: 'http' } : { tlsMode: 'istio' };
+  return { 'envoy.transport_socket_match': match };
+}
+
+function tunnelTo(endpointId: string) {
+  const listener = { case: 'serverListenerName' as const, value: CONNECT_ORIGINATE };
+  return {
+    case: 'envoyInternalAddress' as const,
+    value: { addressNameSpecifier: listener, endpointId },
+  };
+}
+
+function socketAt({ host, port }: Place) {
+  const portSpecifier = { case: 'portValue' as const, value: port };
+  return { case: 'socketAddress' as const, value: { address: host, portSpecifier } };
+}
+
+/** Of endpoints of ServiceEntries and of WorkloadEntries nobody says that they are well. */
+function healthOf({ value, sources }: WorkloadResource): HealthStatus {
+  if (value.status !== 'healthy') return HealthStatus.UNHEALTHY;
+  const isEntry = sources[0]?.kind === 'ServiceEntry' || sources[0]?.kind === 'WorkloadEntry';
+  return isEntry ? HealthStatus.UNKNOWN : HealthStatus.HEALTHY;
+}
+
 /** `<workload>;<namespace>;<canonical service>;<revision>;<cluster>`, which telemetry reads; `latest` is not said. */
-function describe(workload: Workload): string {
-  const { workloadName, namespace, canonicalName, canonicalRevision, clusterId } = workload;
+function describe(workload: Workload, name: string | null): string {
+  const { namespace, canonicalName, canonicalRevision, clusterId } = workload;
   const revision = canonicalRevision === 'latest' ? '' : canonicalRevision;
-  return [workloadName, namespace, canonicalName, revision, clusterId].join(';');
+  const canonical = name ?? canonicalName;
+  return [name ?? workload.workloadName, namespace, canonical, revision, clusterId].join(';');
 }

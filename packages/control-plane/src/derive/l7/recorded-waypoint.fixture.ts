@@ -13,7 +13,7 @@ import type { Collection } from '../../collections/collection.ts';
 import { deriveGatewayStatus } from '../../gateways/gateway-status.ts';
 import { SETTINGS, TestCluster, type TestObject, valuesOf } from '../derivation.fixture.ts';
 import type { ResourceMap } from '../resource.ts';
-import type { OwnedResource } from './waypoint-collections.ts';
+import type { OwnedResource } from './owned-resource.ts';
 
 const GOLDEN = new URL('../../../../../test/fixtures/golden/l7/', import.meta.url);
 const CLASS = {
@@ -56,7 +56,7 @@ export function readyCluster(objects: readonly TestObject[]): TestCluster {
 /** What each waypoint is served, by `namespace/name`. */
 export function waypointConfigs({ derivation }: TestCluster): ReadonlyMap<string, WaypointConfig> {
   const { clusters, endpoints, listeners } = derivation.waypoints;
-  const owners = new Set(valuesOf(clusters).map(({ waypoint }) => waypoint));
+  const owners = new Set(valuesOf(clusters).map(({ owner }) => owner));
   return new Map(
     [...owners].map((owner) => [
       owner,
@@ -75,7 +75,7 @@ function ownedBy<Desc extends DescMessage>(
   collection: Collection<OwnedResource>,
   schema: Desc,
 ): ResourceMap<MessageShape<Desc>> {
-  const owned = valuesOf(collection).filter(({ waypoint }) => waypoint === owner);
+  const owned = valuesOf(collection).filter((candidate) => candidate.owner === owner);
   const read = owned.map(({ resource }) => {
     const value = fromBinary(schema, resource.bytes);
     return [resource.name, { ...resource, value }] as const;

@@ -1,6 +1,5 @@
 /** What waypoints are served, as collections: Envoy's clusters, endpoints and listeners, by waypoint. */
 import { isDeepStrictEqual } from 'node:util';
-import type { Workload } from '@aquifer/model';
 import type { AuthorizationPolicy } from '@aquifer/model/resources';
 import type { Context } from '../../collections/cell.ts';
 import type { Collection, Index } from '../../collections/collection.ts';
@@ -11,8 +10,10 @@ import type { MeshCollections } from '../mesh-collections.ts';
 import type { MeshService } from '../mesh-service.ts';
 import { settingsIn } from '../mesh-settings.ts';
 import { nameOf, namespaceOf, refTo } from '../object.ts';
-import { isSameResource, type Resource } from '../resource.ts';
+import { isSameResource, type WorkloadResource } from '../resource.ts';
 import { addressKey } from '../waypoints.ts';
+import { assignmentResource, type ServiceAssignment } from './endpoints.ts';
+import { isSameOwned, type OwnedResource, ownedBy } from './owned-resource.ts';
 import { kindOf, parentsOf, type Route } from './route-rule.ts';
 import {
   parentKey,
@@ -23,23 +24,14 @@ import {
   waypointPolicies,
 } from './scope.ts';
 import {
-  assignmentResource,
   boundResource,
   listenerBase,
   mainListenerResource,
   ownClusters,
   ownListeners,
-  type ServiceAssignment,
   type ServiceParts,
   serviceParts,
 } from './waypoint-parts.ts';
-
-/** A resource of one waypoint. */
-export interface OwnedResource {
-  /** `namespace/name` of the Gateway. */
-  readonly waypoint: string;
-  readonly resource: Resource<null>;
-}
 
 export interface WaypointCollections {
   readonly clusters: Collection<OwnedResource>;
@@ -91,21 +83,13 @@ interface Attachment {
 }
 
 type OwnedParts = ServiceParts & { readonly waypoint: string };
-type BoundTo = (waypoint: string, context: Context) => readonly Resource<Workload>[];
+type BoundTo = (waypoint: string, context: Context) => readonly WorkloadResource[];
 type LookupsOf = (context: Context, waypoint: WaypointRef) => ScopeLookups;
 
 const NOTHING: readonly never[] = [];
 
 function keyOfWaypoint({ namespace, name }: WaypointRef): string {
   return objectKey(namespace, name);
-}
-
-function ownedBy(waypoint: string, resource: Resource<null>): readonly [string, OwnedResource] {
-  return [`${waypoint} ${resource.name}`, { waypoint, resource }];
-}
-
-function isSameOwned(before: OwnedResource, now: OwnedResource): boolean {
-  return before.waypoint === now.waypoint && isSameResource(before.resource, now.resource);
 }
 
 function isSameParts(before: OwnedParts, now: OwnedParts): boolean {
@@ -275,7 +259,7 @@ function endpointResources(
     assignments,
     ({ waypoint, assignment }, context): OwnedResource => {
       const workloads = context.lookup(mesh.workloadsByService, assignment.serviceKey);
-      return { waypoint, resource: assignmentResource(assignment, workloads) };
+      return { owner: waypoint, resource: assignmentResource(assignment, workloads) };
     },
     isSameOwned,
   );

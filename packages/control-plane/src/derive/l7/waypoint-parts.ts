@@ -1,25 +1,22 @@
 /** The parts of a waypoint's configuration: its own, what each attached service adds, and the endpoints. */
-import type { Workload } from '@aquifer/model';
 import { ClusterSchema } from '@aquifer/wire/gen/envoy/config/cluster/v3_pb';
 import { ClusterLoadAssignmentSchema } from '@aquifer/wire/gen/envoy/config/endpoint/v3_pb';
 import { FilterChainSchema, ListenerSchema } from '@aquifer/wire/gen/envoy/config/listener/v3_pb';
-import { create, type DescMessage, type MessageShape, toBinary } from '@bufbuild/protobuf';
+import { create, toBinary } from '@bufbuild/protobuf';
 import type { ObjectRef } from '../../ingest/kinds.ts';
 import type { MeshSettings } from '../mesh.ts';
 import { type MeshService, namespacedHostname } from '../mesh-service.ts';
 import { refTo } from '../object.ts';
-import { type Resource, resource } from '../resource.ts';
+import { type Resource, resource, type WorkloadResource } from '../resource.ts';
 import { inboundClusters, outboundServiceCluster, tunnelClusters } from './clusters.ts';
-import { type Assignment, boundWorkloads, clusterLoadAssignment } from './endpoints.ts';
+import { boundWorkloads, type ServiceAssignment } from './endpoints.ts';
 import { portChains } from './filter-chains.ts';
 import { type MainListenerInputs, mainListener, withChains } from './main-listener.ts';
 import { MAIN_INTERNAL } from './names.ts';
+import { encoded } from './owned-resource.ts';
 import { l7Ports } from './port-protocol.ts';
 import { isHeadless, type ServiceScope, type WaypointRef } from './scope.ts';
 import { connectOriginateListener, connectTerminate } from './tunnel-listeners.ts';
-
-/** A cluster whose endpoints are the workloads of a service. */
-export type ServiceAssignment = Assignment & { readonly service: MeshService };
 
 /** What one attached service adds: pods do not matter. */
 export interface ServiceParts {
@@ -35,17 +32,6 @@ export interface ServiceParts {
 export interface ListenerBase {
   readonly bytes: Uint8Array;
   readonly sources: readonly ObjectRef[];
-}
-
-type WorkloadResource = Resource<Workload>;
-
-/** Without the message, which would be many times as large as its bytes. */
-function encoded<Desc extends DescMessage>(
-  schema: Desc,
-  message: MessageShape<Desc> & { readonly name: string },
-  sources: readonly ObjectRef[],
-): Resource<null> {
-  return resource(message.name, null, toBinary(schema, message), sources);
 }
 
 /** The clusters that a waypoint has whatever is attached to it. */
@@ -130,6 +116,7 @@ function clustersOf(
 ): Pick<ServiceParts, 'clusters' | 'assignments'> {
   const clusters: Resource<null>[] = [];
   const assignments: ServiceAssignment[] = [];
+  const transports = isOutbound ? 'hbone' : 'internal';
   for (const port of l7Ports(service.ports)) {
     const made = isOutbound
       ? [outboundServiceCluster(service, port)]
@@ -141,32 +128,16 @@ function clustersOf(
       const servicePort = port.port;
       // Those of a headless service are where connections were going.
       if (isOutbound || !isHeadless(service)) {
-        assignments.push({ clusterName, serviceKey, servicePort, isOutbound, service });
+        assignments.push({ clusterName, serviceKey, servicePort, transports, service });
       }
     }
   }
   return { clusters, assignments };
 }
 
-export function assignmentResource(
-  assignment: ServiceAssignment,
-  workloads: readonly WorkloadResource[],
-): Resource<null> {
-  const message = clusterLoadAssignment(
-    assignment,
-    workloads.map(({ value }) => value),
-  );
-  const sources = [
-    refTo(assignment.service),
-    ...workloads.flatMap(({ sources: [first] }) => first ?? []),
-  ];
-  const bytes = toBinary(ClusterLoadAssignmentSchema, message);
-  return resource(message.clusterName, null, bytes, sources);
-}
-
 /** Which workloads are reached by their own addresses, and how. */
 export function boundResource(bound: readonly WorkloadResource[]): Resource<null> {
-  const message = boundWorkloads(bound.map(({ value }) => value));
+  const message = boundWorkloads(bound);
   const sources = bound.flatMap(({ sources: [first] }) => first ?? []);
   const bytes = toBinary(ClusterLoadAssignmentSchema, message);
   return resource(message.clusterName, null, bytes, sources);
