@@ -104,10 +104,7 @@ export function meshServiceOf(
     subjectAltNames: [],
     visibility: 'public',
     location: isAlias ? 'mesh-external' : 'mesh-internal',
-    exportTo: namespacesOf(
-      annotationsOf(service)[EXPORT_TO_ANNOTATION]?.split(',') ?? [],
-      namespaceOf(service),
-    ),
+    exportTo: exportsOf(service),
     // An empty annotation does not hide the namespace's; an unknown word does.
     trafficDistribution:
       service.spec?.trafficDistribution ||
@@ -117,6 +114,11 @@ export function meshServiceOf(
     includesNotReady: publishNotReadyAddresses === true,
     ipFamilies: ipFamilies(service),
   };
+}
+
+function exportsOf(service: Service): readonly string[] {
+  const words = annotationsOf(service)[EXPORT_TO_ANNOTATION] ?? '';
+  return namespacesOf(words.split(','), namespaceOf(service));
 }
 
 /** What a list of `exportTo` means: `.` is the own namespace, `~` none; an empty list is all. */
