@@ -1,6 +1,6 @@
 /** What node proxies are served, as collections: Addresses, Authorizations, pods to capture; and what statuses say. */
 import type { Authorization, Workload, Service as WorkloadService } from '@aquifer/model';
-import type { Pod } from '@aquifer/model/resources';
+import type { PeerAuthentication, Pod } from '@aquifer/model/resources';
 import type { Collection, Index } from '../collections/collection.ts';
 import type { Graph } from '../collections/graph.ts';
 import { type ClusterInputs, objectKey } from '../ingest/cluster-inputs.ts';
@@ -28,6 +28,8 @@ export interface MeshCollections
   readonly addresses: Collection<Resource<Workload | WorkloadService>>;
   readonly authorizations: Collection<Resource<Authorization>>;
   readonly enrolledPods: Collection<PlacedPod>;
+  /** PeerAuthentications by namespace. */
+  readonly peerPolicies: Index<PeerAuthentication>;
   /** By the `namespace/hostname` of each Service that they serve. */
   readonly workloadsByService: Index<WorkloadResource>;
   /** Pods by the node they are placed on. */
@@ -85,6 +87,7 @@ export function meshCollections(
       },
       isSamePlace,
     ),
+    peerPolicies: peers,
     workloadsByService: graph.index('workloads by service', workloads, ({ value }) =>
       value.services.keys(),
     ),

@@ -1,20 +1,21 @@
 /** Clusters of a waypoint (spec control-plane 6.1; recording l7/01). */
 import {
   type Cluster,
+  type Cluster_TransportSocketMatchSchema,
   ClusterSchema,
   Cluster_DiscoveryType as DiscoveryType,
   Cluster_LbPolicy as LbPolicy,
 } from '@aquifer/wire/gen/envoy/config/cluster/v3_pb';
-import { ApiVersion } from '@aquifer/wire/gen/envoy/config/core/v3_pb';
 import {
   type InternalUpstreamTransport_MetadataValueSourceSchema,
   InternalUpstreamTransportSchema,
 } from '@aquifer/wire/gen/envoy/extensions/transport_sockets/internal_upstream/v3_pb';
 import { RawBufferSchema } from '@aquifer/wire/gen/envoy/extensions/transport_sockets/raw_buffer/v3_pb';
 import { HttpProtocolOptionsSchema } from '@aquifer/wire/gen/envoy/extensions/upstreams/http/v3_pb';
-import { create } from '@bufbuild/protobuf';
+import { create, type JsonObject } from '@bufbuild/protobuf';
 import type { MeshService } from '../mesh-service.ts';
 import { nameOf, namespaceOf } from '../object.ts';
+import { OVER_ADS } from './ads.ts';
 import { originatingTls } from './mutual-tls.ts';
 import {
   CONNECT_ORIGINATE,
@@ -28,7 +29,8 @@ import { type Extension, extension, type Init, packed, seconds } from './packed.
 import { type L7Port, speaks } from './port-protocol.ts';
 import { isHeadless } from './scope.ts';
 
-type ClusterInit = Init<typeof ClusterSchema>;
+export type ClusterInit = Init<typeof ClusterSchema>;
+type SocketMatch = Init<typeof Cluster_TransportSocketMatchSchema>;
 type HttpOptions = Init<typeof HttpProtocolOptionsSchema>;
 type PassedMetadata = Init<typeof InternalUpstreamTransport_MetadataValueSourceSchema>;
 
@@ -38,7 +40,7 @@ const INTERNAL_IDLE_S = 300;
 const CONNECT_TIMEOUT_S = 10;
 
 /** What every cluster has: a name in statistics, and no circuit breaking. */
-function base(name: string): ClusterInit {
+export function base(name: string): ClusterInit {
   const threshold = {
     maxConnections: UNLIMITED,
     maxPendingRequests: UNLIMITED,
@@ -48,12 +50,12 @@ function base(name: string): ClusterInit {
   return { name, altStatName: `${name};`, circuitBreakers: { thresholds: [threshold] } };
 }
 
-function httpOptions(options: HttpOptions): ClusterInit {
+export function httpOptions(options: HttpOptions): ClusterInit {
   const name = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
   return { typedExtensionProtocolOptions: { [name]: packed(HttpProtocolOptionsSchema, options) } };
 }
 
-const AS_DOWNSTREAM: HttpOptions = {
+export const AS_DOWNSTREAM: HttpOptions = {
   upstreamProtocolOptions: {
     case: 'useDownstreamProtocolConfig',
     value: { httpProtocolOptions: {}, http2ProtocolOptions: {} },
@@ -75,7 +77,7 @@ const ENDPOINT_METADATA: PassedMetadata = { name: 'istio', kind: OF_HOST };
 const CLUSTER_METADATA: PassedMetadata = { name: 'istio', kind: OF_CLUSTER };
 
 /** Opens HBONE tunnels to port 15008 of the original destination, or to the waypoint that metadata names. */
-function connectOriginate(trustDomain: string, namespace: string): Cluster {
+export function connectOriginate(peers: readonly string[]): Cluster {
   return create(ClusterSchema, {
     ...base(CONNECT_ORIGINATE),
     clusterDiscoveryType: { case: 'type', value: DiscoveryType.ORIGINAL_DST },
@@ -92,7 +94,7 @@ function connectOriginate(trustDomain: string, namespace: string): Cluster {
         },
       },
     },
-    transportSocket: originatingTls(trustDomain, namespace),
+    transportSocket: originatingTls(peers),
     ...httpOptions({
       commonHttpProtocolOptions: { idleTimeout: seconds(ORIGINATE_IDLE_S) },
       upstreamProtocolOptions: {
@@ -124,43 +126,44 @@ function internalCluster(name: string, listener: string): Cluster {
   });
 }
 
-/** The clusters that every waypoint has, whatever is attached to it. */
+/**
+ * The clusters that every waypoint has, whatever is attached to it. It dials any workload of the trust domain, so also those
+ * of its own namespace, as recorded.
+ */
 export function tunnelClusters(trustDomain: string, namespace: string): Cluster[] {
+  const mesh = `spiffe://${trustDomain}/`;
   return [
-    connectOriginate(trustDomain, namespace),
+    connectOriginate([mesh, `${mesh}ns/${namespace}/sa/`]),
     internalCluster(ENCAP, CONNECT_ORIGINATE),
     internalCluster(MAIN_INTERNAL, MAIN_INTERNAL),
   ];
 }
 
 /** What telemetry reads of the service behind a cluster. */
-function described(service: MeshService) {
-  const { hostname } = service;
-  return [{ host: hostname, name: nameOf(service), namespace: namespaceOf(service) }];
+export function described(service: MeshService): JsonObject {
+  const { hostname, kind } = service;
+  const name = kind === 'ServiceEntry' ? hostname : nameOf(service);
+  return { host: hostname, name, namespace: namespaceOf(service) };
 }
 
-function discovered(name: string, service: MeshService): ClusterInit {
+export function discovered(name: string, service: MeshService): ClusterInit {
   return {
     ...base(name),
     clusterDiscoveryType: { case: 'type', value: DiscoveryType.EDS },
     edsClusterConfig: {
-      edsConfig: {
-        configSourceSpecifier: { case: 'ads', value: {} },
-        initialFetchTimeout: seconds(0),
-        resourceApiVersion: ApiVersion.V3,
-      },
+      edsConfig: OVER_ADS,
       serviceName: name,
     },
     lbPolicy: LbPolicy.LEAST_REQUEST,
     connectTimeout: seconds(CONNECT_TIMEOUT_S),
     // 0 %: an endpoint that is not healthy is never used, even if none is.
     commonLbConfig: { healthyPanicThreshold: {} },
-    metadata: { filterMetadata: { istio: { services: described(service) } } },
+    metadata: { filterMetadata: { istio: { services: [described(service)] } } },
   };
 }
 
 /** HTTP/2 ports are spoken to in HTTP/2; a sniffed port in what the client speaks. */
-function portOptions({ protocol }: L7Port): ClusterInit {
+export function portOptions({ protocol }: L7Port): ClusterInit {
   if (protocol === 'unknown') return httpOptions(AS_DOWNSTREAM);
   if (protocol !== 'http2') return {};
   return httpOptions({
@@ -172,7 +175,7 @@ function portOptions({ protocol }: L7Port): ClusterInit {
 }
 
 /** Those of a headless service lead where the connection was going (recording l7/29). */
-const TO_ORIGINAL_DESTINATION: ClusterInit = {
+export const TO_ORIGINAL_DESTINATION: ClusterInit = {
   clusterDiscoveryType: { case: 'type', value: DiscoveryType.ORIGINAL_DST },
   lbPolicy: LbPolicy.CLUSTER_PROVIDED,
 };
@@ -189,30 +192,35 @@ export function inboundClusters(service: MeshService, port: L7Port): Cluster[] {
       ...init,
       ...(isHeadless(service) ? TO_ORIGINAL_DESTINATION : { edsClusterConfig }),
       ...portOptions(port),
-      metadata: { filterMetadata: { istio: { services: described(service), subset: kind } } },
+      metadata: { filterMetadata: { istio: { services: [described(service)], subset: kind } } },
       transportSocket: internalSocket('', [TUNNEL_TARGET, ENDPOINT_METADATA]),
     });
   });
 }
 
+const SOCKET_PREFIX = 'envoy.transport_sockets.';
+
+/** The transports of outbound clusters, of which an endpoint's metadata picks the first that it has. */
+export const HBONE_SOCKET: SocketMatch = {
+  name: 'hbone',
+  match: { tunnel: 'http' },
+  transportSocket: internalSocket(SOCKET_PREFIX, [
+    TUNNEL_TARGET,
+    CLUSTER_METADATA,
+    ENDPOINT_METADATA,
+  ]),
+};
+export const PLAIN_SOCKET: SocketMatch = {
+  name: 'tlsMode-disabled',
+  match: {},
+  transportSocket: extension(`${SOCKET_PREFIX}raw_buffer`, RawBufferSchema),
+};
+
 /** `outbound|<port>||<host>`: a service that routes send to but that is not attached to this waypoint. */
 export function outboundServiceCluster(service: MeshService, port: L7Port): Cluster {
-  const prefix = 'envoy.transport_sockets.';
-  const passed = [TUNNEL_TARGET, CLUSTER_METADATA, ENDPOINT_METADATA];
   return create(ClusterSchema, {
     ...discovered(outboundCluster(port.port, service.hostname), service),
     ...portOptions(port),
-    transportSocketMatches: [
-      {
-        name: 'hbone',
-        match: { tunnel: 'http' },
-        transportSocket: internalSocket(prefix, passed),
-      },
-      {
-        name: 'tlsMode-disabled',
-        match: {},
-        transportSocket: extension(`${prefix}raw_buffer`, RawBufferSchema),
-      },
-    ],
+    transportSocketMatches: [HBONE_SOCKET, PLAIN_SOCKET],
   });
 }

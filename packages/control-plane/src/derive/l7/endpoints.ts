@@ -48,7 +48,7 @@ export function assignmentResource(
 }
 
 /** All workloads behind the port by locality, those that are not ready as UNHEALTHY. */
-function clusterLoadAssignment(
+export function clusterLoadAssignment(
   assignment: Assignment,
   workloads: readonly WorkloadResource[],
 ): ClusterLoadAssignment {

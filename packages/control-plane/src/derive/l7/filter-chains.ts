@@ -2,22 +2,12 @@
 import type { AuthorizationPolicy } from '@aquifer/model/resources';
 import type { FilterChainSchema } from '@aquifer/wire/gen/envoy/config/listener/v3_pb';
 import type { RouteConfigurationSchema } from '@aquifer/wire/gen/envoy/config/route/v3_pb';
-import { CorsSchema } from '@aquifer/wire/gen/envoy/extensions/filters/http/cors/v3_pb';
-import { HTTPFaultSchema } from '@aquifer/wire/gen/envoy/extensions/filters/http/fault/v3_pb';
-import { FilterConfigSchema } from '@aquifer/wire/gen/envoy/extensions/filters/http/grpc_stats/v3_pb';
-import { RouterSchema } from '@aquifer/wire/gen/envoy/extensions/filters/http/router/v3_pb';
-import {
-  HttpConnectionManagerSchema,
-  HttpConnectionManager_PathWithEscapedSlashesAction as SlashesAction,
-} from '@aquifer/wire/gen/envoy/extensions/filters/network/http_connection_manager/v3_pb';
 import { ConfigSchema as FilterStateSchema } from '@aquifer/wire/gen/envoy/extensions/filters/network/set_filter_state/v3_pb';
-import { TcpProxySchema } from '@aquifer/wire/gen/envoy/extensions/filters/network/tcp_proxy/v3_pb';
-import { UuidRequestIdConfigSchema } from '@aquifer/wire/gen/envoy/extensions/request_id/uuid/v3_pb';
-import { EVERY_REQUEST } from './access-log.ts';
 import { authorizationFilters } from './authorization.ts';
 import { OF_DIRECT_CONNECTION } from './filter-state.ts';
+import { connectionManager, tcpProxy } from './http-connection-manager.ts';
 import { ENCAP, inboundCluster } from './names.ts';
-import { type Extension, extension, type Init, packed, seconds } from './packed.ts';
+import { type Extension, extension, type Init } from './packed.ts';
 import { type L7Port, speaks } from './port-protocol.ts';
 import { defaultRoutes, serviceRoutes } from './routes.ts';
 import type { ServiceScope } from './scope.ts';
@@ -32,47 +22,22 @@ export const DIRECT_CHAINS = { http: 'direct-http', tcp: 'direct-tcp' } as const
 /** Workload traffic is not told apart by port. */
 const ANY_PORT: L7Port = { port: 0, protocol: 'unknown' };
 
-const CORE_FILTERS: readonly Extension[] = [
-  extension('envoy.filters.http.grpc_stats', FilterConfigSchema, {
-    emitFilterState: true,
-    perMethodStatSpecifier: { case: 'statsForAllMethods', value: { value: false } },
-  }),
-  extension('envoy.filters.http.fault', HTTPFaultSchema),
-  extension('envoy.filters.http.cors', CorsSchema),
-  extension('envoy.filters.http.router', RouterSchema),
-];
-
-function connectionManager(
+function httpFilter(
   { port, protocol }: L7Port,
   routes: RouteConfigInit,
   policies: Policies,
 ): Extension {
-  return extension('envoy.filters.network.http_connection_manager', HttpConnectionManagerSchema, {
+  return connectionManager({
     statPrefix: `inbound_0.0.0.0_${port};`,
     serverName: 'istio-envoy',
     ...(protocol === 'http2' && { http2ProtocolOptions: {} }),
-    accessLog: [...EVERY_REQUEST],
     routeSpecifier: { case: 'routeConfig', value: routes },
-    httpFilters: [...authorizationFilters(policies, 'http'), ...CORE_FILTERS],
-    normalizePath: true,
-    pathWithEscapedSlashesAction: SlashesAction.KEEP_UNCHANGED,
-    proxy100Continue: true,
-    requestIdExtension: {
-      typedConfig: packed(UuidRequestIdConfigSchema, { useRequestIdForTraceSampling: true }),
-    },
-    streamIdleTimeout: seconds(0),
-    upgradeConfigs: [{ upgradeType: 'websocket' }],
-    useRemoteAddress: false,
+    filters: authorizationFilters(policies, 'http', 'tunnel'),
   });
 }
 
 function tcpFilters(cluster: string, policies: Policies): Extension[] {
-  const proxy = extension('envoy.filters.network.tcp_proxy', TcpProxySchema, {
-    statPrefix: cluster,
-    clusterSpecifier: { case: 'cluster', value: cluster },
-    accessLog: [...EVERY_REQUEST],
-  });
-  return [...authorizationFilters(policies, 'tcp'), proxy];
+  return [...authorizationFilters(policies, 'tcp', 'tunnel'), tcpProxy(cluster)];
 }
 
 /** The chains of one port of a service; each is named as the cluster that it leads to. */
@@ -83,7 +48,7 @@ export function portChains(port: L7Port, scope: ServiceScope): ChainInit[] {
     const name = inboundCluster(kind, port.port, service.hostname);
     if (kind === 'tcp') return { name, filters: tcpFilters(name, policies) };
     const routes = serviceRoutes(name, port.port, scope);
-    return { name, filters: [connectionManager(port, routes, policies)] };
+    return { name, filters: [httpFilter(port, routes, policies)] };
   });
 }
 
@@ -97,7 +62,7 @@ export function directChains(policies: Policies): ChainInit[] {
     { name: DIRECT_CHAINS.tcp, filters: [authority, ...tcpFilters(ENCAP, policies)] },
     {
       name: DIRECT_CHAINS.http,
-      filters: [authority, connectionManager(ANY_PORT, routes, policies)],
+      filters: [authority, httpFilter(ANY_PORT, routes, policies)],
     },
   ];
 }

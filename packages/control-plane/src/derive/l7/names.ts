@@ -1,4 +1,4 @@
-/** Names of a waypoint's listeners, clusters and chains (spec control-plane 6.1). */
+/** Names of listeners, clusters and chains (spec control-plane 6.1). */
 
 /** The listener that terminates HBONE. */
 export const CONNECT_TERMINATE = 'connect_terminate';
@@ -20,3 +20,8 @@ export function inboundCluster(kind: 'http' | 'tcp', port: number, hostname: str
 export function outboundCluster(port: number, hostname: string): string {
   return `outbound|${port}||${hostname}`;
 }
+
+/** The cluster that leads where a connection was going. */
+export const PASSTHROUGH = 'PassthroughCluster';
+/** The cluster that leads nowhere. */
+export const BLACK_HOLE = 'BlackHoleCluster';
