@@ -2,6 +2,7 @@ import type {
   AuthorizationPolicy,
   ConfigMap,
   Deployment,
+  DestinationRule,
   EndpointSlice,
   Gateway,
   GatewayClass,
@@ -15,6 +16,7 @@ import type {
   ServiceAccount,
   ServiceEntry,
   Sidecar,
+  VirtualService,
   WorkloadEntry,
 } from '@aquifer/model/resources';
 
@@ -44,6 +46,8 @@ export interface WatchedTypes {
   readonly ServiceEntry: ServiceEntry;
   readonly WorkloadEntry: WorkloadEntry;
   readonly Sidecar: Sidecar;
+  readonly VirtualService: VirtualService;
+  readonly DestinationRule: DestinationRule;
   /** The one ConfigMap that configures the mesh. */
   readonly MeshConfigMap: ConfigMap;
 }
@@ -85,6 +89,8 @@ export const WATCHED_KINDS: Readonly<Record<WatchedKind, KindPath>> = {
   ServiceEntry: { apiVersion: 'networking.istio.io/v1', plural: 'serviceentries' },
   WorkloadEntry: { apiVersion: 'networking.istio.io/v1', plural: 'workloadentries' },
   Sidecar: { apiVersion: 'networking.istio.io/v1', plural: 'sidecars' },
+  VirtualService: { apiVersion: 'networking.istio.io/v1', plural: 'virtualservices' },
+  DestinationRule: { apiVersion: 'networking.istio.io/v1', plural: 'destinationrules' },
   MeshConfigMap: { apiVersion: 'v1', plural: 'configmaps', kind: 'ConfigMap' },
 };
 

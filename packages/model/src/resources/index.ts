@@ -8,18 +8,10 @@ export { httpRoute } from './gateway-api/http-route.ts';
 export type { TCPRoute, TLSRoute } from './gateway-api/other-routes.ts';
 export { tcpRoute, tlsRoute } from './gateway-api/other-routes.ts';
 export type { ParentReference, RouteParentStatus } from './gateway-api/references.ts';
-export type {
-  DestinationRule,
-  IstioGateway,
-  Telemetry,
-  VirtualService,
-} from './istio/networking.ts';
-export {
-  destinationRule,
-  istioGateway,
-  telemetry,
-  virtualService,
-} from './istio/networking.ts';
+export type { DestinationRule, DestinationRulePolicy } from './istio/destination-rule.ts';
+export { destinationRule } from './istio/destination-rule.ts';
+export type { IstioGateway, Telemetry } from './istio/networking.ts';
+export { istioGateway, telemetry } from './istio/networking.ts';
 export type {
   AuthorizationPolicy,
   AuthorizationRule,
@@ -35,6 +27,8 @@ export type { ServiceEntry, WorkloadEntry, WorkloadGroup } from './istio/service
 export { serviceEntry, workloadEntry, workloadGroup } from './istio/service-entry.ts';
 export type { Sidecar } from './istio/sidecar.ts';
 export { sidecar } from './istio/sidecar.ts';
+export type { VirtualService, VirtualServiceHttpRoute } from './istio/virtual-service.ts';
+export { virtualService } from './istio/virtual-service.ts';
 export type {
   AdmissionWebhook,
   MutatingWebhookConfiguration,

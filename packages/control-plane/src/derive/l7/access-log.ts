@@ -7,7 +7,7 @@ import {
 import { FileAccessLogSchema } from '@aquifer/wire/gen/envoy/extensions/access_loggers/file/v3_pb';
 import { extension, type Init } from './packed.ts';
 
-export type AccessLog = Init<typeof AccessLogSchema>;
+type AccessLog = Init<typeof AccessLogSchema>;
 type Filter = Init<typeof AccessLogFilterSchema>;
 
 const FORMAT = [
@@ -41,9 +41,6 @@ function withFlag(flag: string): Filter {
 
 /** One line for each request or connection. */
 export const EVERY_REQUEST: readonly AccessLog[] = [fileLog()];
-
-/** For connections that nobody means to make. */
-export const NO_LOG: readonly AccessLog[] = [];
 
 /** Connections that no filter chain takes. */
 export const NO_ROUTE: readonly AccessLog[] = [fileLog(withFlag('NR'))];

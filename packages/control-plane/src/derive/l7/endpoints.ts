@@ -13,6 +13,7 @@ import { create, type JsonObject, toBinary } from '@bufbuild/protobuf';
 import type { MeshService } from '../mesh-service.ts';
 import { refTo } from '../object.ts';
 import { type Resource, resource, type WorkloadResource } from '../resource.ts';
+import type { Subset } from '../traffic/traffic-policy.ts';
 import { CONNECT_ORIGINATE, ENCAP, ORIGINAL_DST_KEY } from './names.ts';
 import type { Init } from './packed.ts';
 
@@ -35,7 +36,11 @@ interface Assignment {
 }
 
 /** A cluster whose endpoints are the workloads of a service. */
-export type ServiceAssignment = Assignment & { readonly service: MeshService };
+export type ServiceAssignment = Assignment & {
+  readonly service: MeshService;
+  /** Of the subset whose endpoints they are; empty for all. */
+  readonly labels: Subset['labels'];
+};
 
 export function assignmentResource(
   assignment: ServiceAssignment,

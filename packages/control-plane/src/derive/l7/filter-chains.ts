@@ -11,6 +11,7 @@ import { type Extension, extension, type Init } from './packed.ts';
 import { type L7Port, speaks } from './port-protocol.ts';
 import { defaultRoutes, serviceRoutes } from './routes.ts';
 import type { ServiceScope } from './scope.ts';
+import { serviceTcpProxy } from './tcp-proxy.ts';
 
 export type ChainInit = Init<typeof FilterChainSchema>;
 type RouteConfigInit = Init<typeof RouteConfigurationSchema>;
@@ -36,17 +37,16 @@ function httpFilter(
   });
 }
 
-function tcpFilters(cluster: string, policies: Policies): Extension[] {
-  return [...authorizationFilters(policies, 'tcp', 'tunnel'), tcpProxy(cluster)];
-}
-
 /** The chains of one port of a service; each is named as the cluster that it leads to. */
 export function portChains(port: L7Port, scope: ServiceScope): ChainInit[] {
   const { service, policies } = scope;
   const kinds = (['tcp', 'http'] as const).filter((kind) => speaks(port, kind));
   return kinds.map((kind) => {
     const name = inboundCluster(kind, port.port, service.hostname);
-    if (kind === 'tcp') return { name, filters: tcpFilters(name, policies) };
+    if (kind === 'tcp') {
+      const proxy = serviceTcpProxy(name, port.port, scope);
+      return { name, filters: [...authorizationFilters(policies, 'tcp', 'tunnel'), proxy] };
+    }
     const routes = serviceRoutes(name, port.port, scope);
     return { name, filters: [httpFilter(port, routes, policies)] };
   });
@@ -57,9 +57,16 @@ export function directChains(policies: Policies): ChainInit[] {
   const authority = extension('connect_authority', FilterStateSchema, {
     onNewConnection: [...OF_DIRECT_CONNECTION],
   });
-  const routes = defaultRoutes(ENCAP, ANY_PORT.port, ENCAP, '');
+  const routes = defaultRoutes(ENCAP, ANY_PORT.port, {
+    cluster: ENCAP,
+    hostname: '',
+    hash: null,
+  });
   return [
-    { name: DIRECT_CHAINS.tcp, filters: [authority, ...tcpFilters(ENCAP, policies)] },
+    {
+      name: DIRECT_CHAINS.tcp,
+      filters: [authority, ...authorizationFilters(policies, 'tcp', 'tunnel'), tcpProxy(ENCAP)],
+    },
     {
       name: DIRECT_CHAINS.http,
       filters: [authority, httpFilter(ANY_PORT, routes, policies)],

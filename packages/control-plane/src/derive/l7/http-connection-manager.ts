@@ -9,7 +9,7 @@ import {
 } from '@aquifer/wire/gen/envoy/extensions/filters/network/http_connection_manager/v3_pb';
 import { TcpProxySchema } from '@aquifer/wire/gen/envoy/extensions/filters/network/tcp_proxy/v3_pb';
 import { UuidRequestIdConfigSchema } from '@aquifer/wire/gen/envoy/extensions/request_id/uuid/v3_pb';
-import { type AccessLog, EVERY_REQUEST } from './access-log.ts';
+import { EVERY_REQUEST } from './access-log.ts';
 import { OVER_ADS } from './ads.ts';
 import { type Extension, extension, type Init, packed, seconds } from './packed.ts';
 
@@ -53,11 +53,12 @@ export function routesNamed(routeConfigName: string): NonNullable<ManagerInit['r
   return { case: 'rds', value: { configSource: OVER_ADS, routeConfigName } };
 }
 
-/** Bytes of a connection as they are, to one cluster. `log` is one line for each connection by default. */
-export function tcpProxy(cluster: string, log: readonly AccessLog[] = EVERY_REQUEST): Extension {
+/** Bytes of a connection as they are, to one cluster, which also names it in statistics. */
+export function tcpProxy(name: string, init: Init<typeof TcpProxySchema> = {}): Extension {
   return extension('envoy.filters.network.tcp_proxy', TcpProxySchema, {
-    statPrefix: cluster,
-    clusterSpecifier: { case: 'cluster', value: cluster },
-    accessLog: [...log],
+    statPrefix: name,
+    clusterSpecifier: { case: 'cluster', value: name },
+    accessLog: [...EVERY_REQUEST],
+    ...init,
   });
 }

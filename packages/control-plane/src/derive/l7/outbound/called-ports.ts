@@ -8,27 +8,23 @@ import { type MeshService, meshServiceKey, namespacedHostname } from '../../mesh
 import { settingsIn } from '../../mesh-settings.ts';
 import { namespaceOf, refTo } from '../../object.ts';
 import { inheritedPeerAuthentication, namespaceTlsMode } from '../../peer-authentication.ts';
-import type { MeshPort } from '../../ports.ts';
-import { assignmentResource } from '../endpoints.ts';
+import type { WorkloadResource } from '../../resource.ts';
+import { assignmentResource, type ServiceAssignment } from '../endpoints.ts';
+import { outboundCluster } from '../names.ts';
 import { encoded, type OwnedResource } from '../owned-resource.ts';
+import type { L7Port } from '../port-protocol.ts';
 import type { ProxyNode } from '../proxy-node.ts';
-import {
-  assignmentOf,
-  type CalledPort,
-  type ClusterContext,
-  calledCluster,
-  endpointsOf,
-  isDiscovered,
-} from './called-cluster.ts';
-import { distinctContents, encodedOnce, sameWanted, type Wanted } from './encoded-once.ts';
-import { peerTls, type ServicePeers, servicePeers } from './service-peers.ts';
+import type { Discovery, PortCluster } from '../service-clusters.ts';
+import { calledCluster, calledDiscovery } from './called-cluster.ts';
+import { encodedOnce, sameWanted, type Wanted } from './encoded-once.ts';
+import { type PeerTls, peerTls, type ServicePeers, servicePeers } from './service-peers.ts';
 
 /** A called port by names, so that it stays the same while its service changes. */
 interface NamedPort {
   /** By `meshServiceKey`. */
   readonly service: string;
-  readonly port: MeshPort;
-  readonly endpoints: CalledPort['endpoints'];
+  readonly port: L7Port;
+  readonly role: ProxyNode['type'];
 }
 
 export type WantedPort = Wanted<NamedPort>;
@@ -39,20 +35,19 @@ export const isSamePort: (before: WantedPort, now: WantedPort) => boolean = same
 export function wantedPort(
   owner: string,
   service: MeshService,
-  port: MeshPort,
+  port: L7Port,
   role: ProxyNode['type'],
 ): WantedPort {
-  const endpoints = endpointsOf(service, role);
   return {
     owner,
-    content: `${namespacedHostname(service)} ${port.number} ${endpoints}`,
-    value: {
-      service: meshServiceKey(service, namespaceOf(service), service.hostname),
-      port,
-      endpoints,
-    },
+    content: `${role} ${namespacedHostname(service)} ${port.port}`,
+    value: { service: keyOf(service), port, role },
     sources: [refTo(service)],
   };
+}
+
+function keyOf(service: MeshService): string {
+  return meshServiceKey(service, namespaceOf(service), service.hostname);
 }
 
 export interface CalledCollections {
@@ -67,67 +62,80 @@ export function calledCollections(
   wanted: Collection<WantedPort>,
 ): CalledCollections {
   const peersOf = peersOfServices(graph, mesh, wanted);
-  const called = ({ service: key, port, endpoints }: NamedPort, context: Context) => {
+  const partOf = ({ service: key, port }: NamedPort, context: Context): PortCluster | null => {
     const service = context.get(mesh.meshServices, key);
-    return service === undefined ? null : { service, port, endpoints };
+    return service === undefined ? null : { service, port, subset: '', traffic: null };
   };
   return {
     clusters: encodedOnce(graph, 'clusters of called services', wanted, (named, context) => {
-      const found = called(named, context);
-      if (found === null) return null;
-      const cluster = calledCluster(found, clusterContext(found, mesh, peersOf, context));
+      const part = partOf(named, context);
+      if (part === null) return null;
+      const discovery = calledDiscovery(part, named.role);
+      const cluster = calledCluster(part, {
+        ...peersOf(part.service, discovery, context),
+        discovery,
+        assignment: assignmentOf(part),
+        workloads: () => workloadsOf(part, mesh, context),
+      });
       return cluster === null ? null : encoded(ClusterSchema, cluster, []);
     }),
     endpoints: encodedOnce(graph, 'endpoints of called services', wanted, (named, context) => {
-      const found = called(named, context);
-      if (found === null || !isDiscovered(found)) return null;
-      const key = namespacedHostname(found.service);
-      const workloads = context.lookup(mesh.workloadsByService, key);
-      return assignmentResource(assignmentOf(found, key), workloads);
+      const part = partOf(named, context);
+      if (part === null || calledDiscovery(part, named.role) !== 'endpoints') return null;
+      return assignmentResource(assignmentOf(part), workloadsOf(part, mesh, context));
     }),
   };
 }
 
-type PeersOf = (service: MeshService, context: Context) => ServicePeers;
+function assignmentOf({ service, port, subset }: PortCluster): ServiceAssignment {
+  return {
+    clusterName: outboundCluster(port.port, service.hostname, subset),
+    serviceKey: namespacedHostname(service),
+    servicePort: port.port,
+    transports: 'hbone-and-mtls',
+    service,
+    labels: {},
+  };
+}
+
+function workloadsOf(
+  { service }: PortCluster,
+  { workloadsByService }: MeshCollections,
+  context: Context,
+): readonly WorkloadResource[] {
+  return context.lookup(workloadsByService, namespacedHostname(service));
+}
+
+type PeersOf = (
+  service: MeshService,
+  discovery: Discovery,
+  context: Context,
+) => { readonly peers: ServicePeers; readonly tls: PeerTls };
 
 const NOBODY: ServicePeers = { identities: [], tls: 'none' };
 
-/** Most changes of a workload change neither. */
+/** Most changes of a workload do not change who answers for its services. */
 function peersOfServices(
   graph: Graph,
   mesh: MeshCollections,
   wanted: Collection<WantedPort>,
 ): PeersOf {
-  const ports = distinctContents(graph, 'called ports', wanted);
-  const services = graph.flatMap('called services', ports, ({ service }) => [[service, service]]);
-  const peers = graph.map('peers of called services', services, (key, context) => {
+  const services = graph.flatMap('called services', wanted, ({ value: { service } }) => [
+    [service, service],
+  ]);
+  const peersBy = graph.map('peers of called services', services, (key, context) => {
     const service = context.get(mesh.meshServices, key);
     if (service === undefined) return null;
     const workloads = context.lookup(mesh.workloadsByService, namespacedHostname(service));
     return servicePeers(service, workloads);
   });
-  return (service, context) =>
-    context.get(peers, meshServiceKey(service, namespaceOf(service), service.hostname)) ?? NOBODY;
-}
-
-function clusterContext(
-  called: CalledPort,
-  mesh: MeshCollections,
-  peersOf: PeersOf,
-  context: Context,
-): ClusterContext {
-  const { service, endpoints } = called;
-  const { rootNamespace } = settingsIn(mesh, context);
-  const inherited = inheritedPeerAuthentication(
-    context.lookup(mesh.peerPolicies, rootNamespace),
-    context.lookup(mesh.peerPolicies, namespaceOf(service)),
-  );
-  const peers = peersOf(service, context);
-  const key = namespacedHostname(service);
-  return {
-    peers,
-    tls: peerTls(service, peers, namespaceTlsMode(inherited), endpoints),
-    assignment: assignmentOf(called, key),
-    workloads: () => context.lookup(mesh.workloadsByService, key),
+  return (service, discovery, context) => {
+    const { rootNamespace } = settingsIn(mesh, context);
+    const inherited = inheritedPeerAuthentication(
+      context.lookup(mesh.peerPolicies, rootNamespace),
+      context.lookup(mesh.peerPolicies, namespaceOf(service)),
+    );
+    const peers = context.get(peersBy, keyOf(service)) ?? NOBODY;
+    return { peers, tls: peerTls(service, peers, namespaceTlsMode(inherited), discovery) };
   };
 }

@@ -26,7 +26,9 @@ export function encodedOnce<T>(
   wanted: Collection<Wanted<T>>,
   encode: Encode<T>,
 ): Collection<OwnedResource> {
-  const contents = distinctContents(graph, name, wanted);
+  const contents = graph.flatMap(`${name}, each once`, wanted, ({ content, value }) => [
+    [content, value],
+  ]);
   const resources = graph.map(`${name}, encoded`, contents, encode, isSameResource);
   return graph.map(
     name,
@@ -37,15 +39,6 @@ export function encodedOnce<T>(
     },
     isSameOwned,
   );
-}
-
-/** Each thing that is wanted, once. */
-export function distinctContents<T>(
-  graph: Graph,
-  name: string,
-  wanted: Collection<Wanted<T>>,
-): Collection<T> {
-  return graph.flatMap(`${name}, each once`, wanted, ({ content, value }) => [[content, value]]);
 }
 
 /** `same` compares the values. Default: deep equality. */

@@ -3,6 +3,7 @@ import { formatIdentity } from '@aquifer/model';
 import type { MeshService } from '../../mesh-service.ts';
 import type { NamespaceTlsMode } from '../../peer-authentication.ts';
 import type { WorkloadResource } from '../../resource.ts';
+import type { Discovery } from '../service-clusters.ts';
 
 export interface ServicePeers {
   /** SPIFFE ids that its workloads have, sorted. */
@@ -39,10 +40,10 @@ export function peerTls(
   { location, resolution }: MeshService,
   { tls }: ServicePeers,
   mode: NamespaceTlsMode,
-  endpoints: 'chosen' | 'original',
+  discovery: Discovery,
 ): PeerTls {
   if (location === 'mesh-external' || mode === 'DISABLE') return 'never';
   const isPassedThrough = resolution === 'headless' || resolution === 'none';
   if (isPassedThrough && tls !== 'all') return 'never';
-  return endpoints === 'original' ? 'always' : 'marked';
+  return discovery === 'original-destination' ? 'always' : 'marked';
 }

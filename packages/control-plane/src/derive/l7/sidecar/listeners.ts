@@ -7,7 +7,7 @@ import {
   ListenerSchema,
 } from '@aquifer/wire/gen/envoy/config/listener/v3_pb';
 import { create } from '@bufbuild/protobuf';
-import { NO_LOG, NO_ROUTE } from '../access-log.ts';
+import { NO_ROUTE } from '../access-log.ts';
 import type { ChainInit } from '../filter-chains.ts';
 import { connectionManager, routesNamed, tcpProxy } from '../http-connection-manager.ts';
 import { httpInspector, PATIENT, socketAddress, tlsInspector } from '../listener-parts.ts';
@@ -93,7 +93,7 @@ export function virtualOutbound(wildcard: string, unknown: string): Listener {
   const blackHole = {
     name: 'virtualOutbound-blackhole',
     filterChainMatch: { destinationPort: OUTBOUND_PORT },
-    filters: [tcpProxy(BLACK_HOLE, NO_LOG)],
+    filters: [tcpProxy(BLACK_HOLE, { accessLog: [] })],
   };
   return create(ListenerSchema, {
     name: 'virtualOutbound',

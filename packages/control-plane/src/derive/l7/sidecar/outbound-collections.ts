@@ -12,6 +12,7 @@ import { outboundCluster } from '../names.ts';
 import { isSamePort, type WantedPort, wantedPort } from '../outbound/called-ports.ts';
 import { encodedOnce, sameWanted, type Wanted } from '../outbound/encoded-once.ts';
 import { encoded, isSameOwned, type OwnedResource, ownedBy } from '../owned-resource.ts';
+import { l7Ports } from '../port-protocol.ts';
 import { ALL_NAMESPACES, type EgressScope, egressScope, isSameScope } from './egress-scope.ts';
 import { outboundListener, virtualOutbound } from './listeners.ts';
 import {
@@ -19,7 +20,6 @@ import {
   type OutboundListener,
   outboundListeners,
   podListener,
-  tcpPorts,
   unknownCluster,
 } from './outbound-listeners.ts';
 import { isSameTable, type RouteTable, routeTables, type VirtualHost } from './outbound-routes.ts';
@@ -75,8 +75,8 @@ function portsOfScopes({ graph, scopes }: Base): Collection<WantedPort> {
     scopes,
     ({ view, services }) =>
       services.flatMap((service) =>
-        tcpPorts(service).map((port): readonly [string, WantedPort] => [
-          `${view.key} ${outboundCluster(port.number, service.hostname)}`,
+        l7Ports(service.ports).map((port): readonly [string, WantedPort] => [
+          `${view.key} ${outboundCluster(port.port, service.hostname)}`,
           wantedPort(view.key, service, port, 'sidecar'),
         ]),
       ),

@@ -3,49 +3,44 @@ import {
   type Cluster,
   ClusterSchema,
   Cluster_DiscoveryType as DiscoveryType,
-  Cluster_LbPolicy as LbPolicy,
 } from '@aquifer/wire/gen/envoy/config/cluster/v3_pb';
 import { create } from '@bufbuild/protobuf';
-import {
-  AS_DOWNSTREAM,
-  base,
-  type ClusterInit,
-  connectOriginate,
-  httpOptions,
-} from '../clusters.ts';
+import { named } from '../cluster-parts.ts';
+import { AS_DOWNSTREAM, httpOptions } from '../envoy-http-protocol.ts';
+import { TO_ORIGINAL_DESTINATION } from '../envoy-traffic.ts';
 import { BLACK_HOLE, PASSTHROUGH } from '../names.ts';
 import { seconds } from '../packed.ts';
+import type { ClusterInit } from '../service-clusters.ts';
+import { connectOriginate, unlimited } from '../tunnel-clusters.ts';
+
+const CONNECT_TIMEOUT_S = 10;
+const PASS_IDLE_S = 300;
 
 /** Also of gateways. */
 export function proxyClusters(trustDomain: string): Cluster[] {
   return [blackHole(), connectOriginate([`spiffe://${trustDomain}/`])];
 }
 
-const PASS_IDLE_S = 300;
+function blackHole(): Cluster {
+  return create(ClusterSchema, {
+    ...named(BLACK_HOLE),
+    connectTimeout: seconds(CONNECT_TIMEOUT_S),
+    clusterDiscoveryType: { case: 'type', value: DiscoveryType.STATIC },
+  });
+}
 
-/** To wherever a connection was going. */
+/** To wherever a connection was going; statistics know one name for both directions. */
 function passing(name: string): ClusterInit {
   return {
-    ...base(PASSTHROUGH),
+    ...unlimited(PASSTHROUGH),
     name,
-    connectTimeout: seconds(10),
-    clusterDiscoveryType: { case: 'type', value: DiscoveryType.ORIGINAL_DST },
-    lbPolicy: LbPolicy.CLUSTER_PROVIDED,
+    ...TO_ORIGINAL_DESTINATION,
+    connectTimeout: seconds(CONNECT_TIMEOUT_S),
     ...httpOptions({
       commonHttpProtocolOptions: { idleTimeout: seconds(PASS_IDLE_S) },
       ...AS_DOWNSTREAM,
     }),
   };
-}
-
-function blackHole(): Cluster {
-  const { name = '', altStatName = '' } = base(BLACK_HOLE);
-  return create(ClusterSchema, {
-    name,
-    altStatName,
-    connectTimeout: seconds(10),
-    clusterDiscoveryType: { case: 'type', value: DiscoveryType.STATIC },
-  });
 }
 
 export function passthrough(): Cluster {

@@ -7,9 +7,10 @@ import {
 } from '@aquifer/wire/gen/envoy/config/route/v3_pb';
 import { create, toBinary } from '@bufbuild/protobuf';
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
+import { DEFAULT_RETRIES } from '../../routing/route-rule.ts';
+import { retryPolicy } from '../envoy-retry.ts';
 import { outboundCluster, PASSTHROUGH } from '../names.ts';
 import { type Init, seconds } from '../packed.ts';
-import { DEFAULT_RETRY_POLICY } from '../resilience.ts';
 import type { RouteTable, VirtualHost } from './outbound-routes.ts';
 
 type RouteInit = Init<typeof RouteSchema>;
@@ -38,7 +39,7 @@ export function encodeVirtualHost({ service, port, domains }: VirtualHost): Uint
       case: 'route',
       value: {
         ...toCluster(outboundCluster(port.number, service.hostname)),
-        retryPolicy: DEFAULT_RETRY_POLICY,
+        retryPolicy: retryPolicy(DEFAULT_RETRIES, false),
       },
     },
   };
