@@ -176,6 +176,7 @@ function startPipeline(
   };
   const debouncer = new Debouncer(publish, config.debounceAfterMs, config.debounceMaxMs);
   const store = new ClusterStore(derivation.cluster, config.revision, () => debouncer.trigger());
+  publisher.whenDemanded(() => debouncer.trigger());
   publisher.subscribe(write);
   publisher.subscribe(() => reportUnread(derivation, log));
   lease.start();

@@ -1,7 +1,10 @@
 /** All that is derived from the cluster, as one graph; others may add collections of their own before the first round. */
+import { isDeepStrictEqual } from 'node:util';
 import { Graph } from '../collections/graph.ts';
-import type { ProblemListener } from '../collections/nodes.ts';
+import type { Input, ProblemListener } from '../collections/nodes.ts';
 import { ClusterInputs } from '../ingest/cluster-inputs.ts';
+import type { ProxyNode } from './l7/proxy-node.ts';
+import { type SidecarCollections, sidecarCollections } from './l7/sidecar/sidecar-collections.ts';
 import { type WaypointCollections, waypointCollections } from './l7/waypoint-collections.ts';
 import {
   type DerivationSettings,
@@ -14,12 +17,17 @@ export class Derivation {
   readonly cluster: ClusterInputs;
   readonly mesh: MeshCollections;
   readonly waypoints: WaypointCollections;
+  /** Sidecars and gateways that are connected, by id: what they are served is derived while they are. */
+  readonly proxies: Input<ProxyNode>;
+  readonly sidecars: SidecarCollections;
 
   constructor(settings: DerivationSettings, onProblem: ProblemListener) {
     this.graph = new Graph(onProblem);
     this.cluster = new ClusterInputs(this.graph);
     this.mesh = meshCollections(this.graph, this.cluster, settings);
     this.waypoints = waypointCollections(this.graph, this.cluster, this.mesh);
+    this.proxies = this.graph.input<ProxyNode>('proxies', isDeepStrictEqual);
+    this.sidecars = sidecarCollections(this.graph, this.cluster, this.mesh, this.proxies);
   }
 
   /** One round: what was put into the inputs reaches everything that depends on it. */

@@ -1,6 +1,7 @@
 /** ADS, delta and state of the world (spec control-plane 3.3 to 3.5): authenticates streams, keeps the connected ones up to date. */
-import { err, ok, type Result } from '@aquifer/model';
+import { err, type Locality, ok, type Result } from '@aquifer/model';
 import type { Logger } from '@aquifer/runtime';
+import type { Node } from '@aquifer/wire/gen/envoy/config/core/v3_pb';
 import type {
   DeltaDiscoveryRequest,
   DiscoveryRequest,
@@ -12,6 +13,7 @@ import type { Authenticate, Caller } from './authenticate.ts';
 import { DeltaConnection, type DeltaStream } from './delta-connection.ts';
 import { type ConnectedProxy, parseProxy } from './proxy.ts';
 import type { ConnectionDeps } from './proxy-connection.ts';
+import { proxyNodeOf } from './proxy-node.ts';
 import type { Published, Publisher } from './publisher.ts';
 import type { PushMetrics } from './push-metrics.ts';
 import { StateConnection, type StateStream } from './state-connection.ts';
@@ -88,9 +90,9 @@ export class DiscoveryServer {
     stream.on('cancelled', () => this.#forget(session));
   }
 
-  #forget(session: { readonly connection: DiscoveryConnection | null }): void {
+  #forget(session: { readonly connection: DiscoveryConnection | null; end(): void }): void {
     if (session.connection === null || !this.#connections.delete(session.connection)) return;
-    session.connection.end();
+    session.end();
     this.#deps.metrics.connected(this.#connections.size);
     this.#deps.log.info('proxy disconnected', { proxy: session.connection.proxy.id });
   }
@@ -120,6 +122,7 @@ class StreamSession<Request extends FirstRequest> {
   readonly #isSecure: boolean;
   readonly #hooks: SessionHooks<Request>;
   connection: ReturnType<Connect<Request>> | null = null;
+  #leave: () => void = () => undefined;
 
   constructor(
     stream: DeltaStream | StateStream,
@@ -131,6 +134,12 @@ class StreamSession<Request extends FirstRequest> {
     this.#deps = deps;
     this.#isSecure = isSecure;
     this.#hooks = hooks;
+  }
+
+  /** To be called when the stream has ended. */
+  end(): void {
+    this.connection?.end();
+    this.#leave();
   }
 
   receive(request: Request): void {
@@ -146,7 +155,7 @@ class StreamSession<Request extends FirstRequest> {
     const published = publisher.current;
     if (published === null)
       throw new Refusal('CP_NOT_READY', 'server is not ready to serve discovery information');
-    const parsed = parseProxy(first.node?.id ?? '', first.node?.metadata ?? {});
+    const parsed = proxyIn(first);
     if (!parsed.ok) throw new Refusal('CP_BAD_NODE', parsed.error);
     const caller = await authenticate(this.#stream.metadata);
     if (!caller.ok) {
@@ -175,6 +184,8 @@ class StreamSession<Request extends FirstRequest> {
       addresses,
     });
     this.connection = connection;
+    const node = proxyNodeOf(proxy);
+    if (node !== null) this.#leave = this.#deps.publisher.connect(proxy.id, node);
     this.#hooks.onConnected(connection);
     this.#stream.resume();
     this.#handle(connection, first);
@@ -194,6 +205,16 @@ class StreamSession<Request extends FirstRequest> {
     }
     this.#stream.emit('error', toRefusal(error).toServiceError());
   }
+}
+
+function proxyIn({ node }: FirstRequest): Result<ConnectedProxy, string> {
+  return parseProxy(node?.id ?? '', node?.metadata ?? {}, localityOf(node?.locality));
+}
+
+function localityOf(locality: Node['locality']): Locality | null {
+  if (locality === undefined || locality.region === '') return null;
+  const { region, zone, subZone: subzone } = locality;
+  return { region, zone, subzone };
 }
 
 /** Namespace and account must be the token's; a node proxy's node must be that of the token's pod. */

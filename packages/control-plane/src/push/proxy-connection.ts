@@ -6,7 +6,7 @@ import { GENERATORS, NO_RESOURCES, type ResourceGenerator } from './generators.t
 import type { ConnectedProxy } from './proxy.ts';
 import type { Published } from './publisher.ts';
 import type { PushMetrics } from './push-metrics.ts';
-import type { ServedSet } from './served-set.ts';
+import type { ResourceSet } from './served-set.ts';
 import type { Rejection, SubscriptionStatus } from './subscription.ts';
 
 export interface ConnectionDeps {
@@ -62,7 +62,7 @@ export abstract class ProxyConnection<Subscription extends AnySubscription, Requ
   protected abstract change(
     typeUrl: string,
     subscription: Subscription,
-    resources: ServedSet,
+    resources: ResourceSet,
   ): (() => void) | null;
 
   /** State of each subscribed type, for the admin pages. */
@@ -96,7 +96,7 @@ export abstract class ProxyConnection<Subscription extends AnySubscription, Requ
   }
 
   /** Types that nobody generates have no resources: the proxy gets an empty answer and can go on. */
-  protected resources(typeUrl: string): ServedSet | null {
+  protected resources(typeUrl: string): ResourceSet | null {
     const generator = GENERATOR_BY_TYPE.get(typeUrl);
     if (generator === undefined) return NO_RESOURCES;
     return generator.generate(this.proxy, this.deps.published());

@@ -42,7 +42,10 @@ export const ENDPOINTS: readonly MessageCapabilities[] = [
     handled('endpoint', 'health_status', 'metadata', 'load_balancing_weight'),
   ),
   capabilitiesOf(EndpointSchema, handled('address')),
-  capabilitiesOf(AddressSchema, handled('socket_address', 'envoy_internal_address')),
+  capabilitiesOf(AddressSchema, {
+    ...handled('socket_address', 'envoy_internal_address'),
+    pipe: refused('endpoints are reached over IP'),
+  }),
   capabilitiesOf(SocketAddressSchema, handled('address', 'port_value')),
   capabilitiesOf(EnvoyInternalAddressSchema, handled('server_listener_name', 'endpoint_id')),
   capabilitiesOf(MetadataSchema, handled('filter_metadata')),

@@ -14,6 +14,7 @@ import type { MeshService } from '../mesh-service.ts';
 import { refTo } from '../object.ts';
 import { type Resource, resource, type WorkloadResource } from '../resource.ts';
 import type { Subset } from '../traffic/traffic-policy.ts';
+import { canonicalName, canonicalRevision } from '../workloads.ts';
 import { CONNECT_ORIGINATE, ENCAP, ORIGINAL_DST_KEY } from './names.ts';
 import type { Init } from './packed.ts';
 
@@ -24,7 +25,7 @@ type LocalityInit = Init<typeof LocalityLbEndpointsSchema>;
  * How a cluster picks the transport of an endpoint: always the tunnel, of its own accord (`internal`); the tunnel or
  * plaintext, by the endpoint's metadata (`hbone`); and the mutual TLS of sidecars besides (`hbone-and-mtls`).
  */
-export type Transports = 'internal' | 'hbone' | 'hbone-and-mtls';
+type Transports = 'internal' | 'hbone' | 'hbone-and-mtls';
 
 /** A port of a Service, and the cluster that is made of it. */
 interface Assignment {
@@ -122,11 +123,10 @@ interface Place {
 }
 
 function endpointAt(resource: WorkloadResource, place: Place): LbEndpoint {
-  const { value, traits } = resource;
   const transport = transportOf(resource, place.transports);
   const target = formatSocketAddress({ ip: place.host, port: place.port });
   const metadata: Record<string, JsonObject> = {
-    istio: { workload: describe(value, traits.name) },
+    istio: { workload: describe(resource) },
     ...(transport === 'hbone' && { [ORIGINAL_DST_KEY]: { local: target } }),
     ...socketMatch(transport, place.transports),
   };
@@ -134,7 +134,7 @@ function endpointAt(resource: WorkloadResource, place: Place): LbEndpoint {
   return {
     hostIdentifier: { case: 'endpoint', value: { address: { address } } },
     healthStatus: healthOf(resource),
-    loadBalancingWeight: value.capacity,
+    loadBalancingWeight: resource.value.capacity,
     metadata: { filterMetadata: metadata },
   };
 }
@@ -174,9 +174,14 @@ function healthOf({ value, sources }: WorkloadResource): HealthStatus {
 }
 
 /** `<workload>;<namespace>;<canonical service>;<revision>;<cluster>`, which telemetry reads; `latest` is not said. */
-function describe(workload: Workload, name: string | null): string {
-  const { namespace, canonicalName, canonicalRevision, clusterId } = workload;
-  const revision = canonicalRevision === 'latest' ? '' : canonicalRevision;
-  const canonical = name ?? canonicalName;
-  return [name ?? workload.workloadName, namespace, canonical, revision, clusterId].join(';');
+function describe({ value, traits }: WorkloadResource): string {
+  const { namespace, clusterId } = value;
+  const { name, labels } = traits;
+  const [workload, canonical, revision] =
+    name === null
+      ? [value.workloadName, value.canonicalName, value.canonicalRevision]
+      : [name, canonicalName(labels) ?? name, canonicalRevision(labels) ?? ''];
+  return [workload, namespace, canonical, revision === 'latest' ? '' : revision, clusterId].join(
+    ';',
+  );
 }

@@ -29,9 +29,14 @@ export interface WaypointConfig {
   readonly listeners: ResourceMap<Listener>;
 }
 
+/** Where a file of a recording is. */
+export function recordedUrl(name: string, file: string): URL {
+  return new URL(`${name}/${file}`, GOLDEN);
+}
+
 /** A file of a recording. */
 export function readRecorded<T>(name: string, file: string): T {
-  return JSON.parse(readFileSync(new URL(`${name}/${file}`, GOLDEN), 'utf8')) as T;
+  return JSON.parse(readFileSync(recordedUrl(name, file), 'utf8')) as T;
 }
 
 /** The objects of a recording. */

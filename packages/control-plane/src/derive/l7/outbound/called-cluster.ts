@@ -78,5 +78,5 @@ function meshTls(part: PortCluster, { peers }: ClusterContext): Extension {
 
 /** By which gateways between networks tell services apart. */
 function sniOf(port: number, subset: string, hostname: string): string {
-  return `outbound_.${port}_.${subset === '' ? '_' : subset}_.${hostname}`;
+  return `outbound_.${port}_.${subset}_.${hostname}`;
 }

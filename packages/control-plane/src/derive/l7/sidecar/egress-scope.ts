@@ -7,7 +7,7 @@ import { type Protocol, protocolNamed } from '../../protocol.ts';
 import type { OutboundView } from './views.ts';
 
 /** A port that a Sidecar names; `redirected` traffic reaches it without the application's doing. */
-export interface EgressPort {
+interface EgressPort {
   readonly number: number;
   readonly protocol: Protocol;
 }

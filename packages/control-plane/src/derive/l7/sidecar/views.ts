@@ -74,7 +74,7 @@ export function viewsOf(node: ProxyNode, of: ProxyPod): SidecarViews {
     inbound: keyed({
       ...common,
       labels,
-      services: hasIngress ? [] : services,
+      services,
       address: hasIngress ? (node.addresses[0] ?? null) : null,
       inboundTunnels: node.inboundTunnels,
     }),
