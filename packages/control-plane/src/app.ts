@@ -237,7 +237,7 @@ function allWishes(
     gatewayClassWishes(graph, cluster),
     remoteGatewayWishes(graph, cluster, config.revision),
     waypointWishes(graph, { cluster, mesh, foreign, settings }),
-    routeWishes(graph, cluster, waypoints.routes, settings),
+    routeWishes(graph, cluster, waypoints.routes, mesh),
   );
   return { foreign, wishes };
 }

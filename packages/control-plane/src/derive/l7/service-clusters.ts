@@ -9,6 +9,7 @@ import {
   ApiVersion,
   ProxyProtocolConfig_Version as ProxyVersion,
 } from '@aquifer/wire/gen/envoy/config/core/v3_pb';
+import { CaresDnsResolverConfigSchema } from '@aquifer/wire/gen/envoy/extensions/network/dns_resolver/cares/v3_pb';
 import { ProxyProtocolUpstreamTransportSchema } from '@aquifer/wire/gen/envoy/extensions/transport_sockets/proxy_protocol/v3_pb';
 import { RawBufferSchema } from '@aquifer/wire/gen/envoy/extensions/transport_sockets/raw_buffer/v3_pb';
 import { UpstreamTlsContextSchema } from '@aquifer/wire/gen/envoy/extensions/transport_sockets/tls/v3_pb';
@@ -24,7 +25,7 @@ import { internalSocket, named, type PassedMetadata } from './cluster-parts.ts';
 import { isHttp2, portHttpOptions } from './envoy-http-protocol.ts';
 import { TO_ORIGINAL_DESTINATION, trafficFields } from './envoy-traffic.ts';
 import { inboundCluster, ORIGINAL_DST_KEY, outboundCluster } from './names.ts';
-import { type Extension, extension, type Init, seconds } from './packed.ts';
+import { duration, type Extension, extension, type Init, packed, seconds } from './packed.ts';
 import type { L7Port } from './port-protocol.ts';
 import { namesOfRequest, tlsContext, userTls } from './upstream-tls.ts';
 
@@ -40,6 +41,10 @@ const CLUSTER_METADATA: PassedMetadata = { name: 'istio', kind: OF_CLUSTER };
 function described({ kind, hostname, ...service }: MeshService) {
   const name = kind === 'Service' ? nameOf(service) : hostname;
   return [{ host: hostname, name, namespace: namespaceOf(service) }];
+}
+
+function external({ location }: MeshService): { readonly external?: true } {
+  return location === 'external' ? { external: true } : {};
 }
 
 const IN_EDS: NonNullable<ClusterInit['edsClusterConfig']> = {
@@ -111,7 +116,9 @@ function discoveryFields(
         },
         dnsLookupFamily: DnsLookupFamily.V4_ONLY,
         dnsRefreshRate: seconds(DNS_REFRESH_S),
+        dnsJitter: DNS_JITTER,
         respectDnsTtl: true,
+        typedDnsResolverConfig: DNS_RESOLVER,
       };
     case 'original-destination':
       return TO_ORIGINAL_DESTINATION;
@@ -119,6 +126,12 @@ function discoveryFields(
 }
 
 const DNS_REFRESH_S = 60;
+const DNS_JITTER = duration(100);
+/** As recorded: of one socket at most so many questions are asked. */
+const DNS_RESOLVER = {
+  name: 'envoy.network.dns_resolver.cares',
+  typedConfig: packed(CaresDnsResolverConfigSchema, { udpMaxQueries: 100 }),
+};
 
 function common(name: string, part: PortCluster, direction: 'inbound' | 'outbound'): ClusterInit {
   const policy = policyOf(part);
@@ -140,6 +153,7 @@ export function inboundServiceCluster(kind: 'http' | 'tcp', part: PortCluster): 
     metadata: {
       filterMetadata: {
         istio: {
+          ...external(service),
           services: described(service),
           subset: subset === '' ? kind : `${kind}/${subset}`,
           ...(traffic !== null && policy !== null && { config: configOf(traffic) }),
@@ -181,6 +195,7 @@ export function outboundServiceCluster(part: PortCluster): Cluster {
     metadata: {
       filterMetadata: {
         istio: {
+          ...external(service),
           services: described(service),
           ...(subset !== '' && { subset }),
           ...(traffic !== null && { config: configOf(traffic) }),
