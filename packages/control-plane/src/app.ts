@@ -33,6 +33,7 @@ import type { Wish } from './reconcile/wish.ts';
 import { WriteQueue } from './reconcile/write-queue.ts';
 import { addressWishes } from './status/allocated-addresses.ts';
 import { conditionWishes } from './status/derived-conditions.ts';
+import { routingWishes } from './status/routing-conditions.ts';
 
 /** A running control plane with the ports it really listens on. */
 export interface ControlPlane {
@@ -233,6 +234,7 @@ function allWishes(
     'wishes',
     rootWishes(graph, cluster, rootBundle),
     conditionWishes(graph, cluster, mesh),
+    routingWishes(graph, cluster, mesh),
     addressWishes(graph, cluster, mesh),
     gatewayClassWishes(graph, cluster),
     remoteGatewayWishes(graph, cluster, config.revision),
