@@ -213,7 +213,6 @@ const ROWS: Rows = {
 
 const GATEWAYS = 'Gateways for clients outside of the mesh are not served yet, only waypoints.';
 const SIDECARS = 'Sidecars are not built yet; what ztunnel does not know it passes through.';
-const VIRTUAL_SERVICE = 'VirtualService is not read yet.';
 const TLS_ROUTES = 'TLSRoute, TCPRoute and UDPRoute are not read yet.';
 const TLS_TO_BACKENDS =
   'A waypoint begins no TLS of applications yet; captured pods are reached by mTLS in any case.';
@@ -230,11 +229,7 @@ const JUSTIFIED: Justified = {
     L034: SIDECARS,
     L035: SIDECARS,
     L036: SIDECARS,
-    L047: VIRTUAL_SERVICE,
     L049: 'VirtualService is not read yet, and a waypoint looks at no server names.',
-    L050: VIRTUAL_SERVICE,
-    L051: VIRTUAL_SERVICE,
-    L052: VIRTUAL_SERVICE,
     L056: GATEWAYS,
     L057: GATEWAYS,
     L058: GATEWAYS,
@@ -308,8 +303,8 @@ export const L7: RowPage = {
   title: 'What a waypoint conforms to',
   about: [
     "Rows that an L7 proxy must satisfy to stand in for Istio's, and the tests that show them. Rows of the Gateway API and of",
-    'policies are shown from the Kubernetes object to the request. What is asked for by VirtualService or DestinationRule, which',
-    'the control plane does not read yet, is shown of the engine, with the Envoy configuration that it becomes.',
+    'policies are shown from the Kubernetes object to the request. What is asked for by VirtualService or DestinationRule is shown',
+    'of the engine, with the Envoy configuration that it becomes.',
     '',
     '[What differs from Envoy on purpose](l7.md) is a page of its own.',
   ].join('\n'),

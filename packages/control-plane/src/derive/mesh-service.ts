@@ -52,14 +52,14 @@ export interface MeshService {
   readonly addresses: readonly VirtualAddress[];
   readonly ports: readonly MeshPort[];
   readonly resolution: Resolution;
+  /** Whether its workloads are outside of the mesh. */
+  readonly location: 'internal' | 'external';
   /** Labels of the workloads behind it; null if nothing is selected. */
   readonly selector: Readonly<Record<string, string>> | null;
   /** Identities that its workloads may have besides those that the mesh knows of. */
   readonly subjectAltNames: readonly string[];
   /** Who may look it up: everybody, or only its own namespace. */
   readonly visibility: 'public' | 'namespace';
-  /** Whether its workloads are in the mesh, so that sidecars speak mutual TLS to them where they can. */
-  readonly location: 'mesh-internal' | 'mesh-external';
   /** Namespaces whose sidecars and gateways see it; `*` is all of them. */
   readonly exportTo: readonly string[];
   /** As the object has it; empty to do as the namespace says. */
@@ -105,10 +105,10 @@ export function meshServiceOf(
     addresses: clusterAddresses(service).map((address) => ({ address, prefixLength: null })),
     ports: portsOfService(service),
     resolution: isAlias ? 'alias' : clusterIP === 'None' ? 'headless' : 'workloads',
+    location: isAlias ? 'external' : 'internal',
     selector: isAlias || selector === undefined || isEmptyMap(selector) ? null : selector,
     subjectAltNames: [],
     visibility: 'public',
-    location: isAlias ? 'mesh-external' : 'mesh-internal',
     exportTo: exportsOf(service),
     // An empty annotation does not hide the namespace's; an unknown word does.
     trafficDistribution:

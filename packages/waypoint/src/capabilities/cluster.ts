@@ -49,7 +49,6 @@ import {
 import { A_LABEL, OF_STATISTICS, ONLY_TLS } from './reasons.ts';
 
 const NO_ZONE = 'says something only of a cluster that has this proxy as an endpoint';
-const NOT_RESOLVED = 'is only of clusters by DNS name, which are refused';
 
 /** How hosts are chosen and spared: circuit breakers, outlier detection, balancers. */
 const BALANCING: readonly MessageCapabilities[] = [
@@ -153,11 +152,9 @@ export const CLUSTERS: readonly MessageCapabilities[] = [
     ...BALANCING_FIELDS,
     ...handled('transport_socket', 'transport_socket_matches', 'filters'),
     typed_extension_protocol_options: extension({ [HttpProtocolOptionsSchema.typeName]: HANDLED }),
-    dns_refresh_rate: harmless(NOT_RESOLVED),
-    dns_jitter: harmless(NOT_RESOLVED),
-    dns_lookup_family: harmless(NOT_RESOLVED),
-    respect_dns_ttl: harmless(NOT_RESOLVED),
-    typed_dns_resolver_config: harmless(NOT_RESOLVED),
+    ...handled('dns_refresh_rate', 'dns_lookup_family', 'respect_dns_ttl'),
+    dns_jitter: harmless('names are looked up when each of them has to be'),
+    typed_dns_resolver_config: harmless('names are looked up as the system is set up to'),
     cleanup_interval: harmless(
       'hosts of original destinations are forgotten with their connections',
     ),

@@ -11,7 +11,6 @@ import { ProxyProtocolUpstreamTransportSchema } from '@aquifer/wire/gen/envoy/ex
 import { RawBufferSchema } from '@aquifer/wire/gen/envoy/extensions/transport_sockets/raw_buffer/v3_pb';
 import { UpstreamTlsContextSchema } from '@aquifer/wire/gen/envoy/extensions/transport_sockets/tls/v3_pb';
 import { create, type JsonObject } from '@bufbuild/protobuf';
-import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import { isHeadless, type MeshService, type Resolution } from '../mesh-service.ts';
 import { nameOf, namespaceOf } from '../object.ts';
 import {
@@ -31,7 +30,7 @@ import {
 import { isHttp2, portHttpOptions } from './envoy-http-protocol.ts';
 import { TO_ORIGINAL_DESTINATION, trafficFields } from './envoy-traffic.ts';
 import { inboundCluster, outboundCluster } from './names.ts';
-import { type Extension, extension, type Init, packed, seconds } from './packed.ts';
+import { duration, type Extension, extension, type Init, packed, seconds } from './packed.ts';
 import type { L7Port } from './port-protocol.ts';
 import { namesOfRequest, tlsContext, userTls } from './upstream-tls.ts';
 
@@ -41,6 +40,10 @@ export type ClusterInit = Init<typeof ClusterSchema>;
 export function described({ kind, hostname, ...service }: MeshService): JsonObject {
   const name = kind === 'Service' ? nameOf(service) : hostname;
   return { host: hostname, name, namespace: namespaceOf(service) };
+}
+
+export function external({ location }: MeshService): { readonly external?: true } {
+  return location === 'external' ? { external: true } : {};
 }
 
 const IN_EDS: NonNullable<ClusterInit['edsClusterConfig']> = {
@@ -111,7 +114,7 @@ function discoveryFields(
         },
         dnsLookupFamily: DnsLookupFamily.V4_ONLY,
         dnsRefreshRate: seconds(DNS_REFRESH_S),
-        dnsJitter: durationFromMs(DNS_JITTER_MS),
+        dnsJitter: DNS_JITTER,
         respectDnsTtl: true,
         typedDnsResolverConfig: DNS_RESOLVER,
       };
@@ -121,8 +124,8 @@ function discoveryFields(
 }
 
 const DNS_REFRESH_S = 60;
-const DNS_JITTER_MS = 100;
-/** A socket that was asked so often is replaced, so that no answer is lost for good. */
+const DNS_JITTER = duration(100);
+/** As recorded: of one socket at most so many questions are asked. */
 const DNS_RESOLVER = {
   name: 'envoy.network.dns_resolver.cares',
   typedConfig: packed(CaresDnsResolverConfigSchema, { udpMaxQueries: 100 }),
@@ -149,6 +152,7 @@ export function inboundServiceCluster(kind: 'http' | 'tcp', part: PortCluster): 
     metadata: {
       filterMetadata: {
         istio: {
+          ...external(service),
           services: [described(service)],
           subset: subset === '' ? kind : `${kind}/${subset}`,
           ...(traffic !== null && policy !== null && { config: configOf(traffic) }),
@@ -189,6 +193,7 @@ export function outboundServiceCluster(part: PortCluster): Cluster {
     metadata: {
       filterMetadata: {
         istio: {
+          ...external(service),
           services: [described(service)],
           ...(subset !== '' && { subset }),
           ...(traffic !== null && { config: configOf(traffic) }),

@@ -15,6 +15,7 @@ import {
   type Discovery,
   described,
   discoveryOf,
+  external,
   type PortCluster,
   policyOf,
   serviceCluster,
@@ -47,7 +48,7 @@ export function calledCluster(part: PortCluster, context: ClusterContext): Clust
   const name = outboundCluster(port.port, service.hostname, subset);
   const istio = {
     services: [described(service)],
-    ...(service.location === 'mesh-external' && { external: true }),
+    ...external(service),
     ...(subset !== '' && { subset }),
     ...(traffic !== null && { config: configOf(traffic) }),
   };

@@ -42,7 +42,7 @@ export function peerTls(
   mode: NamespaceTlsMode,
   discovery: Discovery,
 ): PeerTls {
-  if (location === 'mesh-external' || mode === 'DISABLE') return 'never';
+  if (location === 'external' || mode === 'DISABLE') return 'never';
   const isPassedThrough = resolution === 'headless' || resolution === 'none';
   if (isPassedThrough && tls !== 'all') return 'never';
   return discovery === 'original-destination' ? 'always' : 'marked';
