@@ -225,7 +225,7 @@ function derivationSettings(config: ControlPlaneConfig): DerivationSettings {
 
 /** Everything that is missing in the cluster, whoever notices it. */
 function allWishes(
-  { graph, cluster, mesh, waypoints }: Derivation,
+  { graph, cluster, mesh, routing }: Derivation,
   config: ControlPlaneConfig,
   { rootBundle }: CertificateAuthority,
 ): { readonly foreign: ForeignObjects; readonly wishes: Collection<Wish> } {
@@ -240,7 +240,7 @@ function allWishes(
     gatewayClassWishes(graph, cluster),
     remoteGatewayWishes(graph, cluster, config.revision),
     waypointWishes(graph, { cluster, mesh, foreign, settings }),
-    routeWishes(graph, cluster, waypoints.routes, mesh),
+    routeWishes(graph, cluster, routing.routes, mesh),
   );
   return { foreign, wishes };
 }

@@ -4,6 +4,7 @@ import { Graph } from '../collections/graph.ts';
 import type { Input, ProblemListener } from '../collections/nodes.ts';
 import { ClusterInputs } from '../ingest/cluster-inputs.ts';
 import type { ProxyNode } from './l7/proxy-node.ts';
+import { type RoutingLookups, routingLookups } from './l7/routing-lookups.ts';
 import { type SidecarCollections, sidecarCollections } from './l7/sidecar/sidecar-collections.ts';
 import { type WaypointCollections, waypointCollections } from './l7/waypoint-collections.ts';
 import {
@@ -16,6 +17,7 @@ export class Derivation {
   readonly graph: Graph;
   readonly cluster: ClusterInputs;
   readonly mesh: MeshCollections;
+  readonly routing: RoutingLookups;
   readonly waypoints: WaypointCollections;
   /** Sidecars and gateways that are connected, by id: what they are served is derived while they are. */
   readonly proxies: Input<ProxyNode>;
@@ -25,9 +27,13 @@ export class Derivation {
     this.graph = new Graph(onProblem);
     this.cluster = new ClusterInputs(this.graph);
     this.mesh = meshCollections(this.graph, this.cluster, settings);
-    this.waypoints = waypointCollections(this.graph, this.cluster, this.mesh);
+    this.routing = routingLookups(this.graph, this.cluster, this.mesh);
+    this.waypoints = waypointCollections(this.graph, this.cluster, this.mesh, this.routing);
     this.proxies = this.graph.input<ProxyNode>('proxies', isDeepStrictEqual);
-    this.sidecars = sidecarCollections(this.graph, this.cluster, this.mesh, this.proxies);
+    this.sidecars = sidecarCollections(
+      { graph: this.graph, cluster: this.cluster, mesh: this.mesh, routing: this.routing },
+      this.proxies,
+    );
   }
 
   /** One round: what was put into the inputs reaches everything that depends on it. */

@@ -40,7 +40,9 @@ export const TUNNEL_TARGET: PassedMetadata = { name: ORIGINAL_DST_KEY, kind: OF_
 export const ENDPOINT_METADATA: PassedMetadata = { name: 'istio', kind: OF_HOST };
 const CLUSTER_METADATA: PassedMetadata = { name: 'istio', kind: OF_CLUSTER };
 
-export type SocketMatch = Init<typeof Cluster_TransportSocketMatchSchema>;
+export type SocketMatch = Init<typeof Cluster_TransportSocketMatchSchema> & {
+  readonly transportSocket: Extension;
+};
 
 const SOCKETS = 'envoy.transport_sockets.';
 

@@ -1,6 +1,6 @@
 /** Endpoints of a waypoint's clusters (spec control-plane 6.1, EDS; recordings l7/01, 29). */
 
-import type { Workload } from '@aquifer/model';
+import type { Locality, Workload } from '@aquifer/model';
 import { formatSocketAddress } from '@aquifer/wire';
 import { HealthStatus } from '@aquifer/wire/gen/envoy/config/core/v3_pb';
 import {
@@ -25,7 +25,7 @@ type LocalityInit = Init<typeof LocalityLbEndpointsSchema>;
  * How a cluster picks the transport of an endpoint: always the tunnel, of its own accord (`internal`); the tunnel or
  * plaintext, by the endpoint's metadata (`hbone`); and the mutual TLS of sidecars besides (`hbone-and-mtls`).
  */
-type Transports = 'internal' | 'hbone' | 'hbone-and-mtls';
+export type Transports = 'internal' | 'hbone' | 'hbone-and-mtls';
 
 /** A port of a Service, and the cluster that is made of it. */
 interface Assignment {
@@ -43,11 +43,26 @@ export type ServiceAssignment = Assignment & {
   readonly labels: Subset['labels'];
 };
 
+/** Workloads of one place that are used together. */
+export interface LocalityGroup {
+  readonly locality: Locality;
+  readonly workloads: readonly WorkloadResource[];
+  readonly weight: number;
+  /** 0 is used first. */
+  readonly priority: number;
+}
+
+/** Says which groups are used before others, and how much. */
+export type Arrange = (groups: readonly LocalityGroup[]) => readonly LocalityGroup[];
+
+const AS_THEY_ARE: Arrange = (groups) => groups;
+
 export function assignmentResource(
   assignment: ServiceAssignment,
   workloads: readonly WorkloadResource[],
+  arrange: Arrange = AS_THEY_ARE,
 ): Resource<null> {
-  const message = clusterLoadAssignment(assignment, workloads);
+  const message = clusterLoadAssignment(assignment, workloads, arrange);
   const ofWorkloads = workloads.flatMap(({ sources: [first] }) => first ?? []);
   const bytes = toBinary(ClusterLoadAssignmentSchema, message);
   return resource(message.clusterName, null, bytes, [refTo(assignment.service), ...ofWorkloads]);
@@ -57,11 +72,12 @@ export function assignmentResource(
 export function clusterLoadAssignment(
   assignment: Assignment,
   workloads: readonly WorkloadResource[],
+  arrange: Arrange = AS_THEY_ARE,
 ): ClusterLoadAssignment {
   const groups = new Map<string, WorkloadResource[]>();
   for (const resource of workloads) {
     if (targetPort(resource.value, assignment) === undefined) continue;
-    const { region = '', zone = '', subzone = '' } = resource.value.locality ?? {};
+    const { region, zone, subzone } = resource.value.locality ?? NOWHERE;
     const key = `${region}/${zone}/${subzone}`;
     const group = groups.get(key);
     if (group === undefined) groups.set(key, [resource]);
@@ -70,19 +86,38 @@ export function clusterLoadAssignment(
   const keys = [...groups.keys()].toSorted();
   return create(ClusterLoadAssignmentSchema, {
     clusterName: assignment.clusterName,
-    endpoints: keys.map((key) => localityEndpoints(groups.get(key) ?? [], assignment)),
+    endpoints: arrange(keys.map((key) => groupOf(groups.get(key)!))).map((group) =>
+      localityEndpoints(group, assignment),
+    ),
   });
 }
 
+const NOWHERE: Locality = { region: '', zone: '', subzone: '' };
+
+/** Of workloads of one place, before any other. */
+function groupOf(workloads: readonly WorkloadResource[]): LocalityGroup {
+  return {
+    locality: workloads[0]?.value.locality ?? NOWHERE,
+    workloads,
+    weight: weightOf(workloads),
+    priority: 0,
+  };
+}
+
+export function weightOf(workloads: readonly WorkloadResource[]): number {
+  return workloads.reduce((sum, { value }) => sum + value.capacity, 0);
+}
+
 function localityEndpoints(
-  workloads: readonly WorkloadResource[],
+  { locality, workloads, weight, priority }: LocalityGroup,
   assignment: Assignment,
 ): LocalityInit {
-  const { region = '', zone = '', subzone = '' } = workloads[0]?.value.locality ?? {};
+  const { region, zone, subzone } = locality;
   return {
     locality: { region, zone, subZone: subzone },
     lbEndpoints: workloads.map((workload) => lbEndpoint(workload, assignment)),
-    loadBalancingWeight: workloads.reduce((sum, { value }) => sum + value.capacity, 0),
+    loadBalancingWeight: weight,
+    priority,
   };
 }
 

@@ -174,6 +174,11 @@ function socketTo({ port }: PortCluster, policy: TrafficPolicy | null): Extensio
           UpstreamTlsContextSchema,
           tlsContext(tls, isHttp2(port, policy)),
         );
+  return announced(inner, policy);
+}
+
+/** Connections that begin with who connects, where a rule asks for it. */
+export function announced(inner: Extension, policy: TrafficPolicy | null): Extension {
   const { proxyProtocol } = policy ?? {};
   if (proxyProtocol === undefined) return inner;
   const version = proxyProtocol.version === 'V2' ? ProxyVersion.V2 : ProxyVersion.V1;

@@ -44,7 +44,7 @@ function clusterSpecifier(
 }
 
 /** As recorded, settings of ports do not count here. */
-function lifetimes(traffic: DestinationPolicy | null): ProxyInit {
+export function lifetimes(traffic: DestinationPolicy | null): ProxyInit {
   const { idleTimeout, maxConnectionDuration } = traffic?.policy?.connectionPool?.tcp ?? {};
   return {
     ...(idleTimeout !== undefined && { idleTimeout: duration(durationMs(idleTimeout)) }),
@@ -55,7 +55,7 @@ function lifetimes(traffic: DestinationPolicy | null): ProxyInit {
 }
 
 /** A subset that is balanced in its own way decides for itself. */
-function hashesSources(traffic: DestinationPolicy | null, subset: string): boolean {
+export function hashesSources(traffic: DestinationPolicy | null, subset: string): boolean {
   const own = traffic?.subsets.find(({ name }) => name === subset)?.policy?.loadBalancer;
   const { consistentHash } = own ?? traffic?.policy?.loadBalancer ?? {};
   return consistentHash?.useSourceIp === true;

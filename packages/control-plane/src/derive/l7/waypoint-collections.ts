@@ -10,11 +10,11 @@ import type { MeshService } from '../mesh-service.ts';
 import { settingsIn } from '../mesh-settings.ts';
 import { nameOf, namespaceOf, refTo } from '../object.ts';
 import { isSameResource, type WorkloadResource } from '../resource.ts';
-import type { Route } from '../routing/gateway-route.ts';
 import { hasLabels, isEmptyMap } from '../selectors.ts';
 import { addressKey } from '../waypoints.ts';
 import { assignmentResource, type ServiceAssignment } from './endpoints.ts';
 import { isSameOwned, type OwnedResource, ownedBy } from './owned-resource.ts';
+import type { RoutingLookups } from './routing-lookups.ts';
 import { serviceScope, waypointPolicies } from './scope.ts';
 import { type LookupsOf, scopeLookups } from './scope-lookups.ts';
 import {
@@ -34,8 +34,6 @@ export interface WaypointCollections {
   readonly clusters: Collection<OwnedResource>;
   readonly endpoints: Collection<OwnedResource>;
   readonly listeners: Collection<OwnedResource>;
-  /** HTTPRoutes and GRPCRoutes. */
-  readonly routes: Collection<Route>;
 }
 
 interface Base {
@@ -50,9 +48,10 @@ export function waypointCollections(
   graph: Graph,
   cluster: ClusterInputs,
   mesh: MeshCollections,
+  routing: RoutingLookups,
 ): WaypointCollections {
   const base: Base = { graph, cluster, mesh, waypoints: waypointRefs(graph, cluster) };
-  const { routes, lookupsOf } = scopeLookups(graph, cluster, mesh);
+  const lookupsOf = scopeLookups(graph, cluster, mesh, routing);
   const attached = attachments(base);
   const parts = graph.map(
     'parts of attached services',
@@ -66,7 +65,6 @@ export function waypointCollections(
   );
   const boundTo = boundWorkloads(base);
   return {
-    routes,
     clusters: clusterResources(base, parts, workloadsOf(base)),
     endpoints: endpointResources(base, { parts, boundTo, chosen: workloadsOf(base) }),
     listeners: listenerResources(base, { attached, parts, boundTo, lookupsOf }),

@@ -1,16 +1,20 @@
 /** Clusters of what sidecars and gateways call, by resolution and transport (recordings l7/02, 22, 29). */
 import { type Cluster, ClusterSchema } from '@aquifer/wire/gen/envoy/config/cluster/v3_pb';
+import { UpstreamTlsContextSchema } from '@aquifer/wire/gen/envoy/extensions/transport_sockets/tls/v3_pb';
 import { create } from '@bufbuild/protobuf';
 import { isHeadless } from '../../mesh-service.ts';
 import type { WorkloadResource } from '../../resource.ts';
+import type { TrafficPolicy } from '../../traffic/traffic-policy.ts';
 import { hboneSocket, PLAIN_SOCKET, type SocketMatch } from '../cluster-parts.ts';
 import { clusterLoadAssignment, type ServiceAssignment } from '../endpoints.ts';
 import { isHttp2 } from '../envoy-http-protocol.ts';
 import { toSidecar } from '../mutual-tls.ts';
 import { outboundCluster } from '../names.ts';
-import type { Extension } from '../packed.ts';
+import { type Extension, extension } from '../packed.ts';
 import type { ProxyNode } from '../proxy-node.ts';
 import {
+  announced,
+  type ClusterInit,
   configOf,
   type Discovery,
   described,
@@ -20,6 +24,7 @@ import {
   policyOf,
   serviceCluster,
 } from '../service-clusters.ts';
+import { tlsContext, userTls } from '../upstream-tls.ts';
 import type { PeerTls, ServicePeers } from './service-peers.ts';
 
 /** Where connections of a proxy go: those to a headless service where the client of a sidecar has decided. */
@@ -41,7 +46,7 @@ export interface ClusterContext {
 /** Null for a name without endpoints: a cluster must have one. */
 export function calledCluster(part: PortCluster, context: ClusterContext): Cluster | null {
   const { service, port, subset, traffic } = part;
-  const { assignment, discovery, tls } = context;
+  const { assignment, discovery } = context;
   const loadAssignment =
     discovery === 'dns' ? clusterLoadAssignment(assignment, context.workloads()) : null;
   if (loadAssignment?.endpoints.length === 0) return null;
@@ -49,6 +54,7 @@ export function calledCluster(part: PortCluster, context: ClusterContext): Clust
   const istio = {
     services: [described(service)],
     ...external(service),
+    ...(userTls(policyOf(part)) !== null && { alpn_override: 'false' }),
     ...(subset !== '' && { subset }),
     ...(traffic !== null && { config: configOf(traffic) }),
   };
@@ -56,10 +62,69 @@ export function calledCluster(part: PortCluster, context: ClusterContext): Clust
     ...serviceCluster(name, part, discovery),
     ...(loadAssignment && { loadAssignment }),
     metadata: { filterMetadata: { istio } },
-    ...(tls === 'always'
-      ? { transportSocket: meshTls(part, context) }
-      : { transportSocketMatches: socketMatches(part, context) }),
+    ...allAnnounced(transportsOf(part, context), policyOf(part)),
   });
+}
+
+function allAnnounced(
+  { transportSocket, transportSocketMatches = [] }: Transports,
+  policy: TrafficPolicy | null,
+): ClusterInit {
+  return {
+    ...(transportSocket && { transportSocket: announced(transportSocket, policy) }),
+    transportSocketMatches: transportSocketMatches.map((match) => ({
+      ...match,
+      transportSocket: announced(match.transportSocket, policy),
+    })),
+  };
+}
+
+/** One transport for all endpoints, or those of which an endpoint's metadata picks one. */
+interface Transports {
+  readonly transportSocket?: Extension;
+  readonly transportSocketMatches?: readonly SocketMatch[];
+}
+
+/** TLS that a DestinationRule asks for takes the place of what the proxy would do of its own accord. */
+function transportsOf(part: PortCluster, context: ClusterContext): Transports {
+  const policy = policyOf(part);
+  const { tls, discovery } = context;
+  const isPassed = discovery === 'original-destination';
+  const own = userTls(policy);
+  if (own !== null && !lacksCredential(own)) {
+    const transportSocket = tlsSocket(own, isHttp2(part.port, policy));
+    if (isPassed) return { transportSocket };
+    return {
+      transportSocketMatches: [hboneSocket(transportSocket), { name: 'user', transportSocket }],
+    };
+  }
+  switch (policy?.tls?.mode) {
+    case 'ISTIO_MUTUAL': {
+      const transportSocket = meshTls(part, context);
+      if (isPassed) return { transportSocket };
+      return {
+        transportSocketMatches: [hboneSocket(), { name: 'tlsMode-istio', transportSocket }],
+      };
+    }
+    case undefined:
+      if (tls === 'always') return { transportSocket: meshTls(part, context) };
+      return { transportSocketMatches: socketMatches(part, context) };
+    default:
+      return isPassed ? {} : { transportSocketMatches: [hboneSocket(), PLAIN_SOCKET] };
+  }
+}
+
+/** As recorded, a sidecar fetches no credential of a name unless its rule chooses it: it speaks plaintext. */
+function lacksCredential({ credentialName = '' }: NonNullable<TrafficPolicy['tls']>): boolean {
+  return credentialName !== '';
+}
+
+function tlsSocket(tls: NonNullable<TrafficPolicy['tls']>, isHttp2: boolean): Extension {
+  return extension(
+    'envoy.transport_sockets.tls',
+    UpstreamTlsContextSchema,
+    tlsContext(tls, isHttp2),
+  );
 }
 
 function socketMatches(part: PortCluster, context: ClusterContext): SocketMatch[] {
@@ -73,8 +138,11 @@ const ALPN: readonly string[] = ['istio-peer-exchange', 'istio'];
 
 function meshTls(part: PortCluster, { peers }: ClusterContext): Extension {
   const { service, port, subset } = part;
-  const protocols = isHttp2(port, policyOf(part)) ? [...ALPN, 'h2'] : ALPN;
-  return toSidecar(peers.identities, sniOf(port.port, subset, service.hostname), protocols);
+  const policy = policyOf(part);
+  const { sni, subjectAltNames = [] } = policy?.tls ?? {};
+  const identities = subjectAltNames.length > 0 ? subjectAltNames : peers.identities;
+  const protocols = isHttp2(port, policy) ? [...ALPN, 'h2'] : ALPN;
+  return toSidecar(identities, sni || sniOf(port.port, subset, service.hostname), protocols);
 }
 
 /** By which gateways between networks tell services apart. */

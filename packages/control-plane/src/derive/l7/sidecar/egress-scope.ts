@@ -4,6 +4,7 @@ import type { Sidecar } from '@aquifer/model/resources';
 import type { MeshService } from '../../mesh-service.ts';
 import { byAge, namespaceOf } from '../../object.ts';
 import { type Protocol, protocolNamed } from '../../protocol.ts';
+import { hostCovers, hostsOverlap } from '../../routing/hosts.ts';
 import type { OutboundView } from './views.ts';
 
 /** A port that a Sidecar names; `redirected` traffic reaches it without the application's doing. */
@@ -19,6 +20,8 @@ export interface EgressListener {
   /** Empty for the addresses of the services. */
   readonly bind: string;
   readonly capture: 'redirected' | 'bound';
+  /** What the listener lists. */
+  readonly hosts: readonly Host[];
   /** Sorted by hostname, one for each. */
   readonly services: readonly MeshService[];
 }
@@ -66,15 +69,13 @@ function egressListener(
   servicesIn: ServicesIn,
 ): EgressListener {
   const number = port?.number ?? 0;
-  const listed = services(
-    hosts.map((text) => hostOf(text, view.namespace)),
-    view,
-    servicesIn,
-  );
+  const parsed = hosts.map((text) => hostOf(text, view.namespace));
+  const listed = services(parsed, view, servicesIn);
   return {
     port: number === 0 ? null : { number, protocol: protocolNamed(port?.protocol ?? '') },
     bind,
     capture: captureMode === 'NONE' ? 'bound' : 'redirected',
+    hosts: parsed,
     services: number === 0 ? listed : listed.flatMap((service) => withPort(service, number)),
   };
 }
@@ -111,6 +112,19 @@ function services(hosts: readonly Host[], view: OutboundView, servicesIn: Servic
   return oneForEachHostname(found, view.namespace);
 }
 
+/** Whether a listener lists names of a namespace that have to do with the host. */
+export function isListed({ hosts }: EgressListener, namespace: string, host: string): boolean {
+  const has = (sense: Host['sense'], overlap: (listed: string, host: string) => boolean): boolean =>
+    hosts.some(
+      (listed) =>
+        listed.sense === sense &&
+        (listed.namespace === ALL_NAMESPACES || listed.namespace === namespace) &&
+        overlap(listed.name, host),
+    );
+  return has('seen', hostsOverlap) && !has('hidden', hostCovers);
+}
+
+/** Whether clients of a namespace may see it. */
 function isVisible(service: MeshService, from: string): boolean {
   const { exportTo, visibility, resolution } = service;
   if (resolution === 'alias') return false;
@@ -121,8 +135,7 @@ function isVisible(service: MeshService, from: string): boolean {
 /** A wildcard takes names that end as it does, and wildcards that are no wider. */
 function matches({ namespace, name }: Host, service: MeshService): boolean {
   if (namespace !== ALL_NAMESPACES && namespace !== namespaceOf(service)) return false;
-  if (!name.startsWith('*')) return name === service.hostname;
-  return service.hostname.endsWith(name.slice(1));
+  return hostCovers(name, service.hostname);
 }
 
 /** With that port alone; none of a service that lacks it. */
@@ -170,8 +183,8 @@ export function isSameScope(before: EgressScope, now: EgressScope): boolean {
 function isSameListener(before: EgressListener, now: EgressListener): boolean {
   return (
     isDeepStrictEqual(
-      [before.port, before.bind, before.capture],
-      [now.port, now.bind, now.capture],
+      [before.port, before.bind, before.capture, before.hosts],
+      [now.port, now.bind, now.capture, now.hosts],
     ) && isSameList(before.services, now.services)
   );
 }

@@ -11,9 +11,15 @@ import { NO_ROUTE } from '../access-log.ts';
 import type { ChainInit } from '../filter-chains.ts';
 import { connectionManager, routesNamed, tcpProxy } from '../http-connection-manager.ts';
 import { httpInspector, PATIENT, socketAddress, tlsInspector } from '../listener-parts.ts';
-import { BLACK_HOLE, PASSTHROUGH } from '../names.ts';
-import { type Init, seconds } from '../packed.ts';
-import type { OutboundChain, OutboundListener } from './outbound-listeners.ts';
+import { BLACK_HOLE } from '../names.ts';
+import { type Extension, type Init, seconds } from '../packed.ts';
+import {
+  hasServerNames,
+  isCatchAll,
+  type OutboundChain,
+  type OutboundListener,
+} from './outbound-listeners.ts';
+import type { TcpChain } from './tcp-chains.ts';
 
 type Match = Init<typeof FilterChainMatchSchema>;
 type ListenerFilter = Init<typeof ListenerFilterSchema>;
@@ -26,6 +32,9 @@ export const SNIFFED_HTTP: readonly string[] = ['http/1.1', 'h2c'];
 
 export function outboundListener(listener: OutboundListener): Listener {
   const { name, address, port, capture, chains, otherwise } = listener;
+  // What has no conditions stands alone, or is what all others are left to.
+  const last = chains.length > 1 ? chains.find(isCatchAll) : undefined;
+  const defaultFilterChain = last === undefined ? unknown(otherwise) : outboundChain(last, name);
   return create(ListenerSchema, {
     ...PATIENT,
     name,
@@ -34,28 +43,45 @@ export function outboundListener(listener: OutboundListener): Listener {
     ...(capture === 'redirected'
       ? { bindToPort: false }
       : { maxConnectionsToAcceptPerSocketEvent: 1 }),
-    filterChains: chains.map((chain) => outboundChain(chain, name)),
-    ...(otherwise !== null && { defaultFilterChain: defaultChain(otherwise) }),
+    filterChains: chains
+      .filter((chain) => chain !== last)
+      .map((chain) => outboundChain(chain, name)),
+    ...(defaultFilterChain !== null && { defaultFilterChain }),
     listenerFilters: inspectorsOf(chains),
   });
 }
 
 function outboundChain(chain: OutboundChain, listener: string): ChainInit {
-  const filters =
-    chain.kind === 'tcp'
-      ? [tcpProxy(chain.cluster)]
-      : [
-          connectionManager({
-            statPrefix: `outbound_${listener};`,
-            routeSpecifier: routesNamed(chain.routes),
-          }),
-        ];
   const filterChainMatch = matchOf(chain);
   return {
     ...(filterChainMatch !== null && { filterChainMatch }),
-    filters,
+    ...(chain.kind === 'tcp' && originOf(chain)),
+    filters: [chain.kind === 'tcp' ? tcpFilter(chain) : httpFilter(chain.routes, listener)],
     transportSocketConnectTimeout: seconds(HANDSHAKE_S),
   };
+}
+
+function httpFilter(routes: string, listener: string): Extension {
+  return connectionManager({
+    statPrefix: `outbound_${listener};`,
+    routeSpecifier: routesNamed(routes),
+  });
+}
+
+function tcpFilter({ name, clusters, proxy }: TcpChain): Extension {
+  if (clusters.length === 1) return tcpProxy(name, proxy);
+  const weighted = clusters.map((cluster) => ({ ...cluster }));
+  return tcpProxy(name, {
+    ...proxy,
+    clusterSpecifier: { case: 'weightedClusters', value: { clusters: weighted } },
+  });
+}
+
+function originOf({ origin }: TcpChain): Pick<ChainInit, 'metadata'> {
+  if (origin === null) return {};
+  const [namespace, name] = origin.split('/');
+  const config = `/apis/networking.istio.io/v1/namespaces/${namespace}/virtual-service/${name}`;
+  return { metadata: { filterMetadata: { istio: { config } } } };
 }
 
 function matchOf(chain: OutboundChain): Match | null {
@@ -73,16 +99,13 @@ function cidrRange(cidr: string) {
   return { addressPrefix: cidr.slice(0, slash), prefixLen: Number(cidr.slice(slash + 1)) };
 }
 
-/** Of a shared listener to what is not known; of a service's own to the service. */
-function defaultChain(cluster: string): ChainInit {
-  const filters = [tcpProxy(cluster)];
-  return cluster === PASSTHROUGH || cluster === BLACK_HOLE
-    ? { name: 'PassthroughFilterChain', filterChainMatch: {}, filters }
-    : { filters, transportSocketConnectTimeout: seconds(HANDSHAKE_S) };
+function unknown(cluster: string | null): ChainInit | null {
+  if (cluster === null) return null;
+  return { name: 'PassthroughFilterChain', filterChainMatch: {}, filters: [tcpProxy(cluster)] };
 }
 
 function inspectorsOf(chains: readonly OutboundChain[]): ListenerFilter[] {
-  const hasNames = chains.some((chain) => chain.kind === 'tcp' && chain.serverNames.length > 0);
+  const hasNames = chains.some(hasServerNames);
   const isSniffed = chains.some((chain) => chain.kind === 'http' && chain.protocol === 'sniffed');
   return [...(hasNames ? [tlsInspector()] : []), ...(isSniffed ? [httpInspector()] : [])];
 }

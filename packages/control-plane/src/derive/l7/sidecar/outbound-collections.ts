@@ -1,30 +1,31 @@
 /** What sidecars are told of the services that their workloads call, as collections, by view. */
 import { ListenerSchema } from '@aquifer/wire/gen/envoy/config/listener/v3_pb';
+import type { Context } from '../../../collections/cell.ts';
 import type { Collection } from '../../../collections/collection.ts';
-import type { Graph } from '../../../collections/graph.ts';
-import type { ClusterInputs } from '../../../ingest/cluster-inputs.ts';
-import type { MeshCollections } from '../../mesh-collections.ts';
 import { NO_MESH_CONFIG } from '../../mesh-config.ts';
-import { namespacedHostname } from '../../mesh-service.ts';
-import { namespaceOf, refTo } from '../../object.ts';
-import { resource } from '../../resource.ts';
+import { type MeshService, namespacedHostname } from '../../mesh-service.ts';
+import { namespaceOf } from '../../object.ts';
 import { outboundCluster } from '../names.ts';
-import { isSamePort, type WantedPort, wantedPort } from '../outbound/called-ports.ts';
+import { isSamePort, type WantedPort, wantedPorts } from '../outbound/called-ports.ts';
 import { encodedOnce, sameWanted, type Wanted } from '../outbound/encoded-once.ts';
+import type { ClientPlace } from '../outbound/localities.ts';
 import { encoded, isSameOwned, type OwnedResource, ownedBy } from '../owned-resource.ts';
-import { l7Ports } from '../port-protocol.ts';
+import { ANY_NAMESPACE } from '../routing-lookups.ts';
 import { ALL_NAMESPACES, type EgressScope, egressScope, isSameScope } from './egress-scope.ts';
 import { outboundListener, virtualOutbound } from './listeners.ts';
 import {
+  type ChainsOf,
   headlessPorts,
   type OutboundListener,
   outboundListeners,
   podListener,
   unknownCluster,
 } from './outbound-listeners.ts';
-import { isSameTable, type RouteTable, routeTables, type VirtualHost } from './outbound-routes.ts';
-import { encodeRouteTable, encodeVirtualHost } from './routes.ts';
+import { routeCollection } from './route-collections.ts';
+import { clientIn, type ProxyInputs, type ScopeInputs } from './scope-inputs.ts';
+import { ownChain, routedChains } from './tcp-chains.ts';
 import type { OutboundView } from './views.ts';
+import { covering } from './virtual-services.ts';
 
 export interface OutboundCollections {
   /** By view and cluster. */
@@ -33,18 +34,11 @@ export interface OutboundCollections {
   readonly routes: Collection<OwnedResource>;
 }
 
-interface Base {
-  readonly graph: Graph;
-  readonly mesh: MeshCollections;
-  readonly scopes: Collection<EgressScope>;
-}
-
 export function outboundCollections(
-  graph: Graph,
-  cluster: ClusterInputs,
-  mesh: MeshCollections,
+  inputs: ProxyInputs,
   views: Collection<OutboundView>,
 ): OutboundCollections {
+  const { graph, cluster, mesh } = inputs;
   const servicesIn = graph.index('services by namespace', mesh.meshServices, (service) => [
     namespaceOf(service),
     ALL_NAMESPACES,
@@ -61,30 +55,47 @@ export function outboundCollections(
     },
     isSameScope,
   );
-  const base: Base = { graph, mesh, scopes };
+  const scoped: ScopeInputs = { ...inputs, scopes };
   return {
-    ports: portsOfScopes(base),
-    listeners: graph.union('outbound listeners', virtualListeners(base), serviceListeners(base)),
-    routes: routesOfScopes(base),
+    ports: portsOfScopes(scoped),
+    listeners: graph.union(
+      'outbound listeners',
+      virtualListeners(scoped),
+      serviceListeners(scoped),
+    ),
+    routes: routeCollection(scoped),
   };
 }
 
-function portsOfScopes({ graph, scopes }: Base): Collection<WantedPort> {
-  return graph.flatMap(
-    'ports in scopes',
+function portsOfScopes({ graph, routing, scopes }: ScopeInputs): Collection<WantedPort> {
+  const members = graph.flatMap(
+    'services in scopes',
     scopes,
     ({ view, services }) =>
-      services.flatMap((service) =>
-        l7Ports(service.ports).map((port): readonly [string, WantedPort] => [
-          `${view.key} ${outboundCluster(port.port, service.hostname)}`,
-          wantedPort(view.key, service, port, 'sidecar'),
-        ]),
+      services.map((service): readonly [string, { view: OutboundView; service: MeshService }] => [
+        `${view.key} ${namespacedHostname(service)}`,
+        { view, service },
+      ]),
+    (before, now) => before.view === now.view && before.service === now.service,
+  );
+  return graph.flatMap(
+    'ports in scopes',
+    members,
+    ({ view, service }, context) =>
+      wantedPorts(
+        { key: view.key, role: 'sidecar', place: placeOf(view) },
+        service,
+        routing.trafficOf(context, view, service),
       ),
     isSamePort,
   );
 }
 
-function virtualListeners({ graph, scopes }: Base): Collection<OwnedResource> {
+function placeOf({ locality, labels }: OutboundView): ClientPlace | null {
+  return locality === null ? null : { locality, labels };
+}
+
+function virtualListeners({ graph, scopes }: ScopeInputs): Collection<OwnedResource> {
   return graph.flatMap(
     'virtual outbound listeners',
     scopes,
@@ -102,38 +113,52 @@ function wantedListener(
   owner: string,
   listener: OutboundListener,
 ): readonly [string, WantedListener] {
-  const { sources, ...content } = listener;
-  const wanted = {
-    owner,
-    content: JSON.stringify(content),
-    value: { ...content, sources: [] },
-    sources,
-  };
+  const { sources, ...said } = listener;
+  // Durations are made of bigints.
+  const content = JSON.stringify(said, (_key, value: unknown) =>
+    typeof value === 'bigint' ? `${value}n` : value,
+  );
+  const wanted = { owner, content, value: { ...said, sources: [] }, sources };
   return [`${owner} ${listener.name}`, wanted];
 }
 
-function serviceListeners({ graph, mesh, scopes }: Base): Collection<OwnedResource> {
+/** What VirtualServices and DestinationRules say of connections in the scope. */
+function chainsIn(scope: EgressScope, inputs: ProxyInputs, context: Context): ChainsOf {
+  const client = clientIn(scope, inputs, context);
+  return (service, port, listener) => {
+    const { hostname } = service;
+    const found = inputs.routing.virtualServicesOf(context, ANY_NAMESPACE, hostname);
+    const virtualServices = covering(found, hostname, { scope, listener }, client.mesh);
+    const of = { service, port, virtualServices, client };
+    return { routed: routedChains(of), own: ownChain(of, outboundCluster(port.number, hostname)) };
+  };
+}
+
+function serviceListeners(inputs: ScopeInputs): Collection<OwnedResource> {
+  const { graph, mesh, scopes } = inputs;
   const ofServices = graph.flatMap(
     'wanted listeners',
     scopes,
-    (scope) =>
-      Array.from(outboundListeners(scope).values(), (listener) =>
+    (scope, context) =>
+      Array.from(outboundListeners(scope, chainsIn(scope, inputs, context)).values(), (listener) =>
         wantedListener(scope.view.key, listener),
       ),
     sameWanted(),
   );
-  const headless = graph.flatMap('headless ports in scopes', scopes, (scope) =>
-    headlessPorts(scope).map((headless) => {
-      const { service, port } = headless;
-      const key = `${scope.view.key} ${namespacedHostname(service)} ${port.number}`;
-      return [key, { view: scope.view, headless }] as const;
-    }),
-  );
+  const headless = graph.flatMap('headless ports in scopes', scopes, (scope, context) => {
+    const chainsOf = chainsIn(scope, inputs, context);
+    return headlessPorts(scope).map((port) => {
+      const key = `${scope.view.key} ${namespacedHostname(port.service)} ${port.port.number}`;
+      const { own } = chainsOf(port.service, port.port, port.listener);
+      return [key, { view: scope.view, port, chain: own }] as const;
+    });
+  });
   const ofPods = graph.flatMap(
     'wanted listeners of pods',
     headless,
-    ({ view, headless: port }, context) => {
-      const workloads = context.lookup(mesh.workloadsByService, namespacedHostname(port.service));
+    ({ view, port, chain }, context) => {
+      const key = namespacedHostname(port.service);
+      const workloads = context.lookup(mesh.workloadsByService, key);
       return workloads.flatMap(
         ({
           value: {
@@ -142,62 +167,13 @@ function serviceListeners({ graph, mesh, scopes }: Base): Collection<OwnedResour
         }) =>
           address === undefined || view.ownAddresses.includes(address)
             ? []
-            : [wantedListener(view.key, podListener(port, address))],
+            : [wantedListener(view.key, podListener(port, address, chain))],
       );
     },
+    sameWanted(),
   );
   const wanted = graph.union('all wanted listeners', ofServices, ofPods);
   return encodedOnce(graph, 'listeners of called services', wanted, (listener) =>
     encoded(ListenerSchema, outboundListener(listener), []),
   );
-}
-
-interface OwnedTable {
-  readonly owner: string;
-  readonly table: RouteTable;
-}
-
-function routesOfScopes({ graph, mesh, scopes }: Base): Collection<OwnedResource> {
-  const tables = graph.flatMap(
-    'route tables',
-    scopes,
-    (scope, context) => {
-      const { clusterDomain } = context.get(mesh.settings, '')!;
-      return Array.from(
-        routeTables(scope, clusterDomain),
-        ([name, table]): [string, OwnedTable] => [
-          `${scope.view.key} ${name}`,
-          { owner: scope.view.key, table },
-        ],
-      );
-    },
-    (before, now) => before.owner === now.owner && isSameTable(before.table, now.table),
-  );
-  const distinctHosts = graph.flatMap('virtual hosts, each once', tables, ({ table }) =>
-    table.hosts.map((host): readonly [string, VirtualHost] => [contentOf(host), host]),
-  );
-  const hosts = graph.map(
-    'virtual hosts',
-    distinctHosts,
-    encodeVirtualHost,
-    (before, now) => Buffer.compare(before, now) === 0,
-  );
-  return graph.map(
-    'routes of called services',
-    tables,
-    ({ owner, table }, context): OwnedResource => {
-      const bytes = encodeRouteTable(
-        table,
-        table.hosts.map((host) => context.get(hosts, contentOf(host))!),
-      );
-      const sources = table.hosts.map(({ service }) => refTo(service));
-      return { owner, resource: resource(table.name, null, bytes, sources) };
-    },
-    isSameOwned,
-  );
-}
-
-/** Hosts with equal texts are the same. */
-function contentOf({ service, port, domains }: VirtualHost): string {
-  return JSON.stringify([namespacedHostname(service), port.number, domains]);
 }

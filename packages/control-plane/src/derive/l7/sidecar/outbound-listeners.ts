@@ -10,21 +10,14 @@ import type { MeshService } from '../../mesh-service.ts';
 import { refTo } from '../../object.ts';
 import type { MeshPort } from '../../ports.ts';
 import { type L7Protocol, l7ProtocolOf } from '../../protocol.ts';
-import { BLACK_HOLE, outboundCluster, PASSTHROUGH } from '../names.ts';
+import { BLACK_HOLE, PASSTHROUGH } from '../names.ts';
 import type { EgressListener, EgressScope } from './egress-scope.ts';
+import type { TcpChain } from './tcp-chains.ts';
 
-/** Connections that a listener takes. */
+/** Connections that a listener takes: HTTP that is told or looks like it, and anything else. */
 export type OutboundChain =
-  /** HTTP: all that is said, or what looks like it. */
   | { readonly kind: 'http'; readonly routes: string; readonly protocol: 'told' | 'sniffed' }
-  | {
-      readonly kind: 'tcp';
-      readonly cluster: string;
-      /** Of the client's own TLS; none for any connection. */
-      readonly serverNames: readonly string[];
-      /** As CIDRs; none for any address. */
-      readonly ranges: readonly string[];
-    };
+  | ({ readonly kind: 'tcp' } & TcpChain);
 
 export interface OutboundListener {
   readonly name: string;
@@ -32,7 +25,7 @@ export interface OutboundListener {
   readonly port: number;
   readonly capture: EgressListener['capture'];
   readonly chains: readonly OutboundChain[];
-  /** The cluster that all other connections go to; null if there are none. Of a service's own address its cluster. */
+  /** The cluster that all other connections go to; null if there are none. */
   readonly otherwise: string | null;
   /** The objects that it is there for. */
   readonly sources: readonly ObjectRef[];
@@ -42,6 +35,7 @@ export interface OutboundListener {
 export interface HeadlessPort {
   readonly service: MeshService;
   readonly port: MeshPort;
+  readonly listener: EgressListener;
 }
 
 /** Where unknown traffic goes. */
@@ -49,9 +43,19 @@ export function unknownCluster({ unknownTraffic }: Pick<EgressScope, 'unknownTra
   return unknownTraffic === 'passed' ? PASSTHROUGH : BLACK_HOLE;
 }
 
+/** What is said of connections to a port: by VirtualServices, and if those do not take them. */
+export type ChainsOf = (
+  service: MeshService,
+  port: MeshPort,
+  listener: EgressListener,
+) => { readonly routed: readonly TcpChain[]; readonly own: TcpChain };
+
 /** The listeners of a scope by name, without those of headless services. */
-export function outboundListeners(scope: EgressScope): ReadonlyMap<string, OutboundListener> {
-  const found = new Listeners(scope);
+export function outboundListeners(
+  scope: EgressScope,
+  chainsOf: ChainsOf,
+): ReadonlyMap<string, OutboundListener> {
+  const found = new Listeners(scope, chainsOf);
   for (const egress of scope.listeners) {
     for (const service of egress.services) {
       for (const port of tcpPorts(service)) {
@@ -67,7 +71,7 @@ export function headlessPorts(scope: EgressScope): readonly HeadlessPort[] {
     egress.services.flatMap((service) =>
       tcpPorts(service)
         .filter((port) => isListenedByPod(service, port, egress))
-        .map((port) => ({ service, port })),
+        .map((port) => ({ service, port, listener: egress })),
     ),
   );
 }
@@ -76,14 +80,14 @@ export function headlessPorts(scope: EgressScope): readonly HeadlessPort[] {
 export function podListener(
   { service, port: { number: port } }: HeadlessPort,
   address: string,
+  chain: TcpChain,
 ): OutboundListener {
-  const cluster = outboundCluster(port, service.hostname);
   return {
     name: listenerName(address, port),
     address,
     port,
     capture: 'redirected',
-    chains: [{ kind: 'tcp', cluster, serverNames: [], ranges: [] }],
+    chains: [{ kind: 'tcp', ...chain }],
     otherwise: null,
     sources: [refTo(service)],
   };
@@ -107,10 +111,12 @@ export function listenerName(address: string, port: number): string {
 /** Ports of services that fall together on one listener: HTTP by host, TLS by SNI, ranges by address. */
 class Listeners {
   readonly #scope: EgressScope;
+  readonly #chainsOf: ChainsOf;
   readonly #byName = new Map<string, OutboundListener>();
 
-  constructor(scope: EgressScope) {
+  constructor(scope: EgressScope, chainsOf: ChainsOf) {
     this.#scope = scope;
+    this.#chainsOf = chainsOf;
   }
 
   all(): ReadonlyMap<string, OutboundListener> {
@@ -121,35 +127,32 @@ class Listeners {
     const { wildcard } = this.#scope.view;
     const protocol = l7ProtocolOf(egress.port?.protocol ?? port.protocol);
     for (const address of addressesOf(service, protocol, egress, wildcard)) {
-      const made =
-        address === wildcard
-          ? this.#shared(service, port, protocol)
-          : onAddress(service, port, protocol);
       const name = listenerName(address, port.number);
+      const isShared = address === wildcard;
+      const chains = this.#chains({ service, port, egress, protocol, isShared });
+      const isForAll = chains.some(isCatchAll);
+      const isOpen = isShared || chains.some(hasServerNames);
+      const otherwise = !isForAll && isOpen ? unknownCluster(this.#scope) : null;
       const place = { name, address, port: port.number, capture: egress.capture };
-      this.#merge({ ...made, ...place, sources: [refTo(service)] });
+      this.#merge({ ...place, chains, otherwise, sources: [refTo(service)] });
     }
   }
 
-  /** One that others share. */
-  #shared(service: MeshService, port: MeshPort, protocol: L7Protocol): Content {
-    const otherwise = unknownCluster(this.#scope);
-    const cluster = outboundCluster(port.number, service.hostname);
+  #chains({ service, port, egress, protocol, isShared }: ListenedPort): readonly OutboundChain[] {
     if (protocol === 'http1' || protocol === 'http2') {
-      return {
-        chains: [{ kind: 'http', routes: String(port.number), protocol: 'sniffed' }],
-        otherwise,
-      };
+      const routes = String(port.number);
+      return [{ kind: 'http', routes, protocol: isShared ? 'sniffed' : 'told' }];
     }
-    const ranges = rangesOf(service);
+    const { routed, own } = this.#chainsOf(service, port, egress);
     const isTls = port.protocol === 'tls' || port.protocol === 'https';
-    const serverNames = isTls ? [service.hostname] : [];
-    const tcp = { kind: 'tcp', cluster, serverNames, ranges } as const;
-    if (protocol === 'tcp') {
-      const isForAll = !isTls && ranges.length === 0;
-      return { chains: [tcp], otherwise: isForAll ? null : otherwise };
-    }
-    return sniffed(service, port);
+    const last: TcpChain = isShared
+      ? { ...own, serverNames: isTls ? [service.hostname] : [], ranges: rangesOf(service) }
+      : own;
+    const isEnough = routed.length > 0 && (isTls || routed.some(isCatchAll));
+    const tcp = (isEnough ? routed : [...routed, last]).map(asTcp);
+    if (protocol === 'tcp') return tcp;
+    const routes = sniffedRoutes(service.hostname, port.number);
+    return [{ kind: 'http', routes, protocol: 'sniffed' }, ...tcp];
   }
 
   /** Of two that want the same connections the first one of the listener gets them. */
@@ -164,44 +167,37 @@ class Listeners {
     );
     const sources = [...known.sources, ...listener.sources];
     const chains = [...known.chains, ...more];
-    const isForAll = chains.some((chain) => matchOf(chain) === matchOf(ANY_CONNECTION));
-    const otherwise = isForAll ? null : (known.otherwise ?? listener.otherwise);
+    const otherwise = chains.some(isCatchAll) ? null : (known.otherwise ?? listener.otherwise);
     this.#byName.set(listener.name, { ...known, chains, otherwise, sources });
   }
 }
 
-type Content = Pick<OutboundListener, 'chains' | 'otherwise'>;
+interface ListenedPort {
+  readonly service: MeshService;
+  readonly port: MeshPort;
+  readonly egress: EgressListener;
+  readonly protocol: L7Protocol;
+  /** Whether the address is not its own. */
+  readonly isShared: boolean;
+}
 
-const ANY_CONNECTION: OutboundChain = { kind: 'tcp', cluster: '', serverNames: [], ranges: [] };
+function asTcp(chain: TcpChain): OutboundChain {
+  return { kind: 'tcp', ...chain };
+}
 
 /** What a chain takes: equal texts take the same. */
 function matchOf(chain: OutboundChain): string {
   return chain.kind === 'http' ? 'http' : JSON.stringify([chain.serverNames, chain.ranges]);
 }
 
-/** On an address of its own, which tells all. */
-function onAddress(service: MeshService, port: MeshPort, protocol: L7Protocol): Content {
-  const cluster = outboundCluster(port.number, service.hostname);
-  switch (protocol) {
-    case 'http1':
-    case 'http2':
-      return {
-        chains: [{ kind: 'http', routes: String(port.number), protocol: 'told' }],
-        otherwise: null,
-      };
-    case 'tcp':
-      return { chains: [{ kind: 'tcp', cluster, serverNames: [], ranges: [] }], otherwise: null };
-    case 'unknown':
-      return sniffed(service, port);
-  }
+/** Whether it takes every connection that no other takes. */
+export function isCatchAll(chain: OutboundChain | TcpChain): boolean {
+  if ('routes' in chain) return chain.protocol === 'told';
+  return chain.serverNames.length === 0 && chain.ranges.length === 0;
 }
 
-/** What looks like HTTP has routes of its own; everything else goes to the service as it is. */
-function sniffed({ hostname }: MeshService, { number }: MeshPort): Content {
-  return {
-    chains: [{ kind: 'http', routes: sniffedRoutes(hostname, number), protocol: 'sniffed' }],
-    otherwise: outboundCluster(number, hostname),
-  };
+export function hasServerNames(chain: OutboundChain): boolean {
+  return chain.kind === 'tcp' && chain.serverNames.length > 0;
 }
 
 /** The routes of a port that may carry HTTP: they are for one service, so that hosts do not matter. */

@@ -2,18 +2,17 @@
 import {
   type RouteActionSchema,
   RouteConfigurationSchema,
-  type RouteSchema,
   VirtualHostSchema,
 } from '@aquifer/wire/gen/envoy/config/route/v3_pb';
 import { create, toBinary } from '@bufbuild/protobuf';
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { DEFAULT_RETRIES } from '../../routing/route-rule.ts';
 import { retryPolicy } from '../envoy-retry.ts';
+import type { HashPolicyInit, RouteInit } from '../envoy-route.ts';
 import { outboundCluster, PASSTHROUGH } from '../names.ts';
 import { type Init, seconds } from '../packed.ts';
 import type { RouteTable, VirtualHost } from './outbound-routes.ts';
 
-type RouteInit = Init<typeof RouteSchema>;
 type ActionInit = Init<typeof RouteActionSchema>;
 
 /** Envoy's own limit is 4 KiB. */
@@ -29,39 +28,62 @@ function toCluster(cluster: string): ActionInit {
   };
 }
 
-/** One virtual host, marshalled. */
-export function encodeVirtualHost({ service, port, domains }: VirtualHost): Uint8Array {
-  const route: RouteInit = {
+/** Everything to the service itself. */
+export function defaultRoute(
+  { hostname, port }: Pick<VirtualHost, 'hostname' | 'port'>,
+  hash: HashPolicyInit | null,
+): RouteInit {
+  return {
     name: 'default',
     match: ANY_PATH,
-    decorator: { operation: `${service.hostname}:${port.number}/*` },
+    decorator: { operation: `${hostname}:${port}/*` },
     action: {
       case: 'route',
       value: {
-        ...toCluster(outboundCluster(port.number, service.hostname)),
-        retryPolicy: retryPolicy(DEFAULT_RETRIES, false),
+        ...toCluster(outboundCluster(port, hostname)),
+        retryPolicy: retryPolicy(DEFAULT_RETRIES, hash !== null),
+        hashPolicy: hash === null ? [] : [hash],
       },
     },
   };
-  return marshalled(`${service.hostname}:${port.number}`, domains, route);
 }
 
-function marshalled(name: string, domains: readonly string[], route: RouteInit): Uint8Array {
-  const host = { name, domains: [...domains], routes: [route], includeRequestAttemptCount: true };
+/** One virtual host, marshalled. */
+export function encodeVirtualHost(
+  { hostname, port, domains }: Pick<VirtualHost, 'hostname' | 'port' | 'domains'>,
+  routes: RouteInit[],
+): Uint8Array {
+  return marshalled(`${hostname}:${port}`, domains, routes);
+}
+
+function marshalled(name: string, domains: readonly string[], routes: RouteInit[]): Uint8Array {
+  const host = { name, domains: [...domains], routes, includeRequestAttemptCount: true };
   return toBinary(VirtualHostSchema, create(VirtualHostSchema, host));
 }
 
 const UNKNOWN_HOSTS: Readonly<Record<'passed' | 'refused', Uint8Array>> = {
-  passed: marshalled('allow_any', ['*'], {
-    name: 'allow_any',
-    match: ANY_PATH,
-    action: { case: 'route', value: toCluster(PASSTHROUGH) },
-  }),
-  refused: marshalled('block_all', ['*'], {
-    name: 'block_all',
-    match: ANY_PATH,
-    action: { case: 'directResponse', value: { status: BAD_GATEWAY } },
-  }),
+  passed: marshalled(
+    'allow_any',
+    ['*'],
+    [
+      {
+        name: 'allow_any',
+        match: ANY_PATH,
+        action: { case: 'route', value: toCluster(PASSTHROUGH) },
+      },
+    ],
+  ),
+  refused: marshalled(
+    'block_all',
+    ['*'],
+    [
+      {
+        name: 'block_all',
+        match: ANY_PATH,
+        action: { case: 'directResponse', value: { status: BAD_GATEWAY } },
+      },
+    ],
+  ),
 };
 
 const { number: HOSTS_FIELD } = RouteConfigurationSchema.field.virtualHosts;

@@ -1,21 +1,23 @@
 /** What sidecars are served, as collections, by view: Envoy's clusters, endpoints, listeners and routes. */
+import type { DestinationRule, DestinationRulePolicy } from '@aquifer/model/resources';
 import { ClusterSchema } from '@aquifer/wire/gen/envoy/config/cluster/v3_pb';
 import { ListenerSchema } from '@aquifer/wire/gen/envoy/config/listener/v3_pb';
-import type { Collection } from '../../../collections/collection.ts';
+import type { Collection, Index } from '../../../collections/collection.ts';
 import type { Graph } from '../../../collections/graph.ts';
 import { type ClusterInputs, objectKey } from '../../../ingest/cluster-inputs.ts';
-import type { MeshCollections } from '../../mesh-collections.ts';
 import { meshServiceKey } from '../../mesh-service.ts';
 import { settingsIn } from '../../mesh-settings.ts';
 import { namespaceOf } from '../../object.ts';
 import { podUid } from '../../workloads.ts';
 import { calledCollections } from '../outbound/called-ports.ts';
+import { localitySettings } from '../outbound/localities.ts';
 import { encoded, isSameOwned, type OwnedResource, ownedBy } from '../owned-resource.ts';
 import type { ProxyNode } from '../proxy-node.ts';
 import { connectOriginateListener } from '../tunnel-listeners.ts';
 import { inboundCollections } from './inbound-collections.ts';
 import { outboundCollections } from './outbound-collections.ts';
 import { inboundPassthrough, passthrough, proxyClusters } from './own-clusters.ts';
+import type { ProxyInputs } from './scope-inputs.ts';
 import { type InboundView, type OutboundView, type SidecarViews, viewsOf } from './views.ts';
 
 export interface SidecarCollections {
@@ -29,12 +31,11 @@ export interface SidecarCollections {
 
 /** `nodes` are the proxies that are connected, by id. */
 export function sidecarCollections(
-  graph: Graph,
-  cluster: ClusterInputs,
-  mesh: MeshCollections,
+  inputs: ProxyInputs,
   nodes: Collection<ProxyNode>,
 ): SidecarCollections {
-  const views = sidecarViews(graph, cluster, mesh, nodes);
+  const { graph, cluster, mesh } = inputs;
+  const views = sidecarViews(inputs, nodes);
   const outboundViews = graph.flatMap<SidecarViews, OutboundView>(
     'outbound views',
     views,
@@ -45,7 +46,7 @@ export function sidecarCollections(
     views,
     ({ inbound }) => [[inbound.key, inbound]],
   );
-  const outbound = outboundCollections(graph, cluster, mesh, outboundViews);
+  const outbound = outboundCollections(inputs, outboundViews);
   const inbound = inboundCollections(graph, cluster, mesh, inboundViews);
   const called = calledCollections(graph, mesh, outbound.ports);
   const ownClusters = graph.flatMap(
@@ -82,11 +83,11 @@ export function sidecarCollections(
 }
 
 function sidecarViews(
-  graph: Graph,
-  cluster: ClusterInputs,
-  mesh: MeshCollections,
+  { graph, cluster, mesh }: ProxyInputs,
   nodes: Collection<ProxyNode>,
 ): Collection<SidecarViews> {
+  const choosing = choosingLabels(graph, cluster);
+  const asked = localityRules(graph, cluster);
   const sidecars = graph.index('Sidecars by namespace', cluster.of('Sidecar'), (sidecar) => [
     namespaceOf(sidecar),
   ]);
@@ -95,11 +96,15 @@ function sidecarViews(
     const settings = settingsIn(mesh, context);
     const { namespace, podName } = node;
     const uid = podUid(settings, { metadata: { namespace, name: podName } });
+    const workload = context.get(mesh.workloads, uid)?.value;
     return viewsOf(node, {
       pod: context.get(cluster.of('Pod'), objectKey(namespace, podName)),
-      services: context.get(mesh.workloads, uid)?.value.services ?? new Map(),
+      locality: workload?.locality ?? null,
+      services: workload?.services ?? new Map(),
       sidecars: context.lookup(sidecars, namespace),
       rootSidecars: context.lookup(sidecars, settings.rootNamespace),
+      choosingLabels: context.lookup(choosing, ''),
+      localities: context.get(asked, '') === undefined ? 'ignored' : 'asked',
       service: (key) => {
         const slash = key.indexOf('/');
         const name = meshServiceKey(settings, key.slice(0, slash), key.slice(slash + 1));
@@ -107,4 +112,48 @@ function sidecarViews(
       },
     });
   });
+}
+
+/** Names of labels by which VirtualServices and DestinationRules choose clients: no other label tells views apart. */
+function choosingLabels(graph: Graph, cluster: ClusterInputs): Index<string> {
+  const named = (labels: Readonly<Record<string, string>> = {}) =>
+    Object.keys(labels).map((name) => [name, name] as const);
+  const inRoutes = graph.flatMap(
+    'labels of clients in VirtualServices',
+    cluster.of('VirtualService'),
+    ({ spec }) => {
+      const routes = [...(spec?.http ?? []), ...(spec?.tls ?? []), ...(spec?.tcp ?? [])];
+      const blocks = routes.flatMap(({ match = [] }) => match);
+      return blocks.flatMap(({ sourceLabels }) => named(sourceLabels));
+    },
+  );
+  const inRules = graph.flatMap(
+    'labels of clients in DestinationRules',
+    cluster.of('DestinationRule'),
+    ({ spec }) => [
+      ...named(spec?.workloadSelector?.matchLabels),
+      ...policiesOf(spec).flatMap(({ loadBalancer }) =>
+        (loadBalancer?.localityLbSetting?.failoverPriority ?? []).map(
+          (name) => [name, name] as const,
+        ),
+      ),
+    ],
+  );
+  const all = graph.union('labels of clients', inRoutes, inRules);
+  return graph.index('all labels of clients', all, () => ['']);
+}
+
+type RuleSpec = DestinationRule['spec'];
+
+function policiesOf(spec: RuleSpec): readonly DestinationRulePolicy[] {
+  const subsets = (spec?.subsets ?? []).map(({ trafficPolicy }) => trafficPolicy);
+  const found = [spec?.trafficPolicy, ...subsets].filter((policy) => policy !== undefined);
+  return found.flatMap((policy) => [policy, ...(policy.portLevelSettings ?? [])]);
+}
+
+/** One entry, if any rule looks at where clients are. */
+function localityRules(graph: Graph, cluster: ClusterInputs): Collection<true> {
+  return graph.flatMap('rules of localities', cluster.of('DestinationRule'), ({ spec }) =>
+    policiesOf(spec).some((policy) => localitySettings(policy) !== null) ? [['', true]] : [],
+  );
 }

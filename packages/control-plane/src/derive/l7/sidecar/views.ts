@@ -1,5 +1,5 @@
 /** What sidecars are told depends on their views, not on who asks: sidecars that are alike share theirs. */
-import type { ServicePort } from '@aquifer/model';
+import type { Locality, ServicePort } from '@aquifer/model';
 import type { Pod, Sidecar } from '@aquifer/model/resources';
 import { keyOf } from '../../../ingest/cluster-inputs.ts';
 import type { MeshService } from '../../mesh-service.ts';
@@ -21,6 +21,10 @@ interface View {
 export interface OutboundView extends View {
   /** Those of the proxy itself, where it is behind a headless service: it needs no listener for them. */
   readonly ownAddresses: readonly string[];
+  /** Null where no rule looks at it. */
+  readonly locality: Locality | null;
+  /** Those of its labels that rules choose clients by. */
+  readonly labels: Readonly<Record<string, string>>;
 }
 
 /** A service that the proxy is in front of, and where its workload serves it. */
@@ -47,10 +51,16 @@ export interface SidecarViews {
 /** What is known of the pod of a proxy. */
 export interface ProxyPod {
   readonly pod: Pod | undefined;
+  /** As its node says. */
+  readonly locality: Locality | null;
   readonly services: ReadonlyMap<string, readonly ServicePort[]>;
   /** Sidecars of its namespace, and of the root namespace. */
   readonly sidecars: readonly Sidecar[];
   readonly rootSidecars: readonly Sidecar[];
+  /** Whether any rule looks at where clients are. */
+  readonly localities: 'asked' | 'ignored';
+  /** Names of labels that rules choose clients by. */
+  readonly choosingLabels: readonly string[];
   /** By `namespace/hostname`. */
   service(key: string): MeshService | undefined;
 }
@@ -70,7 +80,12 @@ export function viewsOf(node: ProxyNode, of: ProxyPod): SidecarViews {
   const isHeadless = services.some(({ key }) => of.service(key)?.resolution === 'headless');
   const hasIngress = (sidecar?.spec?.ingress ?? []).length > 0;
   return {
-    outbound: keyed({ ...common, ownAddresses: isHeadless ? node.addresses : [] }),
+    outbound: keyed({
+      ...common,
+      ownAddresses: isHeadless ? node.addresses : [],
+      locality: of.localities === 'asked' ? (node.locality ?? of.locality) : null,
+      labels: chosen(labels, of.choosingLabels),
+    }),
     inbound: keyed({
       ...common,
       labels,
@@ -96,6 +111,17 @@ function sidecarFor(
 
 function isDefault({ spec }: Sidecar): boolean {
   return spec?.workloadSelector === undefined;
+}
+
+function chosen(
+  labels: Readonly<Record<string, string>>,
+  names: readonly string[],
+): Readonly<Record<string, string>> {
+  const entries = names.flatMap((name) => {
+    const value = labels[name];
+    return value === undefined ? [] : [[name, value] as const];
+  });
+  return Object.fromEntries(entries);
 }
 
 function keyed<T>(view: T): T & { readonly key: string } {
