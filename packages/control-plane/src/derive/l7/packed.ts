@@ -32,3 +32,9 @@ export function extension<Desc extends DescMessage>(
 export function seconds(count: number): { readonly seconds: bigint } {
   return { seconds: BigInt(count) };
 }
+
+/** A google.protobuf.Duration of milliseconds, which may have fractions down to a nanosecond. */
+export function duration(ms: number): { readonly seconds: bigint; readonly nanos: number } {
+  const whole = Math.floor(ms / 1000);
+  return { seconds: BigInt(whole), nanos: Math.round((ms - whole * 1000) * 1_000_000) };
+}

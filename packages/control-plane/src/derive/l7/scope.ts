@@ -1,19 +1,14 @@
 /** What a service at a waypoint is served with: its routes, the policies that hold there, and the backends of the routes. */
-import type { AuthorizationPolicy, ObjectMeta, ParentReference } from '@aquifer/model/resources';
-import type { ObjectRef } from '../../ingest/kinds.ts';
-import { type MeshSettings, serviceHostname } from '../mesh.ts';
+import type { AuthorizationPolicy, ObjectMeta } from '@aquifer/model/resources';
+import type { MeshSettings } from '../mesh.ts';
 import { type MeshService, meshServiceKey } from '../mesh-service.ts';
 import { nameOf, namespaceOf } from '../object.ts';
+import type { Route } from '../routing/gateway-route.ts';
+import { type Destination, destinationsOf } from '../routing/route-rule.ts';
 import { sourceKey } from '../service-collections.ts';
-import { type Route, type RouteRule, routeRules } from './route-rule.ts';
-
-/** A waypoint as configuration names it. */
-export interface WaypointRef {
-  readonly namespace: string;
-  readonly name: string;
-  readonly className: string;
-  readonly source: ObjectRef;
-}
+import { l7Ports } from './port-protocol.ts';
+import { type RouteList, routeLists } from './route-lists.ts';
+import { sourceOf, type WaypointRef } from './waypoint-ref.ts';
 
 /** A service that routes name as backend. */
 interface BackendService {
@@ -31,7 +26,9 @@ export interface ServiceScope {
   readonly routes: readonly Route[];
   /** AuthorizationPolicies that hold here: the waypoint's own, and the service's. */
   readonly policies: readonly AuthorizationPolicy[];
-  /** Those that the routes name as backends, by `meshServiceKey`; those that exist. */
+  /** The rules of each port, by its number. */
+  readonly lists: ReadonlyMap<number, readonly RouteList[]>;
+  /** Those that rules lead to, by `destinationKey`; those that exist. */
   readonly backends: ReadonlyMap<string, BackendService>;
 }
 
@@ -48,8 +45,7 @@ export interface ScopeLookups {
   routesOf(parent: string): readonly Route[];
   /** Those with that target, as `policyTargets` names it. */
   policiesAt(target: string): readonly AuthorizationPolicy[];
-  /** By `meshServiceKey`. */
-  service(key: string): MeshService | undefined;
+  serviceAt(destination: Destination): MeshService | undefined;
   /** Whether that service is attached to the waypoint too. */
   isAttached(key: string): boolean;
 }
@@ -69,12 +65,19 @@ export function serviceScope(
   const policies = policiesAt([...waypointTargets(waypoint, mesh), source], lookups).toSorted(
     inOrderOf(unique([...namespaces, mesh.rootNamespace])),
   );
-  return { mesh, waypoint, service, routes, policies, backends: backendsOf(routes, lookups, mesh) };
+  const lists = new Map(
+    l7Ports(service.ports).map(({ port }) => [
+      port,
+      routeLists(port, { service, waypoint, routes }, mesh),
+    ]),
+  );
+  const backends = backendsOf(lists, lookups, mesh);
+  return { mesh, waypoint, service, routes, policies, lists, backends };
 }
 
-/** The object that it is made of, as parents and targets name it. */
-export function sourceOf(service: MeshService): string {
-  return sourceKey(service.kind, namespaceOf(service), nameOf(service));
+/** What a destination is looked up by: several may be one service. */
+export function destinationKey({ namespace, host }: Destination): string {
+  return `${namespace ?? ''}/${host}`;
 }
 
 /** The policies that hold on every chain of a waypoint. */
@@ -126,37 +129,25 @@ function waypointTargets(
   ];
 }
 
-/** The Service that a route has as parent. */
-export function parentKey(parent: ParentReference, route: Route): string {
-  return sourceKey('Service', parent.namespace ?? namespaceOf(route), parent.name);
-}
-
 function targetsOf(policy: AuthorizationPolicy): readonly TargetRef[] {
   const { targetRef, targetRefs = [] } = policy.spec ?? {};
   return targetRef === undefined ? targetRefs : [targetRef, ...targetRefs];
 }
 
+/** Those that exist of what the rules name. */
 function backendsOf(
-  routes: readonly Route[],
-  { service: find, isAttached }: ScopeLookups,
+  lists: ServiceScope['lists'],
+  lookups: Pick<ScopeLookups, 'serviceAt' | 'isAttached'>,
   mesh: MeshSettings,
-): ReadonlyMap<string, BackendService> {
+): ServiceScope['backends'] {
   const found = new Map<string, BackendService>();
-  for (const route of routes) {
-    for (const { namespace = namespaceOf(route), name } of backendRefs(routeRules(route))) {
-      const key = meshServiceKey(mesh, namespace, serviceHostname(mesh, namespace, name));
-      const service = find(key);
-      if (service === undefined) continue;
-      found.set(key, { service, isReachedInbound: isAttached(key) && !isHeadless(service) });
-    }
+  const rules = [...lists.values()].flat().flatMap((list) => list.rules);
+  for (const destination of rules.flatMap(destinationsOf)) {
+    const service = lookups.serviceAt(destination);
+    if (service === undefined) continue;
+    const key = meshServiceKey(mesh, namespaceOf(service), service.hostname);
+    const isReachedInbound = lookups.isAttached(key) && !isHeadless(service);
+    found.set(destinationKey(destination), { service, isReachedInbound });
   }
   return found;
-}
-
-function backendRefs(rules: readonly RouteRule[]) {
-  const all = rules.flatMap(({ backends, filters }) => [
-    ...backends,
-    ...filters.flatMap(({ requestMirror }) => requestMirror?.backendRef ?? []),
-  ]);
-  return all.filter(({ group = '', kind = 'Service' }) => group === '' && kind === 'Service');
 }

@@ -8,20 +8,13 @@ import type { Graph } from '../../collections/graph.ts';
 import { type ClusterInputs, keyOf, objectKey } from '../../ingest/cluster-inputs.ts';
 import { WAYPOINT_CONTROLLER } from '../labels.ts';
 import type { MeshCollections } from '../mesh-collections.ts';
-import type { MeshService } from '../mesh-service.ts';
+import { type MeshService, meshServiceKey } from '../mesh-service.ts';
 import { settingsIn } from '../mesh-settings.ts';
 import { nameOf, namespaceOf, refTo } from '../object.ts';
 import { isSameResource, type Resource } from '../resource.ts';
+import { kindOf, parentsOf, type Route } from '../routing/gateway-route.ts';
 import { addressKey } from '../waypoints.ts';
-import { kindOf, parentsOf, type Route } from './route-rule.ts';
-import {
-  parentKey,
-  policyTargets,
-  type ScopeLookups,
-  serviceScope,
-  type WaypointRef,
-  waypointPolicies,
-} from './scope.ts';
+import { policyTargets, type ScopeLookups, serviceScope, waypointPolicies } from './scope.ts';
 import {
   assignmentResource,
   boundResource,
@@ -33,6 +26,7 @@ import {
   type ServiceParts,
   serviceParts,
 } from './waypoint-parts.ts';
+import { parentKey, type WaypointRef } from './waypoint-ref.ts';
 
 /** A resource of one waypoint. */
 export interface OwnedResource {
@@ -172,7 +166,13 @@ function scopeLookups({ graph, cluster, mesh }: Base): RouteCollections {
   const lookupsOf: LookupsOf = (context, waypoint) => ({
     routesOf: (parent) => context.lookup(routesByParent, parent),
     policiesAt: (target) => context.lookup(policiesByTarget, target),
-    service: (key) => context.get(mesh.meshServices, key),
+    serviceAt: ({ namespace, host }) =>
+      namespace === null || host === null
+        ? undefined
+        : context.get(
+            mesh.meshServices,
+            meshServiceKey(settingsIn(mesh, context), namespace, host),
+          ),
     isAttached: (key) =>
       context.get(mesh.services, key)?.waypoints.includes(keyOfWaypoint(waypoint)) === true,
   });

@@ -15,8 +15,9 @@ import { portChains } from './filter-chains.ts';
 import { type MainListenerInputs, mainListener, withChains } from './main-listener.ts';
 import { MAIN_INTERNAL } from './names.ts';
 import { l7Ports } from './port-protocol.ts';
-import { isHeadless, type ServiceScope, type WaypointRef } from './scope.ts';
+import { isHeadless, type ServiceScope } from './scope.ts';
 import { connectOriginateListener, connectTerminate } from './tunnel-listeners.ts';
+import type { WaypointRef } from './waypoint-ref.ts';
 
 /** A cluster whose endpoints are the workloads of a service. */
 export type ServiceAssignment = Assignment & { readonly service: MeshService };
