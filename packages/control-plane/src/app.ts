@@ -1,14 +1,17 @@
 /** Wiring: Kubernetes watches → derive → push, statuses and waypoints; binds every port before it serves. */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from '@aquifer/runtime';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { listenAdmin } from './admin/admin-server.ts';
 import { monitoringPages, probePages } from './admin/pages.ts';
-import type { CertificateAuthority } from './ca/authority.ts';
-import { openAuthority } from './ca/authority-store.ts';
-import { rootWishes } from './ca/trust-bundle.ts';
+import { createExpiryMetrics } from './ca/expiry.ts';
+import { type AuthorityFacts, MeshAuthority } from './ca/mesh-authority.ts';
+import { ServingCertificate } from './ca/serving-certificate.ts';
+import { authorityWishes } from './ca/trust-bundle.ts';
 import type { Collection } from './collections/collection.ts';
+import type { Input } from './collections/nodes.ts';
 import { type ControlPlaneConfig, commaList } from './config.ts';
 import { Derivation } from './derive/derivation.ts';
 import type { DerivationSettings } from './derive/mesh-collections.ts';
@@ -42,7 +45,7 @@ export interface ControlPlane {
     readonly monitoring: number;
     readonly probe: number;
   };
-  /** PEM of the roots that its certificates lead to. */
+  /** PEM of the roots that are trusted now. */
   readonly rootBundle: string;
   readonly publisher: Publisher;
   /** Ends streams and writes, then closes every port. */
@@ -65,8 +68,13 @@ export async function startControlPlane(deps: ControlPlaneDeps): Promise<Control
   const publisher = new Publisher(derivation);
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  const probe = await listenAdmin(config.probePort, config.bindAddress, probePages({ publisher }));
+  const opened: { authority: MeshAuthority | null } = { authority: null };
+  const notices = (): readonly string[] => opened.authority?.notices ?? [];
+  const probes = probePages({ publisher, notices });
+  const probe = await listenAdmin(config.probePort, config.bindAddress, probes);
   const authority = await waitForAuthority(deps);
+  opened.authority = authority;
+  createExpiryMetrics(registry, () => authority.expiries);
   const trustedNodeAccounts = commaList(config.trustedNodeAccounts);
   const authenticate = tokenAuthenticator(
     api,
@@ -93,7 +101,7 @@ export async function startControlPlane(deps: ControlPlaneDeps): Promise<Control
     captures: { api, log: log.scope('capture'), trustedNodeAccounts },
     log: log.scope('grpc'),
   };
-  const identity = authority.issueServer(serverNames(config));
+  const identity = new ServingCertificate(authority, serverNames(config), defaultTtlMs);
   const address = (port: number): string => `${config.bindAddress}:${port}`;
   const plain = await listenGrpc(address(config.grpcPort), null, grpcDeps);
   const secure = await listenGrpc(address(config.secureGrpcPort), identity, grpcDeps);
@@ -103,6 +111,7 @@ export async function startControlPlane(deps: ControlPlaneDeps): Promise<Control
     registry,
     version: VERSION,
     settings: config,
+    notices,
   });
   const monitoring = await listenAdmin(config.monitoringPort, config.bindAddress, pages);
   const pipeline = startPipeline(deps, { derivation, publisher }, authority);
@@ -113,7 +122,9 @@ export async function startControlPlane(deps: ControlPlaneDeps): Promise<Control
       monitoring: monitoring.port,
       probe: probe.port,
     },
-    rootBundle: authority.rootBundle,
+    get rootBundle() {
+      return authority.rootBundle;
+    },
     publisher,
     stop: async () => {
       await pipeline.stop();
@@ -127,11 +138,12 @@ export async function startControlPlane(deps: ControlPlaneDeps): Promise<Control
 const AUTHORITY_RETRY_MS = 1000;
 
 /** Nothing can be served without the key, so an API that is not there yet is waited for; a bad key is fatal. */
-async function waitForAuthority(deps: ControlPlaneDeps): Promise<CertificateAuthority> {
-  const { api, config, log } = deps;
+async function waitForAuthority({ api, config, log }: ControlPlaneDeps): Promise<MeshAuthority> {
+  const { systemNamespace: namespace, authorityDirectory: directory } = config;
+  const source = { api, namespace, directory };
   for (;;) {
     try {
-      const opened = await openAuthority(api, config.systemNamespace, config.trustDomain);
+      const opened = await MeshAuthority.open({ ...config, source, log: log.scope('ca') });
       if (!opened.ok) throw new UnusableAuthority(opened.error);
       return opened.value;
     } catch (error) {
@@ -150,10 +162,11 @@ class UnusableAuthority extends Error {
 function startPipeline(
   { config, api, log }: ControlPlaneDeps,
   { derivation, publisher }: { readonly derivation: Derivation; readonly publisher: Publisher },
-  authority: CertificateAuthority,
+  authority: MeshAuthority,
 ): { stop(): Promise<void> } {
   const abort = new AbortController();
-  const { foreign, wishes } = allWishes(derivation, config, authority);
+  const facts: Input<AuthorityFacts> = derivation.graph.input('authority');
+  const { foreign, wishes } = allWishes(derivation, config, facts);
   const write = (): void => {
     if (publisher.current === null || !lease.isHeld) return;
     writeMissing({ api, queue, wishes, foreign, onForeign: () => debouncer.trigger() });
@@ -178,16 +191,23 @@ function startPipeline(
   const store = new ClusterStore(derivation.cluster, config.revision, () => debouncer.trigger());
   publisher.subscribe(write);
   publisher.subscribe(() => reportUnread(derivation, log));
+  facts.set('', authority.facts);
+  authority.subscribe(() => {
+    if (isDeepStrictEqual(facts.get(''), authority.facts)) return;
+    facts.set('', authority.facts);
+    debouncer.trigger();
+  });
   lease.start();
   const only = { MeshConfigMap: meshConfigMap(config) };
   const reflectors = KINDS.map((kind) =>
     reflect(kind, { api, sink: store, log: log.scope('watch'), only }, abort.signal),
   );
+  const kept = authority.keep(abort.signal);
   return {
     stop: async () => {
       abort.abort();
       debouncer.stop();
-      await Promise.all([...reflectors, queue.stop()]);
+      await Promise.all([...reflectors, kept, queue.stop()]);
       await lease.stop();
     },
   };
@@ -225,13 +245,13 @@ function derivationSettings(config: ControlPlaneConfig): DerivationSettings {
 function allWishes(
   { graph, cluster, mesh, waypoints }: Derivation,
   config: ControlPlaneConfig,
-  { rootBundle }: CertificateAuthority,
+  facts: Collection<AuthorityFacts>,
 ): { readonly foreign: ForeignObjects; readonly wishes: Collection<Wish> } {
   const foreign: ForeignObjects = graph.input('foreign objects');
   const settings = { ...config, image: config.waypointImage };
   const wishes = graph.union(
     'wishes',
-    rootWishes(graph, cluster, rootBundle),
+    authorityWishes(graph, cluster, facts, config.systemNamespace),
     conditionWishes(graph, cluster, mesh),
     addressWishes(graph, cluster, mesh),
     gatewayClassWishes(graph, cluster),

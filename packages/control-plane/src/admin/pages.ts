@@ -10,16 +10,22 @@ export interface PageDeps {
   readonly registry: Registry;
   readonly version: string;
   readonly settings: Readonly<Record<string, unknown>>;
+  /** What somebody should attend to, in sentences. */
+  readonly notices: () => readonly string[];
 }
 
 const JSON_TYPE = 'application/json';
 
-/** `/ready` answers 200 once a complete snapshot is served. */
-export function probePages({ publisher }: Pick<PageDeps, 'publisher'>): AdminPages {
+/** `/ready` answers 200 once a complete snapshot is served; what somebody should attend to follows, line by line. */
+export function probePages({
+  publisher,
+  notices,
+}: Pick<PageDeps, 'publisher' | 'notices'>): AdminPages {
+  const readiness = (): string => ['ready', ...notices()].map((line) => `${line}\n`).join('');
   return {
     '/ready': {
       contentType: 'text/plain',
-      body: () => (publisher.current === null ? null : 'ready\n'),
+      body: () => (publisher.current === null ? null : readiness()),
     },
   };
 }
