@@ -1,6 +1,8 @@
 /** From a destination of a rule to a cluster of a waypoint (spec control-plane 6.2, recordings l7/07, 11). */
 import type { Destination } from '../routing/route-rule.ts';
-import type { RouteCluster } from './envoy-route.ts';
+import { consistentHashOf } from '../traffic/traffic-policy.ts';
+import { hashPolicy } from './envoy-hash.ts';
+import type { HashPolicyInit, RouteCluster } from './envoy-route.ts';
 import { inboundCluster, outboundCluster } from './names.ts';
 import { l7Ports } from './port-protocol.ts';
 import { destinationKey, type ServiceScope } from './scope.ts';
@@ -27,4 +29,15 @@ export function clusterOf(
   const protocol = ports.find((candidate) => candidate.port === port)?.protocol;
   const kind = protocol === 'tcp' ? 'tcp' : 'http';
   return { name: inboundCluster(kind, port, host, subset), authority };
+}
+
+/** By what requests to the destination are hashed to one endpoint; null if they are not. */
+export function hashOf(
+  destination: Destination,
+  scope: Pick<ServiceScope, 'backends'>,
+): HashPolicyInit | null {
+  const traffic = scope.backends.get(destinationKey(destination))?.traffic ?? null;
+  if (traffic === null) return null;
+  const hash = consistentHashOf(traffic, destination.subset, destination.port);
+  return hash === null ? null : hashPolicy(hash);
 }

@@ -1,9 +1,16 @@
 /** The routes of one port of a service at its waypoint (spec control-plane 6.2, l7 1.15; recordings l7/01, 04–07, 11). */
 import type { RouteConfigurationSchema } from '@aquifer/wire/gen/envoy/config/route/v3_pb';
 import { DEFAULT_RETRIES } from '../routing/route-rule.ts';
-import { clusterOf } from './backend.ts';
+import { consistentHashOf } from '../traffic/traffic-policy.ts';
+import { clusterOf, hashOf } from './backend.ts';
+import { hashPolicy } from './envoy-hash.ts';
 import { retryPolicy } from './envoy-retry.ts';
-import { envoyRoute, type RouteInit, type RouteTarget } from './envoy-route.ts';
+import {
+  envoyRoute,
+  type HashPolicyInit,
+  type RouteInit,
+  type RouteTarget,
+} from './envoy-route.ts';
 import { type Init, seconds } from './packed.ts';
 import type { ServiceScope } from './scope.ts';
 
@@ -26,12 +33,19 @@ function routeConfig(
   };
 }
 
-/** Everything to one cluster; `operation` is the authority that traces show. */
+interface DefaultTarget {
+  readonly cluster: string;
+  /** How traces show it; may be empty. */
+  readonly hostname: string;
+  /** By what requests are hashed to one endpoint; null if they are not. */
+  readonly hash: HashPolicyInit | null;
+}
+
+/** Everything to one cluster. */
 export function defaultRoutes(
   name: string,
   port: number,
-  cluster: string,
-  hostname: string,
+  { cluster, hostname, hash }: DefaultTarget,
 ): RouteConfigInit {
   const route: RouteInit = {
     name: 'default',
@@ -43,7 +57,8 @@ export function defaultRoutes(
         clusterSpecifier: { case: 'cluster', value: cluster },
         timeout: seconds(0),
         maxGrpcTimeout: seconds(0),
-        retryPolicy: retryPolicy(DEFAULT_RETRIES, false),
+        retryPolicy: retryPolicy(DEFAULT_RETRIES, hash !== null),
+        hashPolicy: hash === null ? [] : [hash],
       },
     },
   };
@@ -53,13 +68,20 @@ export function defaultRoutes(
 /** The rules for the port, else the default route. Requests that no rule of theirs takes get 404. */
 export function serviceRoutes(name: string, port: number, scope: ServiceScope): RouteConfigInit {
   const lists = scope.lists.get(port) ?? [];
-  if (lists.length === 0) return defaultRoutes(name, port, name, scope.service.hostname);
+  if (lists.length === 0) {
+    const hash = scope.traffic === null ? null : consistentHashOf(scope.traffic, '', port);
+    return defaultRoutes(name, port, {
+      cluster: name,
+      hostname: scope.service.hostname,
+      hash: hash === null ? null : hashPolicy(hash),
+    });
+  }
   const routes = lists.flatMap(({ origin, rules }) => {
     const target: RouteTarget = {
       port,
       origin,
       clusterOf: (destination) => clusterOf(destination, port, scope),
-      hashOf: () => null,
+      hashOf: (destination) => hashOf(destination, scope),
     };
     return rules.map((rule) => envoyRoute(rule, target));
   });

@@ -1,13 +1,19 @@
 /** What a service at a waypoint is served with: its routes, the policies that hold there, and the backends of the routes. */
-import type { AuthorizationPolicy, ObjectMeta } from '@aquifer/model/resources';
+import type { AuthorizationPolicy, ObjectMeta, VirtualService } from '@aquifer/model/resources';
 import type { MeshSettings } from '../mesh.ts';
-import { type MeshService, meshServiceKey } from '../mesh-service.ts';
-import { nameOf, namespaceOf } from '../object.ts';
+import { isHeadless, type MeshService, meshServiceKey } from '../mesh-service.ts';
+import { byAge, nameOf, namespaceOf } from '../object.ts';
+import type { FindVirtualService } from '../routing/delegates.ts';
+import { isExportedTo } from '../routing/exports.ts';
 import type { Route } from '../routing/gateway-route.ts';
+import { hostsOverlap } from '../routing/hosts.ts';
 import { type Destination, destinationsOf } from '../routing/route-rule.ts';
+import { type TcpDestination, tcpDestinations } from '../routing/tcp-routes.ts';
+import { hostsOf, isForMesh } from '../routing/virtual-service-index.ts';
 import { sourceKey } from '../service-collections.ts';
+import type { DestinationPolicy } from '../traffic/traffic-policy.ts';
 import { l7Ports } from './port-protocol.ts';
-import { type RouteList, routeLists } from './route-lists.ts';
+import { audienceAt, type RouteList, routeLists } from './route-lists.ts';
 import { sourceOf, type WaypointRef } from './waypoint-ref.ts';
 
 /** A service that routes name as backend. */
@@ -15,6 +21,8 @@ interface BackendService {
   readonly service: MeshService;
   /** Whether the service's own chains and clusters at this waypoint can take what a route sends to it. */
   readonly isReachedInbound: boolean;
+  /** What DestinationRules say of it; null if nothing. */
+  readonly traffic: DestinationPolicy | null;
 }
 
 /** Everything that the chains and clusters of one service at one waypoint are made of; endpoints come later. */
@@ -22,22 +30,23 @@ export interface ServiceScope {
   readonly mesh: MeshSettings;
   readonly waypoint: WaypointRef;
   readonly service: MeshService;
+  /** What DestinationRules say of it; null if nothing. */
+  readonly traffic: DestinationPolicy | null;
   /** Those with the service as parent, of its namespace and of the waypoint's. */
   readonly routes: readonly Route[];
+  /** Those with a host that is the service's, of its namespace and of the waypoint's. */
+  readonly virtualServices: readonly VirtualService[];
   /** AuthorizationPolicies that hold here: the waypoint's own, and the service's. */
   readonly policies: readonly AuthorizationPolicy[];
   /** The rules of each port, by its number. */
   readonly lists: ReadonlyMap<number, readonly RouteList[]>;
+  /** Where connections to each port go that are not read as HTTP, by its number; empty if nobody says so. */
+  readonly tcp: ReadonlyMap<number, readonly TcpDestination[]>;
   /** Those that rules lead to, by `destinationKey`; those that exist. */
   readonly backends: ReadonlyMap<string, BackendService>;
 }
 
 type TargetRef = NonNullable<NonNullable<AuthorizationPolicy['spec']>['targetRefs']>[number];
-
-/** Whether clients address the pods behind the service themselves. */
-export function isHeadless({ resolution }: MeshService): boolean {
-  return resolution === 'headless';
-}
 
 /** How the objects that belong to a service at a waypoint are found. */
 export interface ScopeLookups {
@@ -46,6 +55,11 @@ export interface ScopeLookups {
   /** Those with that target, as `policyTargets` names it. */
   policiesAt(target: string): readonly AuthorizationPolicy[];
   serviceAt(destination: Destination): MeshService | undefined;
+  /** Of that namespace, with such a host. */
+  virtualServicesOf(namespace: string, hostname: string): readonly VirtualService[];
+  virtualService: FindVirtualService;
+  /** As the waypoint sees it. */
+  trafficOf(service: MeshService): DestinationPolicy | null;
   /** Whether that service is attached to the waypoint too. */
   isAttached(key: string): boolean;
 }
@@ -65,14 +79,47 @@ export function serviceScope(
   const policies = policiesAt([...waypointTargets(waypoint, mesh), source], lookups).toSorted(
     inOrderOf(unique([...namespaces, mesh.rootNamespace])),
   );
+  const virtualServices = virtualServicesOf(service, waypoint, lookups, mesh);
+  const routed = { service, waypoint, routes, virtualServices };
   const lists = new Map(
     l7Ports(service.ports).map(({ port }) => [
       port,
-      routeLists(port, { service, waypoint, routes }, mesh),
+      routeLists(port, routed, lookups.virtualService, mesh),
     ]),
   );
-  const backends = backendsOf(lists, lookups, mesh);
-  return { mesh, waypoint, service, routes, policies, lists, backends };
+  const tcp = new Map(
+    l7Ports(service.ports).map(({ port }) => {
+      const names = { hostname: service.hostname, mesh };
+      return [port, tcpDestinations(virtualServices, audienceAt(port, waypoint), names) ?? []];
+    }),
+  );
+  const leads = [
+    ...[...lists.values()].flat().flatMap(({ rules }) => rules.flatMap(destinationsOf)),
+    ...[...tcp.values()].flat().map(({ destination }) => destination),
+  ];
+  return {
+    mesh,
+    ...routed,
+    tcp,
+    policies,
+    lists,
+    traffic: lookups.trafficOf(service),
+    backends: backendsOf(leads, lookups, mesh),
+  };
+}
+
+/** The oldest first. */
+function virtualServicesOf(
+  service: MeshService,
+  { namespace }: WaypointRef,
+  lookups: Pick<ScopeLookups, 'virtualServicesOf'>,
+  mesh: MeshSettings,
+): VirtualService[] {
+  return unique([namespace, namespaceOf(service)])
+    .flatMap((owner) => lookups.virtualServicesOf(owner, service.hostname))
+    .filter((found) => isForMesh(found) && isExportedTo(found, namespace))
+    .filter((found) => hostsOf(found, mesh).some((host) => hostsOverlap(host, service.hostname)))
+    .toSorted(byAge);
 }
 
 /** What a destination is looked up by: several may be one service. */
@@ -136,18 +183,18 @@ function targetsOf(policy: AuthorizationPolicy): readonly TargetRef[] {
 
 /** Those that exist of what the rules name. */
 function backendsOf(
-  lists: ServiceScope['lists'],
-  lookups: Pick<ScopeLookups, 'serviceAt' | 'isAttached'>,
+  destinations: readonly Destination[],
+  lookups: Pick<ScopeLookups, 'serviceAt' | 'isAttached' | 'trafficOf'>,
   mesh: MeshSettings,
 ): ServiceScope['backends'] {
   const found = new Map<string, BackendService>();
-  const rules = [...lists.values()].flat().flatMap((list) => list.rules);
-  for (const destination of rules.flatMap(destinationsOf)) {
+  for (const destination of destinations) {
     const service = lookups.serviceAt(destination);
     if (service === undefined) continue;
     const key = meshServiceKey(mesh, namespaceOf(service), service.hostname);
     const isReachedInbound = lookups.isAttached(key) && !isHeadless(service);
-    found.set(destinationKey(destination), { service, isReachedInbound });
+    const traffic = lookups.trafficOf(service);
+    found.set(destinationKey(destination), { service, isReachedInbound, traffic });
   }
   return found;
 }

@@ -82,7 +82,7 @@ export interface Mirror {
 }
 
 /** A search and replacement in RE2; groups are `\1`. */
-export interface RegexSubstitution {
+interface RegexSubstitution {
   readonly kind: 'regex';
   readonly pattern: string;
   readonly substitution: string;
@@ -196,7 +196,7 @@ export const DEFAULT_RETRIES: Retries = {
 export const FAILURE: RespondAction = { kind: 'respond', status: 500, body: null };
 
 /** Whether it takes every request, so that nothing after it is ever reached. */
-export function isCatchAll({ match }: RouteRule): boolean {
+function isCatchAll({ match }: RouteRule): boolean {
   if (match === null) return true;
   return isAnyPath(match.path) && match.headers.length === 0 && match.queryParams.length === 0;
 }

@@ -22,7 +22,10 @@ export interface RuledService {
 type Names = Pick<MeshSettings, 'clusterDomain' | 'rootNamespace'>;
 
 /** The host of a rule, by its whole name. */
-export function ruledHost(rule: DestinationRule, mesh: Names): string {
+export function ruledHost(
+  rule: DestinationRule,
+  mesh: Pick<MeshSettings, 'clusterDomain'>,
+): string {
   return fullHostname(rule.spec?.host ?? '', namespaceOf(rule), mesh);
 }
 
@@ -30,7 +33,7 @@ export function ruledHost(rule: DestinationRule, mesh: Names): string {
 export function ruleNamespaces(
   client: Pick<TrafficSource, 'namespace'>,
   service: Pick<RuledService, 'namespace'>,
-  { rootNamespace }: Names,
+  { rootNamespace }: Pick<MeshSettings, 'rootNamespace'>,
 ): string[] {
   const own = client.namespace === rootNamespace ? [] : [client.namespace];
   return [...new Set([...own, service.namespace, rootNamespace])];
