@@ -4,8 +4,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from '@aquifer/runtime';
 import { collectDefaultMetrics, Registry } from 'prom-client';
-import { listenAdmin } from './admin/admin-server.ts';
-import { monitoringPages, probePages } from './admin/pages.ts';
+import { type AdminHandler, listenAdmin } from './admin/admin-server.ts';
+import { answerDebug } from './admin/debug/ads-debug.ts';
+import type { DebugSource } from './admin/debug/debug-pages.ts';
+import { httpDebug } from './admin/debug/http-debug.ts';
+import { monitoringPages, readinessPage } from './admin/pages.ts';
 import { createExpiryMetrics } from './ca/expiry.ts';
 import { type AuthorityFacts, MeshAuthority } from './ca/mesh-authority.ts';
 import { ServingCertificate } from './ca/serving-certificate.ts';
@@ -64,16 +67,18 @@ const STOP_GRACE_MS = 2000;
 /** Resolves when every port is bound; the first snapshot follows once the API has been listed. */
 export async function startControlPlane(deps: ControlPlaneDeps): Promise<ControlPlane> {
   const { config, api, log } = deps;
+  const { defaultTtlMs, maxTtlMs, systemNamespace } = config;
   const derivation = newDerivation(deps);
   const publisher = new Publisher(derivation);
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  const opened: { authority: MeshAuthority | null } = { authority: null };
-  const notices = (): readonly string[] => opened.authority?.notices ?? [];
-  const probes = probePages({ publisher, notices });
-  const probe = await listenAdmin(config.probePort, config.bindAddress, probes);
+  const started: { authority?: MeshAuthority; debug?: AdminHandler } = {};
+  const notices = (): readonly string[] => started.authority?.notices ?? [];
+  const readiness = readinessPage({ publisher, notices });
+  const debug: AdminHandler = async (request) => started.debug?.(request) ?? null;
+  const probe = await listenAdmin(config.probePort, config.bindAddress, readiness, debug);
   const authority = await waitForAuthority(deps);
-  opened.authority = authority;
+  started.authority = authority;
   createExpiryMetrics(registry, () => authority.expiries);
   const trustedNodeAccounts = commaList(config.trustedNodeAccounts);
   const authenticate = tokenAuthenticator(
@@ -87,8 +92,10 @@ export async function startControlPlane(deps: ControlPlaneDeps): Promise<Control
     metrics: createPushMetrics(registry),
     trustedNodeAccounts,
     isAuthRequired: config.isXdsAuthRequired,
+    answerDebug: (request) => answerDebug(request, systemNamespace, source),
   });
-  const { defaultTtlMs, maxTtlMs } = config;
+  const source: DebugSource = { publisher, discovery, settings: config };
+  started.debug = (request) => httpDebug(request, { source, authenticate, systemNamespace });
   const grpcDeps = {
     discovery,
     publisher,
@@ -105,15 +112,14 @@ export async function startControlPlane(deps: ControlPlaneDeps): Promise<Control
   const address = (port: number): string => `${config.bindAddress}:${port}`;
   const plain = await listenGrpc(address(config.grpcPort), null, grpcDeps);
   const secure = await listenGrpc(address(config.secureGrpcPort), identity, grpcDeps);
-  const pages = monitoringPages({
-    publisher,
-    discovery,
-    registry,
-    version: VERSION,
-    settings: config,
-    notices,
-  });
-  const monitoring = await listenAdmin(config.monitoringPort, config.bindAddress, pages);
+  const pages = monitoringPages(registry, VERSION);
+  const monitoring = await listenAdmin(
+    config.monitoringPort,
+    config.bindAddress,
+    readiness,
+    pages,
+    debug,
+  );
   const pipeline = startPipeline(deps, { derivation, publisher }, authority);
   return {
     ports: {

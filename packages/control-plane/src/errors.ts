@@ -14,6 +14,7 @@ export type RefusalCode =
   | 'CP_NOT_IDENTICAL'
   | 'CP_BAD_NODE'
   | 'CP_BAD_CSR'
+  | 'CP_BAD_REQUEST'
   | 'CP_IMPERSONATION'
   | 'CP_INTERNAL';
 
@@ -37,6 +38,10 @@ const REFUSALS: Readonly<Record<RefusalCode, RefusalRule>> = {
   CP_BAD_CSR: {
     status: status.INVALID_ARGUMENT,
     hint: 'the signing request must be PEM PKCS #10 with a valid self-signature, its lifetime below the maximum',
+  },
+  CP_BAD_REQUEST: {
+    status: status.INVALID_ARGUMENT,
+    hint: 'a debug request names one page, and of pages about a proxy one that is connected here',
   },
   CP_IMPERSONATION: {
     status: status.UNAUTHENTICATED,

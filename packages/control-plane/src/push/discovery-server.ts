@@ -9,6 +9,7 @@ import { podOfCaller } from '../ca/node-authorization.ts';
 import { Refusal, toRefusal } from '../errors.ts';
 import { AddressIndex } from './address-index.ts';
 import type { Authenticate, Caller } from './authenticate.ts';
+import { type AnswerDebug, isDebugType } from './debug-request.ts';
 import { DeltaConnection, type DeltaStream } from './delta-connection.ts';
 import { type ConnectedProxy, parseProxy } from './proxy.ts';
 import type { ConnectionDeps } from './proxy-connection.ts';
@@ -25,6 +26,7 @@ export interface DiscoveryServerDeps {
   readonly trustedNodeAccounts: readonly string[];
   /** Whether the TLS port refuses callers without a token. */
   readonly isAuthRequired: boolean;
+  readonly answerDebug: AnswerDebug;
 }
 
 export class DiscoveryServer {
@@ -97,7 +99,7 @@ export class DiscoveryServer {
 }
 
 /** A stream of either protocol. */
-type DiscoveryConnection = DeltaConnection | StateConnection;
+export type DiscoveryConnection = DeltaConnection | StateConnection;
 type FirstRequest = DeltaDiscoveryRequest | DiscoveryRequest;
 type Connect<Request> = (
   proxy: ConnectedProxy,
@@ -120,6 +122,7 @@ class StreamSession<Request extends FirstRequest> {
   readonly #isSecure: boolean;
   readonly #hooks: SessionHooks<Request>;
   connection: ReturnType<Connect<Request>> | null = null;
+  #caller: Caller | null = null;
 
   constructor(
     stream: DeltaStream | StateStream,
@@ -161,11 +164,12 @@ class StreamSession<Request extends FirstRequest> {
       log.warn('proxy is refused', { proxy: parsed.value.id, error: proxy.error });
       throw new Refusal('CP_NOT_IDENTICAL', proxy.error);
     }
+    this.#caller = caller.value;
     this.#open(proxy.value, first, published);
   }
 
   #open(proxy: ConnectedProxy, first: Request, published: Published): void {
-    const { log, metrics, addresses } = this.#deps;
+    const { log, metrics, addresses, answerDebug } = this.#deps;
     if (this.#stream.cancelled) return;
     log.info('proxy connected', { proxy: proxy.id, node: proxy.nodeName || null });
     const connection = this.#hooks.connect(proxy, {
@@ -173,6 +177,7 @@ class StreamSession<Request extends FirstRequest> {
       metrics,
       published: () => published,
       addresses,
+      answerDebug,
     });
     this.connection = connection;
     this.#hooks.onConnected(connection);
@@ -182,7 +187,9 @@ class StreamSession<Request extends FirstRequest> {
 
   #handle(connection: ReturnType<Connect<Request>>, request: Request): void {
     try {
-      connection.receive(request);
+      if (isDebugType(request.typeUrl)) {
+        connection.debug({ ...request, names: namesOf(request), caller: this.#caller });
+      } else connection.receive(request);
     } catch (error) {
       this.#refuse(error);
     }
@@ -194,6 +201,10 @@ class StreamSession<Request extends FirstRequest> {
     }
     this.#stream.emit('error', toRefusal(error).toServiceError());
   }
+}
+
+function namesOf(request: FirstRequest): readonly string[] {
+  return 'resourceNames' in request ? request.resourceNames : request.resourceNamesSubscribe;
 }
 
 /** Namespace and account must be the token's; a node proxy's node must be that of the token's pod. */
