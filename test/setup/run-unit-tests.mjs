@@ -6,6 +6,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
+import { downloadGoModules } from './go-programs.mjs';
 
 const OWN_NETWORK = ['unshare', '--net', '--', 'sh', '-c', 'ip link set lo up && exec "$@"', 'sh'];
 const TESTS = ['vitest', 'run', '--project', 'unit'];
@@ -33,6 +34,7 @@ const halves =
   named.length === 0 && availableParallelism() > 1 && canHaveOwnNetwork()
     ? ['1/2', '2/2'].map((half) => [...OWN_NETWORK, ...TESTS, `--shard=${half}`])
     : [[...TESTS, ...named]];
+if (halves.length > 1) downloadGoModules();
 const results = await Promise.all(halves.map((half, index) => run(half, index > 0)));
 for (const { printed } of results) for (const bytes of printed) process.stdout.write(bytes);
 process.exit(Math.max(...results.map(({ status }) => status)));
