@@ -166,30 +166,33 @@ export function inboundServiceCluster(kind: 'http' | 'tcp', part: PortCluster): 
 
 /** What runs within the tunnel, or to an endpoint that takes none. TLS of the mesh is what tunnels are made of anyway. */
 function socketTo({ port }: PortCluster, policy: TrafficPolicy | null): Extension {
+  const tls = tlsSocket(port, policy);
+  return withProxyHeader(tls ?? extension('raw_buffer', RawBufferSchema), policy);
+}
+
+/** Null if nobody asks for TLS of their own. */
+function tlsSocket(port: L7Port, policy: TrafficPolicy | null): Extension | null {
   const tls = userTls(policy);
-  const inner =
-    tls === null
-      ? extension('raw_buffer', RawBufferSchema)
-      : extension(
-          'envoy.transport_sockets.tls',
-          UpstreamTlsContextSchema,
-          tlsContext(tls, isHttp2(port, policy)),
-        );
+  if (tls === null) return null;
+  const context = tlsContext(tls, isHttp2(port, policy));
+  return extension(`${SOCKETS}tls`, UpstreamTlsContextSchema, context);
+}
+
+function withProxyHeader(inner: Extension, policy: TrafficPolicy | null): Extension {
   const { proxyProtocol } = policy ?? {};
   if (proxyProtocol === undefined) return inner;
   const version = proxyProtocol.version === 'V2' ? ProxyVersion.V2 : ProxyVersion.V1;
-  return extension(
-    'envoy.transport_sockets.upstream_proxy_protocol',
-    ProxyProtocolUpstreamTransportSchema,
-    { config: { version }, transportSocket: inner },
-  );
+  return extension(`${SOCKETS}upstream_proxy_protocol`, ProxyProtocolUpstreamTransportSchema, {
+    config: { version },
+    transportSocket: inner,
+  });
 }
+
+const SOCKETS = 'envoy.transport_sockets.';
 
 /** `outbound|<port>|<subset>|<host>`: a service that routes send to but that is not attached to this waypoint. */
 export function outboundServiceCluster(part: PortCluster): Cluster {
   const { service, port, subset, traffic } = part;
-  const prefix = 'envoy.transport_sockets.';
-  const passed = [TUNNEL_TARGET, CLUSTER_METADATA, ENDPOINT_METADATA];
   return create(ClusterSchema, {
     ...common(outboundCluster(port.port, service.hostname, subset), part, 'outbound'),
     metadata: {
@@ -202,17 +205,33 @@ export function outboundServiceCluster(part: PortCluster): Cluster {
         },
       },
     },
-    transportSocketMatches: [
-      {
-        name: 'hbone',
-        match: { tunnel: 'http' },
-        transportSocket: internalSocket(prefix, passed),
-      },
-      {
-        name: 'tlsMode-disabled',
-        match: {},
-        transportSocket: extension(`${prefix}raw_buffer`, RawBufferSchema),
-      },
-    ],
+    ...(discoveryOf(part, 'outbound') === 'original-destination'
+      ? directSocket(port, policyOf(part))
+      : { transportSocketMatches: outboundSockets(port, policyOf(part)) }),
   });
+}
+
+/** Nothing is known of whoever is where a connection was going. */
+function directSocket(port: L7Port, policy: TrafficPolicy | null): ClusterInit {
+  const transportSocket = tlsSocket(port, policy);
+  return transportSocket === null ? {} : { transportSocket };
+}
+
+/** As recorded for sidecars: an endpoint that takes tunnels gets what others get within one. */
+function outboundSockets(
+  port: L7Port,
+  policy: TrafficPolicy | null,
+): NonNullable<ClusterInit['transportSocketMatches']> {
+  const passed = [TUNNEL_TARGET, CLUSTER_METADATA, ENDPOINT_METADATA];
+  const tls = tlsSocket(port, policy);
+  const raw = extension(`${SOCKETS}raw_buffer`, RawBufferSchema);
+  const others =
+    tls === null
+      ? { name: 'tlsMode-disabled', match: {}, transportSocket: withProxyHeader(raw, policy) }
+      : { name: 'user', transportSocket: withProxyHeader(tls, policy) };
+  const tunnel = internalSocket(SOCKETS, passed, tls ?? raw);
+  return [
+    { name: 'hbone', match: { tunnel: 'http' }, transportSocket: withProxyHeader(tunnel, policy) },
+    others,
+  ];
 }
