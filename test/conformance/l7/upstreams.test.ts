@@ -118,7 +118,7 @@ test.for(['STRICT_DNS', 'LOGICAL_DNS'])(
     };
     engine.configure({ named }, { routes: [toOrigin({ cluster: 'named' })] });
     await eventually(async () => (await ask('/')).status === 200);
-    expect(engine.lines.at(-1)).toBe('200 - via_upstream\n');
+    expect(origin.seen.length).toBeGreaterThan(0);
   },
 );
 
