@@ -39,6 +39,7 @@ import type { Wish } from './reconcile/wish.ts';
 import { WriteQueue } from './reconcile/write-queue.ts';
 import { addressWishes } from './status/allocated-addresses.ts';
 import { conditionWishes } from './status/derived-conditions.ts';
+import { routingWishes } from './status/routing-conditions.ts';
 
 /** A running control plane with the ports it really listens on. */
 export interface ControlPlane {
@@ -259,11 +260,12 @@ function allWishes(
     'wishes',
     authorityWishes(graph, cluster, facts, config.systemNamespace),
     conditionWishes(graph, cluster, mesh),
+    routingWishes(graph, cluster, mesh),
     addressWishes(graph, cluster, mesh),
     gatewayClassWishes(graph, cluster),
     remoteGatewayWishes(graph, cluster, config.revision),
     waypointWishes(graph, { cluster, mesh, foreign, settings }),
-    routeWishes(graph, cluster, waypoints.routes, settings),
+    routeWishes(graph, cluster, waypoints.routes, mesh),
   );
   return { foreign, wishes };
 }

@@ -218,7 +218,6 @@ const JUSTIFIED: Justified = {
     P123: 'RequestAuthentication is not read yet.',
     P124: GATEWAYS,
     ...each(['P125', 'P126', 'P128'], AT_WAYPOINTS),
-    P127: 'VirtualService is not read yet.',
     P130: CLUSTERS,
     P131: 'Waypoints of other controllers are not told apart yet: a route of theirs gets a status from here, too.',
     P135: '`parametersRef` and defaults for a class are not read yet.',
