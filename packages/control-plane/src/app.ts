@@ -39,6 +39,7 @@ import type { Wish } from './reconcile/wish.ts';
 import { WriteQueue } from './reconcile/write-queue.ts';
 import { addressWishes } from './status/allocated-addresses.ts';
 import { conditionWishes } from './status/derived-conditions.ts';
+import { malformedWishes } from './status/malformed-conditions.ts';
 
 /** A running control plane with the ports it really listens on. */
 export interface ControlPlane {
@@ -194,7 +195,13 @@ function startPipeline(
     if (store.isComplete) publisher.publish();
   };
   const debouncer = new Debouncer(publish, config.debounceAfterMs, config.debounceMaxMs);
-  const store = new ClusterStore(derivation.cluster, config.revision, () => debouncer.trigger());
+  const store = new ClusterStore({
+    inputs: derivation.cluster,
+    malformed: derivation.malformed,
+    revision: config.revision,
+    log: log.scope('watch'),
+    onChange: () => debouncer.trigger(),
+  });
   publisher.subscribe(write);
   publisher.subscribe(() => reportUnread(derivation, log));
   facts.set('', authority.facts);
@@ -249,7 +256,7 @@ function derivationSettings(config: ControlPlaneConfig): DerivationSettings {
 
 /** Everything that is missing in the cluster, whoever notices it. */
 function allWishes(
-  { graph, cluster, mesh, waypoints }: Derivation,
+  { graph, cluster, mesh, waypoints, malformed }: Derivation,
   config: ControlPlaneConfig,
   facts: Collection<AuthorityFacts>,
 ): { readonly foreign: ForeignObjects; readonly wishes: Collection<Wish> } {
@@ -259,6 +266,7 @@ function allWishes(
     'wishes',
     authorityWishes(graph, cluster, facts, config.systemNamespace),
     conditionWishes(graph, cluster, mesh),
+    malformedWishes(graph, cluster, malformed),
     addressWishes(graph, cluster, mesh),
     gatewayClassWishes(graph, cluster),
     remoteGatewayWishes(graph, cluster, config.revision),

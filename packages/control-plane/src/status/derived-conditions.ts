@@ -15,8 +15,15 @@ import {
   withTransitionTime,
 } from './condition-list.ts';
 
-interface ConditionTarget {
-  readonly kind: 'Service' | 'ServiceEntry' | 'WorkloadEntry' | 'AuthorizationPolicy';
+export interface ConditionTarget {
+  readonly kind:
+    | 'Service'
+    | 'ServiceEntry'
+    | 'WorkloadEntry'
+    | 'AuthorizationPolicy'
+    | 'PeerAuthentication'
+    | 'Gateway'
+    | 'GatewayClass';
   readonly object: LabelledObject;
   readonly stored: StoredConditions;
   /** Those of one manager: what it does not want is pruned when it writes. */
@@ -63,7 +70,7 @@ function serviceWishes(
         types: [BOUND],
         fieldManager: SERVICE_MANAGER,
       };
-      return wishFor(target, condition === null ? [] : [{ type: BOUND, ...condition }]);
+      return conditionWish(target, condition === null ? [] : [{ type: BOUND, ...condition }]);
     },
     isSameWish,
   );
@@ -88,7 +95,7 @@ function serviceEntryWishes(
         types: ENTRY_CONDITIONS,
         fieldManager: SERVICE_MANAGER,
       };
-      return wishFor(target, conditionsOfEntry(services, rules !== null));
+      return conditionWish(target, conditionsOfEntry(services, rules !== null));
     },
     isSameWish,
   );
@@ -111,7 +118,7 @@ function workloadEntryWishes(
         types: [BOUND],
         fieldManager: 'istio-ambient-workloadentry',
       };
-      return wishFor(target, condition === null ? [] : [{ type: BOUND, ...condition }]);
+      return conditionWish(target, condition === null ? [] : [{ type: BOUND, ...condition }]);
     },
     isSameWish,
   );
@@ -137,7 +144,7 @@ function policyWishes(graph: Graph, { policies }: MeshCollections): Collection<W
         },
       ];
       return conditions.flatMap(({ type, fieldManager, wanted }) =>
-        wishFor(
+        conditionWish(
           { ...common, types: [type], fieldManager },
           wanted === null ? [] : [{ type, ...wanted, observedGeneration }],
         ),
@@ -147,7 +154,11 @@ function policyWishes(graph: Graph, { policies }: MeshCollections): Collection<W
   );
 }
 
-function wishFor(target: ConditionTarget, wanted: readonly Wanted[]): readonly KeyedWish[] {
+/** The write that conditions of these types lack; nothing if they are there, and no others of these types. */
+export function conditionWish(
+  target: ConditionTarget,
+  wanted: readonly Wanted[],
+): readonly KeyedWish[] {
   const { kind, object, stored = [], types, fieldManager } = target;
   const unwanted = stored.filter(
     ({ type }) => types.includes(type) && !wanted.some((condition) => condition.type === type),
