@@ -20,6 +20,8 @@ export interface MeshCollections
   extends SettingsCollections,
     ServiceCollections,
     WorkloadCollections {
+  /** What never changes of it. */
+  readonly installation: Installation;
   readonly waypoints: Collection<Waypoint>;
   /** What hosts of ServiceEntries are given, by `namespace/name`. */
   readonly allocatedAddresses: Collection<readonly AllocatedAddress[]>;
@@ -58,6 +60,7 @@ export function meshCollections(
   const { workloads, workloadEntries } = workloadCollections(inputs);
   return {
     ...mesh,
+    installation,
     waypoints,
     ...services,
     allocatedAddresses: allocatedAddresses(graph, cluster.of('ServiceEntry')),

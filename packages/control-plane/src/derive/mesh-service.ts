@@ -75,6 +75,11 @@ export function meshServiceKey(
   return `${clusterId}/${namespace}/${hostname}`;
 }
 
+/** Whether clients address the pods behind the service themselves. */
+export function isHeadless({ resolution }: Pick<MeshService, 'resolution'>): boolean {
+  return resolution === 'headless';
+}
+
 /** `<namespace>/<hostname>`: what node proxies know a service by. */
 export function namespacedHostname(service: MeshService): string {
   return `${namespaceOf(service)}/${service.hostname}`;

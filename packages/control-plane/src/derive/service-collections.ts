@@ -25,6 +25,8 @@ interface ServedService {
 export interface ServiceCollections {
   /** By `meshServiceKey`. */
   readonly meshServices: Collection<MeshService>;
+  /** Those of one hostname, in all namespaces. */
+  readonly meshServicesByHostname: Index<MeshService>;
   /** By `meshServiceKey`, without aliases. */
   readonly services: Collection<ServedService>;
   /** Those that are made of one object, as `sourceKey` names it. */
@@ -63,7 +65,7 @@ export function serviceCollections(inputs: ServiceInputs): ServiceCollections {
   const servicesBySource = graph.index('services by source', services, ({ service }) => [
     sourceKey(service.kind, namespaceOf(service), nameOf(service)),
   ]);
-  return { meshServices, services, servicesBySource };
+  return { meshServices, meshServicesByHostname: byHostname, services, servicesBySource };
 }
 
 function keyOf(service: MeshService, installation: Installation): string {

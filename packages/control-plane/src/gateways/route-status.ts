@@ -2,18 +2,18 @@
 import type { ParentReference, RouteParentStatus, Service } from '@aquifer/model/resources';
 import type { Collection } from '../collections/collection.ts';
 import type { Graph } from '../collections/graph.ts';
-import { ruleProblem } from '../derive/l7/route-filters.ts';
-import {
-  type BackendRef,
-  kindOf,
-  parentsOf,
-  type Route,
-  type RouteRule,
-  routeRules,
-} from '../derive/l7/route-rule.ts';
 import { USE_WAYPOINT_LABEL } from '../derive/labels.ts';
 import { type MeshSettings, serviceHostname } from '../derive/mesh.ts';
 import { type LabelledObject, labelsOf, nameOf, namespaceOf } from '../derive/object.ts';
+import { ruleProblem } from '../derive/routing/gateway-filters.ts';
+import {
+  type BackendRef,
+  type GatewayRule,
+  gatewayRules,
+  kindOf,
+  parentsOf,
+  type Route,
+} from '../derive/routing/gateway-route.ts';
 import type { ClusterInputs, ClusterReader } from '../ingest/cluster-inputs.ts';
 import { collectionPath, WATCHED_KINDS } from '../ingest/kinds.ts';
 import { isSameWish, type Wish } from '../reconcile/wish.ts';
@@ -80,7 +80,7 @@ function resolvedRefs(
   cluster: ClusterReader,
   mesh: Pick<MeshSettings, 'clusterDomain'>,
 ): ConditionText {
-  for (const rule of routeRules(route)) {
+  for (const rule of gatewayRules(route)) {
     const problem =
       invalidFilter(rule) ??
       receiving(rule.backends)
@@ -101,7 +101,7 @@ interface Problem {
   readonly message: string;
 }
 
-function invalidFilter({ filters, backends }: RouteRule): Problem | null {
+function invalidFilter({ filters, backends }: GatewayRule): Problem | null {
   const message = ruleProblem(filters, receiving(backends));
   return message === null ? null : { reason: 'InvalidFilter', message };
 }

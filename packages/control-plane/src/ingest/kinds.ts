@@ -2,6 +2,7 @@ import type {
   AuthorizationPolicy,
   ConfigMap,
   Deployment,
+  DestinationRule,
   EndpointSlice,
   Gateway,
   GatewayClass,
@@ -14,6 +15,7 @@ import type {
   Service,
   ServiceAccount,
   ServiceEntry,
+  VirtualService,
   WorkloadEntry,
 } from '@aquifer/model/resources';
 
@@ -42,6 +44,8 @@ export interface WatchedTypes {
   readonly ConfigMap: ConfigMap;
   readonly ServiceEntry: ServiceEntry;
   readonly WorkloadEntry: WorkloadEntry;
+  readonly VirtualService: VirtualService;
+  readonly DestinationRule: DestinationRule;
   /** The one ConfigMap that configures the mesh. */
   readonly MeshConfigMap: ConfigMap;
 }
@@ -82,6 +86,8 @@ export const WATCHED_KINDS: Readonly<Record<WatchedKind, KindPath>> = {
   ConfigMap: { apiVersion: 'v1', plural: 'configmaps', labelSelector: `${CONFIG_LABEL}=true` },
   ServiceEntry: { apiVersion: 'networking.istio.io/v1', plural: 'serviceentries' },
   WorkloadEntry: { apiVersion: 'networking.istio.io/v1', plural: 'workloadentries' },
+  VirtualService: { apiVersion: 'networking.istio.io/v1', plural: 'virtualservices' },
+  DestinationRule: { apiVersion: 'networking.istio.io/v1', plural: 'destinationrules' },
   MeshConfigMap: { apiVersion: 'v1', plural: 'configmaps', kind: 'ConfigMap' },
 };
 

@@ -8,20 +8,10 @@ export { httpRoute } from './gateway-api/http-route.ts';
 export type { TCPRoute, TLSRoute } from './gateway-api/other-routes.ts';
 export { tcpRoute, tlsRoute } from './gateway-api/other-routes.ts';
 export type { ParentReference, RouteParentStatus } from './gateway-api/references.ts';
-export type {
-  DestinationRule,
-  IstioGateway,
-  Sidecar,
-  Telemetry,
-  VirtualService,
-} from './istio/networking.ts';
-export {
-  destinationRule,
-  istioGateway,
-  sidecar,
-  telemetry,
-  virtualService,
-} from './istio/networking.ts';
+export type { DestinationRule, DestinationRulePolicy } from './istio/destination-rule.ts';
+export { destinationRule } from './istio/destination-rule.ts';
+export type { IstioGateway, Sidecar, Telemetry } from './istio/networking.ts';
+export { istioGateway, sidecar, telemetry } from './istio/networking.ts';
 export type {
   AuthorizationPolicy,
   AuthorizationRule,
@@ -35,6 +25,8 @@ export {
 } from './istio/security.ts';
 export type { ServiceEntry, WorkloadEntry, WorkloadGroup } from './istio/service-entry.ts';
 export { serviceEntry, workloadEntry, workloadGroup } from './istio/service-entry.ts';
+export type { VirtualService, VirtualServiceHttpRoute } from './istio/virtual-service.ts';
+export { virtualService } from './istio/virtual-service.ts';
 export type {
   AdmissionWebhook,
   MutatingWebhookConfiguration,

@@ -9,15 +9,14 @@ import {
 import { grpcRoute } from './gateway-api/grpc-route.ts';
 import { httpRoute } from './gateway-api/http-route.ts';
 import { tcpRoute, tlsRoute, udpRoute } from './gateway-api/other-routes.ts';
+import { destinationRule } from './istio/destination-rule.ts';
 import {
-  destinationRule,
   envoyFilter,
   istioGateway,
   proxyConfig,
   sidecar,
   telemetry,
   trafficExtension,
-  virtualService,
   wasmPlugin,
 } from './istio/networking.ts';
 import {
@@ -26,6 +25,7 @@ import {
   requestAuthentication,
 } from './istio/security.ts';
 import { serviceEntry, workloadEntry, workloadGroup } from './istio/service-entry.ts';
+import { virtualService } from './istio/virtual-service.ts';
 import {
   mutatingWebhookConfiguration,
   validatingWebhookConfiguration,

@@ -1,39 +1,43 @@
-/** From a route's backendRef to a cluster (spec control-plane 6.2, recording l7/07). */
-import { serviceHostname } from '../mesh.ts';
-import { meshServiceKey } from '../mesh-service.ts';
+/** From a destination of a rule to a cluster of a waypoint (spec control-plane 6.2, recordings l7/07, 11). */
+import type { Destination } from '../routing/route-rule.ts';
+import { consistentHashOf } from '../traffic/traffic-policy.ts';
+import { hashPolicy } from './envoy-hash.ts';
+import type { HashPolicyInit, RouteCluster } from './envoy-route.ts';
 import { inboundCluster, outboundCluster } from './names.ts';
 import { l7Ports } from './port-protocol.ts';
-import type { BackendRef } from './route-rule.ts';
-import type { ServiceScope } from './scope.ts';
-
-/** `hostname` is null when the reference can name no Service. */
-export interface Backend {
-  readonly cluster: string;
-  readonly hostname: string | null;
-}
+import { destinationKey, type ServiceScope } from './scope.ts';
 
 /** A cluster that does not exist: requests to it are answered with the route's `cluster_not_found_response_code`. */
-const UNKNOWN: Backend = { cluster: 'UnknownService', hostname: null };
+const UNKNOWN: RouteCluster = { name: 'UnknownService', authority: null };
 
-/** A missing Service gets the name that it would have, so that its share of the requests fails. */
-export function resolveBackend(
-  ref: Pick<BackendRef, 'group' | 'kind' | 'namespace' | 'name' | 'port'>,
-  routeNamespace: string,
-  scope: ServiceScope,
-): Backend {
-  const { group = '', kind = 'Service', namespace = routeNamespace, name, port } = ref;
-  if (group !== '' || kind !== 'Service' || port === undefined) return UNKNOWN;
-  const hostname = serviceHostname(scope.mesh, namespace, name);
-  const backend = scope.backends.get(meshServiceKey(scope.mesh, namespace, hostname));
-  if (backend === undefined) return { cluster: inboundCluster('http', port, hostname), hostname };
-  if (!backend.isReachedInbound) {
-    return { cluster: outboundCluster(port, hostname), hostname };
+/** A missing service gets the name that it would have, so that its share of the requests fails. */
+export function clusterOf(
+  destination: Destination,
+  listenPort: number,
+  scope: Pick<ServiceScope, 'backends'>,
+): RouteCluster {
+  const { host, subset } = destination;
+  if (host === null) return UNKNOWN;
+  const backend = scope.backends.get(destinationKey(destination));
+  const ports = l7Ports(backend?.service.ports ?? []);
+  const only = ports.length === 1 ? ports[0]?.port : undefined;
+  const port = destination.port ?? only ?? listenPort;
+  const authority = `${host}:${port}`;
+  if (backend?.isReachedInbound === false) {
+    return { name: outboundCluster(port, host, subset), authority };
   }
-  const protocol = l7Ports(backend.service.ports).find(
-    (candidate) => candidate.port === port,
-  )?.protocol;
-  return {
-    cluster: inboundCluster(protocol === 'tcp' ? 'tcp' : 'http', port, hostname),
-    hostname,
-  };
+  const protocol = ports.find((candidate) => candidate.port === port)?.protocol;
+  const kind = protocol === 'tcp' ? 'tcp' : 'http';
+  return { name: inboundCluster(kind, port, host, subset), authority };
+}
+
+/** By what requests to the destination are hashed to one endpoint; null if they are not. */
+export function hashOf(
+  destination: Destination,
+  scope: Pick<ServiceScope, 'backends'>,
+): HashPolicyInit | null {
+  const traffic = scope.backends.get(destinationKey(destination))?.traffic ?? null;
+  if (traffic === null) return null;
+  const hash = consistentHashOf(traffic, destination.subset, destination.port);
+  return hash === null ? null : hashPolicy(hash);
 }

@@ -21,7 +21,7 @@ export interface Assignment {
   readonly serviceKey: string;
   readonly servicePort: number;
   /** Outbound clusters pick the tunnel by the endpoint's metadata; inbound ones always use the internal socket. */
-  readonly isOutbound: boolean;
+  readonly direction: 'inbound' | 'outbound';
 }
 
 /** All workloads behind the port by locality, those that are not ready as UNHEALTHY. */
@@ -65,7 +65,7 @@ function targetPort(workload: Workload, assignment: Assignment): number | undefi
 export function boundWorkloads(workloads: readonly Workload[]): ClusterLoadAssignment {
   const lbEndpoints = workloads.flatMap((workload) =>
     workload.addresses.map((address) =>
-      endpointAt(workload, { address, port: 0, isOutbound: false }),
+      endpointAt(workload, { address, port: 0, direction: 'inbound' }),
     ),
   );
   return create(ClusterLoadAssignmentSchema, { clusterName: ENCAP, endpoints: [{ lbEndpoints }] });
@@ -74,16 +74,16 @@ export function boundWorkloads(workloads: readonly Workload[]): ClusterLoadAssig
 function lbEndpoint(workload: Workload, assignment: Assignment): LbEndpoint {
   const address = workload.addresses[0] ?? '';
   const port = targetPort(workload, assignment) ?? 0;
-  return endpointAt(workload, { address, port, isOutbound: assignment.isOutbound });
+  return endpointAt(workload, { address, port, direction: assignment.direction });
 }
 
 interface Place {
   readonly address: string;
   readonly port: number;
-  readonly isOutbound: boolean;
+  readonly direction: Assignment['direction'];
 }
 
-function endpointAt(workload: Workload, { address, port, isOutbound }: Place): LbEndpoint {
+function endpointAt(workload: Workload, { address, port, direction }: Place): LbEndpoint {
   const target = formatSocketAddress({ ip: address, port });
   const isTunnelled = workload.protocol === 'hbone';
   const envoyAddress = isTunnelled
@@ -100,7 +100,7 @@ function endpointAt(workload: Workload, { address, port, isOutbound }: Place): L
       };
   const metadata: Record<string, JsonObject> = { istio: { workload: describe(workload) } };
   if (isTunnelled) metadata[ORIGINAL_DST_KEY] = { local: target };
-  if (isTunnelled && isOutbound) {
+  if (isTunnelled && direction === 'outbound') {
     metadata['envoy.transport_socket_match'] = { tunnel: 'http' };
   }
   return {

@@ -11,7 +11,6 @@ import {
   HttpConnectionManager_PathWithEscapedSlashesAction as SlashesAction,
 } from '@aquifer/wire/gen/envoy/extensions/filters/network/http_connection_manager/v3_pb';
 import { ConfigSchema as FilterStateSchema } from '@aquifer/wire/gen/envoy/extensions/filters/network/set_filter_state/v3_pb';
-import { TcpProxySchema } from '@aquifer/wire/gen/envoy/extensions/filters/network/tcp_proxy/v3_pb';
 import { UuidRequestIdConfigSchema } from '@aquifer/wire/gen/envoy/extensions/request_id/uuid/v3_pb';
 import { EVERY_REQUEST } from './access-log.ts';
 import { authorizationFilters } from './authorization.ts';
@@ -21,6 +20,7 @@ import { type Extension, extension, type Init, packed, seconds } from './packed.
 import { type L7Port, speaks } from './port-protocol.ts';
 import { defaultRoutes, serviceRoutes } from './routes.ts';
 import type { ServiceScope } from './scope.ts';
+import { serviceTcpProxy, tcpProxy } from './tcp-proxy.ts';
 
 export type ChainInit = Init<typeof FilterChainSchema>;
 type RouteConfigInit = Init<typeof RouteConfigurationSchema>;
@@ -66,22 +66,16 @@ function connectionManager(
   });
 }
 
-function tcpFilters(cluster: string, policies: Policies): Extension[] {
-  const proxy = extension('envoy.filters.network.tcp_proxy', TcpProxySchema, {
-    statPrefix: cluster,
-    clusterSpecifier: { case: 'cluster', value: cluster },
-    accessLog: [...EVERY_REQUEST],
-  });
-  return [...authorizationFilters(policies, 'tcp'), proxy];
-}
-
 /** The chains of one port of a service; each is named as the cluster that it leads to. */
 export function portChains(port: L7Port, scope: ServiceScope): ChainInit[] {
   const { service, policies } = scope;
   const kinds = (['tcp', 'http'] as const).filter((kind) => speaks(port, kind));
   return kinds.map((kind) => {
     const name = inboundCluster(kind, port.port, service.hostname);
-    if (kind === 'tcp') return { name, filters: tcpFilters(name, policies) };
+    if (kind === 'tcp') {
+      const proxy = serviceTcpProxy(name, port.port, scope);
+      return { name, filters: [...authorizationFilters(policies, 'tcp'), proxy] };
+    }
     const routes = serviceRoutes(name, port.port, scope);
     return { name, filters: [connectionManager(port, routes, policies)] };
   });
@@ -92,9 +86,16 @@ export function directChains(policies: Policies): ChainInit[] {
   const authority = extension('connect_authority', FilterStateSchema, {
     onNewConnection: [...OF_DIRECT_CONNECTION],
   });
-  const routes = defaultRoutes(ENCAP, ANY_PORT.port, ENCAP, '');
+  const routes = defaultRoutes(ENCAP, ANY_PORT.port, {
+    cluster: ENCAP,
+    hostname: '',
+    hash: null,
+  });
   return [
-    { name: DIRECT_CHAINS.tcp, filters: [authority, ...tcpFilters(ENCAP, policies)] },
+    {
+      name: DIRECT_CHAINS.tcp,
+      filters: [authority, ...authorizationFilters(policies, 'tcp'), tcpProxy(ENCAP, {})],
+    },
     {
       name: DIRECT_CHAINS.http,
       filters: [authority, connectionManager(ANY_PORT, routes, policies)],

@@ -44,6 +44,9 @@ const PRIVATE_FILTERS: readonly unknown[] = [
   'istio.metadata_exchange',
 ];
 
+/** `disable_mx` tells the metadata exchange of Istio to do nothing. */
+const PRIVATE_FIELDS: readonly string[] = ['tracing', 'disable_mx'];
+
 /** The recording without what only Istio's build of Envoy knows. */
 function comparable(value: unknown): unknown {
   if (Array.isArray(value)) {
@@ -51,7 +54,8 @@ function comparable(value: unknown): unknown {
   }
   if (typeof value !== 'object' || value === null) return value;
   const entries = Object.entries(value)
-    .filter(([key, item]) => key !== 'tracing' && !isTlsOfSidecars(key, item as Json | null))
+    .filter(([key]) => !PRIVATE_FIELDS.includes(key))
+    .filter(([key, item]) => !isTlsOfSidecars(key, item as Json | null))
     .map(([key, item]) => [key, comparable(item)] as const)
     .filter(([key, item]) => key !== 'filters' || (item as unknown[]).length > 0);
   return Object.fromEntries(entries);
@@ -87,6 +91,8 @@ test.for([
   '05-gamma-filters',
   '06-gamma-grpcroute-timeouts',
   '07-gamma-status',
+  '11-vs-waypoint',
+  '17-dr-waypoint',
   '23-authz-waypoint',
   '29-eds-ambient',
 ])('serves the recorded configuration of %s', (name) => {
@@ -112,6 +118,8 @@ test.for([
   '05-gamma-filters',
   '06-gamma-grpcroute-timeouts',
   '07-gamma-status',
+  '11-vs-waypoint',
+  '17-dr-waypoint',
   '23-authz-waypoint',
   '29-eds-ambient',
 ])('says of each Service what %s does', (name) => {

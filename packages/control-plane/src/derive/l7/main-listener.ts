@@ -21,13 +21,12 @@ import {
 import { create } from '@bufbuild/protobuf';
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { StringValueSchema } from '@bufbuild/protobuf/wkt';
-import type { MeshService, VirtualAddress } from '../mesh-service.ts';
+import { isHeadless, type MeshService, type VirtualAddress } from '../mesh-service.ts';
 import { NO_ROUTE } from './access-log.ts';
 import { DIRECT_CHAINS, directChains } from './filter-chains.ts';
 import { inboundCluster, MAIN_INTERNAL } from './names.ts';
 import { extension, type Init, packed } from './packed.ts';
 import { type L7Port, l7Ports } from './port-protocol.ts';
-import { isHeadless } from './scope.ts';
 import { ORIGINAL_DST_FILTER } from './tunnel-listeners.ts';
 
 type OnMatch = Init<typeof Matcher_OnMatchSchema>;

@@ -13,8 +13,8 @@ import { type Extension, extension, type Init, seconds } from './packed.ts';
 type SecretConfig = Init<typeof SdsSecretConfigSchema>;
 type TlsContext = Init<typeof CommonTlsContextSchema>;
 
-/** What the proxy's own agent serves: `default` is its certificate, `ROOTCA` the roots. */
-function secret(name: string): SecretConfig {
+/** What the proxy's own agent serves: `default` is its certificate, `ROOTCA` the roots, `file-…` those of files. */
+export function secret(name: string): SecretConfig {
   const agent = {
     targetSpecifier: { case: 'envoyGrpc' as const, value: { clusterName: 'sds-grpc' } },
   };
@@ -30,7 +30,7 @@ function secret(name: string): SecretConfig {
           grpcServices: [agent],
         },
       },
-      initialFetchTimeout: seconds(0),
+      ...(!name.startsWith('file-') && { initialFetchTimeout: seconds(0) }),
       resourceApiVersion: ApiVersion.V3,
     },
   };

@@ -11,12 +11,17 @@ export const ENCAP = 'encap';
 /** Dynamic metadata that holds where a tunnel leads (`local`) and through whom (`waypoint`). */
 export const ORIGINAL_DST_KEY = 'envoy.filters.listener.original_dst';
 
-/** A port of a Service that is attached to the waypoint; also the name of its filter chain. */
-export function inboundCluster(kind: 'http' | 'tcp', port: number, hostname: string): string {
-  return `inbound-vip|${port}|${kind}|${hostname}`;
+/** A port of a service that is attached to the waypoint; without a subset also the name of its filter chain. */
+export function inboundCluster(
+  kind: 'http' | 'tcp',
+  port: number,
+  hostname: string,
+  subset = '',
+): string {
+  return `inbound-vip|${port}|${subset === '' ? kind : `${kind}/${subset}`}|${hostname}`;
 }
 
-/** A port of any other Service. */
-export function outboundCluster(port: number, hostname: string): string {
-  return `outbound|${port}||${hostname}`;
+/** A port of any other service. */
+export function outboundCluster(port: number, hostname: string, subset = ''): string {
+  return `outbound|${port}|${subset}|${hostname}`;
 }

@@ -1,6 +1,7 @@
 /** Envoy's extension slots: a name and a packed message. */
 import { create, type DescMessage, type MessageInitShape } from '@bufbuild/protobuf';
 import { type Any, anyPack } from '@bufbuild/protobuf/wkt';
+import { durationMs } from '../routing/durations.ts';
 
 /** What a message is created from: its fields, never a message that was created already. */
 export type Init<Desc extends DescMessage> = Extract<
@@ -31,4 +32,15 @@ export function extension<Desc extends DescMessage>(
 /** A google.protobuf.Duration of whole seconds. */
 export function seconds(count: number): { readonly seconds: bigint } {
   return { seconds: BigInt(count) };
+}
+
+/** A google.protobuf.Duration of milliseconds, which may have fractions down to a nanosecond. */
+export function duration(ms: number): { readonly seconds: bigint; readonly nanos: number } {
+  const whole = Math.floor(ms / 1000);
+  return { seconds: BigInt(whole), nanos: Math.round((ms - whole * 1000) * 1_000_000) };
+}
+
+/** The same of text, as resources write durations; undefined for none. */
+export function durationOf(text: string | undefined): ReturnType<typeof duration> | undefined {
+  return text === undefined ? undefined : duration(durationMs(text));
 }

@@ -4,8 +4,8 @@ import type { PermissionSchema, PrincipalSchema } from '@aquifer/wire/gen/envoy/
 import type { HeaderMatcherSchema } from '@aquifer/wire/gen/envoy/config/route/v3_pb';
 import { UriTemplateMatchConfigSchema } from '@aquifer/wire/gen/envoy/extensions/path/match/uri_template/v3_pb';
 import type { StringMatcherSchema } from '@aquifer/wire/gen/envoy/type/matcher/v3_pb';
+import { quoteRegex } from '../routing/regex.ts';
 import { type Init, packed } from './packed.ts';
-import { quoteRegex } from './regex.ts';
 
 export type PermissionInit = Init<typeof PermissionSchema>;
 export type PrincipalInit = Init<typeof PrincipalSchema>;

@@ -3,10 +3,10 @@ import { ListenerSchema } from '@aquifer/wire/gen/envoy/config/listener/v3_pb';
 import { type JsonObject, toJson } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
 import { messageRegistry } from '../../../../../test/fixtures/message-registry.ts';
-import type { TestObject } from '../derivation.fixture.ts';
+import { MESH, type TestObject } from '../derivation.fixture.ts';
+import { rulesOfRoutes } from '../routing/gateway-rules.ts';
+import { envoyRoute } from './envoy-route.ts';
 import { deriveWaypoint, recordedObjects } from './recorded-waypoint.fixture.ts';
-import { redirectAction } from './route-filters.ts';
-import { routeRules } from './route-rule.ts';
 
 const registry = await messageRegistry();
 const BASE = recordedObjects('05-gamma-filters').filter(({ kind }) => kind !== 'HTTPRoute');
@@ -128,8 +128,15 @@ test.for([
   { what: 'names the port of http', given: { port: 80 }, port: 0 },
   { what: 'names a scheme only', given: { scheme: 'http' }, port: 0 },
 ])('on port 8080 a redirect that $what leads to port $port', ({ given, port }) => {
-  const [rule] = routeRules(httpRoute([redirect(given)]) as unknown as HTTPRoute);
-  expect(redirectAction(rule!.filters, rule!.matches[0]!, 8080)?.portRedirect).toBe(port);
+  const [rule] = rulesOfRoutes([httpRoute([redirect(given)]) as unknown as HTTPRoute], MESH);
+  const target = {
+    port: 8080,
+    origin: { namespace: 'shop', name: 'cart' },
+    clusterOf: () => ({ name: '', authority: null }),
+    hashOf: () => null,
+  };
+  const { action } = envoyRoute(rule!, target);
+  expect(action).toMatchObject({ case: 'redirect', value: { portRedirect: port } });
 });
 
 test('headers are told by name, and a Host that is set is a rewrite', () => {

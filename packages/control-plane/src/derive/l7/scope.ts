@@ -1,25 +1,28 @@
 /** What a service at a waypoint is served with: its routes, the policies that hold there, and the backends of the routes. */
-import type { AuthorizationPolicy, ObjectMeta, ParentReference } from '@aquifer/model/resources';
-import type { ObjectRef } from '../../ingest/kinds.ts';
-import { type MeshSettings, serviceHostname } from '../mesh.ts';
-import { type MeshService, meshServiceKey } from '../mesh-service.ts';
-import { nameOf, namespaceOf } from '../object.ts';
+import type { AuthorizationPolicy, ObjectMeta, VirtualService } from '@aquifer/model/resources';
+import type { MeshSettings } from '../mesh.ts';
+import { isHeadless, type MeshService, meshServiceKey } from '../mesh-service.ts';
+import { byAge, nameOf, namespaceOf } from '../object.ts';
+import type { FindVirtualService } from '../routing/delegates.ts';
+import { isExportedTo } from '../routing/exports.ts';
+import type { Route } from '../routing/gateway-route.ts';
+import { hostsOverlap } from '../routing/hosts.ts';
+import { type Destination, destinationsOf } from '../routing/route-rule.ts';
+import { type TcpDestination, tcpDestinations } from '../routing/tcp-routes.ts';
+import { hostsOf, isForMesh } from '../routing/virtual-service-index.ts';
 import { sourceKey } from '../service-collections.ts';
-import { type Route, type RouteRule, routeRules } from './route-rule.ts';
-
-/** A waypoint as configuration names it. */
-export interface WaypointRef {
-  readonly namespace: string;
-  readonly name: string;
-  readonly className: string;
-  readonly source: ObjectRef;
-}
+import type { DestinationPolicy } from '../traffic/traffic-policy.ts';
+import { l7Ports } from './port-protocol.ts';
+import { audienceAt, type RouteList, routeLists } from './route-lists.ts';
+import { sourceOf, type WaypointRef } from './waypoint-ref.ts';
 
 /** A service that routes name as backend. */
 interface BackendService {
   readonly service: MeshService;
   /** Whether the service's own chains and clusters at this waypoint can take what a route sends to it. */
   readonly isReachedInbound: boolean;
+  /** What DestinationRules say of it; null if nothing. */
+  readonly traffic: DestinationPolicy | null;
 }
 
 /** Everything that the chains and clusters of one service at one waypoint are made of; endpoints come later. */
@@ -27,20 +30,23 @@ export interface ServiceScope {
   readonly mesh: MeshSettings;
   readonly waypoint: WaypointRef;
   readonly service: MeshService;
+  /** What DestinationRules say of it; null if nothing. */
+  readonly traffic: DestinationPolicy | null;
   /** Those with the service as parent, of its namespace and of the waypoint's. */
   readonly routes: readonly Route[];
+  /** Those with a host that is the service's, of its namespace and of the waypoint's. */
+  readonly virtualServices: readonly VirtualService[];
   /** AuthorizationPolicies that hold here: the waypoint's own, and the service's. */
   readonly policies: readonly AuthorizationPolicy[];
-  /** Those that the routes name as backends, by `meshServiceKey`; those that exist. */
+  /** The rules of each port, by its number. */
+  readonly lists: ReadonlyMap<number, readonly RouteList[]>;
+  /** Where connections to each port go that are not read as HTTP, by its number; empty if nobody says so. */
+  readonly tcp: ReadonlyMap<number, readonly TcpDestination[]>;
+  /** Those that rules lead to, by `destinationKey`; those that exist. */
   readonly backends: ReadonlyMap<string, BackendService>;
 }
 
 type TargetRef = NonNullable<NonNullable<AuthorizationPolicy['spec']>['targetRefs']>[number];
-
-/** Whether clients address the pods behind the service themselves. */
-export function isHeadless({ resolution }: MeshService): boolean {
-  return resolution === 'headless';
-}
 
 /** How the objects that belong to a service at a waypoint are found. */
 export interface ScopeLookups {
@@ -48,8 +54,12 @@ export interface ScopeLookups {
   routesOf(parent: string): readonly Route[];
   /** Those with that target, as `policyTargets` names it. */
   policiesAt(target: string): readonly AuthorizationPolicy[];
-  /** By `meshServiceKey`. */
-  service(key: string): MeshService | undefined;
+  serviceAt(destination: Destination): MeshService | undefined;
+  /** Of that namespace, with such a host. */
+  virtualServicesOf(namespace: string, hostname: string): readonly VirtualService[];
+  virtualService: FindVirtualService;
+  /** As the waypoint sees it. */
+  trafficOf(service: MeshService): DestinationPolicy | null;
   /** Whether that service is attached to the waypoint too. */
   isAttached(key: string): boolean;
 }
@@ -69,12 +79,52 @@ export function serviceScope(
   const policies = policiesAt([...waypointTargets(waypoint, mesh), source], lookups).toSorted(
     inOrderOf(unique([...namespaces, mesh.rootNamespace])),
   );
-  return { mesh, waypoint, service, routes, policies, backends: backendsOf(routes, lookups, mesh) };
+  const virtualServices = virtualServicesOf(service, waypoint, lookups, mesh);
+  const routed = { service, waypoint, routes, virtualServices };
+  const lists = new Map(
+    l7Ports(service.ports).map(({ port }) => [
+      port,
+      routeLists(port, routed, lookups.virtualService, mesh),
+    ]),
+  );
+  const tcp = new Map(
+    l7Ports(service.ports).map(({ port }) => {
+      const names = { hostname: service.hostname, mesh };
+      return [port, tcpDestinations(virtualServices, audienceAt(port, waypoint), names) ?? []];
+    }),
+  );
+  const leads = [
+    ...[...lists.values()].flat().flatMap(({ rules }) => rules.flatMap(destinationsOf)),
+    ...[...tcp.values()].flat().map(({ destination }) => destination),
+  ];
+  return {
+    mesh,
+    ...routed,
+    tcp,
+    policies,
+    lists,
+    traffic: lookups.trafficOf(service),
+    backends: backendsOf(leads, lookups, mesh),
+  };
 }
 
-/** The object that it is made of, as parents and targets name it. */
-export function sourceOf(service: MeshService): string {
-  return sourceKey(service.kind, namespaceOf(service), nameOf(service));
+/** The oldest first. */
+function virtualServicesOf(
+  service: MeshService,
+  { namespace }: WaypointRef,
+  lookups: Pick<ScopeLookups, 'virtualServicesOf'>,
+  mesh: MeshSettings,
+): VirtualService[] {
+  return unique([namespace, namespaceOf(service)])
+    .flatMap((owner) => lookups.virtualServicesOf(owner, service.hostname))
+    .filter((found) => isForMesh(found) && isExportedTo(found, namespace))
+    .filter((found) => hostsOf(found, mesh).some((host) => hostsOverlap(host, service.hostname)))
+    .toSorted(byAge);
+}
+
+/** What a destination is looked up by: several may be one service. */
+export function destinationKey({ namespace, host }: Destination): string {
+  return `${namespace ?? ''}/${host}`;
 }
 
 /** The policies that hold on every chain of a waypoint. */
@@ -126,37 +176,25 @@ function waypointTargets(
   ];
 }
 
-/** The Service that a route has as parent. */
-export function parentKey(parent: ParentReference, route: Route): string {
-  return sourceKey('Service', parent.namespace ?? namespaceOf(route), parent.name);
-}
-
 function targetsOf(policy: AuthorizationPolicy): readonly TargetRef[] {
   const { targetRef, targetRefs = [] } = policy.spec ?? {};
   return targetRef === undefined ? targetRefs : [targetRef, ...targetRefs];
 }
 
+/** Those that exist of what the rules name. */
 function backendsOf(
-  routes: readonly Route[],
-  { service: find, isAttached }: ScopeLookups,
+  destinations: readonly Destination[],
+  lookups: Pick<ScopeLookups, 'serviceAt' | 'isAttached' | 'trafficOf'>,
   mesh: MeshSettings,
-): ReadonlyMap<string, BackendService> {
+): ServiceScope['backends'] {
   const found = new Map<string, BackendService>();
-  for (const route of routes) {
-    for (const { namespace = namespaceOf(route), name } of backendRefs(routeRules(route))) {
-      const key = meshServiceKey(mesh, namespace, serviceHostname(mesh, namespace, name));
-      const service = find(key);
-      if (service === undefined) continue;
-      found.set(key, { service, isReachedInbound: isAttached(key) && !isHeadless(service) });
-    }
+  for (const destination of destinations) {
+    const service = lookups.serviceAt(destination);
+    if (service === undefined) continue;
+    const key = meshServiceKey(mesh, namespaceOf(service), service.hostname);
+    const isReachedInbound = lookups.isAttached(key) && !isHeadless(service);
+    const traffic = lookups.trafficOf(service);
+    found.set(destinationKey(destination), { service, isReachedInbound, traffic });
   }
   return found;
-}
-
-function backendRefs(rules: readonly RouteRule[]) {
-  const all = rules.flatMap(({ backends, filters }) => [
-    ...backends,
-    ...filters.flatMap(({ requestMirror }) => requestMirror?.backendRef ?? []),
-  ]);
-  return all.filter(({ group = '', kind = 'Service' }) => group === '' && kind === 'Service');
 }

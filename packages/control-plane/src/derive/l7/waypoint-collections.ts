@@ -1,27 +1,22 @@
 /** What waypoints are served, as collections: Envoy's clusters, endpoints and listeners, by waypoint. */
 import { isDeepStrictEqual } from 'node:util';
 import type { Workload } from '@aquifer/model';
-import type { AuthorizationPolicy } from '@aquifer/model/resources';
 import type { Context } from '../../collections/cell.ts';
-import type { Collection, Index } from '../../collections/collection.ts';
+import type { Collection } from '../../collections/collection.ts';
 import type { Graph } from '../../collections/graph.ts';
-import { type ClusterInputs, keyOf, objectKey } from '../../ingest/cluster-inputs.ts';
+import { type ClusterInputs, objectKey } from '../../ingest/cluster-inputs.ts';
 import { WAYPOINT_CONTROLLER } from '../labels.ts';
 import type { MeshCollections } from '../mesh-collections.ts';
 import type { MeshService } from '../mesh-service.ts';
 import { settingsIn } from '../mesh-settings.ts';
 import { nameOf, namespaceOf, refTo } from '../object.ts';
 import { isSameResource, type Resource } from '../resource.ts';
+import type { Route } from '../routing/gateway-route.ts';
+import { hasLabels, isEmptyMap } from '../selectors.ts';
 import { addressKey } from '../waypoints.ts';
-import { kindOf, parentsOf, type Route } from './route-rule.ts';
-import {
-  parentKey,
-  policyTargets,
-  type ScopeLookups,
-  serviceScope,
-  type WaypointRef,
-  waypointPolicies,
-} from './scope.ts';
+import { workloadLabels } from '../workload-labels.ts';
+import { serviceScope, waypointPolicies } from './scope.ts';
+import { type LookupsOf, scopeLookups } from './scope-lookups.ts';
 import {
   assignmentResource,
   boundResource,
@@ -29,10 +24,13 @@ import {
   mainListenerResource,
   ownClusters,
   ownListeners,
+  type ResolvedCluster,
+  resolvedCluster,
   type ServiceAssignment,
   type ServiceParts,
   serviceParts,
 } from './waypoint-parts.ts';
+import type { WaypointRef } from './waypoint-ref.ts';
 
 /** A resource of one waypoint. */
 export interface OwnedResource {
@@ -63,7 +61,7 @@ export function waypointCollections(
   mesh: MeshCollections,
 ): WaypointCollections {
   const base: Base = { graph, cluster, mesh, waypoints: waypointRefs(graph, cluster) };
-  const { routes, lookupsOf } = scopeLookups(base);
+  const { routes, lookupsOf } = scopeLookups(graph, cluster, mesh);
   const attached = attachments(base);
   const parts = graph.map(
     'parts of attached services',
@@ -78,8 +76,8 @@ export function waypointCollections(
   const boundTo = boundWorkloads(base);
   return {
     routes,
-    clusters: clusterResources(base, parts),
-    endpoints: endpointResources(base, parts, boundTo),
+    clusters: clusterResources(base, parts, workloadsOf(base)),
+    endpoints: endpointResources(base, { parts, boundTo, chosen: workloadsOf(base) }),
     listeners: listenerResources(base, { attached, parts, boundTo, lookupsOf }),
   };
 }
@@ -92,7 +90,8 @@ interface Attachment {
 
 type OwnedParts = ServiceParts & { readonly waypoint: string };
 type BoundTo = (waypoint: string, context: Context) => readonly Resource<Workload>[];
-type LookupsOf = (context: Context, waypoint: WaypointRef) => ScopeLookups;
+/** The workloads behind an assignment. */
+type Chosen = (assignment: ServiceAssignment, context: Context) => readonly Resource<Workload>[];
 
 const NOTHING: readonly never[] = [];
 
@@ -118,7 +117,19 @@ function isSameParts(before: OwnedParts, now: OwnedParts): boolean {
     sameList(before.chains, now.chains, (one, other) => Buffer.compare(one, other) === 0) &&
     sameList(before.clusters, now.clusters, isSameResource) &&
     sameList(before.chainSources, now.chainSources, isDeepStrictEqual) &&
-    sameList(before.assignments, now.assignments, (one, other) => one.service === other.service)
+    sameList(before.resolved, now.resolved, isSameResolved) &&
+    sameList(before.assignments, now.assignments, isSameAssignment)
+  );
+}
+
+function isSameAssignment(before: ServiceAssignment, now: ServiceAssignment): boolean {
+  return before.service === now.service && isDeepStrictEqual(before, now);
+}
+
+function isSameResolved(before: ResolvedCluster, now: ResolvedCluster): boolean {
+  return (
+    isSameResource(before.cluster, now.cluster) &&
+    isSameAssignment(before.assignment, now.assignment)
   );
 }
 
@@ -147,38 +158,6 @@ function attachments({ graph, mesh, waypoints }: Base): Collection<Attachment> {
   );
 }
 
-interface RouteCollections {
-  readonly routes: Collection<Route>;
-  readonly lookupsOf: LookupsOf;
-}
-
-function scopeLookups({ graph, cluster, mesh }: Base): RouteCollections {
-  const ofKind = (kind: 'HTTPRoute' | 'GRPCRoute'): Collection<Route> =>
-    graph.flatMap(
-      `routes of ${kind}`,
-      cluster.of(kind) as Collection<Route>,
-      (route) => [[`${kindOf(route)}/${keyOf(route)}`, route]],
-      Object.is,
-    );
-  const routes = graph.union('routes', ofKind('HTTPRoute'), ofKind('GRPCRoute'));
-  const routesByParent = graph.index('routes by parent', routes, (route) =>
-    parentsOf(route).map((parent) => parentKey(parent, route)),
-  );
-  const policiesByTarget: Index<AuthorizationPolicy> = graph.index(
-    'policies by target',
-    cluster.of('AuthorizationPolicy'),
-    policyTargets,
-  );
-  const lookupsOf: LookupsOf = (context, waypoint) => ({
-    routesOf: (parent) => context.lookup(routesByParent, parent),
-    policiesAt: (target) => context.lookup(policiesByTarget, target),
-    service: (key) => context.get(mesh.meshServices, key),
-    isAttached: (key) =>
-      context.get(mesh.services, key)?.waypoints.includes(keyOfWaypoint(waypoint)) === true,
-  });
-  return { routes, lookupsOf };
-}
-
 function boundWorkloads({ graph, mesh }: Base): BoundTo {
   const byWaypoint = graph.index('workloads by waypoint', mesh.workloads, ({ value }) =>
     value.waypoint === null ? [] : [addressKey(value.waypoint)],
@@ -189,10 +168,29 @@ function boundWorkloads({ graph, mesh }: Base): BoundTo {
   };
 }
 
+/** Of a subset those with its labels. */
+function workloadsOf({ cluster, mesh }: Base): Chosen {
+  return ({ serviceKey, labels }, context) => {
+    const workloads = context.lookup(mesh.workloadsByService, serviceKey);
+    if (isEmptyMap(labels)) return workloads;
+    return workloads.filter((workload) =>
+      hasLabels(labels, workloadLabels(workload, cluster, context)),
+    );
+  };
+}
+
 function clusterResources(
   { graph, mesh, waypoints }: Base,
   parts: Collection<OwnedParts>,
+  chosen: Chosen,
 ): WaypointCollections['clusters'] {
+  const resolved = graph.flatMap(
+    'clusters without their endpoints',
+    parts,
+    ({ waypoint, resolved: made }) =>
+      made.map((one) => [`${waypoint} ${one.cluster.name}`, { ...one, waypoint }] as const),
+    (before, now) => before.waypoint === now.waypoint && isSameResolved(before, now),
+  );
   return graph.union(
     'waypoint clusters',
     graph.flatMap(
@@ -206,6 +204,15 @@ function clusterResources(
       'clusters of attached services',
       parts,
       ({ waypoint, clusters }) => clusters.map((resource) => ownedBy(waypoint, resource)),
+      isSameOwned,
+    ),
+    graph.map(
+      'clusters of names for DNS',
+      resolved,
+      ({ waypoint, ...made }, context): OwnedResource => {
+        const endpoints = assignmentResource(made.assignment, chosen(made.assignment, context));
+        return { waypoint, resource: resolvedCluster(made, endpoints) };
+      },
       isSameOwned,
     ),
   );
@@ -260,9 +267,12 @@ interface OwnedAssignment {
 
 /** Of each cluster, and of the workloads that are bound to the waypoint themselves. */
 function endpointResources(
-  { graph, mesh, waypoints }: Base,
-  parts: Collection<OwnedParts>,
-  boundTo: BoundTo,
+  { graph, waypoints }: Base,
+  {
+    parts,
+    boundTo,
+    chosen,
+  }: Pick<ListenerInputs, 'parts' | 'boundTo'> & { readonly chosen: Chosen },
 ): WaypointCollections['endpoints'] {
   const assignments = graph.flatMap('assignments of waypoints', parts, (made) =>
     made.assignments.map((assignment): readonly [string, OwnedAssignment] => [
@@ -274,7 +284,7 @@ function endpointResources(
     'endpoints of clusters',
     assignments,
     ({ waypoint, assignment }, context): OwnedResource => {
-      const workloads = context.lookup(mesh.workloadsByService, assignment.serviceKey);
+      const workloads = chosen(assignment, context);
       return { waypoint, resource: assignmentResource(assignment, workloads) };
     },
     isSameOwned,

@@ -1,25 +1,38 @@
 /** The parts of a waypoint's configuration: its own, what each attached service adds, and the endpoints. */
 import type { Workload } from '@aquifer/model';
-import { ClusterSchema } from '@aquifer/wire/gen/envoy/config/cluster/v3_pb';
+import { type Cluster, ClusterSchema } from '@aquifer/wire/gen/envoy/config/cluster/v3_pb';
 import { ClusterLoadAssignmentSchema } from '@aquifer/wire/gen/envoy/config/endpoint/v3_pb';
 import { FilterChainSchema, ListenerSchema } from '@aquifer/wire/gen/envoy/config/listener/v3_pb';
 import { create, type DescMessage, type MessageShape, toBinary } from '@bufbuild/protobuf';
+import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import type { ObjectRef } from '../../ingest/kinds.ts';
 import type { MeshSettings } from '../mesh.ts';
 import { type MeshService, namespacedHostname } from '../mesh-service.ts';
 import { refTo } from '../object.ts';
 import { type Resource, resource } from '../resource.ts';
-import { inboundClusters, outboundServiceCluster, tunnelClusters } from './clusters.ts';
+import type { Subset } from '../traffic/traffic-policy.ts';
 import { type Assignment, boundWorkloads, clusterLoadAssignment } from './endpoints.ts';
 import { portChains } from './filter-chains.ts';
 import { type MainListenerInputs, mainListener, withChains } from './main-listener.ts';
 import { MAIN_INTERNAL } from './names.ts';
-import { l7Ports } from './port-protocol.ts';
-import { isHeadless, type ServiceScope, type WaypointRef } from './scope.ts';
+import { l7Ports, speaks } from './port-protocol.ts';
+import type { ServiceScope } from './scope.ts';
+import {
+  discoveryOf,
+  inboundServiceCluster,
+  outboundServiceCluster,
+  type PortCluster,
+} from './service-clusters.ts';
+import { tunnelClusters } from './tunnel-clusters.ts';
 import { connectOriginateListener, connectTerminate } from './tunnel-listeners.ts';
+import type { WaypointRef } from './waypoint-ref.ts';
 
 /** A cluster whose endpoints are the workloads of a service. */
-export type ServiceAssignment = Assignment & { readonly service: MeshService };
+export type ServiceAssignment = Assignment & {
+  readonly service: MeshService;
+  /** Of the subset whose endpoints they are; empty for all. */
+  readonly labels: Subset['labels'];
+};
 
 /** What one attached service adds: pods do not matter. */
 export interface ServiceParts {
@@ -28,7 +41,15 @@ export interface ServiceParts {
   /** The objects that shaped the chains. */
   readonly chainSources: readonly ObjectRef[];
   readonly clusters: readonly Resource<null>[];
+  /** Clusters that their endpoints are still to be added to. */
+  readonly resolved: readonly ResolvedCluster[];
   readonly assignments: readonly ServiceAssignment[];
+}
+
+/** A cluster whose endpoints are part of it. */
+export interface ResolvedCluster {
+  readonly cluster: Resource<null>;
+  readonly assignment: ServiceAssignment;
 }
 
 /** The main listener without the chains of services. */
@@ -93,59 +114,99 @@ export function mainListenerResource(
 }
 
 export function serviceParts(scope: ServiceScope): ServiceParts {
-  const { waypoint, service, routes, policies, backends } = scope;
+  const { waypoint, service, routes, virtualServices, policies, traffic, backends } = scope;
   const chains = l7Ports(service.ports)
     .flatMap((port) => portChains(port, scope))
     .map((chain) => toBinary(FilterChainSchema, create(FilterChainSchema, chain)));
-  const own = clustersOf(service, {
-    isOutbound: false,
-    sources: [refTo(service), waypoint.source],
-  });
-  const others = [...backends.values()]
+  const rules = [...routes.map(refTo), ...virtualServices.map(refTo)];
+  const own = clustersOf(
+    { service, traffic },
+    { direction: 'inbound', sources: [refTo(service), waypoint.source] },
+  );
+  const others = [
+    ...new Map([...backends.values()].map((entry) => [entry.service, entry])).values(),
+  ]
     .filter(({ isReachedInbound }) => !isReachedInbound)
-    .map(({ service: backend }) =>
-      clustersOf(backend, {
-        isOutbound: true,
-        sources: [refTo(backend), ...routes.map(refTo)],
-      }),
+    .map((backend) =>
+      clustersOf(backend, { direction: 'outbound', sources: [refTo(backend.service), ...rules] }),
     );
   const all = [own, ...others];
   return {
     chains,
-    chainSources: [...routes.map(refTo), ...policies.map(refTo)],
+    chainSources: [...rules, ...policies.map(refTo)],
     clusters: all.flatMap(({ clusters }) => clusters),
+    resolved: all.flatMap(({ resolved }) => resolved),
     assignments: all.flatMap(({ assignments }) => assignments),
   };
 }
 
 interface ClusterOptions {
-  /** Whether routes lead there, and nothing that was sent to the waypoint for it. */
-  readonly isOutbound: boolean;
+  /** `outbound`: routes lead there, and nothing that was sent to the waypoint for it. */
+  readonly direction: Assignment['direction'];
   readonly sources: readonly ObjectRef[];
 }
 
+type ServiceClusters = Pick<ServiceParts, 'clusters' | 'resolved' | 'assignments'>;
+
 function clustersOf(
-  service: MeshService,
-  { isOutbound, sources }: ClusterOptions,
-): Pick<ServiceParts, 'clusters' | 'assignments'> {
+  { service, traffic }: Pick<ServiceScope, 'service' | 'traffic'>,
+  { direction, sources: given }: ClusterOptions,
+): ServiceClusters {
   const clusters: Resource<null>[] = [];
+  const resolved: ResolvedCluster[] = [];
   const assignments: ServiceAssignment[] = [];
+  const sources = [...given, ...(traffic?.sources ?? [])];
+  const subsets = [WHOLE, ...(traffic?.subsets ?? [])];
   for (const port of l7Ports(service.ports)) {
-    const made = isOutbound
-      ? [outboundServiceCluster(service, port)]
-      : inboundClusters(service, port);
-    for (const cluster of made) {
-      clusters.push(encoded(ClusterSchema, cluster, sources));
-      const serviceKey = namespacedHostname(service);
-      const { name: clusterName } = cluster;
-      const servicePort = port.port;
-      // Those of a headless service are where connections were going.
-      if (isOutbound || !isHeadless(service)) {
-        assignments.push({ clusterName, serviceKey, servicePort, isOutbound, service });
+    for (const subset of subsets) {
+      const part = { service, port, subset: subset.name, traffic };
+      const discovery = discoveryOf(part, direction);
+      const assigned = {
+        serviceKey: namespacedHostname(service),
+        servicePort: port.port,
+        direction,
+        labels: subset.labels,
+        service,
+      };
+      for (const cluster of clustersAt(part, direction)) {
+        const made = encoded(ClusterSchema, cluster, sources);
+        const assignment = { ...assigned, clusterName: cluster.name };
+        if (discovery === 'dns') {
+          resolved.push({ cluster: made, assignment });
+        } else {
+          clusters.push(made);
+          if (discovery === 'endpoints') assignments.push(assignment);
+        }
       }
     }
   }
-  return { clusters, assignments };
+  return { clusters, resolved, assignments };
+}
+
+/** All endpoints. */
+const WHOLE: Pick<Subset, 'name' | 'labels'> = { name: '', labels: {} };
+
+function clustersAt(part: PortCluster, direction: Assignment['direction']): Cluster[] {
+  if (direction === 'outbound') return [outboundServiceCluster(part)];
+  return (['http', 'tcp'] as const)
+    .filter((kind) => speaks(part.port, kind))
+    .map((kind) => inboundServiceCluster(kind, part));
+}
+
+const { number: ENDPOINTS_FIELD } = ClusterSchema.field.loadAssignment;
+
+/**
+ * A cluster with its endpoints, which are names for DNS. Both are marshalled already: of parts of a message that follow
+ * each other, fields are merged (protobuf encoding).
+ */
+export function resolvedCluster(
+  { cluster, assignment }: ResolvedCluster,
+  endpoints: Resource<null>,
+): Resource<null> {
+  const writer = new BinaryWriter();
+  writer.tag(ENDPOINTS_FIELD, WireType.LengthDelimited).bytes(endpoints.bytes);
+  const bytes = Buffer.concat([cluster.bytes, writer.finish()]);
+  return resource(assignment.clusterName, null, bytes, [...cluster.sources, ...endpoints.sources]);
 }
 
 export function assignmentResource(

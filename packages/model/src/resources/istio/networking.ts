@@ -1,72 +1,8 @@
 import { z } from 'zod';
 import { anyObject, objectOf, stringMap } from '../field-types.ts';
 import { defineResource } from '../resource.ts';
-import { column, exportTo, networking } from './networking-group.ts';
+import { networking } from './networking-group.ts';
 import { ageColumn, istioStatus, policyTargetReference, workloadSelector } from './selectors.ts';
-
-/** Istio: routing rules of hosts. Routes are stored as given. */
-export const virtualService = defineResource({
-  ...networking,
-  kind: 'VirtualService',
-  plural: 'virtualservices',
-  singular: 'virtualservice',
-  shortNames: ['vs'],
-  columns: [
-    column(
-      'Gateways',
-      '.spec.gateways',
-      'The names of gateways and sidecars that should apply these routes',
-    ),
-    column('Hosts', '.spec.hosts', 'The destination hosts to which traffic is being sent'),
-    ageColumn,
-  ],
-  schema: objectOf({
-    spec: z
-      .object({
-        hosts: z.array(z.string()).optional(),
-        gateways: z.array(z.string()).optional(),
-        http: z.array(anyObject).optional(),
-        tls: z.array(anyObject).optional(),
-        tcp: z.array(anyObject).optional(),
-        exportTo,
-      })
-      .optional(),
-    status: istioStatus.optional(),
-  }),
-});
-
-/** Istio: policies of traffic to a host and its subsets. */
-export const destinationRule = defineResource({
-  ...networking,
-  kind: 'DestinationRule',
-  plural: 'destinationrules',
-  singular: 'destinationrule',
-  shortNames: ['dr'],
-  columns: [
-    column('Host', '.spec.host', 'The name of a service from the service registry'),
-    ageColumn,
-  ],
-  schema: objectOf({
-    spec: z
-      .object({
-        host: z.string(),
-        trafficPolicy: anyObject.optional(),
-        subsets: z
-          .array(
-            z.object({
-              name: z.string(),
-              labels: stringMap.optional(),
-              trafficPolicy: anyObject.optional(),
-            }),
-          )
-          .optional(),
-        exportTo,
-        workloadSelector: workloadSelector.optional(),
-      })
-      .optional(),
-    status: istioStatus.optional(),
-  }),
-});
 
 /** Istio: what the sidecars of workloads see. */
 export const sidecar = defineResource({
@@ -199,10 +135,6 @@ export const telemetry = defineResource({
   }),
 });
 
-/** The TypeScript type of `virtualService`. */
-export type VirtualService = z.infer<typeof virtualService.schema>;
-/** The TypeScript type of `destinationRule`. */
-export type DestinationRule = z.infer<typeof destinationRule.schema>;
 /** The TypeScript type of `sidecar`. */
 export type Sidecar = z.infer<typeof sidecar.schema>;
 /** The TypeScript type of `istioGateway`. */

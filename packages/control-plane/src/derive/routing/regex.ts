@@ -14,3 +14,9 @@ export function isRegex(pattern: string): boolean {
     return false;
   }
 }
+
+/** Whether the pattern has all the groups that the substitution names, as `\1`. */
+export function isSubstitution(pattern: string, substitution: string): boolean {
+  const groups = RE2JS.compile(pattern).groupCount();
+  return [...substitution.matchAll(/\\(\d)/g)].every(([, group]) => Number(group) <= groups);
+}

@@ -1,4 +1,4 @@
-/** The rules of a route, whatever its kind: what everything behind this file reads. */
+/** The rules of routes of the Gateway API, whichever of its kinds; `gateway-rules.ts` makes the mesh's own of them. */
 import type {
   GRPCRoute,
   HTTPRoute,
@@ -20,24 +20,24 @@ export type BackendRef = NonNullable<HTTPRouteRule['backendRefs']>[number];
 type ValueMatch = NonNullable<HTTPRouteMatch['headers']>[number];
 
 /** A trailing slash of a prefix means nothing and is gone. */
-export interface PathMatch {
+export interface GatewayPath {
   readonly type: 'Exact' | 'PathPrefix' | 'RegularExpression';
   readonly value: string;
 }
 
-export interface RouteMatch {
+export interface GatewayMatch {
   /** Null says nothing of the path, which ranks below every path. */
-  readonly path: PathMatch | null;
+  readonly path: GatewayPath | null;
   readonly method: string | null;
   readonly headers: readonly ValueMatch[];
   readonly queryParams: readonly ValueMatch[];
 }
 
-export interface RouteRule {
+export interface GatewayRule {
   /** Its own, else `<namespace>.<route>.<index>`. */
   readonly name: string;
   /** At least one; the rule holds for requests that any of them takes. */
-  readonly matches: readonly RouteMatch[];
+  readonly matches: readonly GatewayMatch[];
   readonly filters: readonly RouteFilter[];
   readonly backends: readonly BackendRef[];
   readonly timeouts: NonNullable<HTTPRouteRule['timeouts']>;
@@ -61,13 +61,13 @@ export function parentsOf(route: Route): ParentReference[] {
   );
 }
 
-const rulesByRoute = new WeakMap<Route, readonly RouteRule[]>();
+const rulesByRoute = new WeakMap<Route, readonly GatewayRule[]>();
 
 /**
  * In the order of the route. Without any, a GRPCRoute asks for nothing, an HTTPRoute for one that fails everything.
  * Routes of a cluster state never change, so each is read once.
  */
-export function routeRules(route: Route): readonly RouteRule[] {
+export function gatewayRules(route: Route): readonly GatewayRule[] {
   const known = rulesByRoute.get(route);
   if (known !== undefined) return known;
   const rules = readRules(route);
@@ -75,7 +75,7 @@ export function routeRules(route: Route): readonly RouteRule[] {
   return rules;
 }
 
-function readRules(route: Route): RouteRule[] {
+function readRules(route: Route): GatewayRule[] {
   const origin = `${namespaceOf(route)}.${nameOf(route)}`;
   if (isGrpc(route)) {
     return (route.spec?.rules ?? []).map((rule, index) => ({
@@ -99,11 +99,11 @@ type GrpcMatch = NonNullable<GrpcRule['matches']>[number];
 function commonOf(
   { name, filters = [], backendRefs = [] }: HTTPRouteRule | GrpcRule,
   unnamed: string,
-): Pick<RouteRule, 'name' | 'filters' | 'backends'> {
+): Pick<GatewayRule, 'name' | 'filters' | 'backends'> {
   return { name: name ?? unnamed, filters, backends: backendRefs };
 }
 
-function httpMatch({ path, method, headers = [], queryParams = [] }: HTTPRouteMatch): RouteMatch {
+function httpMatch({ path, method, headers = [], queryParams = [] }: HTTPRouteMatch): GatewayMatch {
   const { type = 'PathPrefix', value = '/' } = path ?? {};
   return {
     path: type === 'PathPrefix' ? prefix(value) : { type, value },
@@ -113,7 +113,7 @@ function httpMatch({ path, method, headers = [], queryParams = [] }: HTTPRouteMa
   };
 }
 
-function grpcMatch({ method, headers = [] }: GrpcMatch): RouteMatch {
+function grpcMatch({ method, headers = [] }: GrpcMatch): GatewayMatch {
   return { path: callPath(method), method: null, headers, queryParams: [] };
 }
 
@@ -122,7 +122,7 @@ function callPath({
   type = 'Exact',
   service = '',
   method = '',
-}: NonNullable<GrpcMatch['method']> = {}): PathMatch | null {
+}: NonNullable<GrpcMatch['method']> = {}): GatewayPath | null {
   if (service === '' && method === '') return null;
   if (type === 'RegularExpression') {
     const value = `/${service || ANY_NAME}/${method || '.+'}`;
@@ -135,6 +135,6 @@ function callPath({
 
 const ANY_NAME = '[^/]+';
 
-function prefix(text: string): PathMatch {
+function prefix(text: string): GatewayPath {
   return { type: 'PathPrefix', value: text.replace(/\/+$/, '') || '/' };
 }

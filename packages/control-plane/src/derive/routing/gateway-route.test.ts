@@ -1,6 +1,6 @@
 import type { GRPCRoute } from '@aquifer/model/resources';
 import { expect, test } from 'vitest';
-import { routeRules } from './route-rule.ts';
+import { gatewayRules } from './gateway-route.ts';
 
 const METADATA = { namespace: 'shop', name: 'g' };
 
@@ -26,17 +26,17 @@ test.for([
     path: { type: 'RegularExpression', value: '/[^/]+/Get.*' },
   },
 ])('a gRPC match of $method asks for the path $path', ({ method, path }) => {
-  const [rule] = routeRules(grpcRoute({ matches: [{ method }] }));
+  const [rule] = gatewayRules(grpcRoute({ matches: [{ method }] }));
   expect(rule?.matches[0]?.path).toEqual(path);
 });
 
 test('rules without a name are told by their route and place, and take everything without a match', () => {
-  const rules = routeRules(grpcRoute({ name: 'own' }, { matches: [] }));
+  const rules = gatewayRules(grpcRoute({ name: 'own' }, { matches: [] }));
   expect(rules.map(({ name }) => name)).toEqual(['own', 'shop.g.1']);
   expect(rules[1]?.matches).toEqual([{ path: null, method: null, headers: [], queryParams: [] }]);
 });
 
 test('a GRPCRoute without rules asks for nothing', () => {
   const route = { kind: 'GRPCRoute', metadata: METADATA } as unknown as GRPCRoute;
-  expect(routeRules(route)).toEqual([]);
+  expect(gatewayRules(route)).toEqual([]);
 });

@@ -1,0 +1,203 @@
+/** The clusters of services at a waypoint (spec control-plane 6.1; recordings l7/01, 11, 17). */
+import {
+  type Cluster,
+  ClusterSchema,
+  Cluster_DiscoveryType as DiscoveryType,
+  Cluster_DnsLookupFamily as DnsLookupFamily,
+} from '@aquifer/wire/gen/envoy/config/cluster/v3_pb';
+import {
+  ApiVersion,
+  ProxyProtocolConfig_Version as ProxyVersion,
+} from '@aquifer/wire/gen/envoy/config/core/v3_pb';
+import { ProxyProtocolUpstreamTransportSchema } from '@aquifer/wire/gen/envoy/extensions/transport_sockets/proxy_protocol/v3_pb';
+import { RawBufferSchema } from '@aquifer/wire/gen/envoy/extensions/transport_sockets/raw_buffer/v3_pb';
+import { UpstreamTlsContextSchema } from '@aquifer/wire/gen/envoy/extensions/transport_sockets/tls/v3_pb';
+import { create } from '@bufbuild/protobuf';
+import { isHeadless, type MeshService, type Resolution } from '../mesh-service.ts';
+import { nameOf, namespaceOf } from '../object.ts';
+import {
+  type DestinationPolicy,
+  type TrafficPolicy,
+  trafficPolicyAt,
+} from '../traffic/traffic-policy.ts';
+import { internalSocket, named, type PassedMetadata } from './cluster-parts.ts';
+import { isHttp2, portHttpOptions } from './envoy-http-protocol.ts';
+import { TO_ORIGINAL_DESTINATION, trafficFields } from './envoy-traffic.ts';
+import { inboundCluster, ORIGINAL_DST_KEY, outboundCluster } from './names.ts';
+import { type Extension, extension, type Init, seconds } from './packed.ts';
+import type { L7Port } from './port-protocol.ts';
+import { namesOfRequest, tlsContext, userTls } from './upstream-tls.ts';
+
+type ClusterInit = Init<typeof ClusterSchema>;
+
+const OF_HOST = { kind: { case: 'host' as const, value: {} } };
+const OF_CLUSTER = { kind: { case: 'cluster' as const, value: {} } };
+const TUNNEL_TARGET: PassedMetadata = { name: ORIGINAL_DST_KEY, kind: OF_HOST };
+const ENDPOINT_METADATA: PassedMetadata = { name: 'istio', kind: OF_HOST };
+const CLUSTER_METADATA: PassedMetadata = { name: 'istio', kind: OF_CLUSTER };
+
+/** What telemetry reads of the service behind a cluster; an entry has a service for each host. */
+function described({ kind, hostname, ...service }: MeshService) {
+  const name = kind === 'Service' ? nameOf(service) : hostname;
+  return [{ host: hostname, name, namespace: namespaceOf(service) }];
+}
+
+const IN_EDS: NonNullable<ClusterInit['edsClusterConfig']> = {
+  edsConfig: {
+    configSourceSpecifier: { case: 'ads', value: {} },
+    initialFetchTimeout: seconds(0),
+    resourceApiVersion: ApiVersion.V3,
+  },
+};
+
+/** One cluster of a port: of a subset, or of all endpoints. */
+export interface PortCluster {
+  readonly service: MeshService;
+  readonly port: L7Port;
+  /** Empty for all endpoints. */
+  readonly subset: string;
+  /** What DestinationRules say of the service; null if nothing. */
+  readonly traffic: DestinationPolicy | null;
+}
+
+function policyOf({ traffic, port, subset }: PortCluster): TrafficPolicy | null {
+  return traffic === null ? null : trafficPolicyAt(traffic, port.port, subset);
+}
+
+/** What Istio's tools name a DestinationRule by. */
+function configOf({ sources: [{ namespace, name }] }: DestinationPolicy): string {
+  return `/apis/networking.istio.io/v1/namespaces/${namespace}/destination-rule/${name}`;
+}
+
+/**
+ * Where connections of a cluster go: to endpoints that are sent by themselves, to names that are part of the cluster and
+ * that DNS knows, or where they were going.
+ */
+export type Discovery = 'endpoints' | 'dns' | 'original-destination';
+
+const DISCOVERIES: Readonly<Record<Resolution, Discovery>> = {
+  workloads: 'endpoints',
+  headless: 'original-destination',
+  none: 'original-destination',
+  dns: 'dns',
+  'dns-round-robin': 'dns',
+  'dynamic-dns': 'original-destination',
+  alias: 'endpoints',
+};
+
+export function discoveryOf(part: PortCluster, direction: 'inbound' | 'outbound'): Discovery {
+  if (policyOf(part)?.loadBalancer?.simple === 'PASSTHROUGH') return 'original-destination';
+  // Routes to a headless service mean its endpoints; what was sent to it was sent to one of them.
+  if (direction === 'outbound' && isHeadless(part.service)) return 'endpoints';
+  return DISCOVERIES[part.service.resolution];
+}
+
+function discoveryFields(
+  name: string,
+  discovery: Discovery,
+  { resolution }: MeshService,
+): ClusterInit {
+  switch (discovery) {
+    case 'endpoints':
+      return {
+        clusterDiscoveryType: { case: 'type', value: DiscoveryType.EDS },
+        edsClusterConfig: { ...IN_EDS, serviceName: name },
+      };
+    case 'dns':
+      return {
+        clusterDiscoveryType: {
+          case: 'type',
+          value: resolution === 'dns' ? DiscoveryType.STRICT_DNS : DiscoveryType.LOGICAL_DNS,
+        },
+        dnsLookupFamily: DnsLookupFamily.V4_ONLY,
+        dnsRefreshRate: seconds(DNS_REFRESH_S),
+        respectDnsTtl: true,
+      };
+    case 'original-destination':
+      return TO_ORIGINAL_DESTINATION;
+  }
+}
+
+const DNS_REFRESH_S = 60;
+
+function common(name: string, part: PortCluster, direction: 'inbound' | 'outbound'): ClusterInit {
+  const policy = policyOf(part);
+  return {
+    ...named(name),
+    ...trafficFields(policy),
+    ...discoveryFields(name, discoveryOf(part, direction), part.service),
+    ...portHttpOptions(part.port, policy, namesOfRequest(userTls(policy))),
+  };
+}
+
+/** `inbound-vip|<port>|<kind>|<host>`, for one of the kinds of traffic that the port may carry. */
+export function inboundServiceCluster(kind: 'http' | 'tcp', part: PortCluster): Cluster {
+  const { service, port, subset, traffic } = part;
+  const policy = policyOf(part);
+  const name = inboundCluster(kind, port.port, service.hostname, subset);
+  return create(ClusterSchema, {
+    ...common(name, part, 'inbound'),
+    metadata: {
+      filterMetadata: {
+        istio: {
+          services: described(service),
+          subset: subset === '' ? kind : `${kind}/${subset}`,
+          ...(traffic !== null && policy !== null && { config: configOf(traffic) }),
+        },
+      },
+    },
+    transportSocket: internalSocket('', [TUNNEL_TARGET, ENDPOINT_METADATA], socketTo(part, policy)),
+  });
+}
+
+/** What runs within the tunnel, or to an endpoint that takes none. TLS of the mesh is what tunnels are made of anyway. */
+function socketTo({ port }: PortCluster, policy: TrafficPolicy | null): Extension {
+  const tls = userTls(policy);
+  const inner =
+    tls === null
+      ? extension('raw_buffer', RawBufferSchema)
+      : extension(
+          'envoy.transport_sockets.tls',
+          UpstreamTlsContextSchema,
+          tlsContext(tls, isHttp2(port, policy)),
+        );
+  const { proxyProtocol } = policy ?? {};
+  if (proxyProtocol === undefined) return inner;
+  const version = proxyProtocol.version === 'V2' ? ProxyVersion.V2 : ProxyVersion.V1;
+  return extension(
+    'envoy.transport_sockets.upstream_proxy_protocol',
+    ProxyProtocolUpstreamTransportSchema,
+    { config: { version }, transportSocket: inner },
+  );
+}
+
+/** `outbound|<port>|<subset>|<host>`: a service that routes send to but that is not attached to this waypoint. */
+export function outboundServiceCluster(part: PortCluster): Cluster {
+  const { service, port, subset, traffic } = part;
+  const prefix = 'envoy.transport_sockets.';
+  const passed = [TUNNEL_TARGET, CLUSTER_METADATA, ENDPOINT_METADATA];
+  return create(ClusterSchema, {
+    ...common(outboundCluster(port.port, service.hostname, subset), part, 'outbound'),
+    metadata: {
+      filterMetadata: {
+        istio: {
+          services: described(service),
+          ...(subset !== '' && { subset }),
+          ...(traffic !== null && { config: configOf(traffic) }),
+        },
+      },
+    },
+    transportSocketMatches: [
+      {
+        name: 'hbone',
+        match: { tunnel: 'http' },
+        transportSocket: internalSocket(prefix, passed),
+      },
+      {
+        name: 'tlsMode-disabled',
+        match: {},
+        transportSocket: extension(`${prefix}raw_buffer`, RawBufferSchema),
+      },
+    ],
+  });
+}
