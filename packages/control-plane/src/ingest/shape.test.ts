@@ -48,3 +48,8 @@ test('labels that are no text are found in every kind', () => {
     'metadata.labels["app"]: expected string, found number',
   );
 });
+
+test('a status that says nothing yet is in order', () => {
+  const object = { kind: 'HTTPRoute', metadata: { name: 'a' }, spec: {}, status: {} };
+  expect(shapeProblem('HTTPRoute', { apiVersion: 'x', ...object } as StoredObject)).toBe(null);
+});

@@ -26,7 +26,7 @@ interface ObjectShape {
 const SHAPES = described as unknown as Readonly<Record<string, Shape>>;
 
 /** What is wrong with a part of an object. */
-interface Finding {
+export interface ShapeFinding {
   /** Such as `spec.rules[0].to`. */
   readonly path: string;
   /** `unknown` and `missing` do not keep the object from being read. */
@@ -42,11 +42,21 @@ export function shapeProblem(kind: WatchedKind, object: StoredObject): string | 
   const isCustom = definitionPath(WATCHED_KINDS[kind]) !== null;
   const { apiVersion, kind: own = kind } = WATCHED_KINDS[kind];
   for (const finding of findings(shapeOf(apiVersion, own), object, '')) {
-    if (finding.kind === 'type' || (finding.kind === 'missing' && isCustom)) {
+    // What a status lacks is not told, and nothing else.
+    const isMissing = finding.kind === 'missing' && !finding.path.startsWith('status.');
+    if (finding.kind === 'type' || (isMissing && isCustom)) {
       return `${finding.path}: ${finding.text}`;
     }
   }
   return null;
+}
+
+/** Everything that differs from the shape, unknown fields too; nothing of kinds that are not described. */
+export function shapeFindings(object: {
+  readonly apiVersion: string;
+  readonly kind: string;
+}): ShapeFinding[] {
+  return [...findings(shapeOf(object.apiVersion, object.kind), object, '')];
 }
 
 function shapeOf(apiVersion: string, kind: string): Shape {
@@ -54,7 +64,7 @@ function shapeOf(apiVersion: string, kind: string): Shape {
   return SHAPES[`${group}/${kind}`] ?? 'any';
 }
 
-function* findings(shape: Shape, value: unknown, path: string): Iterable<Finding> {
+function* findings(shape: Shape, value: unknown, path: string): Iterable<ShapeFinding> {
   // Go writes null for what is not there.
   if (shape === 'any' || value === undefined || value === null) return;
   const wanted = wantedType(shape);
@@ -79,7 +89,7 @@ function* innerFindings(
   shape: Exclude<Shape, string>,
   value: unknown,
   path: string,
-): Iterable<Finding> {
+): Iterable<ShapeFinding> {
   if ('items' in shape) {
     for (const [index, item] of (value as readonly unknown[]).entries()) {
       yield* findings(shape.items, item, `${path}[${index}]`);
@@ -100,7 +110,7 @@ function* fieldFindings(
   { fields, required = [] }: ObjectShape,
   value: Readonly<Record<string, unknown>>,
   path: string,
-): Iterable<Finding> {
+): Iterable<ShapeFinding> {
   const inner = (name: string): string => (path === '' ? name : `${path}.${name}`);
   for (const name of required) {
     if (value[name] === undefined || value[name] === null) {
@@ -114,7 +124,7 @@ function* fieldFindings(
   }
 }
 
-function wrongType(path: string, wanted: string, value: unknown): Finding {
+function wrongType(path: string, wanted: string, value: unknown): ShapeFinding {
   const found = Array.isArray(value) ? 'a list' : isRecord(value) ? 'an object' : typeof value;
   return { path, kind: 'type', text: `expected ${wanted}, found ${found}` };
 }
