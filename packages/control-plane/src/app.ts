@@ -13,15 +13,11 @@ import { createExpiryMetrics } from './ca/expiry.ts';
 import { type AuthorityFacts, MeshAuthority } from './ca/mesh-authority.ts';
 import { ServingCertificate } from './ca/serving-certificate.ts';
 import { authorityWishes } from './ca/trust-bundle.ts';
-import type { Collection } from './collections/collection.ts';
+import { clusterWishes } from './cluster-wishes.ts';
 import type { Input } from './collections/nodes.ts';
 import { type ControlPlaneConfig, commaList } from './config.ts';
 import { Derivation } from './derive/derivation.ts';
 import type { DerivationSettings } from './derive/mesh-collections.ts';
-import { gatewayClassWishes } from './gateways/gateway-classes.ts';
-import { remoteGatewayWishes } from './gateways/remote-gateways.ts';
-import { routeWishes } from './gateways/route-status.ts';
-import { waypointWishes } from './gateways/waypoint-wishes.ts';
 import { KINDS } from './ingest/cluster-inputs.ts';
 import { ClusterStore } from './ingest/cluster-store.ts';
 import { Debouncer } from './ingest/debounce.ts';
@@ -34,12 +30,7 @@ import { Publisher } from './push/publisher.ts';
 import { createPushMetrics } from './push/push-metrics.ts';
 import { writeMissing } from './reconcile/apply.ts';
 import { WriterLease } from './reconcile/lease.ts';
-import type { ForeignObjects } from './reconcile/owner.ts';
-import type { Wish } from './reconcile/wish.ts';
 import { WriteQueue } from './reconcile/write-queue.ts';
-import { addressWishes } from './status/allocated-addresses.ts';
-import { conditionWishes } from './status/derived-conditions.ts';
-import { routingWishes } from './status/routing-conditions.ts';
 
 /** A running control plane with the ports it really listens on. */
 export interface ControlPlane {
@@ -173,7 +164,11 @@ function startPipeline(
 ): { stop(): Promise<void> } {
   const abort = new AbortController();
   const facts: Input<AuthorityFacts> = derivation.graph.input('authority');
-  const { foreign, wishes } = allWishes(derivation, config, facts);
+  const { graph, cluster } = derivation;
+  const settings = { ...config, image: config.waypointImage };
+  const { foreign, wishes: derived } = clusterWishes(derivation, settings);
+  const ofAuthority = authorityWishes(graph, cluster, facts, config.systemNamespace);
+  const wishes = graph.union('wishes', ofAuthority, derived);
   const write = (): void => {
     if (publisher.current === null || !lease.isHeld) return;
     writeMissing({ api, queue, wishes, foreign, onForeign: () => debouncer.trigger() });
@@ -195,7 +190,13 @@ function startPipeline(
     if (store.isComplete) publisher.publish();
   };
   const debouncer = new Debouncer(publish, config.debounceAfterMs, config.debounceMaxMs);
-  const store = new ClusterStore(derivation.cluster, config.revision, () => debouncer.trigger());
+  const store = new ClusterStore({
+    inputs: derivation.cluster,
+    malformed: derivation.malformed,
+    revision: config.revision,
+    log: log.scope('watch'),
+    onChange: () => debouncer.trigger(),
+  });
   publisher.subscribe(write);
   publisher.subscribe(() => reportUnread(derivation, log));
   facts.set('', authority.facts);
@@ -246,28 +247,6 @@ function newDerivation({ config, log }: ControlPlaneDeps): Derivation {
 
 function derivationSettings(config: ControlPlaneConfig): DerivationSettings {
   return { ...config, excludeNamespaces: commaList(config.excludeNamespaces) };
-}
-
-/** Everything that is missing in the cluster, whoever notices it. */
-function allWishes(
-  { graph, cluster, mesh, waypoints }: Derivation,
-  config: ControlPlaneConfig,
-  facts: Collection<AuthorityFacts>,
-): { readonly foreign: ForeignObjects; readonly wishes: Collection<Wish> } {
-  const foreign: ForeignObjects = graph.input('foreign objects');
-  const settings = { ...config, image: config.waypointImage };
-  const wishes = graph.union(
-    'wishes',
-    authorityWishes(graph, cluster, facts, config.systemNamespace),
-    conditionWishes(graph, cluster, mesh),
-    routingWishes(graph, cluster, mesh),
-    addressWishes(graph, cluster, mesh),
-    gatewayClassWishes(graph, cluster),
-    remoteGatewayWishes(graph, cluster, config.revision),
-    waypointWishes(graph, { cluster, mesh, foreign, settings }),
-    routeWishes(graph, cluster, waypoints.routes, mesh),
-  );
-  return { foreign, wishes };
 }
 
 /** Names by which proxies reach the TLS port. */

@@ -281,7 +281,7 @@ test('routes and policies get their statuses', async () => {
     const policy = await admin.get<Service>(`${policies}/get-only`);
     return conditionOf(policy?.status?.conditions, 'ZtunnelAccepted');
   };
-  await expect.poll(judged).toBe('True UnsupportedValue');
+  await expect.poll(judged, { timeout: 5000 }).toBe('True UnsupportedValue');
 });
 
 test('a capture report with a real pod token becomes annotation, condition and HBONE, until it is released', async () => {

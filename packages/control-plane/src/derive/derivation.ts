@@ -2,6 +2,7 @@
 import { Graph } from '../collections/graph.ts';
 import type { ProblemListener } from '../collections/nodes.ts';
 import { ClusterInputs } from '../ingest/cluster-inputs.ts';
+import { type MalformedObjects, malformedObjects } from '../ingest/malformed.ts';
 import { type WaypointCollections, waypointCollections } from './l7/waypoint-collections.ts';
 import {
   type DerivationSettings,
@@ -14,10 +15,13 @@ export class Derivation {
   readonly cluster: ClusterInputs;
   readonly mesh: MeshCollections;
   readonly waypoints: WaypointCollections;
+  /** What of the cluster cannot be read. */
+  readonly malformed: MalformedObjects;
 
   constructor(settings: DerivationSettings, onProblem: ProblemListener) {
     this.graph = new Graph(onProblem);
     this.cluster = new ClusterInputs(this.graph);
+    this.malformed = malformedObjects(this.graph);
     this.mesh = meshCollections(this.graph, this.cluster, settings);
     this.waypoints = waypointCollections(this.graph, this.cluster, this.mesh);
   }

@@ -115,6 +115,10 @@ interface SessionHooks<Request> {
   readonly onConnected: (connection: DiscoveryConnection) => void;
 }
 
+/** Names and types that a stream may ask for: a busy node proxy needs some thousands. */
+const MAX_NAMES = 50_000;
+const MAX_NAME_LENGTH = 1024;
+
 /** A stream from its first byte on: it is not read further until it is known who asks. */
 class StreamSession<Request extends FirstRequest> {
   readonly #stream: DeltaStream | StateStream;
@@ -123,6 +127,7 @@ class StreamSession<Request extends FirstRequest> {
   readonly #hooks: SessionHooks<Request>;
   connection: ReturnType<Connect<Request>> | null = null;
   #caller: Caller | null = null;
+  #isRefused = false;
 
   constructor(
     stream: DeltaStream | StateStream,
@@ -137,6 +142,7 @@ class StreamSession<Request extends FirstRequest> {
   }
 
   receive(request: Request): void {
+    if (this.#isRefused) return;
     if (this.connection !== null) this.#handle(this.connection, request);
     else {
       this.#stream.pause();
@@ -178,6 +184,7 @@ class StreamSession<Request extends FirstRequest> {
       published: () => published,
       addresses,
       answerDebug,
+      abandon: () => this.#refuse(new Refusal('CP_EXHAUSTED', 'responses are not read')),
     });
     this.connection = connection;
     this.#hooks.onConnected(connection);
@@ -187,9 +194,16 @@ class StreamSession<Request extends FirstRequest> {
 
   #handle(connection: ReturnType<Connect<Request>>, request: Request): void {
     try {
+      const names = namesOf(request);
+      if ([request.typeUrl, ...names].some((name) => name.length > MAX_NAME_LENGTH)) {
+        throw new Refusal('CP_EXHAUSTED', `a name is longer than ${MAX_NAME_LENGTH} characters`);
+      }
       if (isDebugType(request.typeUrl)) {
-        connection.debug({ ...request, names: namesOf(request), caller: this.#caller });
+        connection.debug({ ...request, names, caller: this.#caller });
       } else connection.receive(request);
+      if (connection.nameCount > MAX_NAMES) {
+        throw new Refusal('CP_EXHAUSTED', `more than ${MAX_NAMES} names on one stream`);
+      }
     } catch (error) {
       this.#refuse(error);
     }
@@ -199,6 +213,7 @@ class StreamSession<Request extends FirstRequest> {
     if (!(error instanceof Refusal)) {
       this.#deps.log.error('discovery stream failed', { error: (error as Error).message });
     }
+    this.#isRefused = true;
     this.#stream.emit('error', toRefusal(error).toServiceError());
   }
 }

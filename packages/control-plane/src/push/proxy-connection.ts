@@ -18,6 +18,8 @@ export interface ConnectionDeps {
   /** Of the workloads and services that are served. */
   readonly addresses: AddressIndex;
   readonly answerDebug: AnswerDebug;
+  /** Ends the stream, because the proxy reads too slowly to be served. */
+  readonly abandon: () => void;
 }
 
 /** The parts of a gRPC stream that a connection uses. */
@@ -36,6 +38,10 @@ const GENERATOR_BY_TYPE: ReadonlyMap<string, ResourceGenerator> = new Map(
 /** What every subscription to a type has. */
 interface AnySubscription {
   readonly status: SubscriptionStatus;
+  /** Whether what the proxy has missed is not known any more. */
+  readonly isLost: boolean;
+  /** Names that are kept for it. */
+  readonly nameCount: number;
   close(): void;
 }
 
@@ -82,6 +88,13 @@ export abstract class ProxyConnection<Subscription extends AnySubscription, Requ
     return new Map([...this.subscriptions].map(([type, { status }]) => [type, status]));
   }
 
+  /** Types and names that are kept for the proxy. */
+  get nameCount(): number {
+    let count = this.subscriptions.size;
+    for (const { nameCount } of this.subscriptions.values()) count += nameCount;
+    return count;
+  }
+
   /** Ends the stream without an error: the proxy connects again, perhaps to another replica. */
   close(): void {
     this.#stream.end();
@@ -94,6 +107,10 @@ export abstract class ProxyConnection<Subscription extends AnySubscription, Requ
 
   /** Sends what has changed, type by type in push order. Never throws: other types and proxies go on. */
   push(): void {
+    if (this.subscriptions.values().some(({ isLost }) => isLost)) {
+      this.deps.abandon();
+      return;
+    }
     for (const { typeUrl } of GENERATORS) {
       const subscription = this.subscriptions.get(typeUrl);
       if (subscription === undefined || this.#isBlocked) continue;

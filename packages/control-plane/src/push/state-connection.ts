@@ -48,6 +48,14 @@ class StateSubscription {
     return this.#acknowledgements.status;
   }
 
+  get isLost(): boolean {
+    return this.#served?.reader.isLost ?? false;
+  }
+
+  get nameCount(): number {
+    return this.#names?.size ?? 0;
+  }
+
   close(): void {
     this.#served?.reader.close();
   }

@@ -69,6 +69,16 @@ export class Subscription {
     return this.#acknowledgements.status;
   }
 
+  /** Whether what the proxy has missed is not known any more. */
+  get isLost(): boolean {
+    return this.#served?.reader.isLost ?? false;
+  }
+
+  /** Names that are kept for it. */
+  get nameCount(): number {
+    return this.#named?.size ?? 0;
+  }
+
   /** False while a request still waits for an answer, because nothing is known. */
   get isAnswered(): boolean {
     return this.#initialVersions === null;
