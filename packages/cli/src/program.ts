@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import manifest from '../package.json' with { type: 'json' };
 import { apiMessage } from './api-errors.ts';
+import { addAnalyze } from './commands/analyze.ts';
 import { addCheck } from './commands/check.ts';
 import { addCompare } from './commands/compare-run.ts';
 import { addSandbox } from './commands/sandbox.ts';
@@ -45,7 +46,7 @@ export async function runCommandLine(
       writeErr: (text) => void writeError(text),
     })
     .exitOverride();
-  for (const add of [addSandbox, addWaypoint, addZtunnelConfig, addCompare, addCheck])
+  for (const add of [addSandbox, addWaypoint, addZtunnelConfig, addCompare, addAnalyze, addCheck])
     add(program, context);
   try {
     await program.parseAsync(args, { from: 'user' });

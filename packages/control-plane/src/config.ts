@@ -20,6 +20,7 @@ export type ControlPlaneConfig = {
   readonly revision: string;
   readonly excludeNamespaces: string;
   readonly trustedNodeAccounts: string;
+  readonly authorityDirectory: string;
   readonly defaultTtlMs: number;
   readonly maxTtlMs: number;
   readonly debounceAfterMs: number;
@@ -72,6 +73,11 @@ export const CONTROL_PLANE_KEYS: ConfigKeys<ControlPlaneConfig> = {
     'CA_TRUSTED_NODE_ACCOUNTS',
     'Service accounts (namespace/name) of node proxies, which may ask for certificates of the pods of their node; comma list.',
     { default: 'istio-system/ztunnel' },
+  ),
+  authorityDirectory: stringKey(
+    'ROOT_CA_DIR',
+    "The authority's files, as Secret cacerts has them, when they are mounted; read again when they change. Without them the Secret is read from the API.",
+    { default: './etc/cacerts' },
   ),
   defaultTtlMs: durationKey(
     'DEFAULT_WORKLOAD_CERT_TTL',

@@ -125,6 +125,9 @@ test('the root certificate reaches every namespace, also one that comes later, a
   const path = (namespace: string) =>
     `/api/v1/namespaces/${namespace}/configmaps/istio-ca-root-cert`;
   await eventually(() => admin.get(path('shop')));
+  // With the rights that it has, it also writes down which roots are trusted.
+  const kept = '/api/v1/namespaces/istio-system/secrets/istio-ca-trusted-roots';
+  await eventually(() => admin.get(kept));
   await admin.create('/api/v1/namespaces', {
     apiVersion: 'v1',
     kind: 'Namespace',
@@ -278,7 +281,7 @@ test('routes and policies get their statuses', async () => {
     const policy = await admin.get<Service>(`${policies}/get-only`);
     return conditionOf(policy?.status?.conditions, 'ZtunnelAccepted');
   };
-  await expect.poll(judged).toBe('True UnsupportedValue');
+  await expect.poll(judged, { timeout: 5000 }).toBe('True UnsupportedValue');
 });
 
 test('a capture report with a real pod token becomes annotation, condition and HBONE, until it is released', async () => {

@@ -16,6 +16,11 @@ export class Input<T> extends Store<T> implements Node {
     this.#pending.set(key, value);
   }
 
+  /** What the key will have after the next round. */
+  latest(key: string): T | undefined {
+    return this.#pending.has(key) ? this.#pending.get(key) : this.get(key);
+  }
+
   /** Whatever is not among `values` is removed. */
   replace(values: Iterable<readonly [string, T]>): void {
     this.#pending.clear();

@@ -86,7 +86,7 @@ export class TestCluster {
 }
 
 /** Null for what is not watched. Two groups have a kind `Gateway`. */
-function watchedKindOf({ kind, apiVersion }: TestObject): WatchedKind | null {
+export function watchedKindOf({ kind, apiVersion }: TestObject): WatchedKind | null {
   const [group] = apiVersion?.split('/') ?? [];
   for (const [name, path] of Object.entries(WATCHED_KINDS)) {
     const isOfGroup = group === undefined || group === path.apiVersion.split('/')[0];

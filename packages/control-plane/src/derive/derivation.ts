@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { Graph } from '../collections/graph.ts';
 import type { Input, ProblemListener } from '../collections/nodes.ts';
 import { ClusterInputs } from '../ingest/cluster-inputs.ts';
+import { type MalformedObjects, malformedObjects } from '../ingest/malformed.ts';
 import type { ProxyNode } from './l7/proxy-node.ts';
 import { type RoutingLookups, routingLookups } from './l7/routing-lookups.ts';
 import { type SidecarCollections, sidecarCollections } from './l7/sidecar/sidecar-collections.ts';
@@ -22,10 +23,13 @@ export class Derivation {
   /** Sidecars and gateways that are connected, by id: what they are served is derived while they are. */
   readonly proxies: Input<ProxyNode>;
   readonly sidecars: SidecarCollections;
+  /** What of the cluster cannot be read. */
+  readonly malformed: MalformedObjects;
 
   constructor(settings: DerivationSettings, onProblem: ProblemListener) {
     this.graph = new Graph(onProblem);
     this.cluster = new ClusterInputs(this.graph);
+    this.malformed = malformedObjects(this.graph);
     this.mesh = meshCollections(this.graph, this.cluster, settings);
     this.routing = routingLookups(this.graph, this.cluster, this.mesh);
     this.waypoints = waypointCollections(this.graph, this.cluster, this.mesh, this.routing);

@@ -38,6 +38,9 @@ export class JoinedSet implements ResourceSet {
           removed: [...one.removed, ...other.removed],
         };
       },
+      get isLost() {
+        return readers.some(({ isLost }) => isLost);
+      },
       close: () => {
         for (const reader of readers) reader.close();
       },

@@ -142,32 +142,37 @@ export function boundWorkloads(workloads: readonly WorkloadResource[]): ClusterL
 
 function lbEndpoint(workload: WorkloadResource, assignment: Assignment): LbEndpoint {
   const { addresses, hostname } = workload.value;
+  // Names are for the proxy to look up.
+  const [host = hostname, ...further] = addresses;
   const port = targetPort(workload.value, assignment) ?? 0;
-  return endpointAt(workload, {
-    host: addresses[0] ?? hostname,
-    port,
-    transports: assignment.transports,
-  });
+  return endpointAt(workload, { host, further, port, transports: assignment.transports });
 }
 
 interface Place {
   /** An address, or a name for DNS. */
   readonly host: string;
+  /** Of another family, where the workload is reached without a tunnel. */
+  readonly further?: readonly string[];
   readonly port: number;
   readonly transports: Transports;
 }
 
 function endpointAt(resource: WorkloadResource, place: Place): LbEndpoint {
-  const transport = transportOf(resource, place.transports);
-  const target = formatSocketAddress({ ip: place.host, port: place.port });
+  const { host, further = [], port, transports } = place;
+  const transport = transportOf(resource, transports);
+  const isTunnelled = transport === 'hbone';
+  const target = formatSocketAddress({ ip: host, port });
   const metadata: Record<string, JsonObject> = {
     istio: { workload: describe(resource) },
-    ...(transport === 'hbone' && { [ORIGINAL_DST_KEY]: { local: target } }),
-    ...socketMatch(transport, place.transports),
+    ...(isTunnelled && { [ORIGINAL_DST_KEY]: { local: target } }),
+    ...socketMatch(transport, transports),
   };
-  const address = transport === 'hbone' ? tunnelTo(target) : socketAt(place);
+  const address = isTunnelled ? tunnelTo(target) : socketAddress(host, port);
+  const additionalAddresses = (isTunnelled ? [] : further).map((other) => ({
+    address: { address: socketAddress(other, port) },
+  }));
   return {
-    hostIdentifier: { case: 'endpoint', value: { address: { address } } },
+    hostIdentifier: { case: 'endpoint', value: { address: { address }, additionalAddresses } },
     healthStatus: healthOf(resource),
     loadBalancingWeight: resource.value.capacity,
     metadata: { filterMetadata: metadata },
@@ -196,16 +201,18 @@ function tunnelTo(endpointId: string) {
   };
 }
 
-function socketAt({ host, port }: Place) {
-  const portSpecifier = { case: 'portValue' as const, value: port };
-  return { case: 'socketAddress' as const, value: { address: host, portSpecifier } };
-}
-
 /** Of endpoints of ServiceEntries and of WorkloadEntries nobody says that they are well. */
 function healthOf({ value, sources }: WorkloadResource): HealthStatus {
   if (value.status !== 'healthy') return HealthStatus.UNHEALTHY;
   const isEntry = sources[0]?.kind === 'ServiceEntry' || sources[0]?.kind === 'WorkloadEntry';
   return isEntry ? HealthStatus.UNKNOWN : HealthStatus.HEALTHY;
+}
+
+function socketAddress(address: string, port: number) {
+  return {
+    case: 'socketAddress' as const,
+    value: { address, portSpecifier: { case: 'portValue' as const, value: port } },
+  };
 }
 
 /** `<workload>;<namespace>;<canonical service>;<revision>;<cluster>`, which telemetry reads; `latest` is not said. */

@@ -25,6 +25,7 @@ import {
   internalSocket,
   named,
   PLAIN_SOCKET,
+  type SocketMatch,
   TUNNEL_TARGET,
 } from './cluster-parts.ts';
 import { isHttp2, portHttpOptions } from './envoy-http-protocol.ts';
@@ -33,6 +34,8 @@ import { inboundCluster, outboundCluster } from './names.ts';
 import { duration, type Extension, extension, type Init, packed, seconds } from './packed.ts';
 import type { L7Port } from './port-protocol.ts';
 import { namesOfRequest, tlsContext, userTls } from './upstream-tls.ts';
+
+const SOCKETS = 'envoy.transport_sockets.';
 
 export type ClusterInit = Init<typeof ClusterSchema>;
 
@@ -165,16 +168,18 @@ export function inboundServiceCluster(kind: 'http' | 'tcp', part: PortCluster): 
 
 /** What runs within the tunnel, or to an endpoint that takes none. TLS of the mesh is what tunnels are made of anyway. */
 function socketTo({ port }: PortCluster, policy: TrafficPolicy | null): Extension {
+  const tls = tlsSocket(port, policy);
+  return announced(tls ?? extension('raw_buffer', RawBufferSchema), policy);
+}
+
+/** Null if nobody asks for TLS of their own. */
+function tlsSocket(port: L7Port, policy: TrafficPolicy | null): Extension | null {
   const tls = userTls(policy);
-  const inner =
-    tls === null
-      ? extension('raw_buffer', RawBufferSchema)
-      : extension(
-          'envoy.transport_sockets.tls',
-          UpstreamTlsContextSchema,
-          tlsContext(tls, isHttp2(port, policy)),
-        );
-  return announced(inner, policy);
+  return tls === null ? null : tlsTransport(tls, isHttp2(port, policy));
+}
+
+export function tlsTransport(tls: NonNullable<TrafficPolicy['tls']>, isHttp2: boolean): Extension {
+  return extension(`${SOCKETS}tls`, UpstreamTlsContextSchema, tlsContext(tls, isHttp2));
 }
 
 /** Connections that begin with who connects, where a rule asks for it. */
@@ -182,11 +187,10 @@ export function announced(inner: Extension, policy: TrafficPolicy | null): Exten
   const { proxyProtocol } = policy ?? {};
   if (proxyProtocol === undefined) return inner;
   const version = proxyProtocol.version === 'V2' ? ProxyVersion.V2 : ProxyVersion.V1;
-  return extension(
-    'envoy.transport_sockets.upstream_proxy_protocol',
-    ProxyProtocolUpstreamTransportSchema,
-    { config: { version }, transportSocket: inner },
-  );
+  return extension(`${SOCKETS}upstream_proxy_protocol`, ProxyProtocolUpstreamTransportSchema, {
+    config: { version },
+    transportSocket: inner,
+  });
 }
 
 /** `outbound|<port>|<subset>|<host>`: a service that routes send to but that is not attached to this waypoint. */
@@ -205,6 +209,27 @@ export function outboundServiceCluster(part: PortCluster): Cluster {
         },
       },
     },
-    transportSocketMatches: [hboneSocket(), PLAIN_SOCKET],
+    ...(discoveryOf(part, 'outbound') === 'original-destination'
+      ? directSocket(port, policyOf(part))
+      : { transportSocketMatches: outboundSockets(port, policyOf(part)) }),
   });
+}
+
+/** Nothing is known of whoever is where a connection was going. */
+function directSocket(port: L7Port, policy: TrafficPolicy | null): ClusterInit {
+  const transportSocket = tlsSocket(port, policy);
+  return transportSocket === null ? {} : { transportSocket };
+}
+
+/** As recorded for sidecars: an endpoint that takes tunnels gets what others get within one. */
+function outboundSockets(port: L7Port, policy: TrafficPolicy | null): SocketMatch[] {
+  const tls = tlsSocket(port, policy);
+  const sockets: SocketMatch[] =
+    tls === null
+      ? [hboneSocket(), PLAIN_SOCKET]
+      : [hboneSocket(tls), { name: 'user', transportSocket: tls }];
+  return sockets.map((match) => ({
+    ...match,
+    transportSocket: announced(match.transportSocket, policy),
+  }));
 }

@@ -1,6 +1,5 @@
 /** Clusters of what sidecars and gateways call, by resolution and transport (recordings l7/02, 22, 29). */
 import { type Cluster, ClusterSchema } from '@aquifer/wire/gen/envoy/config/cluster/v3_pb';
-import { UpstreamTlsContextSchema } from '@aquifer/wire/gen/envoy/extensions/transport_sockets/tls/v3_pb';
 import { create } from '@bufbuild/protobuf';
 import { isHeadless } from '../../mesh-service.ts';
 import type { WorkloadResource } from '../../resource.ts';
@@ -10,7 +9,7 @@ import { clusterLoadAssignment, type ServiceAssignment } from '../endpoints.ts';
 import { isHttp2 } from '../envoy-http-protocol.ts';
 import { toSidecar } from '../mutual-tls.ts';
 import { outboundCluster } from '../names.ts';
-import { type Extension, extension } from '../packed.ts';
+import type { Extension } from '../packed.ts';
 import type { ProxyNode } from '../proxy-node.ts';
 import {
   announced,
@@ -23,8 +22,9 @@ import {
   type PortCluster,
   policyOf,
   serviceCluster,
+  tlsTransport,
 } from '../service-clusters.ts';
-import { tlsContext, userTls } from '../upstream-tls.ts';
+import { userTls } from '../upstream-tls.ts';
 import type { PeerTls, ServicePeers } from './service-peers.ts';
 
 /** Where connections of a proxy go: those to a headless service where the client of a sidecar has decided. */
@@ -92,7 +92,7 @@ function transportsOf(part: PortCluster, context: ClusterContext): Transports {
   const isPassed = discovery === 'original-destination';
   const own = userTls(policy);
   if (own !== null && !lacksCredential(own)) {
-    const transportSocket = tlsSocket(own, isHttp2(part.port, policy));
+    const transportSocket = tlsTransport(own, isHttp2(part.port, policy));
     if (isPassed) return { transportSocket };
     return {
       transportSocketMatches: [hboneSocket(transportSocket), { name: 'user', transportSocket }],
@@ -117,14 +117,6 @@ function transportsOf(part: PortCluster, context: ClusterContext): Transports {
 /** As recorded, a sidecar fetches no credential of a name unless its rule chooses it: it speaks plaintext. */
 function lacksCredential({ credentialName = '' }: NonNullable<TrafficPolicy['tls']>): boolean {
   return credentialName !== '';
-}
-
-function tlsSocket(tls: NonNullable<TrafficPolicy['tls']>, isHttp2: boolean): Extension {
-  return extension(
-    'envoy.transport_sockets.tls',
-    UpstreamTlsContextSchema,
-    tlsContext(tls, isHttp2),
-  );
 }
 
 function socketMatches(part: PortCluster, context: ClusterContext): SocketMatch[] {
