@@ -4,6 +4,7 @@ import { Graph } from '../collections/graph.ts';
 import type { Input, ProblemListener } from '../collections/nodes.ts';
 import { ClusterInputs } from '../ingest/cluster-inputs.ts';
 import { type MalformedObjects, malformedObjects } from '../ingest/malformed.ts';
+import { type GatewayCollections, gatewayCollections } from './l7/gateway/gateway-collections.ts';
 import type { ProxyNode } from './l7/proxy-node.ts';
 import { type RoutingLookups, routingLookups } from './l7/routing-lookups.ts';
 import { type SidecarCollections, sidecarCollections } from './l7/sidecar/sidecar-collections.ts';
@@ -23,6 +24,7 @@ export class Derivation {
   /** Sidecars and gateways that are connected, by id: what they are served is derived while they are. */
   readonly proxies: Input<ProxyNode>;
   readonly sidecars: SidecarCollections;
+  readonly gateways: GatewayCollections;
   /** What of the cluster cannot be read. */
   readonly malformed: MalformedObjects;
 
@@ -34,10 +36,9 @@ export class Derivation {
     this.routing = routingLookups(this.graph, this.cluster, this.mesh);
     this.waypoints = waypointCollections(this.graph, this.cluster, this.mesh, this.routing);
     this.proxies = this.graph.input<ProxyNode>('proxies', isDeepStrictEqual);
-    this.sidecars = sidecarCollections(
-      { graph: this.graph, cluster: this.cluster, mesh: this.mesh, routing: this.routing },
-      this.proxies,
-    );
+    const { graph, cluster, mesh, routing } = this;
+    this.sidecars = sidecarCollections({ graph, cluster, mesh, routing }, this.proxies);
+    this.gateways = gatewayCollections({ graph, cluster, mesh, routing }, this.proxies);
   }
 
   /** One round: what was put into the inputs reaches everything that depends on it. */
