@@ -7,7 +7,7 @@ import { createPublicKey, createSecretKey } from 'node:crypto';
  * Stands for keys that are not to be had: the private half of this one was thrown away, so no token is signed with it,
  * and requests without a token still pass (spec l7 6.3).
  */
-export const NOBODYS_KEY_SET: string = JSON.stringify({
+const NOBODYS_KEY_SET: string = JSON.stringify({
   keys: [
     {
       e: 'AQAB',
@@ -24,7 +24,7 @@ export function usableKeySet(text: string): string {
 }
 
 /** None if the text is no key set. */
-export function keysOf(text: string): readonly unknown[] {
+function keysOf(text: string): readonly unknown[] {
   try {
     const set: unknown = JSON.parse(text);
     const { keys } = (set ?? {}) as { keys?: unknown };

@@ -55,7 +55,7 @@ export interface ServiceScope {
 }
 
 /** What verifies tokens on a chain. */
-export interface TokenScope {
+interface TokenScope {
   /** RequestAuthentications that hold here. */
   readonly authentications: readonly RequestAuthentication[];
   readonly filters: readonly Extension[];
