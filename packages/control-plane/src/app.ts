@@ -86,7 +86,7 @@ export async function startControlPlane(deps: ControlPlaneDeps): Promise<Control
     isAuthRequired: config.isXdsAuthRequired,
     answerDebug: (request) => answerDebug(request, systemNamespace, source),
   });
-  const source: DebugSource = { publisher, discovery, settings: config };
+  const source: DebugSource = { publisher, discovery, settings: config, derivation };
   started.debug = (request) => httpDebug(request, { source, authenticate, systemNamespace });
   const grpcDeps = {
     discovery,
