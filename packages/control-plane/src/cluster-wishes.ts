@@ -10,6 +10,7 @@ import type { Wish } from './reconcile/wish.ts';
 import { addressWishes } from './status/allocated-addresses.ts';
 import { conditionWishes } from './status/derived-conditions.ts';
 import { malformedWishes } from './status/malformed-conditions.ts';
+import { routingWishes } from './status/routing-conditions.ts';
 
 /** What they depend on besides the cluster. */
 export type WishSettings = WaypointInputs['settings'];
@@ -24,11 +25,12 @@ export function clusterWishes(
     'wishes for the cluster',
     conditionWishes(graph, cluster, mesh),
     malformedWishes(graph, cluster, malformed),
+    routingWishes(graph, cluster, mesh),
     addressWishes(graph, cluster, mesh),
     gatewayClassWishes(graph, cluster),
     remoteGatewayWishes(graph, cluster, settings.revision),
     waypointWishes(graph, { cluster, mesh, foreign, settings }),
-    routeWishes(graph, cluster, waypoints.routes, settings),
+    routeWishes(graph, cluster, waypoints.routes, mesh),
   );
   return { foreign, wishes };
 }

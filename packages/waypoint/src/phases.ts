@@ -1,5 +1,5 @@
 import { redirect, respondDirectly } from './phases/answer.ts';
-import { authorize } from './phases/authorize.ts';
+import { authenticate, authorize } from './phases/authorize.ts';
 import { injectFault, limitRate, shareAcrossOrigins } from './phases/filter.ts';
 import { forward } from './phases/forward.ts';
 import { matchRoute, normalize, refuseUpgrade, requireRoute } from './phases/match.ts';
@@ -17,6 +17,7 @@ type Phase = (request: HttpRequest, resume: (request: HttpRequest) => void) => b
  *   normalize           the path as policies, routes and the upstream see it; 400 if it has no such form
  *   matchRoute          the first route that matches, which local answers are changed and logged by too
  *   refuseUpgrade       403 to what is not upgraded to
+ *   authenticate        tokens of whoever asks, 401 if one is not valid
  *   authorize           L7 policies on the original client's identity; 403 `RBAC: access denied`
  *   injectFault         delays and failures on purpose
  *   shareAcrossOrigins  preflights, and what answers say to pages of other origins
@@ -30,6 +31,7 @@ const PHASES: readonly Phase[] = [
   normalize,
   matchRoute,
   refuseUpgrade,
+  authenticate,
   authorize,
   injectFault,
   shareAcrossOrigins,

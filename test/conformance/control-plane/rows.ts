@@ -217,7 +217,6 @@ const JUSTIFIED: Justified = {
     P123: 'RequestAuthentication is not read yet.',
     P124: GATEWAYS,
     ...each(['P125', 'P126', 'P128'], AT_WAYPOINTS),
-    P127: 'VirtualService is not read yet.',
     P130: CLUSTERS,
     P135: '`parametersRef` and defaults for a class are not read yet.',
     ...each(['P140', 'P141', 'P141a', 'P143', 'P145', 'P146'], CLUSTERS),

@@ -213,10 +213,7 @@ const ROWS: Rows = {
 
 const GATEWAYS = 'Gateways for clients outside of the mesh are not served yet, only waypoints.';
 const SIDECARS = 'Sidecars are not built yet; what ztunnel does not know it passes through.';
-const VIRTUAL_SERVICE = 'VirtualService is not read yet.';
 const TLS_ROUTES = 'TLSRoute, TCPRoute and UDPRoute are not read yet.';
-const TLS_TO_BACKENDS =
-  'A waypoint begins no TLS of applications yet; captured pods are reached by mTLS in any case.';
 const JWT = 'JWTs are not verified yet; a rule that asks for one holds for nobody.';
 const CUSTOM =
   'Nobody else is asked yet whether a request may pass; what a CUSTOM policy takes is denied.';
@@ -230,11 +227,7 @@ const JUSTIFIED: Justified = {
     L034: SIDECARS,
     L035: SIDECARS,
     L036: SIDECARS,
-    L047: VIRTUAL_SERVICE,
     L049: 'VirtualService is not read yet, and a waypoint looks at no server names.',
-    L050: VIRTUAL_SERVICE,
-    L051: VIRTUAL_SERVICE,
-    L052: VIRTUAL_SERVICE,
     L056: GATEWAYS,
     L057: GATEWAYS,
     L058: GATEWAYS,
@@ -247,7 +240,6 @@ const JUSTIFIED: Justified = {
     L104: GATEWAYS,
     L105: 'Of one backend only headers and the host are changed; a rule that asks for more answers 500 and says so in its status.',
     L107: GATEWAYS,
-    L108: TLS_TO_BACKENDS,
     L109: 'BackendTLSPolicy is not read yet.',
     L110: 'BackendTLSPolicy is not read yet.',
     L111: TLS_ROUTES,
@@ -283,8 +275,7 @@ const JUSTIFIED: Justified = {
     L177: TELEMETRY,
     L178: TELEMETRY,
     L179: 'No spans are made yet.',
-    L181: TLS_TO_BACKENDS,
-    L184: TLS_TO_BACKENDS,
+    L184: 'TLS of one port is configured as recorded (`golden.test.ts`); nobody has asked for it here yet.',
     L185: 'No PROXY line is written yet; a cluster that asks for one is refused.',
     L186: 'Sidecars are not spoken to yet; such a pod is reached in plain text.',
     L187: 'ServiceEntry is not read yet.',
@@ -308,8 +299,8 @@ export const L7: RowPage = {
   title: 'What a waypoint conforms to',
   about: [
     "Rows that an L7 proxy must satisfy to stand in for Istio's, and the tests that show them. Rows of the Gateway API and of",
-    'policies are shown from the Kubernetes object to the request. What is asked for by VirtualService or DestinationRule, which',
-    'the control plane does not read yet, is shown of the engine, with the Envoy configuration that it becomes.',
+    'policies are shown from the Kubernetes object to the request. What is asked for by VirtualService or DestinationRule is shown',
+    'of the engine, with the Envoy configuration that it becomes.',
     '',
     '[What differs from Envoy on purpose](l7.md) is a page of its own.',
   ].join('\n'),

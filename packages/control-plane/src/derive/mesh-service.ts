@@ -51,6 +51,8 @@ export interface MeshService {
   readonly addresses: readonly VirtualAddress[];
   readonly ports: readonly MeshPort[];
   readonly resolution: Resolution;
+  /** Whether its workloads are outside of the mesh. */
+  readonly location: 'internal' | 'external';
   /** Labels of the workloads behind it; null if nothing is selected. */
   readonly selector: Readonly<Record<string, string>> | null;
   /** Identities that its workloads may have besides those that the mesh knows of. */
@@ -100,6 +102,7 @@ export function meshServiceOf(
     addresses: clusterAddresses(service).map((address) => ({ address, prefixLength: null })),
     ports: portsOfService(service),
     resolution: isAlias ? 'alias' : clusterIP === 'None' ? 'headless' : 'workloads',
+    location: 'internal',
     selector: isAlias || selector === undefined || isEmptyMap(selector) ? null : selector,
     subjectAltNames: [],
     visibility: 'public',

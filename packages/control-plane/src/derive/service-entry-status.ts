@@ -23,6 +23,7 @@ export const ENTRY_CONDITIONS: readonly string[] = [
   'istio.io/WaypointBound',
   'istio.io/WaypointMissing',
   'istio.io/VisibilityApplied',
+  'WaypointAccepted',
 ];
 
 const VISIBILITY = {
@@ -33,6 +34,13 @@ const VISIBILITY = {
       'ServiceEntry is visible only within its own namespace (NAMESPACE), per mesh serviceEntryVisibility.',
   },
 } as const;
+
+const UNRESOLVED =
+  'spec.resolution: DYNAMIC_DNS is not followed at a waypoint, whose requests to the hosts fail. Name each host in an entry with resolution DNS instead';
+
+function isUnresolved({ resolution }: MeshService): boolean {
+  return resolution === 'dynamic-dns';
+}
 
 /** `hasRules`: whether the mesh is configured to say who may see what. An entry that is no service says nothing. */
 export function conditionsOfEntry(
@@ -52,6 +60,14 @@ export function conditionsOfEntry(
       status: 'True',
       reason: 'NoWaypointForWildcardService',
       message: 'ServiceEntry will not apply until it is bound to a valid waypoint.',
+    });
+  }
+  if (services.some(({ service, waypoints }) => isUnresolved(service) && waypoints[0])) {
+    conditions.push({
+      type: 'WaypointAccepted',
+      status: 'False',
+      reason: 'UnsupportedValue',
+      message: UNRESOLVED,
     });
   }
   if (hasRules) {

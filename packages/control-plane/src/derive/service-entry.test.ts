@@ -256,7 +256,7 @@ test('a wildcard that is resolved as it is called has a waypoint, which else its
     const conditions = conditionsOfEntry(valuesOf(services), false);
     return [served?.resource.value.waypoint !== null, conditions.map(({ reason }) => reason)];
   };
-  expect(said(TO_OWN)).toEqual([true, ['WaypointAccepted']]);
+  expect(said(TO_OWN)).toEqual([true, ['WaypointAccepted', 'UnsupportedValue']]);
   expect(said(undefined)).toEqual([false, ['NoWaypointForWildcardService']]);
   expect(said({ 'istio.io/use-waypoint': 'ghost' })).toEqual([
     false,

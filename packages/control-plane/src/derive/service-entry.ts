@@ -33,7 +33,7 @@ export function servicesOfEntry(
 ): MeshService[] {
   const { spec } = entry;
   if (spec === undefined || visibility === 'NONE') return [];
-  const { resolution = 'NONE', workloadSelector, subjectAltNames = [] } = spec;
+  const { resolution = 'NONE', location, workloadSelector, subjectAltNames = [] } = spec;
   const selector = workloadSelector?.labels;
   const common = {
     kind: 'ServiceEntry',
@@ -41,6 +41,7 @@ export function servicesOfEntry(
     clusterId,
     ports: portsOfEntry(spec),
     resolution: RESOLUTIONS[resolution],
+    location: location === 'MESH_INTERNAL' ? 'internal' : 'external',
     selector: selector === undefined || isEmptyMap(selector) ? null : selector,
     subjectAltNames,
     visibility: visibility === 'NAMESPACE' ? 'namespace' : 'public',

@@ -151,13 +151,13 @@ function waypointOfWorkload(pod: Pod, { namespace, waypoints }: PodContext): Way
   return binding.kind === 'bound' ? binding.waypoint : null;
 }
 
-function canonicalName(labels: Readonly<Record<string, string>>): string | undefined {
+export function canonicalName(labels: Readonly<Record<string, string>>): string | undefined {
   return (
     labels['service.istio.io/canonical-name'] ?? labels['app.kubernetes.io/name'] ?? labels.app
   );
 }
 
-function canonicalRevision(labels: Readonly<Record<string, string>>): string | undefined {
+export function canonicalRevision(labels: Readonly<Record<string, string>>): string | undefined {
   return (
     labels['service.istio.io/canonical-revision'] ??
     labels['app.kubernetes.io/version'] ??

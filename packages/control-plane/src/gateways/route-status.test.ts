@@ -8,6 +8,7 @@ const GOLDEN = new URL('../../../../test/fixtures/golden/l7/', import.meta.url);
 const MESH = {
   clusterId: 'Kubernetes',
   clusterDomain: 'cluster.local',
+  hasHost: (hostname: string) => hostname === 'api.out.test',
 };
 
 function read(file: string): unknown {
@@ -129,6 +130,24 @@ test.for([
   expect(resolvedRefs('HTTPRoute', { filters: [filter] })).toMatchObject({ status: 'True' });
 });
 
+test('an entry is a parent, and a host of one a backend', () => {
+  const entry = { kind: 'ServiceEntry', metadata: { namespace: 'shop', name: 'out' } };
+  const backend = { group: 'networking.istio.io', kind: 'Hostname', port: 80 };
+  const route = (name: string) =>
+    ({
+      metadata: { namespace: 'shop', name: 'r' },
+      spec: {
+        parentRefs: [{ group: 'networking.istio.io', kind: 'ServiceEntry', name: 'out' }],
+        rules: [{ backendRefs: [{ ...backend, name }] }],
+      },
+    }) as HTTPRoute;
+  const reasons = (name: string) =>
+    deriveRouteParents(route(name), clusterOf(entry), MESH).flatMap(({ conditions }) =>
+      conditions.map(({ reason }) => reason),
+    );
+  expect(reasons('api.out.test').slice(0, 2)).toEqual(['Accepted', 'ResolvedRefs']);
+  expect(reasons('ghost.out.test').slice(0, 2)).toEqual(['Accepted', 'BackendNotFound']);
+});
 test.for([
   { controller: 'istio.io/mesh-controller', parents: 1 },
   { controller: 'example.com/other', parents: 0 },

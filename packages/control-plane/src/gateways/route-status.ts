@@ -1,15 +1,17 @@
 /** The status of routes whose parent is a Service (spec control-plane 5.5). */
-import type { ParentReference, RouteParentStatus, Service } from '@aquifer/model/resources';
+import type { ParentReference, RouteParentStatus } from '@aquifer/model/resources';
 import type { Collection } from '../collections/collection.ts';
 import type { Graph } from '../collections/graph.ts';
 import { USE_WAYPOINT_LABEL, USE_WAYPOINT_NAMESPACE_LABEL } from '../derive/labels.ts';
 import { type MeshSettings, serviceHostname } from '../derive/mesh.ts';
+import type { MeshCollections } from '../derive/mesh-collections.ts';
 import { type LabelledObject, labelsOf, nameOf, namespaceOf } from '../derive/object.ts';
 import { ruleProblem } from '../derive/routing/gateway-filters.ts';
 import {
   type BackendRef,
   type GatewayRule,
   gatewayRules,
+  isServiceBackend,
   kindOf,
   parentsOf,
   type Route,
@@ -27,11 +29,17 @@ interface DerivedRouteParent {
   readonly conditions: readonly ConditionText[];
 }
 
-/** One entry for each parent that is a Service; as upstream, those that come last in the alphabet first. */
+/** What is known of the mesh besides the objects of the API. */
+export interface KnownMesh extends Pick<MeshSettings, 'clusterDomain'> {
+  /** Whether a service of the mesh has that name. */
+  hasHost(hostname: string): boolean;
+}
+
+/** One entry for each parent that is a service; as upstream, those that come last in the alphabet first. */
 export function deriveRouteParents(
   route: Route,
   cluster: ClusterReader,
-  mesh: Pick<MeshSettings, 'clusterDomain'>,
+  mesh: KnownMesh,
 ): DerivedRouteParent[] {
   const parents = parentsOf(route)
     .filter((parent) => !isForeign(parent, route, cluster))
@@ -39,7 +47,8 @@ export function deriveRouteParents(
   const references = resolvedRefs(route, cluster, mesh);
   return parents.map((parentRef) => {
     const namespace = parentRef.namespace ?? namespaceOf(route);
-    const service = cluster.get('Service', namespace, parentRef.name);
+    const kind = parentRef.kind === 'ServiceEntry' ? 'ServiceEntry' : 'Service';
+    const service = cluster.get(kind, namespace, parentRef.name);
     const accepted =
       service === undefined
         ? condition(
@@ -76,7 +85,7 @@ function isForeign(parent: ParentReference, route: Route, cluster: ClusterReader
 }
 
 /** As upstream, only the labels are looked at: whether the waypoint is ready is said by the Service's own status. */
-function waypointMessage(service: Service | undefined, cluster: ClusterReader): string {
+function waypointMessage(service: LabelledObject | undefined, cluster: ClusterReader): string {
   if (service === undefined) return 'parent not found';
   const namespace = cluster.get('Namespace', '', namespaceOf(service));
   return namesWaypoint(service) || namesWaypoint(namespace)
@@ -90,11 +99,7 @@ function namesWaypoint(object: LabelledObject | undefined): boolean {
 }
 
 /** The first problem of the route's rules, in order: filters of a rule, then its backends. */
-function resolvedRefs(
-  route: Route,
-  cluster: ClusterReader,
-  mesh: Pick<MeshSettings, 'clusterDomain'>,
-): ConditionText {
+function resolvedRefs(route: Route, cluster: ClusterReader, mesh: KnownMesh): ConditionText {
   for (const rule of gatewayRules(route)) {
     const problem =
       invalidFilter(rule) ??
@@ -125,15 +130,19 @@ function backendProblem(
   backend: BackendRef,
   routeNamespace: string,
   cluster: ClusterReader,
-  mesh: Pick<MeshSettings, 'clusterDomain'>,
+  mesh: KnownMesh,
 ): Problem | null {
   const { group = '', kind = 'Service', name, port } = backend;
-  if (group !== '' || kind !== 'Service') {
+  if (!isServiceBackend(backend)) {
     const message = `referencing unsupported backendRef: group "${group}" kind "${kind}"`;
     return { reason: 'InvalidKind', message };
   }
   if (port === undefined) {
     return { reason: 'InvalidDestination', message: 'port is required in backendRef' };
+  }
+  if (kind === 'Hostname') {
+    const message = `backend(${name}) not found`;
+    return mesh.hasHost(name) ? null : { reason: 'BackendNotFound', message };
   }
   const namespace = backend.namespace ?? routeNamespace;
   if (cluster.get('Service', namespace, name) !== undefined) return null;
@@ -155,13 +164,16 @@ export function routeWishes(
   graph: Graph,
   cluster: ClusterInputs,
   routes: Collection<Route>,
-  settings: Pick<MeshSettings, 'clusterDomain'>,
+  { installation, meshServicesByHostname }: MeshCollections,
 ): Collection<Wish> {
   return graph.flatMap(
     'wishes for routes',
     routes,
     (route, context) => {
-      const wanted = deriveRouteParents(route, cluster.readerOf(context), settings);
+      const wanted = deriveRouteParents(route, cluster.readerOf(context), {
+        clusterDomain: installation.clusterDomain,
+        hasHost: (hostname) => context.lookup(meshServicesByHostname, hostname).length > 0,
+      });
       return wishFor(route, wanted);
     },
     isSameWish,

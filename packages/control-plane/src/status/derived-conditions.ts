@@ -2,37 +2,12 @@
 import type { Collection } from '../collections/collection.ts';
 import type { Graph } from '../collections/graph.ts';
 import type { MeshCollections } from '../derive/mesh-collections.ts';
-import { type LabelledObject, nameOf, namespaceOf } from '../derive/object.ts';
+import { nameOf, namespaceOf } from '../derive/object.ts';
 import { sourceKey } from '../derive/service-collections.ts';
 import { conditionsOfEntry, ENTRY_CONDITIONS } from '../derive/service-entry-status.ts';
 import type { ClusterInputs } from '../ingest/cluster-inputs.ts';
-import { collectionPath, WATCHED_KINDS } from '../ingest/kinds.ts';
 import { isSameWish, type Wish } from '../reconcile/wish.ts';
-import {
-  type ConditionText,
-  isPresent,
-  type StoredConditions,
-  withTransitionTime,
-} from './condition-list.ts';
-
-export interface ConditionTarget {
-  readonly kind:
-    | 'Service'
-    | 'ServiceEntry'
-    | 'WorkloadEntry'
-    | 'AuthorizationPolicy'
-    | 'PeerAuthentication'
-    | 'Gateway'
-    | 'GatewayClass';
-  readonly object: LabelledObject;
-  readonly stored: StoredConditions;
-  /** Those of one manager: what it does not want is pruned when it writes. */
-  readonly types: readonly string[];
-  readonly fieldManager: string;
-}
-
-type Wanted = ConditionText & { readonly observedGeneration?: string };
-type KeyedWish = readonly [string, Wish];
+import { type ConditionTarget, conditionWish } from './condition-wish.ts';
 
 /** What is already there as wanted is not written again; a condition nobody wants any more is pruned. */
 export function conditionWishes(
@@ -152,24 +127,4 @@ function policyWishes(graph: Graph, { policies }: MeshCollections): Collection<W
     },
     isSameWish,
   );
-}
-
-/** The write that conditions of these types lack; nothing if they are there, and no others of these types. */
-export function conditionWish(
-  target: ConditionTarget,
-  wanted: readonly Wanted[],
-): readonly KeyedWish[] {
-  const { kind, object, stored = [], types, fieldManager } = target;
-  const unwanted = stored.filter(
-    ({ type }) => types.includes(type) && !wanted.some((condition) => condition.type === type),
-  );
-  if (unwanted.length === 0 && wanted.every((text) => isPresent(text, stored))) return [];
-  const [namespace, name] = [namespaceOf(object), nameOf(object)];
-  const { apiVersion } = WATCHED_KINDS[kind];
-  const path = `${collectionPath(WATCHED_KINDS[kind], namespace)}/${name}/status`;
-  const conditions = wanted.map((text) => withTransitionTime(text, stored));
-  const body = { apiVersion, kind, metadata: { namespace, name }, status: { conditions } };
-  const fingerprint = JSON.stringify([object.metadata.resourceVersion, wanted]);
-  const key = `${kind}/${namespace}/${name} ${fieldManager}`;
-  return [[key, { fingerprint, write: { verb: 'apply', path, body, fieldManager } }]];
 }

@@ -6,7 +6,7 @@ import { type ClusterInputs, KINDS } from '../ingest/cluster-inputs.ts';
 import { type Malformed, type MalformedObjects, malformedKey } from '../ingest/malformed.ts';
 import { isSameWish, type Wish } from '../reconcile/wish.ts';
 import type { StoredConditions } from './condition-list.ts';
-import { type ConditionTarget, conditionWish } from './derived-conditions.ts';
+import { type ConditionTarget, conditionWish } from './condition-wish.ts';
 
 const TYPE = 'aquifer.io/WellFormed';
 

@@ -158,43 +158,10 @@ test.for([
   expect(refusalOf('routes', routesWith(route as never))).toBe(`${ROUTE}.${reason}`);
 });
 
-const INTERNAL_UPSTREAM = `${PREFIX}envoy.extensions.transport_sockets.internal_upstream.v3.InternalUpstreamTransport`;
-const TLS = {
-  name: 'tls',
-  typedConfig: { '@type': `${PREFIX}envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext` },
-};
-const HTTP_OPTIONS = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
-
 test.for([
-  [{ type: 'STRICT_DNS' }, 'type: clusters by DNS name are refused: names are not resolved'],
   [
     { edsClusterConfig: { serviceName: 'd' } },
     'eds_cluster_config.service_name: is not the name of the cluster',
-  ],
-  [
-    {
-      transportSocketMatches: [
-        {
-          match: {},
-          transportSocket: {
-            name: 'i',
-            typedConfig: { '@type': INTERNAL_UPSTREAM, transportSocket: TLS },
-          },
-        },
-      ],
-    },
-    'transport_socket_matches[0].transport_socket: TLS of applications is not begun here, nor is a PROXY header written',
-  ],
-  [
-    {
-      typedExtensionProtocolOptions: {
-        [HTTP_OPTIONS]: {
-          '@type': PREFIX + HTTP_OPTIONS,
-          explicitHttpConfig: { http2ProtocolOptions: { maxConcurrentStreams: 1 } },
-        },
-      },
-    },
-    `typed_extension_protocol_options[${HTTP_OPTIONS}].http2_protocol_options.max_concurrent_streams: an endpoint says itself how many requests it takes on a connection`,
   ],
   [
     { upstreamBindConfig: {} },
@@ -353,6 +320,7 @@ test('a policy by the name of __proto__ is one like others', () => {
     sourceIp: '10.0.0.1',
     destinationIp: '10.0.0.2',
     destinationPort: 80,
+    verified: null,
   };
   expect(compileAuthorization(rules, 'rules')(input)).toBe('__proto__');
 });

@@ -22,12 +22,17 @@ import {
   Http2ProtocolOptionsSchema,
   RuntimeDoubleSchema,
   TransportSocketSchema,
+  UpstreamHttpProtocolOptionsSchema,
 } from '@aquifer/wire/gen/envoy/config/core/v3_pb';
 import { InternalUpstreamTransportSchema } from '@aquifer/wire/gen/envoy/extensions/transport_sockets/internal_upstream/v3_pb';
 import { ProxyProtocolUpstreamTransportSchema } from '@aquifer/wire/gen/envoy/extensions/transport_sockets/proxy_protocol/v3_pb';
 import { RawBufferSchema } from '@aquifer/wire/gen/envoy/extensions/transport_sockets/raw_buffer/v3_pb';
 import {
+  CertificateValidationContextSchema,
+  CommonTlsContext_CombinedCertificateValidationContextSchema,
+  CommonTlsContextSchema,
   DownstreamTlsContextSchema,
+  SdsSecretConfigSchema,
   UpstreamTlsContextSchema,
 } from '@aquifer/wire/gen/envoy/extensions/transport_sockets/tls/v3_pb';
 import {
@@ -46,10 +51,9 @@ import {
   type MessageCapabilities,
   refused,
 } from './capability.ts';
-import { A_LABEL, OF_STATISTICS, ONLY_TLS } from './reasons.ts';
+import { A_LABEL, OF_STATISTICS } from './reasons.ts';
 
 const NO_ZONE = 'says something only of a cluster that has this proxy as an endpoint';
-const NOT_RESOLVED = 'is only of clusters by DNS name, which are refused';
 
 /** How hosts are chosen and spared: circuit breakers, outlier detection, balancers. */
 const BALANCING: readonly MessageCapabilities[] = [
@@ -146,6 +150,30 @@ const BALANCING_FIELDS = handled(
   'max_requests_per_connection',
 );
 
+/** TLS towards endpoints. */
+const TLS: readonly MessageCapabilities[] = [
+  capabilitiesOf(UpstreamTlsContextSchema, handled('common_tls_context', 'sni')),
+  capabilitiesOf(CommonTlsContextSchema, {
+    tls_params: harmless('TLS 1.2 and 1.3 are spoken'),
+    ...handled('alpn_protocols', 'tls_certificate_sds_secret_configs'),
+    ...handled('validation_context', 'combined_validation_context'),
+  }),
+  capabilitiesOf(
+    CommonTlsContext_CombinedCertificateValidationContextSchema,
+    handled('default_validation_context', 'validation_context_sds_secret_config'),
+  ),
+  capabilitiesOf(CertificateValidationContextSchema, {
+    trusted_ca: refused('roots are named by their file'),
+    match_subject_alt_names: HANDLED,
+    match_typed_subject_alt_names: refused('match_subject_alt_names says it here'),
+  }),
+  capabilitiesOf(SdsSecretConfigSchema, {
+    name: HANDLED,
+    sds_config: harmless('secrets are files, which their names say'),
+  }),
+  capabilitiesOf(UpstreamHttpProtocolOptionsSchema, handled('auto_sni', 'auto_san_validation')),
+];
+
 /** Clusters: how endpoints are reached, and in which HTTP. */
 export const CLUSTERS: readonly MessageCapabilities[] = [
   capabilitiesOf(ClusterSchema, {
@@ -153,10 +181,9 @@ export const CLUSTERS: readonly MessageCapabilities[] = [
     ...BALANCING_FIELDS,
     ...handled('transport_socket', 'transport_socket_matches', 'filters'),
     typed_extension_protocol_options: extension({ [HttpProtocolOptionsSchema.typeName]: HANDLED }),
-    dns_refresh_rate: harmless(NOT_RESOLVED),
-    dns_lookup_family: harmless(NOT_RESOLVED),
-    respect_dns_ttl: harmless(NOT_RESOLVED),
-    typed_dns_resolver_config: harmless(NOT_RESOLVED),
+    ...handled('dns_refresh_rate', 'dns_lookup_family', 'respect_dns_ttl'),
+    dns_jitter: harmless('names are looked up when each of them has to be'),
+    typed_dns_resolver_config: harmless('names are looked up as the system is set up to'),
     cleanup_interval: harmless(
       'hosts of original destinations are forgotten with their connections',
     ),
@@ -190,9 +217,7 @@ export const CLUSTERS: readonly MessageCapabilities[] = [
     typed_config: extension({
       [InternalUpstreamTransportSchema.typeName]: HANDLED,
       [RawBufferSchema.typeName]: HANDLED,
-      [UpstreamTlsContextSchema.typeName]: refused(
-        'TLS of applications is not begun here; captured endpoints are reached by mTLS in any case',
-      ),
+      [UpstreamTlsContextSchema.typeName]: HANDLED,
       [DownstreamTlsContextSchema.typeName]: refused('TLS of applications is not ended here'),
       [ProxyProtocolUpstreamTransportSchema.typeName]: refused('no PROXY header is written'),
     }),
@@ -208,7 +233,7 @@ export const CLUSTERS: readonly MessageCapabilities[] = [
       'explicit_http_config',
       'use_downstream_protocol_config',
     ),
-    upstream_http_protocol_options: harmless(ONLY_TLS),
+    upstream_http_protocol_options: HANDLED,
   }),
   capabilitiesOf(
     HttpProtocolOptions_ExplicitHttpConfigSchema,
@@ -219,9 +244,7 @@ export const CLUSTERS: readonly MessageCapabilities[] = [
     handled('http_protocol_options', 'http2_protocol_options'),
   ),
   capabilitiesOf(CommonHttpOptionsSchema, {
-    idle_timeout: harmless('idle connections to endpoints end after an hour; nobody waits for one'),
-    max_connection_duration: refused('connections to endpoints have no age at which they end'),
-    max_requests_per_connection: HANDLED,
+    ...handled('idle_timeout', 'max_connection_duration', 'max_requests_per_connection'),
   }),
   capabilitiesOf(Http2ProtocolOptionsSchema, {
     max_concurrent_streams: HANDLED,
@@ -229,4 +252,5 @@ export const CLUSTERS: readonly MessageCapabilities[] = [
     connection_keepalive: harmless('a dead connection is noticed by timeouts'),
   }),
   ...BALANCING,
+  ...TLS,
 ];

@@ -3,15 +3,18 @@ import type { Cluster as PbCluster } from '@aquifer/wire/gen/envoy/config/cluste
 import type { ClusterLoadAssignment } from '@aquifer/wire/gen/envoy/config/endpoint/v3_pb';
 import { UpstreamTlsContextSchema } from '@aquifer/wire/gen/envoy/extensions/transport_sockets/tls/v3_pb';
 import { isType, unpack } from '../compile/any.ts';
-import { type CompiledAssignment, compileAssignment } from '../compile/assignment.ts';
+import { type CompiledAssignment, compileAssignment, NO_ENDPOINTS } from '../compile/assignment.ts';
 import { type CompiledCluster, compileCluster } from '../compile/cluster.ts';
+import { tlsFor } from '../compile/upstream-tls.ts';
 import { ConnectionPool } from '../upstream/connection-pool.ts';
 import type { Dialer } from '../upstream/dialer.ts';
 import { Cluster } from './cluster.ts';
 import type { ClusterStatus } from './cluster-status.ts';
 import { DirectHosts } from './direct-hosts.ts';
+import { DnsHosts } from './dns-hosts.ts';
 import { EndpointHosts } from './endpoint-hosts.ts';
 import { Host, type HostAddress } from './host.ts';
+import { resolveName } from './resolve-name.ts';
 
 const ORIGINATE = 'connect_originate';
 
@@ -20,12 +23,11 @@ interface Served {
   readonly cluster: Cluster;
   readonly hosts:
     | { readonly kind: 'endpoints'; readonly set: EndpointHosts }
+    | { readonly kind: 'dns'; readonly set: EndpointHosts; readonly names: DnsHosts }
     | { readonly kind: 'original-destination'; readonly set: DirectHosts };
   /** Its last version. */
   config: CompiledCluster;
 }
-
-const NO_ENDPOINTS: CompiledAssignment = { localities: [], overprovisioningPercent: 140 };
 
 /** Clusters and their hosts, kept up to date. */
 export class ClusterManager {
@@ -43,8 +45,9 @@ export class ClusterManager {
   get(name: string, destination: SocketAddress | null = null): Cluster | null {
     const served = this.#clusters.get(name);
     if (served === undefined) return null;
-    if (destination === null || served.hosts.kind === 'endpoints') return served.cluster;
-    return served.hosts.set.to(destination);
+    const { cluster, hosts } = served;
+    const isDirect = destination !== null && hosts.kind === 'original-destination';
+    return isDirect ? hosts.set.to(destination) : cluster;
   }
 
   get trustedPrefixes(): readonly string[] {
@@ -76,8 +79,13 @@ export class ClusterManager {
     served.config = config;
     served.cluster.breakers.limits = config.breakers;
     served.cluster.protocol = config.protocol;
-    if (served.hosts.kind === 'endpoints') served.hosts.set.setOutliers(config.outliers);
-    if (config.hosts.kind === 'endpoints' && config.hosts.assignment !== null)
+    if (served.hosts.kind !== 'original-destination') {
+      served.hosts.set.setOutliers(config.outliers);
+    }
+    if (served.hosts.kind === 'dns' && config.hosts.kind === 'dns') {
+      served.hosts.names.setSettings(config.hosts.dns);
+    }
+    if (config.hosts.kind !== 'original-destination' && config.hosts.assignment !== null)
       this.#assignments.set(config.name, config.hosts.assignment);
     this.#applyEndpoints(config.name);
     served.cluster.setBalancing(config.balancing);
@@ -102,20 +110,14 @@ export class ClusterManager {
   #serve(config: CompiledCluster): Served {
     const cluster = new Cluster(config.name);
     const newHost = (address: HostAddress): Host => this.#newHost(address, served);
-    const served: Served = {
-      cluster,
-      hosts:
-        config.hosts.kind === 'endpoints'
-          ? { kind: 'endpoints', set: new EndpointHosts(cluster, newHost) }
-          : { kind: 'original-destination', set: new DirectHosts(cluster, newHost) },
-      config,
-    };
+    const served: Served = { cluster, hosts: hostsOf(config, cluster, newHost), config };
     this.#clusters.set(config.name, served);
     return served;
   }
 
   #close({ cluster, hosts }: Served): void {
     this.#clusters.delete(cluster.name);
+    if (hosts.kind === 'dns') hosts.names.close();
     hosts.set.close();
   }
 
@@ -123,19 +125,38 @@ export class ClusterManager {
     const served = this.#clusters.get(name);
     if (served === undefined) return;
     const assignment = this.#assignments.get(name) ?? NO_ENDPOINTS;
-    if (served.hosts.kind === 'endpoints') served.hosts.set.setEndpoints(assignment);
-    else served.hosts.set.setKnown(knownOf(assignment));
+    const { hosts } = served;
+    if (hosts.kind === 'endpoints') hosts.set.setEndpoints(assignment);
+    else if (hosts.kind === 'dns') hosts.names.setEndpoints(assignment);
+    else hosts.set.setKnown(knownOf(assignment));
   }
 
   #newHost(address: HostAddress, served: Served): Host {
     const { breakers } = served.cluster;
     const pool = new ConnectionPool({
-      dial: () => this.#dialer.dial(address, served.config.connectTimeoutMs),
+      dial: () => {
+        const { connectTimeoutMs, transport } = served.config;
+        return this.#dialer.dial(address, connectTimeoutMs, tlsFor(transport, host.socketLabels));
+      },
       breakers,
-      maxRequestsPerConnection: () => served.config.maxRequestsPerConnection,
+      lifetimes: () => served.config.lifetimes,
     });
-    return new Host(address, pool, breakers);
+    const host = new Host(address, pool, breakers);
+    return host;
   }
+}
+
+function hostsOf(
+  { hosts }: CompiledCluster,
+  cluster: Cluster,
+  newHost: (address: HostAddress) => Host,
+): Served['hosts'] {
+  if (hosts.kind === 'original-destination') {
+    return { kind: hosts.kind, set: new DirectHosts(cluster, newHost) };
+  }
+  const set = new EndpointHosts(cluster, newHost);
+  if (hosts.kind === 'endpoints') return { kind: hosts.kind, set };
+  return { kind: hosts.kind, set, names: new DnsHosts(set, hosts.dns, resolveName) };
 }
 
 function knownOf({ localities }: CompiledAssignment) {

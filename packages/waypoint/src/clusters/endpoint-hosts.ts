@@ -71,6 +71,7 @@ export class EndpointHosts {
     host.weight = spec.weight;
     host.hashKey = spec.hashKey;
     host.metadata = spec.metadata;
+    host.socketLabels = spec.socketLabels;
     host.monitor ??= this.#detector?.add() ?? null;
     after.set(key, host);
     return host;

@@ -18,6 +18,8 @@ export interface HostMetadata {
   readonly cluster: string;
 }
 
+const NO_LABELS: Readonly<Record<string, unknown>> = {};
+
 /** One endpoint of a cluster. It lives as long as its address is configured, across updates. */
 export class Host implements Balanced {
   readonly address: HostAddress;
@@ -31,6 +33,8 @@ export class Host implements Balanced {
   isHealthy = true;
   weight = 1;
   hashKey: string;
+  /** What it says of how it is reached. */
+  socketLabels: Readonly<Record<string, unknown>> = NO_LABELS;
   /** Null where nobody looks for outliers. */
   monitor: HostMonitor | null = null;
   /** Requests under way, for least-request balancing. */

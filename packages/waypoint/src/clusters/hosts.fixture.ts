@@ -8,7 +8,7 @@ export function idleHosts(count: number, weights: readonly number[] = []): Host[
     const pool = new ConnectionPool({
       dial: () => Promise.reject(new Error('not dialled here')),
       breakers: new Breakers(),
-      maxRequestsPerConnection: () => 0,
+      lifetimes: () => ({ maxRequests: 0, idleMs: 0, maxAgeMs: 0, maxStreams: 0 }),
     });
     const host = new Host({ kind: 'plain', ip: `10.0.0.${i + 1}`, port: 80 }, pool);
     host.weight = weights[i] ?? 1;

@@ -21,6 +21,8 @@ export interface EndpointSpec {
   readonly isHealthy: boolean;
   readonly weight: number;
   readonly metadata: HostMetadata | null;
+  /** What it says of how it is reached, for transport socket matches. */
+  readonly socketLabels: JsonObject;
 }
 
 interface LocalitySpec {
@@ -35,6 +37,11 @@ export interface CompiledAssignment {
   /** How much more than its part a priority may take; 140 of 100 unless configured. */
   readonly overprovisioningPercent: number;
 }
+
+export const NO_ENDPOINTS: CompiledAssignment = {
+  localities: [],
+  overprovisioningPercent: DEFAULT_OVERPROVISIONING_PERCENT,
+};
 
 /** Throws `ConfigProblem` for an address that cannot be dialled, and for what is not done. */
 export function compileAssignment({
@@ -73,6 +80,7 @@ function compileEndpoint(endpoint: LbEndpoint, path: string): EndpointSpec {
     isHealthy: healthStatus === HealthStatus.UNKNOWN || healthStatus === HealthStatus.HEALTHY,
     weight: weight ?? 1,
     metadata: readMetadata(metadata.istio),
+    socketLabels: metadata['envoy.transport_socket_match'] ?? {},
   };
 }
 

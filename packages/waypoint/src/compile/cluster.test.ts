@@ -29,7 +29,8 @@ describe('a cluster', () => {
       },
       outliers: null,
       connectTimeoutMs: 5_000,
-      maxRequestsPerConnection: 0,
+      transport: [{ match: {}, tls: null }],
+      lifetimes: { maxRequests: 0, idleMs: 3_600_000, maxAgeMs: 0, maxStreams: 0 },
     });
   });
 

@@ -2,19 +2,25 @@ import {
   Cluster_DiscoveryType as DiscoveryType,
   type Cluster as PbCluster,
 } from '@aquifer/wire/gen/envoy/config/cluster/v3_pb';
-import { HttpProtocolOptionsSchema } from '@aquifer/wire/gen/envoy/extensions/upstreams/http/v3_pb';
 import type { BreakerLimits } from '../clusters/breakers.ts';
+import type { DnsSettings } from '../clusters/dns-hosts.ts';
 import type { BalancingSettings } from '../clusters/host-set.ts';
 import type { OutlierSettings } from '../clusters/outlier-settings.ts';
-import { durationMs, unpack } from './any.ts';
-import { type CompiledAssignment, compileAssignment } from './assignment.ts';
+import type { ConnectionLifetimes } from '../upstream/request-pool.ts';
+import { durationMs } from './any.ts';
+import { type CompiledAssignment, compileAssignment, NO_ENDPOINTS } from './assignment.ts';
 import { compileBalancing } from './balancing.ts';
 import { compileBreakers } from './circuit-breakers.ts';
+import { compileDns } from './dns.ts';
 import { compileOutlierDetection } from './outlier-detection.ts';
-import { type UpstreamProtocol, upstreamProtocol } from './upstream-protocol.ts';
+import {
+  connectionLifetimes,
+  type UpstreamProtocol,
+  upstreamProtocol,
+} from './upstream-protocol.ts';
+import { compileTransport, type TransportRule } from './upstream-tls.ts';
 
 const DEFAULT_CONNECT_TIMEOUT_MS = 5_000;
-const HTTP_OPTIONS = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
 /**
  * Leads every connection to where it was going. Its one endpoint is a listener of Envoy's own; our control plane also
  * sends, as endpoints of that name, the workloads that are reached by it, and how. Their ports are those of connections.
@@ -26,16 +32,18 @@ export interface CompiledCluster {
   readonly name: string;
   readonly hosts:
     | { readonly kind: 'endpoints'; readonly assignment: CompiledAssignment | null }
+    /** Endpoints that are names, or addresses. */
+    | { readonly kind: 'dns'; readonly assignment: CompiledAssignment; readonly dns: DnsSettings }
     /** Connections go where they were going. Outliers are not looked for, as there is one host for each. */
     | { readonly kind: 'original-destination' };
   readonly protocol: UpstreamProtocol;
+  readonly transport: readonly TransportRule[];
+  readonly lifetimes: ConnectionLifetimes;
   readonly balancing: BalancingSettings;
   readonly breakers: BreakerLimits;
   readonly outliers: OutlierSettings | null;
   /** Of TCP. */
   readonly connectTimeoutMs: number;
-  /** 0 is no limit. */
-  readonly maxRequestsPerConnection: number;
 }
 
 /** Throws `ConfigProblem` for what is not done. */
@@ -43,9 +51,10 @@ export function compileCluster(config: PbCluster): CompiledCluster {
   const base = {
     name: config.name,
     protocol: upstreamProtocol(config),
+    transport: compileTransport(config),
+    lifetimes: connectionLifetimes(config),
     breakers: compileBreakers(config.circuitBreakers, 'circuit_breakers'),
     connectTimeoutMs: durationMs(config.connectTimeout) ?? DEFAULT_CONNECT_TIMEOUT_MS,
-    maxRequestsPerConnection: maxRequests(config),
   };
   if (isDirect(config)) {
     const hosts = { kind: 'original-destination' } as const;
@@ -53,9 +62,13 @@ export function compileCluster(config: PbCluster): CompiledCluster {
   }
   const { loadAssignment } = config;
   const assignment = loadAssignment === undefined ? null : compileAssignment(loadAssignment);
+  const dns = compileDns(config);
   return {
     ...base,
-    hosts: { kind: 'endpoints', assignment },
+    hosts:
+      dns === null
+        ? { kind: 'endpoints', assignment }
+        : { kind: 'dns', assignment: assignment ?? NO_ENDPOINTS, dns },
     balancing: compileBalancing(config),
     outliers: compileOutlierDetection(config.outlierDetection, 'outlier_detection'),
   };
@@ -71,16 +84,4 @@ function isDirect(config: PbCluster): boolean {
   const { name, clusterDiscoveryType: type } = config;
   if (name === ENCAP) return true;
   return type.case === 'type' && type.value === DiscoveryType.ORIGINAL_DST;
-}
-
-/** In its old place or in the new one. */
-function maxRequests({
-  maxRequestsPerConnection,
-  typedExtensionProtocolOptions,
-}: PbCluster): number {
-  const options = typedExtensionProtocolOptions[HTTP_OPTIONS];
-  if (options === undefined) return maxRequestsPerConnection ?? 0;
-  const path = `typed_extension_protocol_options[${HTTP_OPTIONS}]`;
-  const { commonHttpProtocolOptions: common } = unpack(options, HttpProtocolOptionsSchema, path);
-  return common?.maxRequestsPerConnection ?? maxRequestsPerConnection ?? 0;
 }

@@ -4,9 +4,8 @@ import {
   type HttpProtocolOptions,
   HttpProtocolOptionsSchema,
 } from '@aquifer/wire/gen/envoy/extensions/upstreams/http/v3_pb';
-import type { HttpVersion } from '../upstream/request-pool.ts';
-import { unpack } from './any.ts';
-import { ConfigProblem } from './problem.ts';
+import type { ConnectionLifetimes, HttpVersion } from '../upstream/request-pool.ts';
+import { durationMs, unpack } from './any.ts';
 
 const OPTIONS = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
 
@@ -19,14 +18,30 @@ export function upstreamProtocol(cluster: Cluster): UpstreamProtocol {
   if (any === undefined) return 'HTTP/1.1';
   const path = `typed_extension_protocol_options[${OPTIONS}]`;
   const { upstreamProtocolOptions: chosen } = unpack(any, HttpProtocolOptionsSchema, path);
-  if (http2OptionsOf(chosen)?.maxConcurrentStreams !== undefined)
-    throw new ConfigProblem(
-      `${path}.http2_protocol_options.max_concurrent_streams`,
-      'an endpoint says itself how many requests it takes on a connection',
-    );
   if (chosen.case === 'useDownstreamProtocolConfig') return 'downstream';
   if (chosen.case !== 'explicitHttpConfig') return 'HTTP/1.1';
   return chosen.value.protocolConfig.case === 'http2ProtocolOptions' ? 'HTTP/2' : 'HTTP/1.1';
+}
+
+const IDLE_MS = 3_600_000;
+
+/** Those of connections, whatever is spoken on them. Requests are counted in their old place or in the new one. */
+export function connectionLifetimes({
+  maxRequestsPerConnection,
+  typedExtensionProtocolOptions,
+}: Cluster): ConnectionLifetimes {
+  const maxRequests = maxRequestsPerConnection ?? 0;
+  const any = typedExtensionProtocolOptions[OPTIONS];
+  if (any === undefined) return { maxRequests, idleMs: IDLE_MS, maxAgeMs: 0, maxStreams: 0 };
+  const path = `typed_extension_protocol_options[${OPTIONS}]`;
+  const options = unpack(any, HttpProtocolOptionsSchema, path);
+  const common = options.commonHttpProtocolOptions;
+  return {
+    maxRequests: common?.maxRequestsPerConnection ?? maxRequests,
+    idleMs: durationMs(common?.idleTimeout) ?? IDLE_MS,
+    maxAgeMs: durationMs(common?.maxConnectionDuration) ?? 0,
+    maxStreams: http2OptionsOf(options.upstreamProtocolOptions)?.maxConcurrentStreams ?? 0,
+  };
 }
 
 function http2OptionsOf(

@@ -1,5 +1,6 @@
 import { CorsPolicySchema } from '@aquifer/wire/gen/envoy/extensions/filters/http/cors/v3_pb';
 import { HTTPFaultSchema } from '@aquifer/wire/gen/envoy/extensions/filters/http/fault/v3_pb';
+import { JwtAuthenticationSchema } from '@aquifer/wire/gen/envoy/extensions/filters/http/jwt_authn/v3_pb';
 import { LocalRateLimitSchema } from '@aquifer/wire/gen/envoy/extensions/filters/http/local_ratelimit/v3_pb';
 import type { HttpFilter } from '@aquifer/wire/gen/envoy/extensions/filters/network/http_connection_manager/v3_pb';
 import type { Any } from '@bufbuild/protobuf/wkt';
@@ -7,6 +8,7 @@ import { unpack } from '../compile/any.ts';
 import { ConfigProblem } from '../compile/problem.ts';
 import { type CorsPolicy, compileCors } from './cors.ts';
 import { compileFault, type Fault } from './fault.ts';
+import { compileJwt, type JwtFilter } from './jwt/jwt-authn.ts';
 import { RateLimit } from './local-rate-limit.ts';
 
 /** A filter of a connection manager: whether it is there, and what it does where a route says nothing. */
@@ -17,6 +19,8 @@ interface Presence<Config> {
 
 /** The filters of a chain, beside authorization. */
 export interface ChainFilters {
+  /** Null if no tokens are verified. */
+  readonly jwt: JwtFilter | null;
   readonly cors: boolean;
   readonly fault: Presence<Fault>;
   readonly rateLimit: Presence<RateLimit>;
@@ -30,11 +34,13 @@ export interface RouteFilters {
 }
 
 const CORS = 'envoy.filters.http.cors';
+const JWT = 'envoy.filters.http.jwt_authn';
 const FAULT = 'envoy.filters.http.fault';
 const RATE_LIMIT = 'envoy.filters.http.local_ratelimit';
 
 /** In which they run. Configuration that wants another order is refused. */
 const ORDER: readonly string[] = [
+  JWT,
   'envoy.filters.http.rbac',
   FAULT,
   CORS,
@@ -49,6 +55,7 @@ export function compileChainFilters(filters: readonly HttpFilter[], path: string
   const fault = find(FAULT);
   const rateLimit = find(RATE_LIMIT);
   return {
+    jwt: readJwt(find(JWT)?.configType.value, path),
     cors: find(CORS) !== undefined,
     fault: { isPresent: fault !== undefined, forAll: readFault(fault?.configType.value, path) },
     rateLimit: {
@@ -76,6 +83,10 @@ export function compileRouteFilters(
     fault: readFault(configs[FAULT], path),
     rateLimit: readRateLimit(configs[RATE_LIMIT], path),
   };
+}
+
+function readJwt(any: Any | undefined, path: string): JwtFilter | null {
+  return any === undefined ? null : compileJwt(unpack(any, JwtAuthenticationSchema, path), path);
 }
 
 function readFault(any: Any | undefined, path: string): Fault | null {

@@ -9,6 +9,7 @@ import type {
 } from '@aquifer/http';
 import { getHeader, removeHeader, setHeader } from '@aquifer/http';
 import type { Host } from '../clusters/host.ts';
+import type { Verified } from '../compile/metadata-match.ts';
 import type { CompiledRoute, WeightedTarget } from '../compile/route.ts';
 import type { FilteredRequest } from '../filters/filtered-request.ts';
 import type { FinishedRequest } from '../telemetry/request-telemetry.ts';
@@ -20,7 +21,6 @@ import { mutate, prepareRequestHeaders, upgradeOf } from './headers.ts';
 import { behind, clientLeft, type LocalReply } from './outcome.ts';
 import { pathOnly, queryValue } from './path.ts';
 import type { RequestBody } from './request-body.ts';
-import type { Timeout } from './timer-wheel.ts';
 import { acceptOf } from './websocket.ts';
 
 /** Statuses of answers without a body: whoever reads one takes it for the next answer. */
@@ -72,6 +72,7 @@ export class HttpRequest
   grpcStatus: string | null = null;
   /** Null for what is none of gRPC. */
   readonly messages: GrpcMessages | null;
+  verified: Verified | null = null;
   bytesReceived = 0;
   bytesSent = 0;
   #target: string;
@@ -81,7 +82,7 @@ export class HttpRequest
   #status = 0;
   /** Of filters that let the request go on. */
   #flag: '' | 'DI' = '';
-  #wait: Timeout | null = null;
+  #wait: { cancel(): void } | null = null;
   /** Routes and policies ask for it many times. */
   #path: string;
   /** Answered once, then recorded once; a request whose client went away is recorded without an answer. */
@@ -268,6 +269,22 @@ export class HttpRequest
     this.#wait = this.connection.deps.timers.start(ms, () => {
       this.#wait = null;
       then();
+      this.exchange.resume();
+    });
+  }
+
+  waitForAnswer<Answer>(answer: Promise<Answer>, then: (answer: Answer) => void): void {
+    let isWanted = true;
+    this.exchange.pause();
+    this.#wait = {
+      cancel: () => {
+        isWanted = false;
+      },
+    };
+    void answer.then((value) => {
+      if (!isWanted) return;
+      this.#wait = null;
+      then(value);
       this.exchange.resume();
     });
   }

@@ -3,6 +3,8 @@ import type { Duplex } from 'node:stream';
 import { exchangeDuplex, type HboneSecureContext, TunnelPool } from '@aquifer/hbone';
 import { formatSocketAddress } from '@aquifer/wire';
 import type { HostAddress } from '../clusters/host.ts';
+import type { UpstreamTls } from '../compile/upstream-tls.ts';
+import { beginTls } from './begin-tls.ts';
 
 const HBONE_PORT = 15_008;
 const TUNNEL_CONNECT_TIMEOUT_MS = 10_000;
@@ -39,8 +41,20 @@ export class Dialer {
     });
   }
 
-  /** Throws if the endpoint cannot be reached, not in time if without a tunnel, or is not who it should be. */
-  async dial(address: HostAddress, connectTimeoutMs: number): Promise<Duplex> {
+  /**
+   * Throws if the endpoint cannot be reached, not in time if without a tunnel, or is not who it should be. TLS is begun
+   * within the tunnel.
+   */
+  async dial(
+    address: HostAddress,
+    connectTimeoutMs: number,
+    tls: UpstreamTls | null,
+  ): Promise<Duplex> {
+    const stream = await this.#reach(address, connectTimeoutMs);
+    return tls === null ? stream : await secured(stream, tls, connectTimeoutMs);
+  }
+
+  async #reach(address: HostAddress, connectTimeoutMs: number): Promise<Duplex> {
     if (address.kind === 'plain') return connectTcp(address.ip, address.port, connectTimeoutMs);
     const { exchange } = await this.#tunnels.lease({
       hop: { ip: address.ip, port: HBONE_PORT },
@@ -64,6 +78,18 @@ export class Dialer {
     const secureContext = this.#options.secureContext();
     if (secureContext === null) throw new Error('no certificate of our own yet');
     return secureContext;
+  }
+}
+
+async function secured(stream: Duplex, tls: UpstreamTls, timeoutMs: number): Promise<Duplex> {
+  const timer = setTimeout(() => stream.destroy(new ConnectTimeout()), timeoutMs);
+  try {
+    return await beginTls(stream, tls);
+  } catch (error) {
+    stream.destroy();
+    throw error;
+  } finally {
+    clearTimeout(timer);
   }
 }
 

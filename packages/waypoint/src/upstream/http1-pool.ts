@@ -4,16 +4,12 @@ import { whenTunnelEnds } from '@aquifer/hbone';
 import { type ClientConnection, Http1ClientConnection } from '@aquifer/http';
 import { OVERFLOW, QUEUE_OVERFLOW } from '../clusters/breakers.ts';
 import { ConnectionQueue } from '../clusters/connection-queue.ts';
+import { closeWithAge, sweepMs } from './lifetimes.ts';
 import type { PoolOptions, RequestPool, RequestWaiter } from './request-pool.ts';
-
-const SWEEP_MS = 60_000;
-/** An hour without a request. */
-const MAX_IDLE_SWEEPS = 60;
 
 interface Idle {
   readonly connection: ClientConnection;
-  /** Number of the sweep before. */
-  readonly sinceSweep: number;
+  readonly sinceMs: number;
 }
 
 /** One request at a time on each. The connection used last is used next, so that idle ones can close. */
@@ -21,7 +17,6 @@ export class Http1Pool implements RequestPool {
   readonly #options: PoolOptions;
   readonly #queue: ConnectionQueue<ClientConnection>;
   readonly #idle: Idle[] = [];
-  #sweeps = 0;
   #sweeper: NodeJS.Timeout | null = null;
   #isClosed = false;
 
@@ -54,7 +49,7 @@ export class Http1Pool implements RequestPool {
 
   /** One that cannot be used again is dropped. */
   release(connection: ClientConnection): void {
-    const maxRequests = this.#options.maxRequestsPerConnection();
+    const { maxRequests } = this.#options.lifetimes();
     const { completed } = connection as Http1ClientConnection;
     if (maxRequests > 0 && completed >= maxRequests) connection.close();
     else this.#offer(connection);
@@ -84,6 +79,7 @@ export class Http1Pool implements RequestPool {
       this.#openWanted();
     });
     const connection = new Http1ClientConnection(stream);
+    closeWithAge(stream, this.#options.lifetimes().maxAgeMs, () => connection.close());
     this.#offer(connection);
     whenTunnelEnds(stream, () => connection.close());
   }
@@ -101,14 +97,16 @@ export class Http1Pool implements RequestPool {
       connection.close();
       return;
     }
-    this.#idle.push({ connection, sinceSweep: this.#sweeps });
-    this.#sweeper ??= setInterval(() => this.#sweep(), SWEEP_MS).unref();
+    this.#idle.push({ connection, sinceMs: performance.now() });
+    const { idleMs } = this.#options.lifetimes();
+    this.#sweeper ??= setInterval(() => this.#sweep(), sweepMs(idleMs)).unref();
   }
 
   #sweep(): void {
-    this.#sweeps += 1;
-    const before = this.#sweeps - MAX_IDLE_SWEEPS;
-    while (this.#idle.length > 0 && this.#idle[0]!.sinceSweep < before) {
+    const { idleMs } = this.#options.lifetimes();
+    if (idleMs === 0) return;
+    const before = performance.now() - idleMs;
+    while (this.#idle.length > 0 && this.#idle[0]!.sinceMs <= before) {
       this.#idle.shift()!.connection.close();
     }
   }

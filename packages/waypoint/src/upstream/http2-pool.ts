@@ -5,11 +5,9 @@ import { type ClientConnection, Http2Connection, type HttpError } from '@aquifer
 import { OVERFLOW, QUEUE_OVERFLOW } from '../clusters/breakers.ts';
 import { ConnectionQueue } from '../clusters/connection-queue.ts';
 import { CLIENT_LIMITS } from './http2-limits.ts';
+import { closeWithAge, sweepMs } from './lifetimes.ts';
 import type { PoolOptions, RequestPool, RequestWaiter } from './request-pool.ts';
 
-const SWEEP_MS = 60_000;
-/** An hour without a request. */
-const MAX_IDLE_SWEEPS = 60;
 /** A peer that accepts a connection and then says nothing is none of HTTP/2. */
 const SETTINGS_TIMEOUT_MS = 10_000;
 
@@ -17,8 +15,8 @@ interface Pooled {
   readonly connection: Http2Connection;
   /** Requests that were ever sent on it. */
   requests: number;
-  /** Sweeps that have found no request on it, in a row. */
-  idleSweeps: number;
+  /** When a sweep first found no request on it, in milliseconds; null if the last one found some. */
+  idleSinceMs: number | null;
 }
 
 /** Many requests at a time on each. Another connection is made when the peer takes no more on those that there are. */
@@ -64,13 +62,19 @@ export class Http2Pool implements RequestPool {
 
   #usable(): Pooled | null {
     for (const pooled of this.#connections) {
-      if (pooled.connection.isUsable && !this.#isUsedUp(pooled)) return pooled;
+      if (pooled.connection.isUsable && !this.#isFull(pooled)) return pooled;
     }
     return null;
   }
 
+  #isFull(pooled: Pooled): boolean {
+    const { maxStreams } = this.#options.lifetimes();
+    const isCrowded = maxStreams > 0 && pooled.connection.openStreams >= maxStreams;
+    return isCrowded || this.#isUsedUp(pooled);
+  }
+
   #isUsedUp({ requests }: Pooled): boolean {
-    const maxRequests = this.#options.maxRequestsPerConnection();
+    const { maxRequests } = this.#options.lifetimes();
     return maxRequests > 0 && requests >= maxRequests;
   }
 
@@ -101,12 +105,15 @@ export class Http2Pool implements RequestPool {
     this.#isConnecting = true;
     try {
       const onClosed = (closed: Http2Connection): void => this.#forget(closed);
-      const connection = await speak(await this.#options.dial(), onClosed);
+      const { maxAgeMs, idleMs } = this.#options.lifetimes();
+      const stream = await this.#options.dial();
+      const connection = await speak(stream, onClosed);
+      closeWithAge(stream, maxAgeMs, () => connection.close());
       if (!connection.isOpen) throw new Error('the endpoint closed the connection');
       this.#isConnecting = false;
       this.#queue.connected();
-      this.#connections.push({ connection, requests: 0, idleSweeps: 0 });
-      this.#sweeper ??= setInterval(() => this.#sweep(), SWEEP_MS).unref();
+      this.#connections.push({ connection, requests: 0, idleSinceMs: null });
+      this.#sweeper ??= setInterval(() => this.#sweep(), sweepMs(idleMs)).unref();
     } catch (error) {
       this.#isConnecting = false;
       this.#queue.connectFailed(error as Error);
@@ -125,10 +132,14 @@ export class Http2Pool implements RequestPool {
   }
 
   #sweep(): void {
+    const { idleMs } = this.#options.lifetimes();
+    const nowMs = performance.now();
     for (const pooled of [...this.#connections]) {
-      pooled.idleSweeps = pooled.connection.openStreams === 0 ? pooled.idleSweeps + 1 : 0;
+      const isIdle = pooled.connection.openStreams === 0;
+      pooled.idleSinceMs = isIdle ? (pooled.idleSinceMs ?? nowMs) : null;
+      const isOver = idleMs > 0 && isIdle && nowMs - pooled.idleSinceMs! >= idleMs;
       // By a limit that came later, perhaps.
-      if (pooled.idleSweeps > MAX_IDLE_SWEEPS || this.#isUsedUp(pooled)) pooled.connection.close();
+      if (isOver || this.#isUsedUp(pooled)) pooled.connection.close();
     }
   }
 }

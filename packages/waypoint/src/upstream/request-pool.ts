@@ -6,12 +6,23 @@ import type { ConnectionWaiter } from '../clusters/connection-queue.ts';
 /** Which HTTP is spoken on a connection, as access lines name it. */
 export type HttpVersion = 'HTTP/1.1' | 'HTTP/2';
 
+/** When connections end that could go on. */
+export interface ConnectionLifetimes {
+  /** 0 is no limit. */
+  readonly maxRequests: number;
+  /** Milliseconds without a request; 0 is for ever. */
+  readonly idleMs: number;
+  /** Milliseconds, whatever is done with them; requests under way are not cut. 0 is no limit. */
+  readonly maxAgeMs: number;
+  /** Requests at a time on a connection of HTTP/2, if its peer takes more; 0 is no limit. */
+  readonly maxStreams: number;
+}
+
 export interface PoolOptions {
   readonly dial: () => Promise<Duplex>;
   /** Of the cluster. Who is given a connection has been admitted as a request, and says when it ends. */
   readonly breakers: Breakers;
-  /** 0 is no limit. */
-  readonly maxRequestsPerConnection: () => number;
+  readonly lifetimes: () => ConnectionLifetimes;
 }
 
 export type RequestWaiter = ConnectionWaiter<ClientConnection>;

@@ -1,6 +1,6 @@
 /** Endpoints of a waypoint's clusters (spec control-plane 6.1, EDS; recordings l7/01, 29). */
 
-import type { Workload } from '@aquifer/model';
+import type { Locality, Workload } from '@aquifer/model';
 import { formatSocketAddress } from '@aquifer/wire';
 import { HealthStatus } from '@aquifer/wire/gen/envoy/config/core/v3_pb';
 import {
@@ -47,10 +47,11 @@ function localityEndpoints(workloads: readonly Workload[], assignment: Assignmen
   const locality = workloads[0]?.locality ?? null;
   const lbEndpoints = workloads.map((workload) => lbEndpoint(workload, assignment));
   const loadBalancingWeight = workloads.reduce((sum, { capacity }) => sum + capacity, 0);
-  if (locality === null) return { lbEndpoints, loadBalancingWeight };
-  const { region, zone, subzone } = locality;
+  const { region, zone, subzone } = locality ?? NOWHERE;
   return { lbEndpoints, loadBalancingWeight, locality: { region, zone, subZone: subzone } };
 }
+
+const NOWHERE: Locality = { region: '', zone: '', subzone: '' };
 
 /** Undefined for ports that this workload does not serve. */
 function targetPort(workload: Workload, assignment: Assignment): number | undefined {
@@ -72,7 +73,8 @@ export function boundWorkloads(workloads: readonly Workload[]): ClusterLoadAssig
 }
 
 function lbEndpoint(workload: Workload, assignment: Assignment): LbEndpoint {
-  const [address = '', ...further] = workload.addresses;
+  // Names are for the proxy to look up.
+  const [address = workload.hostname, ...further] = workload.addresses;
   const port = targetPort(workload, assignment) ?? 0;
   const { direction } = assignment;
   return endpointAt(workload, { address, further, port, direction });
@@ -112,10 +114,16 @@ function endpointAt(workload: Workload, place: Place): LbEndpoint {
       case: 'endpoint',
       value: { address: { address: envoyAddress }, additionalAddresses },
     },
-    healthStatus: workload.status === 'healthy' ? HealthStatus.HEALTHY : HealthStatus.UNHEALTHY,
+    healthStatus: healthOf(workload),
     loadBalancingWeight: workload.capacity,
     metadata: { filterMetadata: metadata },
   };
+}
+
+/** As recorded, nothing is said of the health of what Kubernetes does not run. */
+function healthOf({ uid, status }: Workload): HealthStatus {
+  if (status === 'unhealthy') return HealthStatus.UNHEALTHY;
+  return uid.includes('/networking.istio.io/') ? HealthStatus.UNKNOWN : HealthStatus.HEALTHY;
 }
 
 function socketAddress(address: string, port: number) {

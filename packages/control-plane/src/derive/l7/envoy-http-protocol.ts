@@ -82,11 +82,11 @@ function commonOptions(
   const { tcp = {}, http = {} } = policy?.connectionPool ?? {};
   const idleTimeout = durationOf(http.idleTimeout ?? tcp.idleTimeout);
   const maxConnectionDuration = durationOf(tcp.maxConnectionDuration);
-  const { maxRequestsPerConnection = 0, maxConcurrentStreams = 0 } = http;
+  const { maxRequestsPerConnection, maxConcurrentStreams } = http;
   const options = {
     ...(idleTimeout && { idleTimeout }),
     ...(maxConnectionDuration && { maxConnectionDuration }),
-    ...(maxRequestsPerConnection > 0 && { maxRequestsPerConnection }),
+    ...(maxRequestsPerConnection && { maxRequestsPerConnection }),
   };
-  return Object.keys(options).length === 0 && maxConcurrentStreams <= 0 ? null : options;
+  return Object.keys(options).length > 0 || maxConcurrentStreams ? options : null;
 }

@@ -9,6 +9,7 @@ import {
   ApiVersion,
   ProxyProtocolConfig_Version as ProxyVersion,
 } from '@aquifer/wire/gen/envoy/config/core/v3_pb';
+import { CaresDnsResolverConfigSchema } from '@aquifer/wire/gen/envoy/extensions/network/dns_resolver/cares/v3_pb';
 import { ProxyProtocolUpstreamTransportSchema } from '@aquifer/wire/gen/envoy/extensions/transport_sockets/proxy_protocol/v3_pb';
 import { RawBufferSchema } from '@aquifer/wire/gen/envoy/extensions/transport_sockets/raw_buffer/v3_pb';
 import { UpstreamTlsContextSchema } from '@aquifer/wire/gen/envoy/extensions/transport_sockets/tls/v3_pb';
@@ -24,7 +25,7 @@ import { internalSocket, named, type PassedMetadata } from './cluster-parts.ts';
 import { isHttp2, portHttpOptions } from './envoy-http-protocol.ts';
 import { TO_ORIGINAL_DESTINATION, trafficFields } from './envoy-traffic.ts';
 import { inboundCluster, ORIGINAL_DST_KEY, outboundCluster } from './names.ts';
-import { type Extension, extension, type Init, seconds } from './packed.ts';
+import { duration, type Extension, extension, type Init, packed, seconds } from './packed.ts';
 import type { L7Port } from './port-protocol.ts';
 import { namesOfRequest, tlsContext, userTls } from './upstream-tls.ts';
 
@@ -40,6 +41,10 @@ const CLUSTER_METADATA: PassedMetadata = { name: 'istio', kind: OF_CLUSTER };
 function described({ kind, hostname, ...service }: MeshService) {
   const name = kind === 'Service' ? nameOf(service) : hostname;
   return [{ host: hostname, name, namespace: namespaceOf(service) }];
+}
+
+function external({ location }: MeshService): { readonly external?: true } {
+  return location === 'external' ? { external: true } : {};
 }
 
 const IN_EDS: NonNullable<ClusterInit['edsClusterConfig']> = {
@@ -111,7 +116,9 @@ function discoveryFields(
         },
         dnsLookupFamily: DnsLookupFamily.V4_ONLY,
         dnsRefreshRate: seconds(DNS_REFRESH_S),
+        dnsJitter: DNS_JITTER,
         respectDnsTtl: true,
+        typedDnsResolverConfig: DNS_RESOLVER,
       };
     case 'original-destination':
       return TO_ORIGINAL_DESTINATION;
@@ -119,6 +126,12 @@ function discoveryFields(
 }
 
 const DNS_REFRESH_S = 60;
+const DNS_JITTER = duration(100);
+/** As recorded: of one socket at most so many questions are asked. */
+const DNS_RESOLVER = {
+  name: 'envoy.network.dns_resolver.cares',
+  typedConfig: packed(CaresDnsResolverConfigSchema, { udpMaxQueries: 100 }),
+};
 
 function common(name: string, part: PortCluster, direction: 'inbound' | 'outbound'): ClusterInit {
   const policy = policyOf(part);
@@ -140,6 +153,7 @@ export function inboundServiceCluster(kind: 'http' | 'tcp', part: PortCluster): 
     metadata: {
       filterMetadata: {
         istio: {
+          ...external(service),
           services: described(service),
           subset: subset === '' ? kind : `${kind}/${subset}`,
           ...(traffic !== null && policy !== null && { config: configOf(traffic) }),
@@ -152,52 +166,72 @@ export function inboundServiceCluster(kind: 'http' | 'tcp', part: PortCluster): 
 
 /** What runs within the tunnel, or to an endpoint that takes none. TLS of the mesh is what tunnels are made of anyway. */
 function socketTo({ port }: PortCluster, policy: TrafficPolicy | null): Extension {
+  const tls = tlsSocket(port, policy);
+  return withProxyHeader(tls ?? extension('raw_buffer', RawBufferSchema), policy);
+}
+
+/** Null if nobody asks for TLS of their own. */
+function tlsSocket(port: L7Port, policy: TrafficPolicy | null): Extension | null {
   const tls = userTls(policy);
-  const inner =
-    tls === null
-      ? extension('raw_buffer', RawBufferSchema)
-      : extension(
-          'envoy.transport_sockets.tls',
-          UpstreamTlsContextSchema,
-          tlsContext(tls, isHttp2(port, policy)),
-        );
+  if (tls === null) return null;
+  const context = tlsContext(tls, isHttp2(port, policy));
+  return extension(`${SOCKETS}tls`, UpstreamTlsContextSchema, context);
+}
+
+function withProxyHeader(inner: Extension, policy: TrafficPolicy | null): Extension {
   const { proxyProtocol } = policy ?? {};
   if (proxyProtocol === undefined) return inner;
   const version = proxyProtocol.version === 'V2' ? ProxyVersion.V2 : ProxyVersion.V1;
-  return extension(
-    'envoy.transport_sockets.upstream_proxy_protocol',
-    ProxyProtocolUpstreamTransportSchema,
-    { config: { version }, transportSocket: inner },
-  );
+  return extension(`${SOCKETS}upstream_proxy_protocol`, ProxyProtocolUpstreamTransportSchema, {
+    config: { version },
+    transportSocket: inner,
+  });
 }
+
+const SOCKETS = 'envoy.transport_sockets.';
 
 /** `outbound|<port>|<subset>|<host>`: a service that routes send to but that is not attached to this waypoint. */
 export function outboundServiceCluster(part: PortCluster): Cluster {
   const { service, port, subset, traffic } = part;
-  const prefix = 'envoy.transport_sockets.';
-  const passed = [TUNNEL_TARGET, CLUSTER_METADATA, ENDPOINT_METADATA];
   return create(ClusterSchema, {
     ...common(outboundCluster(port.port, service.hostname, subset), part, 'outbound'),
     metadata: {
       filterMetadata: {
         istio: {
+          ...external(service),
           services: described(service),
           ...(subset !== '' && { subset }),
           ...(traffic !== null && { config: configOf(traffic) }),
         },
       },
     },
-    transportSocketMatches: [
-      {
-        name: 'hbone',
-        match: { tunnel: 'http' },
-        transportSocket: internalSocket(prefix, passed),
-      },
-      {
-        name: 'tlsMode-disabled',
-        match: {},
-        transportSocket: extension(`${prefix}raw_buffer`, RawBufferSchema),
-      },
-    ],
+    ...(discoveryOf(part, 'outbound') === 'original-destination'
+      ? directSocket(port, policyOf(part))
+      : { transportSocketMatches: outboundSockets(port, policyOf(part)) }),
   });
+}
+
+/** Nothing is known of whoever is where a connection was going. */
+function directSocket(port: L7Port, policy: TrafficPolicy | null): ClusterInit {
+  const transportSocket = tlsSocket(port, policy);
+  return transportSocket === null ? {} : { transportSocket };
+}
+
+/** As recorded for sidecars: an endpoint that takes tunnels gets what others get within one. */
+function outboundSockets(
+  port: L7Port,
+  policy: TrafficPolicy | null,
+): NonNullable<ClusterInit['transportSocketMatches']> {
+  const passed = [TUNNEL_TARGET, CLUSTER_METADATA, ENDPOINT_METADATA];
+  const tls = tlsSocket(port, policy);
+  const raw = extension(`${SOCKETS}raw_buffer`, RawBufferSchema);
+  const others =
+    tls === null
+      ? { name: 'tlsMode-disabled', match: {}, transportSocket: withProxyHeader(raw, policy) }
+      : { name: 'user', transportSocket: withProxyHeader(tls, policy) };
+  const tunnel = internalSocket(SOCKETS, passed, tls ?? raw);
+  return [
+    { name: 'hbone', match: { tunnel: 'http' }, transportSocket: withProxyHeader(tunnel, policy) },
+    others,
+  ];
 }

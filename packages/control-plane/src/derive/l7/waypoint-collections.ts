@@ -15,6 +15,7 @@ import type { Route } from '../routing/gateway-route.ts';
 import { hasLabels, isEmptyMap } from '../selectors.ts';
 import { addressKey } from '../waypoints.ts';
 import { workloadLabels } from '../workload-labels.ts';
+import { entryEndpoint } from './entry-endpoints.ts';
 import { serviceScope, waypointPolicies } from './scope.ts';
 import { type LookupsOf, scopeLookups } from './scope-lookups.ts';
 import {
@@ -170,13 +171,20 @@ function boundWorkloads({ graph, mesh }: Base): BoundTo {
 
 /** Of a subset those with its labels. */
 function workloadsOf({ cluster, mesh }: Base): Chosen {
-  return ({ serviceKey, labels }, context) => {
-    const workloads = context.lookup(mesh.workloadsByService, serviceKey);
-    if (isEmptyMap(labels)) return workloads;
-    return workloads.filter((workload) =>
-      hasLabels(labels, workloadLabels(workload, cluster, context)),
-    );
-  };
+  return ({ serviceKey, labels }, context) =>
+    context
+      .lookup(mesh.workloadsByService, serviceKey)
+      .filter(
+        (workload) =>
+          isEmptyMap(labels) || hasLabels(labels, workloadLabels(workload, cluster, context)),
+      )
+      .map((workload) => {
+        const [source] = workload.sources;
+        if (source?.kind !== 'ServiceEntry') return workload;
+        const key = objectKey(source.namespace, source.name);
+        const entry = context.get(cluster.of('ServiceEntry'), key);
+        return entry === undefined ? workload : entryEndpoint(workload, entry);
+      });
 }
 
 function clusterResources(

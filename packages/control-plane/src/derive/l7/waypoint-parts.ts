@@ -155,6 +155,8 @@ function clustersOf(
   const clusters: Resource<null>[] = [];
   const resolved: ResolvedCluster[] = [];
   const assignments: ServiceAssignment[] = [];
+  // Names that are looked up when they are asked for are in no cluster: requests to them fail.
+  if (service.resolution === 'dynamic-dns') return { clusters, resolved, assignments };
   const sources = [...given, ...(traffic?.sources ?? [])];
   const subsets = [WHOLE, ...(traffic?.subsets ?? [])];
   for (const port of l7Ports(service.ports)) {

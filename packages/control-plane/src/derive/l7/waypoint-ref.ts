@@ -19,7 +19,8 @@ export function sourceOf(service: MeshService): string {
   return sourceKey(service.kind, namespaceOf(service), nameOf(service));
 }
 
-/** The Service that a route has as parent. */
+/** The Service or ServiceEntry that a route has as parent. */
 export function parentKey(parent: ParentReference, route: Route): string {
-  return sourceKey('Service', parent.namespace ?? namespaceOf(route), parent.name);
+  const { kind = 'Service', namespace = namespaceOf(route), name } = parent;
+  return sourceKey(kind, namespace, name);
 }

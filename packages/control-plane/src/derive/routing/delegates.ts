@@ -13,7 +13,7 @@ type Names = Pick<MeshSettings, 'clusterDomain'>;
 export type FindVirtualService = (namespace: string, name: string) => VirtualService | undefined;
 
 /** Whether it is there for others to delegate to. */
-export function isDelegate({ spec }: VirtualService): boolean {
+function isDelegate({ spec }: VirtualService): boolean {
   return (spec?.hosts ?? []).length === 0;
 }
 

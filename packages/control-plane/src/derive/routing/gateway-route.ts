@@ -53,12 +53,25 @@ function isGrpc(route: Route): route is GRPCRoute {
   return route.kind === 'GRPCRoute';
 }
 
-/** The parents that are Services. */
+/** The kinds of parents that are services of the mesh, and the groups they are of. */
+const SERVICE_GROUPS: Readonly<Record<string, string>> = {
+  Service: '',
+  ServiceEntry: 'networking.istio.io',
+};
+
+/** The parents that are services of the mesh. */
 export function parentsOf(route: Route): ParentReference[] {
   return (route.spec?.parentRefs ?? []).filter(
-    ({ group = 'gateway.networking.k8s.io', kind = 'Gateway' }) =>
-      group === '' && kind === 'Service',
+    ({ group = 'gateway.networking.k8s.io', kind = 'Gateway' }) => SERVICE_GROUPS[kind] === group,
   );
+}
+
+/** Whether it can be a service of the mesh: a Service, or a host of any, as Istio's kind Hostname names it. */
+export function isServiceBackend({
+  group = '',
+  kind = 'Service',
+}: Pick<BackendRef, 'group' | 'kind'>): boolean {
+  return kind === 'Hostname' ? group === 'networking.istio.io' : group === '' && kind === 'Service';
 }
 
 const rulesByRoute = new WeakMap<Route, readonly GatewayRule[]>();

@@ -17,6 +17,7 @@ import {
   type GatewayMatch,
   type GatewayRule,
   gatewayRules,
+  isServiceBackend,
   type Route,
 } from './gateway-route.ts';
 import {
@@ -96,15 +97,16 @@ function actionOf({ rule, match, namespace }: Entry, mesh: Names): RouteAction {
   };
 }
 
-/** What is no Service, or says no port, is nothing. */
+/** What is no service of the mesh, or says no port, is nothing. */
 function destinationOf(
   ref: Pick<BackendRef, 'group' | 'kind' | 'namespace' | 'name' | 'port'>,
   routeNamespace: string,
   mesh: Names,
 ): Destination {
-  const { group = '', kind = 'Service', namespace = routeNamespace, name, port } = ref;
-  if (group !== '' || kind !== 'Service' || port === undefined) {
+  const { namespace = routeNamespace, name, port } = ref;
+  if (port === undefined || !isServiceBackend(ref)) {
     return { host: null, namespace: null, subset: '', port: null };
   }
+  if (ref.kind === 'Hostname') return { host: name, namespace: null, subset: '', port };
   return { host: serviceHostname(mesh, namespace, name), namespace, subset: '', port };
 }
