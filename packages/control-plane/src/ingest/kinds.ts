@@ -16,6 +16,7 @@ import type {
   Service,
   ServiceAccount,
   ServiceEntry,
+  ValidatingWebhookConfiguration,
   VirtualService,
   WorkloadEntry,
 } from '@aquifer/model/resources';
@@ -48,6 +49,8 @@ export interface WatchedTypes {
   readonly WorkloadEntry: WorkloadEntry;
   readonly VirtualService: VirtualService;
   readonly DestinationRule: DestinationRule;
+  /** Those that ask the control plane. */
+  readonly ValidatingWebhookConfiguration: ValidatingWebhookConfiguration;
   /** The one ConfigMap that configures the mesh. */
   readonly MeshConfigMap: ConfigMap;
 }
@@ -94,6 +97,11 @@ export const WATCHED_KINDS: Readonly<Record<WatchedKind, KindPath>> = {
   WorkloadEntry: { apiVersion: 'networking.istio.io/v1', plural: 'workloadentries' },
   VirtualService: { apiVersion: 'networking.istio.io/v1', plural: 'virtualservices' },
   DestinationRule: { apiVersion: 'networking.istio.io/v1', plural: 'destinationrules' },
+  ValidatingWebhookConfiguration: {
+    apiVersion: 'admissionregistration.k8s.io/v1',
+    plural: 'validatingwebhookconfigurations',
+    labelSelector: 'istio=istiod',
+  },
   MeshConfigMap: { apiVersion: 'v1', plural: 'configmaps', kind: 'ConfigMap' },
 };
 
