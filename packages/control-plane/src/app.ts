@@ -9,6 +9,8 @@ import { answerDebug } from './admin/debug/ads-debug.ts';
 import type { DebugSource } from './admin/debug/debug-pages.ts';
 import { httpDebug } from './admin/debug/http-debug.ts';
 import { monitoringPages, readinessPage } from './admin/pages.ts';
+import { listenWebhooks } from './admission/webhook-server.ts';
+import { webhookWishes } from './admission/webhook-wishes.ts';
 import { createExpiryMetrics } from './ca/expiry.ts';
 import { type AuthorityFacts, MeshAuthority } from './ca/mesh-authority.ts';
 import { ServingCertificate } from './ca/serving-certificate.ts';
@@ -21,6 +23,7 @@ import type { DerivationSettings } from './derive/mesh-collections.ts';
 import { KINDS } from './ingest/cluster-inputs.ts';
 import { ClusterStore } from './ingest/cluster-store.ts';
 import { Debouncer } from './ingest/debounce.ts';
+import { KeySets } from './ingest/key-sets.ts';
 import type { KubernetesApi } from './ingest/kubernetes-api.ts';
 import { reflect } from './ingest/reflector.ts';
 import { tokenAuthenticator } from './push/authenticate.ts';
@@ -39,6 +42,7 @@ export interface ControlPlane {
     readonly secureGrpc: number;
     readonly monitoring: number;
     readonly probe: number;
+    readonly webhook: number;
   };
   /** PEM of the roots that are trusted now. */
   readonly rootBundle: string;
@@ -86,7 +90,7 @@ export async function startControlPlane(deps: ControlPlaneDeps): Promise<Control
     isAuthRequired: config.isXdsAuthRequired,
     answerDebug: (request) => answerDebug(request, systemNamespace, source),
   });
-  const source: DebugSource = { publisher, discovery, settings: config };
+  const source: DebugSource = { publisher, discovery, settings: config, derivation };
   started.debug = (request) => httpDebug(request, { source, authenticate, systemNamespace });
   const grpcDeps = {
     discovery,
@@ -104,6 +108,7 @@ export async function startControlPlane(deps: ControlPlaneDeps): Promise<Control
   const address = (port: number): string => `${config.bindAddress}:${port}`;
   const plain = await listenGrpc(address(config.grpcPort), null, grpcDeps);
   const secure = await listenGrpc(address(config.secureGrpcPort), identity, grpcDeps);
+  const webhook = await listenWebhooks(config.webhookPort, config.bindAddress, identity);
   const pages = monitoringPages(registry, VERSION);
   const monitoring = await listenAdmin(
     config.monitoringPort,
@@ -119,6 +124,7 @@ export async function startControlPlane(deps: ControlPlaneDeps): Promise<Control
       secureGrpc: secure.port,
       monitoring: monitoring.port,
       probe: probe.port,
+      webhook: webhook.port,
     },
     get rootBundle() {
       return authority.rootBundle;
@@ -128,7 +134,7 @@ export async function startControlPlane(deps: ControlPlaneDeps): Promise<Control
       await pipeline.stop();
       discovery.close();
       await Promise.all([plain.stop(STOP_GRACE_MS), secure.stop(STOP_GRACE_MS)]);
-      await Promise.all([probe.stop(), monitoring.stop()]);
+      await Promise.all([probe.stop(), monitoring.stop(), webhook.stop()]);
     },
   };
 }
@@ -168,7 +174,8 @@ function startPipeline(
   const settings = { ...config, image: config.waypointImage };
   const { foreign, wishes: derived } = clusterWishes(derivation, settings);
   const ofAuthority = authorityWishes(graph, cluster, facts, config.systemNamespace);
-  const wishes = graph.union('wishes', ofAuthority, derived);
+  const ofWebhooks = webhookWishes(graph, cluster, facts, config.systemNamespace);
+  const wishes = graph.union('wishes', ofAuthority, ofWebhooks, derived);
   const write = (): void => {
     if (publisher.current === null || !lease.isHeld) return;
     writeMissing({ api, queue, wishes, foreign, onForeign: () => debouncer.trigger() });
@@ -200,6 +207,13 @@ function startPipeline(
   publisher.whenDemanded(() => debouncer.trigger());
   publisher.subscribe(write);
   publisher.subscribe(() => reportUnread(derivation, log));
+  const keySets = new KeySets({
+    wanted: derivation.keySetAddresses,
+    keySets: derivation.keySets,
+    log: log.scope('jwks'),
+    onChange: () => debouncer.trigger(),
+  });
+  publisher.subscribe(() => keySets.look());
   facts.set('', authority.facts);
   authority.subscribe(() => {
     if (isDeepStrictEqual(facts.get(''), authority.facts)) return;
@@ -216,6 +230,7 @@ function startPipeline(
     stop: async () => {
       abort.abort();
       debouncer.stop();
+      keySets.stop();
       await Promise.all([...reflectors, kept, queue.stop()]);
       await lease.stop();
     },

@@ -32,6 +32,7 @@ export type ControlPlaneConfig = {
   readonly secureGrpcPort: number;
   readonly monitoringPort: number;
   readonly probePort: number;
+  readonly webhookPort: number;
   readonly logFormat: 'plain' | 'json';
   readonly logLevels: string;
 };
@@ -116,6 +117,7 @@ export const CONTROL_PLANE_KEYS: ConfigKeys<ControlPlaneConfig> = {
   secureGrpcPort: portKey('SECURE_GRPC_PORT', 'Discovery and certificates over TLS.', 15_012),
   monitoringPort: portKey('MONITORING_PORT', 'Metrics, version and debug pages.', 15_014),
   probePort: portKey('PROBE_PORT', 'Readiness at /ready.', 8080),
+  webhookPort: portKey('WEBHOOK_PORT', 'Admission reviews of the API server, over TLS.', 15_017),
   logFormat: choiceKey('LOG_FORMAT', 'Format of log lines.', {
     choices: ['plain', 'json'],
     default: 'plain',

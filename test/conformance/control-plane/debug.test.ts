@@ -123,7 +123,8 @@ test('every page of /debug/list is there over HTTP, on both ports', async () => 
   const more = 'endpointz instancesz mesh ndsz networkz registryz resourcesz syncz';
   expect(names).toEqual(expect.arrayContaining([...needed.split(' '), ...more.split(' ')]));
   for (const name of names) {
-    const answer = await get(plane, `/debug/${name}?proxyID=waypoint-0.shop`);
+    const object = 'kind=Service&namespace=shop&name=cart';
+    const answer = await get(plane, `/debug/${name}?proxyID=waypoint-0.shop&${object}`);
     expect([name, answer.status]).toEqual([name, 200]);
     await answer.json();
   }
@@ -160,5 +161,7 @@ test('what there is not is said, and slashes may be doubled', async () => {
   expect((await get(plane, '/debug/constructor')).status).toBe(404);
   expect((await get(plane, '/debug/config_dump')).status).toBe(400);
   expect((await get(plane, '/debug/config_dump?proxyID=a.b')).status).toBe(404);
+  expect((await get(plane, '/debug/explain')).status).toBe(400);
+  expect((await get(plane, '/debug/explain?kind=Service&namespace=a&name=b')).status).toBe(404);
   expect(await (await get(plane, '//version')).text()).toMatch(/^\d/);
 });

@@ -15,7 +15,8 @@ export type MessageCode =
   | 'AQF0102'
   | 'AQF0103'
   | 'AQF0104'
-  | 'AQF0105';
+  | 'AQF0105'
+  | 'AQF0106';
 
 const KINDS: Readonly<
   Record<MessageCode, { readonly name: string; readonly level: MessageLevel }>
@@ -32,6 +33,7 @@ const KINDS: Readonly<
   AQF0103: { name: 'PolicyNotEnforcedAsWritten', level: 'Warning' },
   AQF0104: { name: 'RouteHasNoEffect', level: 'Warning' },
   AQF0105: { name: 'RuleNeverMatches', level: 'Warning' },
+  AQF0106: { name: 'ResourceNotRead', level: 'Warning' },
 };
 
 export interface AnalysisMessage {

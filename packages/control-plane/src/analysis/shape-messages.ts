@@ -54,7 +54,8 @@ const INSTEAD: Readonly<Record<string, string>> = {
 export function unsupportedMessage(object: WrittenObject, isRead: boolean): AnalysisMessage | null {
   if (isRead || !MESH_GROUPS.includes(groupOf(object)) || object.kind === 'ReferenceGrant')
     return null;
-  const reason = INSTEAD[object.kind] ?? 'the mesh does not read this kind yet';
-  const message = `${object.kind} has no effect: ${reason}`;
-  return analysisMessage('AQF0102', refOf(object), message);
+  const instead = INSTEAD[object.kind];
+  const reason = instead ?? 'the mesh does not read this kind yet';
+  const code = instead === undefined ? 'AQF0106' : 'AQF0102';
+  return analysisMessage(code, refOf(object), `${object.kind} has no effect: ${reason}`);
 }

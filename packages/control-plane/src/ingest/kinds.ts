@@ -13,10 +13,12 @@ import type {
   Node,
   PeerAuthentication,
   Pod,
+  RequestAuthentication,
   Service,
   ServiceAccount,
   ServiceEntry,
   Sidecar,
+  ValidatingWebhookConfiguration,
   VirtualService,
   WorkloadEntry,
 } from '@aquifer/model/resources';
@@ -41,6 +43,7 @@ export interface WatchedTypes {
   readonly GRPCRoute: GRPCRoute;
   readonly AuthorizationPolicy: AuthorizationPolicy;
   readonly PeerAuthentication: PeerAuthentication;
+  readonly RequestAuthentication: RequestAuthentication;
   readonly Deployment: Deployment;
   readonly ServiceAccount: ServiceAccount;
   readonly ConfigMap: ConfigMap;
@@ -51,6 +54,8 @@ export interface WatchedTypes {
   readonly DestinationRule: DestinationRule;
   /** Istio's own, not the Gateway of the Gateway API. */
   readonly IstioGateway: IstioGateway;
+  /** Those that ask the control plane. */
+  readonly ValidatingWebhookConfiguration: ValidatingWebhookConfiguration;
   /** The one ConfigMap that configures the mesh. */
   readonly MeshConfigMap: ConfigMap;
 }
@@ -86,6 +91,10 @@ export const WATCHED_KINDS: Readonly<Record<WatchedKind, KindPath>> = {
   GRPCRoute: { apiVersion: 'gateway.networking.k8s.io/v1', plural: 'grpcroutes' },
   AuthorizationPolicy: { apiVersion: 'security.istio.io/v1', plural: 'authorizationpolicies' },
   PeerAuthentication: { apiVersion: 'security.istio.io/v1', plural: 'peerauthentications' },
+  RequestAuthentication: {
+    apiVersion: 'security.istio.io/v1',
+    plural: 'requestauthentications',
+  },
   Deployment: { apiVersion: 'apps/v1', plural: 'deployments', labelSelector: MANAGED_LABEL },
   ServiceAccount: { apiVersion: 'v1', plural: 'serviceaccounts', labelSelector: MANAGED_LABEL },
   ConfigMap: { apiVersion: 'v1', plural: 'configmaps', labelSelector: `${CONFIG_LABEL}=true` },
@@ -95,6 +104,11 @@ export const WATCHED_KINDS: Readonly<Record<WatchedKind, KindPath>> = {
   VirtualService: { apiVersion: 'networking.istio.io/v1', plural: 'virtualservices' },
   DestinationRule: { apiVersion: 'networking.istio.io/v1', plural: 'destinationrules' },
   IstioGateway: { apiVersion: 'networking.istio.io/v1', plural: 'gateways', kind: 'Gateway' },
+  ValidatingWebhookConfiguration: {
+    apiVersion: 'admissionregistration.k8s.io/v1',
+    plural: 'validatingwebhookconfigurations',
+    labelSelector: 'istio=istiod',
+  },
   MeshConfigMap: { apiVersion: 'v1', plural: 'configmaps', kind: 'ConfigMap' },
 };
 

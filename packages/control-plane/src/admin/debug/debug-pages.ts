@@ -1,5 +1,8 @@
 /** `/debug/…`: one table for HTTP and for debugging over ADS (spec control-plane 3.2, 3.5). */
 import { ENDPOINT_TYPE } from '@aquifer/wire';
+import { EXPLAINED_KINDS, explain } from '../../explain/explain.ts';
+import type { Explained } from '../../explain/explanation.ts';
+import type { ObjectRef } from '../../ingest/kinds.ts';
 import type { DiscoveryConnection, DiscoveryServer } from '../../push/discovery-server.ts';
 import type { Published, Publisher } from '../../push/publisher.ts';
 import {
@@ -20,6 +23,7 @@ export interface DebugSource {
   readonly publisher: Publisher;
   readonly discovery: Pick<DiscoveryServer, 'connections'>;
   readonly settings: Readonly<Record<string, unknown>>;
+  readonly derivation: Explained;
 }
 
 /** A page as JSON, or why there is none: an HTTP status and a sentence. */
@@ -32,6 +36,11 @@ type Page =
   | {
       readonly of: 'mesh';
       readonly show: (published: Published, source: DebugSource) => unknown;
+    }
+  /** One object, which the query names by `kind`, `namespace` and `name`; for operators. */
+  | {
+      readonly of: 'object';
+      readonly show: (object: ObjectRef, source: DebugSource) => unknown;
     }
   /** All proxies that the viewer may see. */
   | { readonly of: 'proxies'; readonly show: (proxies: readonly DiscoveryConnection[]) => unknown }
@@ -53,6 +62,7 @@ const PAGES: Readonly<Record<string, Page>> = {
   derived: { of: 'mesh', show: provenance },
   edsz: { of: 'proxy', show: (proxy) => resourcesInJson(proxy, ENDPOINT_TYPE) },
   endpointz: { of: 'mesh', show: endpoints },
+  explain: { of: 'object', show: (object, { derivation }) => explain(object, derivation) },
   instancesz: { of: 'mesh', show: instances },
   list: { of: 'proxies', show: () => Object.keys(PAGES).filter((name) => name !== 'list') },
   mesh: { of: 'mesh', show: meshSettings },
@@ -74,12 +84,14 @@ export function debugPage(target: string, viewer: Viewer, source: DebugSource): 
   }
   const parameters = new URLSearchParams(query);
   switch (page.of) {
-    case 'mesh': {
+    case 'mesh':
+    case 'object': {
       if (viewer.kind !== 'operator') {
         return refused(403, `/debug/${name} is for accounts of the system namespace`);
       }
       const { current } = source.publisher;
       if (current === null) return refused(503, 'not ready');
+      if (page.of === 'object') return objectPage(page, parameters, source);
       return { kind: 'page', body: page.show(current, source) };
     }
     case 'proxies': {
@@ -92,6 +104,24 @@ export function debugPage(target: string, viewer: Viewer, source: DebugSource): 
     case 'proxy':
       return proxyPage(page, parameters.get('proxyID'), visible(viewer, source));
   }
+}
+
+function objectPage(
+  page: Page & { readonly of: 'object' },
+  parameters: URLSearchParams,
+  source: DebugSource,
+): DebugAnswer {
+  const [kind, namespace, name] = ['kind', 'namespace', 'name'].map((key) => parameters.get(key));
+  if (!kind || !name) {
+    return refused(
+      400,
+      `name an object: ?kind=&namespace=&name=, of ${EXPLAINED_KINDS.join(', ')}`,
+    );
+  }
+  const body = page.show({ kind, namespace: namespace ?? '', name }, source);
+  return body === null
+    ? refused(404, `there is no ${kind} ${namespace}/${name} that can be explained`)
+    : { kind: 'page', body };
 }
 
 function proxyPage(

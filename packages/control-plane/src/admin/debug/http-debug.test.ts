@@ -14,9 +14,10 @@ const authenticate: Authenticate = async (metadata) => {
   return ok({ ...identity, identity, pod: null });
 };
 
-const publisher = new Publisher(new Derivation(SETTINGS, () => undefined));
+const derivation = new Derivation(SETTINGS, () => undefined);
+const publisher = new Publisher(derivation);
 publisher.publish();
-const source = { publisher, discovery: { connections: [] }, settings: {} };
+const source = { publisher, discovery: { connections: [] }, settings: {}, derivation };
 const DEPS = { source, authenticate, systemNamespace: 'istio-system' };
 
 function statusFor(path: string, authorization: string | undefined, remoteAddress: string) {

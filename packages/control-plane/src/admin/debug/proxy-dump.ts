@@ -98,12 +98,18 @@ function heldBy(connection: DiscoveryConnection, typeUrl: string): Entry[] {
     }));
 }
 
-const TYPES: Registry = createRegistry(EmptySchema, StringValueSchema, ...ALL_FILES);
+let types: Registry | null = null;
+
+/** Made when somebody looks. */
+function allTypes(): Registry {
+  types ??= createRegistry(EmptySchema, StringValueSchema, ...ALL_FILES);
+  return types;
+}
 
 /** Of what cannot be shown, because it holds types that are not known here, the bytes. */
 export function anyInJson(any: Any): JsonValue {
   try {
-    return toJson(AnySchema, any, { registry: TYPES });
+    return toJson(AnySchema, any, { registry: allTypes() });
   } catch {
     return { '@type': any.typeUrl, value: Buffer.from(any.value).toString('base64') };
   }

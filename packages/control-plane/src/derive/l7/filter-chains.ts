@@ -1,5 +1,4 @@
 /** Filter chains of `main_internal`: one for each port and kind of traffic, two for workloads (recordings l7/01, 23). */
-import type { AuthorizationPolicy } from '@aquifer/model/resources';
 import type { FilterChainSchema } from '@aquifer/wire/gen/envoy/config/listener/v3_pb';
 import type { RouteConfigurationSchema } from '@aquifer/wire/gen/envoy/config/route/v3_pb';
 import { ConfigSchema as FilterStateSchema } from '@aquifer/wire/gen/envoy/extensions/filters/network/set_filter_state/v3_pb';
@@ -15,7 +14,7 @@ import { serviceTcpProxy } from './tcp-proxy.ts';
 
 export type ChainInit = Init<typeof FilterChainSchema>;
 type RouteConfigInit = Init<typeof RouteConfigurationSchema>;
-type Policies = readonly AuthorizationPolicy[];
+type Security = Pick<ServiceScope, 'policies' | 'tokens'>;
 
 /** Chains of workload traffic, by what is sniffed. */
 export const DIRECT_CHAINS = { http: 'direct-http', tcp: 'direct-tcp' } as const;
@@ -26,14 +25,14 @@ const ANY_PORT: L7Port = { port: 0, protocol: 'unknown' };
 function httpFilter(
   { port, protocol }: L7Port,
   routes: RouteConfigInit,
-  policies: Policies,
+  { policies, tokens }: Security,
 ): Extension {
   return connectionManager({
     statPrefix: `inbound_0.0.0.0_${port};`,
     serverName: 'istio-envoy',
     ...(protocol === 'http2' && { http2ProtocolOptions: {} }),
     routeSpecifier: { case: 'routeConfig', value: routes },
-    filters: authorizationFilters(policies, 'http', 'tunnel'),
+    filters: [...tokens.filters, ...authorizationFilters(policies, 'http', 'tunnel')],
   });
 }
 
@@ -48,12 +47,12 @@ export function portChains(port: L7Port, scope: ServiceScope): ChainInit[] {
       return { name, filters: [...authorizationFilters(policies, 'tcp', 'tunnel'), proxy] };
     }
     const routes = serviceRoutes(name, port.port, scope);
-    return { name, filters: [httpFilter(port, routes, policies)] };
+    return { name, filters: [httpFilter(port, routes, scope)] };
   });
 }
 
 /** Traffic to workloads goes on to where it was sent; only policies of the whole waypoint hold for it. */
-export function directChains(policies: Policies): ChainInit[] {
+export function directChains(security: Security): ChainInit[] {
   const authority = extension('connect_authority', FilterStateSchema, {
     onNewConnection: [...OF_DIRECT_CONNECTION],
   });
@@ -65,11 +64,15 @@ export function directChains(policies: Policies): ChainInit[] {
   return [
     {
       name: DIRECT_CHAINS.tcp,
-      filters: [authority, ...authorizationFilters(policies, 'tcp', 'tunnel'), tcpProxy(ENCAP)],
+      filters: [
+        authority,
+        ...authorizationFilters(security.policies, 'tcp', 'tunnel'),
+        tcpProxy(ENCAP),
+      ],
     },
     {
       name: DIRECT_CHAINS.http,
-      filters: [authority, httpFilter(ANY_PORT, routes, policies)],
+      filters: [authority, httpFilter(ANY_PORT, routes, security)],
     },
   ];
 }

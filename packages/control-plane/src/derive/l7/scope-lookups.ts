@@ -1,7 +1,7 @@
 /** How what belongs to a service at a waypoint is found. */
-import type { AuthorizationPolicy } from '@aquifer/model/resources';
+import type { AuthorizationPolicy, RequestAuthentication } from '@aquifer/model/resources';
 import type { Context } from '../../collections/cell.ts';
-import type { Index } from '../../collections/collection.ts';
+import type { Collection, Index } from '../../collections/collection.ts';
 import type { Graph } from '../../collections/graph.ts';
 import { type ClusterInputs, objectKey } from '../../ingest/cluster-inputs.ts';
 import type { MeshCollections } from '../mesh-collections.ts';
@@ -11,15 +11,25 @@ import type { WaypointRef } from './waypoint-ref.ts';
 
 export type LookupsOf = (context: Context, waypoint: WaypointRef) => ScopeLookups;
 
-export function scopeLookups(
-  graph: Graph,
-  cluster: ClusterInputs,
-  mesh: MeshCollections,
-  routing: RoutingLookups,
-): LookupsOf {
+/** Where it is found. */
+export interface ScopeSources {
+  readonly graph: Graph;
+  readonly cluster: ClusterInputs;
+  readonly mesh: MeshCollections;
+  readonly routing: RoutingLookups;
+  /** JSON Web Key Sets by address, as they were fetched. */
+  readonly keySets: Collection<string>;
+}
+
+export function scopeLookups({ graph, cluster, mesh, routing, keySets }: ScopeSources): LookupsOf {
   const policiesByTarget: Index<AuthorizationPolicy> = graph.index(
     'policies by target',
     cluster.of('AuthorizationPolicy'),
+    policyTargets,
+  );
+  const authenticationsByTarget: Index<RequestAuthentication> = graph.index(
+    'token rules by target',
+    cluster.of('RequestAuthentication'),
     policyTargets,
   );
   return (context, waypoint) => {
@@ -27,6 +37,8 @@ export function scopeLookups(
     return {
       routesOf: (parent) => routing.routesOf(context, parent),
       policiesAt: (target) => context.lookup(policiesByTarget, target),
+      authenticationsAt: (target) => context.lookup(authenticationsByTarget, target),
+      findKeySet: (address) => context.get(keySets, address),
       virtualService: routing.findVirtualService(context),
       virtualServicesOf: (namespace, hostname) =>
         routing.virtualServicesOf(context, namespace, hostname),

@@ -14,9 +14,8 @@ import { hasLabels, isEmptyMap } from '../selectors.ts';
 import { addressKey } from '../waypoints.ts';
 import { assignmentResource, type ServiceAssignment } from './endpoints.ts';
 import { isSameOwned, type OwnedResource, ownedBy } from './owned-resource.ts';
-import type { RoutingLookups } from './routing-lookups.ts';
-import { serviceScope, waypointPolicies } from './scope.ts';
-import { type LookupsOf, scopeLookups } from './scope-lookups.ts';
+import { serviceScope, waypointSecurity } from './scope.ts';
+import { type LookupsOf, type ScopeSources, scopeLookups } from './scope-lookups.ts';
 import {
   boundResource,
   listenerBase,
@@ -44,14 +43,10 @@ interface Base {
   readonly waypoints: Collection<WaypointRef>;
 }
 
-export function waypointCollections(
-  graph: Graph,
-  cluster: ClusterInputs,
-  mesh: MeshCollections,
-  routing: RoutingLookups,
-): WaypointCollections {
-  const base: Base = { graph, cluster, mesh, waypoints: waypointRefs(graph, cluster) };
-  const lookupsOf = scopeLookups(graph, cluster, mesh, routing);
+export function waypointCollections(sources: ScopeSources): WaypointCollections {
+  const { graph, cluster, mesh } = sources;
+  const base: Base = { ...sources, waypoints: waypointRefs(graph, cluster) };
+  const lookupsOf = scopeLookups(sources);
   const attached = attachments(base);
   const parts = graph.map(
     'parts of attached services',
@@ -215,7 +210,7 @@ function listenerResources(
   const bases = graph.map('bases of main listeners', waypoints, (waypoint, context, key) =>
     listenerBase(waypoint, {
       attached: context.lookup(attachedTo, key).map(({ service }) => service),
-      policies: waypointPolicies(waypoint, lookupsOf(context, waypoint), settingsIn(mesh, context)),
+      security: waypointSecurity(waypoint, lookupsOf(context, waypoint), settingsIn(mesh, context)),
       workloadAddresses: boundTo(key, context)
         .flatMap(({ value }) => value.addresses)
         .toSorted(),

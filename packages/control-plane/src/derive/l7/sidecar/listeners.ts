@@ -1,5 +1,5 @@
 /** Listeners of sidecars as Envoy takes them (recordings l7/02, 22, 26, 30). */
-import { TrafficDirection } from '@aquifer/wire/gen/envoy/config/core/v3_pb';
+import { type CidrRangeSchema, TrafficDirection } from '@aquifer/wire/gen/envoy/config/core/v3_pb';
 import {
   type FilterChainMatchSchema,
   type Listener,
@@ -98,7 +98,7 @@ function matchOf(chain: OutboundChain): Match | null {
   return { serverNames: [...serverNames], prefixRanges: ranges.map(cidrRange) };
 }
 
-export function cidrRange(cidr: string) {
+export function cidrRange(cidr: string): Init<typeof CidrRangeSchema> {
   const slash = cidr.indexOf('/');
   return { addressPrefix: cidr.slice(0, slash), prefixLen: Number(cidr.slice(slash + 1)) };
 }
