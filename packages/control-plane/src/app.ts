@@ -204,6 +204,7 @@ function startPipeline(
     log: log.scope('watch'),
     onChange: () => debouncer.trigger(),
   });
+  publisher.whenDemanded(() => debouncer.trigger());
   publisher.subscribe(write);
   publisher.subscribe(() => reportUnread(derivation, log));
   const keySets = new KeySets({

@@ -17,7 +17,7 @@ export type WishSettings = WaypointInputs['settings'];
 
 /** `foreign` is what the writer finds to be somebody else's. */
 export function clusterWishes(
-  { graph, cluster, mesh, waypoints, malformed }: Derivation,
+  { graph, cluster, mesh, routing, malformed }: Derivation,
   settings: WishSettings,
 ): { readonly foreign: ForeignObjects; readonly wishes: Collection<Wish> } {
   const foreign: ForeignObjects = graph.input('foreign objects');
@@ -30,7 +30,7 @@ export function clusterWishes(
     gatewayClassWishes(graph, cluster),
     remoteGatewayWishes(graph, cluster, settings.revision),
     waypointWishes(graph, { cluster, mesh, foreign, settings }),
-    routeWishes(graph, cluster, waypoints.routes, mesh),
+    routeWishes(graph, cluster, routing.routes, mesh),
   );
   return { foreign, wishes };
 }

@@ -27,6 +27,8 @@ export const MESH: MeshSettings = {
 
 /** The parts of any object that tests look at. */
 export interface TestObject {
+  /** Default: whichever is watched. */
+  readonly apiVersion?: string;
   readonly kind: string;
   readonly metadata: StoredObject['metadata'] & { readonly name: string };
   readonly spec?: unknown;
@@ -51,11 +53,13 @@ export class TestCluster {
   /** One round with these objects in new versions. */
   put(...objects: readonly TestObject[]): void {
     for (const object of objects) {
-      if (!(object.kind in WATCHED_KINDS)) continue;
+      const kind = watchedKindOf(object);
+      if (kind === null) continue;
       lastVersion += 1;
       const metadata = { ...object.metadata, resourceVersion: String(lastVersion) };
-      const stored = project(object.kind as WatchedKind, { ...object, metadata });
-      this.derivation.cluster.anyOf(object.kind as WatchedKind).set(keyOf(object), stored);
+      this.derivation.cluster
+        .anyOf(kind)
+        .set(keyOf(object), project(kind, { ...object, metadata }));
     }
     this.derivation.settle();
   }
@@ -63,8 +67,9 @@ export class TestCluster {
   /** Removes what is there and adds what is not, in one round. */
   toggle(...objects: readonly TestObject[]): void {
     for (const object of objects) {
-      if (!(object.kind in WATCHED_KINDS)) continue;
-      const input = this.derivation.cluster.anyOf(object.kind as WatchedKind);
+      const kind = watchedKindOf(object);
+      if (kind === null) continue;
+      const input = this.derivation.cluster.anyOf(kind);
       if (input.get(keyOf(object)) === undefined) this.put(object);
       else {
         input.set(keyOf(object), undefined);
@@ -78,6 +83,16 @@ export class TestCluster {
     const kinds = Object.keys(WATCHED_KINDS) as WatchedKind[];
     return kinds.flatMap((kind) => valuesOf(this.derivation.cluster.anyOf(kind)) as TestObject[]);
   }
+}
+
+/** Null for what is not watched. Two groups have a kind `Gateway`. */
+export function watchedKindOf({ kind, apiVersion }: TestObject): WatchedKind | null {
+  const [group] = apiVersion?.split('/') ?? [];
+  for (const [name, path] of Object.entries(WATCHED_KINDS)) {
+    const isOfGroup = group === undefined || group === path.apiVersion.split('/')[0];
+    if ((name === kind || path.kind === kind) && isOfGroup) return name as WatchedKind;
+  }
+  return null;
 }
 
 export function valuesOf<T>(collection: Collection<T>): T[] {

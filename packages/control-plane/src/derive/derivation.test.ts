@@ -8,8 +8,8 @@ import { keyOf, type StoredObject } from '../ingest/cluster-inputs.ts';
 import { ClusterStore } from '../ingest/cluster-store.ts';
 import { WATCHED_KINDS, type WatchedKind } from '../ingest/kinds.ts';
 import { firstOfEachName, TestCluster, type TestObject, valuesOf } from './derivation.fixture.ts';
+import type { OwnedResource } from './l7/owned-resource.ts';
 import { readyCluster } from './l7/recorded-waypoint.fixture.ts';
-import type { OwnedResource } from './l7/waypoint-collections.ts';
 import type { Resource } from './resource.ts';
 
 const GOLDEN = new URL('../../../../test/fixtures/golden/', import.meta.url);

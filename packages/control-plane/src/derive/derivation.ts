@@ -1,11 +1,14 @@
 /** All that is derived from the cluster, as one graph; others may add collections of their own before the first round. */
-
+import { isDeepStrictEqual } from 'node:util';
 import type { Collection } from '../collections/collection.ts';
 import { Graph } from '../collections/graph.ts';
 import type { Input, ProblemListener } from '../collections/nodes.ts';
 import { ClusterInputs } from '../ingest/cluster-inputs.ts';
 import { type MalformedObjects, malformedObjects } from '../ingest/malformed.ts';
+import type { ProxyNode } from './l7/proxy-node.ts';
 import { keySetAddresses } from './l7/request-authentication.ts';
+import { type RoutingLookups, routingLookups } from './l7/routing-lookups.ts';
+import { type SidecarCollections, sidecarCollections } from './l7/sidecar/sidecar-collections.ts';
 import { type WaypointCollections, waypointCollections } from './l7/waypoint-collections.ts';
 import {
   type DerivationSettings,
@@ -17,11 +20,15 @@ export class Derivation {
   readonly graph: Graph;
   readonly cluster: ClusterInputs;
   readonly mesh: MeshCollections;
+  readonly routing: RoutingLookups;
   readonly waypoints: WaypointCollections;
   /** JSON Web Key Sets, by the address that they were fetched from. */
   readonly keySets: Input<string>;
   /** Addresses that RequestAuthentications name. */
   readonly keySetAddresses: Collection<string>;
+  /** Sidecars and gateways that are connected, by id: what they are served is derived while they are. */
+  readonly proxies: Input<ProxyNode>;
+  readonly sidecars: SidecarCollections;
   /** What of the cluster cannot be read. */
   readonly malformed: MalformedObjects;
 
@@ -30,10 +37,13 @@ export class Derivation {
     this.cluster = new ClusterInputs(this.graph);
     this.malformed = malformedObjects(this.graph);
     this.mesh = meshCollections(this.graph, this.cluster, settings);
+    this.routing = routingLookups(this.graph, this.cluster, this.mesh);
     this.keySets = this.graph.input('key sets');
-    const { graph, cluster, mesh, keySets } = this;
+    const { graph, cluster, mesh, routing, keySets } = this;
     this.keySetAddresses = keySetAddresses(graph, cluster);
-    this.waypoints = waypointCollections({ graph, cluster, mesh, keySets });
+    this.waypoints = waypointCollections({ graph, cluster, mesh, routing, keySets });
+    this.proxies = graph.input<ProxyNode>('proxies', isDeepStrictEqual);
+    this.sidecars = sidecarCollections({ graph, cluster, mesh, routing }, this.proxies);
   }
 
   /** One round: what was put into the inputs reaches everything that depends on it. */

@@ -18,6 +18,10 @@ export const DNS_CAPTURE_ANNOTATION = 'ambient.istio.io/dns-capture';
 export const CONFIG_HASH_ANNOTATION = 'kubernetes.io/config.hash';
 export const SIDECAR_STATUS_ANNOTATION = 'sidecar.istio.io/status';
 export const TUNNEL_LABEL = 'networking.istio.io/tunnel';
+/** Of a Service: the namespaces that see it. */
+export const EXPORT_TO_ANNOTATION = 'networking.istio.io/exportTo';
+/** Of a pod or an endpoint: `istio` where a sidecar takes mutual TLS. */
+export const TLS_MODE_LABEL = 'security.istio.io/tlsMode';
 export const TRAFFIC_DISTRIBUTION_ANNOTATION = 'networking.istio.io/traffic-distribution';
 /** Of a ServiceEntry: `false` where hosts are given no addresses. */
 export const AUTOALLOCATE_LABEL = 'networking.istio.io/enable-autoallocate-ip';

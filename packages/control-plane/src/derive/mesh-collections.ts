@@ -1,6 +1,6 @@
 /** What node proxies are served, as collections: Addresses, Authorizations, pods to capture; and what statuses say. */
 import type { Authorization, Workload, Service as WorkloadService } from '@aquifer/model';
-import type { Pod } from '@aquifer/model/resources';
+import type { PeerAuthentication, Pod } from '@aquifer/model/resources';
 import type { Collection, Index } from '../collections/collection.ts';
 import type { Graph } from '../collections/graph.ts';
 import { type ClusterInputs, objectKey } from '../ingest/cluster-inputs.ts';
@@ -11,7 +11,7 @@ import { type SettingsCollections, settingsCollections, settingsIn } from './mes
 import { namespaceOf } from './object.ts';
 import { type PlacedPod, placedPod } from './pod-resources.ts';
 import { authorizationResources, type PolicyEntry, policyEntries } from './policy-collections.ts';
-import { isSameResource, type Resource } from './resource.ts';
+import { isSameResource, type Resource, type WorkloadResource } from './resource.ts';
 import { type ServiceCollections, serviceCollections } from './service-collections.ts';
 import { deriveWaypoint, type Waypoint } from './waypoints.ts';
 import { type WorkloadCollections, workloadCollections } from './workload-collections.ts';
@@ -30,8 +30,10 @@ export interface MeshCollections
   readonly addresses: Collection<Resource<Workload | WorkloadService>>;
   readonly authorizations: Collection<Resource<Authorization>>;
   readonly enrolledPods: Collection<PlacedPod>;
+  /** PeerAuthentications by namespace. */
+  readonly peerPolicies: Index<PeerAuthentication>;
   /** By the `namespace/hostname` of each Service that they serve. */
-  readonly workloadsByService: Index<Resource<Workload>>;
+  readonly workloadsByService: Index<WorkloadResource>;
   /** Pods by the node they are placed on. */
   readonly podsByNode: Index<Pod>;
 }
@@ -88,6 +90,7 @@ export function meshCollections(
       },
       isSamePlace,
     ),
+    peerPolicies: peers,
     workloadsByService: graph.index('workloads by service', workloads, ({ value }) =>
       value.services.keys(),
     ),

@@ -17,6 +17,7 @@ serviceEntryVisibility:
   expect(parseMeshConfig(text)).toEqual({
     trustDomain: 'corp.example',
     rootNamespace: null,
+    outboundTrafficPolicy: 'ALLOW_ANY',
     serviceEntryVisibility: {
       defaultVisibility: 'NAMESPACE',
       policies: [{ visibility: 'NONE', namespaceSelectors: [{ matchLabels: { tier: 'off' } }] }],

@@ -26,6 +26,8 @@ export interface MeshConfig {
   readonly rootNamespace: string | null;
   /** Null if everything is public, and nothing is said about it. */
   readonly serviceEntryVisibility: VisibilityRules | null;
+  /** What becomes of traffic of sidecars to what is not in the mesh, where no Sidecar says it. */
+  readonly outboundTrafficPolicy: 'ALLOW_ANY' | 'REGISTRY_ONLY';
   /** Paths of fields that are there and not read, sorted. */
   readonly unread: readonly string[];
 }
@@ -34,6 +36,7 @@ export const NO_MESH_CONFIG: MeshConfig = {
   trustDomain: null,
   rootNamespace: null,
   serviceEntryVisibility: null,
+  outboundTrafficPolicy: 'ALLOW_ANY',
   unread: [],
 };
 
@@ -55,8 +58,18 @@ export function parseMeshConfig(text: string): MeshConfig {
     trustDomain: root.text('trustDomain'),
     rootNamespace: root.text('rootNamespace'),
     serviceEntryVisibility: visibility && visibilityRules(visibility),
+    outboundTrafficPolicy: outboundPolicy(root.object('outboundTrafficPolicy')),
   };
   return { ...config, unread: root.unread().toSorted() };
+}
+
+function outboundPolicy(fields: Fields | null): MeshConfig['outboundTrafficPolicy'] {
+  const mode = fields?.text('mode') ?? (fields === null ? 'ALLOW_ANY' : 'REGISTRY_ONLY');
+  if (mode === 'ALLOW_ANY' || mode === 'REGISTRY_ONLY') return mode;
+  throw new MeshConfigError(
+    'outboundTrafficPolicy.mode',
+    `is neither ALLOW_ANY nor REGISTRY_ONLY: ${mode}`,
+  );
 }
 
 function visibilityRules(fields: Fields): VisibilityRules {

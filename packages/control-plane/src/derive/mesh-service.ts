@@ -8,6 +8,7 @@ import type { ObjectMeta, Service } from '@aquifer/model/resources';
 import { MANAGED_LABEL } from '../ingest/kinds.ts';
 import {
   CANARY_WEIGHT_ANNOTATION,
+  EXPORT_TO_ANNOTATION,
   INGRESS_USE_WAYPOINT_LABEL,
   TRAFFIC_DISTRIBUTION_ANNOTATION,
   USE_WAYPOINT_CANARY_LABEL,
@@ -59,6 +60,8 @@ export interface MeshService {
   readonly subjectAltNames: readonly string[];
   /** Who may look it up: everybody, or only its own namespace. */
   readonly visibility: 'public' | 'namespace';
+  /** Namespaces whose sidecars and gateways see it; `*` is all of them. */
+  readonly exportTo: readonly string[];
   /** As the object has it; empty to do as the namespace says. */
   readonly trafficDistribution: string;
   /** Whether clients use only endpoints of their own node. */
@@ -102,10 +105,11 @@ export function meshServiceOf(
     addresses: clusterAddresses(service).map((address) => ({ address, prefixLength: null })),
     ports: portsOfService(service),
     resolution: isAlias ? 'alias' : clusterIP === 'None' ? 'headless' : 'workloads',
-    location: 'internal',
+    location: isAlias ? 'external' : 'internal',
     selector: isAlias || selector === undefined || isEmptyMap(selector) ? null : selector,
     subjectAltNames: [],
     visibility: 'public',
+    exportTo: exportsOf(service),
     // An empty annotation does not hide the namespace's; an unknown word does.
     trafficDistribution:
       service.spec?.trafficDistribution ||
@@ -116,6 +120,23 @@ export function meshServiceOf(
     ipFamilies: ipFamilies(service),
   };
 }
+
+function exportsOf(service: Service): readonly string[] {
+  const words = annotationsOf(service)[EXPORT_TO_ANNOTATION] ?? '';
+  return namespacesOf(words.split(','), namespaceOf(service));
+}
+
+/** What a list of `exportTo` means: `.` is the own namespace, `~` none; an empty list is all. */
+export function namespacesOf(exportTo: readonly string[], own: string): readonly string[] {
+  const names = exportTo.map((name) => name.trim()).filter((name) => name !== '');
+  if (names.length === 0 || names.includes('*')) return EVERYWHERE;
+  const namespaces = names
+    .filter((name) => name !== '~')
+    .map((name) => (name === '.' ? own : name));
+  return [...new Set(namespaces)].toSorted();
+}
+
+const EVERYWHERE: readonly string[] = ['*'];
 
 /** The cluster addresses of a Service; none for a headless one. */
 export function clusterAddresses(service: Service): string[] {

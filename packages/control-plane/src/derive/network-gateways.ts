@@ -4,7 +4,7 @@ import type { Gateway } from '@aquifer/model/resources';
 import { NETWORK_LABEL, SERVICE_ACCOUNT_ANNOTATION } from './labels.ts';
 import type { MeshSettings } from './mesh.ts';
 import { annotationsOf, labelsOf, nameOf, namespaceOf, refTo } from './object.ts';
-import { type Resource, workloadResource } from './resource.ts';
+import { type WorkloadResource, workloadResource } from './resource.ts';
 
 /** Gateways of this class describe what runs elsewhere. */
 export const REMOTE_CLASS = 'istio-remote';
@@ -14,7 +14,7 @@ export interface NetworkGateway {
   readonly network: string;
   readonly address: GatewayAddress;
   /** As a workload that node proxies dial. */
-  readonly resource: Resource<Workload>;
+  readonly resource: WorkloadResource;
 }
 
 /** One for each address of its status; none of a Gateway that names no network, or has no HBONE listener. */

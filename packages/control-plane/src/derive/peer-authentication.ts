@@ -34,6 +34,43 @@ export function inheritedPeerAuthentication(
   };
 }
 
+export type NamespaceTlsMode = Mode;
+
+/** What clients may expect of the workloads of a namespace: the mesh's mode where the namespace says none. */
+export function namespaceTlsMode({ mesh, namespace }: InheritedPeerAuthentication): Mode {
+  const mode = modeOf(namespace);
+  return mode === 'UNSET' ? modeOf(mesh) : mode;
+}
+
+/** What a workload takes, by port where a port has another mode. */
+export interface WorkloadTlsModes {
+  readonly mode: TlsMode;
+  readonly ports: ReadonlyMap<number, TlsMode>;
+}
+
+/** PERMISSIVE takes mutual TLS and plaintext. */
+export type TlsMode = Exclude<Mode, 'UNSET'>;
+
+/** Of a workload with these labels; `own` are the policies of its namespace. */
+export function workloadTlsModes(
+  labels: Readonly<Record<string, string>>,
+  own: readonly PeerAuthentication[],
+  inherited: InheritedPeerAuthentication,
+): WorkloadTlsModes {
+  const selected = oldest(
+    own.filter((policy) => hasSelector(policy) && selectsPeer(policy, labels)),
+  );
+  const ofNamespace = namespaceTlsMode(inherited);
+  const usual = ofNamespace === 'UNSET' ? 'PERMISSIVE' : ofNamespace;
+  const said = modeOf(selected);
+  const mode = said === 'UNSET' ? usual : said;
+  const modes = selected === undefined ? [] : portModes(selected);
+  const ports = modes.flatMap((port) =>
+    port.mode === 'UNSET' ? [] : [[port.port, port.mode] as const],
+  );
+  return { mode, ports: new Map(ports) };
+}
+
 /**
  * The policy that the port-level modes of one selector policy become, or null when the effective modes need none.
  * Unlike upstream, a STRICT port below a PERMISSIVE or DISABLE workload is enforced under a STRICT mesh too: upstream

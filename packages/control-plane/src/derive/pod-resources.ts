@@ -1,6 +1,5 @@
 /** What a pod becomes: a Workload, and a pod to capture. */
 import { isDeepStrictEqual } from 'node:util';
-import type { Workload } from '@aquifer/model';
 import { parseIpAddress } from '@aquifer/model';
 import type { Namespace, Pod } from '@aquifer/model/resources';
 import { type EnrolledPod, EnrolledPodSchema } from '@aquifer/wire/gen/aquifer/node_pb';
@@ -16,12 +15,19 @@ import type { MeshService } from './mesh-service.ts';
 import {
   annotationsOf,
   type LabelledObject,
+  labelsOf,
   nameOf,
   namespaceOf,
   parseGoBool,
   refTo,
 } from './object.ts';
-import { enrolledPodResource, type Resource, workloadResource } from './resource.ts';
+import {
+  enrolledPodResource,
+  type Resource,
+  tlsModeOf,
+  type WorkloadResource,
+  workloadResource,
+} from './resource.ts';
 import type { Waypoint } from './waypoints.ts';
 import { deriveWorkload, type PodContext, podAddresses } from './workloads.ts';
 
@@ -32,10 +38,15 @@ export interface PlacedPod {
 }
 
 /** Null for pods that are no workloads. */
-export function podWorkload(pod: Pod, context: PodContext): Resource<Workload> | null {
+export function podWorkload(pod: Pod, context: PodContext): WorkloadResource | null {
   const derived = deriveWorkload(pod, context);
   if (derived === null) return null;
-  return workloadResource(derived.workload, sourcesOf(pod, context.services, derived.waypoint));
+  const sources = sourcesOf(pod, context.services, derived.waypoint);
+  return workloadResource(derived.workload, sources, {
+    labels: labelsOf(pod),
+    tlsMode: tlsModeOf(labelsOf(pod)),
+    name: null,
+  });
 }
 
 /** The object of a workload, those of the services that it is behind, and its waypoint's. */

@@ -8,6 +8,7 @@ import { AddressSchema } from '@aquifer/wire/gen/istio/workload_pb';
 import { create, toBinary } from '@bufbuild/protobuf';
 import xxhash from 'xxhash-wasm';
 import type { ObjectRef } from '../ingest/kinds.ts';
+import { TLS_MODE_LABEL } from './labels.ts';
 
 /** One xDS resource. `bytes` is the marshalled message (deterministic), `version` its 64-bit xxHash in hex. */
 export interface Resource<T = unknown> {
@@ -29,17 +30,45 @@ function versionOf(bytes: Uint8Array): string {
   return h64Raw(bytes).toString(16);
 }
 
+/** What proxies of HTTP read of a workload, and node proxies are not told. */
+export interface WorkloadTraits {
+  /** What subsets select it by. */
+  readonly labels: Readonly<Record<string, string>>;
+  /** `istio` where a sidecar in front of it takes mutual TLS. */
+  readonly tlsMode: 'istio' | 'disabled';
+  /** What telemetry calls it; null for the name of the workload. */
+  readonly name: string | null;
+}
+
+export interface WorkloadResource extends Resource<Workload> {
+  readonly traits: WorkloadTraits;
+}
+
 export function workloadResource(
   workload: Workload,
   sources: readonly ObjectRef[],
-): Resource<Workload> {
+  traits: WorkloadTraits = NO_TRAITS,
+): WorkloadResource {
   const type = { case: 'workload' as const, value: encodeWorkload(workload) };
-  return resource(
-    workload.uid,
-    workload,
-    toBinary(AddressSchema, create(AddressSchema, { type })),
-    sources,
-  );
+  const bytes = toBinary(AddressSchema, create(AddressSchema, { type }));
+  return { ...resource(workload.uid, workload, bytes, sources), traits };
+}
+
+/** As the label says; `otherwise` without it. */
+export function tlsModeOf(
+  labels: WorkloadTraits['labels'],
+  otherwise: WorkloadTraits['tlsMode'] = 'disabled',
+): WorkloadTraits['tlsMode'] {
+  const said = labels[TLS_MODE_LABEL];
+  if (said === undefined) return otherwise;
+  return said === 'istio' ? said : 'disabled';
+}
+
+const NO_TRAITS: WorkloadTraits = { labels: {}, tlsMode: 'disabled', name: null };
+
+/** Whether two resources say the same, of the same workload, and were made by the same objects. */
+export function isSameWorkload(before: WorkloadResource, now: WorkloadResource): boolean {
+  return isSameResource(before, now) && isDeepStrictEqual(before.traits, now.traits);
 }
 
 export function serviceResource(

@@ -7,10 +7,11 @@ import type { Visibility, VisibilityRules } from './mesh-config.ts';
 import {
   type MeshService,
   meaningOf,
+  namespacesOf,
   type Resolution,
   type VirtualAddress,
 } from './mesh-service.ts';
-import { annotationsOf, labelsOf } from './object.ts';
+import { annotationsOf, labelsOf, namespaceOf } from './object.ts';
 import type { MeshPort } from './ports.ts';
 import { protocolNamed } from './protocol.ts';
 import { isEmptyMap, selects } from './selectors.ts';
@@ -33,7 +34,13 @@ export function servicesOfEntry(
 ): MeshService[] {
   const { spec } = entry;
   if (spec === undefined || visibility === 'NONE') return [];
-  const { resolution = 'NONE', location, workloadSelector, subjectAltNames = [] } = spec;
+  const {
+    resolution = 'NONE',
+    workloadSelector,
+    subjectAltNames = [],
+    location,
+    exportTo = [],
+  } = spec;
   const selector = workloadSelector?.labels;
   const common = {
     kind: 'ServiceEntry',
@@ -45,6 +52,7 @@ export function servicesOfEntry(
     selector: selector === undefined || isEmptyMap(selector) ? null : selector,
     subjectAltNames,
     visibility: visibility === 'NAMESPACE' ? 'namespace' : 'public',
+    exportTo: namespacesOf(exportTo, namespaceOf(entry)),
     trafficDistribution: annotationsOf(entry)[TRAFFIC_DISTRIBUTION_ANNOTATION] ?? '',
     isNodeLocal: false,
     includesNotReady: resolution === 'NONE',

@@ -1,5 +1,5 @@
 /** Workloads of every source as collections: pods, endpoints that are none, entries, and gateways of other networks. */
-import type { GatewayAddress, Workload } from '@aquifer/model';
+import type { GatewayAddress } from '@aquifer/model';
 import type { EndpointSlice, PeerAuthentication } from '@aquifer/model/resources';
 import type { Context } from '../collections/cell.ts';
 import type { Collection, Index } from '../collections/collection.ts';
@@ -14,7 +14,7 @@ import { type LabelledObject, labelsOf, nameOf, namespaceOf } from './object.ts'
 import { inheritedPeerAuthentication } from './peer-authentication.ts';
 import { podWorkload, sourcesOf } from './pod-resources.ts';
 import type { PolicyEntry } from './policy-collections.ts';
-import { isSameResource, type Resource, workloadResource } from './resource.ts';
+import { isSameWorkload, type WorkloadResource, workloadResource } from './resource.ts';
 import { hasLabels, labelPairs } from './selectors.ts';
 import type { ServiceCollections } from './service-collections.ts';
 import { hostsOf } from './service-entry.ts';
@@ -24,13 +24,13 @@ import { localityOf, type NamespacePolicies, type WorkloadContext } from './work
 
 /** A WorkloadEntry in the mesh. */
 interface EntryWorkload {
-  readonly resource: Resource<Workload>;
+  readonly resource: WorkloadResource;
   readonly condition: BoundCondition | null;
 }
 
 export interface WorkloadCollections {
   /** By uid. */
-  readonly workloads: Collection<Resource<Workload>>;
+  readonly workloads: Collection<WorkloadResource>;
   /** WorkloadEntries by `namespace/name`. */
   readonly workloadEntries: Collection<EntryWorkload>;
 }
@@ -64,14 +64,14 @@ export function workloadCollections(inputs: WorkloadInputs): WorkloadCollections
   const contextOf = contexts(inputs, gatewayOf);
   const servicesBehind = selectingServices(inputs);
   const workloadEntries = entryWorkloads(inputs, contextOf, servicesBehind);
-  const workloads = graph.union<Resource<Workload>>(
+  const workloads = graph.union<WorkloadResource>(
     'workloads',
     podWorkloads(inputs, contextOf, servicesBehind),
     graph.flatMap(
       'workloads of WorkloadEntries',
       workloadEntries,
       ({ resource }) => [[resource.name, resource]],
-      isSameResource,
+      isSameWorkload,
     ),
     endpointsOfEntries(inputs, contextOf),
     endpointsOfSlices(inputs),
@@ -79,7 +79,7 @@ export function workloadCollections(inputs: WorkloadInputs): WorkloadCollections
       'workloads of network gateways',
       gateways,
       ({ resource }) => [[resource.name, resource]],
-      isSameResource,
+      isSameWorkload,
     ),
   );
   return { workloads, workloadEntries };
@@ -152,7 +152,7 @@ function podWorkloads(
   inputs: WorkloadInputs,
   contextOf: ContextOf,
   servicesBehind: ServicesBehind,
-): Collection<Resource<Workload>> {
+): Collection<WorkloadResource> {
   const { graph, cluster } = inputs;
   const localities = graph.map('localities', cluster.of('Node'), localityOf);
   const servicesNaming = manualServices(inputs);
@@ -168,7 +168,7 @@ function podWorkloads(
       });
       return resource === null ? [] : [[resource.name, resource]];
     },
-    isSameResource,
+    isSameWorkload,
   );
 }
 
@@ -206,7 +206,7 @@ function serviceOf(
   return service?.kind === 'Service' ? service : undefined;
 }
 
-function endpointsOfSlices(inputs: WorkloadInputs): Collection<Resource<Workload>> {
+function endpointsOfSlices(inputs: WorkloadInputs): Collection<WorkloadResource> {
   return inputs.graph.flatMap(
     'endpoint workloads',
     inputs.cluster.of('EndpointSlice'),
@@ -217,7 +217,7 @@ function endpointsOfSlices(inputs: WorkloadInputs): Collection<Resource<Workload
         .map((workload) => workloadResource(workload, sources))
         .map((resource) => [resource.name, resource] as const);
     },
-    isSameResource,
+    isSameWorkload,
   );
 }
 
@@ -229,12 +229,12 @@ function entryWorkloads(
   return graph.map('WorkloadEntries', cluster.of('WorkloadEntry'), (entry, context) => {
     const namespace = namespaceOf(entry);
     const services = servicesBehind(namespace, labelsOfEntry(entry), context);
-    const { workload, waypoint, condition } = deriveWorkloadEntry(entry, {
+    const { workload, waypoint, traits, condition } = deriveWorkloadEntry(entry, {
       ...contextOf(namespace, context),
       services,
     });
     return {
-      resource: workloadResource(workload, sourcesOf(entry, services, waypoint)),
+      resource: workloadResource(workload, sourcesOf(entry, services, waypoint), traits),
       condition,
     };
   });
@@ -243,7 +243,7 @@ function entryWorkloads(
 function endpointsOfEntries(
   { graph, cluster, mesh, services: { meshServices } }: WorkloadInputs,
   contextOf: ContextOf,
-): Collection<Resource<Workload>> {
+): Collection<WorkloadResource> {
   return graph.flatMap(
     'endpoints of ServiceEntries',
     cluster.of('ServiceEntry'),
@@ -258,11 +258,11 @@ function endpointsOfEntries(
         services: services.filter((service) => service !== undefined),
       });
       return made
-        .map(({ workload, waypoint }) =>
-          workloadResource(workload, sourcesOf(entry, NONE, waypoint)),
+        .map(({ workload, waypoint, traits }) =>
+          workloadResource(workload, sourcesOf(entry, NONE, waypoint), traits),
         )
         .map((resource) => [resource.name, resource] as const);
     },
-    isSameResource,
+    isSameWorkload,
   );
 }

@@ -5,6 +5,7 @@ import { GATEWAY_NAME_LABEL, REGISTRATION_GROUP_ANNOTATION } from './labels.ts';
 import { type MeshService, namespacedHostname } from './mesh-service.ts';
 import { annotationsOf, type LabelledObject, labelsOf, nameOf, namespaceOf } from './object.ts';
 import { listedPorts } from './ports.ts';
+import { tlsModeOf, type WorkloadTraits } from './resource.ts';
 import {
   type BoundCondition,
   bindWaypoint,
@@ -20,7 +21,9 @@ type Endpoint = NonNullable<WorkloadEntry['spec']>;
 const API_GROUP = 'networking.istio.io';
 
 /** `condition` is null where no waypoint was asked for. */
-export type DerivedWorkloadEntry = DerivedWorkload & { readonly condition: BoundCondition | null };
+export type DerivedWorkloadEntry = DerivedEndpoint & { readonly condition: BoundCondition | null };
+
+type DerivedEndpoint = DerivedWorkload & { readonly traits: WorkloadTraits };
 
 /** Labels of its metadata win over those of its spec. */
 export function labelsOfEntry(entry: WorkloadEntry): Readonly<Record<string, string>> {
@@ -50,7 +53,8 @@ export function deriveWorkloadEntry(
     uid,
     applicationTunnel: instanceOf?.inboundBinding ?? null,
   };
-  return { workload, waypoint, condition: boundCondition(binding) };
+  const traits = { ...traitsOf(labelsOf(object), entry.spec ?? {}), name: null };
+  return { workload, waypoint, traits, condition: boundCondition(binding) };
 }
 
 /**
@@ -60,19 +64,22 @@ export function deriveWorkloadEntry(
 export function deriveEndpointsOfEntry(
   entry: ServiceEntry,
   context: WorkloadContext,
-): DerivedWorkload[] {
+): DerivedEndpoint[] {
   const { services } = context;
   const { endpoints = [], workloadSelector } = entry.spec ?? {};
   if (services.length === 0) return [];
   if (endpoints.length === 0 && workloadSelector === undefined) {
     return services
       .filter(({ resolution }) => resolution.includes('dns'))
-      .map((service) => endpointOf(entry, { address: service.hostname }, withServices([service])));
+      .map((service) => {
+        const endpoint = { address: service.hostname };
+        return endpointOf(entry, endpoint, nameOf(entry), withServices([service]));
+      });
   }
   let network = '';
-  return endpoints.map((endpoint) => {
+  return endpoints.map((endpoint, index) => {
     network = endpoint.network || network;
-    return endpointOf(entry, { ...endpoint, network }, context);
+    return endpointOf(entry, { ...endpoint, network }, `${nameOf(entry)}-${index}`, context);
   });
 
   function withServices(own: readonly MeshService[]): WorkloadContext {
@@ -84,8 +91,9 @@ export function deriveEndpointsOfEntry(
 function endpointOf(
   entry: ServiceEntry,
   endpoint: Endpoint,
+  name: string,
   context: WorkloadContext,
-): DerivedWorkload {
+): DerivedEndpoint {
   const { mesh, namespace, waypoints } = context;
   const { address = '', labels = {} } = endpoint;
   const object: LabelledObject = { metadata: { namespace: namespaceOf(entry), labels } };
@@ -98,8 +106,20 @@ function endpointOf(
     uid: `${owner}/${address}`,
     applicationTunnel: null,
   };
-  return { workload, waypoint };
+  const said = entry.spec?.location === 'MESH_INTERNAL' ? traitsOf(labels, endpoint) : EXTERNAL;
+  return { workload, waypoint, traits: { ...said, labels, name } };
 }
+
+/** Whoever is given an identity has a sidecar, unless a label says otherwise. */
+function traitsOf(
+  labels: WorkloadTraits['labels'],
+  { serviceAccount }: Endpoint,
+): Omit<WorkloadTraits, 'name'> {
+  return { labels, tlsMode: tlsModeOf(labels, serviceAccount ? 'istio' : 'disabled') };
+}
+
+/** Nobody outside of the mesh is spoken to in its mutual TLS. */
+const EXTERNAL = { tlsMode: 'disabled' } as const;
 
 /** Where it is and what it serves. Nobody says whether it is well. */
 function placed(

@@ -130,7 +130,7 @@ function tunnelOf(object: LabelledObject): Pick<Workload, 'protocol' | 'nativeTu
 }
 
 /** `<cluster>//Pod/<namespace>/<name>`: the resource name of a pod's Workload. */
-function podUid(mesh: Pick<MeshSettings, 'clusterId'>, pod: Pod): string {
+export function podUid(mesh: Pick<MeshSettings, 'clusterId'>, pod: LabelledObject): string {
   return `${mesh.clusterId}//Pod/${namespaceOf(pod)}/${nameOf(pod)}`;
 }
 

@@ -163,11 +163,11 @@ function attachedWaypoints(
   filter: Omit<Parameters<typeof listenerLines>[2], 'isChain'>,
 ): ExplainedLine[] {
   const owners = new Set<string>();
-  for (const [, { waypoint, resource }] of explained.waypoints.listeners.entries()) {
+  for (const [, { owner, resource }] of explained.waypoints.listeners.entries()) {
     const isSource = resource.sources.some(
       (source) => source.kind === kind && source.namespace === namespace && source.name === name,
     );
-    if (isSource) owners.add(waypoint);
+    if (isSource) owners.add(owner);
   }
   return [...owners].toSorted().flatMap((waypoint) => {
     const lines = listenerLines(explained, waypoint, { ...filter, isChain: () => true });

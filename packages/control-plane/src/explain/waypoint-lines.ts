@@ -9,7 +9,7 @@ import {
 import { create, type JsonObject } from '@bufbuild/protobuf';
 import { AnySchema } from '@bufbuild/protobuf/wkt';
 import { anyInJson } from '../admin/debug/proxy-dump.ts';
-import type { OwnedResource } from '../derive/l7/waypoint-collections.ts';
+import type { OwnedResource } from '../derive/l7/owned-resource.ts';
 import { type Explained, line, reasonsFor } from './explanation.ts';
 
 /** Which parts of a chain are meant. */
@@ -183,7 +183,7 @@ function ownedBy(
   isMeant: (name: string) => boolean,
 ): (readonly [string, OwnedResource])[] {
   return [...entries]
-    .filter(([, owned]) => owned.waypoint === waypoint && isMeant(owned.resource.name))
+    .filter(([, owned]) => owned.owner === waypoint && isMeant(owned.resource.name))
     .toSorted(([a], [b]) => (a < b ? -1 : 1));
 }
 

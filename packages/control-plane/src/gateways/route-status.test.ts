@@ -27,7 +27,7 @@ const RECORDED = [
 ].flatMap((name) => {
   const { derivation } = new TestCluster(read(`${name}/objects.json`) as { kind: string }[]);
   const statuses = read(`${name}/status.json`) as Record<string, HTTPRoute['status']>;
-  return valuesOf(derivation.waypoints.routes).map((route) => {
+  return valuesOf(derivation.routing.routes).map((route) => {
     const key = `${route.kind}/shop/${route.metadata.name}`;
     const { cluster } = derivation;
     return { name, key, route, cluster, recorded: statuses[key]?.parents ?? [] };

@@ -16,6 +16,7 @@ import type {
   Service,
   ServiceAccount,
   ServiceEntry,
+  Sidecar,
   ValidatingWebhookConfiguration,
   VirtualService,
   WorkloadEntry,
@@ -47,6 +48,7 @@ export interface WatchedTypes {
   readonly ConfigMap: ConfigMap;
   readonly ServiceEntry: ServiceEntry;
   readonly WorkloadEntry: WorkloadEntry;
+  readonly Sidecar: Sidecar;
   readonly VirtualService: VirtualService;
   readonly DestinationRule: DestinationRule;
   /** Those that ask the control plane. */
@@ -95,6 +97,7 @@ export const WATCHED_KINDS: Readonly<Record<WatchedKind, KindPath>> = {
   ConfigMap: { apiVersion: 'v1', plural: 'configmaps', labelSelector: `${CONFIG_LABEL}=true` },
   ServiceEntry: { apiVersion: 'networking.istio.io/v1', plural: 'serviceentries' },
   WorkloadEntry: { apiVersion: 'networking.istio.io/v1', plural: 'workloadentries' },
+  Sidecar: { apiVersion: 'networking.istio.io/v1', plural: 'sidecars' },
   VirtualService: { apiVersion: 'networking.istio.io/v1', plural: 'virtualservices' },
   DestinationRule: { apiVersion: 'networking.istio.io/v1', plural: 'destinationrules' },
   ValidatingWebhookConfiguration: {

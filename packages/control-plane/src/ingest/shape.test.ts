@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { type TestObject, watchedKindOf } from '../derive/derivation.fixture.ts';
 import type { StoredObject } from './cluster-inputs.ts';
-import { WATCHED_KINDS, type WatchedKind } from './kinds.ts';
 import { shapeProblem } from './shape.ts';
 
 const GOLDEN = new URL('../../../../test/fixtures/golden/', import.meta.url);
@@ -10,11 +10,11 @@ test.for(['wds/', 'l7/'])('every object that was recorded in %s is well formed',
   const problems = readdirSync(new URL(folder, GOLDEN))
     .map((name) => new URL(`${folder}${name}/objects.json`, GOLDEN))
     .filter((file) => existsSync(file))
-    .flatMap(
-      (file) => JSON.parse(readFileSync(file, 'utf8')) as (StoredObject & { kind: string })[],
-    )
-    .filter(({ kind }) => kind in WATCHED_KINDS)
-    .map((object) => shapeProblem(object.kind as WatchedKind, object));
+    .flatMap((file) => JSON.parse(readFileSync(file, 'utf8')) as TestObject[])
+    .map((object) => {
+      const kind = watchedKindOf(object);
+      return kind && shapeProblem(kind, object);
+    });
   expect(problems.filter((problem) => problem !== null)).toEqual([]);
 });
 

@@ -1,6 +1,6 @@
 import type { Service, Workload } from '@aquifer/model';
 import type { Resource } from '../derive/resource.ts';
-import type { ServedReader, ServedSet } from './served-set.ts';
+import type { ResourceSet, ServedReader } from './served-set.ts';
 
 /** What a workload or service is found by, besides its name. */
 export interface AddressNames {
@@ -39,7 +39,7 @@ export class AddressIndex {
   #reader: ServedReader | null = null;
 
   /** To be called before it is asked about these resources, which are always the same set. */
-  follow(resources: ServedSet): void {
+  follow(resources: ResourceSet): void {
     if (this.#reader === null) {
       this.#reader = resources.follow();
       for (const resource of resources.values()) this.#learn(resource.name, addressNames(resource));

@@ -1,7 +1,7 @@
 import type { Resource } from '../derive/resource.ts';
 import { type AddressIndex, addressNames } from './address-index.ts';
 import type { NamedResources, Reply } from './named-resources.ts';
-import type { Difference, ServedSet } from './served-set.ts';
+import type { Difference, ResourceSet } from './served-set.ts';
 
 const aliasesOf = (resource: Resource): readonly string[] => addressNames(resource).aliases;
 
@@ -38,7 +38,7 @@ export class AddressesOnDemand implements NamedResources {
     }
   }
 
-  find(names: 'all' | readonly string[], current: ServedSet): Reply {
+  find(names: 'all' | readonly string[], current: ResourceSet): Reply {
     this.#index.follow(current);
     const found = new Set<string>();
     const removed: string[] = [];
@@ -53,7 +53,7 @@ export class AddressesOnDemand implements NamedResources {
     return this.#send(found, removed, current);
   }
 
-  changes({ changed, removed }: Difference, current: ServedSet): Reply {
+  changes({ changed, removed }: Difference, current: ResourceSet): Reply {
     this.#index.follow(current);
     const wanted = new Set<string>();
     for (const resource of changed) {
@@ -65,7 +65,7 @@ export class AddressesOnDemand implements NamedResources {
     return this.#send(changedOrNew(wanted, changed, this.#sent), gone, current);
   }
 
-  #meantBy(name: string, current: ServedSet): string[] {
+  #meantBy(name: string, current: ResourceSet): string[] {
     return current.has(name) ? [name] : [...this.#index.withAlias(name)];
   }
 
@@ -85,7 +85,7 @@ export class AddressesOnDemand implements NamedResources {
     return (node !== '' && node === this.#node) || services.some((key) => this.#sent.has(key));
   }
 
-  #send(names: Iterable<string>, removed: readonly string[], current: ServedSet): Reply {
+  #send(names: Iterable<string>, removed: readonly string[], current: ResourceSet): Reply {
     const resources: Resource[] = [];
     for (const name of names) {
       const resource = current.get(name);

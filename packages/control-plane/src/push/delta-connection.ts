@@ -12,7 +12,7 @@ import { AddressesOnDemand } from './addresses-on-demand.ts';
 import type { NamedAny } from './debug-request.ts';
 import { type NamedResources, type Reply, ResourcesByName } from './named-resources.ts';
 import { CONTROL_PLANE_IDENTIFIER, ProxyConnection } from './proxy-connection.ts';
-import type { ServedSet } from './served-set.ts';
+import type { ResourceSet } from './served-set.ts';
 import { type ReplyScope, Subscription } from './subscription.ts';
 
 export type DeltaStream = ServerDuplexStream<DeltaDiscoveryRequest, DeltaDiscoveryResponse>;
@@ -39,7 +39,7 @@ export class DeltaConnection extends ProxyConnection<
   protected override change(
     typeUrl: string,
     subscription: Subscription,
-    resources: ServedSet,
+    resources: ResourceSet,
   ): (() => void) | null {
     const reply = subscription.isAnswered
       ? subscription.push(resources)

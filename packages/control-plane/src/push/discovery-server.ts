@@ -1,6 +1,7 @@
 /** ADS, delta and state of the world (spec control-plane 3.3 to 3.5): authenticates streams, keeps the connected ones up to date. */
-import { err, ok, type Result } from '@aquifer/model';
+import { err, type Locality, ok, type Result } from '@aquifer/model';
 import type { Logger } from '@aquifer/runtime';
+import type { Node } from '@aquifer/wire/gen/envoy/config/core/v3_pb';
 import type {
   DeltaDiscoveryRequest,
   DiscoveryRequest,
@@ -13,6 +14,7 @@ import { type AnswerDebug, isDebugType } from './debug-request.ts';
 import { DeltaConnection, type DeltaStream } from './delta-connection.ts';
 import { type ConnectedProxy, parseProxy } from './proxy.ts';
 import type { ConnectionDeps } from './proxy-connection.ts';
+import { proxyNodeOf } from './proxy-node.ts';
 import type { Published, Publisher } from './publisher.ts';
 import type { PushMetrics } from './push-metrics.ts';
 import { StateConnection, type StateStream } from './state-connection.ts';
@@ -90,9 +92,9 @@ export class DiscoveryServer {
     stream.on('cancelled', () => this.#forget(session));
   }
 
-  #forget(session: { readonly connection: DiscoveryConnection | null }): void {
+  #forget(session: { readonly connection: DiscoveryConnection | null; end(): void }): void {
     if (session.connection === null || !this.#connections.delete(session.connection)) return;
-    session.connection.end();
+    session.end();
     this.#deps.metrics.connected(this.#connections.size);
     this.#deps.log.info('proxy disconnected', { proxy: session.connection.proxy.id });
   }
@@ -126,6 +128,7 @@ class StreamSession<Request extends FirstRequest> {
   readonly #isSecure: boolean;
   readonly #hooks: SessionHooks<Request>;
   connection: ReturnType<Connect<Request>> | null = null;
+  #leave: () => void = () => undefined;
   #caller: Caller | null = null;
   #isRefused = false;
 
@@ -139,6 +142,12 @@ class StreamSession<Request extends FirstRequest> {
     this.#deps = deps;
     this.#isSecure = isSecure;
     this.#hooks = hooks;
+  }
+
+  /** To be called when the stream has ended. */
+  end(): void {
+    this.connection?.end();
+    this.#leave();
   }
 
   receive(request: Request): void {
@@ -155,7 +164,7 @@ class StreamSession<Request extends FirstRequest> {
     const published = publisher.current;
     if (published === null)
       throw new Refusal('CP_NOT_READY', 'server is not ready to serve discovery information');
-    const parsed = parseProxy(first.node?.id ?? '', first.node?.metadata ?? {});
+    const parsed = proxyIn(first);
     if (!parsed.ok) throw new Refusal('CP_BAD_NODE', parsed.error);
     const caller = await authenticate(this.#stream.metadata);
     if (!caller.ok) {
@@ -187,6 +196,8 @@ class StreamSession<Request extends FirstRequest> {
       abandon: () => this.#refuse(new Refusal('CP_EXHAUSTED', 'responses are not read')),
     });
     this.connection = connection;
+    const node = proxyNodeOf(proxy);
+    if (node !== null) this.#leave = this.#deps.publisher.connect(proxy.id, node);
     this.#hooks.onConnected(connection);
     this.#stream.resume();
     this.#handle(connection, first);
@@ -216,6 +227,16 @@ class StreamSession<Request extends FirstRequest> {
     this.#isRefused = true;
     this.#stream.emit('error', toRefusal(error).toServiceError());
   }
+}
+
+function proxyIn({ node }: FirstRequest): Result<ConnectedProxy, string> {
+  return parseProxy(node?.id ?? '', node?.metadata ?? {}, localityOf(node?.locality));
+}
+
+function localityOf(locality: Node['locality']): Locality | null {
+  if (locality === undefined || locality.region === '') return null;
+  const { region, zone, subZone: subzone } = locality;
+  return { region, zone, subzone };
 }
 
 function namesOf(request: FirstRequest): readonly string[] {

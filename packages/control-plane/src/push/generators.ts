@@ -6,13 +6,14 @@ import {
   ENDPOINT_TYPE,
   ENROLLED_POD_TYPE,
   LISTENER_TYPE,
+  ROUTE_TYPE,
 } from '@aquifer/wire';
 import { GATEWAY_NAME_LABEL } from '../derive/labels.ts';
 import { labelsOf } from '../derive/object.ts';
 import type { ConnectedProxy } from './proxy.ts';
 import type { Published } from './publisher.ts';
-import type { ServedWaypoint } from './served-resources.ts';
-import { ServedSet } from './served-set.ts';
+import type { ServedProxy, ServedWaypoint } from './served-resources.ts';
+import { type ResourceSet, ServedSet } from './served-set.ts';
 
 export interface ResourceGenerator {
   readonly typeUrl: string;
@@ -20,11 +21,11 @@ export interface ResourceGenerator {
    * All resources of the type for this proxy. Null when nothing is known about it: it is told nothing then, and keeps
    * what it has. Throwing keeps what the proxy has and is logged.
    */
-  generate(proxy: ConnectedProxy, published: Published): ServedSet | null;
+  generate(proxy: ConnectedProxy, published: Published): ResourceSet | null;
 }
 
 /** For proxies that a type has nothing for. */
-export const NO_RESOURCES: ServedSet = new ServedSet();
+export const NO_RESOURCES: ResourceSet = new ServedSet();
 
 const addresses: ResourceGenerator = {
   typeUrl: ADDRESS_TYPE,
@@ -45,29 +46,47 @@ const enrolledPods: ResourceGenerator = {
       : NO_RESOURCES,
 };
 
-/**
- * A waypoint is an instance of the Gateway that its pod's label names; its routes are inside its listeners. One that is
- * not known yet waits, instead of serving nothing; one whose Gateway was deleted serves what it has until it ends.
- */
-function waypointGenerator(typeUrl: string, kind: keyof ServedWaypoint): ResourceGenerator {
+/** What proxies of HTTP are served; routes of a waypoint are inside its listeners. */
+function proxyGenerator(typeUrl: string, kind: keyof ServedProxy): ResourceGenerator {
   return {
     typeUrl,
-    generate: ({ type, namespace, podName }, { cluster, served }) => {
-      if (type !== 'waypoint') return NO_RESOURCES;
-      const pod = cluster.get('Pod', namespace, podName);
-      if (pod === undefined) return null;
-      const gateway = labelsOf(pod)[GATEWAY_NAME_LABEL];
-      if (gateway === undefined) return NO_RESOURCES;
-      return served.waypoint(`${namespace}/${gateway}`)?.[kind] ?? null;
+    generate: (proxy, published) => {
+      switch (proxy.type) {
+        case 'waypoint':
+          return kind === 'routes' ? NO_RESOURCES : ofWaypoint(proxy, published, kind);
+        case 'sidecar':
+          // One that has just come waits for the round that derives what it is served.
+          return published.served.proxy(proxy.id)?.[kind] ?? null;
+        case 'router':
+        case 'ztunnel':
+          return NO_RESOURCES;
+      }
     },
   };
 }
 
+/**
+ * A waypoint is an instance of the Gateway that its pod's label names. One that is not known yet waits, instead of serving
+ * nothing; one whose Gateway was deleted serves what it has until it ends.
+ */
+function ofWaypoint(
+  { namespace, podName }: ConnectedProxy,
+  { cluster, served }: Published,
+  kind: keyof ServedWaypoint,
+): ResourceSet | null {
+  const pod = cluster.get('Pod', namespace, podName);
+  if (pod === undefined) return null;
+  const gateway = labelsOf(pod)[GATEWAY_NAME_LABEL];
+  if (gateway === undefined) return NO_RESOURCES;
+  return served.waypoint(`${namespace}/${gateway}`)?.[kind] ?? null;
+}
+
 /** In push order (spec control-plane 3.2). */
 export const GENERATORS: readonly ResourceGenerator[] = [
-  waypointGenerator(CLUSTER_TYPE, 'clusters'),
-  waypointGenerator(ENDPOINT_TYPE, 'endpoints'),
-  waypointGenerator(LISTENER_TYPE, 'listeners'),
+  proxyGenerator(CLUSTER_TYPE, 'clusters'),
+  proxyGenerator(ENDPOINT_TYPE, 'endpoints'),
+  proxyGenerator(LISTENER_TYPE, 'listeners'),
+  proxyGenerator(ROUTE_TYPE, 'routes'),
   addresses,
   authorizations,
   enrolledPods,

@@ -1,5 +1,5 @@
 import type { Resource } from '../derive/resource.ts';
-import type { Difference, ServedSet } from './served-set.ts';
+import type { Difference, ResourceSet } from './served-set.ts';
 
 /** What a proxy is told about one type. */
 export interface Reply {
@@ -16,9 +16,9 @@ export interface NamedResources {
   subscribe(names: Iterable<string>): void;
   unsubscribe(names: Iterable<string>): void;
   /** What there is to all names, or to some of them. */
-  find(names: 'all' | readonly string[], current: ServedSet): Reply;
+  find(names: 'all' | readonly string[], current: ResourceSet): Reply;
   /** The part of a change that is about what is subscribed to. */
-  changes(change: Difference, current: ServedSet): Reply;
+  changes(change: Difference, current: ResourceSet): Reply;
 }
 
 /** Every name stands for the resource of that name. */
@@ -37,7 +37,7 @@ export class ResourcesByName implements NamedResources {
     for (const name of names) this.#names.delete(name);
   }
 
-  find(names: 'all' | readonly string[], current: ServedSet): Reply {
+  find(names: 'all' | readonly string[], current: ResourceSet): Reply {
     const resources: Resource[] = [];
     const removed: string[] = [];
     for (const name of names === 'all' ? this.#names : names) {

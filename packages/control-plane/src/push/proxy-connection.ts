@@ -9,7 +9,7 @@ import { GENERATORS, NO_RESOURCES, type ResourceGenerator } from './generators.t
 import type { ConnectedProxy } from './proxy.ts';
 import type { Published } from './publisher.ts';
 import type { PushMetrics } from './push-metrics.ts';
-import type { ServedSet } from './served-set.ts';
+import type { ResourceSet } from './served-set.ts';
 
 export interface ConnectionDeps {
   readonly log: Logger;
@@ -71,7 +71,7 @@ export abstract class ProxyConnection<Subscription extends AnySubscription, Requ
   protected abstract change(
     typeUrl: string,
     subscription: Subscription,
-    resources: ServedSet,
+    resources: ResourceSet,
   ): (() => void) | null;
 
   /** Sends what belongs to no subscription. */
@@ -128,7 +128,7 @@ export abstract class ProxyConnection<Subscription extends AnySubscription, Requ
    * What the type holds for the proxy, null while nothing is known about it. Types that nobody generates have no
    * resources: the proxy gets an empty answer and can go on.
    */
-  resources(typeUrl: string): ServedSet | null {
+  resources(typeUrl: string): ResourceSet | null {
     const generator = GENERATOR_BY_TYPE.get(typeUrl);
     if (generator === undefined) return NO_RESOURCES;
     return generator.generate(this.proxy, this.deps.published());

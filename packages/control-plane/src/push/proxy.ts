@@ -1,5 +1,5 @@
 /** Who a discovery stream serves (spec control-plane 3.3). */
-import { err, ok, type Result } from '@aquifer/model';
+import { err, type Locality, ok, type Result } from '@aquifer/model';
 
 type ProxyType = 'sidecar' | 'router' | 'waypoint' | 'ztunnel';
 
@@ -16,6 +16,8 @@ export interface ConnectedProxy {
   readonly version: string;
   readonly clusterId: string;
   readonly metadata: Readonly<Record<string, unknown>>;
+  /** Null if it does not say. */
+  readonly locality: Locality | null;
   /** Whether the caller's token proved that it is this node's proxy. */
   readonly isNodeVerified: boolean;
 }
@@ -26,6 +28,7 @@ const TYPES: readonly string[] = ['sidecar', 'router', 'waypoint', 'ztunnel'];
 export function parseProxy(
   id: string,
   metadata: Readonly<Record<string, unknown>>,
+  locality: Locality | null = null,
 ): Result<ConnectedProxy, string> {
   if (id === '') return err('missing node information');
   const [type = '', ip = '', name = '', domain = '', ...rest] = id.split('~');
@@ -49,6 +52,7 @@ export function parseProxy(
     version: text('ISTIO_VERSION') || text('VERSION'),
     clusterId: text('CLUSTER_ID'),
     metadata,
+    locality,
     isNodeVerified: false,
   });
 }

@@ -1,5 +1,6 @@
 /** Carries changes of the cluster into what is served, round by round, and tells who wants to know. */
 import type { Derivation } from '../derive/derivation.ts';
+import type { ProxyNode } from '../derive/l7/proxy-node.ts';
 import type { ClusterInputs } from '../ingest/cluster-inputs.ts';
 import { ServedResources } from './served-resources.ts';
 
@@ -14,6 +15,9 @@ export class Publisher {
   readonly #derivation: Derivation;
   readonly #served = new ServedResources();
   readonly #listeners = new Set<() => void>();
+  /** How many streams each proxy has whose configuration is its own. */
+  readonly #streams = new Map<string, number>();
+  #demand: () => void = () => undefined;
   #current: Published | null = null;
 
   constructor(derivation: Derivation) {
@@ -23,6 +27,26 @@ export class Publisher {
   /** Null until the first round: nothing partial is ever served. */
   get current(): Published | null {
     return this.#current;
+  }
+
+  /** What a proxy is served is derived from now on; returns the function that ends that. */
+  connect(id: string, node: ProxyNode): () => void {
+    this.#derivation.proxies.set(id, node);
+    this.#streams.set(id, (this.#streams.get(id) ?? 0) + 1);
+    this.#demand();
+    return () => {
+      const left = (this.#streams.get(id) ?? 1) - 1;
+      this.#streams.set(id, left);
+      if (left > 0) return;
+      this.#streams.delete(id);
+      this.#derivation.proxies.set(id, undefined);
+      this.#demand();
+    };
+  }
+
+  /** `listener` is told that a round is wanted. */
+  whenDemanded(listener: () => void): void {
+    this.#demand = listener;
   }
 
   /** One round. */

@@ -1,10 +1,12 @@
 /** What is served, by type and by whom it is for; it follows the collections after each round. */
 import type { Collection } from '../collections/collection.ts';
 import type { Derivation } from '../derive/derivation.ts';
-import type { OwnedResource } from '../derive/l7/waypoint-collections.ts';
+import type { OwnedResource } from '../derive/l7/owned-resource.ts';
+import type { SidecarViews } from '../derive/l7/sidecar/views.ts';
 import type { PlacedPod } from '../derive/pod-resources.ts';
 import type { Resource } from '../derive/resource.ts';
-import { ServedSet } from './served-set.ts';
+import { JoinedSet } from './joined-set.ts';
+import { type ResourceSet, ServedSet } from './served-set.ts';
 
 /** What one waypoint is served. */
 export interface ServedWaypoint {
@@ -13,7 +15,19 @@ export interface ServedWaypoint {
   readonly listeners: ServedSet;
 }
 
+/** What one sidecar is served. */
+export interface ServedProxy {
+  readonly clusters: ResourceSet;
+  readonly endpoints: ResourceSet;
+  readonly listeners: ResourceSet;
+  readonly routes: ResourceSet;
+}
+
+/** What belongs to one view of the mesh. */
+type ServedView = Readonly<Record<keyof ServedProxy, ServedSet>>;
+
 const WAYPOINT_TYPES = ['clusters', 'endpoints', 'listeners'] as const;
+const PROXY_TYPES = [...WAYPOINT_TYPES, 'routes'] as const;
 
 export class ServedResources {
   readonly addresses: ServedSet = new ServedSet();
@@ -32,13 +46,31 @@ export class ServedResources {
     }),
     (served) => WAYPOINT_TYPES.every((type) => served[type].isIdle),
   );
+  /** By the key of the view. */
+  readonly #views = new Family(
+    (): ServedView => ({
+      clusters: new ServedSet(),
+      endpoints: new ServedSet(),
+      listeners: new ServedSet(),
+      routes: new ServedSet(),
+    }),
+    (served) => PROXY_TYPES.every((type) => served[type].isIdle),
+  );
+  /** By id, while they are connected. */
+  readonly #proxies = new Map<string, ServedProxy>();
 
   /** To be called after each round. */
-  follow({ mesh, waypoints }: Derivation): void {
+  follow({ mesh, waypoints, sidecars }: Derivation): void {
     followAll(mesh.addresses, this.addresses);
     followAll(mesh.authorizations, this.authorizations);
     this.#followPods(mesh.enrolledPods);
-    for (const type of WAYPOINT_TYPES) this.#followWaypoints(type, waypoints[type]);
+    for (const type of WAYPOINT_TYPES) {
+      followOwned(waypoints[type], (owner) => this.#waypoints.at(owner)[type]);
+    }
+    for (const type of PROXY_TYPES) {
+      followOwned(sidecars[type], (owner) => this.#views.at(owner)[type]);
+    }
+    this.#followProxies(sidecars.views);
   }
 
   enrolledPods(node: string): ServedSet {
@@ -52,6 +84,11 @@ export class ServedResources {
     return known === undefined || known.clusters.size === 0 ? null : known;
   }
 
+  /** Null for a proxy that is not known, or not yet. */
+  proxy(id: string): ServedProxy | null {
+    return this.#proxies.get(id) ?? null;
+  }
+
   /** All sets by type and owner, for people. */
   *all(): Iterable<readonly [string, ServedSet]> {
     yield ['addresses', this.addresses];
@@ -59,6 +96,9 @@ export class ServedResources {
     for (const [node, set] of this.#enrolledPods.entries()) yield [`enrolledPods/${node}`, set];
     for (const [key, served] of this.#waypoints.entries()) {
       for (const type of WAYPOINT_TYPES) yield [`${type}/${key}`, served[type]];
+    }
+    for (const [key, served] of this.#views.entries()) {
+      for (const type of PROXY_TYPES) yield [`${type}/${key}`, served[type]];
     }
   }
 
@@ -71,13 +111,32 @@ export class ServedResources {
     }
   }
 
-  #followWaypoints(type: keyof ServedWaypoint, { changes }: Collection<OwnedResource>): void {
-    for (const { before, now } of changes.values()) {
-      if (now !== undefined) this.#waypoints.at(now.waypoint)[type].put(now.resource);
-      else if (before !== undefined) {
-        this.#waypoints.at(before.waypoint)[type].remove(before.resource.name);
-      }
+  /** After their views, which are not empty then. */
+  #followProxies({ changes }: Collection<SidecarViews>): void {
+    for (const [id, { now }] of changes) {
+      if (now === undefined) this.#proxies.delete(id);
+      else this.#proxies.set(id, this.#joined(now));
     }
+  }
+
+  #joined({ inbound, outbound }: SidecarViews): ServedProxy {
+    const [own, others] = [this.#views.at(inbound.key), this.#views.at(outbound.key)];
+    return {
+      clusters: new JoinedSet(own.clusters, others.clusters),
+      endpoints: others.endpoints,
+      listeners: new JoinedSet(own.listeners, others.listeners),
+      routes: others.routes,
+    };
+  }
+}
+
+function followOwned(
+  { changes }: Collection<OwnedResource>,
+  setOf: (owner: string) => ServedSet,
+): void {
+  for (const { before, now } of changes.values()) {
+    if (now !== undefined) setOf(now.owner).put(now.resource);
+    else if (before !== undefined) setOf(before.owner).remove(before.resource.name);
   }
 }
 

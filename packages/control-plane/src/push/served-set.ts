@@ -15,6 +15,16 @@ export interface ServedReader {
   close(): void;
 }
 
+/** Resources of one type by name, as one proxy is served them. */
+export interface ResourceSet {
+  readonly size: number;
+  get(name: string): Resource | undefined;
+  has(name: string): boolean;
+  values(): Iterable<Resource>;
+  /** Begins at what the set holds now. */
+  follow(): ServedReader;
+}
+
 const NOTHING: Difference = { changed: [], removed: [] };
 /** The order of changes is tidied up when more than about so many of its entries may be outdated. */
 const MAX_OUTDATED = 1000;
@@ -25,7 +35,7 @@ const MAX_GONE = 10_000;
  * The resources of one type that some proxies share, by name, and the order in which they changed: a proxy that reads
  * slowly is told of the newest state of what it has missed, and nothing is kept for it but its place.
  */
-export class ServedSet {
+export class ServedSet implements ResourceSet {
   readonly #resources = new Map<string, Resource>();
   /** Names in the order of their changes; the first stands at `#start`. A later entry outdates an earlier one. */
   #log: string[] = [];
@@ -73,7 +83,6 @@ export class ServedSet {
     if (this.#resources.delete(name)) this.#changed(name);
   }
 
-  /** Begins at what the set holds now. */
   follow(): ServedReader {
     const place: Place = { position: this.#end };
     this.#readers.add(place);

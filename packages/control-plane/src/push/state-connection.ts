@@ -15,7 +15,7 @@ import type { Resource } from '../derive/resource.ts';
 import { Acknowledgements, type Rejection, type SubscriptionStatus } from './acknowledgements.ts';
 import type { NamedAny } from './debug-request.ts';
 import { CONTROL_PLANE_IDENTIFIER, ProxyConnection } from './proxy-connection.ts';
-import type { ServedReader, ServedSet } from './served-set.ts';
+import type { ResourceSet, ServedReader } from './served-set.ts';
 
 export type StateStream = ServerDuplexStream<DiscoveryRequest, DiscoveryResponse>;
 
@@ -36,7 +36,7 @@ class StateSubscription {
   readonly #isFullState: boolean;
   /** Null for everything. */
   #names: ReadonlySet<string> | null;
-  #served: { readonly set: ServedSet; readonly reader: ServedReader } | null = null;
+  #served: { readonly set: ResourceSet; readonly reader: ServedReader } | null = null;
   readonly #acknowledgements = new Acknowledgements();
 
   constructor(typeUrl: string, names: readonly string[]) {
@@ -76,13 +76,13 @@ class StateSubscription {
   }
 
   /** Everything that is wanted. */
-  all(current: ServedSet): Resource[] {
+  all(current: ResourceSet): Resource[] {
     this.#follow(current);
     return [...current.values()].filter(({ name }) => this.#wants(name));
   }
 
   /** What to send after a change; null if the proxy does not want any of it. */
-  changed(current: ServedSet): Resource[] | null {
+  changed(current: ResourceSet): Resource[] | null {
     if (this.#served?.set !== current) return this.all(current);
     const { changed, removed } = this.#served.reader.next();
     const found = changed.filter(({ name }) => this.#wants(name));
@@ -99,7 +99,7 @@ class StateSubscription {
     return this.#names === null || this.#names.has(name);
   }
 
-  #follow(current: ServedSet): void {
+  #follow(current: ResourceSet): void {
     if (this.#served?.set === current) {
       this.#served.reader.next();
       return;
@@ -145,7 +145,7 @@ export class StateConnection extends ProxyConnection<
   protected override change(
     typeUrl: string,
     subscription: StateSubscription,
-    resources: ServedSet,
+    resources: ResourceSet,
   ): (() => void) | null {
     const changed = subscription.changed(resources);
     return changed && (() => this.#send(typeUrl, subscription, changed));

@@ -16,7 +16,7 @@ import {
   type SubscriptionStatus,
 } from './acknowledgements.ts';
 import { type NamedResources, type Reply, ResourcesByName } from './named-resources.ts';
-import type { Difference, ServedReader, ServedSet } from './served-set.ts';
+import type { Difference, ResourceSet, ServedReader } from './served-set.ts';
 
 /** The parts of a DeltaDiscoveryRequest that decide. */
 export interface SubscriptionRequest extends Acknowledgement {
@@ -43,7 +43,7 @@ export class Subscription {
   /** Null for everything. */
   readonly #named: NamedResources | null;
   #initialVersions: ReadonlyMap<string, string> | null;
-  #served: { readonly set: ServedSet; readonly reader: ServedReader } | null = null;
+  #served: { readonly set: ResourceSet; readonly reader: ServedReader } | null = null;
   readonly #acknowledgements = new Acknowledgements();
 
   /**
@@ -95,7 +95,7 @@ export class Subscription {
   }
 
   /** The answer to the first request, or to a change of names. */
-  reply(scope: ReplyScope, current: ServedSet): Reply {
+  reply(scope: ReplyScope, current: ResourceSet): Reply {
     const initial = this.#initialVersions;
     this.#initialVersions = null;
     const { removed } = this.#follow(current);
@@ -109,7 +109,7 @@ export class Subscription {
   }
 
   /** What changed since the last response; null when that is nothing the proxy wants. */
-  push(current: ServedSet): Reply | null {
+  push(current: ResourceSet): Reply | null {
     const change = this.#follow(current);
     const reply: Reply =
       this.#named === null
@@ -128,7 +128,7 @@ export class Subscription {
   }
 
   /** What has changed since it was called last; of a set that is served instead of another, whatever differs. */
-  #follow(current: ServedSet): Difference {
+  #follow(current: ResourceSet): Difference {
     const last = this.#served;
     if (last?.set === current) return last.reader.next();
     last?.reader.close();

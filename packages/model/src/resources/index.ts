@@ -10,8 +10,8 @@ export { tcpRoute, tlsRoute } from './gateway-api/other-routes.ts';
 export type { ParentReference, RouteParentStatus } from './gateway-api/references.ts';
 export type { DestinationRule, DestinationRulePolicy } from './istio/destination-rule.ts';
 export { destinationRule } from './istio/destination-rule.ts';
-export type { IstioGateway, Sidecar, Telemetry } from './istio/networking.ts';
-export { istioGateway, sidecar, telemetry } from './istio/networking.ts';
+export type { IstioGateway, Telemetry } from './istio/networking.ts';
+export { istioGateway, telemetry } from './istio/networking.ts';
 export type {
   AuthorizationPolicy,
   AuthorizationRule,
@@ -25,6 +25,8 @@ export {
 } from './istio/security.ts';
 export type { ServiceEntry, WorkloadEntry, WorkloadGroup } from './istio/service-entry.ts';
 export { serviceEntry, workloadEntry, workloadGroup } from './istio/service-entry.ts';
+export type { Sidecar } from './istio/sidecar.ts';
+export { sidecar } from './istio/sidecar.ts';
 export type { VirtualService, VirtualServiceHttpRoute } from './istio/virtual-service.ts';
 export { virtualService } from './istio/virtual-service.ts';
 export type {

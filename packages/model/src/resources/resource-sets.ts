@@ -14,7 +14,6 @@ import {
   envoyFilter,
   istioGateway,
   proxyConfig,
-  sidecar,
   telemetry,
   trafficExtension,
   wasmPlugin,
@@ -25,6 +24,7 @@ import {
   requestAuthentication,
 } from './istio/security.ts';
 import { serviceEntry, workloadEntry, workloadGroup } from './istio/service-entry.ts';
+import { sidecar } from './istio/sidecar.ts';
 import { virtualService } from './istio/virtual-service.ts';
 import {
   mutatingWebhookConfiguration,

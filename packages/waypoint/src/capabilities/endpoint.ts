@@ -45,7 +45,10 @@ export const ENDPOINTS: readonly MessageCapabilities[] = [
     address: HANDLED,
     additional_addresses: harmless('the first address is the one that the workload is reached at'),
   }),
-  capabilitiesOf(AddressSchema, handled('socket_address', 'envoy_internal_address')),
+  capabilitiesOf(AddressSchema, {
+    ...handled('socket_address', 'envoy_internal_address'),
+    pipe: refused('endpoints are reached over IP'),
+  }),
   capabilitiesOf(SocketAddressSchema, handled('address', 'port_value')),
   capabilitiesOf(EnvoyInternalAddressSchema, handled('server_listener_name', 'endpoint_id')),
   capabilitiesOf(MetadataSchema, handled('filter_metadata')),

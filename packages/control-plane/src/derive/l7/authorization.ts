@@ -12,6 +12,9 @@ type Rules = Init<typeof RBACSchema>;
 type Protocol = RuleContext['protocol'];
 type Action = RuleContext['action'];
 
+/** What the chain of a filter decides. */
+type Chain = Pick<RuleContext, 'protocol' | 'peer'>;
+
 interface FilterInit {
   readonly rules?: Rules;
   readonly shadowRules?: Rules;
@@ -29,10 +32,11 @@ const ENVOY_ACTION: Readonly<Record<Action, RBAC_Action>> = {
 export function authorizationFilters(
   policies: readonly AuthorizationPolicy[],
   protocol: Protocol,
+  peer: RuleContext['peer'],
 ): Extension[] {
   const filters = (['CUSTOM', 'AUDIT', 'DENY', 'ALLOW'] as const).flatMap((action) => {
     const found = policies.filter(({ spec = {} }) => (spec.action ?? 'ALLOW') === action);
-    return found.length === 0 ? [] : [filterOf(found, action, protocol)];
+    return found.length === 0 ? [] : [filterOf(found, action, { protocol, peer })];
   });
   return filters.map((init) =>
     protocol === 'http'
@@ -45,14 +49,14 @@ export function authorizationFilters(
 function filterOf(
   policies: readonly AuthorizationPolicy[],
   action: Action,
-  protocol: Protocol,
+  chain: Chain,
 ): FilterInit {
   const enforced = policies.filter((policy) => !isDryRun(policy));
   const shadow = policies.filter(isDryRun);
   const isShadowedDeny = action === 'DENY' && shadow.length > 0;
   return {
-    ...(enforced.length > 0 && { rules: rulesOf(enforced, action, protocol) }),
-    ...(shadow.length > 0 && { shadowRules: rulesOf(shadow, action, protocol) }),
+    ...(enforced.length > 0 && { rules: rulesOf(enforced, action, chain) }),
+    ...(shadow.length > 0 && { shadowRules: rulesOf(shadow, action, chain) }),
     ...(action !== 'CUSTOM' && {
       shadowRulesStatPrefix: isShadowedDeny ? 'istio_dry_run_deny_' : 'istio_dry_run_allow_',
     }),
@@ -63,14 +67,10 @@ function isDryRun(policy: AuthorizationPolicy): boolean {
   return parseGoBool(annotationsOf(policy)[DRY_RUN_ANNOTATION]) === true;
 }
 
-function rulesOf(
-  policies: readonly AuthorizationPolicy[],
-  action: Action,
-  protocol: Protocol,
-): Rules {
+function rulesOf(policies: readonly AuthorizationPolicy[], action: Action, chain: Chain): Rules {
   const converted = policies.flatMap((policy) =>
     (policy.spec?.rules ?? []).map((rule, index) => {
-      const context = { namespace: namespaceOf(policy), protocol, action };
+      const context = { ...chain, namespace: namespaceOf(policy), action };
       return [ruleName(policy, index), rbacPolicy(rule, context)] as const;
     }),
   );

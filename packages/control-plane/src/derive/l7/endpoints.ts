@@ -7,51 +7,119 @@ import {
   type ClusterLoadAssignment,
   ClusterLoadAssignmentSchema,
   type LbEndpointSchema,
+  type LocalityLbEndpointsSchema,
 } from '@aquifer/wire/gen/envoy/config/endpoint/v3_pb';
-import { create, type JsonObject } from '@bufbuild/protobuf';
+import { create, type JsonObject, toBinary } from '@bufbuild/protobuf';
+import type { MeshService } from '../mesh-service.ts';
+import { refTo } from '../object.ts';
+import { type Resource, resource, type WorkloadResource } from '../resource.ts';
+import type { Subset } from '../traffic/traffic-policy.ts';
+import { canonicalName, canonicalRevision } from '../workloads.ts';
 import { CONNECT_ORIGINATE, ENCAP, ORIGINAL_DST_KEY } from './names.ts';
 import type { Init } from './packed.ts';
 
 type LbEndpoint = Init<typeof LbEndpointSchema>;
+type LocalityInit = Init<typeof LocalityLbEndpointsSchema>;
+
+/**
+ * How a cluster picks the transport of an endpoint: always the tunnel, of its own accord (`internal`); the tunnel or
+ * plaintext, by the endpoint's metadata (`hbone`); and the mutual TLS of sidecars besides (`hbone-and-mtls`).
+ */
+export type Transports = 'internal' | 'hbone' | 'hbone-and-mtls';
 
 /** A port of a Service, and the cluster that is made of it. */
-export interface Assignment {
+interface Assignment {
   readonly clusterName: string;
   /** `namespace/hostname`. */
   readonly serviceKey: string;
   readonly servicePort: number;
-  /** Outbound clusters pick the tunnel by the endpoint's metadata; inbound ones always use the internal socket. */
-  readonly direction: 'inbound' | 'outbound';
+  readonly transports: Transports;
+}
+
+/** A cluster whose endpoints are the workloads of a service. */
+export type ServiceAssignment = Assignment & {
+  readonly service: MeshService;
+  /** Of the subset whose endpoints they are; empty for all. */
+  readonly labels: Subset['labels'];
+};
+
+/** Workloads of one place that are used together. */
+export interface LocalityGroup {
+  readonly locality: Locality;
+  readonly workloads: readonly WorkloadResource[];
+  readonly weight: number;
+  /** 0 is used first. */
+  readonly priority: number;
+}
+
+/** Says which groups are used before others, and how much. */
+export type Arrange = (groups: readonly LocalityGroup[]) => readonly LocalityGroup[];
+
+const AS_THEY_ARE: Arrange = (groups) => groups;
+
+export function assignmentResource(
+  assignment: ServiceAssignment,
+  workloads: readonly WorkloadResource[],
+  arrange: Arrange = AS_THEY_ARE,
+): Resource<null> {
+  const message = clusterLoadAssignment(assignment, workloads, arrange);
+  const ofWorkloads = workloads.flatMap(({ sources: [first] }) => first ?? []);
+  const bytes = toBinary(ClusterLoadAssignmentSchema, message);
+  return resource(message.clusterName, null, bytes, [refTo(assignment.service), ...ofWorkloads]);
 }
 
 /** All workloads behind the port by locality, those that are not ready as UNHEALTHY. */
 export function clusterLoadAssignment(
   assignment: Assignment,
-  workloads: readonly Workload[],
+  workloads: readonly WorkloadResource[],
+  arrange: Arrange = AS_THEY_ARE,
 ): ClusterLoadAssignment {
-  const groups = new Map<string, Workload[]>();
-  for (const workload of workloads) {
-    if (targetPort(workload, assignment) === undefined) continue;
-    const { region = '', zone = '', subzone = '' } = workload.locality ?? {};
+  const groups = new Map<string, WorkloadResource[]>();
+  for (const resource of workloads) {
+    if (targetPort(resource.value, assignment) === undefined) continue;
+    const { region, zone, subzone } = resource.value.locality ?? NOWHERE;
     const key = `${region}/${zone}/${subzone}`;
-    groups.set(key, [...(groups.get(key) ?? []), workload]);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [resource]);
+    else group.push(resource);
   }
   const keys = [...groups.keys()].toSorted();
   return create(ClusterLoadAssignmentSchema, {
     clusterName: assignment.clusterName,
-    endpoints: keys.map((key) => localityEndpoints(groups.get(key) ?? [], assignment)),
+    endpoints: arrange(keys.map((key) => groupOf(groups.get(key)!))).map((group) =>
+      localityEndpoints(group, assignment),
+    ),
   });
 }
 
-function localityEndpoints(workloads: readonly Workload[], assignment: Assignment) {
-  const locality = workloads[0]?.locality ?? null;
-  const lbEndpoints = workloads.map((workload) => lbEndpoint(workload, assignment));
-  const loadBalancingWeight = workloads.reduce((sum, { capacity }) => sum + capacity, 0);
-  const { region, zone, subzone } = locality ?? NOWHERE;
-  return { lbEndpoints, loadBalancingWeight, locality: { region, zone, subZone: subzone } };
+const NOWHERE: Locality = { region: '', zone: '', subzone: '' };
+
+/** Of workloads of one place, before any other. */
+function groupOf(workloads: readonly WorkloadResource[]): LocalityGroup {
+  return {
+    locality: workloads[0]?.value.locality ?? NOWHERE,
+    workloads,
+    weight: weightOf(workloads),
+    priority: 0,
+  };
 }
 
-const NOWHERE: Locality = { region: '', zone: '', subzone: '' };
+export function weightOf(workloads: readonly WorkloadResource[]): number {
+  return workloads.reduce((sum, { value }) => sum + value.capacity, 0);
+}
+
+function localityEndpoints(
+  { locality, workloads, weight, priority }: LocalityGroup,
+  assignment: Assignment,
+): LocalityInit {
+  const { region, zone, subzone } = locality;
+  return {
+    locality: { region, zone, subZone: subzone },
+    lbEndpoints: workloads.map((workload) => lbEndpoint(workload, assignment)),
+    loadBalancingWeight: weight,
+    priority,
+  };
+}
 
 /** Undefined for ports that this workload does not serve. */
 function targetPort(workload: Workload, assignment: Assignment): number | undefined {
@@ -63,67 +131,81 @@ function targetPort(workload: Workload, assignment: Assignment): number | undefi
  * `encap`: the workloads that are bound to the waypoint themselves, at each of their addresses and whatever the port. A
  * real Envoy never asks for it, since its cluster tunnels to everyone.
  */
-export function boundWorkloads(workloads: readonly Workload[]): ClusterLoadAssignment {
+export function boundWorkloads(workloads: readonly WorkloadResource[]): ClusterLoadAssignment {
   const lbEndpoints = workloads.flatMap((workload) =>
-    workload.addresses.map((address) =>
-      endpointAt(workload, { address, port: 0, direction: 'inbound' }),
+    workload.value.addresses.map((host) =>
+      endpointAt(workload, { host, port: 0, transports: 'internal' }),
     ),
   );
   return create(ClusterLoadAssignmentSchema, { clusterName: ENCAP, endpoints: [{ lbEndpoints }] });
 }
 
-function lbEndpoint(workload: Workload, assignment: Assignment): LbEndpoint {
+function lbEndpoint(workload: WorkloadResource, assignment: Assignment): LbEndpoint {
+  const { addresses, hostname } = workload.value;
   // Names are for the proxy to look up.
-  const [address = workload.hostname, ...further] = workload.addresses;
-  const port = targetPort(workload, assignment) ?? 0;
-  const { direction } = assignment;
-  return endpointAt(workload, { address, further, port, direction });
+  const [host = hostname, ...further] = addresses;
+  const port = targetPort(workload.value, assignment) ?? 0;
+  return endpointAt(workload, { host, further, port, transports: assignment.transports });
 }
 
 interface Place {
-  readonly address: string;
+  /** An address, or a name for DNS. */
+  readonly host: string;
   /** Of another family, where the workload is reached without a tunnel. */
   readonly further?: readonly string[];
   readonly port: number;
-  readonly direction: Assignment['direction'];
+  readonly transports: Transports;
 }
 
-function endpointAt(workload: Workload, place: Place): LbEndpoint {
-  const { address, further = [], port, direction } = place;
-  const target = formatSocketAddress({ ip: address, port });
-  const isTunnelled = workload.protocol === 'hbone';
-  const envoyAddress = isTunnelled
-    ? {
-        case: 'envoyInternalAddress' as const,
-        value: {
-          addressNameSpecifier: { case: 'serverListenerName' as const, value: CONNECT_ORIGINATE },
-          endpointId: target,
-        },
-      }
-    : socketAddress(address, port);
-  const metadata: Record<string, JsonObject> = { istio: { workload: describe(workload) } };
-  if (isTunnelled) metadata[ORIGINAL_DST_KEY] = { local: target };
-  if (isTunnelled && direction === 'outbound') {
-    metadata['envoy.transport_socket_match'] = { tunnel: 'http' };
-  }
+function endpointAt(resource: WorkloadResource, place: Place): LbEndpoint {
+  const { host, further = [], port, transports } = place;
+  const transport = transportOf(resource, transports);
+  const isTunnelled = transport === 'hbone';
+  const target = formatSocketAddress({ ip: host, port });
+  const metadata: Record<string, JsonObject> = {
+    istio: { workload: describe(resource) },
+    ...(isTunnelled && { [ORIGINAL_DST_KEY]: { local: target } }),
+    ...socketMatch(transport, transports),
+  };
+  const address = isTunnelled ? tunnelTo(target) : socketAddress(host, port);
   const additionalAddresses = (isTunnelled ? [] : further).map((other) => ({
     address: { address: socketAddress(other, port) },
   }));
   return {
-    hostIdentifier: {
-      case: 'endpoint',
-      value: { address: { address: envoyAddress }, additionalAddresses },
-    },
-    healthStatus: healthOf(workload),
-    loadBalancingWeight: workload.capacity,
+    hostIdentifier: { case: 'endpoint', value: { address: { address }, additionalAddresses } },
+    healthStatus: healthOf(resource),
+    loadBalancingWeight: resource.value.capacity,
     metadata: { filterMetadata: metadata },
   };
 }
 
-/** As recorded, nothing is said of the health of what Kubernetes does not run. */
-function healthOf({ uid, status }: Workload): HealthStatus {
-  if (status === 'unhealthy') return HealthStatus.UNHEALTHY;
-  return uid.includes('/networking.istio.io/') ? HealthStatus.UNKNOWN : HealthStatus.HEALTHY;
+type Transport = 'hbone' | 'mtls' | 'plain';
+
+/** A sidecar in front of a workload takes mutual TLS, and no tunnel. */
+function transportOf({ value, traits }: WorkloadResource, transports: Transports): Transport {
+  if (transports === 'hbone-and-mtls' && traits.tlsMode === 'istio') return 'mtls';
+  return value.protocol === 'hbone' ? 'hbone' : 'plain';
+}
+
+function socketMatch(transport: Transport, transports: Transports): Record<string, JsonObject> {
+  if (transport === 'plain' || transports === 'internal') return {};
+  const match = transport === 'hbone' ? { tunnel: 'http' } : { tlsMode: 'istio' };
+  return { 'envoy.transport_socket_match': match };
+}
+
+function tunnelTo(endpointId: string) {
+  const listener = { case: 'serverListenerName' as const, value: CONNECT_ORIGINATE };
+  return {
+    case: 'envoyInternalAddress' as const,
+    value: { addressNameSpecifier: listener, endpointId },
+  };
+}
+
+/** Of endpoints of ServiceEntries and of WorkloadEntries nobody says that they are well. */
+function healthOf({ value, sources }: WorkloadResource): HealthStatus {
+  if (value.status !== 'healthy') return HealthStatus.UNHEALTHY;
+  const isEntry = sources[0]?.kind === 'ServiceEntry' || sources[0]?.kind === 'WorkloadEntry';
+  return isEntry ? HealthStatus.UNKNOWN : HealthStatus.HEALTHY;
 }
 
 function socketAddress(address: string, port: number) {
@@ -134,8 +216,14 @@ function socketAddress(address: string, port: number) {
 }
 
 /** `<workload>;<namespace>;<canonical service>;<revision>;<cluster>`, which telemetry reads; `latest` is not said. */
-function describe(workload: Workload): string {
-  const { workloadName, namespace, canonicalName, canonicalRevision, clusterId } = workload;
-  const revision = canonicalRevision === 'latest' ? '' : canonicalRevision;
-  return [workloadName, namespace, canonicalName, revision, clusterId].join(';');
+function describe({ value, traits }: WorkloadResource): string {
+  const { namespace, clusterId } = value;
+  const { name, labels } = traits;
+  const [workload, canonical, revision] =
+    name === null
+      ? [value.workloadName, value.canonicalName, value.canonicalRevision]
+      : [name, canonicalName(labels) ?? name, canonicalRevision(labels) ?? ''];
+  return [workload, namespace, canonical, revision === 'latest' ? '' : revision, clusterId].join(
+    ';',
+  );
 }

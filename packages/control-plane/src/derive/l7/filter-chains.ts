@@ -1,25 +1,16 @@
 /** Filter chains of `main_internal`: one for each port and kind of traffic, two for workloads (recordings l7/01, 23). */
 import type { FilterChainSchema } from '@aquifer/wire/gen/envoy/config/listener/v3_pb';
 import type { RouteConfigurationSchema } from '@aquifer/wire/gen/envoy/config/route/v3_pb';
-import { CorsSchema } from '@aquifer/wire/gen/envoy/extensions/filters/http/cors/v3_pb';
-import { HTTPFaultSchema } from '@aquifer/wire/gen/envoy/extensions/filters/http/fault/v3_pb';
-import { FilterConfigSchema } from '@aquifer/wire/gen/envoy/extensions/filters/http/grpc_stats/v3_pb';
-import { RouterSchema } from '@aquifer/wire/gen/envoy/extensions/filters/http/router/v3_pb';
-import {
-  HttpConnectionManagerSchema,
-  HttpConnectionManager_PathWithEscapedSlashesAction as SlashesAction,
-} from '@aquifer/wire/gen/envoy/extensions/filters/network/http_connection_manager/v3_pb';
 import { ConfigSchema as FilterStateSchema } from '@aquifer/wire/gen/envoy/extensions/filters/network/set_filter_state/v3_pb';
-import { UuidRequestIdConfigSchema } from '@aquifer/wire/gen/envoy/extensions/request_id/uuid/v3_pb';
-import { EVERY_REQUEST } from './access-log.ts';
 import { authorizationFilters } from './authorization.ts';
 import { OF_DIRECT_CONNECTION } from './filter-state.ts';
+import { connectionManager, tcpProxy } from './http-connection-manager.ts';
 import { ENCAP, inboundCluster } from './names.ts';
-import { type Extension, extension, type Init, packed, seconds } from './packed.ts';
+import { type Extension, extension, type Init } from './packed.ts';
 import { type L7Port, speaks } from './port-protocol.ts';
 import { defaultRoutes, serviceRoutes } from './routes.ts';
 import type { ServiceScope } from './scope.ts';
-import { serviceTcpProxy, tcpProxy } from './tcp-proxy.ts';
+import { serviceTcpProxy } from './tcp-proxy.ts';
 
 export type ChainInit = Init<typeof FilterChainSchema>;
 type RouteConfigInit = Init<typeof RouteConfigurationSchema>;
@@ -31,37 +22,17 @@ export const DIRECT_CHAINS = { http: 'direct-http', tcp: 'direct-tcp' } as const
 /** Workload traffic is not told apart by port. */
 const ANY_PORT: L7Port = { port: 0, protocol: 'unknown' };
 
-const CORE_FILTERS: readonly Extension[] = [
-  extension('envoy.filters.http.grpc_stats', FilterConfigSchema, {
-    emitFilterState: true,
-    perMethodStatSpecifier: { case: 'statsForAllMethods', value: { value: false } },
-  }),
-  extension('envoy.filters.http.fault', HTTPFaultSchema),
-  extension('envoy.filters.http.cors', CorsSchema),
-  extension('envoy.filters.http.router', RouterSchema),
-];
-
-function connectionManager(
+function httpFilter(
   { port, protocol }: L7Port,
   routes: RouteConfigInit,
   { policies, tokens }: Security,
 ): Extension {
-  return extension('envoy.filters.network.http_connection_manager', HttpConnectionManagerSchema, {
+  return connectionManager({
     statPrefix: `inbound_0.0.0.0_${port};`,
     serverName: 'istio-envoy',
     ...(protocol === 'http2' && { http2ProtocolOptions: {} }),
-    accessLog: [...EVERY_REQUEST],
     routeSpecifier: { case: 'routeConfig', value: routes },
-    httpFilters: [...tokens.filters, ...authorizationFilters(policies, 'http'), ...CORE_FILTERS],
-    normalizePath: true,
-    pathWithEscapedSlashesAction: SlashesAction.KEEP_UNCHANGED,
-    proxy100Continue: true,
-    requestIdExtension: {
-      typedConfig: packed(UuidRequestIdConfigSchema, { useRequestIdForTraceSampling: true }),
-    },
-    streamIdleTimeout: seconds(0),
-    upgradeConfigs: [{ upgradeType: 'websocket' }],
-    useRemoteAddress: false,
+    filters: [...tokens.filters, ...authorizationFilters(policies, 'http', 'tunnel')],
   });
 }
 
@@ -73,10 +44,10 @@ export function portChains(port: L7Port, scope: ServiceScope): ChainInit[] {
     const name = inboundCluster(kind, port.port, service.hostname);
     if (kind === 'tcp') {
       const proxy = serviceTcpProxy(name, port.port, scope);
-      return { name, filters: [...authorizationFilters(policies, 'tcp'), proxy] };
+      return { name, filters: [...authorizationFilters(policies, 'tcp', 'tunnel'), proxy] };
     }
     const routes = serviceRoutes(name, port.port, scope);
-    return { name, filters: [connectionManager(port, routes, scope)] };
+    return { name, filters: [httpFilter(port, routes, scope)] };
   });
 }
 
@@ -93,11 +64,15 @@ export function directChains(security: Security): ChainInit[] {
   return [
     {
       name: DIRECT_CHAINS.tcp,
-      filters: [authority, ...authorizationFilters(security.policies, 'tcp'), tcpProxy(ENCAP, {})],
+      filters: [
+        authority,
+        ...authorizationFilters(security.policies, 'tcp', 'tunnel'),
+        tcpProxy(ENCAP),
+      ],
     },
     {
       name: DIRECT_CHAINS.http,
-      filters: [authority, connectionManager(ANY_PORT, routes, security)],
+      filters: [authority, httpFilter(ANY_PORT, routes, security)],
     },
   ];
 }

@@ -1,12 +1,10 @@
 import { ClusterSchema } from '@aquifer/wire/gen/envoy/config/cluster/v3_pb';
 import { ClusterLoadAssignmentSchema } from '@aquifer/wire/gen/envoy/config/endpoint/v3_pb';
 import { ListenerSchema } from '@aquifer/wire/gen/envoy/config/listener/v3_pb';
-import { type DescMessage, fromBinary, toJson } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
-import { messageRegistry } from '../../../../../test/fixtures/message-registry.ts';
 import { keyOf } from '../../ingest/cluster-inputs.ts';
 import { valuesOf } from '../derivation.fixture.ts';
-import type { ResourceMap } from '../resource.ts';
+import { comparable, type Json, toRecordedJson } from './recorded-json.fixture.ts';
 import {
   deriveWaypoint,
   readRecorded,
@@ -20,54 +18,18 @@ import {
  * - the TLS of sidecars (`tlsMode-istio` and what chooses it): sidecars are not spoken to yet;
  * - the deliberate differences listed at each case.
  */
-type Json = Readonly<Record<string, unknown>> & { readonly name?: unknown };
-
 interface Recording {
   readonly Cluster: Json;
   readonly ClusterLoadAssignment: Json;
   readonly Listener: Json;
 }
 
-const registry = await messageRegistry();
-
-function toRecordedJson(schema: DescMessage, resources: ResourceMap): Json {
-  const entries = [...resources.values()].map(({ name, bytes }) => {
-    const json = toJson(schema, fromBinary(schema, bytes), { registry }) as Json;
-    return [name, { '@type': `type.googleapis.com/${schema.typeName}`, ...json }];
-  });
-  return Object.fromEntries(entries);
-}
-
-const PRIVATE_FILTERS: readonly unknown[] = [
-  'waypoint_downstream_peer_metadata',
-  'waypoint_upstream_peer_metadata',
-  'istio.metadata_exchange',
-];
-
-/** `disable_mx` tells the metadata exchange of Istio to do nothing. */
-const PRIVATE_FIELDS: readonly string[] = ['tracing', 'disable_mx'];
-
-/** The recording without what only Istio's build of Envoy knows. */
-function comparable(value: unknown): unknown {
-  if (Array.isArray(value)) {
-    return value.filter((item) => !isPrivate(item as Json)).map(comparable);
-  }
-  if (typeof value !== 'object' || value === null) return value;
-  const entries = Object.entries(value)
-    .filter(([key]) => !PRIVATE_FIELDS.includes(key))
-    .filter(([key, item]) => !isTlsOfSidecars(key, item as Json | null))
-    .map(([key, item]) => [key, comparable(item)] as const)
-    .filter(([key, item]) => key !== 'filters' || (item as unknown[]).length > 0);
-  return Object.fromEntries(entries);
-}
-
-function isTlsOfSidecars(key: string, item: Json | null): boolean {
-  return key === 'envoy.transport_socket_match' && item?.tlsMode === 'istio';
-}
-
-function isPrivate(item: Json | null): boolean {
-  const name = item?.name;
-  return PRIVATE_FILTERS.includes(name) || name === 'tlsMode-istio';
+/** Of items and of what chooses them. */
+function isTlsOfSidecars(name: string, item: unknown): boolean {
+  const tlsMode = (item as { readonly tlsMode?: unknown } | null)?.tlsMode;
+  return (
+    name === 'tlsMode-istio' || (name === 'envoy.transport_socket_match' && tlsMode === 'istio')
+  );
 }
 
 /** Routes that differ from the recording on purpose (docs/adr/0027-what-routes-do-not-lose.md). */
@@ -98,13 +60,15 @@ test.for([
 ])('serves the recorded configuration of %s', (name) => {
   const recorded = readRecorded<Recording>(name, 'xds-waypoint.json');
   const served = deriveWaypoint(recordedObjects(name));
-  expect(toRecordedJson(ClusterSchema, served.clusters)).toEqual(comparable(recorded.Cluster));
+  expect(toRecordedJson(ClusterSchema, served.clusters)).toEqual(
+    comparable(recorded.Cluster, isTlsOfSidecars),
+  );
   expect(toRecordedJson(ClusterLoadAssignmentSchema, served.endpoints)).toEqual(
-    comparable(recorded.ClusterLoadAssignment),
+    comparable(recorded.ClusterLoadAssignment, isTlsOfSidecars),
   );
   const listeners = toRecordedJson(ListenerSchema, served.listeners);
   expect(withoutDifferences(name, listeners)).toEqual(
-    withoutDifferences(name, comparable(recorded.Listener)),
+    withoutDifferences(name, comparable(recorded.Listener, isTlsOfSidecars)),
   );
 });
 

@@ -2,11 +2,9 @@
 import { TrafficDirection } from '@aquifer/wire/gen/envoy/config/core/v3_pb';
 import {
   type Listener,
-  type ListenerFilterChainMatchPredicateSchema,
   type ListenerFilterSchema,
   ListenerSchema,
 } from '@aquifer/wire/gen/envoy/config/listener/v3_pb';
-import { HttpInspectorSchema } from '@aquifer/wire/gen/envoy/extensions/filters/listener/http_inspector/v3_pb';
 import {
   ApplicationProtocolInputSchema,
   DestinationIPInputSchema,
@@ -23,8 +21,9 @@ import { StringValueSchema } from '@bufbuild/protobuf/wkt';
 import { isHeadless, type MeshService, type VirtualAddress } from '../mesh-service.ts';
 import { NO_ROUTE } from './access-log.ts';
 import { DIRECT_CHAINS, directChains } from './filter-chains.ts';
+import { httpInspector, onPorts } from './listener-parts.ts';
 import { inboundCluster, MAIN_INTERNAL } from './names.ts';
-import { extension, type Init, packed } from './packed.ts';
+import { type Init, packed } from './packed.ts';
 import { type L7Port, l7Ports } from './port-protocol.ts';
 import type { ServiceScope } from './scope.ts';
 import { ORIGINAL_DST_FILTER } from './tunnel-listeners.ts';
@@ -32,7 +31,6 @@ import { ORIGINAL_DST_FILTER } from './tunnel-listeners.ts';
 type OnMatch = Init<typeof Matcher_OnMatchSchema>;
 type RangeMatcher = Init<typeof IPMatcher_IPRangeMatcherSchema>;
 type ListenerFilterInit = Init<typeof ListenerFilterSchema>;
-type Predicate = Init<typeof ListenerFilterChainMatchPredicateSchema>;
 
 /** What a headless service has instead of a virtual address: nobody dials it (recording l7/29). */
 const NO_ADDRESS: VirtualAddress = { address: '0.0.0.0', prefixLength: null };
@@ -67,7 +65,7 @@ export function mainListener(inputs: MainListenerInputs): Listener {
     accessLog: [...NO_ROUTE],
     trafficDirection: TrafficDirection.INBOUND,
     listenerSpecifier: { case: 'internalListener', value: {} },
-    listenerFilters: [ORIGINAL_DST_FILTER, httpInspector(services, workloadAddresses.length > 0)],
+    listenerFilters: [ORIGINAL_DST_FILTER, inspector(services, workloadAddresses.length > 0)],
     filterChains: directChains(security),
     // Never absent, even without a range: chains without a matcher would all match everything.
     filterChainMatcher: byDestination(ranges),
@@ -151,11 +149,7 @@ function exactMatch(
 }
 
 /** Sniffing waits for bytes, so it is off on ports whose protocol is known; workloads have no known ports. */
-function httpInspector(
-  services: readonly ListedService[],
-  hasWorkloads: boolean,
-): ListenerFilterInit {
-  const filter = extension('envoy.filters.listener.http_inspector', HttpInspectorSchema);
+function inspector(services: readonly ListedService[], hasWorkloads: boolean): ListenerFilterInit {
   const isHttpByPort = new Map<number, Set<boolean | null>>();
   for (const { port, protocol } of services.flatMap(({ ports }) => ports)) {
     const found = isHttpByPort.get(port) ?? new Set();
@@ -165,14 +159,6 @@ function httpInspector(
     .filter(([, found]) => found.size === 1 && !found.has(null))
     .map(([port]) => port)
     .toSorted((a, b) => a - b);
-  if (hasWorkloads || known.length === 0) return filter;
-  return { ...filter, filterDisabled: onPorts(known) };
-}
-
-function onPorts(ports: readonly number[]): Predicate {
-  const rules = ports.map((port) => ({
-    rule: { case: 'destinationPortRange' as const, value: { start: port, end: port + 1 } },
-  }));
-  const [only] = rules;
-  return rules.length === 1 && only ? only : { rule: { case: 'orMatch', value: { rules } } };
+  if (hasWorkloads || known.length === 0) return httpInspector();
+  return httpInspector(onPorts(known));
 }

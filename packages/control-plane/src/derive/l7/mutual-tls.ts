@@ -1,4 +1,4 @@
-/** The TLS of HBONE at a waypoint: version 1.3, mesh certificates over SDS, peers of the trust domain (spec control-plane 6.1). */
+/** TLS between workloads of the mesh, with certificates over SDS: that of HBONE, and that of sidecars (spec control-plane 6.1; recordings l7/01–03). */
 import { ApiConfigSource_ApiType, ApiVersion } from '@aquifer/wire/gen/envoy/config/core/v3_pb';
 import {
   type CommonTlsContextSchema,
@@ -8,8 +8,10 @@ import {
   TlsParameters_TlsProtocol,
   UpstreamTlsContextSchema,
 } from '@aquifer/wire/gen/envoy/extensions/transport_sockets/tls/v3_pb';
+import type { StringMatcherSchema } from '@aquifer/wire/gen/envoy/type/matcher/v3_pb';
 import { type Extension, extension, type Init, seconds } from './packed.ts';
 
+type StringMatcherInit = Init<typeof StringMatcherSchema>;
 type SecretConfig = Init<typeof SdsSecretConfigSchema>;
 type TlsContext = Init<typeof CommonTlsContextSchema>;
 
@@ -36,7 +38,7 @@ export function secret(name: string): SecretConfig {
   };
 }
 
-function context(peerPrefixes: readonly string[]): TlsContext {
+function hboneContext(peerPrefixes: readonly string[]): TlsContext {
   return {
     alpnProtocols: ['h2'],
     tlsParams: {
@@ -62,15 +64,72 @@ function context(peerPrefixes: readonly string[]): TlsContext {
 /** Any identity of the trust domain may connect. */
 export function terminatingTls(trustDomain: string): Extension {
   return extension('tls', DownstreamTlsContextSchema, {
-    commonTlsContext: context([`spiffe://${trustDomain}/`]),
+    commonTlsContext: hboneContext([`spiffe://${trustDomain}/`]),
     requireClientCertificate: true,
   });
 }
 
-/** To any workload of the trust domain, so also to those of the waypoint's own namespace, as recorded. */
-export function originatingTls(trustDomain: string, namespace: string): Extension {
-  const mesh = `spiffe://${trustDomain}/`;
-  return extension('tls', UpstreamTlsContextSchema, {
-    commonTlsContext: context([mesh, `${mesh}ns/${namespace}/sa/`]),
+/** To workloads whose identity begins with one of `peers`. */
+export function originatingTls(peers: readonly string[]): Extension {
+  return extension('tls', UpstreamTlsContextSchema, { commonTlsContext: hboneContext(peers) });
+}
+
+const SIDECAR_TLS = {
+  tlsMinimumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_2,
+  tlsMaximumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3,
+} as const;
+const SIDECAR_CIPHERS: readonly string[] = [
+  'ECDHE-ECDSA-AES256-GCM-SHA384',
+  'ECDHE-RSA-AES256-GCM-SHA384',
+  'ECDHE-ECDSA-AES128-GCM-SHA256',
+  'ECDHE-RSA-AES128-GCM-SHA256',
+  'AES256-GCM-SHA384',
+  'AES128-GCM-SHA256',
+];
+
+const TLS_SOCKET = 'envoy.transport_sockets.tls';
+
+/** Names that a certificate must have one of; none stands for any. */
+function namesOf(matchers: readonly StringMatcherInit[], root: string): TlsContext {
+  return {
+    validationContextType: {
+      case: 'combinedValidationContext',
+      value: {
+        defaultValidationContext: { matchSubjectAltNames: [...matchers] },
+        validationContextSdsSecretConfig: secret(root),
+      },
+    },
+  };
+}
+
+/** To a sidecar that has one of the identities; without any, whoever is in the mesh. */
+export function toSidecar(
+  identities: readonly string[],
+  sni: string,
+  protocols: readonly string[],
+): Extension {
+  const names = identities.map((value) => ({ matchPattern: { case: 'exact' as const, value } }));
+  return extension(TLS_SOCKET, UpstreamTlsContextSchema, {
+    sni,
+    commonTlsContext: {
+      alpnProtocols: [...protocols],
+      tlsParams: SIDECAR_TLS,
+      tlsCertificateSdsSecretConfigs: [secret('default')],
+      ...namesOf(names, 'ROOTCA'),
+    },
+  });
+}
+
+/** At a sidecar, from anybody of the trust domain. */
+export function atSidecar(trustDomain: string, protocols: readonly string[]): Extension {
+  const value = `spiffe://${trustDomain}/`;
+  return extension(TLS_SOCKET, DownstreamTlsContextSchema, {
+    requireClientCertificate: true,
+    commonTlsContext: {
+      alpnProtocols: [...protocols],
+      tlsParams: { ...SIDECAR_TLS, cipherSuites: [...SIDECAR_CIPHERS] },
+      tlsCertificateSdsSecretConfigs: [secret('default')],
+      ...namesOf([{ matchPattern: { case: 'prefix', value } }], 'ROOTCA'),
+    },
   });
 }

@@ -1,4 +1,4 @@
-/** Names of a waypoint's listeners, clusters and chains (spec control-plane 6.1). */
+/** Names of listeners, clusters and chains (spec control-plane 6.1). */
 
 /** The listener that terminates HBONE. */
 export const CONNECT_TERMINATE = 'connect_terminate';
@@ -25,3 +25,8 @@ export function inboundCluster(
 export function outboundCluster(port: number, hostname: string, subset = ''): string {
   return `outbound|${port}|${subset}|${hostname}`;
 }
+
+/** The cluster that leads where a connection was going. */
+export const PASSTHROUGH = 'PassthroughCluster';
+/** The cluster that leads nowhere. */
+export const BLACK_HOLE = 'BlackHoleCluster';

@@ -13,7 +13,7 @@ function convert(
   protocol: RuleContext['protocol'],
   action: RuleContext['action'],
 ): unknown {
-  const policy = rbacPolicy(rule, { namespace: 'shop', protocol, action });
+  const policy = rbacPolicy(rule, { namespace: 'shop', protocol, action, peer: 'tunnel' });
   return policy === null ? null : toJson(PolicySchema, create(PolicySchema, policy));
 }
 

@@ -12,6 +12,7 @@ import {
   NO_PERMISSION,
   NOBODY,
   namespace,
+  type PeerSource,
   type PermissionInit,
   type PrincipalInit,
   path,
@@ -34,6 +35,7 @@ export interface RuleContext {
   /** Of the policy: a bare service account belongs to it. */
   readonly namespace: string;
   readonly protocol: 'http' | 'tcp';
+  readonly peer: PeerSource;
   /** Only ALLOW rules are lost when they cannot be checked; the others lose the condition and hold more often. */
   readonly action: 'ALLOW' | 'DENY' | 'AUDIT' | 'CUSTOM';
 }
@@ -171,16 +173,16 @@ function convertSource(
     notValues: Values,
     convert: (value: string) => PrincipalInit | null,
   ): PrincipalInit[] => principals({ values, notValues, convert }, context);
-  const account = serviceAccount(context.namespace);
+  const account = serviceAccount(context.namespace, context.peer);
   return [
-    ...either(source.principals, source.notPrincipals, principal),
+    ...either(source.principals, source.notPrincipals, principal(context.peer)),
     ...httpOnly(
       ofToken(requestPrincipals, notRequestPrincipals, requestPrincipal),
       context,
       unchecked,
     ),
     ...either(source.serviceAccounts, source.notServiceAccounts, account),
-    ...either(source.namespaces, source.notNamespaces, namespace),
+    ...either(source.namespaces, source.notNamespaces, namespace(context.peer)),
     ...either(source.remoteIpBlocks, source.notRemoteIpBlocks, sourceAddress('remoteIp')),
     ...either(source.ipBlocks, source.notIpBlocks, sourceAddress('directRemoteIp')),
   ];
@@ -197,11 +199,16 @@ const DESTINATION_KEYS: ReadonlyMap<string, (value: string) => PermissionInit | 
   ['connection.sni', serverName],
 ]);
 
-const SOURCE_KEYS: ReadonlyMap<string, (value: string) => PrincipalInit | null> = new Map([
-  ['source.ip', sourceAddress('directRemoteIp')],
-  ['remote.ip', sourceAddress('remoteIp')],
-  ['source.namespace', namespace],
-  ['source.principal', principal],
+type Convert = (value: string) => PrincipalInit | null;
+
+type ConvertIn = (context: RuleContext) => Convert;
+
+const SOURCE_KEYS: ReadonlyMap<string, ConvertIn> = new Map<string, ConvertIn>([
+  ['source.ip', () => sourceAddress('directRemoteIp')],
+  ['remote.ip', () => sourceAddress('remoteIp')],
+  ['source.namespace', ({ peer }) => namespace(peer)],
+  ['source.principal', ({ peer }) => principal(peer)],
+  ['source.serviceAccount', ({ namespace: own, peer }) => serviceAccount(own, peer)],
 ]);
 
 function convertCondition(
@@ -214,8 +221,7 @@ function convertCondition(
   if (onDestination !== undefined) {
     return { permissions: permissions({ ...lists, convert: onDestination }, context) };
   }
-  const onConnection =
-    key === 'source.serviceAccount' ? serviceAccount(context.namespace) : SOURCE_KEYS.get(key);
+  const onConnection = SOURCE_KEYS.get(key)?.(context);
   if (onConnection !== undefined)
     return { principals: principals({ ...lists, convert: onConnection }, context) };
   // Nothing here writes metadata of a connection, so it has no value.
@@ -243,12 +249,7 @@ const METADATA_KEYS = 'experimental.envoy.filters.';
 /** Istio leaves out a rule with a key that means nothing whole, whatever its action; ours does so with ALLOW rules only. */
 function isKnownKey(key: string): boolean {
   if (DESTINATION_KEYS.has(key) || SOURCE_KEYS.has(key)) return true;
-  return (
-    key === 'source.serviceAccount' ||
-    key.startsWith(METADATA_KEYS) ||
-    headerOf(key) !== null ||
-    tokenAttribute(key) !== null
-  );
+  return key.startsWith(METADATA_KEYS) || headerOf(key) !== null || tokenAttribute(key) !== null;
 }
 
 /** The header that a key asks for; null for other keys. */

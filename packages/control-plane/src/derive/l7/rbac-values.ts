@@ -79,8 +79,13 @@ export function requestHeader(name: string): (value: string) => PrincipalInit {
   return (value) => ({ identifier: { case: 'header', value: headerMatch(name, value, false) } });
 }
 
-/** The identity of the original client, which the tunnel's TLS proved. */
-function peer(matcher: StringInit): PrincipalInit {
+/** Where the identity of the client is: of one behind a tunnel in what the tunnel left, else in the TLS of the connection. */
+export type PeerSource = 'tunnel' | 'connection';
+
+function peer(matcher: StringInit, source: PeerSource): PrincipalInit {
+  if (source === 'connection') {
+    return { identifier: { case: 'authenticated', value: { principalName: matcher } } };
+  }
   const value = {
     key: 'io.istio.peer_principal',
     matcher: { case: 'stringMatch' as const, value: matcher },
@@ -90,24 +95,33 @@ function peer(matcher: StringInit): PrincipalInit {
 
 const SPIFFE = 'spiffe://';
 
-export function principal(value: string): PrincipalInit {
-  if (value === '*') return peer(regexMatch('.+'));
-  if (value.startsWith('*')) return peer(regexMatch(`${SPIFFE}.*${quoteRegex(value.slice(1))}`));
-  return peer(stringMatch(`${SPIFFE}${value}`));
+export function principal(source: PeerSource): (value: string) => PrincipalInit {
+  return (value) => {
+    if (value === '*') return peer(regexMatch('.+'), source);
+    if (!value.startsWith('*')) return peer(stringMatch(`${SPIFFE}${value}`), source);
+    return peer(regexMatch(`${SPIFFE}.*${quoteRegex(value.slice(1))}`), source);
+  };
 }
 
 /** `*` stands for any characters. */
-export function namespace(value: string): PrincipalInit {
-  return peer(regexMatch(`.*/ns/${value.split('*').map(quoteRegex).join('.*')}/.*`));
+export function namespace(source: PeerSource): (value: string) => PrincipalInit {
+  return (value) => {
+    const pattern = value.split('*').map(quoteRegex).join('.*');
+    return peer(regexMatch(`.*/ns/${pattern}/.*`), source);
+  };
 }
 
 /** `namespace/name`, or a bare name in the policy's own namespace. */
-export function serviceAccount(policyNamespace: string): (value: string) => PrincipalInit {
+export function serviceAccount(
+  policyNamespace: string,
+  source: PeerSource,
+): (value: string) => PrincipalInit {
   return (value) => {
     const slash = value.indexOf('/');
     const owner = slash < 0 ? policyNamespace : value.slice(0, slash);
     const name = quoteRegex(slash < 0 ? value : value.slice(slash + 1));
-    return peer(regexMatch(`spiffe://.+/ns/${quoteRegex(owner)}/(.+/|)sa/${name}(/.+)?`));
+    const pattern = `spiffe://.+/ns/${quoteRegex(owner)}/(.+/|)sa/${name}(/.+)?`;
+    return peer(regexMatch(pattern), source);
   };
 }
 

@@ -13,7 +13,7 @@ import type { Collection } from '../../collections/collection.ts';
 import { deriveGatewayStatus } from '../../gateways/gateway-status.ts';
 import { SETTINGS, TestCluster, type TestObject, valuesOf } from '../derivation.fixture.ts';
 import type { ResourceMap } from '../resource.ts';
-import type { OwnedResource } from './waypoint-collections.ts';
+import type { OwnedResource } from './owned-resource.ts';
 
 const GOLDEN = new URL('../../../../../test/fixtures/golden/l7/', import.meta.url);
 const CLASS = {
@@ -29,9 +29,14 @@ export interface WaypointConfig {
   readonly listeners: ResourceMap<Listener>;
 }
 
+/** Where a file of a recording is. */
+export function recordedUrl(name: string, file: string): URL {
+  return new URL(`${name}/${file}`, GOLDEN);
+}
+
 /** A file of a recording. */
 export function readRecorded<T>(name: string, file: string): T {
-  return JSON.parse(readFileSync(new URL(`${name}/${file}`, GOLDEN), 'utf8')) as T;
+  return JSON.parse(readFileSync(recordedUrl(name, file), 'utf8')) as T;
 }
 
 /** The objects of a recording. */
@@ -56,7 +61,7 @@ export function readyCluster(objects: readonly TestObject[]): TestCluster {
 /** What each waypoint is served, by `namespace/name`. */
 export function waypointConfigs({ derivation }: TestCluster): ReadonlyMap<string, WaypointConfig> {
   const { clusters, endpoints, listeners } = derivation.waypoints;
-  const owners = new Set(valuesOf(clusters).map(({ waypoint }) => waypoint));
+  const owners = new Set(valuesOf(clusters).map(({ owner }) => owner));
   return new Map(
     [...owners].map((owner) => [
       owner,
@@ -75,7 +80,7 @@ function ownedBy<Desc extends DescMessage>(
   collection: Collection<OwnedResource>,
   schema: Desc,
 ): ResourceMap<MessageShape<Desc>> {
-  const owned = valuesOf(collection).filter(({ waypoint }) => waypoint === owner);
+  const owned = valuesOf(collection).filter((candidate) => candidate.owner === owner);
   const read = owned.map(({ resource }) => {
     const value = fromBinary(schema, resource.bytes);
     return [resource.name, { ...resource, value }] as const;

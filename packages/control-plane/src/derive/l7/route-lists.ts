@@ -52,9 +52,15 @@ export function routeLists(
  * The routes of one namespace with the same kind of parent are a list, HTTPRoutes and GRPCRoutes together. Those that
  * name the port come before those that name none, the service's own namespace before the waypoint's.
  */
-function gatewayLists(
+export function gatewayLists(
   port: number,
-  { service, waypoint, routes }: RoutedService,
+  {
+    service,
+    waypoint,
+    routes,
+  }: Pick<RoutedService, 'service' | 'routes'> & {
+    readonly waypoint: Pick<WaypointRef, 'namespace'>;
+  },
   mesh: Names,
 ): RouteList[] {
   const key = sourceOf(service);

@@ -5,15 +5,12 @@ import {
   Cluster_DiscoveryType as DiscoveryType,
   Cluster_DnsLookupFamily as DnsLookupFamily,
 } from '@aquifer/wire/gen/envoy/config/cluster/v3_pb';
-import {
-  ApiVersion,
-  ProxyProtocolConfig_Version as ProxyVersion,
-} from '@aquifer/wire/gen/envoy/config/core/v3_pb';
+import { ProxyProtocolConfig_Version as ProxyVersion } from '@aquifer/wire/gen/envoy/config/core/v3_pb';
 import { CaresDnsResolverConfigSchema } from '@aquifer/wire/gen/envoy/extensions/network/dns_resolver/cares/v3_pb';
 import { ProxyProtocolUpstreamTransportSchema } from '@aquifer/wire/gen/envoy/extensions/transport_sockets/proxy_protocol/v3_pb';
 import { RawBufferSchema } from '@aquifer/wire/gen/envoy/extensions/transport_sockets/raw_buffer/v3_pb';
 import { UpstreamTlsContextSchema } from '@aquifer/wire/gen/envoy/extensions/transport_sockets/tls/v3_pb';
-import { create } from '@bufbuild/protobuf';
+import { create, type JsonObject } from '@bufbuild/protobuf';
 import { isHeadless, type MeshService, type Resolution } from '../mesh-service.ts';
 import { nameOf, namespaceOf } from '../object.ts';
 import {
@@ -21,39 +18,43 @@ import {
   type TrafficPolicy,
   trafficPolicyAt,
 } from '../traffic/traffic-policy.ts';
-import { internalSocket, named, type PassedMetadata } from './cluster-parts.ts';
+import { OVER_ADS } from './ads.ts';
+import {
+  ENDPOINT_METADATA,
+  hboneSocket,
+  internalSocket,
+  named,
+  PLAIN_SOCKET,
+  type SocketMatch,
+  TUNNEL_TARGET,
+} from './cluster-parts.ts';
 import { isHttp2, portHttpOptions } from './envoy-http-protocol.ts';
 import { TO_ORIGINAL_DESTINATION, trafficFields } from './envoy-traffic.ts';
-import { inboundCluster, ORIGINAL_DST_KEY, outboundCluster } from './names.ts';
+import { inboundCluster, outboundCluster } from './names.ts';
 import { duration, type Extension, extension, type Init, packed, seconds } from './packed.ts';
 import type { L7Port } from './port-protocol.ts';
 import { namesOfRequest, tlsContext, userTls } from './upstream-tls.ts';
 
-type ClusterInit = Init<typeof ClusterSchema>;
+const SOCKETS = 'envoy.transport_sockets.';
 
-const OF_HOST = { kind: { case: 'host' as const, value: {} } };
-const OF_CLUSTER = { kind: { case: 'cluster' as const, value: {} } };
-const TUNNEL_TARGET: PassedMetadata = { name: ORIGINAL_DST_KEY, kind: OF_HOST };
-const ENDPOINT_METADATA: PassedMetadata = { name: 'istio', kind: OF_HOST };
-const CLUSTER_METADATA: PassedMetadata = { name: 'istio', kind: OF_CLUSTER };
+export type ClusterInit = Init<typeof ClusterSchema>;
 
 /** What telemetry reads of the service behind a cluster; an entry has a service for each host. */
-function described({ kind, hostname, ...service }: MeshService) {
+export function described({ kind, hostname, ...service }: MeshService): JsonObject {
   const name = kind === 'Service' ? nameOf(service) : hostname;
-  return [{ host: hostname, name, namespace: namespaceOf(service) }];
+  return { host: hostname, name, namespace: namespaceOf(service) };
 }
 
-function external({ location }: MeshService): { readonly external?: true } {
+export function external({ location }: MeshService): { readonly external?: true } {
   return location === 'external' ? { external: true } : {};
 }
 
 const IN_EDS: NonNullable<ClusterInit['edsClusterConfig']> = {
-  edsConfig: {
-    configSourceSpecifier: { case: 'ads', value: {} },
-    initialFetchTimeout: seconds(0),
-    resourceApiVersion: ApiVersion.V3,
-  },
+  edsConfig: OVER_ADS,
 };
+
+/** Whether what was sent to the service goes on, or a route leads there. */
+export type Direction = 'inbound' | 'outbound';
 
 /** One cluster of a port: of a subset, or of all endpoints. */
 export interface PortCluster {
@@ -65,12 +66,12 @@ export interface PortCluster {
   readonly traffic: DestinationPolicy | null;
 }
 
-function policyOf({ traffic, port, subset }: PortCluster): TrafficPolicy | null {
+export function policyOf({ traffic, port, subset }: PortCluster): TrafficPolicy | null {
   return traffic === null ? null : trafficPolicyAt(traffic, port.port, subset);
 }
 
 /** What Istio's tools name a DestinationRule by. */
-function configOf({ sources: [{ namespace, name }] }: DestinationPolicy): string {
+export function configOf({ sources: [{ namespace, name }] }: DestinationPolicy): string {
   return `/apis/networking.istio.io/v1/namespaces/${namespace}/destination-rule/${name}`;
 }
 
@@ -90,7 +91,7 @@ const DISCOVERIES: Readonly<Record<Resolution, Discovery>> = {
   alias: 'endpoints',
 };
 
-export function discoveryOf(part: PortCluster, direction: 'inbound' | 'outbound'): Discovery {
+export function discoveryOf(part: PortCluster, direction: Direction): Discovery {
   if (policyOf(part)?.loadBalancer?.simple === 'PASSTHROUGH') return 'original-destination';
   // Routes to a headless service mean its endpoints; what was sent to it was sent to one of them.
   if (direction === 'outbound' && isHeadless(part.service)) return 'endpoints';
@@ -133,12 +134,13 @@ const DNS_RESOLVER = {
   typedConfig: packed(CaresDnsResolverConfigSchema, { udpMaxQueries: 100 }),
 };
 
-function common(name: string, part: PortCluster, direction: 'inbound' | 'outbound'): ClusterInit {
+/** What clusters of all roles are made of. */
+export function serviceCluster(name: string, part: PortCluster, discovery: Discovery): ClusterInit {
   const policy = policyOf(part);
   return {
     ...named(name),
     ...trafficFields(policy),
-    ...discoveryFields(name, discoveryOf(part, direction), part.service),
+    ...discoveryFields(name, discovery, part.service),
     ...portHttpOptions(part.port, policy, namesOfRequest(userTls(policy))),
   };
 }
@@ -149,12 +151,12 @@ export function inboundServiceCluster(kind: 'http' | 'tcp', part: PortCluster): 
   const policy = policyOf(part);
   const name = inboundCluster(kind, port.port, service.hostname, subset);
   return create(ClusterSchema, {
-    ...common(name, part, 'inbound'),
+    ...serviceCluster(name, part, discoveryOf(part, 'inbound')),
     metadata: {
       filterMetadata: {
         istio: {
           ...external(service),
-          services: described(service),
+          services: [described(service)],
           subset: subset === '' ? kind : `${kind}/${subset}`,
           ...(traffic !== null && policy !== null && { config: configOf(traffic) }),
         },
@@ -167,18 +169,21 @@ export function inboundServiceCluster(kind: 'http' | 'tcp', part: PortCluster): 
 /** What runs within the tunnel, or to an endpoint that takes none. TLS of the mesh is what tunnels are made of anyway. */
 function socketTo({ port }: PortCluster, policy: TrafficPolicy | null): Extension {
   const tls = tlsSocket(port, policy);
-  return withProxyHeader(tls ?? extension('raw_buffer', RawBufferSchema), policy);
+  return announced(tls ?? extension('raw_buffer', RawBufferSchema), policy);
 }
 
 /** Null if nobody asks for TLS of their own. */
 function tlsSocket(port: L7Port, policy: TrafficPolicy | null): Extension | null {
   const tls = userTls(policy);
-  if (tls === null) return null;
-  const context = tlsContext(tls, isHttp2(port, policy));
-  return extension(`${SOCKETS}tls`, UpstreamTlsContextSchema, context);
+  return tls === null ? null : tlsTransport(tls, isHttp2(port, policy));
 }
 
-function withProxyHeader(inner: Extension, policy: TrafficPolicy | null): Extension {
+export function tlsTransport(tls: NonNullable<TrafficPolicy['tls']>, isHttp2: boolean): Extension {
+  return extension(`${SOCKETS}tls`, UpstreamTlsContextSchema, tlsContext(tls, isHttp2));
+}
+
+/** Connections that begin with who connects, where a rule asks for it. */
+export function announced(inner: Extension, policy: TrafficPolicy | null): Extension {
   const { proxyProtocol } = policy ?? {};
   if (proxyProtocol === undefined) return inner;
   const version = proxyProtocol.version === 'V2' ? ProxyVersion.V2 : ProxyVersion.V1;
@@ -188,18 +193,17 @@ function withProxyHeader(inner: Extension, policy: TrafficPolicy | null): Extens
   });
 }
 
-const SOCKETS = 'envoy.transport_sockets.';
-
 /** `outbound|<port>|<subset>|<host>`: a service that routes send to but that is not attached to this waypoint. */
 export function outboundServiceCluster(part: PortCluster): Cluster {
   const { service, port, subset, traffic } = part;
+  const name = outboundCluster(port.port, service.hostname, subset);
   return create(ClusterSchema, {
-    ...common(outboundCluster(port.port, service.hostname, subset), part, 'outbound'),
+    ...serviceCluster(name, part, discoveryOf(part, 'outbound')),
     metadata: {
       filterMetadata: {
         istio: {
           ...external(service),
-          services: described(service),
+          services: [described(service)],
           ...(subset !== '' && { subset }),
           ...(traffic !== null && { config: configOf(traffic) }),
         },
@@ -218,20 +222,14 @@ function directSocket(port: L7Port, policy: TrafficPolicy | null): ClusterInit {
 }
 
 /** As recorded for sidecars: an endpoint that takes tunnels gets what others get within one. */
-function outboundSockets(
-  port: L7Port,
-  policy: TrafficPolicy | null,
-): NonNullable<ClusterInit['transportSocketMatches']> {
-  const passed = [TUNNEL_TARGET, CLUSTER_METADATA, ENDPOINT_METADATA];
+function outboundSockets(port: L7Port, policy: TrafficPolicy | null): SocketMatch[] {
   const tls = tlsSocket(port, policy);
-  const raw = extension(`${SOCKETS}raw_buffer`, RawBufferSchema);
-  const others =
+  const sockets: SocketMatch[] =
     tls === null
-      ? { name: 'tlsMode-disabled', match: {}, transportSocket: withProxyHeader(raw, policy) }
-      : { name: 'user', transportSocket: withProxyHeader(tls, policy) };
-  const tunnel = internalSocket(SOCKETS, passed, tls ?? raw);
-  return [
-    { name: 'hbone', match: { tunnel: 'http' }, transportSocket: withProxyHeader(tunnel, policy) },
-    others,
-  ];
+      ? [hboneSocket(), PLAIN_SOCKET]
+      : [hboneSocket(tls), { name: 'user', transportSocket: tls }];
+  return sockets.map((match) => ({
+    ...match,
+    transportSocket: announced(match.transportSocket, policy),
+  }));
 }

@@ -1,24 +1,14 @@
 /** Connections that are passed on as they are (spec control-plane 6.2; recordings l7/01, 17). */
-import { TcpProxySchema } from '@aquifer/wire/gen/envoy/extensions/filters/network/tcp_proxy/v3_pb';
+import type { TcpProxySchema } from '@aquifer/wire/gen/envoy/extensions/filters/network/tcp_proxy/v3_pb';
 import { durationMs } from '../routing/durations.ts';
 import type { TcpDestination } from '../routing/tcp-routes.ts';
 import type { DestinationPolicy } from '../traffic/traffic-policy.ts';
-import { EVERY_REQUEST } from './access-log.ts';
 import { clusterOf } from './backend.ts';
-import { duration, type Extension, extension, type Init } from './packed.ts';
+import { tcpProxy } from './http-connection-manager.ts';
+import { duration, type Extension, type Init } from './packed.ts';
 import { destinationKey, type ServiceScope } from './scope.ts';
 
 type ProxyInit = Init<typeof TcpProxySchema>;
-
-/** To one cluster, which also names it in statistics. */
-export function tcpProxy(name: string, init: ProxyInit): Extension {
-  return extension('envoy.filters.network.tcp_proxy', TcpProxySchema, {
-    statPrefix: name,
-    clusterSpecifier: { case: 'cluster', value: name },
-    accessLog: [...EVERY_REQUEST],
-    ...init,
-  });
-}
 
 /** Of a port of a service: to its own cluster, unless a route says where else. */
 export function serviceTcpProxy(name: string, port: number, scope: ServiceScope): Extension {
@@ -54,7 +44,7 @@ function clusterSpecifier(
 }
 
 /** As recorded, settings of ports do not count here. */
-function lifetimes(traffic: DestinationPolicy | null): ProxyInit {
+export function lifetimes(traffic: DestinationPolicy | null): ProxyInit {
   const { idleTimeout, maxConnectionDuration } = traffic?.policy?.connectionPool?.tcp ?? {};
   return {
     ...(idleTimeout !== undefined && { idleTimeout: duration(durationMs(idleTimeout)) }),
@@ -65,7 +55,7 @@ function lifetimes(traffic: DestinationPolicy | null): ProxyInit {
 }
 
 /** A subset that is balanced in its own way decides for itself. */
-function hashesSources(traffic: DestinationPolicy | null, subset: string): boolean {
+export function hashesSources(traffic: DestinationPolicy | null, subset: string): boolean {
   const own = traffic?.subsets.find(({ name }) => name === subset)?.policy?.loadBalancer;
   const { consistentHash } = own ?? traffic?.policy?.loadBalancer ?? {};
   return consistentHash?.useSourceIp === true;

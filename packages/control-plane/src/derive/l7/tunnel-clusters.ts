@@ -1,4 +1,4 @@
-/** The clusters that a waypoint has whatever is attached to it (spec control-plane 6.1; recording l7/01). */
+/** Clusters that lead to the proxy itself and into tunnels (spec control-plane 6.1; recording l7/01). */
 import {
   type Cluster,
   ClusterSchema,
@@ -10,19 +10,19 @@ import { AS_DOWNSTREAM, httpOptions } from './envoy-http-protocol.ts';
 import { circuitBreakersOf, TO_ORIGINAL_DESTINATION } from './envoy-traffic.ts';
 import { originatingTls } from './mutual-tls.ts';
 import { CONNECT_ORIGINATE, ENCAP, MAIN_INTERNAL, ORIGINAL_DST_KEY } from './names.ts';
-import { seconds } from './packed.ts';
+import { type Init, seconds } from './packed.ts';
 
 const ORIGINATE_IDLE_S = 3600;
 const INTERNAL_IDLE_S = 300;
 const CONNECT_TIMEOUT_S = 10;
 
 /** Without circuit breaking. */
-function unlimited(name: string) {
+export function unlimited(name: string): Init<typeof ClusterSchema> {
   return { ...named(name), circuitBreakers: circuitBreakersOf(null) };
 }
 
 /** Opens HBONE tunnels to port 15008 of the original destination, or to the waypoint that metadata names. */
-function connectOriginate(trustDomain: string, namespace: string): Cluster {
+export function connectOriginate(peers: readonly string[]): Cluster {
   return create(ClusterSchema, {
     ...unlimited(CONNECT_ORIGINATE),
     ...TO_ORIGINAL_DESTINATION,
@@ -38,7 +38,7 @@ function connectOriginate(trustDomain: string, namespace: string): Cluster {
         },
       },
     },
-    transportSocket: originatingTls(trustDomain, namespace),
+    transportSocket: originatingTls(peers),
     ...httpOptions({
       commonHttpProtocolOptions: { idleTimeout: seconds(ORIGINATE_IDLE_S) },
       upstreamProtocolOptions: {
@@ -70,10 +70,11 @@ function internalCluster(name: string, listener: string): Cluster {
   });
 }
 
-/** To itself, and through tunnels. */
+/** To itself, and through tunnels to any workload of the trust domain: so also to those of its namespace, as recorded. */
 export function tunnelClusters(trustDomain: string, namespace: string): Cluster[] {
+  const mesh = `spiffe://${trustDomain}/`;
   return [
-    connectOriginate(trustDomain, namespace),
+    connectOriginate([mesh, `${mesh}ns/${namespace}/sa/`]),
     internalCluster(ENCAP, CONNECT_ORIGINATE),
     internalCluster(MAIN_INTERNAL, MAIN_INTERNAL),
   ];

@@ -11,6 +11,7 @@ import { TcpProxySchema } from '@aquifer/wire/gen/envoy/extensions/filters/netwo
 import { create } from '@bufbuild/protobuf';
 import { NO_ROUTE, REFUSED_CONNECT, UPSTREAM_FAILURE } from './access-log.ts';
 import { OF_TUNNEL } from './filter-state.ts';
+import { socketAddress } from './listener-parts.ts';
 import { terminatingTls } from './mutual-tls.ts';
 import { CONNECT_ORIGINATE, CONNECT_TERMINATE, MAIN_INTERNAL } from './names.ts';
 import { type Extension, extension, seconds } from './packed.ts';
@@ -30,12 +31,7 @@ export const ORIGINAL_DST_FILTER: Extension = extension(
 export function connectTerminate(trustDomain: string): Listener {
   return create(ListenerSchema, {
     name: CONNECT_TERMINATE,
-    address: {
-      address: {
-        case: 'socketAddress',
-        value: { address: '0.0.0.0', portSpecifier: { case: 'portValue', value: HBONE_PORT } },
-      },
-    },
+    address: socketAddress('0.0.0.0', HBONE_PORT),
     accessLog: [...NO_ROUTE],
     connectionBalanceConfig: { balanceType: { case: 'exactBalance', value: {} } },
     filterChains: [

@@ -1,6 +1,5 @@
 /** What waypoints are served, as collections: Envoy's clusters, endpoints and listeners, by waypoint. */
 import { isDeepStrictEqual } from 'node:util';
-import type { Workload } from '@aquifer/model';
 import type { Context } from '../../collections/cell.ts';
 import type { Collection } from '../../collections/collection.ts';
 import type { Graph } from '../../collections/graph.ts';
@@ -10,16 +9,14 @@ import type { MeshCollections } from '../mesh-collections.ts';
 import type { MeshService } from '../mesh-service.ts';
 import { settingsIn } from '../mesh-settings.ts';
 import { nameOf, namespaceOf, refTo } from '../object.ts';
-import { isSameResource, type Resource } from '../resource.ts';
-import type { Route } from '../routing/gateway-route.ts';
+import { isSameResource, type WorkloadResource } from '../resource.ts';
 import { hasLabels, isEmptyMap } from '../selectors.ts';
 import { addressKey } from '../waypoints.ts';
-import { workloadLabels } from '../workload-labels.ts';
-import { entryEndpoint } from './entry-endpoints.ts';
+import { assignmentResource, type ServiceAssignment } from './endpoints.ts';
+import { isSameOwned, type OwnedResource, ownedBy } from './owned-resource.ts';
 import { serviceScope, waypointSecurity } from './scope.ts';
 import { type LookupsOf, type ScopeSources, scopeLookups } from './scope-lookups.ts';
 import {
-  assignmentResource,
   boundResource,
   listenerBase,
   mainListenerResource,
@@ -27,25 +24,15 @@ import {
   ownListeners,
   type ResolvedCluster,
   resolvedCluster,
-  type ServiceAssignment,
   type ServiceParts,
   serviceParts,
 } from './waypoint-parts.ts';
 import type { WaypointRef } from './waypoint-ref.ts';
 
-/** A resource of one waypoint. */
-export interface OwnedResource {
-  /** `namespace/name` of the Gateway. */
-  readonly waypoint: string;
-  readonly resource: Resource<null>;
-}
-
 export interface WaypointCollections {
   readonly clusters: Collection<OwnedResource>;
   readonly endpoints: Collection<OwnedResource>;
   readonly listeners: Collection<OwnedResource>;
-  /** HTTPRoutes and GRPCRoutes. */
-  readonly routes: Collection<Route>;
 }
 
 interface Base {
@@ -58,8 +45,8 @@ interface Base {
 
 export function waypointCollections(sources: ScopeSources): WaypointCollections {
   const { graph, cluster, mesh } = sources;
-  const base: Base = { ...sources, waypoints: waypointRefs(graph, cluster) };
-  const { routes, lookupsOf } = scopeLookups(sources);
+  const base: Base = { graph, cluster, mesh, waypoints: waypointRefs(graph, cluster) };
+  const lookupsOf = scopeLookups(sources);
   const attached = attachments(base);
   const parts = graph.map(
     'parts of attached services',
@@ -73,7 +60,6 @@ export function waypointCollections(sources: ScopeSources): WaypointCollections 
   );
   const boundTo = boundWorkloads(base);
   return {
-    routes,
     clusters: clusterResources(base, parts, workloadsOf(base)),
     endpoints: endpointResources(base, { parts, boundTo, chosen: workloadsOf(base) }),
     listeners: listenerResources(base, { attached, parts, boundTo, lookupsOf }),
@@ -87,22 +73,14 @@ interface Attachment {
 }
 
 type OwnedParts = ServiceParts & { readonly waypoint: string };
-type BoundTo = (waypoint: string, context: Context) => readonly Resource<Workload>[];
+type BoundTo = (waypoint: string, context: Context) => readonly WorkloadResource[];
 /** The workloads behind an assignment. */
-type Chosen = (assignment: ServiceAssignment, context: Context) => readonly Resource<Workload>[];
+type Chosen = (assignment: ServiceAssignment, context: Context) => readonly WorkloadResource[];
 
 const NOTHING: readonly never[] = [];
 
 function keyOfWaypoint({ namespace, name }: WaypointRef): string {
   return objectKey(namespace, name);
-}
-
-function ownedBy(waypoint: string, resource: Resource<null>): readonly [string, OwnedResource] {
-  return [`${waypoint} ${resource.name}`, { waypoint, resource }];
-}
-
-function isSameOwned(before: OwnedResource, now: OwnedResource): boolean {
-  return before.waypoint === now.waypoint && isSameResource(before.resource, now.resource);
 }
 
 function isSameParts(before: OwnedParts, now: OwnedParts): boolean {
@@ -167,21 +145,12 @@ function boundWorkloads({ graph, mesh }: Base): BoundTo {
 }
 
 /** Of a subset those with its labels. */
-function workloadsOf({ cluster, mesh }: Base): Chosen {
-  return ({ serviceKey, labels }, context) =>
-    context
-      .lookup(mesh.workloadsByService, serviceKey)
-      .filter(
-        (workload) =>
-          isEmptyMap(labels) || hasLabels(labels, workloadLabels(workload, cluster, context)),
-      )
-      .map((workload) => {
-        const [source] = workload.sources;
-        if (source?.kind !== 'ServiceEntry') return workload;
-        const key = objectKey(source.namespace, source.name);
-        const entry = context.get(cluster.of('ServiceEntry'), key);
-        return entry === undefined ? workload : entryEndpoint(workload, entry);
-      });
+function workloadsOf({ mesh }: Pick<Base, 'mesh'>): Chosen {
+  return ({ serviceKey, labels }, context) => {
+    const workloads = context.lookup(mesh.workloadsByService, serviceKey);
+    if (isEmptyMap(labels)) return workloads;
+    return workloads.filter(({ traits }) => hasLabels(labels, traits.labels));
+  };
 }
 
 function clusterResources(
@@ -216,7 +185,7 @@ function clusterResources(
       resolved,
       ({ waypoint, ...made }, context): OwnedResource => {
         const endpoints = assignmentResource(made.assignment, chosen(made.assignment, context));
-        return { waypoint, resource: resolvedCluster(made, endpoints) };
+        return { owner: waypoint, resource: resolvedCluster(made, endpoints) };
       },
       isSameOwned,
     ),
@@ -290,7 +259,7 @@ function endpointResources(
     assignments,
     ({ waypoint, assignment }, context): OwnedResource => {
       const workloads = chosen(assignment, context);
-      return { waypoint, resource: assignmentResource(assignment, workloads) };
+      return { owner: waypoint, resource: assignmentResource(assignment, workloads) };
     },
     isSameOwned,
   );

@@ -1,23 +1,24 @@
 /** The parts of a waypoint's configuration: its own, what each attached service adds, and the endpoints. */
-import type { Workload } from '@aquifer/model';
 import { type Cluster, ClusterSchema } from '@aquifer/wire/gen/envoy/config/cluster/v3_pb';
 import { ClusterLoadAssignmentSchema } from '@aquifer/wire/gen/envoy/config/endpoint/v3_pb';
 import { FilterChainSchema, ListenerSchema } from '@aquifer/wire/gen/envoy/config/listener/v3_pb';
-import { create, type DescMessage, type MessageShape, toBinary } from '@bufbuild/protobuf';
+import { create, toBinary } from '@bufbuild/protobuf';
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import type { ObjectRef } from '../../ingest/kinds.ts';
 import type { MeshSettings } from '../mesh.ts';
-import { type MeshService, namespacedHostname } from '../mesh-service.ts';
+import { namespacedHostname } from '../mesh-service.ts';
 import { refTo } from '../object.ts';
-import { type Resource, resource } from '../resource.ts';
+import { type Resource, resource, type WorkloadResource } from '../resource.ts';
 import type { Subset } from '../traffic/traffic-policy.ts';
-import { type Assignment, boundWorkloads, clusterLoadAssignment } from './endpoints.ts';
+import { boundWorkloads, type ServiceAssignment } from './endpoints.ts';
 import { portChains } from './filter-chains.ts';
 import { type MainListenerInputs, mainListener, withChains } from './main-listener.ts';
 import { MAIN_INTERNAL } from './names.ts';
+import { encoded } from './owned-resource.ts';
 import { l7Ports, speaks } from './port-protocol.ts';
 import type { ServiceScope } from './scope.ts';
 import {
+  type Direction,
   discoveryOf,
   inboundServiceCluster,
   outboundServiceCluster,
@@ -26,13 +27,6 @@ import {
 import { tunnelClusters } from './tunnel-clusters.ts';
 import { connectOriginateListener, connectTerminate } from './tunnel-listeners.ts';
 import type { WaypointRef } from './waypoint-ref.ts';
-
-/** A cluster whose endpoints are the workloads of a service. */
-export type ServiceAssignment = Assignment & {
-  readonly service: MeshService;
-  /** Of the subset whose endpoints they are; empty for all. */
-  readonly labels: Subset['labels'];
-};
 
 /** What one attached service adds: pods do not matter. */
 export interface ServiceParts {
@@ -56,17 +50,6 @@ export interface ResolvedCluster {
 export interface ListenerBase {
   readonly bytes: Uint8Array;
   readonly sources: readonly ObjectRef[];
-}
-
-type WorkloadResource = Resource<Workload>;
-
-/** Without the message, which would be many times as large as its bytes. */
-function encoded<Desc extends DescMessage>(
-  schema: Desc,
-  message: MessageShape<Desc> & { readonly name: string },
-  sources: readonly ObjectRef[],
-): Resource<null> {
-  return resource(message.name, null, toBinary(schema, message), sources);
 }
 
 /** The clusters that a waypoint has whatever is attached to it. */
@@ -143,7 +126,7 @@ export function serviceParts(scope: ServiceScope): ServiceParts {
 
 interface ClusterOptions {
   /** `outbound`: routes lead there, and nothing that was sent to the waypoint for it. */
-  readonly direction: Assignment['direction'];
+  readonly direction: Direction;
   readonly sources: readonly ObjectRef[];
 }
 
@@ -167,7 +150,7 @@ function clustersOf(
       const assigned = {
         serviceKey: namespacedHostname(service),
         servicePort: port.port,
-        direction,
+        transports: direction === 'outbound' ? ('hbone' as const) : ('internal' as const),
         labels: subset.labels,
         service,
       };
@@ -189,7 +172,7 @@ function clustersOf(
 /** All endpoints. */
 const WHOLE: Pick<Subset, 'name' | 'labels'> = { name: '', labels: {} };
 
-function clustersAt(part: PortCluster, direction: Assignment['direction']): Cluster[] {
+function clustersAt(part: PortCluster, direction: Direction): Cluster[] {
   if (direction === 'outbound') return [outboundServiceCluster(part)];
   return (['http', 'tcp'] as const)
     .filter((kind) => speaks(part.port, kind))
@@ -212,25 +195,9 @@ export function resolvedCluster(
   return resource(assignment.clusterName, null, bytes, [...cluster.sources, ...endpoints.sources]);
 }
 
-export function assignmentResource(
-  assignment: ServiceAssignment,
-  workloads: readonly WorkloadResource[],
-): Resource<null> {
-  const message = clusterLoadAssignment(
-    assignment,
-    workloads.map(({ value }) => value),
-  );
-  const sources = [
-    refTo(assignment.service),
-    ...workloads.flatMap(({ sources: [first] }) => first ?? []),
-  ];
-  const bytes = toBinary(ClusterLoadAssignmentSchema, message);
-  return resource(message.clusterName, null, bytes, sources);
-}
-
 /** Which workloads are reached by their own addresses, and how. */
 export function boundResource(bound: readonly WorkloadResource[]): Resource<null> {
-  const message = boundWorkloads(bound.map(({ value }) => value));
+  const message = boundWorkloads(bound);
   const sources = bound.flatMap(({ sources: [first] }) => first ?? []);
   const bytes = toBinary(ClusterLoadAssignmentSchema, message);
   return resource(message.clusterName, null, bytes, sources);

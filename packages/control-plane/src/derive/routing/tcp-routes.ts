@@ -7,8 +7,8 @@ import type { Destination } from './route-rule.ts';
 import { isFor, type RuleAudience } from './virtual-service-match.ts';
 
 type Spec = NonNullable<VirtualService['spec']>;
-type TcpRoute = NonNullable<Spec['tcp']>[number];
-type TlsRoute = NonNullable<Spec['tls']>[number];
+export type TcpRoute = NonNullable<Spec['tcp']>[number];
+export type TlsRoute = NonNullable<Spec['tls']>[number];
 
 export interface TcpDestination {
   readonly destination: Destination;
@@ -36,14 +36,14 @@ export function tcpDestinations(
     const found = service.spec?.tls?.find(({ match }) =>
       match.some((block) => isOnly(block, hostname) && holds(block, service)),
     );
-    if (found !== undefined) return destinationsOf(found, service, mesh);
+    if (found !== undefined) return tcpDestinationsOf(found, service, mesh);
   }
   for (const service of services) {
     const found = service.spec?.tcp?.find(
       ({ match = [] }) =>
         match.length === 0 || match.some((block) => holds(block, service) && !asksForMore(block)),
     );
-    if (found !== undefined) return destinationsOf(found, service, mesh);
+    if (found !== undefined) return tcpDestinationsOf(found, service, mesh);
   }
   return null;
 }
@@ -60,7 +60,7 @@ function asksForMore({ destinationSubnets = [] }: Pick<TcpMatch, 'destinationSub
   return destinationSubnets.length > 0;
 }
 
-function destinationsOf(
+export function tcpDestinationsOf(
   { route = [] }: TcpRoute | TlsRoute,
   service: VirtualService,
   mesh: Names['mesh'],

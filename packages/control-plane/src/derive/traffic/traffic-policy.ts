@@ -69,6 +69,18 @@ function overlaid(whole: TrafficPolicy, own: TrafficPolicy, isOfPort: boolean): 
   return { ...(isOfPort ? kept : whole), ...own };
 }
 
+/** The mode of TLS that endpoints are chosen for. As recorded, settings of a port that say nothing of it leave what holds for all. */
+export function endpointTlsMode(
+  { policy, subsets }: DestinationPolicy,
+  port: number,
+  subset: string,
+): NonNullable<TrafficPolicy['tls']>['mode'] | null {
+  const own = subsets.find(({ name }) => name === subset)?.policy ?? null;
+  const tlsOf = (said: DestinationRulePolicy | null) =>
+    said?.portLevelSettings?.find((setting) => setting.port?.number === port)?.tls ?? said?.tls;
+  return tlsOf(own)?.mode ?? tlsOf(policy)?.mode ?? null;
+}
+
 export type ConsistentHash = NonNullable<
   NonNullable<TrafficPolicy['loadBalancer']>['consistentHash']
 >;

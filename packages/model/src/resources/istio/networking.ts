@@ -4,36 +4,6 @@ import { defineResource } from '../resource.ts';
 import { networking } from './networking-group.ts';
 import { ageColumn, istioStatus, policyTargetReference, workloadSelector } from './selectors.ts';
 
-/** Istio: what the sidecars of workloads see. */
-export const sidecar = defineResource({
-  ...networking,
-  kind: 'Sidecar',
-  plural: 'sidecars',
-  singular: 'sidecar',
-  columns: [ageColumn],
-  schema: objectOf({
-    spec: z
-      .object({
-        workloadSelector: z.object({ labels: stringMap.optional() }).optional(),
-        ingress: z.array(anyObject).optional(),
-        egress: z
-          .array(
-            z.object({
-              port: anyObject.optional(),
-              bind: z.string().optional(),
-              captureMode: z.enum(['DEFAULT', 'IPTABLES', 'NONE']).optional(),
-              hosts: z.array(z.string()),
-            }),
-          )
-          .optional(),
-        outboundTrafficPolicy: anyObject.optional(),
-        inboundConnectionPool: anyObject.optional(),
-      })
-      .optional(),
-    status: istioStatus.optional(),
-  }),
-});
-
 /** Istio: servers of a gateway (networking.istio.io, not Gateway API). */
 export const istioGateway = defineResource({
   ...networking,
@@ -135,8 +105,6 @@ export const telemetry = defineResource({
   }),
 });
 
-/** The TypeScript type of `sidecar`. */
-export type Sidecar = z.infer<typeof sidecar.schema>;
 /** The TypeScript type of `istioGateway`. */
 export type IstioGateway = z.infer<typeof istioGateway.schema>;
 /** The TypeScript type of `telemetry`. */

@@ -1,0 +1,40 @@
+import { expect, test } from 'vitest';
+import { comparable, type Json, toRecordedJson } from './recorded-json.fixture.ts';
+import { RECORDED_TYPES, type RecordedType, servedTo } from './recorded-proxy.fixture.ts';
+import { readRecorded, recordedObjects } from './recorded-waypoint.fixture.ts';
+
+/**
+ * Recordings of Istio's control plane (test/fixtures/golden/l7). Compared is everything but what only Istio's build of Envoy
+ * knows, and the listener of `default/kubernetes`, which is not among the objects.
+ */
+type Recording = Readonly<Record<RecordedType, Readonly<Record<string, Json>>>>;
+
+const isNotRecorded = (name: string): boolean => name === '10.96.0.1_443';
+
+test.for([
+  ['02-base-sidecar-client', 'web'],
+  ['03-base-sidecar-server', 'cart'],
+  ['08-vs-match-sidecar', 'web'],
+  ['09-vs-rewrite-redirect-direct', 'web'],
+  ['10-vs-resilience', 'web'],
+  ['12-vs-tcp-tls', 'web'],
+  ['13-dr-subsets-lb', 'web'],
+  ['14-dr-pool-outlier', 'web'],
+  ['15-dr-tls', 'web'],
+  ['16-dr-scope', 'web'],
+  ['16-dr-scope', 'job'],
+  ['18-locality-sidecar', 'web'],
+  ['22-se-sidecar', 'web'],
+  ['26-peerauth-sidecar', 'cart'],
+  ['30-sidecar-resource', 'web'],
+  ['30-sidecar-resource', 'job'],
+] as const)('serves the recorded configuration of %s to %s', ([name, proxy]) => {
+  const recorded = readRecorded<Recording>(name, `xds-${proxy}.json`);
+  const served = servedTo(name, proxy, recordedObjects(name));
+  for (const type of Object.keys(RECORDED_TYPES) as RecordedType[]) {
+    const { schema } = RECORDED_TYPES[type];
+    expect(toRecordedJson(schema, served[type])).toEqual(
+      comparable(recorded[type] ?? {}, isNotRecorded),
+    );
+  }
+});

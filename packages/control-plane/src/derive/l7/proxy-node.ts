@@ -1,0 +1,15 @@
+import type { Locality } from '@aquifer/model';
+
+/** A sidecar or a gateway that is connected, as it describes itself. */
+export interface ProxyNode {
+  readonly type: 'sidecar' | 'router';
+  readonly namespace: string;
+  readonly podName: string;
+  /** Its own; at least one. */
+  readonly addresses: readonly string[];
+  readonly labels: Readonly<Record<string, string>>;
+  /** Null to do as its labels say. */
+  readonly locality: Locality | null;
+  /** Whether it takes HBONE itself. */
+  readonly inboundTunnels: 'hbone' | 'none';
+}

@@ -1,0 +1,133 @@
+/** Listeners of sidecars as Envoy takes them (recordings l7/02, 22, 26, 30). */
+import { TrafficDirection } from '@aquifer/wire/gen/envoy/config/core/v3_pb';
+import {
+  type FilterChainMatchSchema,
+  type Listener,
+  type ListenerFilterSchema,
+  ListenerSchema,
+} from '@aquifer/wire/gen/envoy/config/listener/v3_pb';
+import { create } from '@bufbuild/protobuf';
+import { NO_ROUTE } from '../access-log.ts';
+import type { ChainInit } from '../filter-chains.ts';
+import { connectionManager, routesNamed, tcpProxy } from '../http-connection-manager.ts';
+import { httpInspector, PATIENT, socketAddress, tlsInspector } from '../listener-parts.ts';
+import { BLACK_HOLE } from '../names.ts';
+import { type Extension, type Init, seconds } from '../packed.ts';
+import {
+  hasServerNames,
+  isCatchAll,
+  type OutboundChain,
+  type OutboundListener,
+} from './outbound-listeners.ts';
+import type { TcpChain } from './tcp-chains.ts';
+
+type Match = Init<typeof FilterChainMatchSchema>;
+type ListenerFilter = Init<typeof ListenerFilterSchema>;
+
+const OUTBOUND_PORT = 15_001;
+const HANDSHAKE_S = 15;
+
+/** What plaintext that looks like HTTP is called by the inspector. */
+export const SNIFFED_HTTP: readonly string[] = ['http/1.1', 'h2c'];
+
+export function outboundListener(listener: OutboundListener): Listener {
+  const { name, address, port, capture, chains, otherwise } = listener;
+  // What has no conditions stands alone, or is what all others are left to.
+  const last = chains.length > 1 ? chains.find(isCatchAll) : undefined;
+  const defaultFilterChain = last === undefined ? unknown(otherwise) : outboundChain(last, name);
+  return create(ListenerSchema, {
+    ...PATIENT,
+    name,
+    address: socketAddress(address, port),
+    trafficDirection: TrafficDirection.OUTBOUND,
+    ...(capture === 'redirected'
+      ? { bindToPort: false }
+      : { maxConnectionsToAcceptPerSocketEvent: 1 }),
+    filterChains: chains
+      .filter((chain) => chain !== last)
+      .map((chain) => outboundChain(chain, name)),
+    ...(defaultFilterChain !== null && { defaultFilterChain }),
+    listenerFilters: inspectorsOf(chains),
+  });
+}
+
+function outboundChain(chain: OutboundChain, listener: string): ChainInit {
+  const filterChainMatch = matchOf(chain);
+  return {
+    ...(filterChainMatch !== null && { filterChainMatch }),
+    ...(chain.kind === 'tcp' && originOf(chain)),
+    filters: [chain.kind === 'tcp' ? tcpFilter(chain) : httpFilter(chain.routes, listener)],
+    transportSocketConnectTimeout: seconds(HANDSHAKE_S),
+  };
+}
+
+function httpFilter(routes: string, listener: string): Extension {
+  return connectionManager({
+    statPrefix: `outbound_${listener};`,
+    routeSpecifier: routesNamed(routes),
+  });
+}
+
+function tcpFilter({ name, clusters, proxy }: TcpChain): Extension {
+  if (clusters.length === 1) return tcpProxy(name, proxy);
+  const weighted = clusters.map((cluster) => ({ ...cluster }));
+  return tcpProxy(name, {
+    ...proxy,
+    clusterSpecifier: { case: 'weightedClusters', value: { clusters: weighted } },
+  });
+}
+
+function originOf({ origin }: TcpChain): Pick<ChainInit, 'metadata'> {
+  if (origin === null) return {};
+  const [namespace, name] = origin.split('/');
+  const config = `/apis/networking.istio.io/v1/namespaces/${namespace}/virtual-service/${name}`;
+  return { metadata: { filterMetadata: { istio: { config } } } };
+}
+
+function matchOf(chain: OutboundChain): Match | null {
+  if (chain.kind === 'http') {
+    if (chain.protocol === 'told') return null;
+    return { applicationProtocols: [...SNIFFED_HTTP], transportProtocol: 'raw_buffer' };
+  }
+  const { serverNames, ranges } = chain;
+  if (serverNames.length === 0 && ranges.length === 0) return null;
+  return { serverNames: [...serverNames], prefixRanges: ranges.map(cidrRange) };
+}
+
+function cidrRange(cidr: string) {
+  const slash = cidr.indexOf('/');
+  return { addressPrefix: cidr.slice(0, slash), prefixLen: Number(cidr.slice(slash + 1)) };
+}
+
+function unknown(cluster: string | null): ChainInit | null {
+  if (cluster === null) return null;
+  return { name: 'PassthroughFilterChain', filterChainMatch: {}, filters: [tcpProxy(cluster)] };
+}
+
+function inspectorsOf(chains: readonly OutboundChain[]): ListenerFilter[] {
+  const hasNames = chains.some(hasServerNames);
+  const isSniffed = chains.some((chain) => chain.kind === 'http' && chain.protocol === 'sniffed');
+  return [...(hasNames ? [tlsInspector()] : []), ...(isSniffed ? [httpInspector()] : [])];
+}
+
+/** Where redirected connections arrive: they go on to the listener of their destination, or to what is not known. */
+export function virtualOutbound(wildcard: string, unknown: string): Listener {
+  // A connection that was not redirected would come back here for ever.
+  const blackHole = {
+    name: 'virtualOutbound-blackhole',
+    filterChainMatch: { destinationPort: OUTBOUND_PORT },
+    filters: [tcpProxy(BLACK_HOLE, { accessLog: [] })],
+  };
+  return create(ListenerSchema, {
+    name: 'virtualOutbound',
+    address: socketAddress(wildcard, OUTBOUND_PORT),
+    accessLog: [...NO_ROUTE],
+    trafficDirection: TrafficDirection.OUTBOUND,
+    useOriginalDst: true,
+    maxConnectionsToAcceptPerSocketEvent: 1,
+    filterChains: [
+      blackHole,
+      { name: 'virtualOutbound-catchall-tcp', filters: [tcpProxy(unknown)] },
+    ],
+  });
+}

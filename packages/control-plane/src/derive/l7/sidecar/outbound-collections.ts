@@ -1,0 +1,179 @@
+/** What sidecars are told of the services that their workloads call, as collections, by view. */
+import { ListenerSchema } from '@aquifer/wire/gen/envoy/config/listener/v3_pb';
+import type { Context } from '../../../collections/cell.ts';
+import type { Collection } from '../../../collections/collection.ts';
+import { NO_MESH_CONFIG } from '../../mesh-config.ts';
+import { type MeshService, namespacedHostname } from '../../mesh-service.ts';
+import { namespaceOf } from '../../object.ts';
+import { outboundCluster } from '../names.ts';
+import { isSamePort, type WantedPort, wantedPorts } from '../outbound/called-ports.ts';
+import { encodedOnce, sameWanted, type Wanted } from '../outbound/encoded-once.ts';
+import type { ClientPlace } from '../outbound/localities.ts';
+import { encoded, isSameOwned, type OwnedResource, ownedBy } from '../owned-resource.ts';
+import { ANY_NAMESPACE } from '../routing-lookups.ts';
+import { ALL_NAMESPACES, type EgressScope, egressScope, isSameScope } from './egress-scope.ts';
+import { outboundListener, virtualOutbound } from './listeners.ts';
+import {
+  type ChainsOf,
+  headlessPorts,
+  type OutboundListener,
+  outboundListeners,
+  podListener,
+  unknownCluster,
+} from './outbound-listeners.ts';
+import { routeCollection } from './route-collections.ts';
+import { clientIn, type ProxyInputs, type ScopeInputs } from './scope-inputs.ts';
+import { ownChain, routedChains } from './tcp-chains.ts';
+import type { OutboundView } from './views.ts';
+import { covering } from './virtual-services.ts';
+
+export interface OutboundCollections {
+  /** By view and cluster. */
+  readonly ports: Collection<WantedPort>;
+  readonly listeners: Collection<OwnedResource>;
+  readonly routes: Collection<OwnedResource>;
+}
+
+export function outboundCollections(
+  inputs: ProxyInputs,
+  views: Collection<OutboundView>,
+): OutboundCollections {
+  const { graph, cluster, mesh } = inputs;
+  const servicesIn = graph.index('services by namespace', mesh.meshServices, (service) => [
+    namespaceOf(service),
+    ALL_NAMESPACES,
+  ]);
+  const scopes = graph.map(
+    'egress scopes',
+    views,
+    (view, context) => {
+      const sidecar =
+        view.sidecar === null ? undefined : context.get(cluster.of('Sidecar'), view.sidecar);
+      const { outboundTrafficPolicy } = context.get(mesh.meshConfig, '') ?? NO_MESH_CONFIG;
+      const otherwise = outboundTrafficPolicy === 'ALLOW_ANY' ? 'passed' : 'refused';
+      return egressScope(view, sidecar, (name) => context.lookup(servicesIn, name), otherwise);
+    },
+    isSameScope,
+  );
+  const scoped: ScopeInputs = { ...inputs, scopes };
+  return {
+    ports: portsOfScopes(scoped),
+    listeners: graph.union(
+      'outbound listeners',
+      virtualListeners(scoped),
+      serviceListeners(scoped),
+    ),
+    routes: routeCollection(scoped),
+  };
+}
+
+function portsOfScopes({ graph, routing, scopes }: ScopeInputs): Collection<WantedPort> {
+  const members = graph.flatMap(
+    'services in scopes',
+    scopes,
+    ({ view, services }) =>
+      services.map((service): readonly [string, { view: OutboundView; service: MeshService }] => [
+        `${view.key} ${namespacedHostname(service)}`,
+        { view, service },
+      ]),
+    (before, now) => before.view === now.view && before.service === now.service,
+  );
+  return graph.flatMap(
+    'ports in scopes',
+    members,
+    ({ view, service }, context) =>
+      wantedPorts(
+        { key: view.key, role: 'sidecar', place: placeOf(view) },
+        service,
+        routing.trafficOf(context, view, service),
+      ),
+    isSamePort,
+  );
+}
+
+function placeOf({ locality, labels }: OutboundView): ClientPlace | null {
+  return locality === null ? null : { locality, labels };
+}
+
+function virtualListeners({ graph, scopes }: ScopeInputs): Collection<OwnedResource> {
+  return graph.flatMap(
+    'virtual outbound listeners',
+    scopes,
+    (scope): readonly (readonly [string, OwnedResource])[] => {
+      const listener = virtualOutbound(scope.view.wildcard, unknownCluster(scope));
+      return [ownedBy(scope.view.key, encoded(ListenerSchema, listener, []))];
+    },
+    isSameOwned,
+  );
+}
+
+type WantedListener = Wanted<OutboundListener>;
+
+function wantedListener(
+  owner: string,
+  listener: OutboundListener,
+): readonly [string, WantedListener] {
+  const { sources, ...said } = listener;
+  // Durations are made of bigints.
+  const content = JSON.stringify(said, (_key, value: unknown) =>
+    typeof value === 'bigint' ? `${value}n` : value,
+  );
+  const wanted = { owner, content, value: { ...said, sources: [] }, sources };
+  return [`${owner} ${listener.name}`, wanted];
+}
+
+/** What VirtualServices and DestinationRules say of connections in the scope. */
+function chainsIn(scope: EgressScope, inputs: ProxyInputs, context: Context): ChainsOf {
+  const client = clientIn(scope, inputs, context);
+  return (service, port, listener) => {
+    const { hostname } = service;
+    const found = inputs.routing.virtualServicesOf(context, ANY_NAMESPACE, hostname);
+    const virtualServices = covering(found, hostname, { scope, listener }, client.mesh);
+    const of = { service, port, virtualServices, client };
+    return { routed: routedChains(of), own: ownChain(of, outboundCluster(port.number, hostname)) };
+  };
+}
+
+function serviceListeners(inputs: ScopeInputs): Collection<OwnedResource> {
+  const { graph, mesh, scopes } = inputs;
+  const ofServices = graph.flatMap(
+    'wanted listeners',
+    scopes,
+    (scope, context) =>
+      Array.from(outboundListeners(scope, chainsIn(scope, inputs, context)).values(), (listener) =>
+        wantedListener(scope.view.key, listener),
+      ),
+    sameWanted(),
+  );
+  const headless = graph.flatMap('headless ports in scopes', scopes, (scope, context) => {
+    const chainsOf = chainsIn(scope, inputs, context);
+    return headlessPorts(scope).map((port) => {
+      const key = `${scope.view.key} ${namespacedHostname(port.service)} ${port.port.number}`;
+      const { own } = chainsOf(port.service, port.port, port.listener);
+      return [key, { view: scope.view, port, chain: own }] as const;
+    });
+  });
+  const ofPods = graph.flatMap(
+    'wanted listeners of pods',
+    headless,
+    ({ view, port, chain }, context) => {
+      const key = namespacedHostname(port.service);
+      const workloads = context.lookup(mesh.workloadsByService, key);
+      return workloads.flatMap(
+        ({
+          value: {
+            addresses: [address],
+          },
+        }) =>
+          address === undefined || view.ownAddresses.includes(address)
+            ? []
+            : [wantedListener(view.key, podListener(port, address, chain))],
+      );
+    },
+    sameWanted(),
+  );
+  const wanted = graph.union('all wanted listeners', ofServices, ofPods);
+  return encodedOnce(graph, 'listeners of called services', wanted, (listener) =>
+    encoded(ListenerSchema, outboundListener(listener), []),
+  );
+}

@@ -1,0 +1,30 @@
+/** What the configuration of sidecars is derived from. */
+import type { Context } from '../../../collections/cell.ts';
+import type { Collection } from '../../../collections/collection.ts';
+import type { Graph } from '../../../collections/graph.ts';
+import type { ClusterInputs } from '../../../ingest/cluster-inputs.ts';
+import type { MeshCollections } from '../../mesh-collections.ts';
+import { settingsIn } from '../../mesh-settings.ts';
+import type { RoutingLookups } from '../routing-lookups.ts';
+import type { EgressScope } from './egress-scope.ts';
+import type { RouteClient } from './host-routes.ts';
+
+export interface ProxyInputs {
+  readonly graph: Graph;
+  readonly cluster: ClusterInputs;
+  readonly mesh: MeshCollections;
+  readonly routing: RoutingLookups;
+}
+
+export interface ScopeInputs extends ProxyInputs {
+  readonly scopes: Collection<EgressScope>;
+}
+
+/** Who follows the rules of a scope. */
+export function clientIn(
+  { view }: EgressScope,
+  { mesh, routing }: ProxyInputs,
+  context: Context,
+): RouteClient {
+  return { view, mesh: settingsIn(mesh, context), routing, context };
+}
