@@ -23,14 +23,14 @@ export class Derivation {
   readonly mesh: MeshCollections;
   readonly routing: RoutingLookups;
   readonly waypoints: WaypointCollections;
-  /** Sidecars and gateways that are connected, by id: what they are served is derived while they are. */
-  readonly proxies: Input<ProxyNode>;
-  readonly sidecars: SidecarCollections;
-  readonly gateways: GatewayCollections;
   /** JSON Web Key Sets, by the address that they were fetched from. */
   readonly keySets: Input<string>;
   /** Addresses that RequestAuthentications name. */
   readonly keySetAddresses: Collection<string>;
+  /** Sidecars and gateways that are connected, by id: what they are served is derived while they are. */
+  readonly proxies: Input<ProxyNode>;
+  readonly sidecars: SidecarCollections;
+  readonly gateways: GatewayCollections;
   /** What of the cluster cannot be read. */
   readonly malformed: MalformedObjects;
 
@@ -39,11 +39,10 @@ export class Derivation {
     this.cluster = new ClusterInputs(this.graph);
     this.malformed = malformedObjects(this.graph);
     this.mesh = meshCollections(this.graph, this.cluster, settings);
+    this.routing = routingLookups(this.graph, this.cluster, this.mesh);
     this.keySets = this.graph.input('key sets');
-    const { graph, cluster, mesh, keySets } = this;
+    const { graph, cluster, mesh, routing, keySets } = this;
     this.keySetAddresses = keySetAddresses(graph, cluster);
-    this.routing = routingLookups(graph, cluster, mesh);
-    const { routing } = this;
     this.waypoints = waypointCollections({ graph, cluster, mesh, routing, keySets });
     this.proxies = graph.input<ProxyNode>('proxies', isDeepStrictEqual);
     this.sidecars = sidecarCollections({ graph, cluster, mesh, routing }, this.proxies);

@@ -21,7 +21,8 @@ export interface ScopeSources {
   readonly keySets: Collection<string>;
 }
 
-export function scopeLookups({ graph, cluster, mesh, routing, keySets }: ScopeSources): LookupsOf {
+export function scopeLookups(sources: ScopeSources): LookupsOf {
+  const { graph, cluster, mesh, routing, keySets } = sources;
   const policiesByTarget: Index<AuthorizationPolicy> = graph.index(
     'policies by target',
     cluster.of('AuthorizationPolicy'),

@@ -45,7 +45,7 @@ interface Base {
 
 export function waypointCollections(sources: ScopeSources): WaypointCollections {
   const { graph, cluster, mesh } = sources;
-  const base: Base = { ...sources, waypoints: waypointRefs(graph, cluster) };
+  const base: Base = { graph, cluster, mesh, waypoints: waypointRefs(graph, cluster) };
   const lookupsOf = scopeLookups(sources);
   const attached = attachments(base);
   const parts = graph.map(
