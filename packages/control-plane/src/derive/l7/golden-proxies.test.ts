@@ -30,6 +30,7 @@ test.for([
   ['19-gw-http-tcp', 'gateway'],
   ['20-gw-tls', 'gateway'],
   ['22-se-sidecar', 'web'],
+  ['24-jwt-authz-sidecar', 'cart'],
   ['26-peerauth-sidecar', 'cart'],
   ['30-sidecar-resource', 'web'],
   ['30-sidecar-resource', 'job'],

@@ -43,6 +43,8 @@ export interface InboundScope {
   readonly ports: readonly InboundPort[];
   readonly tls: WorkloadTlsModes;
   readonly policies: readonly AuthorizationPolicy[];
+  /** What verifies tokens. */
+  readonly tokens: readonly Extension[];
 }
 
 /** What connections are led to, and how it is shown. */
@@ -134,7 +136,7 @@ function chainsTo(
 
 const ALPN = { http: ['h2', 'http/1.1'], tcp: ['istio-peer-exchange', 'h2', 'http/1.1'] } as const;
 
-function httpFilter(target: Target, { policies }: InboundScope): Extension {
+function httpFilter(target: Target, { policies, tokens }: InboundScope): Extension {
   return connectionManager({
     statPrefix: `${target.statPrefix};`,
     serverName: 'istio-envoy',
@@ -142,7 +144,7 @@ function httpFilter(target: Target, { policies }: InboundScope): Extension {
     setCurrentClientCertDetails: { subject: true, dns: true, uri: true },
     ...(target.http2 === 'told' && { http2ProtocolOptions: {} }),
     routeSpecifier: { case: 'routeConfig', value: routesTo(target) },
-    filters: authorizationFilters(policies, 'http', 'connection'),
+    filters: [...tokens, ...authorizationFilters(policies, 'http', 'connection')],
   });
 }
 
