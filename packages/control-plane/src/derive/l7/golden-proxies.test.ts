@@ -32,6 +32,7 @@ test.for([
   ['22-se-sidecar', 'web'],
   ['24-jwt-authz-sidecar', 'cart'],
   ['26-peerauth-sidecar', 'cart'],
+  ['29-eds-ambient', 'hbone'],
   ['30-sidecar-resource', 'web'],
   ['30-sidecar-resource', 'job'],
 ] as const)('serves the recorded configuration of %s to %s', ([name, proxy]) => {

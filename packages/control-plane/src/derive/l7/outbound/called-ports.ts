@@ -105,8 +105,9 @@ export function calledCollections(
 ): CalledCollections {
   const peersOf = peersOfServices(graph, mesh, wanted);
   const partOf = (named: NamedPort, context: Context): PortCluster | null => {
-    const { port, subset, traffic } = named;
+    const { role, subset, traffic } = named;
     const service = context.get(mesh.meshServices, named.service);
+    const port = role === 'router' ? unsniffed(named.port) : named.port;
     return service === undefined ? null : { service, port, subset: subset.name, traffic };
   };
   return {
@@ -132,6 +133,11 @@ export function calledCollections(
       );
     }),
   };
+}
+
+/** A gateway looks at no bytes on the way to a service. */
+function unsniffed({ port, protocol }: L7Port): L7Port {
+  return { port, protocol: protocol === 'unknown' ? 'tcp' : protocol };
 }
 
 function arrangementOf(part: PortCluster, { place }: NamedPort): Arrange | undefined {

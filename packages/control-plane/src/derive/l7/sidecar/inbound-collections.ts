@@ -1,6 +1,6 @@
 /** What sidecars are told of their own workloads, as collections, by view. */
 import type { AuthorizationPolicy, RequestAuthentication } from '@aquifer/model/resources';
-import { ClusterSchema } from '@aquifer/wire/gen/envoy/config/cluster/v3_pb';
+import { type Cluster, ClusterSchema } from '@aquifer/wire/gen/envoy/config/cluster/v3_pb';
 import { ListenerSchema } from '@aquifer/wire/gen/envoy/config/listener/v3_pb';
 import type { Context } from '../../../collections/cell.ts';
 import type { Collection } from '../../../collections/collection.ts';
@@ -8,12 +8,15 @@ import type { MeshCollections } from '../../mesh-collections.ts';
 import { settingsIn } from '../../mesh-settings.ts';
 import { namespaceOf, refTo } from '../../object.ts';
 import { inheritedPeerAuthentication, workloadTlsModes } from '../../peer-authentication.ts';
+import { MAIN_INTERNAL } from '../names.ts';
 import { encoded, isSameOwned, type OwnedResource, ownedBy } from '../owned-resource.ts';
 import type { Extension } from '../packed.ts';
 import { tokenFilters } from '../request-authentication.ts';
 import { selectedPolicies } from '../selected-policies.ts';
+import { internalCluster } from '../tunnel-clusters.ts';
+import { connectTerminate } from '../tunnel-listeners.ts';
 import { inboundCluster } from './inbound-clusters.ts';
-import { virtualInbound } from './inbound-listener.ts';
+import { tunnelInbound, virtualInbound } from './inbound-listener.ts';
 import { type InboundPort, inboundPorts } from './inbound-ports.ts';
 import type { ProxyInputs } from './scope-inputs.ts';
 import type { InboundView } from './views.ts';
@@ -45,19 +48,21 @@ export function inboundCollections(
     clusters: graph.flatMap(
       'inbound clusters',
       ports,
-      ({ view, ports: all }) =>
-        all.map((port) => {
+      ({ view, ports: all }) => [
+        ...all.map((port) => {
           const made = inboundCluster(port, view.wildcard);
           return ownedBy(view.key, encoded(ClusterSchema, made, [port.source]));
         }),
+        ...(view.inboundTunnels === 'hbone'
+          ? [ownedBy(view.key, encoded(ClusterSchema, toItself(), []))]
+          : []),
+      ],
       isSameOwned,
     ),
     listeners: graph.flatMap(
       'inbound listeners',
       ports,
-      (of, context): readonly (readonly [string, OwnedResource])[] => [
-        inboundListener(of, securityOf(of.view, context), mesh, context),
-      ],
+      (of, context) => inboundListeners(of, securityOf(of.view, context), mesh, context),
       isSameOwned,
     ),
   };
@@ -100,12 +105,17 @@ function securityLookups({
   };
 }
 
-function inboundListener(
+/** The internal listener that tunnels end in. */
+function toItself(): Cluster {
+  return internalCluster(MAIN_INTERNAL, MAIN_INTERNAL);
+}
+
+function inboundListeners(
   { view, ports }: PortsOfView,
   { policies, authentications, tokens }: Security,
   mesh: MeshCollections,
   context: Context,
-): readonly [string, OwnedResource] {
+): (readonly [string, OwnedResource])[] {
   const { rootNamespace, trustDomain } = settingsIn(mesh, context);
   const own = context.lookup(mesh.peerPolicies, view.namespace);
   const inherited = inheritedPeerAuthentication(
@@ -113,9 +123,13 @@ function inboundListener(
     own,
   );
   const tls = workloadTlsModes(view.labels, view.namespace === rootNamespace ? [] : own, inherited);
-  const { wildcard } = view;
-  const listener = virtualInbound({ wildcard, trustDomain, ports, tls, policies, tokens });
+  const { wildcard, addresses } = view;
+  const scope = { wildcard, trustDomain, ports, tls, policies, tokens };
+  const listeners = [virtualInbound(scope)];
+  if (view.inboundTunnels === 'hbone') {
+    listeners.push(connectTerminate(trustDomain), tunnelInbound(scope, addresses));
+  }
   const owners = [...policies, ...authentications];
   const sources = [...ports.map(({ source }) => source), ...owners.map(refTo)];
-  return ownedBy(view.key, encoded(ListenerSchema, listener, sources));
+  return listeners.map((made) => ownedBy(view.key, encoded(ListenerSchema, made, sources)));
 }
