@@ -33,6 +33,7 @@ test.for([
   ['24-jwt-authz-sidecar', 'cart'],
   ['26-peerauth-sidecar', 'cart'],
   ['29-eds-ambient', 'hbone'],
+  ['29-eds-ambient', 'gateway'],
   ['30-sidecar-resource', 'web'],
   ['30-sidecar-resource', 'job'],
 ] as const)('serves the recorded configuration of %s to %s', ([name, proxy]) => {
