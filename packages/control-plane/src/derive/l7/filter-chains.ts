@@ -12,6 +12,7 @@ import {
 } from '@aquifer/wire/gen/envoy/extensions/filters/network/http_connection_manager/v3_pb';
 import { ConfigSchema as FilterStateSchema } from '@aquifer/wire/gen/envoy/extensions/filters/network/set_filter_state/v3_pb';
 import { UuidRequestIdConfigSchema } from '@aquifer/wire/gen/envoy/extensions/request_id/uuid/v3_pb';
+import type { MeshSettings } from '../mesh.ts';
 import { EVERY_REQUEST } from './access-log.ts';
 import { authorizationFilters } from './authorization.ts';
 import { OF_DIRECT_CONNECTION } from './filter-state.ts';
@@ -24,7 +25,12 @@ import { serviceTcpProxy, tcpProxy } from './tcp-proxy.ts';
 
 export type ChainInit = Init<typeof FilterChainSchema>;
 type RouteConfigInit = Init<typeof RouteConfigurationSchema>;
-type Policies = readonly AuthorizationPolicy[];
+
+/** Policies, and whom those of CUSTOM may have asked. */
+interface Judges {
+  readonly policies: readonly AuthorizationPolicy[];
+  readonly providers: MeshSettings['extensionProviders'];
+}
 
 /** Chains of workload traffic, by what is sniffed. */
 export const DIRECT_CHAINS = { http: 'direct-http', tcp: 'direct-tcp' } as const;
@@ -45,7 +51,7 @@ const CORE_FILTERS: readonly Extension[] = [
 function connectionManager(
   { port, protocol }: L7Port,
   routes: RouteConfigInit,
-  policies: Policies,
+  { policies, providers }: Judges,
 ): Extension {
   return extension('envoy.filters.network.http_connection_manager', HttpConnectionManagerSchema, {
     statPrefix: `inbound_0.0.0.0_${port};`,
@@ -53,7 +59,7 @@ function connectionManager(
     ...(protocol === 'http2' && { http2ProtocolOptions: {} }),
     accessLog: [...EVERY_REQUEST],
     routeSpecifier: { case: 'routeConfig', value: routes },
-    httpFilters: [...authorizationFilters(policies, 'http'), ...CORE_FILTERS],
+    httpFilters: [...authorizationFilters(policies, 'http', providers), ...CORE_FILTERS],
     normalizePath: true,
     pathWithEscapedSlashesAction: SlashesAction.KEEP_UNCHANGED,
     proxy100Continue: true,
@@ -68,21 +74,22 @@ function connectionManager(
 
 /** The chains of one port of a service; each is named as the cluster that it leads to. */
 export function portChains(port: L7Port, scope: ServiceScope): ChainInit[] {
-  const { service, policies } = scope;
+  const { service, policies, mesh } = scope;
+  const judges = { policies, providers: mesh.extensionProviders };
   const kinds = (['tcp', 'http'] as const).filter((kind) => speaks(port, kind));
   return kinds.map((kind) => {
     const name = inboundCluster(kind, port.port, service.hostname);
     if (kind === 'tcp') {
       const proxy = serviceTcpProxy(name, port.port, scope);
-      return { name, filters: [...authorizationFilters(policies, 'tcp'), proxy] };
+      return { name, filters: [...authorizationFilters(policies, 'tcp', []), proxy] };
     }
     const routes = serviceRoutes(name, port.port, scope);
-    return { name, filters: [connectionManager(port, routes, policies)] };
+    return { name, filters: [connectionManager(port, routes, judges)] };
   });
 }
 
 /** Traffic to workloads goes on to where it was sent; only policies of the whole waypoint hold for it. */
-export function directChains(policies: Policies): ChainInit[] {
+export function directChains(judges: Judges): ChainInit[] {
   const authority = extension('connect_authority', FilterStateSchema, {
     onNewConnection: [...OF_DIRECT_CONNECTION],
   });
@@ -94,11 +101,15 @@ export function directChains(policies: Policies): ChainInit[] {
   return [
     {
       name: DIRECT_CHAINS.tcp,
-      filters: [authority, ...authorizationFilters(policies, 'tcp'), tcpProxy(ENCAP, {})],
+      filters: [
+        authority,
+        ...authorizationFilters(judges.policies, 'tcp', []),
+        tcpProxy(ENCAP, {}),
+      ],
     },
     {
       name: DIRECT_CHAINS.http,
-      filters: [authority, connectionManager(ANY_PORT, routes, policies)],
+      filters: [authority, connectionManager(ANY_PORT, routes, judges)],
     },
   ];
 }

@@ -9,6 +9,7 @@ import { valuesOf } from '../derivation.fixture.ts';
 import type { ResourceMap } from '../resource.ts';
 import {
   deriveWaypoint,
+  RECORDED_MESH,
   readRecorded,
   readyCluster,
   recordedObjects,
@@ -94,10 +95,11 @@ test.for([
   '11-vs-waypoint',
   '17-dr-waypoint',
   '23-authz-waypoint',
+  '25-custom-authz',
   '29-eds-ambient',
 ])('serves the recorded configuration of %s', (name) => {
   const recorded = readRecorded<Recording>(name, 'xds-waypoint.json');
-  const served = deriveWaypoint(recordedObjects(name));
+  const served = deriveWaypoint([...recordedObjects(name), RECORDED_MESH]);
   expect(toRecordedJson(ClusterSchema, served.clusters)).toEqual(comparable(recorded.Cluster));
   expect(toRecordedJson(ClusterLoadAssignmentSchema, served.endpoints)).toEqual(
     comparable(recorded.ClusterLoadAssignment),
@@ -121,6 +123,7 @@ test.for([
   '11-vs-waypoint',
   '17-dr-waypoint',
   '23-authz-waypoint',
+  '25-custom-authz',
   '29-eds-ambient',
 ])('says of each Service what %s does', (name) => {
   const { services } = readyCluster(recordedObjects(name)).derivation.mesh;

@@ -21,6 +21,7 @@ import {
 import { create } from '@bufbuild/protobuf';
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { StringValueSchema } from '@bufbuild/protobuf/wkt';
+import type { MeshSettings } from '../mesh.ts';
 import { isHeadless, type MeshService, type VirtualAddress } from '../mesh-service.ts';
 import { NO_ROUTE } from './access-log.ts';
 import { DIRECT_CHAINS, directChains } from './filter-chains.ts';
@@ -48,13 +49,14 @@ export interface MainListenerInputs {
   readonly attached: readonly MeshService[];
   /** Those that hold on every chain. */
   readonly policies: readonly AuthorizationPolicy[];
+  readonly providers: MeshSettings['extensionProviders'];
   /** Of the workloads that are bound to the waypoint themselves. */
   readonly workloadAddresses: readonly string[];
 }
 
 /** Without the chains of services, which `withChains` adds. */
 export function mainListener(inputs: MainListenerInputs): Listener {
-  const { attached, policies, workloadAddresses } = inputs;
+  const { attached, policies, providers, workloadAddresses } = inputs;
   const services = attached.map((service) => ({
     hostname: service.hostname,
     ports: l7Ports(service.ports),
@@ -68,7 +70,7 @@ export function mainListener(inputs: MainListenerInputs): Listener {
     trafficDirection: TrafficDirection.INBOUND,
     listenerSpecifier: { case: 'internalListener', value: {} },
     listenerFilters: [ORIGINAL_DST_FILTER, httpInspector(services, workloadAddresses.length > 0)],
-    filterChains: directChains(policies),
+    filterChains: directChains({ policies, providers }),
     // Never absent, even without a range: chains without a matcher would all match everything.
     filterChainMatcher: byDestination(ranges),
   });

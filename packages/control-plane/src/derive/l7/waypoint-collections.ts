@@ -23,6 +23,7 @@ import {
   boundResource,
   listenerBase,
   mainListenerResource,
+  outboundParts,
   ownClusters,
   ownListeners,
   type ResolvedCluster,
@@ -75,10 +76,11 @@ export function waypointCollections(
     isSameParts,
   );
   const boundTo = boundWorkloads(base);
+  const all = graph.union('parts of services', parts, providerParts(base, lookupsOf));
   return {
     routes,
-    clusters: clusterResources(base, parts, workloadsOf(base)),
-    endpoints: endpointResources(base, { parts, boundTo, chosen: workloadsOf(base) }),
+    clusters: clusterResources(base, all, workloadsOf(base)),
+    endpoints: endpointResources(base, { parts: all, boundTo, chosen: workloadsOf(base) }),
     listeners: listenerResources(base, { attached, parts, boundTo, lookupsOf }),
   };
 }
@@ -156,6 +158,28 @@ function attachments({ graph, mesh, waypoints }: Base): Collection<Attachment> {
         if (waypoint === undefined) return [];
         return [[`${key} ${service.hostname}`, { waypoint, service }]];
       }),
+  );
+}
+
+/** The services that the configuration of the mesh names for policies and telemetry, whoever uses them (recording l7/25). */
+function providerParts(
+  { graph, mesh, waypoints }: Base,
+  lookupsOf: LookupsOf,
+): Collection<OwnedParts> {
+  return graph.flatMap(
+    'parts of providers',
+    waypoints,
+    (waypoint, context, key) => {
+      const lookups = lookupsOf(context, waypoint);
+      const { extensionProviders } = settingsIn(mesh, context);
+      return extensionProviders.flatMap(({ service: named }): [string, OwnedParts][] => {
+        const service = named && lookups.serviceAt({ ...named, host: named.hostname, subset: '' });
+        if (!service) return [];
+        const made = outboundParts({ service, traffic: lookups.trafficOf(service) }, waypoint);
+        return [[`${key} provider ${service.hostname}`, { ...made, waypoint: key }]];
+      });
+    },
+    isSameParts,
   );
 }
 
@@ -245,6 +269,7 @@ function listenerResources(
     listenerBase(waypoint, {
       attached: context.lookup(attachedTo, key).map(({ service }) => service),
       policies: waypointPolicies(waypoint, lookupsOf(context, waypoint), settingsIn(mesh, context)),
+      providers: settingsIn(mesh, context).extensionProviders,
       workloadAddresses: boundTo(key, context)
         .flatMap(({ value }) => value.addresses)
         .toSorted(),

@@ -140,6 +140,16 @@ export function serviceParts(scope: ServiceScope): ServiceParts {
   };
 }
 
+/** What leads to a service that is not attached: clusters, and nothing that was sent to the waypoint for it. */
+export function outboundParts(
+  target: Pick<ServiceScope, 'service' | 'traffic'>,
+  { source }: WaypointRef,
+): ServiceParts {
+  const sources = [refTo(target.service), source];
+  const made = clustersOf(target, { direction: 'outbound', sources });
+  return { ...made, chains: [], chainSources: [] };
+}
+
 interface ClusterOptions {
   /** `outbound`: routes lead there, and nothing that was sent to the waypoint for it. */
   readonly direction: Assignment['direction'];
