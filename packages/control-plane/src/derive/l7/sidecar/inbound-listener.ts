@@ -11,7 +11,7 @@ import { HttpConnectionManager_ForwardClientCertDetails as ForwardCert } from '@
 import { create } from '@bufbuild/protobuf';
 import type { TlsMode, WorkloadTlsModes } from '../../peer-authentication.ts';
 import { NO_ROUTE } from '../access-log.ts';
-import { authorizationFilters } from '../authorization.ts';
+import { authorizationFilters, type Judges } from '../authorization.ts';
 import type { ChainInit } from '../filter-chains.ts';
 import { connectionManager, tcpProxy } from '../http-connection-manager.ts';
 import {
@@ -142,12 +142,16 @@ function httpFilter(target: Target, { policies }: InboundScope): Extension {
     setCurrentClientCertDetails: { subject: true, dns: true, uri: true },
     ...(target.http2 === 'told' && { http2ProtocolOptions: {} }),
     routeSpecifier: { case: 'routeConfig', value: routesTo(target) },
-    filters: authorizationFilters(policies, 'http', 'connection'),
+    filters: authorizationFilters(judgesOf(policies), { protocol: 'http', peer: 'connection' }),
   });
 }
 
 function tcpFilters({ cluster }: Target, { policies }: InboundScope): Extension[] {
-  return [...authorizationFilters(policies, 'tcp', 'connection'), tcpProxy(cluster)];
+  const judges = judgesOf(policies);
+  return [
+    ...authorizationFilters(judges, { protocol: 'tcp', peer: 'connection' }),
+    tcpProxy(cluster),
+  ];
 }
 
 /** Requests that the workload has not begun to read may be repeated. */
@@ -215,4 +219,9 @@ function portsAsked(
     .toSorted((a, b) => a - b);
   if (isUsual) return { disabled: onPorts(others) };
   return others.length === 0 ? null : { disabled: offPorts(others) };
+}
+
+/** Sidecars have nobody asked yet, and verify no tokens. */
+function judgesOf(policies: readonly AuthorizationPolicy[]): Judges {
+  return { policies, tokens: [], providers: [] };
 }
