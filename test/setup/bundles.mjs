@@ -29,6 +29,7 @@ const PROGRAMS = {
   ztunnel: 'packages/ztunnel/src/main.ts',
   waypoint: 'packages/waypoint/src/main.ts',
   'control-plane': 'packages/control-plane/src/main.ts',
+  analyze: 'packages/control-plane/src/analysis/main.ts',
   cli: 'packages/cli/src/main.ts',
   sandbox: 'packages/sandbox/src/main.ts',
   echo: 'packages/sandbox/src/images/echo/main.ts',

@@ -1,5 +1,5 @@
 /** Programs in Go that tests build, each a folder of test/fixtures with a module of its own. */
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { repositoryRoot } from './prerequisites.mjs';
@@ -17,6 +17,14 @@ export const GO_PROGRAMS = {
 
 export function goFolder(folder) {
   return join(repositoryRoot, 'test', 'fixtures', folder);
+}
+
+/** For builds that have no network. What is missing then is said by whoever builds. */
+export function downloadGoModules() {
+  if (goCommand === null) return;
+  for (const folder of Object.keys(GO_PROGRAMS)) {
+    spawnSync(goCommand, ['mod', 'download'], { cwd: goFolder(folder), stdio: 'ignore' });
+  }
 }
 
 /**

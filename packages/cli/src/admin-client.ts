@@ -6,6 +6,16 @@ import { CliError } from './errors.ts';
 
 const TIMEOUT_MS = 15_000;
 
+/** An answer other than 200. */
+export class AdminPageError extends CliError {
+  readonly status: number;
+
+  constructor(status: number, message: string) {
+    super(message);
+    this.status = status;
+  }
+}
+
 /** GET of a path on a port of a pod, through the API server's port-forward; returns the body. */
 export async function getFromPod(
   cluster: Cluster,
@@ -45,8 +55,14 @@ function get(stream: Duplex, path: string, where: string): Promise<string> {
       reject(new CliError(`reading ${path} of ${where} failed: ${error.message}`));
     });
     call.once('response', (response) => {
-      if (response.statusCode === 200) text(response).then(resolve, reject);
-      else reject(new CliError(`${path} of ${where} answered ${response.statusCode}`));
+      const { statusCode: status = 0 } = response;
+      text(response).then((body) => {
+        if (status === 200) resolve(body);
+        else
+          reject(
+            new AdminPageError(status, `${path} of ${where} answered ${status}: ${body}`.trim()),
+          );
+      }, reject);
     });
     call.end();
   });

@@ -1,8 +1,10 @@
 import { Command, CommanderError } from 'commander';
 import manifest from '../package.json' with { type: 'json' };
 import { apiMessage } from './api-errors.ts';
+import { addAnalyze } from './commands/analyze.ts';
 import { addCheck } from './commands/check.ts';
 import { addCompare } from './commands/compare-run.ts';
+import { addExplain } from './commands/explain.ts';
 import { addSandbox } from './commands/sandbox.ts';
 import { addWaypoint } from './commands/waypoint.ts';
 import { addZtunnelConfig } from './commands/ztunnel-config.ts';
@@ -45,7 +47,15 @@ export async function runCommandLine(
       writeErr: (text) => void writeError(text),
     })
     .exitOverride();
-  for (const add of [addSandbox, addWaypoint, addZtunnelConfig, addCompare, addCheck])
+  for (const add of [
+    addSandbox,
+    addWaypoint,
+    addZtunnelConfig,
+    addExplain,
+    addAnalyze,
+    addCompare,
+    addCheck,
+  ])
     add(program, context);
   try {
     await program.parseAsync(args, { from: 'user' });

@@ -1,24 +1,29 @@
 /** Wiring: Kubernetes watches → derive → push, statuses and waypoints; binds every port before it serves. */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from '@aquifer/runtime';
 import { collectDefaultMetrics, Registry } from 'prom-client';
-import { listenAdmin } from './admin/admin-server.ts';
-import { monitoringPages, probePages } from './admin/pages.ts';
-import type { CertificateAuthority } from './ca/authority.ts';
-import { openAuthority } from './ca/authority-store.ts';
-import { rootWishes } from './ca/trust-bundle.ts';
-import type { Collection } from './collections/collection.ts';
+import { type AdminHandler, listenAdmin } from './admin/admin-server.ts';
+import { answerDebug } from './admin/debug/ads-debug.ts';
+import type { DebugSource } from './admin/debug/debug-pages.ts';
+import { httpDebug } from './admin/debug/http-debug.ts';
+import { monitoringPages, readinessPage } from './admin/pages.ts';
+import { listenWebhooks } from './admission/webhook-server.ts';
+import { webhookWishes } from './admission/webhook-wishes.ts';
+import { createExpiryMetrics } from './ca/expiry.ts';
+import { type AuthorityFacts, MeshAuthority } from './ca/mesh-authority.ts';
+import { ServingCertificate } from './ca/serving-certificate.ts';
+import { authorityWishes } from './ca/trust-bundle.ts';
+import { clusterWishes } from './cluster-wishes.ts';
+import type { Input } from './collections/nodes.ts';
 import { type ControlPlaneConfig, commaList } from './config.ts';
 import { Derivation } from './derive/derivation.ts';
 import type { DerivationSettings } from './derive/mesh-collections.ts';
-import { gatewayClassWishes } from './gateways/gateway-classes.ts';
-import { remoteGatewayWishes } from './gateways/remote-gateways.ts';
-import { routeWishes } from './gateways/route-status.ts';
-import { waypointWishes } from './gateways/waypoint-wishes.ts';
 import { KINDS } from './ingest/cluster-inputs.ts';
 import { ClusterStore } from './ingest/cluster-store.ts';
 import { Debouncer } from './ingest/debounce.ts';
+import { KeySets } from './ingest/key-sets.ts';
 import type { KubernetesApi } from './ingest/kubernetes-api.ts';
 import { reflect } from './ingest/reflector.ts';
 import { tokenAuthenticator } from './push/authenticate.ts';
@@ -28,12 +33,7 @@ import { Publisher } from './push/publisher.ts';
 import { createPushMetrics } from './push/push-metrics.ts';
 import { writeMissing } from './reconcile/apply.ts';
 import { WriterLease } from './reconcile/lease.ts';
-import type { ForeignObjects } from './reconcile/owner.ts';
-import type { Wish } from './reconcile/wish.ts';
 import { WriteQueue } from './reconcile/write-queue.ts';
-import { addressWishes } from './status/allocated-addresses.ts';
-import { conditionWishes } from './status/derived-conditions.ts';
-import { routingWishes } from './status/routing-conditions.ts';
 
 /** A running control plane with the ports it really listens on. */
 export interface ControlPlane {
@@ -42,8 +42,9 @@ export interface ControlPlane {
     readonly secureGrpc: number;
     readonly monitoring: number;
     readonly probe: number;
+    readonly webhook: number;
   };
-  /** PEM of the roots that its certificates lead to. */
+  /** PEM of the roots that are trusted now. */
   readonly rootBundle: string;
   readonly publisher: Publisher;
   /** Ends streams and writes, then closes every port. */
@@ -62,12 +63,19 @@ const STOP_GRACE_MS = 2000;
 /** Resolves when every port is bound; the first snapshot follows once the API has been listed. */
 export async function startControlPlane(deps: ControlPlaneDeps): Promise<ControlPlane> {
   const { config, api, log } = deps;
+  const { defaultTtlMs, maxTtlMs, systemNamespace } = config;
   const derivation = newDerivation(deps);
   const publisher = new Publisher(derivation);
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  const probe = await listenAdmin(config.probePort, config.bindAddress, probePages({ publisher }));
+  const started: { authority?: MeshAuthority; debug?: AdminHandler } = {};
+  const notices = (): readonly string[] => started.authority?.notices ?? [];
+  const readiness = readinessPage({ publisher, notices });
+  const debug: AdminHandler = async (request) => started.debug?.(request) ?? null;
+  const probe = await listenAdmin(config.probePort, config.bindAddress, readiness, debug);
   const authority = await waitForAuthority(deps);
+  started.authority = authority;
+  createExpiryMetrics(registry, () => authority.expiries);
   const trustedNodeAccounts = commaList(config.trustedNodeAccounts);
   const authenticate = tokenAuthenticator(
     api,
@@ -80,8 +88,10 @@ export async function startControlPlane(deps: ControlPlaneDeps): Promise<Control
     metrics: createPushMetrics(registry),
     trustedNodeAccounts,
     isAuthRequired: config.isXdsAuthRequired,
+    answerDebug: (request) => answerDebug(request, systemNamespace, source),
   });
-  const { defaultTtlMs, maxTtlMs } = config;
+  const source: DebugSource = { publisher, discovery, settings: config, derivation };
+  started.debug = (request) => httpDebug(request, { source, authenticate, systemNamespace });
   const grpcDeps = {
     discovery,
     publisher,
@@ -94,18 +104,19 @@ export async function startControlPlane(deps: ControlPlaneDeps): Promise<Control
     captures: { api, log: log.scope('capture'), trustedNodeAccounts },
     log: log.scope('grpc'),
   };
-  const identity = authority.issueServer(serverNames(config));
+  const identity = new ServingCertificate(authority, serverNames(config), defaultTtlMs);
   const address = (port: number): string => `${config.bindAddress}:${port}`;
   const plain = await listenGrpc(address(config.grpcPort), null, grpcDeps);
   const secure = await listenGrpc(address(config.secureGrpcPort), identity, grpcDeps);
-  const pages = monitoringPages({
-    publisher,
-    discovery,
-    registry,
-    version: VERSION,
-    settings: config,
-  });
-  const monitoring = await listenAdmin(config.monitoringPort, config.bindAddress, pages);
+  const webhook = await listenWebhooks(config.webhookPort, config.bindAddress, identity);
+  const pages = monitoringPages(registry, VERSION);
+  const monitoring = await listenAdmin(
+    config.monitoringPort,
+    config.bindAddress,
+    readiness,
+    pages,
+    debug,
+  );
   const pipeline = startPipeline(deps, { derivation, publisher }, authority);
   return {
     ports: {
@@ -113,14 +124,17 @@ export async function startControlPlane(deps: ControlPlaneDeps): Promise<Control
       secureGrpc: secure.port,
       monitoring: monitoring.port,
       probe: probe.port,
+      webhook: webhook.port,
     },
-    rootBundle: authority.rootBundle,
+    get rootBundle() {
+      return authority.rootBundle;
+    },
     publisher,
     stop: async () => {
       await pipeline.stop();
       discovery.close();
       await Promise.all([plain.stop(STOP_GRACE_MS), secure.stop(STOP_GRACE_MS)]);
-      await Promise.all([probe.stop(), monitoring.stop()]);
+      await Promise.all([probe.stop(), monitoring.stop(), webhook.stop()]);
     },
   };
 }
@@ -128,11 +142,12 @@ export async function startControlPlane(deps: ControlPlaneDeps): Promise<Control
 const AUTHORITY_RETRY_MS = 1000;
 
 /** Nothing can be served without the key, so an API that is not there yet is waited for; a bad key is fatal. */
-async function waitForAuthority(deps: ControlPlaneDeps): Promise<CertificateAuthority> {
-  const { api, config, log } = deps;
+async function waitForAuthority({ api, config, log }: ControlPlaneDeps): Promise<MeshAuthority> {
+  const { systemNamespace: namespace, authorityDirectory: directory } = config;
+  const source = { api, namespace, directory };
   for (;;) {
     try {
-      const opened = await openAuthority(api, config.systemNamespace, config.trustDomain);
+      const opened = await MeshAuthority.open({ ...config, source, log: log.scope('ca') });
       if (!opened.ok) throw new UnusableAuthority(opened.error);
       return opened.value;
     } catch (error) {
@@ -151,10 +166,16 @@ class UnusableAuthority extends Error {
 function startPipeline(
   { config, api, log }: ControlPlaneDeps,
   { derivation, publisher }: { readonly derivation: Derivation; readonly publisher: Publisher },
-  authority: CertificateAuthority,
+  authority: MeshAuthority,
 ): { stop(): Promise<void> } {
   const abort = new AbortController();
-  const { foreign, wishes } = allWishes(derivation, config, authority);
+  const facts: Input<AuthorityFacts> = derivation.graph.input('authority');
+  const { graph, cluster } = derivation;
+  const settings = { ...config, image: config.waypointImage };
+  const { foreign, wishes: derived } = clusterWishes(derivation, settings);
+  const ofAuthority = authorityWishes(graph, cluster, facts, config.systemNamespace);
+  const ofWebhooks = webhookWishes(graph, cluster, facts, config.systemNamespace);
+  const wishes = graph.union('wishes', ofAuthority, ofWebhooks, derived);
   const write = (): void => {
     if (publisher.current === null || !lease.isHeld) return;
     writeMissing({ api, queue, wishes, foreign, onForeign: () => debouncer.trigger() });
@@ -176,19 +197,40 @@ function startPipeline(
     if (store.isComplete) publisher.publish();
   };
   const debouncer = new Debouncer(publish, config.debounceAfterMs, config.debounceMaxMs);
-  const store = new ClusterStore(derivation.cluster, config.revision, () => debouncer.trigger());
+  const store = new ClusterStore({
+    inputs: derivation.cluster,
+    malformed: derivation.malformed,
+    revision: config.revision,
+    log: log.scope('watch'),
+    onChange: () => debouncer.trigger(),
+  });
   publisher.subscribe(write);
   publisher.subscribe(() => reportUnread(derivation, log));
+  const keySets = new KeySets({
+    wanted: derivation.keySetAddresses,
+    keySets: derivation.keySets,
+    log: log.scope('jwks'),
+    onChange: () => debouncer.trigger(),
+  });
+  publisher.subscribe(() => keySets.look());
+  facts.set('', authority.facts);
+  authority.subscribe(() => {
+    if (isDeepStrictEqual(facts.get(''), authority.facts)) return;
+    facts.set('', authority.facts);
+    debouncer.trigger();
+  });
   lease.start();
   const only = { MeshConfigMap: meshConfigMap(config) };
   const reflectors = KINDS.map((kind) =>
     reflect(kind, { api, sink: store, log: log.scope('watch'), only }, abort.signal),
   );
+  const kept = authority.keep(abort.signal);
   return {
     stop: async () => {
       abort.abort();
       debouncer.stop();
-      await Promise.all([...reflectors, queue.stop()]);
+      keySets.stop();
+      await Promise.all([...reflectors, kept, queue.stop()]);
       await lease.stop();
     },
   };
@@ -220,28 +262,6 @@ function newDerivation({ config, log }: ControlPlaneDeps): Derivation {
 
 function derivationSettings(config: ControlPlaneConfig): DerivationSettings {
   return { ...config, excludeNamespaces: commaList(config.excludeNamespaces) };
-}
-
-/** Everything that is missing in the cluster, whoever notices it. */
-function allWishes(
-  { graph, cluster, mesh, waypoints }: Derivation,
-  config: ControlPlaneConfig,
-  { rootBundle }: CertificateAuthority,
-): { readonly foreign: ForeignObjects; readonly wishes: Collection<Wish> } {
-  const foreign: ForeignObjects = graph.input('foreign objects');
-  const settings = { ...config, image: config.waypointImage };
-  const wishes = graph.union(
-    'wishes',
-    rootWishes(graph, cluster, rootBundle),
-    conditionWishes(graph, cluster, mesh),
-    routingWishes(graph, cluster, mesh),
-    addressWishes(graph, cluster, mesh),
-    gatewayClassWishes(graph, cluster),
-    remoteGatewayWishes(graph, cluster, config.revision),
-    waypointWishes(graph, { cluster, mesh, foreign, settings }),
-    routeWishes(graph, cluster, waypoints.routes, mesh),
-  );
-  return { foreign, wishes };
 }
 
 /** Names by which proxies reach the TLS port. */

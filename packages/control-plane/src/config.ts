@@ -20,6 +20,7 @@ export type ControlPlaneConfig = {
   readonly revision: string;
   readonly excludeNamespaces: string;
   readonly trustedNodeAccounts: string;
+  readonly authorityDirectory: string;
   readonly defaultTtlMs: number;
   readonly maxTtlMs: number;
   readonly debounceAfterMs: number;
@@ -31,6 +32,7 @@ export type ControlPlaneConfig = {
   readonly secureGrpcPort: number;
   readonly monitoringPort: number;
   readonly probePort: number;
+  readonly webhookPort: number;
   readonly logFormat: 'plain' | 'json';
   readonly logLevels: string;
 };
@@ -73,6 +75,11 @@ export const CONTROL_PLANE_KEYS: ConfigKeys<ControlPlaneConfig> = {
     'Service accounts (namespace/name) of node proxies, which may ask for certificates of the pods of their node; comma list.',
     { default: 'istio-system/ztunnel' },
   ),
+  authorityDirectory: stringKey(
+    'ROOT_CA_DIR',
+    "The authority's files, as Secret cacerts has them, when they are mounted; read again when they change. Without them the Secret is read from the API.",
+    { default: './etc/cacerts' },
+  ),
   defaultTtlMs: durationKey(
     'DEFAULT_WORKLOAD_CERT_TTL',
     'Lifetime of a certificate whose request names none.',
@@ -110,6 +117,7 @@ export const CONTROL_PLANE_KEYS: ConfigKeys<ControlPlaneConfig> = {
   secureGrpcPort: portKey('SECURE_GRPC_PORT', 'Discovery and certificates over TLS.', 15_012),
   monitoringPort: portKey('MONITORING_PORT', 'Metrics, version and debug pages.', 15_014),
   probePort: portKey('PROBE_PORT', 'Readiness at /ready.', 8080),
+  webhookPort: portKey('WEBHOOK_PORT', 'Admission reviews of the API server, over TLS.', 15_017),
   logFormat: choiceKey('LOG_FORMAT', 'Format of log lines.', {
     choices: ['plain', 'json'],
     default: 'plain',

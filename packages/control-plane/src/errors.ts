@@ -14,6 +14,8 @@ export type RefusalCode =
   | 'CP_NOT_IDENTICAL'
   | 'CP_BAD_NODE'
   | 'CP_BAD_CSR'
+  | 'CP_BAD_REQUEST'
+  | 'CP_EXHAUSTED'
   | 'CP_IMPERSONATION'
   | 'CP_INTERNAL';
 
@@ -37,6 +39,14 @@ const REFUSALS: Readonly<Record<RefusalCode, RefusalRule>> = {
   CP_BAD_CSR: {
     status: status.INVALID_ARGUMENT,
     hint: 'the signing request must be PEM PKCS #10 with a valid self-signature, its lifetime below the maximum',
+  },
+  CP_BAD_REQUEST: {
+    status: status.INVALID_ARGUMENT,
+    hint: 'a debug request names one page, and of pages about a proxy one that is connected here',
+  },
+  CP_EXHAUSTED: {
+    status: status.RESOURCE_EXHAUSTED,
+    hint: 'a stream that asks for too many names, or never reads what it is sent, would take all memory',
   },
   CP_IMPERSONATION: {
     status: status.UNAUTHENTICATED,

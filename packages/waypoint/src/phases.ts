@@ -1,6 +1,6 @@
 import { redirect, respondDirectly } from './phases/answer.ts';
 import { askProviders } from './phases/ask.ts';
-import { authorize } from './phases/authorize.ts';
+import { authenticate, authorize } from './phases/authorize.ts';
 import { injectFault, limitRate, shareAcrossOrigins } from './phases/filter.ts';
 import { forward } from './phases/forward.ts';
 import { matchRoute, normalize, refuseUpgrade, requireRoute } from './phases/match.ts';
@@ -19,6 +19,7 @@ type Phase = (request: HttpRequest, resume: (request: HttpRequest) => void) => b
  *   matchRoute          the first route that matches, which local answers are changed and logged by too
  *   refuseUpgrade       403 to what is not upgraded to
  *   askProviders        somebody else decides; 403 unless it may pass
+ *   authenticate        tokens of whoever asks, 401 if one is not valid
  *   authorize           L7 policies on the original client's identity; 403 `RBAC: access denied`
  *   injectFault         delays and failures on purpose
  *   shareAcrossOrigins  preflights, and what answers say to pages of other origins
@@ -33,6 +34,7 @@ const PHASES: readonly Phase[] = [
   matchRoute,
   refuseUpgrade,
   askProviders,
+  authenticate,
   authorize,
   injectFault,
   shareAcrossOrigins,

@@ -14,6 +14,12 @@ export {
   describeService,
   describeWorkload,
 } from './admin/config-dump.ts';
+export type {
+  ExplainedLine,
+  ExplainedObject,
+  Explanation,
+  Reason,
+} from './admin/explanation.ts';
 export type { GrpcMethod } from './grpc-methods.ts';
 export { grpcMethods } from './grpc-methods.ts';
 export type { Baggage } from './http/baggage.ts';

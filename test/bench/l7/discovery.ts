@@ -2,6 +2,9 @@ import type { DeltaDiscoveryRequest } from '@aquifer/wire/gen/envoy/service/disc
 import type { Server, ServerCredentials } from '@grpc/grpc-js';
 import { ScriptedDiscovery, type SentResource } from '../../fixtures/scripted-discovery.ts';
 
+/** A proxy that has not said by then what it thinks of a push never will. */
+const VERDICT_WITHIN_MS = 10_000;
+
 /** Resources of a type. */
 export interface TypedResources {
   readonly typeUrl: string;
@@ -33,11 +36,15 @@ export class ProxyDiscovery {
     };
   }
 
-  /** Resolves when the proxy has taken it; rejects with what it says against it. */
+  /** Resolves when the proxy has taken it; rejects with what it says against it, or if it says nothing. */
   async push({ typeUrl, resources }: TypedResources): Promise<void> {
-    this.#verdict = Promise.withResolvers();
+    const verdict = Promise.withResolvers<void>();
+    this.#verdict = verdict;
+    const timer = setTimeout(() => {
+      verdict.reject(new Error(`no word about a push of ${typeUrl} in ${VERDICT_WITHIN_MS} ms`));
+    }, VERDICT_WITHIN_MS);
     this.#discovery.send(typeUrl, resources);
-    await this.#verdict.promise;
+    await verdict.promise.finally(() => clearTimeout(timer));
   }
 
   stop(): void {

@@ -72,7 +72,7 @@ export function startWaypoint(
   variables: Readonly<Record<string, string>>,
 ): number {
   // As Dockerfile.waypoint has it.
-  const image = { NODE_OPTIONS: '--max-semi-space-size=1', MALLOC_ARENA_MAX: '1' };
+  const image = { NODE_OPTIONS: '--max-semi-space-size=4', MALLOC_ARENA_MAX: '1' };
   const env = { ...image, CONCURRENCY: '1', ...variables };
   const command = [process.execPath, bundlePath('waypoint')];
   return machine.start(command, { namespace: namespaces.server, env }).pid!;

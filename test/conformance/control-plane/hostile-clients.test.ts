@@ -92,6 +92,31 @@ test('a client that never reads and goes away is forgotten', async () => {
   expect(await connected(plane)).toBe(0);
 });
 
+test.for([
+  { what: 'too many names', count: 60_000, length: 1 },
+  { what: 'a name that is too long', count: 1, length: 5000 },
+])(
+  'a stream that asks for $what is ended, and nothing is kept for it',
+  async ({ count, length }) => {
+    const plane = await start();
+    const client = plane.connect(null);
+    const names = Array.from({ length: count }, (_, n) => `${n}`.padStart(length, 'x'));
+    client.send({
+      node: NODE,
+      typeUrl: ADDRESS_TYPE,
+      resourceNamesSubscribe: ['*'],
+      resourceNamesUnsubscribe: ['*'],
+    });
+    await client.next();
+    client.send({ typeUrl: ADDRESS_TYPE, resourceNamesSubscribe: names });
+    const ended = async (): Promise<void> => {
+      for (;;) await client.next();
+    };
+    await expect(ended()).rejects.toMatchObject({ code: status.RESOURCE_EXHAUSTED });
+    await eventually(async () => (await connected(plane)) === 0);
+  },
+);
+
 test('garbage ends its own stream only', async () => {
   const plane = await start();
   const stream = openStream(plane);

@@ -34,6 +34,7 @@ async function startPlane(name: string, image: string) {
     SECURE_GRPC_PORT: '0',
     MONITORING_PORT: '0',
     PROBE_PORT: '0',
+    WEBHOOK_PORT: '0',
     POD_NAME: name,
     WAYPOINT_IMAGE: image,
   });

@@ -11,6 +11,7 @@ import type {
   Pod,
   Service,
   ServiceEntry,
+  ValidatingWebhookConfiguration,
   WorkloadEntry,
 } from '@aquifer/model/resources';
 import { createLogger, parseEnv } from '@aquifer/runtime';
@@ -39,6 +40,8 @@ const MANIFESTS = new URL('../../../deploy/control-plane.yaml', import.meta.url)
 const folder = mkdtempSync(join(tmpdir(), 'aquifer-cp-'));
 const logs: string[] = [];
 const GATEWAYS = '/apis/gateway.networking.k8s.io/v1/namespaces/shop/gateways';
+const VALIDATOR =
+  '/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/istio-validator-istio-system';
 let server: ApiServer;
 let admin: KubernetesApi;
 let plane: ControlPlane;
@@ -93,7 +96,8 @@ afterAll(async () => {
 });
 
 function testConfig() {
-  const free = { GRPC_PORT: '0', SECURE_GRPC_PORT: '0', MONITORING_PORT: '0', PROBE_PORT: '0' };
+  const ports = ['GRPC', 'SECURE_GRPC', 'MONITORING', 'PROBE', 'WEBHOOK'];
+  const free = Object.fromEntries(ports.map((name) => [`${name}_PORT`, '0']));
   const parsed = parseEnv(CONTROL_PLANE_KEYS, { BIND_ADDRESS: '127.0.0.1', ...free });
   if (!parsed.ok) throw new Error('bad test configuration');
   return parsed.value;
@@ -125,6 +129,15 @@ test('the root certificate reaches every namespace, also one that comes later, a
   const path = (namespace: string) =>
     `/api/v1/namespaces/${namespace}/configmaps/istio-ca-root-cert`;
   await eventually(() => admin.get(path('shop')));
+  // With the rights that it has, it also writes down which roots are trusted.
+  const kept = '/api/v1/namespaces/istio-system/secrets/istio-ca-trusted-roots';
+  await eventually(() => admin.get(kept));
+  // And tells the API server by which roots it is known.
+  const asked = await eventually(async () => {
+    const found = await admin.get<ValidatingWebhookConfiguration>(VALIDATOR);
+    return found?.webhooks?.[0]?.clientConfig.caBundle;
+  });
+  expect(Buffer.from(asked, 'base64').toString()).toBe(plane.rootBundle);
   await admin.create('/api/v1/namespaces', {
     apiVersion: 'v1',
     kind: 'Namespace',
@@ -278,7 +291,7 @@ test('routes and policies get their statuses', async () => {
     const policy = await admin.get<Service>(`${policies}/get-only`);
     return conditionOf(policy?.status?.conditions, 'ZtunnelAccepted');
   };
-  await expect.poll(judged).toBe('True UnsupportedValue');
+  await expect.poll(judged, { timeout: 5000 }).toBe('True UnsupportedValue');
 });
 
 test('a capture report with a real pod token becomes annotation, condition and HBONE, until it is released', async () => {

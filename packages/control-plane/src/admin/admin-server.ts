@@ -1,44 +1,42 @@
 /** Plain HTTP for probes, metrics and debugging (spec control-plane 3.1: 8080 and 15014). */
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** A page: its body, or null while it cannot be given (503). */
-interface AdminPage {
-  readonly contentType: string;
-  body(): string | null | Promise<string | null>;
+/** A GET or HEAD. */
+export interface AdminRequest {
+  /** Slashes that follow each other are one. */
+  readonly path: string;
+  /** Empty, or with its question mark. */
+  readonly search: string;
+  readonly authorization: string | undefined;
+  readonly remoteAddress: string | undefined;
 }
 
-/** By exact path. */
-export type AdminPages = Readonly<Record<string, AdminPage>>;
+export interface AdminAnswer {
+  readonly status: number;
+  readonly contentType: string;
+  readonly body: string;
+}
+
+/** Null for what it does not serve. */
+export type AdminHandler = (request: AdminRequest) => Promise<AdminAnswer | null>;
 
 export interface BoundAdminServer {
   readonly port: number;
   stop(): Promise<void>;
 }
 
+/** The first handler that serves a path answers. */
 export async function listenAdmin(
   port: number,
   host: string,
-  pages: AdminPages,
+  ...handlers: readonly AdminHandler[]
 ): Promise<BoundAdminServer> {
   const server = createServer((request, response) => {
-    // A target such as `//` is no URL; it is nobody's page.
-    const path = URL.parse(request.url ?? '/', 'http://localhost')?.pathname ?? '';
-    const page = Object.hasOwn(pages, path) ? pages[path] : undefined;
-    const answer = (status: number, contentType: string, body: string): void => {
+    const send = ({ status, contentType, body }: AdminAnswer): void => {
       response.writeHead(status, { 'content-type': contentType }).end(body);
     };
-    if (page === undefined) return answer(404, 'text/plain', 'not found\n');
-    if (request.method !== 'GET' && request.method !== 'HEAD') {
-      return answer(405, 'text/plain', 'method not allowed\n');
-    }
-    Promise.try(() => page.body()).then(
-      (body) =>
-        body === null
-          ? answer(503, 'text/plain', 'not ready\n')
-          : answer(200, page.contentType, body),
-      () => answer(500, 'text/plain', 'internal error\n'),
-    );
+    answer(request, handlers).then(send, () => send(plain(500, 'internal error')));
   });
   server.headersTimeout = 10_000;
   await new Promise<void>((resolve, reject) => {
@@ -46,6 +44,32 @@ export async function listenAdmin(
     server.listen(port, host, resolve);
   });
   return { port: (server.address() as AddressInfo).port, stop: () => close(server) };
+}
+
+async function answer(
+  request: IncomingMessage,
+  handlers: readonly AdminHandler[],
+): Promise<AdminAnswer> {
+  const url = URL.parse((request.url ?? '/').replace(/^\/+/, '/'), 'http://localhost');
+  if (url === null) return plain(404, 'not found');
+  if (request.method !== 'GET' && request.method !== 'HEAD') {
+    return plain(405, 'method not allowed');
+  }
+  const asked: AdminRequest = {
+    path: url.pathname.replace(/\/{2,}/g, '/'),
+    search: url.search,
+    authorization: request.headers.authorization,
+    remoteAddress: request.socket.remoteAddress,
+  };
+  for (const handler of handlers) {
+    const answered = await handler(asked);
+    if (answered !== null) return answered;
+  }
+  return plain(404, 'not found');
+}
+
+export function plain(status: number, message: string): AdminAnswer {
+  return { status, contentType: 'text/plain', body: `${message}\n` };
 }
 
 function close(server: Server): Promise<void> {

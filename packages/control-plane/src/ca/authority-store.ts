@@ -1,89 +1,151 @@
-/** Where the authority's key lives: a plugged-in Secret, or one of our own making (spec control-plane 4.4). */
+/** Where the authority's key material comes from: mounted files, a plugged-in Secret, or one of our own making (spec control-plane 4.4). */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { err, ok, type Result } from '@aquifer/model';
 import type { Secret } from '@aquifer/model/resources';
 import type { KubernetesApi } from '../ingest/kubernetes-api.ts';
 import { KubernetesApiError } from '../ingest/kubernetes-api.ts';
-import { type AuthorityPem, CertificateAuthority, createSelfSignedRoot } from './authority.ts';
+import { type AuthorityPem, createSelfSignedRoot } from './authority.ts';
 
 const PLUGGED_IN = 'cacerts';
-const SELF_SIGNED = 'istio-ca-secret';
+export const SELF_SIGNED = 'istio-ca-secret';
 const KEYS = ['ca-cert.pem', 'ca-key.pem', 'root-cert.pem', 'cert-chain.pem'] as const;
 /** What cert-manager and `kubectl create secret tls` write; `tls.crt` is the chain, its first certificate signs. */
 const TLS_KEYS = ['tls.crt', 'tls.key', 'ca.crt'] as const;
+const REVOCATIONS = 'ca-crl.pem';
+
+export interface AuthorityMaterial {
+  /** For people: `Secret cacerts`, or the directory. */
+  readonly origin: string;
+  readonly pem: AuthorityPem;
+  /** Of the self-signed root, which the control plane renews itself, the Secret's version; null for what is plugged in. */
+  readonly renewable: string | null;
+}
+
+export interface AuthoritySource {
+  readonly api: Pick<KubernetesApi, 'get' | 'create'>;
+  /** Of the Secrets. */
+  readonly namespace: string;
+  /** Files in it win over Secrets. */
+  readonly directory: string;
+}
 
 /**
- * The authority in force. `cacerts` wins when it is there, and must then be complete; otherwise `istio-ca-secret` is
- * read, or made. Throws when the API cannot be reached; the error value is key material that cannot be used.
+ * What is there now, most wanted first: files of the directory, `cacerts`, `istio-ca-secret`; null if there is none. Throws
+ * when the API cannot be reached; the error value says what a plugged-in one lacks.
  */
-export async function openAuthority(
-  api: Pick<KubernetesApi, 'get' | 'create'>,
-  namespace: string,
+export async function readMaterial(
+  source: AuthoritySource,
+): Promise<Result<AuthorityMaterial | null, string>> {
+  const files = await filesOf(source.directory);
+  if (files.size > 0) return pluggedIn(`directory ${source.directory}`, files);
+  const secret = await secretNamed(source, PLUGGED_IN);
+  if (secret !== null) return pluggedIn(`Secret ${PLUGGED_IN}`, textsOf(secret));
+  const own = await secretNamed(source, SELF_SIGNED);
+  return ok(own === null ? null : selfSigned(own));
+}
+
+/** As `readMaterial`, but makes a self-signed root where there is nothing. */
+export async function openMaterial(
+  source: AuthoritySource,
   trustDomain: string,
-): Promise<Result<CertificateAuthority, string>> {
-  const secrets = `/api/v1/namespaces/${namespace}/secrets`;
-  const pluggedIn = await api.get<Secret>(`${secrets}/${PLUGGED_IN}`);
-  if (pluggedIn !== null) return loadPluggedIn(pluggedIn);
-  const own = await api.get<Secret>(`${secrets}/${SELF_SIGNED}`);
-  if (own !== null) return named(SELF_SIGNED, CertificateAuthority.load(pemOf(own)));
-  const created = createSelfSignedRoot(trustDomain);
+): Promise<Result<AuthorityMaterial, string>> {
+  const found = await readMaterial(source);
+  if (!found.ok) return found;
+  if (found.value !== null) return ok(found.value);
+  const { api, namespace } = source;
+  const path = `/api/v1/namespaces/${namespace}/secrets`;
   try {
-    await api.create(secrets, secretOf(namespace, created));
-    return CertificateAuthority.load(created);
+    const body = secretOf(namespace, createSelfSignedRoot(trustDomain));
+    return ok(selfSigned(await api.create<Secret>(path, body)));
   } catch (error) {
     // Another replica was first: its root is the mesh's.
     if (!(error instanceof KubernetesApiError) || error.status !== 409) throw error;
-    const winner = await api.get<Secret>(`${secrets}/${SELF_SIGNED}`);
+    const winner = await secretNamed(source, SELF_SIGNED);
     if (winner === null) throw error;
-    return named(SELF_SIGNED, CertificateAuthority.load(pemOf(winner)));
+    return ok(selfSigned(winner));
   }
 }
 
-function loadPluggedIn(secret: Secret): Result<CertificateAuthority, string> {
-  const isTls = secret.data?.['tls.crt'] !== undefined;
-  const missing = (isTls ? TLS_KEYS : KEYS).filter((key) => !secret.data?.[key]);
-  if (missing.length > 0) return err(`Secret ${PLUGGED_IN} lacks ${missing.join(', ')}`);
-  return named(PLUGGED_IN, CertificateAuthority.load(isTls ? tlsPemOf(secret) : pemOf(secret)));
+function secretNamed({ api, namespace }: AuthoritySource, name: string): Promise<Secret | null> {
+  return api.get<Secret>(`/api/v1/namespaces/${namespace}/secrets/${name}`);
 }
 
-function named<T>(secret: string, result: Result<T, string>): Result<T, string> {
-  return result.ok ? ok(result.value) : err(`Secret ${secret}: ${result.error}`);
+type Texts = ReadonlyMap<string, string>;
+
+/** Files that are not there are left out, and so are empty ones. */
+async function filesOf(directory: string): Promise<Texts> {
+  const read = async (name: string): Promise<readonly [string, string]> => {
+    try {
+      return [name, await readFile(join(directory, name), 'utf8')];
+    } catch (error) {
+      if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? ''))
+        return [name, ''];
+      throw error;
+    }
+  };
+  const files = await Promise.all([...KEYS, ...TLS_KEYS, REVOCATIONS].map(read));
+  return new Map(files.filter(([, text]) => text !== ''));
 }
 
-function textOf(secret: Secret, key: string): string {
-  return Buffer.from(String(secret.data?.[key] ?? ''), 'base64').toString();
+function textsOf({ data }: Secret): Texts {
+  const texts = Object.entries(data ?? {}).map(
+    ([key, value]) => [key, Buffer.from(String(value), 'base64').toString()] as const,
+  );
+  return new Map(texts.filter(([, text]) => text !== ''));
 }
 
-function tlsPemOf(secret: Secret): AuthorityPem {
-  const chain = textOf(secret, 'tls.crt');
+/** It must be complete. */
+function pluggedIn(origin: string, texts: Texts): Result<AuthorityMaterial, string> {
+  const isTls = texts.has('tls.crt');
+  const missing = (isTls ? TLS_KEYS : KEYS).filter((key) => !texts.has(key));
+  if (missing.length > 0) return err(`${origin} lacks ${missing.join(', ')}`);
+  return ok({ origin, pem: isTls ? tlsPemOf(texts) : pemOf(texts), renewable: null });
+}
+
+function selfSigned(secret: Secret): AuthorityMaterial {
+  const renewable = secret.metadata.resourceVersion ?? '';
+  return { origin: `Secret ${SELF_SIGNED}`, pem: pemOf(textsOf(secret)), renewable };
+}
+
+function tlsPemOf(texts: Texts): AuthorityPem {
+  const chain = texts.get('tls.crt')!;
   return {
     'ca-cert.pem': chain,
-    'ca-key.pem': textOf(secret, 'tls.key'),
-    'root-cert.pem': textOf(secret, 'ca.crt'),
+    'ca-key.pem': texts.get('tls.key')!,
+    'root-cert.pem': texts.get('ca.crt')!,
     'cert-chain.pem': chain,
+    ...optional(texts, [REVOCATIONS]),
   };
 }
 
-function pemOf(secret: Secret): AuthorityPem {
-  const root = textOf(secret, 'root-cert.pem');
-  const chain = textOf(secret, 'cert-chain.pem');
+function pemOf(texts: Texts): AuthorityPem {
   return {
-    'ca-cert.pem': textOf(secret, 'ca-cert.pem'),
-    'ca-key.pem': textOf(secret, 'ca-key.pem'),
-    ...(root !== '' && { 'root-cert.pem': root }),
-    ...(chain !== '' && { 'cert-chain.pem': chain }),
+    'ca-cert.pem': texts.get('ca-cert.pem') ?? '',
+    'ca-key.pem': texts.get('ca-key.pem') ?? '',
+    ...optional(texts, ['root-cert.pem', 'cert-chain.pem', REVOCATIONS]),
   };
+}
+
+function optional(texts: Texts, keys: readonly string[]): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    keys.flatMap((key) => (texts.has(key) ? [[key, texts.get(key)!] as const] : [])),
+  );
 }
 
 function secretOf(namespace: string, pem: AuthorityPem): object {
-  const entries = Object.entries(pem).map(([key, text]) => [
-    key,
-    Buffer.from(String(text)).toString('base64'),
-  ]);
   return {
     apiVersion: 'v1',
     kind: 'Secret',
     metadata: { name: SELF_SIGNED, namespace },
     type: 'istio.io/ca-root',
-    data: Object.fromEntries(entries),
+    data: base64Values(pem),
   };
+}
+
+/** As the `data` of a Secret. */
+export function base64Values(texts: object): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(texts).map(([key, text]) => [key, Buffer.from(String(text)).toString('base64')]),
+  );
 }

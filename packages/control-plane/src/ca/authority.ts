@@ -7,6 +7,7 @@ import {
   X509Certificate,
 } from 'node:crypto';
 import { err, ok, type Result } from '@aquifer/model';
+import { areRevocationLists, certificatesIn, fingerprintOf } from './pem.ts';
 import { signCertificate } from './sign.ts';
 
 /** The Secret's keys, in PEM; names as Istio's `istio-ca-secret` and `cacerts` have them. */
@@ -17,6 +18,8 @@ export interface AuthorityPem {
   readonly 'root-cert.pem'?: string;
   /** From the signing certificate up to, but without, the root. Default: none. */
   readonly 'cert-chain.pem'?: string;
+  /** Certificates that the authorities of the chain have revoked. Default: none. */
+  readonly 'ca-crl.pem'?: string;
 }
 
 const DAY_MS = 86_400_000;
@@ -24,20 +27,31 @@ const ROOT_LIFETIME_MS = 3650 * DAY_MS;
 /** Clocks of nodes differ a little: certificates start in the past. */
 const BACKDATE_MS = 120_000;
 
+/** When something ends, and what it is. */
+export interface Expiry {
+  /** `ca-cert.pem`, `cert-chain.pem` or `root-cert.pem`. */
+  readonly part: keyof AuthorityPem;
+  readonly from: Date;
+  readonly to: Date;
+}
+
 export class CertificateAuthority {
   readonly #key: KeyObject;
   readonly #certificate: X509Certificate;
   readonly #intermediates: readonly string[];
-  /** PEM of every trusted root: what `root-cert.pem` of `istio-ca-root-cert` holds. */
+  /** What it was loaded from. */
+  readonly pem: AuthorityPem;
+  /** PEM of every root that it says is trusted, its own among them. */
   readonly rootBundle: string;
 
   private constructor(pem: AuthorityPem, certificate: X509Certificate, key: KeyObject) {
+    this.pem = pem;
     this.#key = key;
     this.#certificate = certificate;
     this.rootBundle = pem['root-cert.pem'] ?? pem['ca-cert.pem'];
-    const roots = new Set(splitPem(this.rootBundle).map(fingerprint));
-    const chain = splitPem(pem['cert-chain.pem'] ?? pem['ca-cert.pem']);
-    this.#intermediates = chain.filter((block) => !roots.has(fingerprint(block)));
+    const roots = new Set(certificatesIn(this.rootBundle).map(fingerprintOf));
+    const chain = certificatesIn(pem['cert-chain.pem'] ?? pem['ca-cert.pem']);
+    this.#intermediates = chain.filter((block) => !roots.has(fingerprintOf(block)));
   }
 
   /** The error says which part of the key material is wrong. */
@@ -52,6 +66,9 @@ export class CertificateAuthority {
         return err(`ca-cert.pem ended on ${certificate.validToDate.toISOString()}`);
       if (!leadsToRoot(certificate, pem))
         return err('ca-cert.pem does not lead to a certificate of root-cert.pem');
+      const revoked = pem['ca-crl.pem'];
+      if (revoked !== undefined && !areRevocationLists(revoked))
+        return err('ca-crl.pem is not certificate revocation lists in PEM');
       return ok(new CertificateAuthority(pem, certificate, key));
     } catch (error) {
       return err(`ca-cert.pem or ca-key.pem cannot be read: ${(error as Error).message}`);
@@ -63,9 +80,41 @@ export class CertificateAuthority {
     return this.#certificate.validToDate;
   }
 
+  /** SHA-256 of the signing certificate, in hex with colons. */
+  get fingerprint(): string {
+    return this.#certificate.fingerprint256;
+  }
+
+  /** Whether the certificate, or one above it, is among these roots or was signed by one of them. */
+  leadsTo(rootBundle: string): boolean {
+    return leadsToRoot(this.#certificate, { ...this.pem, 'root-cert.pem': rootBundle });
+  }
+
+  /** Lifetimes of the signing certificate, of those above it, and of the roots. */
+  get expiries(): readonly Expiry[] {
+    const expiryOf =
+      (part: Expiry['part']) =>
+      (block: string): Expiry => {
+        const { validFromDate: from, validToDate: to } = new X509Certificate(block);
+        return { part, from, to };
+      };
+    return [
+      { part: 'ca-cert.pem', from: this.#certificate.validFromDate, to: this.notAfter },
+      ...this.#intermediates.map(expiryOf('cert-chain.pem')),
+      ...certificatesIn(this.rootBundle).map(expiryOf('root-cert.pem')),
+    ];
+  }
+
+  /** PEM of the same root, valid anew: same key, same name. Null for an authority below another one. */
+  renewedRoot(now: Date): string | null {
+    if (!this.#certificate.checkIssued(this.#certificate)) return null;
+    const [, organization = ''] = /^O=(.*)$/m.exec(this.#certificate.subject) ?? [];
+    return rootCertificate(this.#key, organization, now);
+  }
+
   /**
    * A certificate for workloads: SPIFFE URIs, for both ends of TLS. `ttlMs` counts from `now`. The chain is the leaf,
-   * then each intermediate, then all roots as one element.
+   * then each intermediate.
    */
   signWorkload(
     publicKey: KeyObject,
@@ -74,14 +123,12 @@ export class CertificateAuthority {
     now: Date = new Date(),
   ): string[] {
     const leaf = this.#sign({ publicKey, uris, dnsNames: [], ttlMs, now });
-    return [leaf, ...this.#intermediates, this.rootBundle];
+    return [leaf, ...this.#intermediates];
   }
 
-  /** A key and a certificate for the control plane's own TLS port; valid as long as the signer. */
-  issueServer(dnsNames: readonly string[]): { readonly key: string; readonly chain: string } {
+  /** A key and a certificate for the control plane's own TLS ports. `ttlMs` counts from `now`. */
+  issueServer(dnsNames: readonly string[], ttlMs: number, now: Date): ServerCertificate {
     const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-    const now = new Date();
-    const ttlMs = this.notAfter.getTime() - now.getTime();
     const leaf = this.#sign({ publicKey, uris: [], dnsNames, ttlMs, now });
     return {
       key: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
@@ -112,31 +159,40 @@ export class CertificateAuthority {
   }
 }
 
+/** PEM: a key, and its certificate with those between it and the root. */
+export interface ServerCertificate {
+  readonly key: string;
+  readonly chain: string;
+}
+
 /** Key material of a new self-signed root: ECDSA P-256 (ADR 0011), ten years, O = trust domain. */
 export function createSelfSignedRoot(trustDomain: string, now: Date = new Date()): AuthorityPem {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const certificate = signCertificate(
+  return {
+    'ca-cert.pem': rootCertificate(privateKey, trustDomain, now),
+    'ca-key.pem': privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+  };
+}
+
+function rootCertificate(key: KeyObject, organization: string, now: Date): string {
+  return signCertificate(
     {
-      publicKey: createPublicKey(privateKey),
-      organization: trustDomain,
+      publicKey: createPublicKey(key),
+      organization,
       uris: [],
       dnsNames: [],
       notBefore: new Date(now.getTime() - BACKDATE_MS),
       notAfter: new Date(now.getTime() + ROOT_LIFETIME_MS),
       isAuthority: true,
     },
-    { certificate: null, key: privateKey },
+    { certificate: null, key },
   );
-  return {
-    'ca-cert.pem': certificate,
-    'ca-key.pem': privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
-  };
 }
 
 /** Whether the signatures from the certificate, over the chain, end at a trusted root. */
 function leadsToRoot(certificate: X509Certificate, pem: AuthorityPem): boolean {
   const certificatesOf = (bundle: string): X509Certificate[] =>
-    splitPem(bundle).map((block) => new X509Certificate(block));
+    certificatesIn(bundle).map((block) => new X509Certificate(block));
   const roots = certificatesOf(pem['root-cert.pem'] ?? pem['ca-cert.pem']);
   const unused = new Set(certificatesOf(pem['cert-chain.pem'] ?? ''));
   let last: X509Certificate | undefined = certificate;
@@ -149,14 +205,4 @@ function leadsToRoot(certificate: X509Certificate, pem: AuthorityPem): boolean {
     if (last !== undefined) unused.delete(last);
   }
   return false;
-}
-
-/** The certificates of a bundle, each ending in a newline. */
-function splitPem(bundle: string): string[] {
-  const blocks = bundle.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
-  return blocks.map((block) => `${block}\n`);
-}
-
-function fingerprint(pem: string): string {
-  return new X509Certificate(pem).fingerprint256;
 }

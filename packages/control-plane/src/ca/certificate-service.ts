@@ -4,8 +4,8 @@ import type { Logger } from '@aquifer/runtime';
 import type { IstioCertificateRequest } from '@aquifer/wire/gen/istio/ca_pb';
 import { Refusal } from '../errors.ts';
 import type { Caller } from '../push/authenticate.ts';
-import type { CertificateAuthority } from './authority.ts';
 import { publicKeyOfCsr } from './csr-rules.ts';
+import type { MeshAuthority } from './mesh-authority.ts';
 import { authorizeImpersonation, type Pods, podOfCaller } from './node-authorization.ts';
 
 interface CertificatePolicy {
@@ -17,7 +17,7 @@ interface CertificatePolicy {
 }
 
 export interface CertificateDeps {
-  readonly authority: CertificateAuthority;
+  readonly authority: Pick<MeshAuthority, 'signWorkload'>;
   readonly policy: CertificatePolicy;
   readonly log: Logger;
 }

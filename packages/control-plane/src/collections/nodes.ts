@@ -16,6 +16,11 @@ export class Input<T> extends Store<T> implements Node {
     this.#pending.set(key, value);
   }
 
+  /** What the key will have after the next round. */
+  latest(key: string): T | undefined {
+    return this.#pending.has(key) ? this.#pending.get(key) : this.get(key);
+  }
+
   /** Whatever is not among `values` is removed. */
   replace(values: Iterable<readonly [string, T]>): void {
     this.#pending.clear();
@@ -74,11 +79,32 @@ export class Mapped<S, T> extends Store<T> implements Node, CellOwner {
 
   /** What a key's value was derived from besides its source's; the source's key comes first. */
   *provenance(key: string): Iterable<readonly [string, string]> {
-    const claims = this.#contested.get(key);
-    const cell = claims === undefined ? this.#ownerOf(key) : smallest(claims.keys());
+    const cell = this.#cellFor(key);
     if (cell === undefined) return;
     yield [this.#source.name, cell.key];
     yield* cell.provenance();
+  }
+
+  /** What the key would be if it were derived once more, from what `read` and `context` give; undefined if that fails. */
+  deriveAgain(
+    key: string,
+    read: (source: Collection<S>, sourceKey: string) => unknown,
+    context: Context,
+  ): T | undefined {
+    const cell = this.#cellFor(key);
+    if (cell === undefined) return undefined;
+    try {
+      const outputs = this.#derive(read(this.#source, cell.key) as S, context, cell.key);
+      return new Map(outputs).get(key);
+    } catch {
+      // What is read may be watched, and refused where a plain value is not.
+      return undefined;
+    }
+  }
+
+  #cellFor(key: string): Cell | undefined {
+    const claims = this.#contested.get(key);
+    return claims === undefined ? this.#ownerOf(key) : smallest(claims.keys());
   }
 
   #cellOf(key: string): Cell {
@@ -161,6 +187,8 @@ export class Mapped<S, T> extends Store<T> implements Node, CellOwner {
 
   /** The only cell that has put out the key. Looked for, since it is seldom asked. */
   #ownerOf(key: string): Cell | undefined {
+    const same = this.#cells.get(key);
+    if (same?.outputs.includes(key) === true) return same;
     for (const cell of this.#cells.values()) if (cell.outputs.includes(key)) return cell;
     return undefined;
   }
@@ -206,6 +234,11 @@ export class Union<T> implements Collection<T>, Source, Node {
       if (value !== undefined) return value;
     }
     return undefined;
+  }
+
+  /** The one whose value counts. */
+  partOf(key: string): Collection<T> | undefined {
+    return this.#parts.find((part) => part.get(key) !== undefined);
   }
 
   *entries(): Iterable<readonly [string, T]> {
@@ -260,7 +293,7 @@ export class IndexNode<T> implements Index<T>, Source, Node {
   readonly name: string;
   readonly order: number;
   readonly dependents: Dependents;
-  readonly #source: Collection<T>;
+  readonly source: Collection<T>;
   readonly #keysOf: KeysOf<T>;
   readonly #onProblem: ProblemListener;
   readonly #buckets = new Map<string, Bucket<T>>();
@@ -279,7 +312,7 @@ export class IndexNode<T> implements Index<T>, Source, Node {
     this.name = name;
     this.order = order;
     this.dependents = new Dependents(name);
-    this.#source = source;
+    this.source = source;
     this.#keysOf = keysOf;
     this.#onProblem = onProblem;
   }
@@ -291,13 +324,18 @@ export class IndexNode<T> implements Index<T>, Source, Node {
     return bucket.sorted;
   }
 
+  /** Keys of the values, sorted. */
+  keysAt(indexKey: string): readonly string[] {
+    return [...(this.#buckets.get(indexKey)?.values.keys() ?? NONE)].toSorted();
+  }
+
   startRound(): void {
     // What changed is known by the source.
   }
 
   settle(): void {
     const touched = new Set<string>();
-    for (const [key, change] of this.#source.changes) this.#move(key, change, touched);
+    for (const [key, change] of this.source.changes) this.#move(key, change, touched);
     for (const indexKey of touched) {
       for (const cell of this.dependents.of(indexKey)) cell.invalidate();
     }

@@ -1,10 +1,12 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { createLogger } from '@aquifer/runtime';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { runs } from '../../../../test/fuzz/runs.ts';
 import type { Collection } from '../collections/collection.ts';
 import { keyOf, type StoredObject } from '../ingest/cluster-inputs.ts';
-import type { WatchedKind } from '../ingest/kinds.ts';
+import { ClusterStore } from '../ingest/cluster-store.ts';
+import { WATCHED_KINDS, type WatchedKind } from '../ingest/kinds.ts';
 import { firstOfEachName, TestCluster, type TestObject, valuesOf } from './derivation.fixture.ts';
 import { readyCluster } from './l7/recorded-waypoint.fixture.ts';
 import type { OwnedResource } from './l7/waypoint-collections.ts';
@@ -91,6 +93,58 @@ test('after any series of changes everything is the same as if it were derived a
     runs(25),
   );
 }, 120_000);
+
+/** What the API delivers of the object: as it is, in another version, malformed, or gone. */
+const FORMS = ['good', 'good', 'touched', 'malformed', 'gone'] as const;
+type Form = (typeof FORMS)[number];
+
+/** A cluster that is fed as by watches, with whatever comes. */
+function fedCluster() {
+  const cluster = new TestCluster();
+  const { cluster: inputs, malformed } = cluster.derivation;
+  const log = createLogger('test', { format: 'plain', write: () => undefined });
+  const onChange = (): void => undefined;
+  return { cluster, store: new ClusterStore({ inputs, malformed, revision: '', log, onChange }) };
+}
+
+let lastVersion = 0;
+
+function deliver(store: ClusterStore, object: TestObject, form: Form): void {
+  lastVersion += 1;
+  const metadata = { ...object.metadata, resourceVersion: `v${lastVersion}` };
+  const delivered: StoredObject & { spec?: unknown } = structuredClone({ ...object, metadata });
+  if (form === 'malformed') Object.assign(delivered, { spec: ['not', 'a', 'spec'] });
+  store.change(object.kind as WatchedKind, delivered, form === 'gone');
+}
+
+test('whatever is delivered in whatever order, malformed objects too, everything is as if it were derived anew', () => {
+  const random = fc.sample(fc.infiniteStream(fc.nat()), { numRuns: 1, seed: 7 })[0]!;
+  const next = (below: number): number => random.next().value! % below;
+  const watchedObjects = OBJECTS.filter(({ kind }) => kind in WATCHED_KINDS);
+  let steps = 0;
+  while (steps < 10_000) {
+    const { cluster, store } = fedCluster();
+    for (const object of shuffled(watchedObjects, next)) {
+      steps += 1;
+      deliver(store, object, FORMS[next(FORMS.length)]!);
+      // Sometimes something else happens before it counts.
+      if (next(3) > 0) cluster.derivation.settle();
+      const other = watchedObjects[next(watchedObjects.length)]!;
+      if (next(4) === 0) deliver(store, other, FORMS[next(FORMS.length)]!);
+    }
+    cluster.derivation.settle();
+    expect(versions(cluster)).toEqual(versions(new TestCluster(cluster.objects())));
+  }
+}, 180_000);
+
+function shuffled<T>(items: readonly T[], next: (below: number) => number): T[] {
+  const result = [...items];
+  for (let last = result.length - 1; last > 0; last--) {
+    const other = next(last + 1);
+    [result[last], result[other]] = [result[other]!, result[last]!];
+  }
+  return result;
+}
 
 test('a status that is written to a Gateway changes nothing that is served', () => {
   const cluster = new TestCluster(OBJECTS);

@@ -41,10 +41,16 @@ export function parseGoBool(text: string | undefined): boolean | null {
   return null;
 }
 
-/** Older objects first; of the same second by name, and then by namespace. */
+/** Older objects first; of the same second by name, and then by namespace, in the order of bytes as Go compares them. */
 export function byAge(a: LabelledObject, b: LabelledObject): number {
-  const ages = (a.metadata.creationTimestamp ?? '').localeCompare(
-    b.metadata.creationTimestamp ?? '',
+  return (
+    inOrder(a.metadata.creationTimestamp ?? '', b.metadata.creationTimestamp ?? '') ||
+    inOrder(nameOf(a), nameOf(b)) ||
+    inOrder(namespaceOf(a), namespaceOf(b))
   );
-  return ages || nameOf(a).localeCompare(nameOf(b)) || namespaceOf(a).localeCompare(namespaceOf(b));
+}
+
+function inOrder(a: string, b: string): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
 }

@@ -16,7 +16,7 @@ interface OwnClass {
   readonly description: string;
 }
 
-const OWN_CLASSES: readonly OwnClass[] = [
+export const OWN_CLASSES: readonly OwnClass[] = [
   {
     name: 'istio-waypoint',
     controllerName: WAYPOINT_CONTROLLER,

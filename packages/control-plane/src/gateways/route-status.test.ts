@@ -148,3 +148,32 @@ test('an entry is a parent, and a host of one a backend', () => {
   expect(reasons('api.out.test').slice(0, 2)).toEqual(['Accepted', 'ResolvedRefs']);
   expect(reasons('ghost.out.test').slice(0, 2)).toEqual(['Accepted', 'BackendNotFound']);
 });
+test.for([
+  { controller: 'istio.io/mesh-controller', parents: 1 },
+  { controller: 'example.com/other', parents: 0 },
+])(
+  'of a route whose waypoint is run by $controller $parents parents are judged (P131)',
+  (given) => {
+    const labels = { 'istio.io/use-waypoint': 'waypoint' };
+    const cluster = clusterOf(
+      { kind: 'Namespace', metadata: { name: 'shop', labels } } as never,
+      { kind: 'Service', metadata: { namespace: 'shop', name: 'cart' }, spec: {} } as never,
+      {
+        kind: 'GatewayClass',
+        metadata: { name: 'theirs' },
+        spec: { controllerName: given.controller },
+      } as never,
+      {
+        kind: 'Gateway',
+        metadata: { namespace: 'shop', name: 'waypoint' },
+        spec: { gatewayClassName: 'theirs', listeners: [] },
+      } as never,
+    );
+    const route = {
+      kind: 'HTTPRoute',
+      metadata: { namespace: 'shop', name: 'route' },
+      spec: { parentRefs: [{ group: '', kind: 'Service', name: 'cart' }], rules: [] },
+    } as unknown as HTTPRoute;
+    expect(deriveRouteParents(route, cluster, MESH)).toHaveLength(given.parents);
+  },
+);

@@ -2,7 +2,7 @@
 import type { ParentReference, RouteParentStatus } from '@aquifer/model/resources';
 import type { Collection } from '../collections/collection.ts';
 import type { Graph } from '../collections/graph.ts';
-import { USE_WAYPOINT_LABEL } from '../derive/labels.ts';
+import { USE_WAYPOINT_LABEL, USE_WAYPOINT_NAMESPACE_LABEL } from '../derive/labels.ts';
 import { type MeshSettings, serviceHostname } from '../derive/mesh.ts';
 import type { MeshCollections } from '../derive/mesh-collections.ts';
 import { type LabelledObject, labelsOf, nameOf, namespaceOf } from '../derive/object.ts';
@@ -41,9 +41,9 @@ export function deriveRouteParents(
   cluster: ClusterReader,
   mesh: KnownMesh,
 ): DerivedRouteParent[] {
-  const parents = parentsOf(route).toSorted((a, b) =>
-    sortKey(a, route) < sortKey(b, route) ? 1 : -1,
-  );
+  const parents = parentsOf(route)
+    .filter((parent) => !isForeign(parent, route, cluster))
+    .toSorted((a, b) => (sortKey(a, route) < sortKey(b, route) ? 1 : -1));
   const references = resolvedRefs(route, cluster, mesh);
   return parents.map((parentRef) => {
     const namespace = parentRef.namespace ?? namespaceOf(route);
@@ -67,6 +67,21 @@ export function deriveRouteParents(
 function sortKey(parent: ParentReference, route: Route): string {
   const { name, sectionName = '', port = 0, namespace = namespaceOf(route) } = parent;
   return `${name}/${sectionName}/${port}.${namespace}`;
+}
+
+/** Whether the parent's waypoint is run by somebody else, who says what becomes of the route. */
+function isForeign(parent: ParentReference, route: Route, cluster: ClusterReader): boolean {
+  const service = cluster.get('Service', parent.namespace ?? namespaceOf(route), parent.name);
+  if (service === undefined) return false;
+  const namespace = cluster.get('Namespace', '', namespaceOf(service));
+  const named = [service, namespace].find(namesWaypoint);
+  if (named === undefined) return false;
+  const labels = labelsOf(named);
+  const home = labels[USE_WAYPOINT_NAMESPACE_LABEL] ?? namespaceOf(service);
+  const gateway = cluster.get('Gateway', home, labels[USE_WAYPOINT_LABEL] ?? '');
+  if (gateway === undefined) return false;
+  const gatewayClass = cluster.get('GatewayClass', '', gateway.spec.gatewayClassName);
+  return gatewayClass !== undefined && !gatewayClass.spec.controllerName.startsWith('istio.io/');
 }
 
 /** As upstream, only the labels are looked at: whether the waypoint is ready is said by the Service's own status. */

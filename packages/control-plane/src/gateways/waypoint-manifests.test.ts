@@ -180,3 +180,36 @@ test('its pod is given more time to end than it takes to announce its end and to
   // Two seconds of announcement, and a few for a busy machine.
   expect(terminationGracePeriodSeconds).toBeGreaterThanOrEqual(Number(drain?.value) + 2 + 5);
 });
+
+test.for([
+  { what: 'one address', addresses: [{ value: '10.0.0.9' }], wanted: '10.0.0.9' },
+  { what: 'a hostname', addresses: [{ type: 'Hostname', value: 'a.test' }], wanted: undefined },
+  {
+    what: 'two addresses',
+    addresses: [{ value: '10.0.0.9' }, { value: '10.0.0.8' }],
+    wanted: undefined,
+  },
+])(
+  'a Gateway that asks for $what: its Service asks for $wanted (P137)',
+  ({ addresses, wanted }) => {
+    const annotations = {
+      'networking.istio.io/service-type': 'LoadBalancer',
+      'gateway.istio.io/service-account': 'custom-sa',
+    };
+    const [account, deployment, service] = waypointManifests(
+      gateway({ metadata: { annotations }, spec: { addresses } }),
+      SETTINGS,
+    );
+    expect(account).toMatchObject({ metadata: { name: 'custom-sa' } });
+    expect(deployment).toMatchObject({
+      spec: { template: { spec: { serviceAccountName: 'custom-sa' } } },
+    });
+    expect(service).toMatchObject({ spec: { type: 'LoadBalancer' } });
+    expect((service as unknown as { spec: object }).spec).toEqual(
+      expect.objectContaining(wanted === undefined ? {} : { loadBalancerIP: wanted }),
+    );
+    expect('loadBalancerIP' in (service as unknown as { spec: object }).spec).toBe(
+      wanted !== undefined,
+    );
+  },
+);

@@ -138,7 +138,16 @@ function serviceSpec(gateway: Gateway): object {
     ipFamilyPolicy: 'PreferDualStack',
     selector: { [GATEWAY_NAME_LABEL]: nameOf(gateway) },
     ports: servicePorts(gateway),
+    ...wantedAddress(gateway),
   };
+}
+
+/** A Service can ask for one address only: of several, none. */
+function wantedAddress({ spec }: Gateway): { readonly loadBalancerIP?: string } {
+  const [address, ...others] = spec.addresses ?? [];
+  const { type = 'IPAddress', value = '' } = address ?? {};
+  const isOne = others.length === 0 && type === 'IPAddress' && value !== '';
+  return isOne ? { loadBalancerIP: value } : {};
 }
 
 interface ServicePort {

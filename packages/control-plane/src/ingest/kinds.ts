@@ -12,9 +12,11 @@ import type {
   Node,
   PeerAuthentication,
   Pod,
+  RequestAuthentication,
   Service,
   ServiceAccount,
   ServiceEntry,
+  ValidatingWebhookConfiguration,
   VirtualService,
   WorkloadEntry,
 } from '@aquifer/model/resources';
@@ -39,6 +41,7 @@ export interface WatchedTypes {
   readonly GRPCRoute: GRPCRoute;
   readonly AuthorizationPolicy: AuthorizationPolicy;
   readonly PeerAuthentication: PeerAuthentication;
+  readonly RequestAuthentication: RequestAuthentication;
   readonly Deployment: Deployment;
   readonly ServiceAccount: ServiceAccount;
   readonly ConfigMap: ConfigMap;
@@ -46,6 +49,8 @@ export interface WatchedTypes {
   readonly WorkloadEntry: WorkloadEntry;
   readonly VirtualService: VirtualService;
   readonly DestinationRule: DestinationRule;
+  /** Those that ask the control plane. */
+  readonly ValidatingWebhookConfiguration: ValidatingWebhookConfiguration;
   /** The one ConfigMap that configures the mesh. */
   readonly MeshConfigMap: ConfigMap;
 }
@@ -81,6 +86,10 @@ export const WATCHED_KINDS: Readonly<Record<WatchedKind, KindPath>> = {
   GRPCRoute: { apiVersion: 'gateway.networking.k8s.io/v1', plural: 'grpcroutes' },
   AuthorizationPolicy: { apiVersion: 'security.istio.io/v1', plural: 'authorizationpolicies' },
   PeerAuthentication: { apiVersion: 'security.istio.io/v1', plural: 'peerauthentications' },
+  RequestAuthentication: {
+    apiVersion: 'security.istio.io/v1',
+    plural: 'requestauthentications',
+  },
   Deployment: { apiVersion: 'apps/v1', plural: 'deployments', labelSelector: MANAGED_LABEL },
   ServiceAccount: { apiVersion: 'v1', plural: 'serviceaccounts', labelSelector: MANAGED_LABEL },
   ConfigMap: { apiVersion: 'v1', plural: 'configmaps', labelSelector: `${CONFIG_LABEL}=true` },
@@ -88,6 +97,11 @@ export const WATCHED_KINDS: Readonly<Record<WatchedKind, KindPath>> = {
   WorkloadEntry: { apiVersion: 'networking.istio.io/v1', plural: 'workloadentries' },
   VirtualService: { apiVersion: 'networking.istio.io/v1', plural: 'virtualservices' },
   DestinationRule: { apiVersion: 'networking.istio.io/v1', plural: 'destinationrules' },
+  ValidatingWebhookConfiguration: {
+    apiVersion: 'admissionregistration.k8s.io/v1',
+    plural: 'validatingwebhookconfigurations',
+    labelSelector: 'istio=istiod',
+  },
   MeshConfigMap: { apiVersion: 'v1', plural: 'configmaps', kind: 'ConfigMap' },
 };
 

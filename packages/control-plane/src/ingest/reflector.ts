@@ -138,7 +138,8 @@ async function listAll(kind: WatchedKind, { api, sink, only }: ReflectorDeps): P
     const { kind: answered, metadata, items } = await api.list<ListBody>(path, query);
     if (answered?.endsWith('List') !== true) throw new Error(`a list was answered by ${answered}`);
     // The API leaves both out of the items of a list.
-    for (const item of items ?? []) objects.push(Object.assign(item, { apiVersion, kind: own }));
+    for (const item of items ?? [])
+      objects.push({ ...item, apiVersion, kind: own } as StoredObject);
     version = metadata.resourceVersion ?? version;
     token = metadata.continue;
   } while (token);
@@ -166,8 +167,9 @@ async function watchFrom(
       failure = new KubernetesApiError(code, reason, message);
       return;
     }
-    const stored = object as StoredObject & { metadata: { resourceVersion?: string } };
-    position.version = stored.metadata.resourceVersion ?? position.version;
+    const stored = object as StoredObject;
+    position.version =
+      (stored as Partial<StoredObject>).metadata?.resourceVersion ?? position.version;
     position.hasMoved = true;
     if (type !== 'BOOKMARK') sink.change(kind, stored, type === 'DELETED');
   };

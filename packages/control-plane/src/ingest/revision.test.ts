@@ -1,12 +1,20 @@
+import { createLogger } from '@aquifer/runtime';
 import { expect, test, vi } from 'vitest';
 import { Graph } from '../collections/graph.ts';
 import { ClusterInputs } from './cluster-inputs.ts';
 import { ClusterStore } from './cluster-store.ts';
+import { malformedObjects } from './malformed.ts';
 import { isManaged } from './revision.ts';
 
 function labelled(revision: string | undefined) {
   const labels = revision === undefined ? {} : { 'istio.io/rev': revision };
-  return { metadata: { namespace: 'shop', name: 'x', labels } };
+  const listeners = [{ name: 'mesh', port: 15008, protocol: 'HBONE' }];
+  return {
+    apiVersion: 'v1',
+    kind: 'Any',
+    metadata: { namespace: 'shop', name: 'x', labels },
+    spec: { gatewayClassName: 'istio-waypoint', listeners },
+  };
 }
 
 function emptyStore() {
@@ -16,7 +24,16 @@ function emptyStore() {
     graph.settle();
     return cluster;
   };
-  return { store: new ClusterStore(cluster, 'default', vi.fn()), take };
+  return {
+    store: new ClusterStore({
+      inputs: cluster,
+      malformed: malformedObjects(graph),
+      revision: 'default',
+      log: createLogger('test', { format: 'plain', write: () => undefined }),
+      onChange: () => undefined,
+    }),
+    take,
+  };
 }
 
 test('a policy that is given to another revision is gone (P097, P166)', () => {

@@ -5,9 +5,10 @@ import type { WatchedKind } from './kinds.ts';
 const REVISION_LABEL = 'istio.io/rev';
 
 /** Configuration of the mesh. Pods, Services, Namespaces and Gateways of other revisions are seen all the same. */
-const CONFIGURATION: readonly WatchedKind[] = [
+export const CONFIGURATION: readonly WatchedKind[] = [
   'AuthorizationPolicy',
   'PeerAuthentication',
+  'RequestAuthentication',
   'HTTPRoute',
   'GRPCRoute',
   'ServiceEntry',

@@ -23,6 +23,10 @@ export class AddressesOnDemand implements NamedResources {
     this.#node = node;
   }
 
+  get size(): number {
+    return this.#asked.size;
+  }
+
   subscribe(names: Iterable<string>): void {
     for (const name of names) this.#asked.add(name);
   }

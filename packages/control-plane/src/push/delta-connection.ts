@@ -4,10 +4,12 @@ import {
   type DeltaDiscoveryRequest,
   type DeltaDiscoveryResponse,
   DeltaDiscoveryResponseSchema,
+  type ResourceSchema,
 } from '@aquifer/wire/gen/envoy/service/discovery/v3_pb';
-import { create } from '@bufbuild/protobuf';
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import type { ServerDuplexStream } from '@grpc/grpc-js';
 import { AddressesOnDemand } from './addresses-on-demand.ts';
+import type { NamedAny } from './debug-request.ts';
 import { type NamedResources, type Reply, ResourcesByName } from './named-resources.ts';
 import { CONTROL_PLANE_IDENTIFIER, ProxyConnection } from './proxy-connection.ts';
 import type { ServedSet } from './served-set.ts';
@@ -57,22 +59,39 @@ export class DeltaConnection extends ProxyConnection<
       : new ResourcesByName();
   }
 
+  protected override respond(typeUrl: string, answer: readonly NamedAny[]): void {
+    const resources = answer.map(({ name, any }) => ({ name, resource: any }));
+    this.send(typeUrl, answer.length, (nonce) => deltaResponse(typeUrl, nonce, { resources }));
+  }
+
   #send(typeUrl: string, subscription: Subscription, reply: Reply): void {
     this.send(typeUrl, reply.resources.length, (nonce) => {
-      subscription.sent(nonce, reply, new Date());
-      return create(DeltaDiscoveryResponseSchema, {
-        typeUrl,
-        nonce,
-        systemVersionInfo: nonce,
-        resources: reply.resources.map((resource) => ({
-          name: resource.name,
-          version: resource.version,
-          resource: { typeUrl, value: resource.bytes },
-          aliases: [...(reply.aliasesOf?.(resource) ?? [])],
-        })),
-        removedResources: [...reply.removed],
-        controlPlane: { identifier: CONTROL_PLANE_IDENTIFIER },
-      });
+      subscription.sent(nonce, reply);
+      const resources = reply.resources.map((resource) => ({
+        name: resource.name,
+        version: resource.version,
+        resource: { typeUrl, value: resource.bytes },
+        aliases: [...(reply.aliasesOf?.(resource) ?? [])],
+      }));
+      const removedResources = [...reply.removed];
+      return deltaResponse(typeUrl, nonce, { resources, removedResources });
     });
   }
+}
+
+function deltaResponse(
+  typeUrl: string,
+  nonce: string,
+  content: {
+    readonly resources: MessageInitShape<typeof ResourceSchema>[];
+    readonly removedResources?: string[];
+  },
+): DeltaDiscoveryResponse {
+  return create(DeltaDiscoveryResponseSchema, {
+    ...content,
+    typeUrl,
+    nonce,
+    systemVersionInfo: nonce,
+    controlPlane: { identifier: CONTROL_PLANE_IDENTIFIER },
+  });
 }

@@ -9,6 +9,7 @@ import { podOfCaller } from '../ca/node-authorization.ts';
 import { Refusal, toRefusal } from '../errors.ts';
 import { AddressIndex } from './address-index.ts';
 import type { Authenticate, Caller } from './authenticate.ts';
+import { type AnswerDebug, isDebugType } from './debug-request.ts';
 import { DeltaConnection, type DeltaStream } from './delta-connection.ts';
 import { type ConnectedProxy, parseProxy } from './proxy.ts';
 import type { ConnectionDeps } from './proxy-connection.ts';
@@ -25,6 +26,7 @@ export interface DiscoveryServerDeps {
   readonly trustedNodeAccounts: readonly string[];
   /** Whether the TLS port refuses callers without a token. */
   readonly isAuthRequired: boolean;
+  readonly answerDebug: AnswerDebug;
 }
 
 export class DiscoveryServer {
@@ -97,7 +99,7 @@ export class DiscoveryServer {
 }
 
 /** A stream of either protocol. */
-type DiscoveryConnection = DeltaConnection | StateConnection;
+export type DiscoveryConnection = DeltaConnection | StateConnection;
 type FirstRequest = DeltaDiscoveryRequest | DiscoveryRequest;
 type Connect<Request> = (
   proxy: ConnectedProxy,
@@ -113,6 +115,10 @@ interface SessionHooks<Request> {
   readonly onConnected: (connection: DiscoveryConnection) => void;
 }
 
+/** Names and types that a stream may ask for: a busy node proxy needs some thousands. */
+const MAX_NAMES = 50_000;
+const MAX_NAME_LENGTH = 1024;
+
 /** A stream from its first byte on: it is not read further until it is known who asks. */
 class StreamSession<Request extends FirstRequest> {
   readonly #stream: DeltaStream | StateStream;
@@ -120,6 +126,8 @@ class StreamSession<Request extends FirstRequest> {
   readonly #isSecure: boolean;
   readonly #hooks: SessionHooks<Request>;
   connection: ReturnType<Connect<Request>> | null = null;
+  #caller: Caller | null = null;
+  #isRefused = false;
 
   constructor(
     stream: DeltaStream | StateStream,
@@ -134,6 +142,7 @@ class StreamSession<Request extends FirstRequest> {
   }
 
   receive(request: Request): void {
+    if (this.#isRefused) return;
     if (this.connection !== null) this.#handle(this.connection, request);
     else {
       this.#stream.pause();
@@ -161,11 +170,12 @@ class StreamSession<Request extends FirstRequest> {
       log.warn('proxy is refused', { proxy: parsed.value.id, error: proxy.error });
       throw new Refusal('CP_NOT_IDENTICAL', proxy.error);
     }
+    this.#caller = caller.value;
     this.#open(proxy.value, first, published);
   }
 
   #open(proxy: ConnectedProxy, first: Request, published: Published): void {
-    const { log, metrics, addresses } = this.#deps;
+    const { log, metrics, addresses, answerDebug } = this.#deps;
     if (this.#stream.cancelled) return;
     log.info('proxy connected', { proxy: proxy.id, node: proxy.nodeName || null });
     const connection = this.#hooks.connect(proxy, {
@@ -173,6 +183,8 @@ class StreamSession<Request extends FirstRequest> {
       metrics,
       published: () => published,
       addresses,
+      answerDebug,
+      abandon: () => this.#refuse(new Refusal('CP_EXHAUSTED', 'responses are not read')),
     });
     this.connection = connection;
     this.#hooks.onConnected(connection);
@@ -182,7 +194,16 @@ class StreamSession<Request extends FirstRequest> {
 
   #handle(connection: ReturnType<Connect<Request>>, request: Request): void {
     try {
-      connection.receive(request);
+      const names = namesOf(request);
+      if ([request.typeUrl, ...names].some((name) => name.length > MAX_NAME_LENGTH)) {
+        throw new Refusal('CP_EXHAUSTED', `a name is longer than ${MAX_NAME_LENGTH} characters`);
+      }
+      if (isDebugType(request.typeUrl)) {
+        connection.debug({ ...request, names, caller: this.#caller });
+      } else connection.receive(request);
+      if (connection.nameCount > MAX_NAMES) {
+        throw new Refusal('CP_EXHAUSTED', `more than ${MAX_NAMES} names on one stream`);
+      }
     } catch (error) {
       this.#refuse(error);
     }
@@ -192,8 +213,13 @@ class StreamSession<Request extends FirstRequest> {
     if (!(error instanceof Refusal)) {
       this.#deps.log.error('discovery stream failed', { error: (error as Error).message });
     }
+    this.#isRefused = true;
     this.#stream.emit('error', toRefusal(error).toServiceError());
   }
+}
+
+function namesOf(request: FirstRequest): readonly string[] {
+  return 'resourceNames' in request ? request.resourceNames : request.resourceNamesSubscribe;
 }
 
 /** Namespace and account must be the token's; a node proxy's node must be that of the token's pod. */

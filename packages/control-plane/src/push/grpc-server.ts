@@ -20,7 +20,9 @@ import {
   type sendUnaryData,
   type UntypedHandleCall,
 } from '@grpc/grpc-js';
+import type { ServerCertificate } from '../ca/authority.ts';
 import { type CertificateDeps, createCertificate } from '../ca/certificate-service.ts';
+import type { ServingCertificate } from '../ca/serving-certificate.ts';
 import { Refusal, toRefusal } from '../errors.ts';
 import type { Authenticate, Caller } from './authenticate.ts';
 import type { DeltaStream } from './delta-connection.ts';
@@ -45,9 +47,6 @@ export interface BoundGrpcServer {
   stop(graceMs: number): Promise<void>;
 }
 
-/** Key and chain of the TLS port in PEM; null serves plaintext. */
-export type ServerIdentity = { readonly key: string; readonly chain: string } | null;
-
 const MEBIBYTE = 1024 * 1024;
 const OPTIONS = {
   'grpc.max_receive_message_length': 16 * MEBIBYTE,
@@ -66,10 +65,13 @@ interface ConnectionAge {
 /** Istio's defaults. */
 const AGE: ConnectionAge = { maxMs: 30 * 60_000, graceMs: 10_000 };
 
-/** Proxies whose connection is too old reconnect with their versions: tokens are checked anew, replicas share evenly. */
+/**
+ * `identity` is what the TLS port shows; null serves plaintext. Proxies whose connection is too old reconnect
+ * with their versions: tokens are checked anew, replicas share evenly.
+ */
 export async function listenGrpc(
   address: string,
-  identity: ServerIdentity,
+  identity: ServingCertificate | null,
   deps: GrpcDeps,
   age: ConnectionAge = AGE,
 ): Promise<BoundGrpcServer> {
@@ -113,19 +115,38 @@ export async function listenGrpc(
   return { port, stop: (graceMs) => stop(server, graceMs) };
 }
 
-function bind(server: Server, address: string, identity: ServerIdentity): Promise<number> {
+function bind(
+  server: Server,
+  address: string,
+  identity: ServingCertificate | null,
+): Promise<number> {
   const credentials =
-    identity === null
-      ? ServerCredentials.createInsecure()
-      : ServerCredentials.createSsl(null, [
-          { private_key: Buffer.from(identity.key), cert_chain: Buffer.from(identity.chain) },
-        ]);
+    identity === null ? ServerCredentials.createInsecure() : new RenewedCredentials(identity);
   return new Promise((resolve, reject) => {
     server.bindAsync(address, credentials, (error, port) => {
       if (error === null) resolve(port);
       else reject(error);
     });
   });
+}
+
+/** Connections that are open keep the certificate with which they began. */
+class RenewedCredentials extends ServerCredentials {
+  constructor(identity: ServingCertificate) {
+    super({ requestCert: false }, contextOf(identity.current));
+    identity.subscribe((certificate) => this.updateSecureContextOptions(contextOf(certificate)));
+  }
+
+  override _equals(other: ServerCredentials): boolean {
+    return this === other;
+  }
+}
+
+function contextOf({ key, chain }: ServerCertificate): {
+  readonly key: string;
+  readonly cert: string;
+} {
+  return { key, cert: chain };
 }
 
 function stop(server: Server, graceMs: number): Promise<void> {

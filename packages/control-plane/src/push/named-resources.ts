@@ -11,6 +11,8 @@ export interface Reply {
 
 /** What a subscription that names resources is about. */
 export interface NamedResources {
+  /** How many names are kept. */
+  readonly size: number;
   subscribe(names: Iterable<string>): void;
   unsubscribe(names: Iterable<string>): void;
   /** What there is to all names, or to some of them. */
@@ -22,6 +24,10 @@ export interface NamedResources {
 /** Every name stands for the resource of that name. */
 export class ResourcesByName implements NamedResources {
   readonly #names = new Set<string>();
+
+  get size(): number {
+    return this.#names.size;
+  }
 
   subscribe(names: Iterable<string>): void {
     for (const name of names) this.#names.add(name);

@@ -1,13 +1,15 @@
 /** One discovery stream of one proxy, whichever protocol it speaks. */
 import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
 import type { Logger } from '@aquifer/runtime';
+import type { Rejection, SubscriptionStatus } from './acknowledgements.ts';
 import type { AddressIndex } from './address-index.ts';
+import type { AnswerDebug, DebugRequest, NamedAny } from './debug-request.ts';
 import { GENERATORS, NO_RESOURCES, type ResourceGenerator } from './generators.ts';
 import type { ConnectedProxy } from './proxy.ts';
 import type { Published } from './publisher.ts';
 import type { PushMetrics } from './push-metrics.ts';
 import type { ServedSet } from './served-set.ts';
-import type { Rejection, SubscriptionStatus } from './subscription.ts';
 
 export interface ConnectionDeps {
   readonly log: Logger;
@@ -15,6 +17,9 @@ export interface ConnectionDeps {
   readonly published: () => Published;
   /** Of the workloads and services that are served. */
   readonly addresses: AddressIndex;
+  readonly answerDebug: AnswerDebug;
+  /** Ends the stream, because the proxy reads too slowly to be served. */
+  readonly abandon: () => void;
 }
 
 /** The parts of a gRPC stream that a connection uses. */
@@ -33,6 +38,10 @@ const GENERATOR_BY_TYPE: ReadonlyMap<string, ResourceGenerator> = new Map(
 /** What every subscription to a type has. */
 interface AnySubscription {
   readonly status: SubscriptionStatus;
+  /** Whether what the proxy has missed is not known any more. */
+  readonly isLost: boolean;
+  /** Names that are kept for it. */
+  readonly nameCount: number;
   close(): void;
 }
 
@@ -65,9 +74,25 @@ export abstract class ProxyConnection<Subscription extends AnySubscription, Requ
     resources: ServedSet,
   ): (() => void) | null;
 
+  /** Sends what belongs to no subscription. */
+  protected abstract respond(typeUrl: string, answer: readonly NamedAny[]): void;
+
+  /** Answers a request for the control plane's own state; throws a Refusal. An acknowledgement wants no answer. */
+  debug(request: DebugRequest & { readonly responseNonce: string }): void {
+    if (request.responseNonce !== '') return;
+    this.respond(request.typeUrl, this.deps.answerDebug(request));
+  }
+
   /** State of each subscribed type, for the admin pages. */
   get statuses(): ReadonlyMap<string, SubscriptionStatus> {
     return new Map([...this.subscriptions].map(([type, { status }]) => [type, status]));
+  }
+
+  /** Types and names that are kept for the proxy. */
+  get nameCount(): number {
+    let count = this.subscriptions.size;
+    for (const { nameCount } of this.subscriptions.values()) count += nameCount;
+    return count;
   }
 
   /** Ends the stream without an error: the proxy connects again, perhaps to another replica. */
@@ -82,6 +107,10 @@ export abstract class ProxyConnection<Subscription extends AnySubscription, Requ
 
   /** Sends what has changed, type by type in push order. Never throws: other types and proxies go on. */
   push(): void {
+    if (this.subscriptions.values().some(({ isLost }) => isLost)) {
+      this.deps.abandon();
+      return;
+    }
     for (const { typeUrl } of GENERATORS) {
       const subscription = this.subscriptions.get(typeUrl);
       if (subscription === undefined || this.#isBlocked) continue;
@@ -95,8 +124,11 @@ export abstract class ProxyConnection<Subscription extends AnySubscription, Requ
     }
   }
 
-  /** Types that nobody generates have no resources: the proxy gets an empty answer and can go on. */
-  protected resources(typeUrl: string): ServedSet | null {
+  /**
+   * What the type holds for the proxy, null while nothing is known about it. Types that nobody generates have no
+   * resources: the proxy gets an empty answer and can go on.
+   */
+  resources(typeUrl: string): ServedSet | null {
     const generator = GENERATOR_BY_TYPE.get(typeUrl);
     if (generator === undefined) return NO_RESOURCES;
     return generator.generate(this.proxy, this.deps.published());
@@ -122,8 +154,9 @@ export abstract class ProxyConnection<Subscription extends AnySubscription, Requ
   }
 }
 
-/** JSON, as istioctl reads it. */
+/** JSON, as istioctl reads it; a pod's hostname is its name. */
 export const CONTROL_PLANE_IDENTIFIER: string = JSON.stringify({
   Component: 'istiod',
+  ID: hostname(),
   Info: { product: 'aquifer' },
 });

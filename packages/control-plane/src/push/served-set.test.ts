@@ -83,3 +83,19 @@ test('whoever follows has what there is, however slowly it reads', () => {
     }),
   );
 });
+
+test('whoever never reads is lost before all names that ever were are kept for it', () => {
+  const set = new ServedSet();
+  const [stuck, reading] = [set.follow(), set.follow()];
+  for (let n = 0; n < 60_000; n++) {
+    set.put(resource(`pod-${n}`, '1'));
+    set.remove(`pod-${n}`);
+    if (n % 100 === 0) reading.next();
+  }
+  expect(stuck.isLost).toBe(true);
+  expect(stuck.next()).toEqual({ changed: [], removed: [] });
+  expect(reading.isLost).toBe(false);
+  expect(set.backlog).toBeLessThan(20_000);
+  set.put(resource('last', '1'));
+  expect(reading.next().changed).toEqual([resource('last', '1')]);
+});

@@ -9,6 +9,8 @@ export interface Difference {
 /** Follows a set: each call of `next` returns what has changed since the call before, each name once. */
 export interface ServedReader {
   next(): Difference;
+  /** It has fallen so far behind that what it has missed is not kept any more; whoever reads must begin anew. */
+  readonly isLost: boolean;
   /** Its place in the order of changes is kept for it until then. */
   close(): void;
 }
@@ -16,6 +18,8 @@ export interface ServedReader {
 const NOTHING: Difference = { changed: [], removed: [] };
 /** The order of changes is tidied up when more than about so many of its entries may be outdated. */
 const MAX_OUTDATED = 1000;
+/** Names that are gone, and that nobody who keeps up needs, are kept up to so many beside twice those that are there. */
+const MAX_GONE = 10_000;
 
 /**
  * The resources of one type that some proxies share, by name, and the order in which they changed: a proxy that reads
@@ -76,8 +80,11 @@ export class ServedSet {
     return {
       next: () => {
         const difference = this.#since(place.position);
-        place.position = this.#end;
+        if (place.position >= 0) place.position = this.#end;
         return difference;
+      },
+      get isLost() {
+        return place.position < 0;
       },
       close: () => this.#readers.delete(place),
     };
@@ -96,7 +103,7 @@ export class ServedSet {
   }
 
   #since(position: number): Difference {
-    if (position === this.#end) return NOTHING;
+    if (position === this.#end || position < 0) return NOTHING;
     if (this.#last?.from === position) return this.#last.difference;
     const names = new Set(this.#log.slice(Math.max(0, position - this.#start)));
     const changed: Resource[] = [];
@@ -129,9 +136,26 @@ export class ServedSet {
       const read = positions.findIndex((position) => position >= place.position);
       place.position = read < 0 ? end : this.#start + read;
     }
+    this.#loseSlowest();
+  }
+
+  /** Whoever never reads would have every name kept that ever was. */
+  #loseSlowest(): void {
+    const excess = this.#log.length - 2 * this.#resources.size - MAX_GONE;
+    if (excess <= 0) return;
+    this.#log = this.#log.slice(excess);
+    this.#start += excess;
+    for (const place of this.#readers) {
+      if (place.position >= this.#start) continue;
+      place.position = LOST;
+      this.#readers.delete(place);
+    }
   }
 }
 
+const LOST = -1;
+
 interface Place {
+  /** Negative once it is lost. */
   position: number;
 }

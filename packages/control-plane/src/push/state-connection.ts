@@ -9,19 +9,19 @@ import {
   DiscoveryResponseSchema,
 } from '@aquifer/wire/gen/envoy/service/discovery/v3_pb';
 import { create } from '@bufbuild/protobuf';
+import { type Any, AnySchema } from '@bufbuild/protobuf/wkt';
 import type { ServerDuplexStream } from '@grpc/grpc-js';
 import type { Resource } from '../derive/resource.ts';
+import { Acknowledgements, type Rejection, type SubscriptionStatus } from './acknowledgements.ts';
+import type { NamedAny } from './debug-request.ts';
 import { CONTROL_PLANE_IDENTIFIER, ProxyConnection } from './proxy-connection.ts';
 import type { ServedReader, ServedSet } from './served-set.ts';
-import type { Rejection, SubscriptionStatus } from './subscription.ts';
 
 export type StateStream = ServerDuplexStream<DiscoveryRequest, DiscoveryResponse>;
 
 const WILDCARD = '*';
 /** Responses of these say everything, always. */
 const FULL_STATE: readonly string[] = [CLUSTER_TYPE, LISTENER_TYPE];
-/** Names kept of the last response, to say in the log what a NACK is about. */
-const REMEMBERED_NAMES = 20;
 
 /** What a request asks of the server, and what it says of the response before. */
 interface Reaction {
@@ -37,11 +37,7 @@ class StateSubscription {
   /** Null for everything. */
   #names: ReadonlySet<string> | null;
   #served: { readonly set: ServedSet; readonly reader: ServedReader } | null = null;
-  #nonceSent = '';
-  #nonceAcked = '';
-  #lastError: string | null = null;
-  #lastSent: readonly string[] = [];
-  #lastSentAt: Date | null = null;
+  readonly #acknowledgements = new Acknowledgements();
 
   constructor(typeUrl: string, names: readonly string[]) {
     this.#isFullState = FULL_STATE.includes(typeUrl);
@@ -49,17 +45,15 @@ class StateSubscription {
   }
 
   get status(): SubscriptionStatus {
-    const pending =
-      this.#nonceSent === ''
-        ? 'NOT_SENT'
-        : this.#nonceSent === this.#nonceAcked
-          ? 'SYNCED'
-          : 'STALE';
-    return {
-      status: this.#lastError === null ? pending : 'ERROR',
-      lastError: this.#lastError,
-      lastSentAt: this.#lastSentAt,
-    };
+    return this.#acknowledgements.status;
+  }
+
+  get isLost(): boolean {
+    return this.#served?.reader.isLost ?? false;
+  }
+
+  get nameCount(): number {
+    return this.#names?.size ?? 0;
   }
 
   close(): void {
@@ -74,11 +68,10 @@ class StateSubscription {
 
   /** A request that answers an overtaken response is repeated by the proxy; a NACK says what is wanted, too. */
   receive(request: DiscoveryRequest): Reaction {
-    const { responseNonce, resourceNames } = request;
-    if (responseNonce !== '' && responseNonce !== this.#nonceSent) return OVERTAKEN;
-    const rejection = this.#noteAnswer(request);
+    if (this.#acknowledgements.isOvertaken(request)) return OVERTAKEN;
+    const rejection = this.#acknowledgements.receive(request);
     const before = this.#names;
-    this.#names = wanted(resourceNames, before);
+    this.#names = wanted(request.resourceNames, before);
     return { isReplyWanted: !isSubset(this.#names, before), rejection };
   }
 
@@ -99,21 +92,7 @@ class StateSubscription {
   }
 
   sent(nonce: string, resources: readonly Resource[]): void {
-    this.#nonceSent = nonce;
-    this.#lastSentAt = new Date();
-    this.#lastSent = resources.slice(0, REMEMBERED_NAMES).map(({ name }) => name);
-  }
-
-  #noteAnswer({ responseNonce, errorDetail }: DiscoveryRequest): Rejection | null {
-    if (errorDetail !== undefined) {
-      this.#lastError = errorDetail.message;
-      return { error: errorDetail.message, resources: this.#lastSent };
-    }
-    if (responseNonce !== '') {
-      this.#nonceAcked = responseNonce;
-      this.#lastError = null;
-    }
-    return null;
+    this.#acknowledgements.sent(nonce, resources);
   }
 
   #wants(name: string): boolean {
@@ -178,16 +157,26 @@ export class StateConnection extends ProxyConnection<
     else this.#send(typeUrl, subscription, subscription.all(resources));
   }
 
+  protected override respond(typeUrl: string, answer: readonly NamedAny[]): void {
+    const resources = answer.map(({ any }) => any);
+    this.send(typeUrl, resources.length, (nonce) => stateResponse(typeUrl, nonce, resources));
+  }
+
   #send(typeUrl: string, subscription: StateSubscription, resources: readonly Resource[]): void {
     this.send(typeUrl, resources.length, (nonce) => {
       subscription.sent(nonce, resources);
-      return create(DiscoveryResponseSchema, {
-        typeUrl,
-        nonce,
-        versionInfo: nonce,
-        resources: resources.map(({ bytes }) => ({ typeUrl, value: bytes })),
-        controlPlane: { identifier: CONTROL_PLANE_IDENTIFIER },
-      });
+      const values = resources.map(({ bytes }) => create(AnySchema, { typeUrl, value: bytes }));
+      return stateResponse(typeUrl, nonce, values);
     });
   }
+}
+
+function stateResponse(typeUrl: string, nonce: string, resources: Any[]): DiscoveryResponse {
+  return create(DiscoveryResponseSchema, {
+    typeUrl,
+    nonce,
+    versionInfo: nonce,
+    resources,
+    controlPlane: { identifier: CONTROL_PLANE_IDENTIFIER },
+  });
 }

@@ -9,16 +9,20 @@
  *
  * A wildcard subscription never stores names: it keeps its place in the changes of the set that it is served from.
  */
+import {
+  type Acknowledgement,
+  Acknowledgements,
+  type Rejection,
+  type SubscriptionStatus,
+} from './acknowledgements.ts';
 import { type NamedResources, type Reply, ResourcesByName } from './named-resources.ts';
 import type { Difference, ServedReader, ServedSet } from './served-set.ts';
 
 /** The parts of a DeltaDiscoveryRequest that decide. */
-export interface SubscriptionRequest {
+export interface SubscriptionRequest extends Acknowledgement {
   readonly resourceNamesSubscribe: readonly string[];
   readonly resourceNamesUnsubscribe: readonly string[];
   readonly initialResourceVersions: Readonly<Record<string, string>>;
-  readonly responseNonce: string;
-  readonly errorDetail?: { readonly message: string } | undefined;
 }
 
 /** What a request asks of the server, and what it says of the response before. */
@@ -28,32 +32,19 @@ export interface Reaction {
   readonly rejection: Rejection | null;
 }
 
-/** Why a proxy did not take a response. */
-export interface Rejection {
-  readonly error: string;
-  /** Names of what the response was about. */
-  readonly resources: readonly string[];
-}
-
 /** What an answer is about. */
 export type ReplyScope =
   | { readonly kind: 'all' }
   | { readonly kind: 'names'; readonly names: readonly string[] };
 
 const WILDCARD = '*';
-/** Names kept of the last response, to say in the log what a NACK is about. */
-const REMEMBERED_NAMES = 20;
 
 export class Subscription {
   /** Null for everything. */
   readonly #named: NamedResources | null;
   #initialVersions: ReadonlyMap<string, string> | null;
   #served: { readonly set: ServedSet; readonly reader: ServedReader } | null = null;
-  #nonceSent = '';
-  #nonceAcked = '';
-  #lastError: string | null = null;
-  #lastSent: readonly string[] = [];
-  #lastSentAt: Date | null = null;
+  readonly #acknowledgements = new Acknowledgements();
 
   /**
    * Opens with the stream's first request for the type; what follows goes through `receive`. `named` says what names lead
@@ -75,14 +66,17 @@ export class Subscription {
   }
 
   get status(): SubscriptionStatus {
-    const { lastError, nonceSent, nonceAcked, lastSentAt } = {
-      lastError: this.#lastError,
-      nonceSent: this.#nonceSent,
-      nonceAcked: this.#nonceAcked,
-      lastSentAt: this.#lastSentAt,
-    };
-    const pending = nonceSent === '' ? 'NOT_SENT' : nonceSent === nonceAcked ? 'SYNCED' : 'STALE';
-    return { status: lastError === null ? pending : 'ERROR', lastError, lastSentAt };
+    return this.#acknowledgements.status;
+  }
+
+  /** Whether what the proxy has missed is not known any more. */
+  get isLost(): boolean {
+    return this.#served?.reader.isLost ?? false;
+  }
+
+  /** Names that are kept for it. */
+  get nameCount(): number {
+    return this.#named?.size ?? 0;
   }
 
   /** False while a request still waits for an answer, because nothing is known. */
@@ -91,7 +85,7 @@ export class Subscription {
   }
 
   receive(request: SubscriptionRequest): Reaction {
-    const rejection = this.#noteAnswer(request);
+    const rejection = this.#acknowledgements.receive(request);
     return { reply: this.#changeNames(request), rejection };
   }
 
@@ -129,10 +123,8 @@ export class Subscription {
     this.#served?.reader.close();
   }
 
-  sent(nonce: string, reply: Reply, now: Date): void {
-    this.#nonceSent = nonce;
-    this.#lastSentAt = now;
-    this.#lastSent = reply.resources.slice(0, REMEMBERED_NAMES).map(({ name }) => name);
+  sent(nonce: string, { resources }: Reply): void {
+    this.#acknowledgements.sent(nonce, resources);
   }
 
   /** What has changed since it was called last; of a set that is served instead of another, whatever differs. */
@@ -148,19 +140,6 @@ export class Subscription {
     };
   }
 
-  /** A nonce that was overtaken says nothing. */
-  #noteAnswer({ responseNonce, errorDetail }: SubscriptionRequest): Rejection | null {
-    if (errorDetail !== undefined) {
-      this.#lastError = errorDetail.message;
-      return { error: errorDetail.message, resources: this.#lastSent };
-    }
-    if (responseNonce !== '' && responseNonce === this.#nonceSent) {
-      this.#nonceAcked = responseNonce;
-      this.#lastError = null;
-    }
-    return null;
-  }
-
   #changeNames(request: SubscriptionRequest): ReplyScope | null {
     const { resourceNamesSubscribe, resourceNamesUnsubscribe } = request;
     if (resourceNamesSubscribe.length === 0 && resourceNamesUnsubscribe.length === 0) return null;
@@ -170,13 +149,6 @@ export class Subscription {
     if (resourceNamesSubscribe.length === 0) return null;
     return { kind: 'names', names: resourceNamesSubscribe };
   }
-}
-
-/** As istioctl's proxy-status shows it (spec control-plane 3.8). */
-export interface SubscriptionStatus {
-  readonly status: 'NOT_SENT' | 'SYNCED' | 'STALE' | 'ERROR';
-  readonly lastError: string | null;
-  readonly lastSentAt: Date | null;
 }
 
 /** A proxy that reconnects says which versions it holds; those are not sent again. */

@@ -160,3 +160,41 @@ test('nothing is written by whoever may not write, until it may', async () => {
   wish();
   await vi.waitFor(() => expect(written).toEqual(['first']));
 });
+
+/** Thousands of objects that are as they should be. `round` wishes for some of them; `written` counts. */
+function settledObjects() {
+  const written = new Map<string, number>();
+  const queue = new WriteQueue({ log, recheck: () => undefined });
+  onTestFinished(() => queue.stop());
+  const round = (keys: readonly string[]): void =>
+    queue.startRound(() => {
+      for (const key of keys) {
+        queue.wish(key, 'same', async () => {
+          written.set(key, (written.get(key) ?? 0) + 1);
+          return 'settled';
+        });
+      }
+    });
+  return { written, round, keys: Array.from({ length: 3000 }, (_, n) => `object ${n}`) };
+}
+
+test('what changed nothing is not written again among thousands', async () => {
+  const { written, round, keys } = settledObjects();
+  round(keys);
+  await vi.waitFor(() => expect(written.size).toBe(3000));
+  for (let n = 0; n < 5; n++) round(keys);
+  await delay(50);
+  expect(new Set(written.values())).toEqual(new Set([1]));
+});
+
+test('of many objects those that nobody wishes for are forgotten', async () => {
+  const { written, round, keys } = settledObjects();
+  const [first, second] = [keys.slice(0, 800), keys.slice(800, 1600)];
+  for (const some of [first, second]) {
+    round(some);
+    await vi.waitFor(() => expect(written.get(some.at(-1)!)).toBe(1));
+  }
+  round([...first, ...second]);
+  await vi.waitFor(() => expect(written.get(first.at(-1)!)).toBe(2));
+  expect(written.get(second.at(-1)!)).toBe(1);
+});

@@ -29,8 +29,15 @@ interface Wish {
 type Slot =
   | { readonly kind: 'waiting'; readonly wish: Wish }
   | { readonly kind: 'running'; readonly wish: Wish; newer: Wish | null }
-  | { readonly kind: 'written'; readonly fingerprint: string; readonly untilMs: number }
-  | { readonly kind: 'resting'; readonly untilMs: number };
+  | (Held & { readonly kind: 'written'; readonly fingerprint: string })
+  | (Held & { readonly kind: 'resting' });
+
+/** No wish, or not the same one, is taken before that time. */
+interface Held {
+  readonly untilMs: number;
+  /** In which it was wished for last. */
+  round: number;
+}
 
 export interface WriteQueueDeps {
   readonly log: Logger;
@@ -44,9 +51,8 @@ const MAX_CONCURRENT = 8;
 const PAUSE_MS = { first: 250, last: 30_000 };
 /** A watch shows our own write a moment later; until then the same wish is not written again. */
 const ECHO_MS = 5000;
-/** Above so many objects, what is over is forgotten. */
-const MAX_REMEMBERED = 1000;
-const FORGET_AFTER_MS = 60_000;
+/** Above so many objects, those that nobody wishes for any more are looked for. */
+const MAX_UNWANTED = 1000;
 
 export class WriteQueue {
   readonly #deps: WriteQueueDeps;
@@ -57,6 +63,7 @@ export class WriteQueue {
   readonly #failures = new Map<string, number>();
   readonly #underWay = new Set<Promise<void>>();
   #round = 0;
+  #tidyAt = MAX_UNWANTED;
   #recheck: { readonly timer: NodeJS.Timeout; readonly atMs: number } | null = null;
   #stopped = false;
 
@@ -77,6 +84,7 @@ export class WriteQueue {
     for (const slot of this.#slots.values()) {
       if (slot.kind === 'running' && slot.newer?.round !== this.#round) slot.newer = null;
     }
+    if (this.#slots.size > this.#tidyAt) this.#tidy();
   }
 
   /** `fingerprint` says what would be written, and what it is based on; `key` what it is written to. */
@@ -109,6 +117,7 @@ export class WriteQueue {
   #isHeldBack(slot: Slot, fingerprint: string): boolean {
     if (!('untilMs' in slot) || performance.now() >= slot.untilMs) return false;
     if (slot.kind === 'written' && slot.fingerprint !== fingerprint) return false;
+    slot.round = this.#round;
     this.#recheckAt(slot.untilMs);
     return true;
   }
@@ -151,13 +160,13 @@ export class WriteQueue {
     }
     const nowMs = performance.now();
     if (outcome === 'declined') {
-      this.#slots.set(key, { kind: 'resting', untilMs: nowMs + PAUSE_MS.last });
+      this.#slots.set(key, { kind: 'resting', untilMs: nowMs + PAUSE_MS.last, round: this.#round });
       this.#recheckAt(nowMs + PAUSE_MS.last);
       return;
     }
     const untilMs = outcome === 'settled' ? Number.POSITIVE_INFINITY : nowMs + ECHO_MS;
-    this.#slots.set(key, { kind: 'written', fingerprint: wish.fingerprint, untilMs });
-    if (this.#slots.size > MAX_REMEMBERED) this.#forgetOld(nowMs);
+    const { fingerprint } = wish;
+    this.#slots.set(key, { kind: 'written', fingerprint, untilMs, round: this.#round });
   }
 
   #rest(key: string): void {
@@ -165,7 +174,7 @@ export class WriteQueue {
     this.#failures.set(key, failures);
     const pauseMs = Math.min(PAUSE_MS.first * 2 ** (failures - 1), PAUSE_MS.last);
     const untilMs = performance.now() + pauseMs;
-    this.#slots.set(key, { kind: 'resting', untilMs });
+    this.#slots.set(key, { kind: 'resting', untilMs, round: this.#round });
     this.#recheckAt(untilMs);
   }
 
@@ -190,12 +199,15 @@ export class WriteQueue {
     }
   }
 
-  #forgetOld(nowMs: number): void {
+  /** What is still wished for keeps its place, and its failures: without them it would be written again at once. */
+  #tidy(): void {
+    const nowMs = performance.now();
     for (const [key, slot] of this.#slots) {
-      if (!('untilMs' in slot)) continue;
-      if (Number.isFinite(slot.untilMs) && nowMs - slot.untilMs < FORGET_AFTER_MS) continue;
+      if (!('untilMs' in slot) || slot.round === this.#round) continue;
+      if (slot.untilMs > nowMs && Number.isFinite(slot.untilMs)) continue;
       this.#slots.delete(key);
       this.#failures.delete(key);
     }
+    this.#tidyAt = 2 * this.#slots.size + MAX_UNWANTED;
   }
 }

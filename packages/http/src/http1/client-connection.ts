@@ -74,6 +74,7 @@ export class Http1ClientConnection implements ClientConnection {
       this.#isClosed = true;
       this.#reader.finish();
       this.#fail(connectionLost('connection ended'));
+      this.#writer.leave();
       stream.end();
     });
     stream.on('error', ({ message }) => {
@@ -320,7 +321,9 @@ class ClientExchange implements Exchange, ReceivingHost, BodyWire {
 
   sendEnd(trailers: HeaderList | null): void {
     this.#deps.writer.end(trailers);
-    if (this.isUpgrade) this.#deps.stream.end();
+    if (!this.isUpgrade) return;
+    this.#deps.writer.leave();
+    this.#deps.stream.end();
   }
 
   get hasRoom(): boolean {

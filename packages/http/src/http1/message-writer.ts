@@ -1,6 +1,7 @@
 // hot path: every byte that leaves on an HTTP/1.1 connection
 import type { Writable } from 'node:stream';
 import { giveSlab, SLAB_BYTES, takeSlab } from '../sockets/slabs.ts';
+import { atTurnEnd, type TurnListener } from '../sockets/turn.ts';
 import type { BodyFraming, RawRequestHead, RawResponseHead } from './parse.ts';
 
 /**
@@ -60,21 +61,29 @@ function trailersText(trailers: readonly string[]): string {
 }
 
 /**
- * Writes one message at a time. What is small is gathered until `end` or `flush`, so that a small message is one write.
- * Pieces of the body are copied; the caller may reuse them at once. Always: a body of another length than its head
- * promised destroys the stream, since the reader would take what comes next for a part of it, or its rest for what
- * comes next.
+ * Writes one message at a time. What is small is gathered until `end` or `flush`, and leaves at the end of the turn of the
+ * event loop, so that a small message is one write. Pieces of the body are copied; the caller may reuse them at once.
+ * Always: a body of another length than its head promised destroys the stream, since the reader would take what comes
+ * next for a part of it, or its rest for what comes next.
  */
-export class MessageWriter {
+export class MessageWriter implements TurnListener {
   readonly #stream: Writable;
-  /** In latin1: the head and small pieces of the body that have not left yet. */
+  /** In latin1, as what follows: of the message, what may still grow. */
   #text = '';
+  /** What goes out with this turn. */
+  #leaving = '';
+  #isScheduled = false;
   #isChunked = false;
   /** Bytes of the body that the head has promised and that have not come; infinite where it promised no number. */
   #promised = 0;
 
   constructor(stream: Writable) {
     this.#stream = stream;
+  }
+
+  /** Something is still to be given to the stream. */
+  get isLeaving(): boolean {
+    return this.#leaving !== '';
   }
 
   begin(head: string, framing: BodyFraming): void {
@@ -107,16 +116,40 @@ export class MessageWriter {
     this.flush();
   }
 
-  /** Sends what was gathered. */
+  /** Has what was gathered leave. */
   flush(): void {
+    if (this.#text === '') return;
     const text = this.#text;
-    if (text === '') return;
     this.#text = '';
-    this.#stream.write(text, 'latin1');
+    this.whole(text);
+  }
+
+  /** A message that is complete as it is, between others. */
+  whole(text: string): void {
+    this.#leaving += text;
+    if (this.#leaving.length > MAX_TEXT_BYTES) this.leave();
+    else if (!this.#isScheduled) {
+      this.#isScheduled = true;
+      atTurnEnd(this);
+    }
+  }
+
+  onTurnEnd(): void {
+    this.#isScheduled = false;
+    this.leave();
+  }
+
+  /** Gives the stream what is to leave, before it is ended. */
+  leave(): void {
+    if (this.#leaving === '') return;
+    const text = this.#leaving;
+    this.#leaving = '';
+    if (this.#stream.writable) this.#stream.write(text, 'latin1');
   }
 
   #breakOff(what: 'more' | 'less'): false {
     this.#text = '';
+    this.leave();
     this.#stream.destroy(new Error(`${what} body than its head promised`));
     return false;
   }
@@ -125,14 +158,17 @@ export class MessageWriter {
   #copy(chunk: Buffer): void {
     if (this.#stream.writableLength > 0) {
       this.flush();
+      this.leave();
       this.#stream.write(Buffer.from(chunk));
       return;
     }
-    if (this.#text.length + chunk.length > SLAB_BYTES) this.flush();
+    this.#leaving += this.#text;
+    this.#text = '';
+    if (this.#leaving.length + chunk.length > SLAB_BYTES) this.leave();
     for (let at = 0; at < chunk.length; ) {
       const slab = takeSlab();
-      const start = slab.write(this.#text, 'latin1');
-      this.#text = '';
+      const start = slab.write(this.#leaving, 'latin1');
+      this.#leaving = '';
       const length = Math.min(chunk.length - at, SLAB_BYTES - start);
       slab.set(chunk.subarray(at, at + length), start);
       at += length;

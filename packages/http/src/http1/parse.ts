@@ -3,6 +3,7 @@
 import { type HeaderList, joinHeader } from '../headers.ts';
 import { badRequest, type HttpProblem } from '../problem.ts';
 import { endOfName, endOfTarget, endOfValue, trimmed } from './characters.ts';
+import { fieldName } from './field-names.ts';
 
 /** Start line and fields of a request. */
 export interface RawRequestHead {
@@ -145,7 +146,7 @@ export function parseFields(text: string, start: number): Parsed<HeaderList> {
     const colon = endOfName(text, at);
     if (colon === at || text.charCodeAt(colon) !== COLON) return fail('invalid header name');
     const end = endOfValue(text, colon + 1);
-    const name = text.slice(at, colon).toLowerCase();
+    const name = fieldName(text, at, colon);
     if (!isLineEnd(text, end)) return wrongCharacter(text, end, `invalid value of header ${name}`);
     headers.push(name, trimmed(text, colon + 1, end));
     if (headers.length > 2 * MAX_HEADERS) return tooManyHeaders();

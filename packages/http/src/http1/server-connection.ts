@@ -111,9 +111,9 @@ export class Http1ServerConnection implements Swept {
     this.#stream.destroy();
   }
 
-  /** Whether no request is being answered. */
+  /** Whether no request is being answered, and none has an answer that is still to leave. */
   get isIdle(): boolean {
-    return this.#exchange === null;
+    return this.#exchange === null && !this.#forExchanges.writer.isLeaving;
   }
 
   /** Ends it if no request is under way, else with the answer to that. */
@@ -179,7 +179,7 @@ export class Http1ServerConnection implements Swept {
   #continueIfAsked(head: RawRequestHead): void {
     if (getHeader(head.headers, 'expect')?.toLowerCase() === '100-continue') {
       removeHeader(head.headers, 'expect');
-      this.#stream.write(CONTINUE, 'latin1');
+      this.#forExchanges.writer.whole(CONTINUE);
     }
   }
 
@@ -194,6 +194,7 @@ export class Http1ServerConnection implements Swept {
   #end(): void {
     if (this.#phase === 'over') return;
     this.#phase = 'over';
+    this.#forExchanges.writer.leave();
     this.#stream.end();
     this.#stream.resume();
   }
@@ -220,6 +221,7 @@ export class Http1ServerConnection implements Swept {
     const facts = { reason: 'PROTOCOL_ERROR', kind, scope: 'connection' } as const;
     if (exchange?.hasResponded || this.#stream.destroyed) {
       exchange?.failed(new HttpError(problem.message, facts));
+      this.#forExchanges.writer.leave();
       this.#stream.destroy();
       return;
     }
@@ -233,7 +235,7 @@ export class Http1ServerConnection implements Swept {
     }
     const headers = ['content-length', String(bytesSent), 'content-type', 'text/plain'];
     headers.push(...(this.#options.problemHeaders?.() ?? []), 'connection', 'close');
-    this.#stream.write(`${answerText({ status, headers })}${words}`, 'latin1');
+    this.#forExchanges.writer.whole(`${answerText({ status, headers })}${words}`);
     this.#end();
   }
 }

@@ -161,7 +161,7 @@ export class Http1ServerExchange implements ServerExchange, ReceivingHost, BodyW
 
   respondInterim(head: AnswerHead): void {
     if (!this.hasResponded && !this.isOver) {
-      this.#deps.stream.write(answerText(head), 'latin1');
+      this.#deps.writer.whole(answerText(head));
     }
   }
 
@@ -209,6 +209,7 @@ export class Http1ServerExchange implements ServerExchange, ReceivingHost, BodyW
     if (this.isOver) return;
     this.#request = 'over';
     this.sending.cut();
+    this.#deps.writer.leave();
     resetSocket(this.#deps.stream);
   }
 

@@ -1,6 +1,7 @@
 // hot path: every write
 import type { Duplex } from 'node:stream';
 import { giveSlab, SLAB_BYTES, takeSlab } from './slabs.ts';
+import { atTurnEnd, type TurnListener } from './turn.ts';
 
 /** A transport that does not take what is written holds no more slabs than this: what follows has memory of its size. */
 const MAX_UNDER_WAY = 2;
@@ -10,7 +11,7 @@ const MAX_UNDER_WAY = 2;
  * record and one system call for many small pieces, and no buffer for each while they wait. Always: bytes leave in the order in which they came, and the caller's buffers may be reused at
  * once. An idle writer holds no memory.
  */
-export class SlabWriter {
+export class SlabWriter implements TurnListener {
   readonly #transport: Duplex;
   #slab: Buffer | null = null;
   #length = 0;
@@ -85,13 +86,13 @@ export class SlabWriter {
   #schedule(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
-    setImmediate(this.#onTurnEnd);
+    atTurnEnd(this);
   }
 
-  readonly #onTurnEnd = (): void => {
+  onTurnEnd(): void {
     this.#isScheduled = false;
     if (this.#underWay.length === 0) this.flush();
-  };
+  }
 
   readonly #onWritten = (): void => {
     giveSlab(this.#underWay.shift()!);

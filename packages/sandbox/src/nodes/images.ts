@@ -47,7 +47,7 @@ const NON_ROOT_USER = 65_532;
 
 /** As the Dockerfiles say, with the reasons. */
 const ZTUNNEL_ENVIRONMENT = { NODE_OPTIONS: '--max-semi-space-size=1' };
-const WAYPOINT_ENVIRONMENT = { NODE_OPTIONS: '--max-semi-space-size=1', MALLOC_ARENA_MAX: '1' };
+const WAYPOINT_ENVIRONMENT = { NODE_OPTIONS: '--max-semi-space-size=4', MALLOC_ARENA_MAX: '1' };
 
 const IMAGES: readonly ImageEntry[] = [
   {

@@ -320,6 +320,7 @@ test('a policy by the name of __proto__ is one like others', () => {
     sourceIp: '10.0.0.1',
     destinationIp: '10.0.0.2',
     destinationPort: 80,
+    verified: null,
   };
   expect(compileAuthorization(rules, 'rules')(input)).toBe('__proto__');
 });

@@ -41,7 +41,10 @@ export const ENDPOINTS: readonly MessageCapabilities[] = [
     LbEndpointSchema,
     handled('endpoint', 'health_status', 'metadata', 'load_balancing_weight'),
   ),
-  capabilitiesOf(EndpointSchema, handled('address')),
+  capabilitiesOf(EndpointSchema, {
+    address: HANDLED,
+    additional_addresses: harmless('the first address is the one that the workload is reached at'),
+  }),
   capabilitiesOf(AddressSchema, handled('socket_address', 'envoy_internal_address')),
   capabilitiesOf(SocketAddressSchema, handled('address', 'port_value')),
   capabilitiesOf(EnvoyInternalAddressSchema, handled('server_listener_name', 'endpoint_id')),

@@ -29,16 +29,28 @@ import {
   HTTPFaultSchema,
 } from '@aquifer/wire/gen/envoy/extensions/filters/http/fault/v3_pb';
 import { FilterConfigSchema as GrpcStatsSchema } from '@aquifer/wire/gen/envoy/extensions/filters/http/grpc_stats/v3_pb';
-import { JwtAuthenticationSchema } from '@aquifer/wire/gen/envoy/extensions/filters/http/jwt_authn/v3_pb';
+import {
+  JwtAuthenticationSchema,
+  JwtClaimToHeaderSchema,
+  JwtHeaderSchema,
+  JwtProvider_NormalizePayloadSchema,
+  JwtProviderSchema,
+  JwtRequirementAndListSchema,
+  JwtRequirementOrListSchema,
+  JwtRequirementSchema,
+  RequirementRuleSchema,
+} from '@aquifer/wire/gen/envoy/extensions/filters/http/jwt_authn/v3_pb';
 import { LocalRateLimitSchema } from '@aquifer/wire/gen/envoy/extensions/filters/http/local_ratelimit/v3_pb';
 import { RBACSchema as HttpRbacSchema } from '@aquifer/wire/gen/envoy/extensions/filters/http/rbac/v3_pb';
 import { RouterSchema } from '@aquifer/wire/gen/envoy/extensions/filters/http/router/v3_pb';
 import { ConfigSchema as HttpFilterStateSchema } from '@aquifer/wire/gen/envoy/extensions/filters/http/set_filter_state/v3_pb';
 import { HttpFilterSchema } from '@aquifer/wire/gen/envoy/extensions/filters/network/http_connection_manager/v3_pb';
 import {
+  ListMatcherSchema,
   ListStringMatcherSchema,
   MetadataMatcher_PathSegmentSchema,
   MetadataMatcherSchema,
+  OrMatcherSchema,
   ValueMatcherSchema,
 } from '@aquifer/wire/gen/envoy/type/matcher/v3_pb';
 import {
@@ -94,16 +106,6 @@ const EXTERNAL: readonly MessageCapabilities[] = [
   capabilitiesOf(BufferSettingsSchema, handled('max_request_bytes', 'allow_partial_message')),
   capabilitiesOf(GrpcServiceSchema, handled('envoy_grpc', 'timeout')),
   capabilitiesOf(GrpcService_EnvoyGrpcSchema, handled('cluster_name', 'authority')),
-  capabilitiesOf(MetadataMatcherSchema, {
-    filter: harmless('the key says which filter sets it'),
-    ...handled('path', 'value'),
-  }),
-  capabilitiesOf(MetadataMatcher_PathSegmentSchema, handled('key')),
-  capabilitiesOf(ValueMatcherSchema, {
-    string_match: HANDLED,
-    or_match: refused('one text is compared'),
-    list_match: refused('one text is compared'),
-  }),
   capabilitiesOf(ListStringMatcherSchema, handled('patterns')),
 ];
 
@@ -135,13 +137,46 @@ const POLICIES: readonly MessageCapabilities[] = [
   capabilitiesOf(Permission_SetSchema, handled('rules')),
   capabilitiesOf(PrincipalSchema, {
     ...handled('and_ids', 'or_ids', 'any', 'authenticated', 'header', 'not_id'),
-    ...handled('direct_remote_ip', 'remote_ip', 'filter_state'),
-    metadata: refused(
-      'no filter here writes what it would be compared to, such as claims of a JWT',
-    ),
+    ...handled('direct_remote_ip', 'remote_ip', 'filter_state', 'metadata'),
   }),
   capabilitiesOf(Principal_SetSchema, handled('ids')),
   capabilitiesOf(Principal_AuthenticatedSchema, handled('principal_name')),
+  capabilitiesOf(MetadataMatcherSchema, handled('filter', 'path', 'value')),
+  capabilitiesOf(MetadataMatcher_PathSegmentSchema, handled('key')),
+  capabilitiesOf(ValueMatcherSchema, handled('string_match', 'list_match', 'or_match')),
+  capabilitiesOf(ListMatcherSchema, handled('one_of')),
+  capabilitiesOf(OrMatcherSchema, handled('value_matchers')),
+];
+
+/** Who says who asks. */
+const TOKENS: readonly MessageCapabilities[] = [
+  capabilitiesOf(JwtAuthenticationSchema, handled('providers', 'rules', 'bypass_cors_preflight')),
+  capabilitiesOf(
+    JwtProviderSchema,
+    handled(
+      'issuer',
+      'audiences',
+      'local_jwks',
+      'forward',
+      'from_headers',
+      'from_params',
+      'from_cookies',
+      'forward_payload_header',
+      'payload_in_metadata',
+      'claim_to_headers',
+      'normalize_payload_in_metadata',
+    ),
+  ),
+  capabilitiesOf(JwtProvider_NormalizePayloadSchema, handled('space_delimited_claims')),
+  capabilitiesOf(JwtHeaderSchema, handled('name', 'value_prefix')),
+  capabilitiesOf(JwtClaimToHeaderSchema, handled('header_name', 'claim_name')),
+  capabilitiesOf(RequirementRuleSchema, handled('match', 'requires')),
+  capabilitiesOf(
+    JwtRequirementSchema,
+    handled('provider_name', 'requires_any', 'requires_all', 'allow_missing'),
+  ),
+  capabilitiesOf(JwtRequirementAndListSchema, handled('requirements')),
+  capabilitiesOf(JwtRequirementOrListSchema, handled('requirements')),
 ];
 
 /** Filters of requests, by their types: the order in which they may stand is fixed. */
@@ -149,6 +184,7 @@ export const HTTP_FILTERS: readonly MessageCapabilities[] = [
   capabilitiesOf(HttpFilterSchema, {
     name: HANDLED,
     typed_config: extension({
+      [JwtAuthenticationSchema.typeName]: HANDLED,
       [HttpRbacSchema.typeName]: HANDLED,
       [CorsSchema.typeName]: HANDLED,
       [HTTPFaultSchema.typeName]: HANDLED,
@@ -156,7 +192,6 @@ export const HTTP_FILTERS: readonly MessageCapabilities[] = [
       [RouterSchema.typeName]: HANDLED,
       [GrpcStatsSchema.typeName]: harmless('gRPC is counted in any case'),
       [ExtAuthzSchema.typeName]: HANDLED,
-      [JwtAuthenticationSchema.typeName]: refused('JWTs are not verified'),
       [HttpFilterStateSchema.typeName]: refused('what policies compare would change'),
       'istio.envoy.config.filter.http.alpn.v2alpha1.FilterConfig': harmless(
         'chooses between names of TLS that only sidecars know',
@@ -191,5 +226,6 @@ export const HTTP_FILTERS: readonly MessageCapabilities[] = [
     ...handled('response_headers_to_add', 'rate_limited_as_resource_exhausted'),
     stat_prefix: harmless(OF_STATISTICS),
   }),
+  ...TOKENS,
   ...POLICIES,
 ];

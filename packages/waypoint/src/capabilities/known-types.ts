@@ -1,6 +1,5 @@
 import { ExtAuthzSchema } from '@aquifer/wire/gen/envoy/extensions/filters/http/ext_authz/v3_pb';
 import { FilterConfigSchema as GrpcStatsSchema } from '@aquifer/wire/gen/envoy/extensions/filters/http/grpc_stats/v3_pb';
-import { JwtAuthenticationSchema } from '@aquifer/wire/gen/envoy/extensions/filters/http/jwt_authn/v3_pb';
 import { ConfigSchema as HttpFilterStateSchema } from '@aquifer/wire/gen/envoy/extensions/filters/http/set_filter_state/v3_pb';
 import { HttpInspectorSchema } from '@aquifer/wire/gen/envoy/extensions/filters/listener/http_inspector/v3_pb';
 import { OriginalDstSchema } from '@aquifer/wire/gen/envoy/extensions/filters/listener/original_dst/v3_pb';
@@ -28,7 +27,6 @@ const NAMED: readonly DescMessage[] = [
   GrpcStatsSchema,
   HttpFilterStateSchema,
   ExtAuthzSchema,
-  JwtAuthenticationSchema,
   DownstreamTlsContextSchema,
   ProxyProtocolUpstreamTransportSchema,
 ];

@@ -1,5 +1,6 @@
 import { CorsSchema } from '@aquifer/wire/gen/envoy/extensions/filters/http/cors/v3_pb';
 import { HTTPFaultSchema } from '@aquifer/wire/gen/envoy/extensions/filters/http/fault/v3_pb';
+import { JwtAuthenticationSchema } from '@aquifer/wire/gen/envoy/extensions/filters/http/jwt_authn/v3_pb';
 import { LocalRateLimitSchema } from '@aquifer/wire/gen/envoy/extensions/filters/http/local_ratelimit/v3_pb';
 import { RBACSchema as HttpRbacSchema } from '@aquifer/wire/gen/envoy/extensions/filters/http/rbac/v3_pb';
 import type { HttpFilter } from '@aquifer/wire/gen/envoy/extensions/filters/network/http_connection_manager/v3_pb';
@@ -12,6 +13,7 @@ import { type AuthorizationFilter, type AuthorizationView, compileAuthorization 
 const NAMED: readonly (readonly [DescMessage, string])[] = [
   [CorsSchema, 'envoy.filters.http.cors'],
   [HTTPFaultSchema, 'envoy.filters.http.fault'],
+  [JwtAuthenticationSchema, 'envoy.filters.http.jwt_authn'],
   [LocalRateLimitSchema, 'envoy.filters.http.local_ratelimit'],
 ];
 const RBAC = 'envoy.filters.http.rbac';

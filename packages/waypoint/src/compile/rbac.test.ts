@@ -13,6 +13,7 @@ const input: AuthorizationInput = {
   sourceIp: '10.0.0.7',
   destinationIp: '10.96.0.1',
   destinationPort: 80,
+  verified: null,
 };
 
 function filter(action: 'ALLOW' | 'DENY', policy: JsonValue) {
@@ -100,7 +101,7 @@ test('a policy that cannot be enforced names the field', () => {
   expect(() =>
     filter('DENY', { permissions: [{ any: true }], principals: [{ metadata }] }),
   ).toThrow(
-    'rules.policies[ns[a]-policy[b]-rule[0]].principals[0]: principal metadata is not supported',
+    'rules.policies[ns[a]-policy[b]-rule[0]].principals[0].metadata.filter: x writes nothing here',
   );
 });
 

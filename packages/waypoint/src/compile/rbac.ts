@@ -8,6 +8,7 @@ import {
   type RBAC,
 } from '@aquifer/wire/gen/envoy/config/rbac/v3_pb';
 import type { StringMatcher } from '@aquifer/wire/gen/envoy/type/matcher/v3_pb';
+import { compileMetadataMatch, type Verified } from './metadata-match.ts';
 import { ConfigProblem } from './problem.ts';
 import { compileHeaderMatch, compileStringMatch, type MatchInput } from './string-match.ts';
 import { compileUriTemplate } from './uri-template.ts';
@@ -19,6 +20,8 @@ export interface AuthorizationInput extends MatchInput {
   readonly sourceIp: string;
   readonly destinationIp: string;
   readonly destinationPort: number;
+  /** What its tokens say; null if none was verified, and of bytes. */
+  readonly verified: Verified | null;
 }
 
 type Test = (input: AuthorizationInput) => boolean;
@@ -161,6 +164,11 @@ function principal({ identifier }: Principal, place: Place): Test {
       return place.unseen === null
         ? compileHeaderMatch(identifier.value, `${place.path}.header`)
         : constant(place.unseen);
+    case 'metadata': {
+      if (place.unseen !== null) return constant(place.unseen);
+      const matches = compileMetadataMatch(identifier.value, `${place.path}.metadata`);
+      return ({ verified }) => matches(verified);
+    }
     default:
       return connectionPrincipal(identifier, place.path);
   }

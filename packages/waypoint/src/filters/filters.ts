@@ -1,5 +1,6 @@
 import { CorsPolicySchema } from '@aquifer/wire/gen/envoy/extensions/filters/http/cors/v3_pb';
 import { HTTPFaultSchema } from '@aquifer/wire/gen/envoy/extensions/filters/http/fault/v3_pb';
+import { JwtAuthenticationSchema } from '@aquifer/wire/gen/envoy/extensions/filters/http/jwt_authn/v3_pb';
 import { LocalRateLimitSchema } from '@aquifer/wire/gen/envoy/extensions/filters/http/local_ratelimit/v3_pb';
 import type { HttpFilter } from '@aquifer/wire/gen/envoy/extensions/filters/network/http_connection_manager/v3_pb';
 import type { Any } from '@bufbuild/protobuf/wkt';
@@ -7,6 +8,7 @@ import { unpack } from '../compile/any.ts';
 import { ConfigProblem } from '../compile/problem.ts';
 import { type CorsPolicy, compileCors } from './cors.ts';
 import { compileFault, type Fault } from './fault.ts';
+import { compileJwt, type JwtFilter } from './jwt/jwt-authn.ts';
 import { RateLimit } from './local-rate-limit.ts';
 
 /** A filter of a connection manager: whether it is there, and what it does where a route says nothing. */
@@ -17,6 +19,8 @@ interface Presence<Config> {
 
 /** The filters of a chain, beside authorization. */
 export interface ChainFilters {
+  /** Null if no tokens are verified. */
+  readonly jwt: JwtFilter | null;
   readonly cors: boolean;
   readonly fault: Presence<Fault>;
   readonly rateLimit: Presence<RateLimit>;
@@ -30,17 +34,23 @@ export interface RouteFilters {
 }
 
 const CORS = 'envoy.filters.http.cors';
+const JWT = 'envoy.filters.http.jwt_authn';
 const FAULT = 'envoy.filters.http.fault';
 const RATE_LIMIT = 'envoy.filters.http.local_ratelimit';
 
-/** In which they run. Configuration that wants another order is refused. */
-const ORDER: readonly string[] = [
-  'envoy.filters.http.rbac',
-  FAULT,
-  CORS,
-  RATE_LIMIT,
-  'envoy.filters.http.router',
-];
+/**
+ * In which they run: the stages in which a filter may. Configuration that wants another order is refused. Policies before
+ * others say whom to ask, and deny behind them what is denied.
+ */
+const STAGES: Readonly<Record<string, readonly number[]>> = {
+  'envoy.filters.http.rbac': [0, 2],
+  'envoy.filters.http.ext_authz': [0],
+  [JWT]: [1],
+  [FAULT]: [3],
+  [CORS]: [4],
+  [RATE_LIMIT]: [5],
+  'envoy.filters.http.router': [6],
+};
 
 export function compileChainFilters(filters: readonly HttpFilter[], path: string): ChainFilters {
   checkOrder(filters, path);
@@ -49,6 +59,7 @@ export function compileChainFilters(filters: readonly HttpFilter[], path: string
   const fault = find(FAULT);
   const rateLimit = find(RATE_LIMIT);
   return {
+    jwt: readJwt(find(JWT)?.configType.value, path),
     cors: find(CORS) !== undefined,
     fault: { isPresent: fault !== undefined, forAll: readFault(fault?.configType.value, path) },
     rateLimit: {
@@ -78,6 +89,10 @@ export function compileRouteFilters(
   };
 }
 
+function readJwt(any: Any | undefined, path: string): JwtFilter | null {
+  return any === undefined ? null : compileJwt(unpack(any, JwtAuthenticationSchema, path), path);
+}
+
 function readFault(any: Any | undefined, path: string): Fault | null {
   return any === undefined ? null : compileFault(unpack(any, HTTPFaultSchema, path), path);
 }
@@ -90,10 +105,15 @@ function readRateLimit(any: Any | undefined, path: string): RateLimit | null {
 }
 
 function checkOrder(filters: readonly HttpFilter[], path: string): void {
-  const places = filters.map(({ name }) => ORDER.indexOf(name)).filter((place) => place >= 0);
-  for (let i = 1; i < places.length; i++) {
-    if (places[i]! >= places[i - 1]!) continue;
-    const [late, early] = [ORDER[places[i - 1]!], ORDER[places[i]!]];
-    throw new ConfigProblem(path, `${late} before ${early} is not supported`);
+  let stage = 0;
+  let before = '';
+  for (const { name } of filters) {
+    if (!Object.hasOwn(STAGES, name)) continue;
+    const next = STAGES[name]!.find((each) => each >= stage);
+    if (next === undefined) {
+      throw new ConfigProblem(path, `${before} before ${name} is not supported`);
+    }
+    stage = next;
+    before = name;
   }
 }

@@ -225,6 +225,7 @@ const UNREAD = {
   path: '',
   header: () => null,
   query: () => null,
+  verified: null,
 } as const;
 
 const NO_REQUEST = {

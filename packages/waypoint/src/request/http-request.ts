@@ -9,6 +9,7 @@ import type {
 } from '@aquifer/http';
 import { getHeader, removeHeader, setHeader } from '@aquifer/http';
 import type { Host } from '../clusters/host.ts';
+import type { Verified } from '../compile/metadata-match.ts';
 import type { CompiledRoute, WeightedTarget } from '../compile/route.ts';
 import type { FilteredRequest } from '../filters/filtered-request.ts';
 import type { FinishedRequest } from '../telemetry/request-telemetry.ts';
@@ -74,6 +75,7 @@ export class HttpRequest
   grpcStatus: string | null = null;
   /** Null for what is none of gRPC. */
   readonly messages: GrpcMessages | null;
+  verified: Verified | null = null;
   bytesReceived = 0;
   bytesSent = 0;
   #target: string;
@@ -303,6 +305,18 @@ export class HttpRequest
   /** All of the request has arrived. */
   get hasEnded(): boolean {
     return this.#hasEnded;
+  }
+
+  waitForAnswer<Answer>(answer: Promise<Answer>, then: (answer: Answer) => void): void {
+    let isWanted = true;
+    this.waitOn({
+      cancel: () => {
+        isWanted = false;
+      },
+    });
+    void answer.then((value) => {
+      if (isWanted) this.goOn(() => then(value));
+    });
   }
 
   /** Of what was upgraded. */

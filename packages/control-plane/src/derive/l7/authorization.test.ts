@@ -6,7 +6,7 @@ import { fromBinary, type Message } from '@bufbuild/protobuf';
 import type { GenMessage } from '@bufbuild/protobuf/codegenv2';
 import { expect, test } from 'vitest';
 import { parseMeshConfig } from '../mesh-config.ts';
-import { authorizationFilters } from './authorization.ts';
+import { customFilters } from './authorization.ts';
 import type { Extension } from './packed.ts';
 
 /** CUSTOM policies beside what is recorded (l7/25). */
@@ -30,11 +30,7 @@ function read<T extends Message>(filter: Extension | undefined, schema: GenMessa
 }
 
 test('several are asked in the order of their names, each about what its own rules mark', () => {
-  const filters = authorizationFilters(
-    [policy('second', 'b'), policy('first', 'a')],
-    'http',
-    PROVIDERS,
-  );
+  const filters = customFilters([policy('second', 'b'), policy('first', 'a')], 'http', PROVIDERS);
   const [markA, askA, markB, askB] = filters;
   expect(filters).toHaveLength(4);
   expect(read(markA, HttpRbacSchema).shadowRulesStatPrefix).toBe('istio_ext_authz_a_');
@@ -49,7 +45,7 @@ test('several are asked in the order of their names, each about what its own rul
 });
 
 test.for(['nobody', 'tracer'])('what %s would be asked about is denied', (provider) => {
-  const [only, ...others] = authorizationFilters([policy('p', provider)], 'http', PROVIDERS);
+  const [only, ...others] = customFilters([policy('p', provider)], 'http', PROVIDERS);
   expect(others).toEqual([]);
   expect(Object.keys(read(only, HttpRbacSchema).rules?.policies ?? {})).toEqual([
     `istio-ext-authz-${provider}-ns[shop]-policy[p]-rule[0]-deny-due-to-bad-CUSTOM-action`,
@@ -57,14 +53,14 @@ test.for(['nobody', 'tracer'])('what %s would be asked about is denied', (provid
 });
 
 test('nobody is asked about bytes, which are denied', () => {
-  const [only, ...others] = authorizationFilters([policy('p', 'a')], 'tcp', PROVIDERS);
+  const [only, ...others] = customFilters([policy('p', 'a')], 'tcp', []);
   expect(others).toEqual([]);
   expect(Object.keys(read(only, NetworkRbacSchema).rules?.policies ?? {})).toHaveLength(1);
 });
 
 test('a dry run asks nobody and denies nothing', () => {
   const dry = policy('p', 'a', { 'istio.io/dry-run': 'true' });
-  const [only, ...others] = authorizationFilters([dry], 'http', PROVIDERS);
+  const [only, ...others] = customFilters([dry], 'http', PROVIDERS);
   expect(others).toEqual([]);
   const { rules, shadowRules } = read(only, HttpRbacSchema);
   expect([rules, Object.keys(shadowRules?.policies ?? {}).length]).toEqual([undefined, 1]);

@@ -1,4 +1,4 @@
-/** AuthorizationPolicies as RBAC filters: what cannot be asked is denied, then AUDIT, DENY, ALLOW (spec l7 5.1, 5.5). */
+/** AuthorizationPolicies as filters: CUSTOM, then AUDIT, DENY, ALLOW (spec l7 5.1, 5.5). */
 import type { AuthorizationPolicy } from '@aquifer/model/resources';
 import { RBAC_Action, type RBACSchema } from '@aquifer/wire/gen/envoy/config/rbac/v3_pb';
 import { RBACSchema as HttpRbacSchema } from '@aquifer/wire/gen/envoy/extensions/filters/http/rbac/v3_pb';
@@ -27,31 +27,43 @@ const ENVOY_ACTION: Readonly<Record<Action, RBAC_Action>> = {
   CUSTOM: RBAC_Action.DENY,
 };
 
-/** The filters of one chain, in the order in which they run. Of bytes nobody is asked: such policies deny. */
-export function authorizationFilters(
+/** Of CUSTOM policies, before tokens are verified: who is asked may be who adds them. What nobody can be asked about is denied. */
+export function customFilters(
   policies: readonly AuthorizationPolicy[],
   protocol: Protocol,
   providers: readonly ExtensionProvider[],
 ): Extension[] {
-  const known = protocol === 'http' ? providers : [];
-  const external = policies.filter(({ spec }) => spec?.action === 'CUSTOM');
-  const asked = askedProviders(external, known);
-  const unasked = external.filter(
+  const custom = policies.filter(({ spec }) => spec?.action === 'CUSTOM');
+  const asked = askedProviders(custom, providers);
+  const unasked = custom.filter(
     (policy) => !asked.some(({ name }) => name === policy.spec?.provider?.name),
   );
-  const filters = (['CUSTOM', 'AUDIT', 'DENY', 'ALLOW'] as const).flatMap((action) => {
-    const found =
-      action === 'CUSTOM'
-        ? unasked
-        : policies.filter(({ spec = {} }) => (spec.action ?? 'ALLOW') === action);
-    return found.length === 0 ? [] : [filterOf(found, action, protocol)];
+  return [...externalFilters(asked), ...judging(unasked, 'CUSTOM', protocol)];
+}
+
+/** Of the others, in the order in which they run. */
+export function authorizationFilters(
+  policies: readonly AuthorizationPolicy[],
+  protocol: Protocol,
+): Extension[] {
+  return (['AUDIT', 'DENY', 'ALLOW'] as const).flatMap((action) => {
+    const found = policies.filter(({ spec = {} }) => (spec.action ?? 'ALLOW') === action);
+    return judging(found, action, protocol);
   });
-  const judging = filters.map((init) =>
+}
+
+function judging(
+  policies: readonly AuthorizationPolicy[],
+  action: Action,
+  protocol: Protocol,
+): Extension[] {
+  if (policies.length === 0) return [];
+  const init = filterOf(policies, action, protocol);
+  return [
     protocol === 'http'
       ? extension('envoy.filters.http.rbac', HttpRbacSchema, init)
       : extension('envoy.filters.network.rbac', NetworkRbacSchema, { ...init, statPrefix: 'tcp.' }),
-  );
-  return [...externalFilters(asked), ...judging];
+  ];
 }
 
 /** Those that policies name and that can be asked, by name. A dry run is nobody's to ask about. */

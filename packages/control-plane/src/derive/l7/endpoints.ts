@@ -74,18 +74,22 @@ export function boundWorkloads(workloads: readonly Workload[]): ClusterLoadAssig
 
 function lbEndpoint(workload: Workload, assignment: Assignment): LbEndpoint {
   // Names are for the proxy to look up.
-  const address = workload.addresses[0] ?? workload.hostname;
+  const [address = workload.hostname, ...further] = workload.addresses;
   const port = targetPort(workload, assignment) ?? 0;
-  return endpointAt(workload, { address, port, direction: assignment.direction });
+  const { direction } = assignment;
+  return endpointAt(workload, { address, further, port, direction });
 }
 
 interface Place {
   readonly address: string;
+  /** Of another family, where the workload is reached without a tunnel. */
+  readonly further?: readonly string[];
   readonly port: number;
   readonly direction: Assignment['direction'];
 }
 
-function endpointAt(workload: Workload, { address, port, direction }: Place): LbEndpoint {
+function endpointAt(workload: Workload, place: Place): LbEndpoint {
+  const { address, further = [], port, direction } = place;
   const target = formatSocketAddress({ ip: address, port });
   const isTunnelled = workload.protocol === 'hbone';
   const envoyAddress = isTunnelled
@@ -96,17 +100,20 @@ function endpointAt(workload: Workload, { address, port, direction }: Place): Lb
           endpointId: target,
         },
       }
-    : {
-        case: 'socketAddress' as const,
-        value: { address, portSpecifier: { case: 'portValue' as const, value: port } },
-      };
+    : socketAddress(address, port);
   const metadata: Record<string, JsonObject> = { istio: { workload: describe(workload) } };
   if (isTunnelled) metadata[ORIGINAL_DST_KEY] = { local: target };
   if (isTunnelled && direction === 'outbound') {
     metadata['envoy.transport_socket_match'] = { tunnel: 'http' };
   }
+  const additionalAddresses = (isTunnelled ? [] : further).map((other) => ({
+    address: { address: socketAddress(other, port) },
+  }));
   return {
-    hostIdentifier: { case: 'endpoint', value: { address: { address: envoyAddress } } },
+    hostIdentifier: {
+      case: 'endpoint',
+      value: { address: { address: envoyAddress }, additionalAddresses },
+    },
     healthStatus: healthOf(workload),
     loadBalancingWeight: workload.capacity,
     metadata: { filterMetadata: metadata },
@@ -117,6 +124,13 @@ function endpointAt(workload: Workload, { address, port, direction }: Place): Lb
 function healthOf({ uid, status }: Workload): HealthStatus {
   if (status === 'unhealthy') return HealthStatus.UNHEALTHY;
   return uid.includes('/networking.istio.io/') ? HealthStatus.UNKNOWN : HealthStatus.HEALTHY;
+}
+
+function socketAddress(address: string, port: number) {
+  return {
+    case: 'socketAddress' as const,
+    value: { address, portSpecifier: { case: 'portValue' as const, value: port } },
+  };
 }
 
 /** `<workload>;<namespace>;<canonical service>;<revision>;<cluster>`, which telemetry reads; `latest` is not said. */

@@ -1,5 +1,4 @@
 /** Filter chains of `main_internal`: one for each port and kind of traffic, two for workloads (recordings l7/01, 23). */
-import type { AuthorizationPolicy } from '@aquifer/model/resources';
 import type { FilterChainSchema } from '@aquifer/wire/gen/envoy/config/listener/v3_pb';
 import type { RouteConfigurationSchema } from '@aquifer/wire/gen/envoy/config/route/v3_pb';
 import { CorsSchema } from '@aquifer/wire/gen/envoy/extensions/filters/http/cors/v3_pb';
@@ -12,9 +11,8 @@ import {
 } from '@aquifer/wire/gen/envoy/extensions/filters/network/http_connection_manager/v3_pb';
 import { ConfigSchema as FilterStateSchema } from '@aquifer/wire/gen/envoy/extensions/filters/network/set_filter_state/v3_pb';
 import { UuidRequestIdConfigSchema } from '@aquifer/wire/gen/envoy/extensions/request_id/uuid/v3_pb';
-import type { MeshSettings } from '../mesh.ts';
 import { EVERY_REQUEST } from './access-log.ts';
-import { authorizationFilters } from './authorization.ts';
+import { authorizationFilters, customFilters } from './authorization.ts';
 import { OF_DIRECT_CONNECTION } from './filter-state.ts';
 import { ENCAP, inboundCluster } from './names.ts';
 import { type Extension, extension, type Init, packed, seconds } from './packed.ts';
@@ -25,12 +23,7 @@ import { serviceTcpProxy, tcpProxy } from './tcp-proxy.ts';
 
 export type ChainInit = Init<typeof FilterChainSchema>;
 type RouteConfigInit = Init<typeof RouteConfigurationSchema>;
-
-/** Policies, and whom those of CUSTOM may have asked. */
-interface Judges {
-  readonly policies: readonly AuthorizationPolicy[];
-  readonly providers: MeshSettings['extensionProviders'];
-}
+type Security = Pick<ServiceScope, 'mesh' | 'policies' | 'tokens'>;
 
 /** Chains of workload traffic, by what is sniffed. */
 export const DIRECT_CHAINS = { http: 'direct-http', tcp: 'direct-tcp' } as const;
@@ -51,7 +44,7 @@ const CORE_FILTERS: readonly Extension[] = [
 function connectionManager(
   { port, protocol }: L7Port,
   routes: RouteConfigInit,
-  { policies, providers }: Judges,
+  { mesh, policies, tokens }: Security,
 ): Extension {
   return extension('envoy.filters.network.http_connection_manager', HttpConnectionManagerSchema, {
     statPrefix: `inbound_0.0.0.0_${port};`,
@@ -59,7 +52,12 @@ function connectionManager(
     ...(protocol === 'http2' && { http2ProtocolOptions: {} }),
     accessLog: [...EVERY_REQUEST],
     routeSpecifier: { case: 'routeConfig', value: routes },
-    httpFilters: [...authorizationFilters(policies, 'http', providers), ...CORE_FILTERS],
+    httpFilters: [
+      ...customFilters(policies, 'http', mesh.extensionProviders),
+      ...tokens.filters,
+      ...authorizationFilters(policies, 'http'),
+      ...CORE_FILTERS,
+    ],
     normalizePath: true,
     pathWithEscapedSlashesAction: SlashesAction.KEEP_UNCHANGED,
     proxy100Continue: true,
@@ -72,24 +70,28 @@ function connectionManager(
   });
 }
 
+/** Of bytes nobody is asked: what a policy would have somebody asked about is denied. */
+function bytesFilters(policies: ServiceScope['policies']): Extension[] {
+  return [...customFilters(policies, 'tcp', []), ...authorizationFilters(policies, 'tcp')];
+}
+
 /** The chains of one port of a service; each is named as the cluster that it leads to. */
 export function portChains(port: L7Port, scope: ServiceScope): ChainInit[] {
-  const { service, policies, mesh } = scope;
-  const judges = { policies, providers: mesh.extensionProviders };
+  const { service, policies } = scope;
   const kinds = (['tcp', 'http'] as const).filter((kind) => speaks(port, kind));
   return kinds.map((kind) => {
     const name = inboundCluster(kind, port.port, service.hostname);
     if (kind === 'tcp') {
       const proxy = serviceTcpProxy(name, port.port, scope);
-      return { name, filters: [...authorizationFilters(policies, 'tcp', []), proxy] };
+      return { name, filters: [...bytesFilters(policies), proxy] };
     }
     const routes = serviceRoutes(name, port.port, scope);
-    return { name, filters: [connectionManager(port, routes, judges)] };
+    return { name, filters: [connectionManager(port, routes, scope)] };
   });
 }
 
 /** Traffic to workloads goes on to where it was sent; only policies of the whole waypoint hold for it. */
-export function directChains(judges: Judges): ChainInit[] {
+export function directChains(security: Security): ChainInit[] {
   const authority = extension('connect_authority', FilterStateSchema, {
     onNewConnection: [...OF_DIRECT_CONNECTION],
   });
@@ -101,15 +103,11 @@ export function directChains(judges: Judges): ChainInit[] {
   return [
     {
       name: DIRECT_CHAINS.tcp,
-      filters: [
-        authority,
-        ...authorizationFilters(judges.policies, 'tcp', []),
-        tcpProxy(ENCAP, {}),
-      ],
+      filters: [authority, ...bytesFilters(security.policies), tcpProxy(ENCAP, {})],
     },
     {
       name: DIRECT_CHAINS.http,
-      filters: [authority, connectionManager(ANY_PORT, routes, judges)],
+      filters: [authority, connectionManager(ANY_PORT, routes, security)],
     },
   ];
 }

@@ -2,12 +2,12 @@ import { z } from 'zod';
 import { anyObject, objectOf, stringMap } from '../field-types.ts';
 import { defineResource } from '../resource.ts';
 import { column, exportTo, networking } from './networking-group.ts';
-import { ageColumn, istioDuration, istioStatus, workloadSelector } from './selectors.ts';
+import { ageColumn, istioListedDuration, istioStatus, workloadSelector } from './selectors.ts';
 
 const count = z.int().min(0);
 
 const warmup = z.object({
-  duration: istioDuration,
+  duration: istioListedDuration,
   minimumPercent: z.number().min(0).max(100).nullable().optional(),
   aggression: z.number().min(1).nullable().optional(),
 });
@@ -52,23 +52,23 @@ const loadBalancer = z.object({
   consistentHash: consistentHash.optional(),
   localityLbSetting: localityLbSetting.optional(),
   warmup: warmup.optional(),
-  warmupDurationSecs: istioDuration.optional().describe('Deprecated.'),
+  warmupDurationSecs: istioListedDuration.optional().describe('Deprecated.'),
 });
 
 const connectionPool = z.object({
   tcp: z
     .object({
       maxConnections: z.int32().optional(),
-      connectTimeout: istioDuration.optional(),
+      connectTimeout: istioListedDuration.optional(),
       tcpKeepalive: z
         .object({
           probes: count.optional(),
-          time: istioDuration.optional(),
-          interval: istioDuration.optional(),
+          time: istioListedDuration.optional(),
+          interval: istioListedDuration.optional(),
         })
         .optional(),
-      maxConnectionDuration: istioDuration.optional(),
-      idleTimeout: istioDuration.optional(),
+      maxConnectionDuration: istioListedDuration.optional(),
+      idleTimeout: istioListedDuration.optional(),
     })
     .optional(),
   http: z
@@ -77,12 +77,15 @@ const connectionPool = z.object({
       http2MaxRequests: z.int32().optional(),
       maxRequestsPerConnection: z.int32().optional(),
       maxRetries: z.int32().optional(),
-      idleTimeout: istioDuration.optional(),
+      idleTimeout: istioListedDuration.optional(),
       h2UpgradePolicy: z.enum(['DEFAULT', 'DO_NOT_UPGRADE', 'UPGRADE']).optional(),
       useClientProtocol: z.boolean().optional(),
       maxConcurrentStreams: z.int32().optional(),
       http2KeepAlive: z
-        .object({ interval: istioDuration.optional(), timeout: istioDuration.optional() })
+        .object({
+          interval: istioListedDuration.optional(),
+          timeout: istioListedDuration.optional(),
+        })
         .optional(),
     })
     .optional(),
@@ -94,8 +97,8 @@ const outlierDetection = z.object({
   consecutiveGatewayErrors: count.nullable().optional(),
   splitExternalLocalOriginErrors: z.boolean().optional(),
   consecutiveLocalOriginFailures: count.nullable().optional(),
-  interval: istioDuration.optional(),
-  baseEjectionTime: istioDuration.optional(),
+  interval: istioListedDuration.optional(),
+  baseEjectionTime: istioListedDuration.optional(),
   maxEjectionPercent: z.int32().optional(),
   minHealthPercent: z.int32().optional(),
 });

@@ -76,6 +76,9 @@ export const istioDuration = z.string().meta({
   ],
 });
 
+/** The same in lists whose length nothing bounds: API servers refuse a rule that runs for each of their items. */
+export const istioListedDuration = z.string().regex(/^([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+$/);
+
 /** A policy is for the workloads of a selector, or for targets. */
 export const targetOrSelector = rules([
   'only one of targetRefs or selector can be set',

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { objectOf, stringMap } from '../field-types.ts';
 import { defineResource } from '../resource.ts';
 import { column, exportTo, networking } from './networking-group.ts';
-import { ageColumn, istioDuration, istioStatus } from './selectors.ts';
+import { ageColumn, istioListedDuration, istioStatus } from './selectors.ts';
 
 const stringMatch = z.object({
   exact: z.string().optional().describe('The whole value.'),
@@ -89,14 +89,16 @@ const httpDirectResponse = z.object({
 
 const httpRetry = z.object({
   attempts: z.int32().optional().describe('Tries after the first one; 0 is none.'),
-  perTryTimeout: istioDuration.optional(),
+  perTryTimeout: istioListedDuration.optional(),
   retryOn: z
     .string()
     .optional()
     .describe("Envoy's conditions and status codes, separated by commas."),
   retryRemoteLocalities: z.boolean().nullable().optional(),
   retryIgnorePreviousHosts: z.boolean().nullable().optional(),
-  backoff: istioDuration.optional().describe('Base of the pause before a retry. Default: 25ms.'),
+  backoff: istioListedDuration
+    .optional()
+    .describe('Base of the pause before a retry. Default: 25ms.'),
 });
 
 const httpFault = z.object({
@@ -104,8 +106,8 @@ const httpFault = z.object({
     .object({
       percentage: percent.optional().describe('Default: none.'),
       percent: z.int32().optional().describe('In place of `percentage`, deprecated.'),
-      fixedDelay: istioDuration.optional(),
-      exponentialDelay: istioDuration.optional(),
+      fixedDelay: istioListedDuration.optional(),
+      exponentialDelay: istioListedDuration.optional(),
     })
     .optional(),
   abort: z
@@ -124,7 +126,7 @@ const corsPolicy = z.object({
   allowMethods: z.array(z.string()).optional(),
   allowHeaders: z.array(z.string()).optional(),
   exposeHeaders: z.array(z.string()).optional(),
-  maxAge: istioDuration.optional(),
+  maxAge: istioListedDuration.optional(),
   allowCredentials: z.boolean().nullable().optional(),
   unmatchedPreflights: z
     .enum(['UNSPECIFIED', 'FORWARD', 'IGNORE'])
@@ -148,7 +150,9 @@ const httpRoute = z.object({
     .optional()
     .describe('A VirtualService without hosts, whose routes are tried within this match.'),
   rewrite: httpRewrite.optional(),
-  timeout: istioDuration.optional().describe('Of a request, with its retries. Default: none.'),
+  timeout: istioListedDuration
+    .optional()
+    .describe('Of a request, with its retries. Default: none.'),
   retries: httpRetry.optional(),
   fault: httpFault.optional(),
   mirror: destination.optional(),

@@ -1,0 +1,101 @@
+/** What is analyzed: the objects of files, or those of a cluster that matter to the mesh. */
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseAllDocuments } from 'yaml';
+import type { AnalyzedObject } from './analysis-process.ts';
+import type { Cluster } from './cluster.ts';
+import { CliError } from './errors.ts';
+
+/** Cluster-scoped, among the kinds that matter. */
+const WITHOUT_NAMESPACE: readonly string[] = ['Namespace', 'Node', 'GatewayClass'];
+
+/** An object, and the file that it is from. */
+export interface SourcedObject {
+  readonly object: AnalyzedObject;
+  /** `file`, or empty for one of the cluster. */
+  readonly file: string;
+}
+
+/** Objects of YAML and JSON files, and of all such files of folders; `-` is standard input. */
+export function objectsOfFiles(paths: readonly string[], namespace: string): SourcedObject[] {
+  return paths
+    .flatMap(filesAt)
+    .flatMap((file) =>
+      documentsOf(file).map((object) => ({ object: inNamespace(object, namespace), file })),
+    );
+}
+
+function filesAt(path: string): string[] {
+  if (path === '-') return [path];
+  const stats = statSync(path, { throwIfNoEntry: false });
+  if (stats === undefined) throw new CliError(`${path}: no such file`);
+  if (!stats.isDirectory()) return [path];
+  const names = readdirSync(path).filter((name) => /\.(ya?ml|json)$/.test(name));
+  return names.toSorted().map((name) => join(path, name));
+}
+
+function documentsOf(file: string): AnalyzedObject[] {
+  const documents = parseAllDocuments(readFileSync(file === '-' ? 0 : file, 'utf8'));
+  return documents.flatMap((document) => {
+    const [error] = document.errors;
+    if (error !== undefined) throw new CliError(`${file}: ${error.message}`);
+    return objectsIn(document.toJS(), file);
+  });
+}
+
+function objectsIn(value: unknown, file: string): AnalyzedObject[] {
+  if (value === null || value === undefined) return [];
+  const { apiVersion, kind, metadata, items } = value as Partial<AnalyzedObject> & {
+    readonly items?: readonly unknown[];
+  };
+  if (kind?.endsWith('List') === true && Array.isArray(items)) {
+    return items.flatMap((item) => objectsIn(item, file));
+  }
+  if (typeof apiVersion !== 'string' || typeof kind !== 'string' || !metadata?.name) {
+    throw new CliError(`${file}: a document is no Kubernetes object: apiVersion, kind and name`);
+  }
+  return [value as AnalyzedObject];
+}
+
+function inNamespace(object: AnalyzedObject, namespace: string): AnalyzedObject {
+  if (WITHOUT_NAMESPACE.includes(object.kind) || object.metadata.namespace !== undefined) {
+    return object;
+  }
+  return { ...object, metadata: { ...object.metadata, namespace } };
+}
+
+/** Kinds that the mesh reads of every namespace; those that are not installed have no objects. */
+export async function objectsOfCluster({ core, custom }: Cluster): Promise<SourcedObject[]> {
+  const { gatewayApiResources, istioResources } = await import('@aquifer/model/resources');
+  const slices = { group: 'discovery.k8s.io', versions: ['v1'], plural: 'endpointslices' };
+  const groups = [...gatewayApiResources, ...istioResources, slices].map(
+    async ({ group, versions, plural }) => {
+      for (const version of versions) {
+        try {
+          const list = (await custom.listClusterCustomObject({ group, version, plural })) as {
+            readonly items: readonly AnalyzedObject[];
+          };
+          return list.items;
+        } catch (error) {
+          if ((error as { readonly code?: number }).code !== 404) throw error;
+        }
+      }
+      return [];
+    },
+  );
+  const lists = [
+    core.listNamespace().then(({ items }) => typed('Namespace', items)),
+    core.listPodForAllNamespaces().then(({ items }) => typed('Pod', items)),
+    core.listServiceForAllNamespaces().then(({ items }) => typed('Service', items)),
+    core
+      .listConfigMapForAllNamespaces({ fieldSelector: 'metadata.name=istio' })
+      .then(({ items }) => typed('ConfigMap', items)),
+  ];
+  const all = await Promise.all([...groups, ...lists]);
+  return all.flat().map((object) => ({ object, file: '' }));
+}
+
+/** Lists leave kind and version out. */
+function typed(kind: string, items: readonly object[]): AnalyzedObject[] {
+  return items.map((item) => ({ ...item, apiVersion: 'v1', kind }) as unknown as AnalyzedObject);
+}

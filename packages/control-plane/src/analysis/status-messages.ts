@@ -1,0 +1,70 @@
+/** Statuses as messages: whatever a condition would say against an object, so that there is one judgement, not two. */
+import type { Collection } from '../collections/collection.ts';
+import type { Graph } from '../collections/graph.ts';
+import { type ObjectRef, WATCHED_KINDS, type WatchedKind } from '../ingest/kinds.ts';
+import type { Wish } from '../reconcile/wish.ts';
+import { type AnalysisMessage, analysisMessage, type MessageCode } from './message.ts';
+
+interface Condition {
+  readonly type: string;
+  readonly status: string;
+  readonly reason: string;
+  readonly message: string;
+}
+
+interface StatusBody {
+  readonly status?: {
+    readonly conditions?: readonly Condition[];
+    readonly parents?: readonly { readonly conditions: readonly Condition[] }[];
+  };
+}
+
+/** Reasons that say that something is named which is not there. */
+const NOT_FOUND: readonly string[] = [
+  'NoMatchingParent',
+  'BackendNotFound',
+  'TargetNotFound',
+  'HostNotFound',
+];
+
+/** Said elsewhere, with the field; or of what only time changes. */
+const LEFT_OUT: readonly string[] = ['aquifer.io/WellFormed', 'Programmed'];
+
+/** Of every status that is wished for; objects must be without conditions, or those that are right already are not seen. */
+export function statusMessages(
+  graph: Graph,
+  wishes: Collection<Wish>,
+): Collection<AnalysisMessage> {
+  return graph.flatMap('messages of statuses', wishes, ({ write }) => {
+    const object = objectOfStatus(write.path);
+    if (object === null || !('body' in write)) return [];
+    const { conditions = [], parents = [] } = (write.body as StatusBody).status ?? {};
+    const all = [...conditions, ...parents.flatMap((parent) => parent.conditions)];
+    return all.flatMap((condition) => {
+      const code = codeOf(condition);
+      if (code === null) return [];
+      const { type, reason, message } = condition;
+      const text =
+        code === 'IST0171' ? `${type} is ${condition.status}, ${reason}: ${message}` : message;
+      return [[`${write.path} ${type} ${message}`, analysisMessage(code, object, text)] as const];
+    });
+  });
+}
+
+function codeOf({ type, status, reason, message }: Condition): MessageCode | null {
+  if (LEFT_OUT.includes(type)) return null;
+  if (type === 'ZtunnelAccepted' && reason === 'UnsupportedValue') return 'AQF0103';
+  if (type === 'ResolvedWaypoints' && message.includes('will not be respected')) return 'AQF0104';
+  if (status !== 'False') return null;
+  return NOT_FOUND.includes(reason) || message.endsWith(' not found') ? 'IST0101' : 'IST0171';
+}
+
+/** Null for paths of no status. */
+function objectOfStatus(path: string): ObjectRef | null {
+  const [, namespace = '', plural = '', name = ''] =
+    /(?:\/namespaces\/([^/]+))?\/([^/]+)\/([^/]+)\/status$/.exec(path) ?? [];
+  const kind = Object.keys(WATCHED_KINDS).find(
+    (each) => WATCHED_KINDS[each as WatchedKind].plural === plural,
+  );
+  return kind === undefined ? null : { kind, namespace, name };
+}
