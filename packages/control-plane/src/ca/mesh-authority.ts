@@ -53,6 +53,8 @@ export class MeshAuthority {
   readonly #deps: MeshAuthorityDeps;
   readonly #listeners = new Set<() => void>();
   #rotation: Rotation;
+  /** Made when the rotation changes: every certificate that is issued brings it along. */
+  #bundle: string;
   #material: AuthorityMaterial;
   #storedRoots: string;
   #renewal: RootRenewal | null = null;
@@ -72,6 +74,7 @@ export class MeshAuthority {
     this.#deps = deps;
     this.#material = opened.material;
     this.#rotation = opened.rotation;
+    this.#bundle = trustedBundle(opened.rotation);
     this.#storedRoots = opened.storedRoots;
     // Others have signed before this process was there.
     this.#renewedByMs = now.getTime() + deps.defaultTtlMs / 2;
@@ -83,21 +86,23 @@ export class MeshAuthority {
     deps: MeshAuthorityDeps,
     now: Date = new Date(),
   ): Promise<Result<MeshAuthority, string>> {
-    const { source, trustDomain, maxTtlMs } = deps;
+    const { source, trustDomain, maxTtlMs, log } = deps;
     const material = await openMaterial(source, trustDomain);
     if (!material.ok) return material;
     const signer = load(material.value);
     if (!signer.ok) return signer;
     const storedRoots = await readTrustedRoots(source.api, source.namespace);
     const until = now.getTime() + maxTtlMs;
-    const previous = previousRoots(storedRoots, signer.value.rootBundle, until);
+    const known = previousRoots(storedRoots, signer.value.rootBundle, until);
+    if (!known.ok) log.warn('roots that were trusted before are not known', { error: known.error });
+    const previous = known.ok ? known.value : [];
     const rotation = atTime({ kind: 'steady', signer: signer.value, previous }, now.getTime());
     return ok(new MeshAuthority(deps, { material: material.value, rotation, storedRoots }, now));
   }
 
   /** PEM of every root that is trusted: what `root-cert.pem` of `istio-ca-root-cert` holds. */
   get rootBundle(): string {
-    return trustedBundle(this.#rotation);
+    return this.#bundle;
   }
 
   get facts(): AuthorityFacts {
@@ -180,7 +185,7 @@ export class MeshAuthority {
     const loaded = load(material);
     if (!loaded.ok) return stays(loaded.error);
     const times = { renewedByMs: this.#renewedByMs, maxTtlMs: this.#deps.maxTtlMs };
-    this.#rotation = replaced(this.#rotation, loaded.value, Date.now(), times);
+    this.#move(replaced(this.#rotation, loaded.value, Date.now(), times));
     this.#material = material;
     const { kind } = this.#rotation;
     this.#deps.log.info('authority replaced', {
@@ -190,9 +195,15 @@ export class MeshAuthority {
     return null;
   }
 
+  #move(rotation: Rotation): void {
+    if (rotation === this.#rotation) return;
+    this.#rotation = rotation;
+    this.#bundle = trustedBundle(rotation);
+  }
+
   /** What is due by now, and who has to hear of it. */
   #attend(now: Date): void {
-    this.#rotation = atTime(this.#rotation, now.getTime());
+    this.#move(atTime(this.#rotation, now.getTime()));
     this.#renewal = this.#renewalAt(now);
     const { notices } = this;
     for (const notice of notices) {
