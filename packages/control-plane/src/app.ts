@@ -24,6 +24,7 @@ import type { DerivationSettings } from './derive/mesh-collections.ts';
 import { KINDS } from './ingest/cluster-inputs.ts';
 import { ClusterStore } from './ingest/cluster-store.ts';
 import { Debouncer } from './ingest/debounce.ts';
+import { KeySets } from './ingest/key-sets.ts';
 import type { KubernetesApi } from './ingest/kubernetes-api.ts';
 import { reflect } from './ingest/reflector.ts';
 import { tokenAuthenticator } from './push/authenticate.ts';
@@ -220,6 +221,13 @@ function startPipeline(
   });
   publisher.subscribe(write);
   publisher.subscribe(() => reportUnread(derivation, log));
+  const keySets = new KeySets({
+    wanted: derivation.keySetAddresses,
+    keySets: derivation.keySets,
+    log: log.scope('jwks'),
+    onChange: () => debouncer.trigger(),
+  });
+  publisher.subscribe(() => keySets.look());
   facts.set('', authority.facts);
   authority.subscribe(() => {
     if (isDeepStrictEqual(facts.get(''), authority.facts)) return;
@@ -236,6 +244,7 @@ function startPipeline(
     stop: async () => {
       abort.abort();
       debouncer.stop();
+      keySets.stop();
       await Promise.all([...reflectors, kept, queue.stop()]);
       await lease.stop();
     },

@@ -1,4 +1,5 @@
 import { redirect, respondDirectly } from './phases/answer.ts';
+import { askProviders } from './phases/ask.ts';
 import { authenticate, authorize } from './phases/authorize.ts';
 import { injectFault, limitRate, shareAcrossOrigins } from './phases/filter.ts';
 import { forward } from './phases/forward.ts';
@@ -17,6 +18,7 @@ type Phase = (request: HttpRequest, resume: (request: HttpRequest) => void) => b
  *   normalize           the path as policies, routes and the upstream see it; 400 if it has no such form
  *   matchRoute          the first route that matches, which local answers are changed and logged by too
  *   refuseUpgrade       403 to what is not upgraded to
+ *   askProviders        somebody else decides; 403 unless it may pass
  *   authenticate        tokens of whoever asks, 401 if one is not valid
  *   authorize           L7 policies on the original client's identity; 403 `RBAC: access denied`
  *   injectFault         delays and failures on purpose
@@ -31,6 +33,7 @@ const PHASES: readonly Phase[] = [
   normalize,
   matchRoute,
   refuseUpgrade,
+  askProviders,
   authenticate,
   authorize,
   injectFault,

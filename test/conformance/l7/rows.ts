@@ -214,7 +214,7 @@ const ROWS: Rows = {
 const GATEWAYS = 'Gateways for clients outside of the mesh are not served yet, only waypoints.';
 const SIDECARS = 'Sidecars are not built yet; what ztunnel does not know it passes through.';
 const TLS_ROUTES = 'TLSRoute, TCPRoute and UDPRoute are not read yet.';
-const JWT = 'JWTs are not verified yet; a rule that asks for one holds for nobody.';
+const JWT = 'Routes of waypoints are chosen before JWTs are verified.';
 const CUSTOM =
   'Nobody else is asked yet whether a request may pass; what a CUSTOM policy takes is denied.';
 const TELEMETRY = 'Telemetry is not read yet.';
@@ -252,20 +252,7 @@ const JUSTIFIED: Justified = {
     L123: GATEWAYS,
     L124: GATEWAYS,
     L125: GATEWAYS,
-    L144: CUSTOM,
-    L145: CUSTOM,
-    L146: CUSTOM,
     L147: CUSTOM,
-    L149: JWT,
-    L150: JWT,
-    L151: JWT,
-    L152: JWT,
-    L153: JWT,
-    L154: JWT,
-    L155: JWT,
-    L156: JWT,
-    L157: JWT,
-    L158: JWT,
     L160: GATEWAYS,
     L161: GATEWAYS,
     L172: GATEWAYS,

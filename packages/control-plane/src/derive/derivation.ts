@@ -1,8 +1,11 @@
 /** All that is derived from the cluster, as one graph; others may add collections of their own before the first round. */
+
+import type { Collection } from '../collections/collection.ts';
 import { Graph } from '../collections/graph.ts';
-import type { ProblemListener } from '../collections/nodes.ts';
+import type { Input, ProblemListener } from '../collections/nodes.ts';
 import { ClusterInputs } from '../ingest/cluster-inputs.ts';
 import { type MalformedObjects, malformedObjects } from '../ingest/malformed.ts';
+import { keySetAddresses } from './l7/request-authentication.ts';
 import { type WaypointCollections, waypointCollections } from './l7/waypoint-collections.ts';
 import {
   type DerivationSettings,
@@ -15,6 +18,10 @@ export class Derivation {
   readonly cluster: ClusterInputs;
   readonly mesh: MeshCollections;
   readonly waypoints: WaypointCollections;
+  /** JSON Web Key Sets, by the address that they were fetched from. */
+  readonly keySets: Input<string>;
+  /** Addresses that RequestAuthentications name. */
+  readonly keySetAddresses: Collection<string>;
   /** What of the cluster cannot be read. */
   readonly malformed: MalformedObjects;
 
@@ -23,7 +30,10 @@ export class Derivation {
     this.cluster = new ClusterInputs(this.graph);
     this.malformed = malformedObjects(this.graph);
     this.mesh = meshCollections(this.graph, this.cluster, settings);
-    this.waypoints = waypointCollections(this.graph, this.cluster, this.mesh);
+    this.keySets = this.graph.input('key sets');
+    const { graph, cluster, mesh, keySets } = this;
+    this.keySetAddresses = keySetAddresses(graph, cluster);
+    this.waypoints = waypointCollections({ graph, cluster, mesh, keySets });
   }
 
   /** One round: what was put into the inputs reaches everything that depends on it. */

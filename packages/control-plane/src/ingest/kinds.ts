@@ -12,6 +12,7 @@ import type {
   Node,
   PeerAuthentication,
   Pod,
+  RequestAuthentication,
   Service,
   ServiceAccount,
   ServiceEntry,
@@ -40,6 +41,7 @@ export interface WatchedTypes {
   readonly GRPCRoute: GRPCRoute;
   readonly AuthorizationPolicy: AuthorizationPolicy;
   readonly PeerAuthentication: PeerAuthentication;
+  readonly RequestAuthentication: RequestAuthentication;
   readonly Deployment: Deployment;
   readonly ServiceAccount: ServiceAccount;
   readonly ConfigMap: ConfigMap;
@@ -84,6 +86,10 @@ export const WATCHED_KINDS: Readonly<Record<WatchedKind, KindPath>> = {
   GRPCRoute: { apiVersion: 'gateway.networking.k8s.io/v1', plural: 'grpcroutes' },
   AuthorizationPolicy: { apiVersion: 'security.istio.io/v1', plural: 'authorizationpolicies' },
   PeerAuthentication: { apiVersion: 'security.istio.io/v1', plural: 'peerauthentications' },
+  RequestAuthentication: {
+    apiVersion: 'security.istio.io/v1',
+    plural: 'requestauthentications',
+  },
   Deployment: { apiVersion: 'apps/v1', plural: 'deployments', labelSelector: MANAGED_LABEL },
   ServiceAccount: { apiVersion: 'v1', plural: 'serviceaccounts', labelSelector: MANAGED_LABEL },
   ConfigMap: { apiVersion: 'v1', plural: 'configmaps', labelSelector: `${CONFIG_LABEL}=true` },

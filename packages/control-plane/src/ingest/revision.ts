@@ -8,6 +8,7 @@ const REVISION_LABEL = 'istio.io/rev';
 export const CONFIGURATION: readonly WatchedKind[] = [
   'AuthorizationPolicy',
   'PeerAuthentication',
+  'RequestAuthentication',
   'HTTPRoute',
   'GRPCRoute',
   'ServiceEntry',

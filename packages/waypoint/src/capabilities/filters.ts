@@ -1,4 +1,9 @@
 import {
+  GrpcService_EnvoyGrpcSchema,
+  GrpcServiceSchema,
+  HttpUriSchema,
+} from '@aquifer/wire/gen/envoy/config/core/v3_pb';
+import {
   Permission_SetSchema,
   PermissionSchema,
   PolicySchema,
@@ -12,7 +17,13 @@ import {
   CorsPolicySchema,
   CorsSchema,
 } from '@aquifer/wire/gen/envoy/extensions/filters/http/cors/v3_pb';
-import { ExtAuthzSchema } from '@aquifer/wire/gen/envoy/extensions/filters/http/ext_authz/v3_pb';
+import {
+  AuthorizationRequestSchema,
+  AuthorizationResponseSchema,
+  BufferSettingsSchema,
+  ExtAuthzSchema,
+  HttpServiceSchema,
+} from '@aquifer/wire/gen/envoy/extensions/filters/http/ext_authz/v3_pb';
 import {
   FaultAbortSchema,
   HTTPFaultSchema,
@@ -36,6 +47,7 @@ import { ConfigSchema as HttpFilterStateSchema } from '@aquifer/wire/gen/envoy/e
 import { HttpFilterSchema } from '@aquifer/wire/gen/envoy/extensions/filters/network/http_connection_manager/v3_pb';
 import {
   ListMatcherSchema,
+  ListStringMatcherSchema,
   MetadataMatcher_PathSegmentSchema,
   MetadataMatcherSchema,
   OrMatcherSchema,
@@ -68,13 +80,43 @@ export const PEER_METADATA: Readonly<Record<string, Capability>> = {
   ),
 };
 
+/** Somebody else who is asked. */
+const EXTERNAL: readonly MessageCapabilities[] = [
+  capabilitiesOf(ExtAuthzSchema, {
+    ...handled('grpc_service', 'http_service', 'failure_mode_allow', 'with_request_body'),
+    ...handled('status_on_error', 'filter_enabled_metadata', 'allowed_headers'),
+    transport_api_version: harmless('version 3 is the only one'),
+  }),
+  capabilitiesOf(HttpServiceSchema, {
+    ...handled('server_uri', 'path_prefix', 'authorization_request', 'authorization_response'),
+  }),
+  capabilitiesOf(HttpUriSchema, {
+    uri: harmless('the cluster says where it is'),
+    ...handled('cluster', 'timeout'),
+  }),
+  capabilitiesOf(AuthorizationRequestSchema, handled('headers_to_add')),
+  capabilitiesOf(
+    AuthorizationResponseSchema,
+    handled(
+      'allowed_upstream_headers',
+      'allowed_client_headers',
+      'allowed_client_headers_on_success',
+    ),
+  ),
+  capabilitiesOf(BufferSettingsSchema, handled('max_request_bytes', 'allow_partial_message')),
+  capabilitiesOf(GrpcServiceSchema, handled('envoy_grpc', 'timeout')),
+  capabilitiesOf(GrpcService_EnvoyGrpcSchema, handled('cluster_name', 'authority')),
+  capabilitiesOf(ListStringMatcherSchema, handled('patterns')),
+];
+
 /** Who may. */
 const POLICIES: readonly MessageCapabilities[] = [
   capabilitiesOf(HttpRbacSchema, {
     rules: HANDLED,
-    shadow_rules: harmless(DRY_RUN),
-    shadow_rules_stat_prefix: harmless(OF_STATISTICS),
+    shadow_rules: harmless(`it says whom to ask about what; ${DRY_RUN}`),
+    shadow_rules_stat_prefix: harmless('tells what is asked about from a dry run'),
   }),
+  ...EXTERNAL,
   capabilitiesOf(RulesSchema, handled('action', 'policies')),
   capabilitiesOf(PolicySchema, handled('permissions', 'principals')),
   capabilitiesOf(
@@ -149,7 +191,7 @@ export const HTTP_FILTERS: readonly MessageCapabilities[] = [
       [LocalRateLimitSchema.typeName]: HANDLED,
       [RouterSchema.typeName]: HANDLED,
       [GrpcStatsSchema.typeName]: harmless('gRPC is counted in any case'),
-      [ExtAuthzSchema.typeName]: refused('nobody else is asked whether a request may pass'),
+      [ExtAuthzSchema.typeName]: HANDLED,
       [HttpFilterStateSchema.typeName]: refused('what policies compare would change'),
       'istio.envoy.config.filter.http.alpn.v2alpha1.FilterConfig': harmless(
         'chooses between names of TLS that only sidecars know',

@@ -34,10 +34,6 @@ const REFUSED: Readonly<Record<string, Record<string, string>>> = {
     'Cluster inbound-vip|80|http/proxyp|cart.shop.svc.cluster.local': PROXY_HEADER,
     'Cluster inbound-vip|81|tcp/proxyp|cart.shop.svc.cluster.local': PROXY_HEADER,
   },
-  '25-custom-authz': {
-    'Listener main_internal':
-      'filter_chains[0].filters[0].http_filters[1]: envoy.extensions.filters.http.ext_authz.v3.ExtAuthz is refused: nobody else is asked whether a request may pass',
-  },
   '27-telemetry-waypoint': {
     'Listener main_internal': 'filter_chains[0].filters[0].tracing.provider: no spans are made',
   },

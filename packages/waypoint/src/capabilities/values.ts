@@ -49,7 +49,10 @@ export const VALUES: readonly MessageCapabilities[] = [
   }),
   capabilitiesOf(CidrRangeSchema, handled('address_prefix', 'prefix_len')),
   capabilitiesOf(HeaderValueSchema, handled('key', 'value')),
-  capabilitiesOf(HeaderValueOptionSchema, handled('header', 'append_action')),
+  capabilitiesOf(HeaderValueOptionSchema, {
+    ...handled('header', 'append_action'),
+    append: refused('append_action says it'),
+  }),
   capabilitiesOf(DataSourceSchema, {
     ...handled('inline_bytes', 'inline_string'),
     filename: refused('no files are read: inline_string says it here'),

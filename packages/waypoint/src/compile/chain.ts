@@ -1,5 +1,6 @@
 import type { ChainFilters } from '../filters/filters.ts';
 import type { AccessLogFormat } from './access-log.ts';
+import type { ExternalCheck } from './ext-authz.ts';
 import type { ConnectionHash } from './hash-policy.ts';
 import type { PathRules } from './path-rules.ts';
 import type { AuthorizationFilter } from './rbac.ts';
@@ -12,6 +13,8 @@ export interface HttpChain {
   readonly kind: 'http';
   readonly name: string;
   readonly routes: RouteTable | { readonly rds: string };
+  /** Who is asked before that, in order. */
+  readonly externalChecks: readonly ExternalCheck[];
   /** In the order of the filters; empty when nothing is enforced. */
   readonly authorization: readonly AuthorizationFilter[];
   readonly filters: ChainFilters;

@@ -22,6 +22,7 @@ import { compileAccessLog } from './access-log.ts';
 import { durationMs, isType, unpack } from './any.ts';
 import type { Chain, ChainChoice, HttpChain, TcpChain } from './chain.ts';
 import { compileMatcher } from './chain-matcher.ts';
+import { compileExternalChecks } from './ext-authz.ts';
 import { compileConnectionHash } from './hash-policy.ts';
 import { compileHttpFilter, refuseRepeated } from './http-filters.ts';
 import { compilePathRules } from './path-rules.ts';
@@ -189,6 +190,7 @@ function compileHttp(
     kind: 'http',
     name,
     routes,
+    externalChecks: compileExternalChecks(manager.httpFilters, `${path}.http_filters`, 'request'),
     authorization: seenAs('request'),
     filters: compileChainFilters(manager.httpFilters, `${path}.http_filters`),
     serverName: manager.serverName || 'envoy',
@@ -198,7 +200,13 @@ function compileHttp(
     maxConcurrentStreams: manager.http2ProtocolOptions?.maxConcurrentStreams ?? DEFAULT_MAX_STREAMS,
     accessLog: compileAccessLog(manager.accessLog, `${path}.access_log`),
     takesWebSocket: takesWebSocket(manager, path),
-    bytesAuthorization: seenAs('bytes'),
+    // Of bytes nobody is asked: what would be asked about is denied.
+    bytesAuthorization: [
+      ...compileExternalChecks(manager.httpFilters, `${path}.http_filters`, 'bytes').map(
+        ({ asks }) => asks,
+      ),
+      ...seenAs('bytes'),
+    ],
   };
 }
 

@@ -38,15 +38,19 @@ const JWT = 'envoy.filters.http.jwt_authn';
 const FAULT = 'envoy.filters.http.fault';
 const RATE_LIMIT = 'envoy.filters.http.local_ratelimit';
 
-/** In which they run. Configuration that wants another order is refused. */
-const ORDER: readonly string[] = [
-  JWT,
-  'envoy.filters.http.rbac',
-  FAULT,
-  CORS,
-  RATE_LIMIT,
-  'envoy.filters.http.router',
-];
+/**
+ * In which they run: the stages in which a filter may. Configuration that wants another order is refused. Policies before
+ * others say whom to ask, and deny behind them what is denied.
+ */
+const STAGES: Readonly<Record<string, readonly number[]>> = {
+  'envoy.filters.http.rbac': [0, 2],
+  'envoy.filters.http.ext_authz': [0],
+  [JWT]: [1],
+  [FAULT]: [3],
+  [CORS]: [4],
+  [RATE_LIMIT]: [5],
+  'envoy.filters.http.router': [6],
+};
 
 export function compileChainFilters(filters: readonly HttpFilter[], path: string): ChainFilters {
   checkOrder(filters, path);
@@ -101,10 +105,15 @@ function readRateLimit(any: Any | undefined, path: string): RateLimit | null {
 }
 
 function checkOrder(filters: readonly HttpFilter[], path: string): void {
-  const places = filters.map(({ name }) => ORDER.indexOf(name)).filter((place) => place >= 0);
-  for (let i = 1; i < places.length; i++) {
-    if (places[i]! >= places[i - 1]!) continue;
-    const [late, early] = [ORDER[places[i - 1]!], ORDER[places[i]!]];
-    throw new ConfigProblem(path, `${late} before ${early} is not supported`);
+  let stage = 0;
+  let before = '';
+  for (const { name } of filters) {
+    if (!Object.hasOwn(STAGES, name)) continue;
+    const next = STAGES[name]!.find((each) => each >= stage);
+    if (next === undefined) {
+      throw new ConfigProblem(path, `${before} before ${name} is not supported`);
+    }
+    stage = next;
+    before = name;
   }
 }

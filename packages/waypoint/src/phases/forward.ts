@@ -18,5 +18,7 @@ export function forward(request: HttpRequest): boolean {
   const call = new UpstreamCall(request, { action, target, cluster });
   request.call = call;
   call.start();
+  // Somebody else has read it before.
+  if (request.hasEnded) call.requestEnded();
   return true;
 }

@@ -20,16 +20,19 @@ import { GrpcMessages } from './grpc-messages.ts';
 import { mutate, prepareRequestHeaders, upgradeOf } from './headers.ts';
 import { behind, clientLeft, type LocalReply } from './outcome.ts';
 import { pathOnly, queryValue } from './path.ts';
-import type { RequestBody } from './request-body.ts';
+import { MAX_REPLAY_BYTES, RequestBody } from './request-body.ts';
 import { acceptOf } from './websocket.ts';
 
 /** Statuses of answers without a body: whoever reads one takes it for the next answer. */
 const BODILESS: ReadonlySet<number> = new Set([204, 304]);
 
+/** What a request waits for. */
+interface Pending {
+  cancel(): void;
+}
+
 /** Who has a request answered upstream, as the request sees it. */
 export interface Call {
-  /** Where the client's bytes go. */
-  readonly body: RequestBody;
   /** Of an answer that is being passed on. */
   readonly flag: string;
   /** All of the request has arrived. */
@@ -82,7 +85,11 @@ export class HttpRequest
   #status = 0;
   /** Of filters that let the request go on. */
   #flag: '' | 'DI' = '';
-  #wait: { cancel(): void } | null = null;
+  #wait: Pending | null = null;
+  /** Null while nobody has asked for any of it: then it waits in the codec. */
+  #body: RequestBody | null = null;
+  #hasEnded = false;
+  #isPaused = false;
   /** Routes and policies ask for it many times. */
   #path: string;
   /** Answered once, then recorded once; a request whose client went away is recorded without an answer. */
@@ -263,29 +270,52 @@ export class HttpRequest
     this.#flag = flag;
   }
 
-  /** Waits before it goes on; meanwhile nothing more is read of it, and `then` is not called if its client leaves. */
+  /** Waits before it goes on; `then` is not called if its client leaves. */
   waitFor(ms: number, then: () => void): void {
-    this.exchange.pause();
-    this.#wait = this.connection.deps.timers.start(ms, () => {
-      this.#wait = null;
-      then();
-      this.exchange.resume();
+    this.waitOn(this.connection.deps.timers.start(ms, () => this.goOn(then)));
+  }
+
+  /** Meanwhile nothing more is read of it, unless somebody takes its body; what is waited for is cancelled if its client leaves. */
+  waitOn(pending: Pending): void {
+    if (this.#wait === null && this.#body === null) {
+      this.exchange.pause();
+      this.#isPaused = true;
+    }
+    this.#wait = pending;
+  }
+
+  /** What was waited for has come. */
+  goOn(then: () => void): void {
+    this.#wait = null;
+    then();
+    if (this.#wait !== null || !this.#isPaused) return;
+    this.#isPaused = false;
+    this.exchange.resume();
+  }
+
+  /** Who reads the body, of which nothing is lost meanwhile. `maxReplayBytes` counts for who asks first. */
+  ownBody(maxReplayBytes: number = MAX_REPLAY_BYTES): RequestBody {
+    this.#body ??= new RequestBody(this.exchange, {
+      isComplete: this.exchange.body === 0 && !this.isUpgrade,
+      maxReplayBytes,
     });
+    return this.#body;
+  }
+
+  /** All of the request has arrived. */
+  get hasEnded(): boolean {
+    return this.#hasEnded;
   }
 
   waitForAnswer<Answer>(answer: Promise<Answer>, then: (answer: Answer) => void): void {
     let isWanted = true;
-    this.exchange.pause();
-    this.#wait = {
+    this.waitOn({
       cancel: () => {
         isWanted = false;
       },
-    };
+    });
     void answer.then((value) => {
-      if (!isWanted) return;
-      this.#wait = null;
-      then(value);
-      this.exchange.resume();
+      if (isWanted) this.goOn(() => then(value));
     });
   }
 
@@ -309,20 +339,22 @@ export class HttpRequest
   onData(chunk: Buffer): void {
     this.bytesReceived += chunk.length;
     this.messages?.arrived(chunk);
-    this.call?.body.onData(chunk);
+    this.#body?.onData(chunk);
   }
 
   onBatch(): void {
-    this.call?.body.onBatch();
+    this.#body?.onBatch();
   }
 
   onTrailers(trailers: HeaderList): void {
     // Over HTTP/1.1 they are not passed on (spec l7 3.6).
-    if (this.connection.version === 'HTTP/2') this.call?.body.onTrailers(trailers);
+    if (this.connection.version === 'HTTP/2') this.#body?.onTrailers(trailers);
   }
 
   onEnd(): void {
-    this.call?.requestEnded();
+    this.#hasEnded = true;
+    if (this.call === null) this.#body?.onEnd();
+    else this.call.requestEnded();
   }
 
   onDrain(): void {

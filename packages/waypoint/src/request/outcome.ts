@@ -47,6 +47,20 @@ export function denied(policy: string): LocalReply {
   return reply(403, 'RBAC: access denied', '', `rbac_access_denied_matched_policy[${policy}]`);
 }
 
+/** Nobody has decided whether it may pass. */
+export const UNDECIDED: LocalReply = reply(403, '', 'UAEX', 'ext_authz_error');
+/** Of a body more was to be asked about than there may be. */
+export const BODY_TOO_LONG: LocalReply = reply(
+  413,
+  'Payload Too Large',
+  '',
+  'request_payload_too_large',
+);
+
+export function externallyDenied(status: number, body: string): LocalReply {
+  return reply(status, body, 'UAEX', 'ext_authz_denied');
+}
+
 export const CORS_PREFLIGHT: LocalReply = reply(200, '', '', 'cors_response');
 
 export function outcomeOfFault(status: number, grpcStatus: number | null): LocalReply {

@@ -22,7 +22,7 @@ import {
   REQUEST_TIMEOUT,
 } from './outcome.ts';
 import { pathOnly, queryValue } from './path.ts';
-import { MAX_REPLAY_BYTES, RequestBody } from './request-body.ts';
+import { MAX_REPLAY_BYTES, type RequestBody } from './request-body.ts';
 import type { Timeout } from './timer-wheel.ts';
 
 interface Route {
@@ -89,10 +89,7 @@ export class UpstreamCall implements Call, AttemptOwner {
       path: route.action.pathRewrite?.(request.target) ?? request.target,
       headers,
     };
-    this.body = new RequestBody(request.exchange, {
-      isComplete: request.exchange.body === 0 && !request.isUpgrade,
-      maxReplayBytes: route.action.retry === null ? 0 : MAX_REPLAY_BYTES,
-    });
+    this.body = request.ownBody(route.action.retry === null ? 0 : MAX_REPLAY_BYTES);
     const { hash, setCookie } = hashOf(this.#head, request, route);
     this.setCookie = setCookie;
     this.#choice = {

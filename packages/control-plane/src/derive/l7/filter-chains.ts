@@ -1,5 +1,4 @@
 /** Filter chains of `main_internal`: one for each port and kind of traffic, two for workloads (recordings l7/01, 23). */
-import type { AuthorizationPolicy } from '@aquifer/model/resources';
 import type { FilterChainSchema } from '@aquifer/wire/gen/envoy/config/listener/v3_pb';
 import type { RouteConfigurationSchema } from '@aquifer/wire/gen/envoy/config/route/v3_pb';
 import { CorsSchema } from '@aquifer/wire/gen/envoy/extensions/filters/http/cors/v3_pb';
@@ -24,7 +23,7 @@ import { serviceTcpProxy, tcpProxy } from './tcp-proxy.ts';
 
 export type ChainInit = Init<typeof FilterChainSchema>;
 type RouteConfigInit = Init<typeof RouteConfigurationSchema>;
-type Policies = readonly AuthorizationPolicy[];
+type Security = Pick<ServiceScope, 'policies' | 'tokens'>;
 
 /** Chains of workload traffic, by what is sniffed. */
 export const DIRECT_CHAINS = { http: 'direct-http', tcp: 'direct-tcp' } as const;
@@ -45,7 +44,7 @@ const CORE_FILTERS: readonly Extension[] = [
 function connectionManager(
   { port, protocol }: L7Port,
   routes: RouteConfigInit,
-  policies: Policies,
+  { policies, tokens }: Security,
 ): Extension {
   return extension('envoy.filters.network.http_connection_manager', HttpConnectionManagerSchema, {
     statPrefix: `inbound_0.0.0.0_${port};`,
@@ -53,7 +52,7 @@ function connectionManager(
     ...(protocol === 'http2' && { http2ProtocolOptions: {} }),
     accessLog: [...EVERY_REQUEST],
     routeSpecifier: { case: 'routeConfig', value: routes },
-    httpFilters: [...authorizationFilters(policies, 'http'), ...CORE_FILTERS],
+    httpFilters: [...tokens.filters, ...authorizationFilters(policies, 'http'), ...CORE_FILTERS],
     normalizePath: true,
     pathWithEscapedSlashesAction: SlashesAction.KEEP_UNCHANGED,
     proxy100Continue: true,
@@ -77,12 +76,12 @@ export function portChains(port: L7Port, scope: ServiceScope): ChainInit[] {
       return { name, filters: [...authorizationFilters(policies, 'tcp'), proxy] };
     }
     const routes = serviceRoutes(name, port.port, scope);
-    return { name, filters: [connectionManager(port, routes, policies)] };
+    return { name, filters: [connectionManager(port, routes, scope)] };
   });
 }
 
 /** Traffic to workloads goes on to where it was sent; only policies of the whole waypoint hold for it. */
-export function directChains(policies: Policies): ChainInit[] {
+export function directChains(security: Security): ChainInit[] {
   const authority = extension('connect_authority', FilterStateSchema, {
     onNewConnection: [...OF_DIRECT_CONNECTION],
   });
@@ -94,11 +93,11 @@ export function directChains(policies: Policies): ChainInit[] {
   return [
     {
       name: DIRECT_CHAINS.tcp,
-      filters: [authority, ...authorizationFilters(policies, 'tcp'), tcpProxy(ENCAP, {})],
+      filters: [authority, ...authorizationFilters(security.policies, 'tcp'), tcpProxy(ENCAP, {})],
     },
     {
       name: DIRECT_CHAINS.http,
-      filters: [authority, connectionManager(ANY_PORT, routes, policies)],
+      filters: [authority, connectionManager(ANY_PORT, routes, security)],
     },
   ];
 }

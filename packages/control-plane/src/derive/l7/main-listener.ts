@@ -1,5 +1,4 @@
 /** `main_internal`: from the destination of a tunnel to the chain that serves it (spec control-plane 6.1). */
-import type { AuthorizationPolicy } from '@aquifer/model/resources';
 import { TrafficDirection } from '@aquifer/wire/gen/envoy/config/core/v3_pb';
 import {
   type Listener,
@@ -27,6 +26,7 @@ import { DIRECT_CHAINS, directChains } from './filter-chains.ts';
 import { inboundCluster, MAIN_INTERNAL } from './names.ts';
 import { extension, type Init, packed } from './packed.ts';
 import { type L7Port, l7Ports } from './port-protocol.ts';
+import type { ServiceScope } from './scope.ts';
 import { ORIGINAL_DST_FILTER } from './tunnel-listeners.ts';
 
 type OnMatch = Init<typeof Matcher_OnMatchSchema>;
@@ -46,15 +46,15 @@ interface ListedService {
 export interface MainListenerInputs {
   /** Sorted by hostname. */
   readonly attached: readonly MeshService[];
-  /** Those that hold on every chain. */
-  readonly policies: readonly AuthorizationPolicy[];
+  /** What holds on every chain. */
+  readonly security: Pick<ServiceScope, 'policies' | 'tokens'>;
   /** Of the workloads that are bound to the waypoint themselves. */
   readonly workloadAddresses: readonly string[];
 }
 
 /** Without the chains of services, which `withChains` adds. */
 export function mainListener(inputs: MainListenerInputs): Listener {
-  const { attached, policies, workloadAddresses } = inputs;
+  const { attached, security, workloadAddresses } = inputs;
   const services = attached.map((service) => ({
     hostname: service.hostname,
     ports: l7Ports(service.ports),
@@ -68,7 +68,7 @@ export function mainListener(inputs: MainListenerInputs): Listener {
     trafficDirection: TrafficDirection.INBOUND,
     listenerSpecifier: { case: 'internalListener', value: {} },
     listenerFilters: [ORIGINAL_DST_FILTER, httpInspector(services, workloadAddresses.length > 0)],
-    filterChains: directChains(policies),
+    filterChains: directChains(security),
     // Never absent, even without a range: chains without a matcher would all match everything.
     filterChainMatcher: byDestination(ranges),
   });

@@ -99,7 +99,6 @@ test.for([
     source: { ipBlocks: ['2001:db8::/32'] },
     id: { directRemoteIp: { addressPrefix: '2001:db8::', prefixLen: 32 } },
   },
-  { source: { requestPrincipals: ['*'] }, id: NEVER },
 ])('a source with $source is matched by $id', ({ source, id }) => {
   expect(convert({ from: [{ source }] }, 'http', 'DENY')).toMatchObject({
     principals: [{ andIds: { ids: [{ orIds: { ids: [id] } }] } }],

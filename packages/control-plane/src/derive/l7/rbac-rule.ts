@@ -3,6 +3,7 @@
 import type { AuthorizationRule } from '@aquifer/model/resources';
 import type { PolicySchema } from '@aquifer/wire/gen/envoy/config/rbac/v3_pb';
 import type { Init } from './packed.ts';
+import { requestPrincipal, type TokenCondition, tokenAttribute } from './rbac-tokens.ts';
 import {
   destinationAddress,
   host,
@@ -152,8 +153,12 @@ function convertOperation(
   return [...httpOnly(http, context, unchecked), ...onPorts];
 }
 
-/** No token is ever validated at the waypoint, so none has a principal. */
-const noToken = (): PrincipalInit => NOBODY;
+/** As recorded, of what is asked of a token each list is one principal. */
+function ofToken(values: Values, notValues: Values, condition: TokenCondition): PrincipalInit[] {
+  const wanted = values?.length ? [condition(values)] : [];
+  const unwanted = notValues?.length ? [PRINCIPALS.not(condition(notValues))] : [];
+  return [...wanted, ...unwanted];
+}
 
 function convertSource(
   source: Source,
@@ -169,7 +174,11 @@ function convertSource(
   const account = serviceAccount(context.namespace);
   return [
     ...either(source.principals, source.notPrincipals, principal),
-    ...httpOnly(either(requestPrincipals, notRequestPrincipals, noToken), context, unchecked),
+    ...httpOnly(
+      ofToken(requestPrincipals, notRequestPrincipals, requestPrincipal),
+      context,
+      unchecked,
+    ),
     ...either(source.serviceAccounts, source.notServiceAccounts, account),
     ...either(source.namespaces, source.notNamespaces, namespace),
     ...either(source.remoteIpBlocks, source.notRemoteIpBlocks, sourceAddress('remoteIp')),
@@ -212,9 +221,21 @@ function convertCondition(
   // Nothing here writes metadata of a connection, so it has no value.
   if (key.startsWith(METADATA_KEYS))
     return { principals: principals({ ...lists, convert: () => NOBODY }, context) };
-  const onRequest = requestAttribute(key) ?? noToken;
-  const needed = principals({ ...lists, convert: onRequest }, context);
-  return { principals: httpOnly(needed, context, unchecked) };
+  return { principals: httpOnly(onRequest(key, lists, context), context, unchecked) };
+}
+
+/** Of keys that are known. */
+function onRequest(
+  key: string,
+  { values, notValues }: Pick<Condition, 'values' | 'notValues'>,
+  context: RuleContext,
+): PrincipalInit[] {
+  const header = headerOf(key);
+  if (header !== null) {
+    return principals({ values, notValues, convert: requestHeader(header) }, context);
+  }
+  const condition = tokenAttribute(key);
+  return condition === null ? [] : ofToken(values, notValues, condition);
 }
 
 const METADATA_KEYS = 'experimental.envoy.filters.';
@@ -225,13 +246,12 @@ function isKnownKey(key: string): boolean {
   return (
     key === 'source.serviceAccount' ||
     key.startsWith(METADATA_KEYS) ||
-    requestAttribute(key) !== null
+    headerOf(key) !== null ||
+    tokenAttribute(key) !== null
   );
 }
 
-/** Null for keys that mean nothing here. */
-function requestAttribute(key: string): ((value: string) => PrincipalInit) | null {
-  const [, name] = /^request\.headers\[([^\]]+)\]$/.exec(key) ?? [];
-  if (name !== undefined) return requestHeader(name);
-  return key.startsWith('request.auth.') ? noToken : null;
+/** The header that a key asks for; null for other keys. */
+function headerOf(key: string): string | null {
+  return /^request\.headers\[([^\]]+)\]$/.exec(key)?.[1] ?? null;
 }

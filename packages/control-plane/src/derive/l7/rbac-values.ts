@@ -26,7 +26,7 @@ function regexMatch(regex: string): StringInit {
 }
 
 /** `*` is any text but the empty one, `*x` a suffix, `x*` a prefix, anything else exact. */
-function stringMatch(value: string): StringInit {
+export function stringMatch(value: string): StringInit {
   if (value === '*') return regexMatch('.+');
   if (value.startsWith('*')) return { matchPattern: { case: 'suffix', value: value.slice(1) } };
   if (value.endsWith('*')) return { matchPattern: { case: 'prefix', value: value.slice(0, -1) } };

@@ -1,5 +1,5 @@
 /** How what belongs to a service at a waypoint is found: indexes over routes, policies and DestinationRules. */
-import type { AuthorizationPolicy } from '@aquifer/model/resources';
+import type { AuthorizationPolicy, RequestAuthentication } from '@aquifer/model/resources';
 import type { Context } from '../../collections/cell.ts';
 import type { Collection, Index } from '../../collections/collection.ts';
 import type { Graph } from '../../collections/graph.ts';
@@ -23,11 +23,16 @@ interface RouteCollections {
   readonly lookupsOf: LookupsOf;
 }
 
-export function scopeLookups(
-  graph: Graph,
-  cluster: ClusterInputs,
-  mesh: MeshCollections,
-): RouteCollections {
+/** Where it is found. */
+export interface ScopeSources {
+  readonly graph: Graph;
+  readonly cluster: ClusterInputs;
+  readonly mesh: MeshCollections;
+  /** JSON Web Key Sets by address, as they were fetched. */
+  readonly keySets: Collection<string>;
+}
+
+export function scopeLookups({ graph, cluster, mesh, keySets }: ScopeSources): RouteCollections {
   const ofKind = (kind: 'HTTPRoute' | 'GRPCRoute'): Collection<Route> =>
     graph.flatMap(
       `routes of ${kind}`,
@@ -44,10 +49,17 @@ export function scopeLookups(
     cluster.of('AuthorizationPolicy'),
     policyTargets,
   );
+  const authenticationsByTarget: Index<RequestAuthentication> = graph.index(
+    'token rules by target',
+    cluster.of('RequestAuthentication'),
+    policyTargets,
+  );
   const byHost = hostIndexes(graph, cluster, mesh);
   const lookupsOf: LookupsOf = (context, waypoint) => ({
     routesOf: (parent) => context.lookup(routesByParent, parent),
     policiesAt: (target) => context.lookup(policiesByTarget, target),
+    authenticationsAt: (target) => context.lookup(authenticationsByTarget, target),
+    findKeySet: (address) => context.get(keySets, address),
     virtualService: (namespace, name) =>
       context.get(cluster.of('VirtualService'), objectKey(namespace, name)),
     ...byHost(context, waypoint),

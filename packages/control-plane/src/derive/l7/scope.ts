@@ -1,5 +1,10 @@
 /** What a service at a waypoint is served with: its routes, the policies that hold there, and the backends of the routes. */
-import type { AuthorizationPolicy, ObjectMeta, VirtualService } from '@aquifer/model/resources';
+import type {
+  AuthorizationPolicy,
+  ObjectMeta,
+  RequestAuthentication,
+  VirtualService,
+} from '@aquifer/model/resources';
 import type { MeshSettings } from '../mesh.ts';
 import { isHeadless, type MeshService, meshServiceKey } from '../mesh-service.ts';
 import { byAge, nameOf, namespaceOf } from '../object.ts';
@@ -12,7 +17,9 @@ import { type TcpDestination, tcpDestinations } from '../routing/tcp-routes.ts';
 import { hostsOf, isForMesh } from '../routing/virtual-service-index.ts';
 import { sourceKey } from '../service-collections.ts';
 import type { DestinationPolicy } from '../traffic/traffic-policy.ts';
+import type { Extension } from './packed.ts';
 import { l7Ports } from './port-protocol.ts';
+import { type FindKeySet, tokenFilters } from './request-authentication.ts';
 import { audienceAt, type RouteList, routeLists } from './route-lists.ts';
 import { sourceOf, type WaypointRef } from './waypoint-ref.ts';
 
@@ -38,6 +45,7 @@ export interface ServiceScope {
   readonly virtualServices: readonly VirtualService[];
   /** AuthorizationPolicies that hold here: the waypoint's own, and the service's. */
   readonly policies: readonly AuthorizationPolicy[];
+  readonly tokens: TokenScope;
   /** The rules of each port, by its number. */
   readonly lists: ReadonlyMap<number, readonly RouteList[]>;
   /** Where connections to each port go that are not read as HTTP, by its number; empty if nobody says so. */
@@ -45,6 +53,16 @@ export interface ServiceScope {
   /** Those that rules lead to, by `destinationKey`; those that exist. */
   readonly backends: ReadonlyMap<string, BackendService>;
 }
+
+/** What verifies tokens on a chain. */
+interface TokenScope {
+  /** RequestAuthentications that hold here. */
+  readonly authentications: readonly RequestAuthentication[];
+  readonly filters: readonly Extension[];
+}
+
+/** What is attached to targets. */
+type Targeting = AuthorizationPolicy | RequestAuthentication;
 
 type TargetRef = NonNullable<NonNullable<AuthorizationPolicy['spec']>['targetRefs']>[number];
 
@@ -54,6 +72,8 @@ export interface ScopeLookups {
   routesOf(parent: string): readonly Route[];
   /** Those with that target, as `policyTargets` names it. */
   policiesAt(target: string): readonly AuthorizationPolicy[];
+  authenticationsAt(target: string): readonly RequestAuthentication[];
+  readonly findKeySet: FindKeySet;
   serviceAt(destination: Destination): MeshService | undefined;
   /** Of that namespace, with such a host. */
   virtualServicesOf(namespace: string, hostname: string): readonly VirtualService[];
@@ -76,9 +96,8 @@ export function serviceScope(
     .routesOf(source)
     .filter((route) => namespaces.includes(namespaceOf(route)))
     .toSorted(inOrderOf(namespaces));
-  const policies = policiesAt([...waypointTargets(waypoint, mesh), source], lookups).toSorted(
-    inOrderOf(unique([...namespaces, mesh.rootNamespace])),
-  );
+  const targets = [...waypointTargets(waypoint, mesh), source];
+  const order = inOrderOf(unique([...namespaces, mesh.rootNamespace]));
   const virtualServices = virtualServicesOf(service, waypoint, lookups, mesh);
   const routed = { service, waypoint, routes, virtualServices };
   const lists = new Map(
@@ -101,7 +120,8 @@ export function serviceScope(
     mesh,
     ...routed,
     tcp,
-    policies,
+    policies: policiesAt(targets, lookups).toSorted(order),
+    tokens: tokensAt(targets, order, lookups),
     lists,
     traffic: lookups.trafficOf(service),
     backends: backendsOf(leads, lookups, mesh),
@@ -127,14 +147,29 @@ export function destinationKey({ namespace, host }: Destination): string {
   return `${namespace ?? ''}/${host}`;
 }
 
-/** The policies that hold on every chain of a waypoint. */
-export function waypointPolicies(
+type SecurityLookups = Pick<ScopeLookups, 'policiesAt' | 'authenticationsAt' | 'findKeySet'>;
+
+/** What holds on every chain of a waypoint. */
+export function waypointSecurity(
   waypoint: WaypointRef,
-  lookups: Pick<ScopeLookups, 'policiesAt'>,
+  lookups: SecurityLookups,
   mesh: MeshSettings,
-): readonly AuthorizationPolicy[] {
+): Pick<ServiceScope, 'policies' | 'tokens'> {
   const order = inOrderOf(unique([waypoint.namespace, mesh.rootNamespace]));
-  return policiesAt(waypointTargets(waypoint, mesh), lookups).toSorted(order);
+  const targets = waypointTargets(waypoint, mesh);
+  return {
+    policies: policiesAt(targets, lookups).toSorted(order),
+    tokens: tokensAt(targets, order, lookups),
+  };
+}
+
+function tokensAt(
+  targets: readonly string[],
+  order: (a: NamedObject, b: NamedObject) => number,
+  { authenticationsAt, findKeySet }: SecurityLookups,
+): TokenScope {
+  const authentications = unique(targets.flatMap(authenticationsAt)).toSorted(order);
+  return { authentications, filters: tokenFilters(authentications, findKeySet) };
 }
 
 function policiesAt(
@@ -161,7 +196,7 @@ function inOrderOf(namespaces: readonly string[]) {
 }
 
 /** What a policy is attached to: `<kind>/<namespace>/<name>`; also of a GatewayClass, which has no namespace, the policy's. */
-export function policyTargets(policy: AuthorizationPolicy): string[] {
+export function policyTargets(policy: Targeting): string[] {
   return targetsOf(policy).map(({ kind, name }) => sourceKey(kind, namespaceOf(policy), name));
 }
 
@@ -176,7 +211,7 @@ function waypointTargets(
   ];
 }
 
-function targetsOf(policy: AuthorizationPolicy): readonly TargetRef[] {
+function targetsOf(policy: Targeting): readonly TargetRef[] {
   const { targetRef, targetRefs = [] } = policy.spec ?? {};
   return targetRef === undefined ? targetRefs : [targetRef, ...targetRefs];
 }

@@ -16,8 +16,8 @@ import { hasLabels, isEmptyMap } from '../selectors.ts';
 import { addressKey } from '../waypoints.ts';
 import { workloadLabels } from '../workload-labels.ts';
 import { entryEndpoint } from './entry-endpoints.ts';
-import { serviceScope, waypointPolicies } from './scope.ts';
-import { type LookupsOf, scopeLookups } from './scope-lookups.ts';
+import { serviceScope, waypointSecurity } from './scope.ts';
+import { type LookupsOf, type ScopeSources, scopeLookups } from './scope-lookups.ts';
 import {
   assignmentResource,
   boundResource,
@@ -56,13 +56,10 @@ interface Base {
   readonly waypoints: Collection<WaypointRef>;
 }
 
-export function waypointCollections(
-  graph: Graph,
-  cluster: ClusterInputs,
-  mesh: MeshCollections,
-): WaypointCollections {
-  const base: Base = { graph, cluster, mesh, waypoints: waypointRefs(graph, cluster) };
-  const { routes, lookupsOf } = scopeLookups(graph, cluster, mesh);
+export function waypointCollections(sources: ScopeSources): WaypointCollections {
+  const { graph, cluster, mesh } = sources;
+  const base: Base = { ...sources, waypoints: waypointRefs(graph, cluster) };
+  const { routes, lookupsOf } = scopeLookups(sources);
   const attached = attachments(base);
   const parts = graph.map(
     'parts of attached services',
@@ -244,7 +241,7 @@ function listenerResources(
   const bases = graph.map('bases of main listeners', waypoints, (waypoint, context, key) =>
     listenerBase(waypoint, {
       attached: context.lookup(attachedTo, key).map(({ service }) => service),
-      policies: waypointPolicies(waypoint, lookupsOf(context, waypoint), settingsIn(mesh, context)),
+      security: waypointSecurity(waypoint, lookupsOf(context, waypoint), settingsIn(mesh, context)),
       workloadAddresses: boundTo(key, context)
         .flatMap(({ value }) => value.addresses)
         .toSorted(),

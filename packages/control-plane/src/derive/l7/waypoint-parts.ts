@@ -90,10 +90,11 @@ export function ownListeners(
 }
 
 export function listenerBase({ source }: WaypointRef, inputs: MainListenerInputs): ListenerBase {
-  const { attached, policies } = inputs;
+  const { attached, security } = inputs;
+  const owners = [...security.policies, ...security.tokens.authentications];
   return {
     bytes: toBinary(ListenerSchema, mainListener(inputs)),
-    sources: [source, ...attached.map(refTo), ...policies.map(refTo)],
+    sources: [source, ...attached.map(refTo), ...owners.map(refTo)],
   };
 }
 
@@ -114,7 +115,7 @@ export function mainListenerResource(
 }
 
 export function serviceParts(scope: ServiceScope): ServiceParts {
-  const { waypoint, service, routes, virtualServices, policies, traffic, backends } = scope;
+  const { waypoint, service, routes, virtualServices, policies, tokens, traffic, backends } = scope;
   const chains = l7Ports(service.ports)
     .flatMap((port) => portChains(port, scope))
     .map((chain) => toBinary(FilterChainSchema, create(FilterChainSchema, chain)));
@@ -133,7 +134,7 @@ export function serviceParts(scope: ServiceScope): ServiceParts {
   const all = [own, ...others];
   return {
     chains,
-    chainSources: [...rules, ...policies.map(refTo)],
+    chainSources: [...rules, ...[...policies, ...tokens.authentications].map(refTo)],
     clusters: all.flatMap(({ clusters }) => clusters),
     resolved: all.flatMap(({ resolved }) => resolved),
     assignments: all.flatMap(({ assignments }) => assignments),

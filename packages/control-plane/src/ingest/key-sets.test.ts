@@ -1,0 +1,90 @@
+import { once } from 'node:events';
+import { createServer, type RequestListener } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { createLogger } from '@aquifer/runtime';
+import { expect, onTestFinished, test } from 'vitest';
+import { Graph } from '../collections/graph.ts';
+import { KeySets } from './key-sets.ts';
+
+const SET = '{"keys":[{"kty":"oct","k":"AAAA"}]}';
+
+async function serve(listener: RequestListener): Promise<string> {
+  const server = createServer(listener).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => void server.close());
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+/** Fetches what these addresses have; resolves with the next change or warning. */
+function fetching(...addresses: readonly string[]) {
+  const graph = new Graph((_collection, _key, error) => {
+    throw error;
+  });
+  const wanted = graph.input<string>('wanted');
+  const keySets = graph.input<string>('key sets');
+  for (const address of addresses) wanted.set(address, address);
+  let tell: (what: string) => void = () => undefined;
+  const log = createLogger('jwks', { format: 'plain', write: (line) => tell(line) });
+  const fetcher = new KeySets({
+    wanted,
+    keySets,
+    log,
+    onChange: () => tell('changed'),
+  });
+  onTestFinished(() => fetcher.stop());
+  const next = () =>
+    new Promise<string>((resolve) => {
+      tell = resolve;
+    });
+  const look = () => {
+    graph.settle();
+    fetcher.look();
+  };
+  return { wanted, keySets, next, look };
+}
+
+test('a key set is fetched, and forgotten when nobody wants it', async () => {
+  const address = await serve((_request, response) => response.end(SET));
+  const { wanted, keySets, next, look } = fetching(address);
+  look();
+  expect(await next()).toBe('changed');
+  look();
+  expect(keySets.get(address)).toBe(SET);
+  wanted.set(address, undefined);
+  look();
+  look();
+  expect(keySets.get(address)).toBeUndefined();
+});
+
+test('an OpenID configuration leads to the key set', async () => {
+  const origin = await serve((request, response) => {
+    const { url, headers } = request;
+    response.end(url === '/keys' ? SET : `{"jwks_uri":"http://${headers.host}/keys"}`);
+  });
+  const address = `${origin}/.well-known/openid-configuration`;
+  const { keySets, next, look } = fetching(address);
+  look();
+  await next();
+  look();
+  expect(keySets.get(address)).toBe(SET);
+});
+
+test.for<readonly [what: string, listener: RequestListener, says: RegExp]>([
+  ['an error', (_request, response) => response.writeHead(500).end(SET), /answered 500/],
+  ['something else', (_request, response) => response.end('{"keys":7}'), /no JSON Web Key Set/],
+  ['no JSON', (_request, response) => response.end('<html>'), /not valid JSON/],
+  [
+    'no end',
+    (_request, response) => response.end('x'.repeat(2 ** 21)),
+    /longer than 1048576 bytes/,
+  ],
+])('%s instead of a key set is told, with its address', async ([, listener, says]) => {
+  const address = await serve(listener);
+  const { keySets, next, look } = fetching(address);
+  look();
+  const line = await next();
+  expect(line).toMatch(says);
+  expect(line).toContain(address);
+  look();
+  expect(keySets.get(address)).toBeUndefined();
+});
