@@ -44,6 +44,7 @@ import { file_envoy_extensions_transport_sockets_proxy_protocol_v3 } from './env
 import { file_envoy_extensions_transport_sockets_raw_buffer_v3 } from './envoy/extensions/transport_sockets/raw_buffer/v3_pb.ts';
 import { file_envoy_extensions_transport_sockets_tls_v3 } from './envoy/extensions/transport_sockets/tls/v3_pb.ts';
 import { file_envoy_extensions_upstreams_http_v3 } from './envoy/extensions/upstreams/http/v3_pb.ts';
+import { file_envoy_service_auth_v3 } from './envoy/service/auth/v3_pb.ts';
 import { file_envoy_service_discovery_v3 } from './envoy/service/discovery/v3_pb.ts';
 import { file_envoy_service_status_v3 } from './envoy/service/status/v3_pb.ts';
 import { file_envoy_type_matcher_v3 } from './envoy/type/matcher/v3_pb.ts';
@@ -105,6 +106,7 @@ export const ALL_FILES: readonly DescFile[] = [
   file_envoy_extensions_transport_sockets_raw_buffer_v3,
   file_envoy_extensions_transport_sockets_tls_v3,
   file_envoy_extensions_upstreams_http_v3,
+  file_envoy_service_auth_v3,
   file_envoy_service_discovery_v3,
   file_envoy_service_status_v3,
   file_envoy_type_matcher_v3,
