@@ -70,12 +70,12 @@ function watchedKindOf(object: WrittenObject): WatchedKind | null {
   const { namespace, name } = object.metadata;
   const isMeshConfig = namespace === SETTINGS.systemNamespace && name === 'istio';
   if (object.kind === 'ConfigMap') return isMeshConfig ? 'MeshConfigMap' : null;
-  const { apiVersion = null } = Object.hasOwn(WATCHED_KINDS, object.kind)
-    ? WATCHED_KINDS[object.kind as WatchedKind]
-    : {};
-  return apiVersion !== null && groupOf({ apiVersion }) === groupOf(object)
-    ? (object.kind as WatchedKind)
-    : null;
+  // Two groups have a kind `Gateway`.
+  const found = Object.entries(WATCHED_KINDS).find(
+    ([key, { apiVersion, kind = key }]) =>
+      kind === object.kind && groupOf({ apiVersion }) === groupOf(object),
+  );
+  return (found?.[0] ?? null) as WatchedKind | null;
 }
 
 /** Without what statuses say already, so that all of it is said; a waypoint counts as if it ran. */

@@ -9,6 +9,7 @@ import { ClusterStore } from '../ingest/cluster-store.ts';
 import { WATCHED_KINDS, type WatchedKind } from '../ingest/kinds.ts';
 import { firstOfEachName, TestCluster, type TestObject, valuesOf } from './derivation.fixture.ts';
 import type { OwnedResource } from './l7/owned-resource.ts';
+import type { ProxyNode } from './l7/proxy-node.ts';
 import { readyCluster } from './l7/recorded-waypoint.fixture.ts';
 import type { Resource } from './resource.ts';
 
@@ -40,8 +41,30 @@ const PLAIN = firstOfEachName([
 /** Every waypoint is ready. */
 const OBJECTS: readonly TestObject[] = readyCluster(PLAIN).objects();
 
+const PROXIES: readonly ProxyNode[] = [
+  ['sidecar', 'team', 'web-1', { app: 'web' }],
+  ['sidecar', 'shop', 'cart-1', { app: 'cart' }],
+  ['router', 'edge', 'ingressgateway-0', { istio: 'ingressgateway' }],
+].map(([type, namespace, podName, labels]) => ({
+  type,
+  namespace,
+  podName,
+  labels,
+  addresses: ['10.1.0.1'],
+  locality: null,
+  inboundTunnels: 'none',
+})) as readonly ProxyNode[];
+
+/** Proxies are connected to it. */
+function clusterOf(objects: readonly TestObject[]): TestCluster {
+  const cluster = new TestCluster(objects);
+  for (const node of PROXIES) cluster.derivation.proxies.set(node.podName, node);
+  cluster.derivation.settle();
+  return cluster;
+}
+
 /** All that is served, as versions. */
-function versions({ derivation: { mesh, waypoints } }: TestCluster): unknown {
+function versions({ derivation: { mesh, waypoints, sidecars, gateways } }: TestCluster): unknown {
   const flat = (collection: Collection<Resource>) =>
     new Map(Array.from(collection.entries(), ([name, { version }]) => [name, version]));
   const owned = (collection: Collection<OwnedResource>) =>
@@ -56,6 +79,9 @@ function versions({ derivation: { mesh, waypoints } }: TestCluster): unknown {
     owned(waypoints.clusters),
     owned(waypoints.endpoints),
     owned(waypoints.listeners),
+    ...[sidecars, gateways].flatMap(({ clusters, endpoints, listeners, routes }) =>
+      [clusters, endpoints, listeners, routes].map(owned),
+    ),
   ];
 }
 
@@ -81,13 +107,13 @@ test('after any series of changes everything is the same as if it were derived a
   const step = fc.array(fc.oneof(change, write), { minLength: 1, maxLength: 12 });
   fc.assert(
     fc.property(fc.array(step, { minLength: 1, maxLength: 8 }), (steps) => {
-      const cluster = new TestCluster(OBJECTS);
+      const cluster = clusterOf(OBJECTS);
       for (const changes of steps) {
         for (const { object, how } of changes) {
           if (how === 'touch') touch(cluster, object);
           else cluster.toggle(object);
         }
-        expect(versions(cluster)).toEqual(versions(new TestCluster(cluster.objects())));
+        expect(versions(cluster)).toEqual(versions(clusterOf(cluster.objects())));
       }
     }),
     runs(25),
@@ -100,7 +126,7 @@ type Form = (typeof FORMS)[number];
 
 /** A cluster that is fed as by watches, with whatever comes. */
 function fedCluster() {
-  const cluster = new TestCluster();
+  const cluster = clusterOf([]);
   const { cluster: inputs, malformed } = cluster.derivation;
   const log = createLogger('test', { format: 'plain', write: () => undefined });
   const onChange = (): void => undefined;
@@ -133,7 +159,7 @@ test('whatever is delivered in whatever order, malformed objects too, everything
       if (next(4) === 0) deliver(store, other, FORMS[next(FORMS.length)]!);
     }
     cluster.derivation.settle();
-    expect(versions(cluster)).toEqual(versions(new TestCluster(cluster.objects())));
+    expect(versions(cluster)).toEqual(versions(clusterOf(cluster.objects())));
   }
 }, 180_000);
 

@@ -5,6 +5,7 @@ import { Graph } from '../collections/graph.ts';
 import type { Input, ProblemListener } from '../collections/nodes.ts';
 import { ClusterInputs } from '../ingest/cluster-inputs.ts';
 import { type MalformedObjects, malformedObjects } from '../ingest/malformed.ts';
+import { type GatewayCollections, gatewayCollections } from './l7/gateway/gateway-collections.ts';
 import type { ProxyNode } from './l7/proxy-node.ts';
 import { keySetAddresses } from './l7/request-authentication.ts';
 import { type RoutingLookups, routingLookups } from './l7/routing-lookups.ts';
@@ -29,6 +30,7 @@ export class Derivation {
   /** Sidecars and gateways that are connected, by id: what they are served is derived while they are. */
   readonly proxies: Input<ProxyNode>;
   readonly sidecars: SidecarCollections;
+  readonly gateways: GatewayCollections;
   /** What of the cluster cannot be read. */
   readonly malformed: MalformedObjects;
 
@@ -44,6 +46,7 @@ export class Derivation {
     this.waypoints = waypointCollections({ graph, cluster, mesh, routing, keySets });
     this.proxies = graph.input<ProxyNode>('proxies', isDeepStrictEqual);
     this.sidecars = sidecarCollections({ graph, cluster, mesh, routing }, this.proxies);
+    this.gateways = gatewayCollections({ graph, cluster, mesh, routing }, this.proxies);
   }
 
   /** One round: what was put into the inputs reaches everything that depends on it. */

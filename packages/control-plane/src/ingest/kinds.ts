@@ -8,6 +8,7 @@ import type {
   GatewayClass,
   GRPCRoute,
   HTTPRoute,
+  IstioGateway,
   Namespace,
   Node,
   PeerAuthentication,
@@ -51,6 +52,8 @@ export interface WatchedTypes {
   readonly Sidecar: Sidecar;
   readonly VirtualService: VirtualService;
   readonly DestinationRule: DestinationRule;
+  /** Istio's own, not the Gateway of the Gateway API. */
+  readonly IstioGateway: IstioGateway;
   /** Those that ask the control plane. */
   readonly ValidatingWebhookConfiguration: ValidatingWebhookConfiguration;
   /** The one ConfigMap that configures the mesh. */
@@ -100,6 +103,7 @@ export const WATCHED_KINDS: Readonly<Record<WatchedKind, KindPath>> = {
   Sidecar: { apiVersion: 'networking.istio.io/v1', plural: 'sidecars' },
   VirtualService: { apiVersion: 'networking.istio.io/v1', plural: 'virtualservices' },
   DestinationRule: { apiVersion: 'networking.istio.io/v1', plural: 'destinationrules' },
+  IstioGateway: { apiVersion: 'networking.istio.io/v1', plural: 'gateways', kind: 'Gateway' },
   ValidatingWebhookConfiguration: {
     apiVersion: 'admissionregistration.k8s.io/v1',
     plural: 'validatingwebhookconfigurations',

@@ -55,9 +55,9 @@ function proxyGenerator(typeUrl: string, kind: keyof ServedProxy): ResourceGener
         case 'waypoint':
           return kind === 'routes' ? NO_RESOURCES : ofWaypoint(proxy, published, kind);
         case 'sidecar':
+        case 'router':
           // One that has just come waits for the round that derives what it is served.
           return published.served.proxy(proxy.id)?.[kind] ?? null;
-        case 'router':
         case 'ztunnel':
           return NO_RESOURCES;
       }

@@ -5,7 +5,7 @@ import type { ConnectedProxy } from './proxy.ts';
 /** What the configuration of a proxy is derived from; null for proxies that are served what others are, too. */
 export function proxyNodeOf(proxy: ConnectedProxy): ProxyNode | null {
   const { type, namespace, podName, ip, metadata, locality } = proxy;
-  if (type !== 'sidecar') return null;
+  if (type !== 'sidecar' && type !== 'router') return null;
   const instances = metadata.INSTANCE_IPS;
   const others = typeof instances === 'string' ? instances.split(',') : [];
   return {

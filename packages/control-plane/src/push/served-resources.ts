@@ -15,7 +15,7 @@ export interface ServedWaypoint {
   readonly listeners: ServedSet;
 }
 
-/** What one sidecar is served. */
+/** What one sidecar or gateway is served. */
 export interface ServedProxy {
   readonly clusters: ResourceSet;
   readonly endpoints: ResourceSet;
@@ -60,7 +60,7 @@ export class ServedResources {
   readonly #proxies = new Map<string, ServedProxy>();
 
   /** To be called after each round. */
-  follow({ mesh, waypoints, sidecars }: Derivation): void {
+  follow({ mesh, waypoints, sidecars, gateways }: Derivation): void {
     followAll(mesh.addresses, this.addresses);
     followAll(mesh.authorizations, this.authorizations);
     this.#followPods(mesh.enrolledPods);
@@ -69,8 +69,10 @@ export class ServedResources {
     }
     for (const type of PROXY_TYPES) {
       followOwned(sidecars[type], (owner) => this.#views.at(owner)[type]);
+      followOwned(gateways[type], (owner) => this.#views.at(owner)[type]);
     }
-    this.#followProxies(sidecars.views);
+    this.#followProxies(sidecars.views, (views) => this.#joined(views));
+    this.#followProxies(gateways.views, ({ key }) => this.#views.at(key));
   }
 
   enrolledPods(node: string): ServedSet {
@@ -112,10 +114,10 @@ export class ServedResources {
   }
 
   /** After their views, which are not empty then. */
-  #followProxies({ changes }: Collection<SidecarViews>): void {
+  #followProxies<View>({ changes }: Collection<View>, servedTo: (view: View) => ServedProxy): void {
     for (const [id, { now }] of changes) {
       if (now === undefined) this.#proxies.delete(id);
-      else this.#proxies.set(id, this.#joined(now));
+      else this.#proxies.set(id, servedTo(now));
     }
   }
 

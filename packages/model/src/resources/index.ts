@@ -10,8 +10,10 @@ export { tcpRoute, tlsRoute } from './gateway-api/other-routes.ts';
 export type { ParentReference, RouteParentStatus } from './gateway-api/references.ts';
 export type { DestinationRule, DestinationRulePolicy } from './istio/destination-rule.ts';
 export { destinationRule } from './istio/destination-rule.ts';
-export type { IstioGateway, Telemetry } from './istio/networking.ts';
-export { istioGateway, telemetry } from './istio/networking.ts';
+export type { IstioGateway } from './istio/gateway.ts';
+export { istioGateway } from './istio/gateway.ts';
+export type { Telemetry } from './istio/networking.ts';
+export { telemetry } from './istio/networking.ts';
 export type {
   AuthorizationPolicy,
   AuthorizationRule,

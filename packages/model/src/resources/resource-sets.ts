@@ -10,9 +10,9 @@ import { grpcRoute } from './gateway-api/grpc-route.ts';
 import { httpRoute } from './gateway-api/http-route.ts';
 import { tcpRoute, tlsRoute, udpRoute } from './gateway-api/other-routes.ts';
 import { destinationRule } from './istio/destination-rule.ts';
+import { istioGateway } from './istio/gateway.ts';
 import {
   envoyFilter,
-  istioGateway,
   proxyConfig,
   telemetry,
   trafficExtension,

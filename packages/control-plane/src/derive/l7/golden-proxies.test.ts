@@ -1,7 +1,10 @@
 import { expect, test } from 'vitest';
+import { messageRegistry } from '../../../../../test/fixtures/message-registry.ts';
 import { comparable, type Json, toRecordedJson } from './recorded-json.fixture.ts';
 import { RECORDED_TYPES, type RecordedType, servedTo } from './recorded-proxy.fixture.ts';
 import { readRecorded, recordedObjects } from './recorded-waypoint.fixture.ts';
+
+const registry = await messageRegistry();
 
 /**
  * Recordings of Istio's control plane (test/fixtures/golden/l7). Compared is everything but what only Istio's build of Envoy
@@ -24,6 +27,8 @@ test.for([
   ['16-dr-scope', 'web'],
   ['16-dr-scope', 'job'],
   ['18-locality-sidecar', 'web'],
+  ['19-gw-http-tcp', 'gateway'],
+  ['20-gw-tls', 'gateway'],
   ['22-se-sidecar', 'web'],
   ['26-peerauth-sidecar', 'cart'],
   ['30-sidecar-resource', 'web'],
@@ -33,7 +38,7 @@ test.for([
   const served = servedTo(name, proxy, recordedObjects(name));
   for (const type of Object.keys(RECORDED_TYPES) as RecordedType[]) {
     const { schema } = RECORDED_TYPES[type];
-    expect(toRecordedJson(schema, served[type])).toEqual(
+    expect(toRecordedJson(schema, served[type], registry)).toEqual(
       comparable(recorded[type] ?? {}, isNotRecorded),
     );
   }

@@ -2,6 +2,7 @@ import { ClusterSchema } from '@aquifer/wire/gen/envoy/config/cluster/v3_pb';
 import { ClusterLoadAssignmentSchema } from '@aquifer/wire/gen/envoy/config/endpoint/v3_pb';
 import { ListenerSchema } from '@aquifer/wire/gen/envoy/config/listener/v3_pb';
 import { expect, test } from 'vitest';
+import { messageRegistry } from '../../../../../test/fixtures/message-registry.ts';
 import { keyOf } from '../../ingest/cluster-inputs.ts';
 import { valuesOf } from '../derivation.fixture.ts';
 import { comparable, type Json, toRecordedJson } from './recorded-json.fixture.ts';
@@ -12,6 +13,8 @@ import {
   readyCluster,
   recordedObjects,
 } from './recorded-waypoint.fixture.ts';
+
+const registry = await messageRegistry();
 
 /**
  * Recordings of Istio's control plane (test/fixtures/golden/l7). Compared is everything but
@@ -62,13 +65,13 @@ test.for([
 ])('serves the recorded configuration of %s', (name) => {
   const recorded = readRecorded<Recording>(name, 'xds-waypoint.json');
   const served = deriveWaypoint([...recordedObjects(name), RECORDED_MESH]);
-  expect(toRecordedJson(ClusterSchema, served.clusters)).toEqual(
+  expect(toRecordedJson(ClusterSchema, served.clusters, registry)).toEqual(
     comparable(recorded.Cluster, isTlsOfSidecars),
   );
-  expect(toRecordedJson(ClusterLoadAssignmentSchema, served.endpoints)).toEqual(
+  expect(toRecordedJson(ClusterLoadAssignmentSchema, served.endpoints, registry)).toEqual(
     comparable(recorded.ClusterLoadAssignment, isTlsOfSidecars),
   );
-  const listeners = toRecordedJson(ListenerSchema, served.listeners);
+  const listeners = toRecordedJson(ListenerSchema, served.listeners, registry);
   expect(withoutDifferences(name, listeners)).toEqual(
     withoutDifferences(name, comparable(recorded.Listener, isTlsOfSidecars)),
   );

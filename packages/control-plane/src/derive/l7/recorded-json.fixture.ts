@@ -1,13 +1,15 @@
 /** Test fixture: what is served in the form of the recordings (test/fixtures/golden/l7), to be compared with them. */
-import { type DescMessage, fromBinary, toJson } from '@bufbuild/protobuf';
-import { messageRegistry } from '../../../../../test/fixtures/message-registry.ts';
+import { type DescMessage, fromBinary, type Registry, toJson } from '@bufbuild/protobuf';
 import type { ResourceMap } from '../resource.ts';
 
 export type Json = Readonly<Record<string, unknown>> & { readonly name?: unknown };
 
-const registry = await messageRegistry();
-
-export function toRecordedJson(schema: DescMessage, resources: ResourceMap): Json {
+/** `registry` knows the messages that are packed in others. */
+export function toRecordedJson(
+  schema: DescMessage,
+  resources: ResourceMap,
+  registry: Registry,
+): Json {
   const entries = [...resources.values()].map(({ name, bytes }) => {
     const json = toJson(schema, fromBinary(schema, bytes), { registry }) as Json;
     return [name, { '@type': `type.googleapis.com/${schema.typeName}`, ...json }];

@@ -11,7 +11,7 @@ import { namespaceOf } from '../object.ts';
 import type { FindVirtualService } from '../routing/delegates.ts';
 import { kindOf, parentsOf, type Route } from '../routing/gateway-route.ts';
 import type { Destination } from '../routing/route-rule.ts';
-import { hostKeys, hostsOf, keysOfHost } from '../routing/virtual-service-index.ts';
+import { gatewaysOf, hostKeys, hostsOf, keysOfHost } from '../routing/virtual-service-index.ts';
 import {
   destinationPolicy,
   ruledHost,
@@ -33,12 +33,16 @@ export interface RoutingLookups {
     hostname: string,
   ): readonly VirtualService[];
   findVirtualService(context: Context): FindVirtualService;
+  /** Those that a gateway, `namespace/name`, follows. */
+  virtualServicesAt(context: Context, gateway: string): readonly VirtualService[];
   /** As the client sees it. */
   trafficOf(
     context: Context,
     client: TrafficSource,
     service: MeshService,
   ): DestinationPolicy | null;
+  /** Of a namespace, or of all (`*`). */
+  servicesIn(context: Context, namespace: string): readonly MeshService[];
   /** Seen from a namespace. */
   serviceAt(context: Context, namespace: string, to: Destination): MeshService | undefined;
 }
@@ -62,8 +66,19 @@ export function routingLookups(
   const routesByParent = graph.index('routes by parent', routes, (route) =>
     parentsOf(route).map((parent) => parentKey(parent, route)),
   );
+  const atGateways = graph.index(
+    'VirtualServices by gateway',
+    cluster.of('VirtualService'),
+    gatewaysOf,
+  );
+  const services = graph.index('services by namespace', mesh.meshServices, (service) => [
+    namespaceOf(service),
+    ANY_NAMESPACE,
+  ]);
   return {
     routes,
+    virtualServicesAt: (context, gateway) => context.lookup(atGateways, gateway),
+    servicesIn: (context, namespace) => context.lookup(services, namespace),
     routesOf: (context, parent) => context.lookup(routesByParent, parent),
     findVirtualService: (context) => (namespace, name) =>
       context.get(cluster.of('VirtualService'), objectKey(namespace, name)),

@@ -19,7 +19,7 @@ export function isForMesh(service: VirtualService): boolean {
 }
 
 /** As `namespace/name`; `mesh` for the proxies in it. */
-function gatewaysOf(service: VirtualService): string[] {
+export function gatewaysOf(service: VirtualService): string[] {
   return (service.spec?.gateways ?? []).map((name) => gatewayName(name, namespaceOf(service)));
 }
 

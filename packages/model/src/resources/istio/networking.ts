@@ -4,22 +4,6 @@ import { defineResource } from '../resource.ts';
 import { networking } from './networking-group.ts';
 import { ageColumn, istioStatus, policyTargetReference, workloadSelector } from './selectors.ts';
 
-/** Istio: servers of a gateway (networking.istio.io, not Gateway API). */
-export const istioGateway = defineResource({
-  ...networking,
-  kind: 'Gateway',
-  plural: 'gateways',
-  singular: 'gateway',
-  shortNames: ['gw'],
-  columns: [ageColumn],
-  schema: objectOf({
-    spec: z
-      .object({ servers: z.array(anyObject).optional(), selector: stringMap.optional() })
-      .optional(),
-    status: istioStatus.optional(),
-  }),
-});
-
 /** Not supported by the mesh, but its objects can be stored so that they are reported, not lost. */
 export const envoyFilter = defineResource({
   ...networking,
@@ -105,7 +89,5 @@ export const telemetry = defineResource({
   }),
 });
 
-/** The TypeScript type of `istioGateway`. */
-export type IstioGateway = z.infer<typeof istioGateway.schema>;
 /** The TypeScript type of `telemetry`. */
 export type Telemetry = z.infer<typeof telemetry.schema>;

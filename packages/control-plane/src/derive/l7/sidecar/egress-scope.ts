@@ -37,7 +37,7 @@ export interface EgressScope {
 
 /** Those of a namespace, or of all. */
 export type ServicesIn = (namespace: string) => readonly MeshService[];
-export const ALL_NAMESPACES = '*';
+const ALL_NAMESPACES = '*';
 
 export function egressScope(
   view: OutboundView,
@@ -110,6 +110,12 @@ function services(hosts: readonly Host[], view: OutboundView, servicesIn: Servic
     .filter((service) => seen.some((host) => matches(host, service)))
     .filter((service) => !hidden.some((host) => matches(host, service)));
   return oneForEachHostname(found, view.namespace);
+}
+
+/** All that clients of a namespace may see; sorted by hostname, one for each. */
+export function visibleServices(namespace: string, servicesIn: ServicesIn): readonly MeshService[] {
+  const visible = servicesIn(ALL_NAMESPACES).filter((service) => isVisible(service, namespace));
+  return oneForEachHostname(visible, namespace);
 }
 
 /** Whether a listener lists names of a namespace that have to do with the host. */

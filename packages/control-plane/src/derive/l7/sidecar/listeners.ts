@@ -1,5 +1,5 @@
 /** Listeners of sidecars as Envoy takes them (recordings l7/02, 22, 26, 30). */
-import { TrafficDirection } from '@aquifer/wire/gen/envoy/config/core/v3_pb';
+import { type CidrRangeSchema, TrafficDirection } from '@aquifer/wire/gen/envoy/config/core/v3_pb';
 import {
   type FilterChainMatchSchema,
   type Listener,
@@ -25,7 +25,7 @@ type Match = Init<typeof FilterChainMatchSchema>;
 type ListenerFilter = Init<typeof ListenerFilterSchema>;
 
 const OUTBOUND_PORT = 15_001;
-const HANDSHAKE_S = 15;
+export const HANDSHAKE: ReturnType<typeof seconds> = seconds(15);
 
 /** What plaintext that looks like HTTP is called by the inspector. */
 export const SNIFFED_HTTP: readonly string[] = ['http/1.1', 'h2c'];
@@ -57,7 +57,7 @@ function outboundChain(chain: OutboundChain, listener: string): ChainInit {
     ...(filterChainMatch !== null && { filterChainMatch }),
     ...(chain.kind === 'tcp' && originOf(chain)),
     filters: [chain.kind === 'tcp' ? tcpFilter(chain) : httpFilter(chain.routes, listener)],
-    transportSocketConnectTimeout: seconds(HANDSHAKE_S),
+    transportSocketConnectTimeout: HANDSHAKE,
   };
 }
 
@@ -68,7 +68,11 @@ function httpFilter(routes: string, listener: string): Extension {
   });
 }
 
-function tcpFilter({ name, clusters, proxy }: TcpChain): Extension {
+export function tcpFilter({
+  name,
+  clusters,
+  proxy,
+}: Pick<TcpChain, 'name' | 'clusters' | 'proxy'>): Extension {
   if (clusters.length === 1) return tcpProxy(name, proxy);
   const weighted = clusters.map((cluster) => ({ ...cluster }));
   return tcpProxy(name, {
@@ -94,7 +98,7 @@ function matchOf(chain: OutboundChain): Match | null {
   return { serverNames: [...serverNames], prefixRanges: ranges.map(cidrRange) };
 }
 
-function cidrRange(cidr: string) {
+export function cidrRange(cidr: string): Init<typeof CidrRangeSchema> {
   const slash = cidr.indexOf('/');
   return { addressPrefix: cidr.slice(0, slash), prefixLen: Number(cidr.slice(slash + 1)) };
 }

@@ -3,15 +3,14 @@ import { ListenerSchema } from '@aquifer/wire/gen/envoy/config/listener/v3_pb';
 import type { Context } from '../../../collections/cell.ts';
 import type { Collection } from '../../../collections/collection.ts';
 import { NO_MESH_CONFIG } from '../../mesh-config.ts';
-import { type MeshService, namespacedHostname } from '../../mesh-service.ts';
-import { namespaceOf } from '../../object.ts';
+import { namespacedHostname } from '../../mesh-service.ts';
 import { outboundCluster } from '../names.ts';
-import { isSamePort, type WantedPort, wantedPorts } from '../outbound/called-ports.ts';
+import type { WantedPort } from '../outbound/called-ports.ts';
+import { calledPorts } from '../outbound/called-services.ts';
 import { encodedOnce, sameWanted, type Wanted } from '../outbound/encoded-once.ts';
-import type { ClientPlace } from '../outbound/localities.ts';
 import { encoded, isSameOwned, type OwnedResource, ownedBy } from '../owned-resource.ts';
 import { ANY_NAMESPACE } from '../routing-lookups.ts';
-import { ALL_NAMESPACES, type EgressScope, egressScope, isSameScope } from './egress-scope.ts';
+import { type EgressScope, egressScope, isSameScope } from './egress-scope.ts';
 import { outboundListener, virtualOutbound } from './listeners.ts';
 import {
   type ChainsOf,
@@ -38,11 +37,7 @@ export function outboundCollections(
   inputs: ProxyInputs,
   views: Collection<OutboundView>,
 ): OutboundCollections {
-  const { graph, cluster, mesh } = inputs;
-  const servicesIn = graph.index('services by namespace', mesh.meshServices, (service) => [
-    namespaceOf(service),
-    ALL_NAMESPACES,
-  ]);
+  const { graph, cluster, mesh, routing } = inputs;
   const scopes = graph.map(
     'egress scopes',
     views,
@@ -51,13 +46,13 @@ export function outboundCollections(
         view.sidecar === null ? undefined : context.get(cluster.of('Sidecar'), view.sidecar);
       const { outboundTrafficPolicy } = context.get(mesh.meshConfig, '') ?? NO_MESH_CONFIG;
       const otherwise = outboundTrafficPolicy === 'ALLOW_ANY' ? 'passed' : 'refused';
-      return egressScope(view, sidecar, (name) => context.lookup(servicesIn, name), otherwise);
+      return egressScope(view, sidecar, (name) => routing.servicesIn(context, name), otherwise);
     },
     isSameScope,
   );
   const scoped: ScopeInputs = { ...inputs, scopes };
   return {
-    ports: portsOfScopes(scoped),
+    ports: calledPorts(inputs, scopes, 'sidecar'),
     listeners: graph.union(
       'outbound listeners',
       virtualListeners(scoped),
@@ -65,34 +60,6 @@ export function outboundCollections(
     ),
     routes: routeCollection(scoped),
   };
-}
-
-function portsOfScopes({ graph, routing, scopes }: ScopeInputs): Collection<WantedPort> {
-  const members = graph.flatMap(
-    'services in scopes',
-    scopes,
-    ({ view, services }) =>
-      services.map((service): readonly [string, { view: OutboundView; service: MeshService }] => [
-        `${view.key} ${namespacedHostname(service)}`,
-        { view, service },
-      ]),
-    (before, now) => before.view === now.view && before.service === now.service,
-  );
-  return graph.flatMap(
-    'ports in scopes',
-    members,
-    ({ view, service }, context) =>
-      wantedPorts(
-        { key: view.key, role: 'sidecar', place: placeOf(view) },
-        service,
-        routing.trafficOf(context, view, service),
-      ),
-    isSamePort,
-  );
-}
-
-function placeOf({ locality, labels }: OutboundView): ClientPlace | null {
-  return locality === null ? null : { locality, labels };
 }
 
 function virtualListeners({ graph, scopes }: ScopeInputs): Collection<OwnedResource> {

@@ -53,37 +53,21 @@ export function encodeVirtualHost(
   { hostname, port, domains }: Pick<VirtualHost, 'hostname' | 'port' | 'domains'>,
   routes: RouteInit[],
 ): Uint8Array {
-  return marshalled(`${hostname}:${port}`, domains, routes);
+  return marshalled({ name: `${hostname}:${port}`, domains: [...domains], routes });
 }
 
-function marshalled(name: string, domains: readonly string[], routes: RouteInit[]): Uint8Array {
-  const host = { name, domains: [...domains], routes, includeRequestAttemptCount: true };
-  return toBinary(VirtualHostSchema, create(VirtualHostSchema, host));
+export function marshalled(init: Init<typeof VirtualHostSchema>): Uint8Array {
+  const host = create(VirtualHostSchema, { ...init, includeRequestAttemptCount: true });
+  return toBinary(VirtualHostSchema, host);
+}
+
+function everything(name: string, action: NonNullable<RouteInit['action']>): Uint8Array {
+  return marshalled({ name, domains: ['*'], routes: [{ name, match: ANY_PATH, action }] });
 }
 
 const UNKNOWN_HOSTS: Readonly<Record<'passed' | 'refused', Uint8Array>> = {
-  passed: marshalled(
-    'allow_any',
-    ['*'],
-    [
-      {
-        name: 'allow_any',
-        match: ANY_PATH,
-        action: { case: 'route', value: toCluster(PASSTHROUGH) },
-      },
-    ],
-  ),
-  refused: marshalled(
-    'block_all',
-    ['*'],
-    [
-      {
-        name: 'block_all',
-        match: ANY_PATH,
-        action: { case: 'directResponse', value: { status: BAD_GATEWAY } },
-      },
-    ],
-  ),
+  passed: everything('allow_any', { case: 'route', value: toCluster(PASSTHROUGH) }),
+  refused: everything('block_all', { case: 'directResponse', value: { status: BAD_GATEWAY } }),
 };
 
 const { number: HOSTS_FIELD } = RouteConfigurationSchema.field.virtualHosts;

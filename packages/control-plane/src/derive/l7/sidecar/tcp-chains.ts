@@ -97,7 +97,17 @@ function tcpChains(of: TcpPort): TcpChain[] {
   return chains;
 }
 
-function chainOf(route: TcpRoute | TlsRoute, service: VirtualService, of: TcpPort) {
+/** Who is led where, and the port that they come to. */
+export interface TcpClient {
+  readonly client: RouteClient;
+  readonly port: { readonly number: number };
+}
+
+export function chainOf(
+  route: TcpRoute | TlsRoute,
+  service: VirtualService,
+  of: TcpClient,
+): Omit<TcpChain, 'serverNames' | 'ranges'> {
   const { client, port } = of;
   const destinations = tcpDestinationsOf(route, service, client.mesh);
   const clusters = destinations.map(({ destination, weight }) => ({
@@ -128,7 +138,7 @@ export function ownChain({ service, port, client }: TcpPort, cluster: string): T
 }
 
 /** What holds for the first destination holds for all. */
-function proxyOf([first]: readonly TcpDestination[], { client, port }: TcpPort): ProxyInit {
+function proxyOf([first]: readonly TcpDestination[], { client, port }: TcpClient): ProxyInit {
   if (first === undefined) return {};
   const { view, routing, context } = client;
   const { destination } = first;
