@@ -78,8 +78,8 @@ function mayImport(name: string, file: string, from: string): boolean {
   if (other !== name && !MAY_IMPORT[name]?.includes(other)) return false;
   // Another package's files are reached through its exports only.
   if (/^(\.\.\/)+[^.]+\/src\//.test(from)) return false;
-  // Tests and their fixtures may use fixtures, and whatever shows them the truth.
-  if (/\.(test|fixture)\.ts$/.test(file)) return true;
+  // Tests may use fixtures, and whatever shows them the truth.
+  if (file.endsWith('.test.ts')) return true;
   const isForbidden = NEVER_IMPORT[name]?.some((pattern) => pattern.test(from)) ?? false;
   return !isForbidden && !(from.startsWith('.') && from.includes('/test/'));
 }

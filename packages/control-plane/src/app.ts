@@ -12,6 +12,7 @@ import { monitoringPages, readinessPage } from './admin/pages.ts';
 import { listenWebhooks } from './admission/webhook-server.ts';
 import { webhookWishes } from './admission/webhook-wishes.ts';
 import { createExpiryMetrics } from './ca/expiry.ts';
+import { KubernetesSigner } from './ca/kubernetes-signer.ts';
 import { type AuthorityFacts, MeshAuthority } from './ca/mesh-authority.ts';
 import { ServingCertificate } from './ca/serving-certificate.ts';
 import { authorityWishes } from './ca/trust-bundle.ts';
@@ -73,7 +74,10 @@ export async function startControlPlane(deps: ControlPlaneDeps): Promise<Control
   const readiness = readinessPage({ publisher, notices });
   const debug: AdminHandler = async (request) => started.debug?.(request) ?? null;
   const probe = await listenAdmin(config.probePort, config.bindAddress, readiness, debug);
-  const authority = await waitForAuthority(deps);
+  const authority = await waitForAuthority(deps).catch(async (error: unknown) => {
+    await probe.stop();
+    throw error;
+  });
   started.authority = authority;
   createExpiryMetrics(registry, () => authority.expiries);
   const trustedNodeAccounts = commaList(config.trustedNodeAccounts);
@@ -97,7 +101,7 @@ export async function startControlPlane(deps: ControlPlaneDeps): Promise<Control
     publisher,
     authenticate,
     certificates: {
-      authority,
+      issuer: issuerOf(deps, authority),
       policy: { trustedNodeAccounts, defaultTtlMs, maxTtlMs },
       log: log.scope('ca'),
     },
@@ -139,6 +143,15 @@ export async function startControlPlane(deps: ControlPlaneDeps): Promise<Control
   };
 }
 
+/** Who signs workloads. The TLS ports of the control plane are certified by its own authority all the same. */
+function issuerOf({ api, config, log }: ControlPlaneDeps, authority: MeshAuthority) {
+  if (config.externalAuthority === 'none') return authority;
+  const { kubernetesSigner: signerName } = config;
+  if (signerName === '') throw new UnusableAuthority('EXTERNAL_CA needs K8S_SIGNER');
+  const rootBundle = (): string => authority.rootBundle;
+  return new KubernetesSigner({ api, signerName, rootBundle, log: log.scope('ca') });
+}
+
 const AUTHORITY_RETRY_MS = 1000;
 
 /** Nothing can be served without the key, so an API that is not there yet is waited for; a bad key is fatal. */
@@ -147,7 +160,9 @@ async function waitForAuthority({ api, config, log }: ControlPlaneDeps): Promise
   const source = { api, namespace, directory };
   for (;;) {
     try {
-      const opened = await MeshAuthority.open({ ...config, source, log: log.scope('ca') });
+      const externalRoots = config.externalAuthority === 'none' ? null : config.externalRoots;
+      const settings = { ...config, externalRoots, source, log: log.scope('ca') };
+      const opened = await MeshAuthority.open(settings);
       if (!opened.ok) throw new UnusableAuthority(opened.error);
       return opened.value;
     } catch (error) {

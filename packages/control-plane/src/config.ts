@@ -21,6 +21,9 @@ export type ControlPlaneConfig = {
   readonly excludeNamespaces: string;
   readonly trustedNodeAccounts: string;
   readonly authorityDirectory: string;
+  readonly externalAuthority: 'none' | 'ISTIOD_RA_KUBERNETES_API';
+  readonly kubernetesSigner: string;
+  readonly externalRoots: string;
   readonly defaultTtlMs: number;
   readonly maxTtlMs: number;
   readonly debounceAfterMs: number;
@@ -79,6 +82,21 @@ export const CONTROL_PLANE_KEYS: ConfigKeys<ControlPlaneConfig> = {
     'ROOT_CA_DIR',
     "The authority's files, as Secret cacerts has them, when they are mounted; read again when they change. Without them the Secret is read from the API.",
     { default: './etc/cacerts' },
+  ),
+  externalAuthority: choiceKey(
+    'EXTERNAL_CA',
+    'Who signs workloads instead of the control plane: ISTIOD_RA_KUBERNETES_API is the signer that K8S_SIGNER names.',
+    { choices: ['none', 'ISTIOD_RA_KUBERNETES_API'], default: 'none' },
+  ),
+  kubernetesSigner: stringKey(
+    'K8S_SIGNER',
+    'Signer of the Kubernetes API (certificates.k8s.io) that makes the certificates of workloads.',
+    { default: '' },
+  ),
+  externalRoots: stringKey(
+    'EXTERNAL_CA_ROOTS',
+    'PEM file with the roots of that signer; read again when it changes.',
+    { default: './etc/external-ca-cert/root-cert.pem' },
   ),
   defaultTtlMs: durationKey(
     'DEFAULT_WORKLOAD_CERT_TTL',

@@ -70,3 +70,19 @@ test('a pod that is no waypoint gets none of it', async () => {
   client.send({ node, typeUrl: LISTENER_TYPE });
   expect(names(await client.next())).toEqual([]);
 });
+
+test.for([
+  { who: 'Istio’s build of Envoy', metadata: { ISTIO_VERSION: '1.31.0' }, factory: 'istio' },
+  { who: 'any other Envoy', metadata: {}, factory: 'envoy' },
+])('$who is told of the factory that it has', async ({ metadata, factory }) => {
+  const { client } = await startWaypoint();
+  const node = { ...NODE, metadata: { ...NODE.metadata, ...metadata } };
+  client.send({ node, typeUrl: LISTENER_TYPE });
+  const { resources } = await client.next();
+  const text = resources
+    .map(({ resource }) => Buffer.from(resource!.value).toString('latin1'))
+    .join();
+  expect(new Set(text.match(/\w+\.hashable_string/g))).toEqual(
+    new Set([`${factory}.hashable_string`]),
+  );
+});

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Client } from '../../fixtures/derived-waypoint.ts';
+import type { EchoOrigin } from '../../fixtures/echo-origin.ts';
 import type { Asked } from '../../fixtures/http-asking.ts';
 import { policyObject } from '../../fixtures/waypoint-process.ts';
 import { type ServiceName, type Shop, startShop } from './shop.ts';
@@ -125,12 +126,43 @@ test('a policy holds at a waypoint by what it is attached to, and not by a selec
   expect(await status({ targetRefs: undefined, targetRef })).toBe(403);
 });
 
-test('what two servers are to be asked about is denied, and nothing else (L191)', async () => {
-  const asking = (name: string, path: string) =>
-    policyObject(
-      { action: 'CUSTOM', provider: { name }, rules: [operation({ paths: [path] })] },
-      `ask-${name}`,
-    );
+const asking = (name: string, path: string) =>
+  policyObject(
+    { action: 'CUSTOM', provider: { name }, rules: [operation({ paths: [path] })] },
+    `ask-${name}`,
+  );
+
+test('two servers are both asked (L190), beside one that nobody knows (L147)', async () => {
+  const provider = (name: string, of: string) => ({
+    name,
+    envoyExtAuthzHttp: { service: `shop/${of}.shop.svc.cluster.local`, port: 80 },
+  });
+  const mesh = { extensionProviders: [provider('one', 'v1'), provider('two', 'v2')] };
+  const shop = await startShop([
+    {
+      apiVersion: 'v1',
+      kind: 'MeshConfigMap',
+      metadata: { namespace: 'istio-system', name: 'istio', uid: 'mesh' },
+      data: { mesh: JSON.stringify(mesh) },
+    },
+    asking('one', '/api/*'),
+    asking('two', '/api/admin*'),
+    asking('three', '/secret'),
+  ]);
+  const { v1, v2, cart } = shop.origins;
+  v2.turns.push({}, { status: 401 });
+  const inTurn: number[] = [];
+  for (const path of ['/api/admin', '/api/x', '/else', '/secret', '/api/admin/2']) {
+    inTurn.push((await shop.ask(path)).status);
+  }
+  expect(inTurn).toEqual([200, 200, 200, 403, 401]);
+  const paths = ({ seen }: EchoOrigin) => seen.map(({ path }) => path);
+  expect(paths(v1)).toEqual(['/api/admin', '/api/x', '/api/admin/2']);
+  expect(paths(v2)).toEqual(['/api/admin', '/api/admin/2']);
+  expect(paths(cart)).toEqual(['/api/admin', '/api/x', '/else']);
+});
+
+test('what two servers are to be asked about that nobody knows is denied, and nothing else (L191)', async () => {
   const shop = await startShop([asking('one', '/api/*'), asking('two', '/api/admin')]);
   expect(await statuses(shop, [['/api/admin'], ['/api/x'], ['/else']])).toEqual([403, 403, 200]);
 });

@@ -111,3 +111,29 @@ test('a backend may be headless, or have the endpoints that somebody wrote for i
     expect((await ask(at, `/${name}`)).seen?.origin).toBe(name);
   }
 });
+
+test('what is outside is reached by its waypoint, and told nothing of who asks (L174, L187)', async () => {
+  const origin = await startOrigin('outside', { ip: '127.0.0.86' });
+  const waypoint = serveDerived([
+    {
+      apiVersion: 'networking.istio.io/v1',
+      kind: 'ServiceEntry',
+      metadata: { namespace: 'shop', name: 'outside', uid: 'entry' },
+      spec: {
+        hosts: ['api.example.com'],
+        addresses: ['10.97.0.1'],
+        location: 'MESH_EXTERNAL',
+        resolution: 'STATIC',
+        ports: [{ number: 80, name: 'http', protocol: 'HTTP', targetPort: origin.port }],
+        endpoints: [{ address: origin.ip }],
+      },
+    },
+  ]);
+  const { seen } = await ask(await waypoint.portTo({ ip: '10.97.0.1', port: 80 }), '/a', {
+    headers: { host: 'api.example.com' },
+  });
+  expect(seen).toMatchObject({ origin: 'outside', path: '/a', host: 'api.example.com' });
+  expect(
+    Object.keys(seen?.headers ?? {}).filter((name) => /peer|baggage|client-cert/.test(name)),
+  ).toEqual([]);
+});

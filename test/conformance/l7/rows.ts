@@ -215,8 +215,6 @@ const GATEWAYS = 'Gateways for clients outside of the mesh are not served yet, o
 const SIDECARS = 'Sidecars are not built yet; what ztunnel does not know it passes through.';
 const TLS_ROUTES = 'TLSRoute, TCPRoute and UDPRoute are not read yet.';
 const JWT = 'Routes of waypoints are chosen before JWTs are verified.';
-const CUSTOM =
-  'Nobody else is asked yet whether a request may pass; what a CUSTOM policy takes is denied.';
 const TELEMETRY = 'Telemetry is not read yet.';
 
 const JUSTIFIED: Justified = {
@@ -227,7 +225,7 @@ const JUSTIFIED: Justified = {
     L034: SIDECARS,
     L035: SIDECARS,
     L036: SIDECARS,
-    L049: 'VirtualService is not read yet, and a waypoint looks at no server names.',
+    L049: 'A waypoint looks at no server names; such routes of VirtualServices are left out, and their status says so.',
     L056: GATEWAYS,
     L057: GATEWAYS,
     L058: GATEWAYS,
@@ -252,12 +250,10 @@ const JUSTIFIED: Justified = {
     L123: GATEWAYS,
     L124: GATEWAYS,
     L125: GATEWAYS,
-    L147: CUSTOM,
     L160: GATEWAYS,
     L161: GATEWAYS,
     L172: GATEWAYS,
     L173: 'ProxyConfig is not read yet.',
-    L174: 'ServiceEntry is not read yet, so that nothing is known to be outside.',
     L176: TELEMETRY,
     L177: TELEMETRY,
     L178: TELEMETRY,
@@ -265,11 +261,7 @@ const JUSTIFIED: Justified = {
     L184: 'TLS of one port is configured as recorded (`golden.test.ts`); nobody has asked for it here yet.',
     L185: 'No PROXY line is written yet; a cluster that asks for one is refused.',
     L186: 'Sidecars are not spoken to yet; such a pod is reached in plain text.',
-    L187: 'ServiceEntry is not read yet.',
     L188: 'TrafficExtension is not read yet.',
-    L190: CUSTOM,
-    L192: CUSTOM,
-    L193: CUSTOM,
     L194: 'gRPC-Web is not translated yet.',
   },
   'left out': {

@@ -6,6 +6,7 @@ import type { Secret } from '@aquifer/model/resources';
 import type { KubernetesApi } from '../ingest/kubernetes-api.ts';
 import { KubernetesApiError } from '../ingest/kubernetes-api.ts';
 import { type AuthorityPem, createSelfSignedRoot } from './authority.ts';
+import { certificatesIn } from './pem.ts';
 
 const PLUGGED_IN = 'cacerts';
 export const SELF_SIGNED = 'istio-ca-secret';
@@ -65,6 +66,15 @@ export async function openMaterial(
     if (winner === null) throw error;
     return ok(selfSigned(winner));
   }
+}
+
+/** PEM; empty if `path` is null. The error says that there are none. */
+export async function readExternalRoots(path: string | null): Promise<Result<string, string>> {
+  if (path === null) return ok('');
+  const text = await readFile(path, 'utf8').catch(() => '');
+  return certificatesIn(text).length > 0
+    ? ok(text)
+    : err(`${path} has no roots of the authority that signs workloads`);
 }
 
 function secretNamed({ api, namespace }: AuthoritySource, name: string): Promise<Secret | null> {

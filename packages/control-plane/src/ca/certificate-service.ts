@@ -1,11 +1,11 @@
 /** IstioCertificateService.CreateCertificate (spec control-plane 4.1 to 4.3). */
+import type { KeyObject } from 'node:crypto';
 import { formatIdentity } from '@aquifer/model';
 import type { Logger } from '@aquifer/runtime';
 import type { IstioCertificateRequest } from '@aquifer/wire/gen/istio/ca_pb';
 import { Refusal } from '../errors.ts';
 import type { Caller } from '../push/authenticate.ts';
 import { publicKeyOfCsr } from './csr-rules.ts';
-import type { MeshAuthority } from './mesh-authority.ts';
 import { authorizeImpersonation, type Pods, podOfCaller } from './node-authorization.ts';
 
 interface CertificatePolicy {
@@ -16,20 +16,37 @@ interface CertificatePolicy {
   readonly maxTtlMs: number;
 }
 
+/** A certificate that may be given. */
+export interface IssueRequest {
+  /** As it was sent: PEM, with a self-signature that holds. */
+  readonly csr: string;
+  /** Of the CSR. */
+  readonly key: KeyObject;
+  /** SPIFFE identity that the certificate is to say. */
+  readonly uri: string;
+  readonly ttlMs: number;
+}
+
+/** Who makes certificates. */
+export interface CertificateIssuer {
+  /** PEM: the leaf, then each intermediate, then all roots as one element. */
+  issue(request: IssueRequest): Promise<string[]>;
+}
+
 export interface CertificateDeps {
-  readonly authority: Pick<MeshAuthority, 'signWorkload'>;
+  readonly issuer: CertificateIssuer;
   readonly policy: CertificatePolicy;
   readonly log: Logger;
 }
 
 /** The chain in PEM, leaf first; throws a Refusal. */
-export function createCertificate(
+export async function createCertificate(
   request: IstioCertificateRequest,
   caller: Caller,
   pods: Pods,
   deps: CertificateDeps,
-): string[] {
-  const { authority, policy, log } = deps;
+): Promise<string[]> {
+  const { issuer, policy, log } = deps;
   const uri = identityFor(request, caller, pods, deps);
   const key = publicKeyOfCsr(request.csr);
   if (!key.ok) throw new Refusal('CP_BAD_CSR', `CSR sign error: ${key.error}`);
@@ -41,7 +58,8 @@ export function createCertificate(
       `requested TTL ${requestedMs / 1000}s is greater than the max allowed TTL ${limit}`,
     );
   }
-  const chain = authority.signWorkload(key.value, [uri], requestedMs || policy.defaultTtlMs);
+  const ttlMs = requestedMs || policy.defaultTtlMs;
+  const chain = await issuer.issue({ csr: request.csr, key: key.value, uri, ttlMs });
   log.info('certificate issued', { identity: uri, caller: formatIdentity(caller.identity) });
   return chain;
 }

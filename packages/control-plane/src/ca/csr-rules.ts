@@ -36,7 +36,8 @@ export function publicKeyOfCsr(pem: string): Result<KeyObject, string> {
   }
 }
 
-function csrBytes(pem: string): Buffer | null {
+/** DER of a request in PEM; null if the text is anything else, or more than one. */
+export function csrBytes(pem: string): Buffer | null {
   const [, base64] =
     /^\s*-----BEGIN (?:NEW )?CERTIFICATE REQUEST-----([A-Za-z0-9+/=\s]+)-----END (?:NEW )?CERTIFICATE REQUEST-----\s*$/.exec(
       pem,

@@ -4,7 +4,6 @@
  *
  * Always: material that cannot be used changes nothing; what was good goes on, and `notices` names the fault.
  */
-import type { KeyObject } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ok, type Result } from '@aquifer/model';
 import type { Logger } from '@aquifer/runtime';
@@ -13,9 +12,12 @@ import {
   type AuthorityMaterial,
   type AuthoritySource,
   openMaterial,
+  readExternalRoots,
   readMaterial,
 } from './authority-store.ts';
+import type { CertificateIssuer, IssueRequest } from './certificate-service.ts';
 import { expiryNotices, isInLastFifth } from './expiry.ts';
+import { joinBundles } from './pem.ts';
 import { atTime, newestOf, type Rotation, replaced, trustedBundle } from './rotation.ts';
 import { previousRoots, readTrustedRoots, textOfRoots } from './trusted-roots.ts';
 
@@ -26,6 +28,8 @@ export interface MeshAuthorityDeps {
   /** Lifetime of a certificate whose request names none, in milliseconds. */
   readonly defaultTtlMs: number;
   readonly maxTtlMs: number;
+  /** File with roots of whoever signs workloads instead; null if nobody does. */
+  readonly externalRoots: string | null;
 }
 
 /** What of the authority has to be in the cluster. */
@@ -49,10 +53,13 @@ export interface RootRenewal {
 
 const REREAD_MS = 2000;
 
-export class MeshAuthority {
+export class MeshAuthority implements CertificateIssuer {
   readonly #deps: MeshAuthorityDeps;
   readonly #listeners = new Set<() => void>();
   #rotation: Rotation;
+  /** Made when the rotation changes: every certificate that is issued brings it along. */
+  #bundle: string;
+  #external: string;
   #material: AuthorityMaterial;
   #storedRoots: string;
   #renewal: RootRenewal | null = null;
@@ -66,12 +73,15 @@ export class MeshAuthority {
       readonly material: AuthorityMaterial;
       readonly rotation: Rotation;
       readonly storedRoots: string;
+      readonly external: string;
     },
     now: Date,
   ) {
     this.#deps = deps;
     this.#material = opened.material;
     this.#rotation = opened.rotation;
+    this.#external = opened.external;
+    this.#bundle = joinBundles(trustedBundle(opened.rotation), opened.external);
     this.#storedRoots = opened.storedRoots;
     // Others have signed before this process was there.
     this.#renewedByMs = now.getTime() + deps.defaultTtlMs / 2;
@@ -83,21 +93,26 @@ export class MeshAuthority {
     deps: MeshAuthorityDeps,
     now: Date = new Date(),
   ): Promise<Result<MeshAuthority, string>> {
-    const { source, trustDomain, maxTtlMs } = deps;
+    const { source, trustDomain, maxTtlMs, log } = deps;
     const material = await openMaterial(source, trustDomain);
     if (!material.ok) return material;
     const signer = load(material.value);
     if (!signer.ok) return signer;
+    const external = await readExternalRoots(deps.externalRoots);
+    if (!external.ok) return external;
     const storedRoots = await readTrustedRoots(source.api, source.namespace);
     const until = now.getTime() + maxTtlMs;
-    const previous = previousRoots(storedRoots, signer.value.rootBundle, until);
+    const known = previousRoots(storedRoots, signer.value.rootBundle, until);
+    if (!known.ok) log.warn('roots that were trusted before are not known', { error: known.error });
+    const previous = known.ok ? known.value : [];
     const rotation = atTime({ kind: 'steady', signer: signer.value, previous }, now.getTime());
-    return ok(new MeshAuthority(deps, { material: material.value, rotation, storedRoots }, now));
+    const opened = { material: material.value, rotation, storedRoots, external: external.value };
+    return ok(new MeshAuthority(deps, opened, now));
   }
 
   /** PEM of every root that is trusted: what `root-cert.pem` of `istio-ca-root-cert` holds. */
   get rootBundle(): string {
-    return trustedBundle(this.#rotation);
+    return this.#bundle;
   }
 
   get facts(): AuthorityFacts {
@@ -122,15 +137,11 @@ export class MeshAuthority {
     return newestOf(this.#rotation).expiries;
   }
 
-  /**
-   * A certificate for workloads: SPIFFE URIs, for both ends of TLS. The chain is the leaf, then each intermediate, then all
-   * roots as one element.
-   */
-  signWorkload(publicKey: KeyObject, uris: readonly string[], ttlMs: number): string[] {
+  async issue({ key, uri, ttlMs }: IssueRequest): Promise<string[]> {
     const now = new Date();
     // Proxies renew at half of a certificate's life, and learn of all roots then.
     this.#renewedByMs = Math.max(this.#renewedByMs, now.getTime() + ttlMs / 2);
-    return [...this.#rotation.signer.signWorkload(publicKey, uris, ttlMs, now), this.rootBundle];
+    return [...this.#rotation.signer.signWorkload(key, [uri], ttlMs, now), this.rootBundle];
   }
 
   /** Changes when another certificate signs. */
@@ -164,6 +175,9 @@ export class MeshAuthority {
         this.#storedRoots = await readTrustedRoots(source.api, source.namespace);
       }
       this.#problem = found.ok ? this.#take(found.value) : stays(found.error);
+      const external = await readExternalRoots(this.#deps.externalRoots);
+      if (external.ok) this.#trust(external.value);
+      else this.#problem ??= stays(external.error);
     } catch (error) {
       this.#problem = stays(`the authority cannot be read again: ${(error as Error).message}`);
     }
@@ -180,7 +194,7 @@ export class MeshAuthority {
     const loaded = load(material);
     if (!loaded.ok) return stays(loaded.error);
     const times = { renewedByMs: this.#renewedByMs, maxTtlMs: this.#deps.maxTtlMs };
-    this.#rotation = replaced(this.#rotation, loaded.value, Date.now(), times);
+    this.#move(replaced(this.#rotation, loaded.value, Date.now(), times));
     this.#material = material;
     const { kind } = this.#rotation;
     this.#deps.log.info('authority replaced', {
@@ -190,9 +204,21 @@ export class MeshAuthority {
     return null;
   }
 
+  #trust(external: string): void {
+    if (external === this.#external) return;
+    this.#external = external;
+    this.#bundle = joinBundles(trustedBundle(this.#rotation), external);
+  }
+
+  #move(rotation: Rotation): void {
+    if (rotation === this.#rotation) return;
+    this.#rotation = rotation;
+    this.#bundle = joinBundles(trustedBundle(rotation), this.#external);
+  }
+
   /** What is due by now, and who has to hear of it. */
   #attend(now: Date): void {
-    this.#rotation = atTime(this.#rotation, now.getTime());
+    this.#move(atTime(this.#rotation, now.getTime()));
     this.#renewal = this.#renewalAt(now);
     const { notices } = this;
     for (const notice of notices) {

@@ -86,12 +86,27 @@ test('a change that is taken back leaves the signer, and trusts both roots for a
   expect(certificatesIn(trustedBundle(back))).toHaveLength(2);
 });
 
+/** What a process that begins with the new root finds of the one before it. */
+function found(rotation: Rotation, untilMs: number) {
+  const previous = previousRoots(textOfRoots(rotation), NEW.rootBundle, untilMs);
+  if (!previous.ok) throw new Error(previous.error);
+  return previous.value;
+}
+
 test('a process that begins with another root trusts the one before, as long as it may be needed', () => {
-  const text = textOfRoots(STEADY);
-  const previous = previousRoots(text, NEW.rootBundle, NOW + TIMES.maxTtlMs);
+  const previous = found(STEADY, NOW + TIMES.maxTtlMs);
   const begun: Rotation = { kind: 'steady', signer: NEW, previous };
   expect(verifies(STEADY, trustedBundle(begun))).toBe(true);
-  const next = previousRoots(textOfRoots(begun), NEW.rootBundle, NOW + 2 * TIMES.maxTtlMs);
-  expect(next).toEqual(previous);
+  expect(found(begun, NOW + 2 * TIMES.maxTtlMs)).toEqual(previous);
   expect(trustedBundle(atTime(begun, NOW + TIMES.maxTtlMs))).toBe(NEW.rootBundle);
 });
+
+test.for(['{', '{}', '[{"certificate":"x","trustedUntil":null}]', 'null'])(
+  'roots that cannot be read (%s) are none, and that is said',
+  (text) => {
+    expect(previousRoots(text, NEW.rootBundle, NOW)).toMatchObject({
+      ok: false,
+      error: expect.stringContaining('Secret istio-ca-trusted-roots: roots.json cannot be read'),
+    });
+  },
+);

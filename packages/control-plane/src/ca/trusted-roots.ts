@@ -1,4 +1,5 @@
 /** Which roots are trusted, and how long, kept where the next process finds it: it may be started with other ones. */
+import { err, ok, type Result } from '@aquifer/model';
 import type { Secret } from '@aquifer/model/resources';
 import type { KubernetesApi } from '../ingest/kubernetes-api.ts';
 import { certificatesIn, fingerprintOf } from './pem.ts';
@@ -38,18 +39,27 @@ export async function readTrustedRoots(
 
 /**
  * What an authority that begins with `rootBundle` has to trust besides. A root that was part of the authority until now is
- * trusted until `untilMs`. Throws if the text is not what `textOfRoots` writes.
+ * trusted until `untilMs`. The error says why the text is not what `textOfRoots` writes.
  */
-export function previousRoots(text: string, rootBundle: string, untilMs: number): PreviousRoot[] {
-  if (text === '') return [];
-  const own = new Set(certificatesIn(rootBundle).map(fingerprintOf));
-  const stored = JSON.parse(text) as readonly StoredRoot[];
-  return stored
-    .filter(({ certificate }) => !own.has(fingerprintOf(certificate)))
-    .map(({ certificate, trustedUntil }) => ({
-      certificate,
-      untilMs: trustedUntil === null ? untilMs : Date.parse(trustedUntil),
-    }));
+export function previousRoots(
+  text: string,
+  rootBundle: string,
+  untilMs: number,
+): Result<PreviousRoot[], string> {
+  if (text === '') return ok([]);
+  try {
+    const own = new Set(certificatesIn(rootBundle).map(fingerprintOf));
+    const stored = JSON.parse(text) as readonly StoredRoot[];
+    const previous = stored
+      .filter(({ certificate }) => !own.has(fingerprintOf(certificate)))
+      .map(({ certificate, trustedUntil }) => ({
+        certificate,
+        untilMs: trustedUntil === null ? untilMs : Date.parse(trustedUntil),
+      }));
+    return ok(previous);
+  } catch (error) {
+    return err(`Secret ${TRUSTED_ROOTS}: ${KEY} cannot be read: ${(error as Error).message}`);
+  }
 }
 
 export function trustedRootsPath(namespace: string): string {

@@ -23,6 +23,7 @@ export const MESH: MeshSettings = {
   trustDomain: 'cluster.local',
   rootNamespace: 'istio-system',
   network: '',
+  extensionProviders: [],
 };
 
 /** The parts of any object that tests look at. */

@@ -22,6 +22,7 @@ serviceEntryVisibility:
       defaultVisibility: 'NAMESPACE',
       policies: [{ visibility: 'NONE', namespaceSelectors: [{ matchLabels: { tier: 'off' } }] }],
     },
+    extensionProviders: [],
     unread: [
       'accessLogFile',
       'defaultConfig',

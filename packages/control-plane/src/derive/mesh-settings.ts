@@ -39,6 +39,7 @@ export function settingsCollections(
       trustDomain: config.trustDomain ?? trustDomain,
       rootNamespace: config.rootNamespace ?? systemNamespace,
       network: labelsOf(home)[NETWORK_LABEL] ?? '',
+      extensionProviders: config.extensionProviders,
     };
   });
   return { meshConfig, settings };

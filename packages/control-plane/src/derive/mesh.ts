@@ -1,3 +1,5 @@
+import type { ExtensionProvider } from './extension-providers.ts';
+
 /** What an installation fixes once for all derivations. */
 export interface Installation {
   /** Id of the watched cluster, first part of every workload uid. Default `Kubernetes`. */
@@ -17,6 +19,7 @@ export interface MeshSettings extends Pick<Installation, 'clusterId' | 'clusterD
   readonly rootNamespace: string;
   /** Of everything in the cluster that names none; empty if the cluster's has no name. */
   readonly network: string;
+  readonly extensionProviders: readonly ExtensionProvider[];
 }
 
 /** `<name>.<namespace>.svc.<cluster domain>`. */

@@ -47,14 +47,7 @@ function serviceLines({ kind, namespace, name }: ObjectRef, explained: Explained
         name: resource.name,
         detail: addressesOf(resource.value),
         because: reasonsFor(mesh.services, key),
-        lines: mesh.workloadsByService.lookup(resource.name).map((workload) =>
-          line({
-            what: 'endpoint',
-            name: workload.value.uid,
-            detail: endpointOf(workload.value, resource.name),
-            because: reasonsFor(mesh.workloads, workload.name),
-          }),
-        ),
+        lines: endpointLines(resource.name, mesh),
       }),
       ...waypoints.map((waypoint) =>
         line({
@@ -68,6 +61,20 @@ function serviceLines({ kind, namespace, name }: ObjectRef, explained: Explained
       ),
     ];
   });
+}
+
+/** Above so many it is not said of each why: every reason takes a millisecond of the one thread. */
+const MAX_REASONED = 50;
+
+function endpointLines(service: string, mesh: Explained['mesh']): ExplainedLine[] {
+  return mesh.workloadsByService.lookup(service).map((workload, index) =>
+    line({
+      what: 'endpoint',
+      name: workload.value.uid,
+      detail: endpointOf(workload.value, service),
+      because: index < MAX_REASONED ? reasonsFor(mesh.workloads, workload.name) : [],
+    }),
+  );
 }
 
 function addressesOf({ addresses }: Service): string {

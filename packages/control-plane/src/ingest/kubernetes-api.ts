@@ -80,6 +80,10 @@ export class KubernetesApi {
     return this.#request<T>(HttpMethod.GET, withQuery(path, query));
   }
 
+  delete<T>(path: string): Promise<T> {
+    return this.#request<T>(HttpMethod.DELETE, path);
+  }
+
   create<T>(path: string, body: object): Promise<T> {
     return this.#request<T>(HttpMethod.POST, path, { type: 'application/json', body });
   }

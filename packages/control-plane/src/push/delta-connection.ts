@@ -13,6 +13,7 @@ import type { NamedAny } from './debug-request.ts';
 import { type NamedResources, type Reply, ResourcesByName } from './named-resources.ts';
 import { CONTROL_PLANE_IDENTIFIER, ProxyConnection } from './proxy-connection.ts';
 import type { ResourceSet } from './served-set.ts';
+import { bytesFor } from './stock-envoy.ts';
 import { type ReplyScope, Subscription } from './subscription.ts';
 
 export type DeltaStream = ServerDuplexStream<DeltaDiscoveryRequest, DeltaDiscoveryResponse>;
@@ -70,7 +71,7 @@ export class DeltaConnection extends ProxyConnection<
       const resources = reply.resources.map((resource) => ({
         name: resource.name,
         version: resource.version,
-        resource: { typeUrl, value: resource.bytes },
+        resource: { typeUrl, value: bytesFor(this.proxy, typeUrl, resource) },
         aliases: [...(reply.aliasesOf?.(resource) ?? [])],
       }));
       const removedResources = [...reply.removed];

@@ -96,8 +96,8 @@ export async function listenGrpc(
   server.addService(grpcMethods(IstioCertificateService), {
     createCertificate: unary<IstioCertificateRequest, unknown>(
       deps,
-      (request, caller, published) => {
-        const certChain = createCertificate(request, caller, published, deps.certificates);
+      async (request, caller, published) => {
+        const certChain = await createCertificate(request, caller, published, deps.certificates);
         return create(IstioCertificateResponseSchema, { certChain });
       },
     ),

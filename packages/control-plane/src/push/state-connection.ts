@@ -16,6 +16,7 @@ import { Acknowledgements, type Rejection, type SubscriptionStatus } from './ack
 import type { NamedAny } from './debug-request.ts';
 import { CONTROL_PLANE_IDENTIFIER, ProxyConnection } from './proxy-connection.ts';
 import type { ResourceSet, ServedReader } from './served-set.ts';
+import { bytesFor } from './stock-envoy.ts';
 
 export type StateStream = ServerDuplexStream<DiscoveryRequest, DiscoveryResponse>;
 
@@ -165,7 +166,9 @@ export class StateConnection extends ProxyConnection<
   #send(typeUrl: string, subscription: StateSubscription, resources: readonly Resource[]): void {
     this.send(typeUrl, resources.length, (nonce) => {
       subscription.sent(nonce, resources);
-      const values = resources.map(({ bytes }) => create(AnySchema, { typeUrl, value: bytes }));
+      const values = resources.map((resource) =>
+        create(AnySchema, { typeUrl, value: bytesFor(this.proxy, typeUrl, resource) }),
+      );
       return stateResponse(typeUrl, nonce, values);
     });
   }

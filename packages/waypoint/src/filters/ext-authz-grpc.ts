@@ -5,6 +5,8 @@ import {
   CheckRequestSchema,
   type CheckResponse,
   CheckResponseSchema,
+  type OkHttpResponse,
+  OkHttpResponseSchema,
 } from '@aquifer/wire/gen/envoy/service/auth/v3_pb';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { timestampNow } from '@bufbuild/protobuf/wkt';
@@ -83,21 +85,26 @@ function address({ ip, port }: AskedRequest['client']) {
 }
 
 function verdict({ status, httpResponse }: CheckResponse): Verdict {
-  if (status?.code === 0 || status === undefined) {
-    const ok = httpResponse.case === 'okResponse' ? httpResponse.value : undefined;
-    return {
-      kind: 'allow',
-      request: (ok?.headers ?? []).map(headerEdit),
-      removed: (ok?.headersToRemove ?? []).map((name) => name.toLowerCase()),
-      response: (ok?.responseHeadersToAdd ?? []).map(headerEdit),
-    };
-  }
-  const denied = httpResponse.case === 'deniedResponse' ? httpResponse.value : undefined;
+  const { case: kind, value } = httpResponse;
+  if ((status?.code ?? 0) === 0) return allowed(kind === 'okResponse' ? value : NO_CHANGES);
+  if (kind !== 'deniedResponse') return { kind: 'deny', status: FORBIDDEN, headers: [], body: '' };
   return {
     kind: 'deny',
-    status: denied?.status?.code || 403,
-    headers: (denied?.headers ?? []).map(headerEdit),
-    body: denied?.body ?? '',
+    status: value.status?.code || FORBIDDEN,
+    headers: value.headers.map(headerEdit),
+    body: value.body,
+  };
+}
+
+const FORBIDDEN = 403;
+const NO_CHANGES = create(OkHttpResponseSchema);
+
+function allowed({ headers, headersToRemove, responseHeadersToAdd }: OkHttpResponse): Verdict {
+  return {
+    kind: 'allow',
+    request: headers.map(headerEdit),
+    removed: headersToRemove.map((name) => name.toLowerCase()),
+    response: responseHeadersToAdd.map(headerEdit),
   };
 }
 

@@ -121,7 +121,7 @@ export function httpProvider(settings: HttpProviderSettings): Provider {
   };
 }
 
-export function pairs(headers: readonly string[]): (readonly [string, string])[] {
+function pairs(headers: readonly string[]): (readonly [string, string])[] {
   return Array.from({ length: headers.length / 2 }, (_, i) => [
     headers[2 * i]!,
     headers[2 * i + 1]!,

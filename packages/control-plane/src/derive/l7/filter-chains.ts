@@ -2,7 +2,7 @@
 import type { FilterChainSchema } from '@aquifer/wire/gen/envoy/config/listener/v3_pb';
 import type { RouteConfigurationSchema } from '@aquifer/wire/gen/envoy/config/route/v3_pb';
 import { ConfigSchema as FilterStateSchema } from '@aquifer/wire/gen/envoy/extensions/filters/network/set_filter_state/v3_pb';
-import { authorizationFilters } from './authorization.ts';
+import { authorizationFilters, type Judges } from './authorization.ts';
 import { OF_DIRECT_CONNECTION } from './filter-state.ts';
 import { connectionManager, tcpProxy } from './http-connection-manager.ts';
 import { ENCAP, inboundCluster } from './names.ts';
@@ -14,7 +14,9 @@ import { serviceTcpProxy } from './tcp-proxy.ts';
 
 export type ChainInit = Init<typeof FilterChainSchema>;
 type RouteConfigInit = Init<typeof RouteConfigurationSchema>;
-type Security = Pick<ServiceScope, 'policies' | 'tokens'>;
+
+/** Clients come through tunnels. */
+const TUNNEL = 'tunnel';
 
 /** Chains of workload traffic, by what is sniffed. */
 export const DIRECT_CHAINS = { http: 'direct-http', tcp: 'direct-tcp' } as const;
@@ -25,34 +27,37 @@ const ANY_PORT: L7Port = { port: 0, protocol: 'unknown' };
 function httpFilter(
   { port, protocol }: L7Port,
   routes: RouteConfigInit,
-  { policies, tokens }: Security,
+  judges: Judges,
 ): Extension {
   return connectionManager({
     statPrefix: `inbound_0.0.0.0_${port};`,
     serverName: 'istio-envoy',
     ...(protocol === 'http2' && { http2ProtocolOptions: {} }),
     routeSpecifier: { case: 'routeConfig', value: routes },
-    filters: [...tokens.filters, ...authorizationFilters(policies, 'http', 'tunnel')],
+    filters: authorizationFilters(judges, { protocol: 'http', peer: TUNNEL }),
   });
 }
 
 /** The chains of one port of a service; each is named as the cluster that it leads to. */
 export function portChains(port: L7Port, scope: ServiceScope): ChainInit[] {
-  const { service, policies } = scope;
+  const { service, judges } = scope;
   const kinds = (['tcp', 'http'] as const).filter((kind) => speaks(port, kind));
   return kinds.map((kind) => {
     const name = inboundCluster(kind, port.port, service.hostname);
     if (kind === 'tcp') {
       const proxy = serviceTcpProxy(name, port.port, scope);
-      return { name, filters: [...authorizationFilters(policies, 'tcp', 'tunnel'), proxy] };
+      return {
+        name,
+        filters: [...authorizationFilters(judges, { protocol: 'tcp', peer: TUNNEL }), proxy],
+      };
     }
     const routes = serviceRoutes(name, port.port, scope);
-    return { name, filters: [httpFilter(port, routes, scope)] };
+    return { name, filters: [httpFilter(port, routes, judges)] };
   });
 }
 
 /** Traffic to workloads goes on to where it was sent; only policies of the whole waypoint hold for it. */
-export function directChains(security: Security): ChainInit[] {
+export function directChains(judges: Judges): ChainInit[] {
   const authority = extension('connect_authority', FilterStateSchema, {
     onNewConnection: [...OF_DIRECT_CONNECTION],
   });
@@ -66,13 +71,13 @@ export function directChains(security: Security): ChainInit[] {
       name: DIRECT_CHAINS.tcp,
       filters: [
         authority,
-        ...authorizationFilters(security.policies, 'tcp', 'tunnel'),
+        ...authorizationFilters(judges, { protocol: 'tcp', peer: TUNNEL }),
         tcpProxy(ENCAP),
       ],
     },
     {
       name: DIRECT_CHAINS.http,
-      filters: [authority, httpFilter(ANY_PORT, routes, security)],
+      filters: [authority, httpFilter(ANY_PORT, routes, judges)],
     },
   ];
 }

@@ -8,6 +8,7 @@ import { valuesOf } from '../derivation.fixture.ts';
 import { comparable, type Json, toRecordedJson } from './recorded-json.fixture.ts';
 import {
   deriveWaypoint,
+  RECORDED_MESH,
   readRecorded,
   readyCluster,
   recordedObjects,
@@ -59,10 +60,11 @@ test.for([
   '11-vs-waypoint',
   '17-dr-waypoint',
   '23-authz-waypoint',
+  '25-custom-authz',
   '29-eds-ambient',
 ])('serves the recorded configuration of %s', (name) => {
   const recorded = readRecorded<Recording>(name, 'xds-waypoint.json');
-  const served = deriveWaypoint(recordedObjects(name));
+  const served = deriveWaypoint([...recordedObjects(name), RECORDED_MESH]);
   expect(toRecordedJson(ClusterSchema, served.clusters, registry)).toEqual(
     comparable(recorded.Cluster, isTlsOfSidecars),
   );
@@ -88,6 +90,7 @@ test.for([
   '11-vs-waypoint',
   '17-dr-waypoint',
   '23-authz-waypoint',
+  '25-custom-authz',
   '29-eds-ambient',
 ])('says of each Service what %s does', (name) => {
   const { services } = readyCluster(recordedObjects(name)).derivation.mesh;

@@ -20,12 +20,13 @@ import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { StringValueSchema } from '@bufbuild/protobuf/wkt';
 import { isHeadless, type MeshService, type VirtualAddress } from '../mesh-service.ts';
 import { NO_ROUTE } from './access-log.ts';
+import type { Judges } from './authorization.ts';
 import { DIRECT_CHAINS, directChains } from './filter-chains.ts';
 import { httpInspector, onPorts } from './listener-parts.ts';
 import { inboundCluster, MAIN_INTERNAL } from './names.ts';
 import { type Init, packed } from './packed.ts';
 import { type L7Port, l7Ports } from './port-protocol.ts';
-import type { ServiceScope } from './scope.ts';
+import type { Targeting } from './scope.ts';
 import { ORIGINAL_DST_FILTER } from './tunnel-listeners.ts';
 
 type OnMatch = Init<typeof Matcher_OnMatchSchema>;
@@ -45,14 +46,16 @@ export interface MainListenerInputs {
   /** Sorted by hostname. */
   readonly attached: readonly MeshService[];
   /** What holds on every chain. */
-  readonly security: Pick<ServiceScope, 'policies' | 'tokens'>;
+  readonly judges: Judges;
+  /** What they come from. */
+  readonly judgeSources: readonly Targeting[];
   /** Of the workloads that are bound to the waypoint themselves. */
   readonly workloadAddresses: readonly string[];
 }
 
 /** Without the chains of services, which `withChains` adds. */
 export function mainListener(inputs: MainListenerInputs): Listener {
-  const { attached, security, workloadAddresses } = inputs;
+  const { attached, judges, workloadAddresses } = inputs;
   const services = attached.map((service) => ({
     hostname: service.hostname,
     ports: l7Ports(service.ports),
@@ -66,7 +69,7 @@ export function mainListener(inputs: MainListenerInputs): Listener {
     trafficDirection: TrafficDirection.INBOUND,
     listenerSpecifier: { case: 'internalListener', value: {} },
     listenerFilters: [ORIGINAL_DST_FILTER, inspector(services, workloadAddresses.length > 0)],
-    filterChains: directChains(security),
+    filterChains: directChains(judges),
     // Never absent, even without a range: chains without a matcher would all match everything.
     filterChainMatcher: byDestination(ranges),
   });

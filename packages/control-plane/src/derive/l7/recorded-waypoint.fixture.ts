@@ -39,6 +39,13 @@ export function readRecorded<T>(name: string, file: string): T {
   return JSON.parse(readFileSync(recordedUrl(name, file), 'utf8')) as T;
 }
 
+/** The configuration of the mesh that was recorded. */
+export const RECORDED_MESH: TestObject = {
+  kind: 'MeshConfigMap',
+  metadata: { namespace: 'istio-system', name: 'istio' },
+  data: { mesh: readFileSync(new URL('mesh.yaml', GOLDEN), 'utf8') },
+};
+
 /** The objects of a recording. */
 export function recordedObjects(name: string): TestObject[] {
   return readRecorded<TestObject[]>(name, 'objects.json');

@@ -17,7 +17,7 @@ import { type TcpDestination, tcpDestinations } from '../routing/tcp-routes.ts';
 import { hostsOf, isForMesh } from '../routing/virtual-service-index.ts';
 import { sourceKey } from '../service-collections.ts';
 import type { DestinationPolicy } from '../traffic/traffic-policy.ts';
-import type { Extension } from './packed.ts';
+import type { Judges } from './authorization.ts';
 import { l7Ports } from './port-protocol.ts';
 import { type FindKeySet, tokenFilters } from './request-authentication.ts';
 import { audienceAt, type RouteList, routeLists } from './route-lists.ts';
@@ -43,9 +43,10 @@ export interface ServiceScope {
   readonly routes: readonly Route[];
   /** Those with a host that is the service's, of its namespace and of the waypoint's. */
   readonly virtualServices: readonly VirtualService[];
-  /** AuthorizationPolicies that hold here: the waypoint's own, and the service's. */
-  readonly policies: readonly AuthorizationPolicy[];
-  readonly tokens: TokenScope;
+  /** The waypoint's own, and the service's. */
+  readonly judges: Judges;
+  /** The policies among them, and the RequestAuthentications. */
+  readonly judgeSources: readonly Targeting[];
   /** The rules of each port, by its number. */
   readonly lists: ReadonlyMap<number, readonly RouteList[]>;
   /** Where connections to each port go that are not read as HTTP, by its number; empty if nobody says so. */
@@ -54,15 +55,8 @@ export interface ServiceScope {
   readonly backends: ReadonlyMap<string, BackendService>;
 }
 
-/** What verifies tokens on a chain. */
-interface TokenScope {
-  /** RequestAuthentications that hold here. */
-  readonly authentications: readonly RequestAuthentication[];
-  readonly filters: readonly Extension[];
-}
-
 /** What is attached to targets. */
-type Targeting = AuthorizationPolicy | RequestAuthentication;
+export type Targeting = AuthorizationPolicy | RequestAuthentication;
 
 type TargetRef = NonNullable<NonNullable<AuthorizationPolicy['spec']>['targetRefs']>[number];
 
@@ -120,8 +114,7 @@ export function serviceScope(
     mesh,
     ...routed,
     tcp,
-    policies: policiesAt(targets, lookups).toSorted(order),
-    tokens: tokensAt(targets, order, lookups),
+    ...judgesAt(targets, order, lookups, mesh),
     lists,
     traffic: lookups.trafficOf(service),
     backends: backendsOf(leads, lookups, mesh),
@@ -150,26 +143,29 @@ export function destinationKey({ namespace, host }: Destination): string {
 type SecurityLookups = Pick<ScopeLookups, 'policiesAt' | 'authenticationsAt' | 'findKeySet'>;
 
 /** What holds on every chain of a waypoint. */
-export function waypointSecurity(
+export function waypointJudges(
   waypoint: WaypointRef,
   lookups: SecurityLookups,
   mesh: MeshSettings,
-): Pick<ServiceScope, 'policies' | 'tokens'> {
+): Pick<ServiceScope, 'judges' | 'judgeSources'> {
   const order = inOrderOf(unique([waypoint.namespace, mesh.rootNamespace]));
-  const targets = waypointTargets(waypoint, mesh);
-  return {
-    policies: policiesAt(targets, lookups).toSorted(order),
-    tokens: tokensAt(targets, order, lookups),
-  };
+  return judgesAt(waypointTargets(waypoint, mesh), order, lookups, mesh);
 }
 
-function tokensAt(
+function judgesAt(
   targets: readonly string[],
   order: (a: NamedObject, b: NamedObject) => number,
-  { authenticationsAt, findKeySet }: SecurityLookups,
-): TokenScope {
+  lookups: SecurityLookups,
+  { extensionProviders }: MeshSettings,
+): Pick<ServiceScope, 'judges' | 'judgeSources'> {
+  const { authenticationsAt, findKeySet } = lookups;
+  const policies = policiesAt(targets, lookups).toSorted(order);
   const authentications = unique(targets.flatMap(authenticationsAt)).toSorted(order);
-  return { authentications, filters: tokenFilters(authentications, findKeySet) };
+  const tokens = tokenFilters(authentications, findKeySet);
+  return {
+    judges: { policies, tokens, providers: extensionProviders },
+    judgeSources: [...policies, ...authentications],
+  };
 }
 
 function policiesAt(

@@ -14,12 +14,13 @@ import { hasLabels, isEmptyMap } from '../selectors.ts';
 import { addressKey } from '../waypoints.ts';
 import { assignmentResource, type ServiceAssignment } from './endpoints.ts';
 import { isSameOwned, type OwnedResource, ownedBy } from './owned-resource.ts';
-import { serviceScope, waypointSecurity } from './scope.ts';
+import { serviceScope, waypointJudges } from './scope.ts';
 import { type LookupsOf, type ScopeSources, scopeLookups } from './scope-lookups.ts';
 import {
   boundResource,
   listenerBase,
   mainListenerResource,
+  outboundParts,
   ownClusters,
   ownListeners,
   type ResolvedCluster,
@@ -59,9 +60,10 @@ export function waypointCollections(sources: ScopeSources): WaypointCollections 
     isSameParts,
   );
   const boundTo = boundWorkloads(base);
+  const all = graph.union('parts of services', parts, providerParts(base, lookupsOf));
   return {
-    clusters: clusterResources(base, parts, workloadsOf(base)),
-    endpoints: endpointResources(base, { parts, boundTo, chosen: workloadsOf(base) }),
+    clusters: clusterResources(base, all, workloadsOf(base)),
+    endpoints: endpointResources(base, { parts: all, boundTo, chosen: workloadsOf(base) }),
     listeners: listenerResources(base, { attached, parts, boundTo, lookupsOf }),
   };
 }
@@ -131,6 +133,28 @@ function attachments({ graph, mesh, waypoints }: Base): Collection<Attachment> {
         if (waypoint === undefined) return [];
         return [[`${key} ${service.hostname}`, { waypoint, service }]];
       }),
+  );
+}
+
+/** The services that the configuration of the mesh names for policies and telemetry, whoever uses them (recording l7/25). */
+function providerParts(
+  { graph, mesh, waypoints }: Base,
+  lookupsOf: LookupsOf,
+): Collection<OwnedParts> {
+  return graph.flatMap(
+    'parts of providers',
+    waypoints,
+    (waypoint, context, key) => {
+      const lookups = lookupsOf(context, waypoint);
+      const { extensionProviders } = settingsIn(mesh, context);
+      return extensionProviders.flatMap(({ service: named }): [string, OwnedParts][] => {
+        const service = named && lookups.serviceAt({ ...named, host: named.hostname, subset: '' });
+        if (!service) return [];
+        const made = outboundParts({ service, traffic: lookups.trafficOf(service) }, waypoint);
+        return [[`${key} provider ${service.hostname}`, { ...made, waypoint: key }]];
+      });
+    },
+    isSameParts,
   );
 }
 
@@ -210,7 +234,7 @@ function listenerResources(
   const bases = graph.map('bases of main listeners', waypoints, (waypoint, context, key) =>
     listenerBase(waypoint, {
       attached: context.lookup(attachedTo, key).map(({ service }) => service),
-      security: waypointSecurity(waypoint, lookupsOf(context, waypoint), settingsIn(mesh, context)),
+      ...waypointJudges(waypoint, lookupsOf(context, waypoint), settingsIn(mesh, context)),
       workloadAddresses: boundTo(key, context)
         .flatMap(({ value }) => value.addresses)
         .toSorted(),

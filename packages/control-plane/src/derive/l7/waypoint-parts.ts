@@ -73,11 +73,10 @@ export function ownListeners(
 }
 
 export function listenerBase({ source }: WaypointRef, inputs: MainListenerInputs): ListenerBase {
-  const { attached, security } = inputs;
-  const owners = [...security.policies, ...security.tokens.authentications];
+  const { attached, judgeSources } = inputs;
   return {
     bytes: toBinary(ListenerSchema, mainListener(inputs)),
-    sources: [source, ...attached.map(refTo), ...owners.map(refTo)],
+    sources: [source, ...attached.map(refTo), ...judgeSources.map(refTo)],
   };
 }
 
@@ -98,7 +97,7 @@ export function mainListenerResource(
 }
 
 export function serviceParts(scope: ServiceScope): ServiceParts {
-  const { waypoint, service, routes, virtualServices, policies, tokens, traffic, backends } = scope;
+  const { waypoint, service, routes, virtualServices, judgeSources, traffic, backends } = scope;
   const chains = l7Ports(service.ports)
     .flatMap((port) => portChains(port, scope))
     .map((chain) => toBinary(FilterChainSchema, create(FilterChainSchema, chain)));
@@ -117,11 +116,21 @@ export function serviceParts(scope: ServiceScope): ServiceParts {
   const all = [own, ...others];
   return {
     chains,
-    chainSources: [...rules, ...[...policies, ...tokens.authentications].map(refTo)],
+    chainSources: [...rules, ...judgeSources.map(refTo)],
     clusters: all.flatMap(({ clusters }) => clusters),
     resolved: all.flatMap(({ resolved }) => resolved),
     assignments: all.flatMap(({ assignments }) => assignments),
   };
+}
+
+/** What leads to a service that is not attached: clusters, and nothing that was sent to the waypoint for it. */
+export function outboundParts(
+  target: Pick<ServiceScope, 'service' | 'traffic'>,
+  { source }: WaypointRef,
+): ServiceParts {
+  const sources = [refTo(target.service), source];
+  const made = clustersOf(target, { direction: 'outbound', sources });
+  return { ...made, chains: [], chainSources: [] };
 }
 
 interface ClusterOptions {

@@ -1,5 +1,5 @@
 /** What sidecars are told of their own workloads, as collections, by view. */
-import type { AuthorizationPolicy, RequestAuthentication } from '@aquifer/model/resources';
+import type { RequestAuthentication } from '@aquifer/model/resources';
 import { type Cluster, ClusterSchema } from '@aquifer/wire/gen/envoy/config/cluster/v3_pb';
 import { ListenerSchema } from '@aquifer/wire/gen/envoy/config/listener/v3_pb';
 import type { Context } from '../../../collections/cell.ts';
@@ -8,9 +8,9 @@ import type { MeshCollections } from '../../mesh-collections.ts';
 import { settingsIn } from '../../mesh-settings.ts';
 import { namespaceOf, refTo } from '../../object.ts';
 import { inheritedPeerAuthentication, workloadTlsModes } from '../../peer-authentication.ts';
+import type { Judges } from '../authorization.ts';
 import { MAIN_INTERNAL } from '../names.ts';
 import { encoded, isSameOwned, type OwnedResource, ownedBy } from '../owned-resource.ts';
-import type { Extension } from '../packed.ts';
 import { tokenFilters } from '../request-authentication.ts';
 import { selectedPolicies } from '../selected-policies.ts';
 import { internalCluster } from '../tunnel-clusters.ts';
@@ -68,12 +68,9 @@ export function inboundCollections(
   };
 }
 
-/** What holds for a workload. */
-interface Security {
-  readonly policies: readonly AuthorizationPolicy[];
+/** What holds for a workload. Sidecars have nobody asked yet, so that policies which want it deny. */
+interface Security extends Judges {
   readonly authentications: readonly RequestAuthentication[];
-  /** What verifies tokens. */
-  readonly tokens: readonly Extension[];
 }
 
 function securityLookups({
@@ -101,6 +98,7 @@ function securityLookups({
       policies: selectedPolicies(policiesIn, view, rootNamespace),
       authentications,
       tokens: tokenFilters(authentications, (address) => context.get(keySets, address)),
+      providers: [],
     };
   };
 }
@@ -112,7 +110,7 @@ function toItself(): Cluster {
 
 function inboundListeners(
   { view, ports }: PortsOfView,
-  { policies, authentications, tokens }: Security,
+  { authentications, ...judges }: Security,
   mesh: MeshCollections,
   context: Context,
 ): (readonly [string, OwnedResource])[] {
@@ -124,12 +122,12 @@ function inboundListeners(
   );
   const tls = workloadTlsModes(view.labels, view.namespace === rootNamespace ? [] : own, inherited);
   const { wildcard, addresses } = view;
-  const scope = { wildcard, trustDomain, ports, tls, policies, tokens };
+  const scope = { wildcard, trustDomain, ports, tls, judges };
   const listeners = [virtualInbound(scope)];
   if (view.inboundTunnels === 'hbone') {
     listeners.push(connectTerminate(trustDomain), tunnelInbound(scope, addresses));
   }
-  const owners = [...policies, ...authentications];
+  const owners = [...judges.policies, ...authentications];
   const sources = [...ports.map(({ source }) => source), ...owners.map(refTo)];
   return listeners.map((made) => ownedBy(view.key, encoded(ListenerSchema, made, sources)));
 }

@@ -1,5 +1,4 @@
 /** `virtualInbound`, and `main_internal` for tunnels: what arrives for the workload of a sidecar (recordings l7/03, 24, 26, 29, 30). */
-import type { AuthorizationPolicy } from '@aquifer/model/resources';
 import { TrafficDirection } from '@aquifer/wire/gen/envoy/config/core/v3_pb';
 import {
   type Listener,
@@ -11,7 +10,7 @@ import { HttpConnectionManager_ForwardClientCertDetails as ForwardCert } from '@
 import { create } from '@bufbuild/protobuf';
 import type { TlsMode, WorkloadTlsModes } from '../../peer-authentication.ts';
 import { NO_ROUTE } from '../access-log.ts';
-import { authorizationFilters } from '../authorization.ts';
+import { authorizationFilters, type Judges } from '../authorization.ts';
 import type { ChainInit } from '../filter-chains.ts';
 import { connectionManager, tcpProxy } from '../http-connection-manager.ts';
 import {
@@ -44,9 +43,7 @@ export interface InboundScope {
   readonly trustDomain: string;
   readonly ports: readonly InboundPort[];
   readonly tls: WorkloadTlsModes;
-  readonly policies: readonly AuthorizationPolicy[];
-  /** What verifies tokens. */
-  readonly tokens: readonly Extension[];
+  readonly judges: Judges;
 }
 
 /** What connections are led to, and how it is shown. */
@@ -181,11 +178,7 @@ function chainTo(
 
 const ALPN = { http: ['h2', 'http/1.1'], tcp: ['istio-peer-exchange', 'h2', 'http/1.1'] } as const;
 
-function httpFilter(
-  target: Target,
-  { policies, tokens }: InboundScope,
-  peer: PeerSource,
-): Extension {
+function httpFilter(target: Target, { judges }: InboundScope, peer: PeerSource): Extension {
   return connectionManager({
     statPrefix: `${target.statPrefix};`,
     serverName: 'istio-envoy',
@@ -193,16 +186,12 @@ function httpFilter(
     setCurrentClientCertDetails: { subject: true, dns: true, uri: true },
     ...(target.http2 === 'told' && { http2ProtocolOptions: {} }),
     routeSpecifier: { case: 'routeConfig', value: routesTo(target) },
-    filters: [...tokens, ...authorizationFilters(policies, 'http', peer)],
+    filters: authorizationFilters(judges, { protocol: 'http', peer }),
   });
 }
 
-function tcpFilters(
-  { cluster }: Target,
-  { policies }: InboundScope,
-  peer: PeerSource,
-): Extension[] {
-  return [...authorizationFilters(policies, 'tcp', peer), tcpProxy(cluster)];
+function tcpFilters({ cluster }: Target, { judges }: InboundScope, peer: PeerSource): Extension[] {
+  return [...authorizationFilters(judges, { protocol: 'tcp', peer }), tcpProxy(cluster)];
 }
 
 /** Requests that the workload has not begun to read may be repeated. */
