@@ -43,10 +43,11 @@ export class Derivation {
     this.keySets = this.graph.input('key sets');
     const { graph, cluster, mesh, routing, keySets } = this;
     this.keySetAddresses = keySetAddresses(graph, cluster);
-    this.waypoints = waypointCollections({ graph, cluster, mesh, routing, keySets });
+    const inputs = { graph, cluster, mesh, routing, keySets };
+    this.waypoints = waypointCollections(inputs);
     this.proxies = graph.input<ProxyNode>('proxies', isDeepStrictEqual);
-    this.sidecars = sidecarCollections({ graph, cluster, mesh, routing }, this.proxies);
-    this.gateways = gatewayCollections({ graph, cluster, mesh, routing }, this.proxies);
+    this.sidecars = sidecarCollections(inputs, this.proxies);
+    this.gateways = gatewayCollections(inputs, this.proxies);
   }
 
   /** One round: what was put into the inputs reaches everything that depends on it. */

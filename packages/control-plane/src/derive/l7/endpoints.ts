@@ -34,6 +34,8 @@ interface Assignment {
   readonly serviceKey: string;
   readonly servicePort: number;
   readonly transports: Transports;
+  /** Where tunnels lead, if the workloads are those of a waypoint that stands before it. */
+  readonly through?: string;
 }
 
 /** A cluster whose endpoints are the workloads of a service. */
@@ -145,7 +147,8 @@ function lbEndpoint(workload: WorkloadResource, assignment: Assignment): LbEndpo
   // Names are for the proxy to look up.
   const [host = hostname, ...further] = addresses;
   const port = targetPort(workload.value, assignment) ?? 0;
-  return endpointAt(workload, { host, further, port, transports: assignment.transports });
+  const { transports, through } = assignment;
+  return endpointAt(workload, { host, further, port, transports, through });
 }
 
 interface Place {
@@ -155,16 +158,20 @@ interface Place {
   readonly further?: readonly string[];
   readonly port: number;
   readonly transports: Transports;
+  readonly through?: string | undefined;
 }
 
 function endpointAt(resource: WorkloadResource, place: Place): LbEndpoint {
-  const { host, further = [], port, transports } = place;
-  const transport = transportOf(resource, transports);
+  const { host, further = [], port, transports, through } = place;
+  const transport = through === undefined ? transportOf(resource, transports) : 'hbone';
   const isTunnelled = transport === 'hbone';
   const target = formatSocketAddress({ ip: host, port });
   const metadata: Record<string, JsonObject> = {
     istio: { workload: describe(resource) },
-    ...(isTunnelled && { [ORIGINAL_DST_KEY]: { local: target } }),
+    ...(isTunnelled && {
+      [ORIGINAL_DST_KEY]:
+        through === undefined ? { local: target } : { local: through, waypoint: target },
+    }),
     ...socketMatch(transport, transports),
   };
   const address = isTunnelled ? tunnelTo(target) : socketAddress(host, port);

@@ -30,7 +30,10 @@ test.for([
   ['19-gw-http-tcp', 'gateway'],
   ['20-gw-tls', 'gateway'],
   ['22-se-sidecar', 'web'],
+  ['24-jwt-authz-sidecar', 'cart'],
   ['26-peerauth-sidecar', 'cart'],
+  ['29-eds-ambient', 'hbone'],
+  ['29-eds-ambient', 'gateway'],
   ['30-sidecar-resource', 'web'],
   ['30-sidecar-resource', 'job'],
 ] as const)('serves the recorded configuration of %s to %s', ([name, proxy]) => {

@@ -9,9 +9,9 @@ import { load } from 'js-yaml';
 import { parseProxy } from '../../push/proxy.ts';
 import { proxyNodeOf } from '../../push/proxy-node.ts';
 import { type ServedProxy, ServedResources } from '../../push/served-resources.ts';
-import { TestCluster, type TestObject } from '../derivation.fixture.ts';
+import type { TestObject } from '../derivation.fixture.ts';
 import type { Resource } from '../resource.ts';
-import { recordedUrl } from './recorded-waypoint.fixture.ts';
+import { readyCluster, recordedUrl } from './recorded-waypoint.fixture.ts';
 
 interface Served {
   readonly schema: DescMessage;
@@ -41,7 +41,7 @@ export function servedTo(
 ): Readonly<Record<RecordedType, ReadonlyMap<string, Resource>>> {
   const nodes = load(readFileSync(recordedUrl(name, 'nodes.yaml'), 'utf8'));
   const { id, meta } = (nodes as Record<string, RecordedNode>)[proxy]!;
-  const cluster = new TestCluster(objects);
+  const cluster = readyCluster(objects);
   const parsed = parseProxy(id, meta);
   if (!parsed.ok) throw new Error(parsed.error);
   cluster.derivation.proxies.set(id, proxyNodeOf(parsed.value)!);

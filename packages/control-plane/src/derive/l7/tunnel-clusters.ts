@@ -52,7 +52,7 @@ export function connectOriginate(peers: readonly string[]): Cluster {
 }
 
 /** The one endpoint is an internal listener. */
-function internalCluster(name: string, listener: string): Cluster {
+export function internalCluster(name: string, listener: string): Cluster {
   const internal = {
     addressNameSpecifier: { case: 'serverListenerName' as const, value: listener },
   };

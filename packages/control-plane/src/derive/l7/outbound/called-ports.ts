@@ -31,6 +31,7 @@ import { calledCluster, calledDiscovery } from './called-cluster.ts';
 import { encodedOnce, sameWanted, type Wanted } from './encoded-once.ts';
 import { arrangement, type ClientPlace, localitySettings } from './localities.ts';
 import { type PeerTls, peerTls, type ServicePeers, servicePeers } from './service-peers.ts';
+import { throughWaypoint } from './through-waypoint.ts';
 
 /** A called port by names, so that it stays the same while its service changes. */
 interface NamedPort {
@@ -105,8 +106,9 @@ export function calledCollections(
 ): CalledCollections {
   const peersOf = peersOfServices(graph, mesh, wanted);
   const partOf = (named: NamedPort, context: Context): PortCluster | null => {
-    const { port, subset, traffic } = named;
+    const { role, subset, traffic } = named;
     const service = context.get(mesh.meshServices, named.service);
+    const port = role === 'router' ? unsniffed(named.port) : named.port;
     return service === undefined ? null : { service, port, subset: subset.name, traffic };
   };
   return {
@@ -114,24 +116,35 @@ export function calledCollections(
       const part = partOf(named, context);
       if (part === null) return null;
       const discovery = calledDiscovery(part, named.role);
+      const assignment = assignmentOf(part, named);
       const cluster = calledCluster(part, {
         ...peersOf(part.service, discovery, context),
         discovery,
-        assignment: assignmentOf(part, named),
-        workloads: () => workloadsOf(part, named, mesh, context),
+        assignment,
+        workloads: () => workloadsOf(assignment, mesh, context),
       });
       return cluster === null ? null : encoded(ClusterSchema, cluster, []);
     }),
     endpoints: encodedOnce(graph, 'endpoints of called services', wanted, (named, context) => {
       const part = partOf(named, context);
       if (part === null || calledDiscovery(part, named.role) !== 'endpoints') return null;
+      const waypoint =
+        named.role === 'router'
+          ? throughWaypoint(named.service, part.port.port, mesh, context)
+          : null;
+      const assignment = { ...assignmentOf(part, named), ...waypoint };
       return assignmentResource(
-        assignmentOf(part, named),
-        workloadsOf(part, named, mesh, context),
+        assignment,
+        workloadsOf(assignment, mesh, context),
         arrangementOf(part, named),
       );
     }),
   };
+}
+
+/** A gateway looks at no bytes on the way to a service. */
+function unsniffed({ port, protocol }: L7Port): L7Port {
+  return { port, protocol: protocol === 'unknown' ? 'tcp' : protocol };
 }
 
 function arrangementOf(part: PortCluster, { place }: NamedPort): Arrange | undefined {
@@ -159,12 +172,11 @@ function assignmentOf(part: PortCluster, { subset: { labels } }: NamedPort): Ser
 
 /** Of a subset those with its labels. */
 function workloadsOf(
-  { service }: PortCluster,
-  { subset: { labels } }: NamedPort,
+  { serviceKey, labels }: ServiceAssignment,
   { workloadsByService }: MeshCollections,
   context: Context,
 ): readonly WorkloadResource[] {
-  const all = context.lookup(workloadsByService, namespacedHostname(service));
+  const all = context.lookup(workloadsByService, serviceKey);
   return isEmptyMap(labels) ? all : all.filter(({ traits }) => hasLabels(labels, traits.labels));
 }
 

@@ -1,20 +1,24 @@
 /** What sidecars are told of their own workloads, as collections, by view. */
-import type { AuthorizationPolicy } from '@aquifer/model/resources';
-import { ClusterSchema } from '@aquifer/wire/gen/envoy/config/cluster/v3_pb';
+import type { AuthorizationPolicy, RequestAuthentication } from '@aquifer/model/resources';
+import { type Cluster, ClusterSchema } from '@aquifer/wire/gen/envoy/config/cluster/v3_pb';
 import { ListenerSchema } from '@aquifer/wire/gen/envoy/config/listener/v3_pb';
 import type { Context } from '../../../collections/cell.ts';
 import type { Collection } from '../../../collections/collection.ts';
-import type { Graph } from '../../../collections/graph.ts';
-import type { ClusterInputs } from '../../../ingest/cluster-inputs.ts';
 import type { MeshCollections } from '../../mesh-collections.ts';
 import { settingsIn } from '../../mesh-settings.ts';
 import { namespaceOf, refTo } from '../../object.ts';
 import { inheritedPeerAuthentication, workloadTlsModes } from '../../peer-authentication.ts';
+import { MAIN_INTERNAL } from '../names.ts';
 import { encoded, isSameOwned, type OwnedResource, ownedBy } from '../owned-resource.ts';
+import type { Extension } from '../packed.ts';
+import { tokenFilters } from '../request-authentication.ts';
 import { selectedPolicies } from '../selected-policies.ts';
+import { internalCluster } from '../tunnel-clusters.ts';
+import { connectTerminate } from '../tunnel-listeners.ts';
 import { inboundCluster } from './inbound-clusters.ts';
-import { virtualInbound } from './inbound-listener.ts';
+import { tunnelInbound, virtualInbound } from './inbound-listener.ts';
 import { type InboundPort, inboundPorts } from './inbound-ports.ts';
+import type { ProxyInputs } from './scope-inputs.ts';
 import type { InboundView } from './views.ts';
 
 export interface InboundCollections {
@@ -28,11 +32,10 @@ interface PortsOfView {
 }
 
 export function inboundCollections(
-  graph: Graph,
-  cluster: ClusterInputs,
-  mesh: MeshCollections,
+  inputs: ProxyInputs,
   views: Collection<InboundView>,
 ): InboundCollections {
+  const { graph, cluster, mesh } = inputs;
   const ports = graph.map('inbound ports', views, (view, context): PortsOfView => {
     const { clusterId } = settingsIn(mesh, context);
     const sidecar =
@@ -40,50 +43,79 @@ export function inboundCollections(
     const serviceAt = (key: string) => context.get(mesh.meshServices, `${clusterId}/${key}`);
     return { view, ports: inboundPorts(view, sidecar, serviceAt) };
   });
-  const policies = graph.index(
-    'authorization policies by namespace',
-    cluster.of('AuthorizationPolicy'),
-    (policy) => [namespaceOf(policy)],
-  );
+  const securityOf = securityLookups(inputs);
   return {
     clusters: graph.flatMap(
       'inbound clusters',
       ports,
-      ({ view, ports: all }) =>
-        all.map((port) => {
+      ({ view, ports: all }) => [
+        ...all.map((port) => {
           const made = inboundCluster(port, view.wildcard);
           return ownedBy(view.key, encoded(ClusterSchema, made, [port.source]));
         }),
+        ...(view.inboundTunnels === 'hbone'
+          ? [ownedBy(view.key, encoded(ClusterSchema, toItself(), []))]
+          : []),
+      ],
       isSameOwned,
     ),
     listeners: graph.flatMap(
       'inbound listeners',
       ports,
-      (of, context): readonly (readonly [string, OwnedResource])[] => {
-        const found = policiesOf(of.view, (name) => context.lookup(policies, name), mesh, context);
-        return [inboundListener(of, found, mesh, context)];
-      },
+      (of, context) => inboundListeners(of, securityOf(of.view, context), mesh, context),
       isSameOwned,
     ),
   };
 }
 
-function policiesOf(
-  { namespace, labels }: InboundView,
-  policiesIn: (namespace: string) => readonly AuthorizationPolicy[],
-  mesh: MeshCollections,
-  context: Context,
-): readonly AuthorizationPolicy[] {
-  const { rootNamespace } = settingsIn(mesh, context);
-  return selectedPolicies(policiesIn, { namespace, labels }, rootNamespace);
+/** What holds for a workload. */
+interface Security {
+  readonly policies: readonly AuthorizationPolicy[];
+  readonly authentications: readonly RequestAuthentication[];
+  /** What verifies tokens. */
+  readonly tokens: readonly Extension[];
 }
 
-function inboundListener(
+function securityLookups({
+  graph,
+  cluster,
+  mesh,
+  keySets,
+}: ProxyInputs): (view: InboundView, context: Context) => Security {
+  const policies = graph.index(
+    'authorization policies by namespace',
+    cluster.of('AuthorizationPolicy'),
+    (policy) => [namespaceOf(policy)],
+  );
+  const rules = graph.index(
+    'token rules by namespace',
+    cluster.of('RequestAuthentication'),
+    (rule) => [namespaceOf(rule)],
+  );
+  return (view, context) => {
+    const { rootNamespace } = settingsIn(mesh, context);
+    const policiesIn = (namespace: string) => context.lookup(policies, namespace);
+    const rulesIn = (namespace: string) => context.lookup(rules, namespace);
+    const authentications = selectedPolicies(rulesIn, view, rootNamespace);
+    return {
+      policies: selectedPolicies(policiesIn, view, rootNamespace),
+      authentications,
+      tokens: tokenFilters(authentications, (address) => context.get(keySets, address)),
+    };
+  };
+}
+
+/** The internal listener that tunnels end in. */
+function toItself(): Cluster {
+  return internalCluster(MAIN_INTERNAL, MAIN_INTERNAL);
+}
+
+function inboundListeners(
   { view, ports }: PortsOfView,
-  policies: readonly AuthorizationPolicy[],
+  { policies, authentications, tokens }: Security,
   mesh: MeshCollections,
   context: Context,
-): readonly [string, OwnedResource] {
+): (readonly [string, OwnedResource])[] {
   const { rootNamespace, trustDomain } = settingsIn(mesh, context);
   const own = context.lookup(mesh.peerPolicies, view.namespace);
   const inherited = inheritedPeerAuthentication(
@@ -91,8 +123,13 @@ function inboundListener(
     own,
   );
   const tls = workloadTlsModes(view.labels, view.namespace === rootNamespace ? [] : own, inherited);
-  const { wildcard } = view;
-  const listener = virtualInbound({ wildcard, trustDomain, ports, tls, policies });
-  const sources = [...ports.map(({ source }) => source), ...policies.map(refTo)];
-  return ownedBy(view.key, encoded(ListenerSchema, listener, sources));
+  const { wildcard, addresses } = view;
+  const scope = { wildcard, trustDomain, ports, tls, policies, tokens };
+  const listeners = [virtualInbound(scope)];
+  if (view.inboundTunnels === 'hbone') {
+    listeners.push(connectTerminate(trustDomain), tunnelInbound(scope, addresses));
+  }
+  const owners = [...policies, ...authentications];
+  const sources = [...ports.map(({ source }) => source), ...owners.map(refTo)];
+  return listeners.map((made) => ownedBy(view.key, encoded(ListenerSchema, made, sources)));
 }

@@ -1,4 +1,4 @@
-/** `virtualInbound`: what arrives for the workload of a sidecar (recordings l7/03, 24, 26, 30). */
+/** `virtualInbound`, and `main_internal` for tunnels: what arrives for the workload of a sidecar (recordings l7/03, 24, 26, 29, 30). */
 import type { AuthorizationPolicy } from '@aquifer/model/resources';
 import { TrafficDirection } from '@aquifer/wire/gen/envoy/config/core/v3_pb';
 import {
@@ -11,7 +11,7 @@ import { HttpConnectionManager_ForwardClientCertDetails as ForwardCert } from '@
 import { create } from '@bufbuild/protobuf';
 import type { TlsMode, WorkloadTlsModes } from '../../peer-authentication.ts';
 import { NO_ROUTE } from '../access-log.ts';
-import { authorizationFilters, type Judges } from '../authorization.ts';
+import { authorizationFilters } from '../authorization.ts';
 import type { ChainInit } from '../filter-chains.ts';
 import { connectionManager, tcpProxy } from '../http-connection-manager.ts';
 import {
@@ -23,11 +23,13 @@ import {
   tlsInspector,
 } from '../listener-parts.ts';
 import { atSidecar } from '../mutual-tls.ts';
-import { BLACK_HOLE } from '../names.ts';
+import { BLACK_HOLE, MAIN_INTERNAL } from '../names.ts';
 import { type Extension, type Init, seconds } from '../packed.ts';
+import type { PeerSource } from '../rbac-values.ts';
 import { ORIGINAL_DST_FILTER } from '../tunnel-listeners.ts';
 import { type ConnectionKind, connectionKinds } from './inbound-chains.ts';
 import type { InboundPort } from './inbound-ports.ts';
+import { cidrRange } from './listeners.ts';
 import { listenerName } from './outbound-listeners.ts';
 import { INBOUND_PASSTHROUGH } from './own-clusters.ts';
 
@@ -43,6 +45,8 @@ export interface InboundScope {
   readonly ports: readonly InboundPort[];
   readonly tls: WorkloadTlsModes;
   readonly policies: readonly AuthorizationPolicy[];
+  /** What verifies tokens. */
+  readonly tokens: readonly Extension[];
 }
 
 /** What connections are led to, and how it is shown. */
@@ -87,16 +91,19 @@ function targetOf({ port, protocol, address, authority, shownPort, source }: Inb
   };
 }
 
+/** By which way connections arrive, and what TLS is asked of them on a port; null for all that are not known. */
+interface Arrival {
+  readonly peer: PeerSource;
+  modeOf(port: number | null): TlsMode;
+}
+
 export function virtualInbound(scope: InboundScope): Listener {
   const { wildcard, ports, tls } = scope;
-  const filterChains = [
-    blackHole(),
-    ...chainsTo(UNKNOWN_PORTS, connectionKinds('unknown', tls.mode), scope),
-    ...ports.flatMap((port) => {
-      const mode: TlsMode = tls.ports.get(port.port) ?? tls.mode;
-      return chainsTo(targetOf(port), connectionKinds(port.protocol, mode), scope);
-    }),
-  ];
+  const arrival: Arrival = {
+    peer: 'connection',
+    modeOf: (port) => (port === null ? undefined : tls.ports.get(port)) ?? tls.mode,
+  };
+  const filterChains = [blackHole(), ...chainsFor(ports, arrival, scope)];
   return create(ListenerSchema, {
     ...PATIENT,
     name: 'virtualInbound',
@@ -109,6 +116,45 @@ export function virtualInbound(scope: InboundScope): Listener {
   });
 }
 
+/** What tunnels to the workload hold: they are mutual TLS already. */
+export function tunnelInbound(scope: InboundScope, addresses: readonly string[]): Listener {
+  const arrival: Arrival = { peer: 'tunnel', modeOf: () => 'DISABLE' };
+  // A tunnel may ask for any place; whatever is not the workload is not led on.
+  const prefixRanges = addresses.map((address) =>
+    cidrRange(`${address}/${address.includes(':') ? 128 : 32}`),
+  );
+  const filterChains = chainsFor(scope.ports, arrival, scope).map((chain): ChainInit => {
+    const { destinationPort, applicationProtocols = [] } = chain.filterChainMatch ?? {};
+    const filterChainMatch = { destinationPort, applicationProtocols, prefixRanges };
+    return { ...chain, filterChainMatch };
+  });
+  return create(ListenerSchema, {
+    continueOnListenerFiltersTimeout: true,
+    name: MAIN_INTERNAL,
+    listenerSpecifier: { case: 'internalListener', value: {} },
+    accessLog: [...NO_ROUTE],
+    trafficDirection: TrafficDirection.INBOUND,
+    filterChains,
+    listenerFilters: [ORIGINAL_DST_FILTER, httpInspector()],
+  });
+}
+
+function chainsFor(
+  ports: readonly InboundPort[],
+  arrival: Arrival,
+  scope: InboundScope,
+): ChainInit[] {
+  const all = [
+    { target: UNKNOWN_PORTS, protocol: 'unknown' as const },
+    ...ports.map((port) => ({ target: targetOf(port), protocol: port.protocol })),
+  ];
+  return all.flatMap(({ target, protocol }) =>
+    connectionKinds(protocol, arrival.modeOf(target.port)).map((kind) =>
+      chainTo(target, kind, arrival.peer, scope),
+    ),
+  );
+}
+
 /** A connection that was not redirected would come back here for ever. */
 function blackHole(): ChainInit {
   return {
@@ -118,23 +164,28 @@ function blackHole(): ChainInit {
   };
 }
 
-function chainsTo(
+function chainTo(
   target: Target,
-  kinds: readonly ConnectionKind[],
+  { match, reads, transport }: ConnectionKind,
+  peer: PeerSource,
   scope: InboundScope,
-): ChainInit[] {
-  return kinds.map(({ match, reads, transport }) => ({
+): ChainInit {
+  return {
     name: target.chainNames[reads],
     filterChainMatch: { ...match, ...(target.port !== null && { destinationPort: target.port }) },
-    filters: reads === 'http' ? [httpFilter(target, scope)] : tcpFilters(target, scope),
+    filters: reads === 'http' ? [httpFilter(target, scope, peer)] : tcpFilters(target, scope, peer),
     ...(transport === 'mtls' && { transportSocket: atSidecar(scope.trustDomain, ALPN[reads]) }),
     ...(target.metadata !== null && { metadata: target.metadata }),
-  }));
+  };
 }
 
 const ALPN = { http: ['h2', 'http/1.1'], tcp: ['istio-peer-exchange', 'h2', 'http/1.1'] } as const;
 
-function httpFilter(target: Target, { policies }: InboundScope): Extension {
+function httpFilter(
+  target: Target,
+  { policies, tokens }: InboundScope,
+  peer: PeerSource,
+): Extension {
   return connectionManager({
     statPrefix: `${target.statPrefix};`,
     serverName: 'istio-envoy',
@@ -142,16 +193,17 @@ function httpFilter(target: Target, { policies }: InboundScope): Extension {
     setCurrentClientCertDetails: { subject: true, dns: true, uri: true },
     ...(target.http2 === 'told' && { http2ProtocolOptions: {} }),
     routeSpecifier: { case: 'routeConfig', value: routesTo(target) },
-    filters: authorizationFilters(judgesOf(policies), { protocol: 'http', peer: 'connection' }),
+    filters: authorizationFilters({ policies, tokens, providers: [] }, { protocol: 'http', peer }),
   });
 }
 
-function tcpFilters({ cluster }: Target, { policies }: InboundScope): Extension[] {
-  const judges = judgesOf(policies);
-  return [
-    ...authorizationFilters(judges, { protocol: 'tcp', peer: 'connection' }),
-    tcpProxy(cluster),
-  ];
+function tcpFilters(
+  { cluster }: Target,
+  { policies }: InboundScope,
+  peer: PeerSource,
+): Extension[] {
+  const judges = { policies, tokens: [], providers: [] };
+  return [...authorizationFilters(judges, { protocol: 'tcp', peer }), tcpProxy(cluster)];
 }
 
 /** Requests that the workload has not begun to read may be repeated. */
@@ -219,9 +271,4 @@ function portsAsked(
     .toSorted((a, b) => a - b);
   if (isUsual) return { disabled: onPorts(others) };
   return others.length === 0 ? null : { disabled: offPorts(others) };
-}
-
-/** Sidecars have nobody asked yet, and verify no tokens. */
-function judgesOf(policies: readonly AuthorizationPolicy[]): Judges {
-  return { policies, tokens: [], providers: [] };
 }

@@ -92,7 +92,7 @@ function portsOfServices(served: readonly ServedPort[], { wildcard }: InboundVie
 function portsOfSidecar(
   sidecar: Sidecar,
   served: readonly ServedPort[],
-  { address, wildcard }: InboundView,
+  { addresses: [address], wildcard }: InboundView,
 ): InboundPort[] {
   const seen = new Set<number>();
   return (sidecar.spec?.ingress ?? []).flatMap(({ port, bind, defaultEndpoint }) => {
@@ -116,12 +116,12 @@ function portsOfSidecar(
 }
 
 /** `127.0.0.1:PORT`, `0.0.0.0:PORT` for the workload's own address, `unix:///PATH`. */
-function endpointOf(text: string, port: number, own: string | null): InboundEndpoint | null {
+function endpointOf(text: string, port: number, own = ''): InboundEndpoint | null {
   if (text.startsWith('unix://')) return { kind: 'pipe', path: text.slice('unix://'.length) };
   const [, host = '', number = ''] = /^\[?(.*?)\]?:(\d+)$/.exec(text) ?? [];
   if (host === '') return null;
   const isLoopback = host === '127.0.0.1' || host === '::1';
-  const address = isLoopback ? host : (own ?? '');
+  const address = isLoopback ? host : own;
   if (address === '' || (!isLoopback && Number(number) === port)) return null;
   return { kind: 'socket', address, port: Number(number) };
 }

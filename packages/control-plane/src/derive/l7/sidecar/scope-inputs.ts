@@ -14,6 +14,8 @@ export interface ProxyInputs {
   readonly cluster: ClusterInputs;
   readonly mesh: MeshCollections;
   readonly routing: RoutingLookups;
+  /** JSON Web Key Sets by address, as they were fetched. */
+  readonly keySets: Collection<string>;
 }
 
 export interface ScopeInputs extends ProxyInputs {

@@ -34,7 +34,7 @@ export function sidecarCollections(
   inputs: ProxyInputs,
   nodes: Collection<ProxyNode>,
 ): SidecarCollections {
-  const { graph, cluster, mesh } = inputs;
+  const { graph, mesh } = inputs;
   const views = sidecarViews(inputs, nodes);
   const outboundViews = graph.flatMap<SidecarViews, OutboundView>(
     'outbound views',
@@ -47,7 +47,7 @@ export function sidecarCollections(
     ({ inbound }) => [[inbound.key, inbound]],
   );
   const outbound = outboundCollections(inputs, outboundViews);
-  const inbound = inboundCollections(graph, cluster, mesh, inboundViews);
+  const inbound = inboundCollections(inputs, inboundViews);
   const called = calledCollections(graph, mesh, outbound.ports);
   const ownClusters = graph.flatMap(
     'own clusters of sidecars',

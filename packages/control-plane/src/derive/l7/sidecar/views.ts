@@ -38,8 +38,8 @@ export interface OwnService {
 export interface InboundView extends View {
   readonly labels: Readonly<Record<string, string>>;
   readonly services: readonly OwnService[];
-  /** Where a Sidecar says what is listened on; null where the address does not matter. */
-  readonly address: string | null;
+  /** Its own, where a Sidecar says what is listened on, or tunnels lead to it; none where they do not matter. */
+  readonly addresses: readonly string[];
   readonly inboundTunnels: ProxyNode['inboundTunnels'];
 }
 
@@ -90,7 +90,7 @@ export function viewsOf(node: ProxyNode, of: ProxyPod): SidecarViews {
       ...common,
       labels,
       services,
-      address: hasIngress ? (node.addresses[0] ?? null) : null,
+      addresses: hasIngress || node.inboundTunnels === 'hbone' ? node.addresses : [],
       inboundTunnels: node.inboundTunnels,
     }),
   };
