@@ -114,7 +114,7 @@ test('a source that changes while it is built is built again, by whoever waited 
   expect(await once(build(), 'exit')).toEqual([0, null]);
   expect(readdirSync(dist)).toContain('record.json');
   expect(readdirSync(dist).filter((name) => name.startsWith('building'))).toEqual([]);
-}, 60_000);
+}, 180_000);
 
 test('the packed tarball holds all that the command needs, wherever it is unpacked', () => {
   const directory = mkdtempSync(join(tmpdir(), 'aquifer-package-'));

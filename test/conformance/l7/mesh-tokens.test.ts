@@ -52,6 +52,16 @@ describe('tokens at a waypoint', () => {
     expect((await shop.ask('/')).status).toBe(200);
   });
 
+  test('they are verified for the Service that is named, and for no other (P123)', async () => {
+    const shop = await startShop([verifying({})]);
+    const asked = bearer(expired);
+    const answers = await Promise.all([
+      shop.ask('/', asked),
+      shop.ask('/', { ...asked, to: 'v1' }),
+    ]);
+    expect(answers.map(({ status }) => status)).toEqual([401, 200]);
+  });
+
   test('a preflight needs no valid one, another OPTIONS does (L152)', async () => {
     const shop = await startShop([verifying({})]);
     const { headers } = bearer(expired);

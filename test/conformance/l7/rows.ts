@@ -211,8 +211,10 @@ const ROWS: Rows = {
   },
 };
 
-const GATEWAYS = 'Gateways for clients outside of the mesh are not served yet, only waypoints.';
-const SIDECARS = 'Sidecars are not built yet; what ztunnel does not know it passes through.';
+const GATEWAYS =
+  'Gateways for clients outside of the mesh are configured as recorded (l7/19 to 21), but an Envoy carries them: our engine is that of waypoints.';
+const SIDECARS =
+  'Sidecars are configured as recorded (l7/02 and others), but an Envoy carries them; what ztunnel does not know it passes through.';
 const TLS_ROUTES = 'TLSRoute, TCPRoute and UDPRoute are not read yet.';
 const JWT = 'Routes of waypoints are chosen before JWTs are verified.';
 const TELEMETRY = 'Telemetry is not read yet.';
@@ -231,7 +233,7 @@ const JUSTIFIED: Justified = {
     L058: GATEWAYS,
     L059: GATEWAYS,
     L060: GATEWAYS,
-    L069: 'Routes of Services know no hosts, as asked for; Gateways, where they do, are not served yet.',
+    L069: 'Routes of Services know no hosts, as asked for; Gateways, where they do, are carried by an Envoy.',
     L076: GATEWAYS,
     L086: 'ReferenceGrant is not read yet; routes of Services need none, as in Istio.',
     L087: 'ReferenceGrant is not read yet; routes of Services need none, as in Istio.',
