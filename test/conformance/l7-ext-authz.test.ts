@@ -85,6 +85,10 @@ const beginning = (allowPartial: boolean) => ({
 
 const HTTP_FILTERS = [
   ...asking('http', '/http', http),
+  ...asking('any', '/any', {
+    http_service: { server_uri: uri('check') },
+    allowed_headers: http.allowed_headers,
+  }),
   ...asking('open', '/open', { ...http, failure_mode_allow: true }),
   ...asking('closed', '/closed', { ...http, status_on_error: { code: 'ServiceUnavailable' } }),
   ...asking('nobody', '/nobody', { ...http, http_service: { server_uri: uri('nobody') } }),
@@ -123,7 +127,10 @@ function startProvider(): Server {
       const asked = headers['x-ask'];
       if (asked === 'late') await setTimeout(1500);
       const answer = { 'x-user': 'ann', 'x-checked': 'yes', 'x-why': 'because', 'x-other': 'no' };
-      if (asked === 'deny') response.writeHead(403, answer).end('not you');
+      if (asked === 'page') {
+        const page = { 'content-type': 'text/html; charset=utf-8' };
+        response.writeHead(403, page).end('<p>né €</p>');
+      } else if (asked === 'deny') response.writeHead(403, answer).end('not you');
       else if (asked === 'redirect') response.writeHead(302, { ...answer, location: '/in' }).end();
       else if (asked === 'fail') response.writeHead(500).end('oh');
       else response.writeHead(200, answer).end();
@@ -143,6 +150,23 @@ const GRPC_ANSWERS: Readonly<Record<string, CheckAnswer>> = {
     },
   },
   bare: { status: { code: 16 } },
+  name: {
+    status: { code: 0 },
+    httpResponse: {
+      case: 'okResponse',
+      value: {
+        headers: [header('x-user', 'Zoë €')],
+        responseHeadersToAdd: [header('x-name', 'Zoë €')],
+      },
+    },
+  },
+  'refuse-name': {
+    status: { code: 7 },
+    httpResponse: {
+      case: 'deniedResponse',
+      value: { status: { code: 403 }, headers: [header('x-name', 'Zoë €')] },
+    },
+  },
   allow: {
     status: { code: 0 },
     httpResponse: {
@@ -194,6 +218,8 @@ async function ask(port: number, path: string, { method, headers, body = '' }: A
     'x-other',
     'x-user',
     'location',
+    'content-type',
+    'x-name',
     'grpc-status',
     'grpc-message',
   ];
@@ -256,6 +282,8 @@ describe.skipIf(ENVOY === undefined)('whom Envoy and the waypoint ask', () => {
     ['/http/a?q=1', asks('allow', { 'x-token': 't', authorization: 'Bearer b' })],
     ['/http/a', asks('deny')],
     ['/http/a', asks('redirect')],
+    ['/http/a', asks('page')],
+    ['/any/a', asks('page')],
     ['/http/a', asks('fail')],
     ['/http/a', asks('late')],
     ['/http/a', { method: 'POST', body: 'hello', ...asks('allow', { 'x-from': 'client' }) }],
@@ -273,6 +301,8 @@ describe.skipIf(ENVOY === undefined)('whom Envoy and the waypoint ask', () => {
     ['/grpc/a?q=1', asks('allow')],
     ['/grpc/a', asks('deny')],
     ['/grpc/a', asks('bare')],
+    ['/grpc/a', asks('name')],
+    ['/grpc/a', asks('refuse-name')],
     ['/grpc/a', { method: 'POST', ...asks('deny', { 'content-type': 'application/grpc' }) }],
     ['/long-grpc', { method: 'POST', body: 'much longer than that', ...asks('allow') }],
   ])('%s with %j ends alike (L144, L145, L146, L192, L193)', async ([path, asked]) => {

@@ -90,6 +90,37 @@ describe('a server connection', () => {
     expect(answer).toContain('connection: close');
   });
 
+  test('answers no more requests than their client takes answers, and all of them in the end', async () => {
+    const count = 100_000;
+    const served = Promise.withResolvers<Socket>();
+    let asked = 0;
+    const answer = (exchange: ServerExchange): BodyListener => {
+      asked += 1;
+      return echo(exchange);
+    };
+    const handler = {
+      onRequest: receiving(answer),
+      onProblem: () => undefined,
+      onClose: () => undefined,
+    };
+    const port = await portOf(
+      createServer({ allowHalfOpen: true }, (socket) => {
+        new Http1ServerConnection(socket, handler);
+        served.resolve(socket);
+      }),
+    );
+    const client = connect({ port, host: '127.0.0.1', allowHalfOpen: true }).pause();
+    const path = `/${'a'.repeat(200)}`;
+    client.end(`GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`.repeat(count));
+    const socket = await served.promise;
+    await eventually(() => socket.writableNeedDrain);
+    await delay(100);
+    expect(socket.writableLength).toBeLessThan(100_000);
+    expect(asked).toBeLessThan(count / 2);
+    expect((await text(client)).split('GET /')).toHaveLength(count + 1);
+    client.destroy();
+  });
+
   test('leaves requests on the wire that a client sends ahead, and answers them in the end', async () => {
     const count = 20_000;
     const waiting = Promise.withResolvers<() => void>();

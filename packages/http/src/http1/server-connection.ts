@@ -59,6 +59,8 @@ export class Http1ServerConnection implements Swept {
   #phase: 'serving' | 'draining' | 'ending' | 'over' = 'serving';
   /** Nothing is read, until what was read is wanted. */
   #hasStopped = false;
+  /** The client has not taken its answers: its next request is not read before it has. */
+  #isBehind = false;
   /** Bytes that arrived since it is over. */
   #dropped = 0;
   #headSinceMs: number | null = null;
@@ -82,12 +84,12 @@ export class Http1ServerConnection implements Swept {
       onProblem: (problem) => this.#refuse(problem, 'violation'),
     });
     readShared(stream, (bytes) => this.#onData(bytes));
-    stream.on('drain', () => this.#exchange?.drained());
+    stream.on('drain', () => this.#drained());
     stream.on('end', () => {
       const wasOver = this.#phase === 'over';
       if (!wasOver) this.#phase = 'ending';
       if (!wasOver) this.#reader.finish();
-      if (this.#exchange === null) this.#end();
+      this.#endIfDone();
     });
     stream.on('error', () => stream.destroy());
     stream.on('close', () => {
@@ -186,8 +188,22 @@ export class Http1ServerConnection implements Swept {
   #complete(reusable: boolean): void {
     this.#exchange = null;
     if (!reusable) this.#phase = 'ending';
+    else if (this.#stream.writableNeedDrain) this.#isBehind = true;
     else this.#readNext();
-    if (this.#phase === 'ending' && this.#exchange === null) this.#end();
+    this.#endIfDone();
+  }
+
+  #drained(): void {
+    this.#exchange?.drained();
+    if (!this.#isBehind) return;
+    this.#isBehind = false;
+    if (this.#phase === 'over') return;
+    this.#readNext();
+    this.#endIfDone();
+  }
+
+  #endIfDone(): void {
+    if (this.#phase === 'ending' && this.#exchange === null && !this.#isBehind) this.#end();
   }
 
   /** Nothing more is answered. The client's end is waited for: it may take its time to read the answer. */

@@ -54,7 +54,7 @@ function checkRequest(request: AskedRequest, hears: TextMatch) {
     ':scheme': scheme,
   };
   for (const name of names) {
-    if (hears(name)) headers[name] = joinHeader(request.headers, name) ?? '';
+    if (hears(name)) headers[name] = textOf(joinHeader(request.headers, name) ?? '');
   }
   if (body !== null) headers['x-envoy-auth-partial-body'] = String(body.isPartial);
   return create(CheckRequestSchema, {
@@ -84,14 +84,15 @@ function address({ ip, port }: AskedRequest['client']) {
   return { address: { case: 'socketAddress' as const, value: { address: ip, portSpecifier } } };
 }
 
-function verdict({ status, httpResponse }: CheckResponse): Verdict {
+/** Null where an allowed request would need fields that no message can have: it might go on with those of its client. */
+function verdict({ status, httpResponse }: CheckResponse): Verdict | null {
   const { case: kind, value } = httpResponse;
   if ((status?.code ?? 0) === 0) return allowed(kind === 'okResponse' ? value : NO_CHANGES);
   if (kind !== 'deniedResponse') return { kind: 'deny', status: FORBIDDEN, headers: [], body: '' };
   return {
     kind: 'deny',
-    status: value.status?.code || FORBIDDEN,
-    headers: value.headers.map(headerEdit),
+    status: finalStatus(value.status?.code ?? 0),
+    headers: value.headers.map(headerEdit).filter(isField),
     body: value.body,
   };
 }
@@ -99,16 +100,31 @@ function verdict({ status, httpResponse }: CheckResponse): Verdict {
 const FORBIDDEN = 403;
 const NO_CHANGES = create(OkHttpResponseSchema);
 
-function allowed({ headers, headersToRemove, responseHeadersToAdd }: OkHttpResponse): Verdict {
-  return {
-    kind: 'allow',
-    request: headers.map(headerEdit),
-    removed: headersToRemove.map((name) => name.toLowerCase()),
-    response: responseHeadersToAdd.map(headerEdit),
-  };
+/** Behind another one the client would wait for the answer, or take what follows for another protocol. */
+function finalStatus(code: number): number {
+  return code >= 200 && code <= 599 ? code : FORBIDDEN;
+}
+
+function allowed(answer: OkHttpResponse): Verdict | null {
+  const request = answer.headers.map(headerEdit);
+  const response = answer.responseHeadersToAdd.map(headerEdit);
+  if (!request.every(isField) || !response.every(isField)) return null;
+  const removed = answer.headersToRemove.map((name) => name.toLowerCase());
+  return { kind: 'allow', request, removed, response };
 }
 
 /** As in Envoy, what says nothing replaces. */
 function headerEdit({ header, append }: HeaderValueOption): HeaderEdit {
-  return [header?.key.toLowerCase() ?? '', header?.value ?? '', append === true ? 'append' : 'set'];
+  const value = Buffer.from(header?.value ?? '').toString('latin1');
+  return [header?.key.toLowerCase() ?? '', value, append === true ? 'append' : 'set'];
+}
+
+/** Protobuf carries any text, a line break among them (RFC 9110 sections 5.1 and 5.5). */
+function isField([name, value]: HeaderEdit): boolean {
+  return /^[!#$%&'*+\-.^_`|~0-9a-z]+$/.test(name) && /^[\t\x20-\x7e\x80-\xff]*$/.test(value);
+}
+
+/** What a header's bytes say. */
+function textOf(value: string): string {
+  return Buffer.from(value, 'latin1').toString();
 }

@@ -33,7 +33,7 @@ export type Verdict =
       readonly kind: 'deny';
       readonly status: number;
       readonly headers: readonly HeaderEdit[];
-      readonly body: string;
+      readonly body: string | Buffer;
     };
 
 /** In which words it is asked. */
@@ -114,8 +114,8 @@ export function httpProvider(settings: HttpProviderSettings): Provider {
         status,
         headers: edits
           .filter(([name]) => isToldOf(name))
-          .map(([name, value]) => [name, value, 'append']),
-        body: body.toString('latin1'),
+          .map(([name, value]) => [name, value, name === 'content-type' ? 'set' : 'append']),
+        body,
       };
     },
   };

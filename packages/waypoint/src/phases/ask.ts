@@ -3,6 +3,7 @@ import { edit, type Verdict } from '../filters/ext-authz.ts';
 import { BodyPrefix } from '../request/body-prefix.ts';
 import type { HttpRequest } from '../request/http-request.ts';
 import { BODY_TOO_LONG, externallyDenied, UNDECIDED } from '../request/outcome.ts';
+import { MAX_REPLAY_BYTES } from '../request/request-body.ts';
 import { SideCall } from '../request/side-call.ts';
 
 /** Whoever the chain has asked whether the request may pass, one after the other. */
@@ -31,6 +32,9 @@ function askFrom(
   return false;
 }
 
+/** What one read brings behind the bytes that are asked about. */
+const ONE_READ_BYTES = 128 * 1024;
+
 function ask(check: ExternalCheck, request: HttpRequest, then: () => void): void {
   const hasBody = request.exchange.body !== 0 && !request.isUpgrade;
   if (check.body === null || !hasBody) {
@@ -38,7 +42,7 @@ function ask(check: ExternalCheck, request: HttpRequest, then: () => void): void
     return;
   }
   const { maxBytes, ofLonger } = check.body;
-  const body = request.ownBody();
+  const body = request.ownBody(MAX_REPLAY_BYTES + ONE_READ_BYTES);
   const prefix = new BodyPrefix(maxBytes, (found) => {
     body.release();
     if (found.isPartial && ofLonger === 'refused') request.reply(BODY_TOO_LONG);

@@ -179,15 +179,15 @@ export class HttpRequest
   #replyHttp(reply: LocalReply, extraHeaders: readonly string[]): void {
     const { status } = reply;
     const body = BODILESS.has(status) ? '' : reply.body;
-    const headers = body === '' ? [] : ['content-type', 'text/plain'];
     const bytes = Buffer.byteLength(body);
+    const headers = bytes === 0 ? [] : ['content-type', 'text/plain'];
     headers.push(...extraHeaders);
     this.#changeFields(headers, reply.isOfRoute);
     if (bytes > 0) headers.push('content-length', String(bytes));
     const isHead = this.method === 'HEAD';
     this.exchange.respond({ status, headers }, isHead ? 0 : bytes);
-    if (body !== '' && !isHead) {
-      this.exchange.write(Buffer.from(body));
+    if (bytes > 0 && !isHead) {
+      this.exchange.write(typeof body === 'string' ? Buffer.from(body) : body);
       this.bytesSent = bytes;
     }
     this.exchange.end();
@@ -198,8 +198,8 @@ export class HttpRequest
   #replyGrpc(reply: LocalReply, extraHeaders: readonly string[]): void {
     this.grpcStatus = String(reply.grpcStatus ?? grpcStatusOf(reply.status));
     const headers = ['content-type', 'application/grpc', 'grpc-status', this.grpcStatus];
-    if (reply.body !== '' && this.method !== 'HEAD')
-      headers.push('grpc-message', grpcMessage(reply.body));
+    if (reply.body.length > 0 && this.method !== 'HEAD')
+      headers.push('grpc-message', grpcMessage(reply.body.toString()));
     headers.push(...extraHeaders);
     this.#changeFields(headers, reply.isOfRoute);
     this.exchange.respond({ status: 200, headers }, 0);

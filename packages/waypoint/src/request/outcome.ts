@@ -4,7 +4,7 @@ import type { AttemptFailure } from '../compile/retry-policy.ts';
 /** A response made here instead of upstream (spec l7 3.5). */
 export interface LocalReply {
   readonly status: number;
-  readonly body: string;
+  readonly body: string | Buffer;
   /** Envoy's response flags, joined by commas; empty for none. */
   readonly flag: string;
   readonly details: string;
@@ -57,7 +57,7 @@ export const BODY_TOO_LONG: LocalReply = reply(
   'request_payload_too_large',
 );
 
-export function externallyDenied(status: number, body: string): LocalReply {
+export function externallyDenied(status: number, body: string | Buffer): LocalReply {
   return reply(status, body, 'UAEX', 'ext_authz_denied');
 }
 
@@ -160,6 +160,6 @@ function closing(status: number, details: string): LocalReply {
   return { ...reply(status, '', '', details), closes: true };
 }
 
-function reply(status: number, body: string, flag: string, details: string): LocalReply {
+function reply(status: number, body: string | Buffer, flag: string, details: string): LocalReply {
   return { status, body, flag, details };
 }
