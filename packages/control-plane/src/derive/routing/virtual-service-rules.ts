@@ -58,7 +58,8 @@ function ruleOf(route: HttpRoute, block: HttpMatch | null): RouteRule {
     headers: isSound ? headerChanges(route.headers) : NO_HEADER_CHANGES,
     action: isSound ? actionOf(route) : FAILURE,
     cors: route.corsPolicy === undefined ? null : corsPolicy(route.corsPolicy),
-    fault: route.fault === undefined ? null : faultOf(route.fault),
+    // One that proxies cannot read is part of what is unsound.
+    fault: route.fault === undefined || !isSound ? null : faultOf(route.fault),
   };
 }
 
