@@ -5,7 +5,7 @@ import { namespaceOf } from '../object.ts';
 import { type FindVirtualService, resolvedRoutes } from './delegates.ts';
 import { grpcStatusNamed } from './grpc-status.ts';
 import { headerProblem } from './header-problem.ts';
-import { isRegex, isSubstitution } from './regex.ts';
+import { isRegex, isSubstitution, regexProblem } from './regex.ts';
 import {
   FAILURE,
   NO_HEADER_CHANGES,
@@ -70,7 +70,7 @@ function patternProblem({ rewrite, corsPolicy: cors }: HttpRoute): string | null
   const { match = '', rewrite: substitution = '' } = rewrite?.uriRegexRewrite ?? {};
   const origins = (cors?.allowOrigins ?? []).flatMap(({ regex }) => regex ?? []);
   const unread = [match, ...origins].find((regex) => !isRegex(regex));
-  if (unread !== undefined) return `"${unread}" is no regular expression of RE2`;
+  if (unread !== undefined) return regexProblem(unread);
   return isSubstitution(match, substitution)
     ? null
     : `rewrite "${substitution}" names a group that "${match}" does not have`;
