@@ -48,7 +48,6 @@ function shapeOf(schema: OpenApiSchema): Shape {
     const fields = Object.entries(properties).map(([name, field]) => [name, shapeOf(field)]);
     return { fields: Object.fromEntries(fields), ...(required !== undefined && { required }) };
   }
-  if (type === 'integer') return 'number';
   return type === undefined || type === 'object' ? 'any' : type;
 }
 

@@ -94,7 +94,8 @@ export function listedPorts(
   const last = lastOfEachNumber(ports);
   return servicePorts(ports).flatMap(({ servicePort, targetPort: listed }) => {
     const { name, target } = last.get(servicePort)!;
-    const targetPort = typeof target === 'string' ? own[target] : (own[name] ?? listed);
+    const portOf = (key: string) => (Object.hasOwn(own, key) ? own[key] : undefined);
+    const targetPort = typeof target === 'string' ? portOf(target) : (portOf(name) ?? listed);
     return targetPort === undefined ? [] : [{ servicePort, targetPort, appProtocol: 'unknown' }];
   });
 }

@@ -47,7 +47,7 @@ export function servicesOfEntry(
     metadata: meaningOf(entry),
     clusterId,
     ports: portsOfEntry(spec),
-    resolution: RESOLUTIONS[resolution],
+    resolution: Object.hasOwn(RESOLUTIONS, resolution) ? RESOLUTIONS[resolution] : 'none',
     location: location === 'MESH_INTERNAL' ? 'internal' : 'external',
     selector: selector === undefined || isEmptyMap(selector) ? null : selector,
     subjectAltNames,

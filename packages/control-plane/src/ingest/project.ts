@@ -11,6 +11,7 @@ export function project(kind: WatchedKind, object: StoredObject): StoredObject {
   const metadata = object.metadata as { managedFields?: unknown; annotations?: object };
   // Bookkeeping of the API server: often larger than the object.
   delete metadata.managedFields;
+  dropNulls(object);
   try {
     if (metadata.annotations !== undefined && LAST_APPLIED in metadata.annotations) {
       delete metadata.annotations[LAST_APPLIED];
@@ -20,6 +21,14 @@ export function project(kind: WatchedKind, object: StoredObject): StoredObject {
   } catch {
     // Not what the API promises: whoever derives from it says so, and the others go on.
     return object;
+  }
+}
+
+/** Null says that a field is not there, as the API server takes it; files that nobody has applied still have it. */
+function dropNulls(value: object): void {
+  for (const [name, inner] of Object.entries(value)) {
+    if (inner === null) delete (value as Record<string, unknown>)[name];
+    else if (typeof inner === 'object') dropNulls(inner);
   }
 }
 

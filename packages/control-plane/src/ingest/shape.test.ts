@@ -34,6 +34,22 @@ test.for([
     spec: { parentRefs: [{ kind: 'Service' }] },
     problem: 'spec.parentRefs[0].name: is missing',
   },
+  {
+    what: 'null in a list',
+    spec: { parentRefs: [null] },
+    problem: 'spec.parentRefs[0]: expected an object, found null',
+  },
+  {
+    what: 'a count below nothing',
+    spec: { rules: [{ backendRefs: [{ name: 'a', weight: -1 }] }] },
+    problem:
+      'spec.rules[0].backendRefs[0].weight: expected a whole number from 0 to 4294967295, found -1',
+  },
+  {
+    what: 'half a port',
+    spec: { parentRefs: [{ name: 'a', port: 0.5 }] },
+    problem: 'spec.parentRefs[0].port: expected a whole number from 0 to 4294967295, found 0.5',
+  },
   { what: 'a field that nobody knows', spec: { rules: [], later: 1 }, problem: null },
   { what: 'null, as Go writes what is not there', spec: { rules: null }, problem: null },
 ])('of an HTTPRoute: $what', ({ spec, problem }) => {
@@ -44,9 +60,7 @@ test.for([
 test('labels that are no text are found in every kind', () => {
   const metadata = { name: 'a', labels: { app: 7 } } as unknown as StoredObject['metadata'];
   const object = { apiVersion: 'v1', kind: 'Service', metadata } as StoredObject;
-  expect(shapeProblem('Service', object)).toBe(
-    'metadata.labels["app"]: expected string, found number',
-  );
+  expect(shapeProblem('Service', object)).toBe('metadata.labels["app"]: expected string, found 7');
 });
 
 test('a status that says nothing yet is in order', () => {

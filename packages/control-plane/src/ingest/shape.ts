@@ -6,11 +6,12 @@ import described from '../gen/shapes.json' with { type: 'json' };
 import type { StoredObject } from './cluster-inputs.ts';
 import { definitionPath, WATCHED_KINDS, type WatchedKind } from './kinds.ts';
 
-/** A type by its name (`scalar`: number or text; `any`: not looked at), a list, a map, or an object of known fields. */
+/** A type by its name (`integer`: from 0 up; `scalar`: number or text; `any`: not looked at), a list, a map, or an object of known fields. */
 type Shape =
   | 'any'
   | 'string'
   | 'number'
+  | 'integer'
   | 'boolean'
   | 'scalar'
   | { readonly items: Shape }
@@ -35,8 +36,8 @@ export interface ShapeFinding {
 }
 
 /**
- * Such as `spec.rules: expected a list, found an object`; null if the shape is right. Values are not judged, nor unknown
- * fields. What a kind of Kubernetes' own lacks, its API server has let pass.
+ * Such as `spec.rules: expected a list, found an object`; null if the shape is right. Values are not judged, but for whole
+ * numbers that nothing could be told to a proxy by, nor unknown fields. What a kind of Kubernetes' own lacks, its API server has let pass.
  */
 export function shapeProblem(kind: WatchedKind, object: StoredObject): string | null {
   const isCustom = definitionPath(WATCHED_KINDS[kind]) !== null;
@@ -67,6 +68,14 @@ function shapeOf(apiVersion: string, kind: string): Shape {
 function* findings(shape: Shape, value: unknown, path: string): Iterable<ShapeFinding> {
   // Go writes null for what is not there.
   if (shape === 'any' || value === undefined || value === null) return;
+  yield* presentFindings(shape, value, path);
+}
+
+function* presentFindings(
+  shape: Exclude<Shape, 'any'>,
+  value: unknown,
+  path: string,
+): Iterable<ShapeFinding> {
   const wanted = wantedType(shape);
   if (!isOfType(wanted, value)) yield wrongType(path, wanted, value);
   else if (typeof shape === 'object') yield* innerFindings(shape, value, path);
@@ -74,13 +83,25 @@ function* findings(shape: Shape, value: unknown, path: string): Iterable<ShapeFi
 
 /** In words. */
 function wantedType(shape: Exclude<Shape, 'any'>): string {
-  if (typeof shape === 'string') return shape === 'scalar' ? 'a number or text' : shape;
+  if (typeof shape === 'string') return WORDS[shape] ?? shape;
   return 'items' in shape ? 'a list' : 'an object';
 }
+
+/** The most that fields of proxies' configuration hold, which are of 32 bits. */
+const MAX_INTEGER = 2 ** 32 - 1;
+const AN_INTEGER = `a whole number from 0 to ${MAX_INTEGER}`;
+
+const WORDS: Readonly<Record<string, string>> = {
+  scalar: 'a number or text',
+  integer: AN_INTEGER,
+};
 
 function isOfType(wanted: string, value: unknown): boolean {
   if (wanted === 'a list') return Array.isArray(value);
   if (wanted === 'an object') return isRecord(value);
+  if (wanted === AN_INTEGER) {
+    return Number.isInteger(value) && Number(value) >= 0 && Number(value) <= MAX_INTEGER;
+  }
   const type = typeof value;
   return wanted === 'a number or text' ? type === 'number' || type === 'string' : type === wanted;
 }
@@ -92,7 +113,8 @@ function* innerFindings(
 ): Iterable<ShapeFinding> {
   if ('items' in shape) {
     for (const [index, item] of (value as readonly unknown[]).entries()) {
-      yield* findings(shape.items, item, `${path}[${index}]`);
+      // A field may be null, but a list has no places for what is not there.
+      if (shape.items !== 'any') yield* presentFindings(shape.items, item, `${path}[${index}]`);
     }
     return;
   }
@@ -125,8 +147,14 @@ function* fieldFindings(
 }
 
 function wrongType(path: string, wanted: string, value: unknown): ShapeFinding {
-  const found = Array.isArray(value) ? 'a list' : isRecord(value) ? 'an object' : typeof value;
-  return { path, kind: 'type', text: `expected ${wanted}, found ${found}` };
+  return { path, kind: 'type', text: `expected ${wanted}, found ${foundIn(value)}` };
+}
+
+function foundIn(value: unknown): string {
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return 'a list';
+  if (isRecord(value)) return 'an object';
+  return typeof value === 'number' ? String(value) : typeof value;
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -18,7 +18,7 @@ function isDelegate({ spec }: VirtualService): boolean {
 }
 
 /** The delegate that exists, has no hosts, and is exported to its parent. */
-export function findDelegate(
+function findDelegate(
   route: HttpRoute,
   parent: VirtualService,
   find: FindVirtualService,
@@ -29,19 +29,47 @@ export function findDelegate(
   return isExportedTo(found, namespaceOf(parent)) ? found : undefined;
 }
 
+/** Matches that delegation may make in one VirtualService: parents and children multiply, objects are small. */
+export const MAX_DELEGATED_MATCHES = 10_000;
+
+/** What becomes of a route that delegates; `too-many` if what is made of it and of those before it is more than the limit. */
+export type Delegation = VirtualService | 'none' | 'missing' | 'too-many';
+
+/** Of each route of HTTP, in their order. */
+export function delegations(parent: VirtualService, find: FindVirtualService): Delegation[] {
+  const sizes = new Map<VirtualService, number>();
+  let made = 0;
+  return (parent.spec?.http ?? []).map((route) => {
+    if (route.delegate === undefined) return 'none';
+    const child = findDelegate(route, parent, find);
+    if (child === undefined) return 'missing';
+    const size = sizes.get(child) ?? matchesIn(child);
+    sizes.set(child, size);
+    const more = Math.max(1, route.match?.length ?? 0) * size;
+    if (made + more > MAX_DELEGATED_MATCHES) return 'too-many';
+    made += more;
+    return child;
+  });
+}
+
+function matchesIn({ spec }: VirtualService): number {
+  return (spec?.http ?? []).reduce((sum, { match = [] }) => sum + Math.max(1, match.length), 0);
+}
+
 /**
  * With the routes of delegates in place of those that delegate, and all destinations by their whole names. One level:
- * delegates of delegates are nothing.
+ * delegates of delegates are nothing, nor are those that are missing or too many.
  */
 export function resolvedRoutes(
   parent: VirtualService,
   find: FindVirtualService,
   mesh: Names,
 ): HttpRoute[] {
-  return routesOf(parent, mesh).flatMap((route) => {
-    if (route.delegate === undefined) return [route];
-    const child = findDelegate(route, parent, find);
-    if (child === undefined) return [];
+  const found = delegations(parent, find);
+  return routesOf(parent, mesh).flatMap((route, index) => {
+    const child = found[index]!;
+    if (child === 'none') return [route];
+    if (typeof child === 'string') return [];
     return routesOf(child, mesh)
       .filter(({ delegate }) => delegate === undefined)
       .flatMap((own) => mergedRoute(route, own) ?? []);

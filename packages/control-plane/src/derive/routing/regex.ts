@@ -15,6 +15,16 @@ export function isRegex(pattern: string): boolean {
   }
 }
 
+/** As much of the pattern as a condition has room for. */
+const SHOWN_CHARACTERS = 200;
+
+/** In a sentence. */
+export function regexProblem(pattern: string): string {
+  const shown =
+    pattern.length > SHOWN_CHARACTERS ? `${pattern.slice(0, SHOWN_CHARACTERS)}…` : pattern;
+  return `"${shown}" is no regular expression of RE2`;
+}
+
 /** Whether the pattern has all the groups that the substitution names, as `\1`. */
 export function isSubstitution(pattern: string, substitution: string): boolean {
   const groups = RE2JS.compile(pattern).groupCount();

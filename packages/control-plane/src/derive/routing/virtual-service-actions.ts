@@ -92,9 +92,10 @@ function mirrorsOf(route: HttpRoute): Mirror[] {
 const ALL: Share = { numerator: 100, denominator: 100 };
 const PER_MILLION = 1_000_000;
 
-/** Cut off after four decimals. */
+/** Cut off after four decimals; no less than none and no more than all. */
 function shareOf({ value = 0 }: Field<'mirrorPercentage'>): Share {
-  return { numerator: Math.trunc(value * 10_000), denominator: PER_MILLION };
+  const numerator = Math.min(Math.max(0, Math.trunc(value * 10_000)), PER_MILLION);
+  return { numerator, denominator: PER_MILLION };
 }
 
 /** None if no attempts are said. */
@@ -152,7 +153,9 @@ function delayOf(delay: Field<'fault'>['delay']): Fault['delay'] {
   if (delay?.fixedDelay === undefined) return null;
   const { percentage, percent = 0, fixedDelay } = delay;
   const share: Share =
-    percentage === undefined ? { numerator: percent, denominator: 100 } : shareOf(percentage);
+    percentage === undefined
+      ? { numerator: Math.min(percent, 100), denominator: 100 }
+      : shareOf(percentage);
   return { share, delayMs: durationMs(fixedDelay) };
 }
 

@@ -1,6 +1,6 @@
 /** Match blocks of VirtualServices (spec l7 1.3, recording l7/08). */
 import type { VirtualServiceHttpRoute } from '@aquifer/model/resources';
-import { isRegex } from './regex.ts';
+import { isRegex, regexProblem } from './regex.ts';
 import type { HeaderMatch, PathMatch, RouteMatch, TextMatch, ValueMatch } from './route-rule.ts';
 
 export type HttpMatch = NonNullable<VirtualServiceHttpRoute['match']>[number];
@@ -67,7 +67,7 @@ export function matchProblem(match: HttpMatch): string | null {
   const unread = [...all, ...Object.values(queryParams)]
     .map((value) => value?.regex ?? '*')
     .find((regex) => regex !== '*' && !isRegex(regex));
-  return unread === undefined ? null : `"${unread}" is no regular expression of RE2`;
+  return unread === undefined ? null : regexProblem(unread);
 }
 
 export function routeMatch(match: HttpMatch): RouteMatch {

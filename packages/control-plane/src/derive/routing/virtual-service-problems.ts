@@ -1,7 +1,12 @@
 /** What a waypoint cannot do of a VirtualService: it is said, never just left out (DESIGN of conditions: field and reason). */
 import type { VirtualService, VirtualServiceHttpRoute } from '@aquifer/model/resources';
 import { namespaceOf } from '../object.ts';
-import { type FindVirtualService, findDelegate } from './delegates.ts';
+import {
+  type Delegation,
+  delegations,
+  type FindVirtualService,
+  MAX_DELEGATED_MATCHES,
+} from './delegates.ts';
 import { type HttpMatch, matchProblem } from './virtual-service-match.ts';
 import { routeProblem } from './virtual-service-rules.ts';
 
@@ -11,8 +16,11 @@ export function virtualServiceProblems(
   find: FindVirtualService,
 ): readonly string[] {
   const { http = [], tls = [], tcp = [] } = service.spec ?? {};
+  const delegates = delegations(service, find);
   return [
-    ...http.flatMap((route, index) => httpProblems(route, `http[${index}]`, service, find)),
+    ...http.flatMap((route, index) =>
+      httpProblems(route, `http[${index}]`, service, delegates[index]!),
+    ),
     ...tls.flatMap(({ match }, index) =>
       match.flatMap((block, at) => {
         const problems = streamProblems(block, `tls[${index}].match[${at}]`);
@@ -31,13 +39,19 @@ function httpProblems(
   route: VirtualServiceHttpRoute,
   path: string,
   service: VirtualService,
-  find: FindVirtualService,
+  delegate: Delegation,
 ): string[] {
   const blocks = (route.match ?? []).flatMap((block, index) =>
     blockProblem(block, `${path}.match[${index}]`),
   );
   if (route.delegate !== undefined) {
-    if (findDelegate(route, service, find) !== undefined) return blocks;
+    if (typeof delegate === 'object') return blocks;
+    if (delegate === 'too-many') {
+      return [
+        ...blocks,
+        `${path}.delegate: delegation makes more than ${MAX_DELEGATED_MATCHES} matches; the route is left out. Delegate by fewer routes or matches`,
+      ];
+    }
     const { namespace = namespaceOf(service), name = '' } = route.delegate;
     return [
       ...blocks,

@@ -5,7 +5,7 @@ import { namespaceOf } from '../object.ts';
 import { type FindVirtualService, resolvedRoutes } from './delegates.ts';
 import { grpcStatusNamed } from './grpc-status.ts';
 import { headerProblem } from './header-problem.ts';
-import { isRegex, isSubstitution } from './regex.ts';
+import { isRegex, isSubstitution, regexProblem } from './regex.ts';
 import {
   FAILURE,
   NO_HEADER_CHANGES,
@@ -58,7 +58,8 @@ function ruleOf(route: HttpRoute, block: HttpMatch | null): RouteRule {
     headers: isSound ? headerChanges(route.headers) : NO_HEADER_CHANGES,
     action: isSound ? actionOf(route) : FAILURE,
     cors: route.corsPolicy === undefined ? null : corsPolicy(route.corsPolicy),
-    fault: route.fault === undefined ? null : faultOf(route.fault),
+    // One that proxies cannot read is part of what is unsound.
+    fault: route.fault === undefined || !isSound ? null : faultOf(route.fault),
   };
 }
 
@@ -69,7 +70,7 @@ function patternProblem({ rewrite, corsPolicy: cors }: HttpRoute): string | null
   const { match = '', rewrite: substitution = '' } = rewrite?.uriRegexRewrite ?? {};
   const origins = (cors?.allowOrigins ?? []).flatMap(({ regex }) => regex ?? []);
   const unread = [match, ...origins].find((regex) => !isRegex(regex));
-  if (unread !== undefined) return `"${unread}" is no regular expression of RE2`;
+  if (unread !== undefined) return regexProblem(unread);
   return isSubstitution(match, substitution)
     ? null
     : `rewrite "${substitution}" names a group that "${match}" does not have`;
