@@ -26,6 +26,11 @@ const RESOLUTIONS: Readonly<Record<NonNullable<EntrySpec['resolution']>, Resolut
   DYNAMIC_DNS: 'dynamic-dns',
 };
 
+/** As without one, where the name is of none. */
+function resolutionNamed(name: keyof typeof RESOLUTIONS): Resolution {
+  return Object.hasOwn(RESOLUTIONS, name) ? RESOLUTIONS[name] : RESOLUTIONS.NONE;
+}
+
 /** None of an entry that nobody may look up. */
 export function servicesOfEntry(
   entry: ServiceEntry,
@@ -47,7 +52,7 @@ export function servicesOfEntry(
     metadata: meaningOf(entry),
     clusterId,
     ports: portsOfEntry(spec),
-    resolution: Object.hasOwn(RESOLUTIONS, resolution) ? RESOLUTIONS[resolution] : 'none',
+    resolution: resolutionNamed(resolution),
     location: location === 'MESH_INTERNAL' ? 'internal' : 'external',
     selector: selector === undefined || isEmptyMap(selector) ? null : selector,
     subjectAltNames,

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createLogger } from '@aquifer/runtime';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { Graph } from '../collections/graph.ts';
 import { KeySets } from './key-sets.ts';
 
@@ -55,6 +55,38 @@ test('a key set is fetched, and forgotten when nobody wants it', async () => {
   look();
   expect(keySets.get(address)).toBeUndefined();
 });
+
+test('one that is forgotten while it is fetched and wanted again is fetched in one series', async () => {
+  const waiting: (() => void)[] = [];
+  const address = await serve((_request, response) => {
+    waiting.push(() => response.end(SET));
+  });
+  const { wanted, look } = fetching(address);
+  const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
+  look();
+  await vi.waitUntil(() => waiting.length === 1);
+  wanted.set(address, undefined);
+  look();
+  wanted.set(address, address);
+  look();
+  await vi.waitUntil(() => waiting.length === 2);
+  const before = timers();
+  for (const answer of waiting) answer();
+  await vi.waitUntil(() => timers() > before);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect(timers()).toBe(before + 1);
+});
+
+test.for(['file:///etc/passwd', 'data:application/json,{"keys":[]}', 'nowhere'])(
+  'keys at %s are not fetched, and the warning says so',
+  async (address) => {
+    const { next, look, keySets } = fetching(address);
+    look();
+    expect(await next()).toContain('is no address of http or https');
+    look();
+    expect(keySets.get(address)).toBeUndefined();
+  },
+);
 
 test('an OpenID configuration leads to the key set', async () => {
   const origin = await serve((request, response) => {

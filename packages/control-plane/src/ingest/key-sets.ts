@@ -51,6 +51,8 @@ export class KeySets {
   }
 
   #fetchIn(ms: number, address: string, retryMs: number): void {
+    // One that was forgotten and is wanted again may be fetched twice at a time; only one timer may stay.
+    clearTimeout(this.#timers.get(address));
     this.#timers.set(
       address,
       setTimeout(() => void this.#fetch(address, retryMs), ms),
@@ -90,6 +92,7 @@ async function fetchKeySet(address: string, signal: AbortSignal): Promise<string
 }
 
 async function fetchText(address: string, signal: AbortSignal): Promise<string> {
+  if (!/^https?:/i.test(address)) throw new Error(`${address} is no address of http or https`);
   const limit = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]);
   const answer = await fetch(address, { signal: limit });
   if (!answer.ok) throw new Error(`answered ${answer.status}`);

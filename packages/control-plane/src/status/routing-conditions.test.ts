@@ -81,6 +81,13 @@ test('of a VirtualService that no waypoint follows nothing is said', () => {
   expect(messagesOf('VirtualService', { hosts: ['cart'], gateways, http })).toEqual([]);
 });
 
+test('of thousands of problems the first are said, and how many more there are', () => {
+  const http = Array.from({ length: 5000 }, () => ({ delegate: { name: 'gone' } }));
+  const [[message]] = messagesOf('VirtualService', { hosts: ['cart'], http }) as [[string]];
+  expect(message).toMatch(/^http\[0\]\.delegate: .*\. And 4980 more like these$/);
+  expect(message.length).toBeLessThan(4000);
+});
+
 test('what was said and does not hold any more is taken back', () => {
   const stored = [{ type: 'WaypointAccepted', status: 'False', reason: 'x', message: 'y' }];
   expect(messagesOf('VirtualService', { hosts: ['cart'], http: [TO_CART] }, stored)).toEqual([[]]);

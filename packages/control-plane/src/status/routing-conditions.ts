@@ -87,6 +87,15 @@ function isAtWaypoint(host: string, context: Context, mesh: MeshCollections): bo
   });
 }
 
+/** Of one object; a status with thousands of sentences is larger than the API server stores. */
+const SAID_PROBLEMS = 20;
+
+function sentences(problems: readonly string[]): string {
+  const more = problems.length - SAID_PROBLEMS;
+  const said = problems.slice(0, SAID_PROBLEMS);
+  return [...said, ...(more > 0 ? [`And ${more} more like these`] : [])].join('. ');
+}
+
 function conditions(problems: readonly string[], generation = 0): readonly WantedCondition[] {
   if (problems.length === 0) return [];
   return [
@@ -94,7 +103,7 @@ function conditions(problems: readonly string[], generation = 0): readonly Wante
       type: TYPE,
       status: 'False',
       reason: 'UnsupportedValue',
-      message: problems.join('. '),
+      message: sentences(problems),
       observedGeneration: String(generation),
     },
   ];
