@@ -7,7 +7,7 @@ import type { Host } from '../clusters/host.ts';
 import type { TcpChain } from '../compile/chain.ts';
 import type { AuthorizationInput } from '../compile/rbac.ts';
 import type { ConnectionInfo, EngineDeps, OpenConnection } from '../request/engine.ts';
-import { denied } from '../request/outcome.ts';
+import { denialBy } from '../request/outcome.ts';
 import type { Timeout } from '../request/timer-wheel.ts';
 import type { ConnectionSeries } from '../telemetry/connection-telemetry.ts';
 
@@ -187,11 +187,8 @@ class PassedConnection implements OpenConnection {
       destinationIp: destination.ip,
       destinationPort: destination.port,
     };
-    for (const filter of authorization) {
-      const policy = filter(input);
-      if (policy !== null) return { ...DONE, termination: denied(policy).details };
-    }
-    return null;
+    const reply = denialBy(authorization, input);
+    return reply === null ? null : { ...DONE, termination: reply.details };
   }
 
   #record({ flag, termination, failure }: Ending): void {

@@ -1,7 +1,6 @@
 // hot path: every request
 import { applyJwt } from '../filters/jwt/jwt-authn.ts';
 import type { HttpRequest } from '../request/http-request.ts';
-import { denied } from '../request/outcome.ts';
 
 /** Tokens, if the chain has a filter that verifies them. */
 export function authenticate(
@@ -14,12 +13,8 @@ export function authenticate(
 
 /** The chain's policy filters in order; the first refusal answers. */
 export function authorize(request: HttpRequest): boolean {
-  const { authorization } = request.connection.chain;
-  for (const filter of authorization) {
-    const policy = filter(request);
-    if (policy === null) continue;
-    request.reply(denied(policy));
-    return true;
-  }
-  return false;
+  const reply = request.authorize();
+  if (reply === null) return false;
+  request.reply(reply);
+  return true;
 }

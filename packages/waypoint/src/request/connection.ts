@@ -16,9 +16,8 @@ import { runPhases } from '../phases.ts';
 import { serverLimits } from '../upstream/http2-limits.ts';
 import type { HttpVersion } from '../upstream/request-pool.ts';
 import { dateText } from './date.ts';
-import type { HttpConnection, OpenConnection, UpgradedRequest } from './engine.ts';
+import type { HttpConnection, OpenConnection } from './engine.ts';
 import { HttpRequest } from './http-request.ts';
-import { denied } from './outcome.ts';
 
 /** Of a connection that begins under this chain. */
 function timesOf({ streamIdleTimeoutMs }: HttpChain): ServerTimes {
@@ -148,16 +147,8 @@ class ServedConnection implements OpenConnection {
     if (this.#shared.upgrades.size === 0) return;
     this.#renew();
     if (this.#shared.chain === chain) return;
-    for (const request of this.#shared.upgrades) this.#judgeUpgrade(request);
-  }
-
-  #judgeUpgrade(request: UpgradedRequest): void {
-    for (const filter of this.#shared.chain.authorization) {
-      const policy = filter(request);
-      if (policy === null) continue;
-      request.cut(denied(policy).details);
-      return;
-    }
+    const { authorization } = this.#shared.chain;
+    for (const request of this.#shared.upgrades) request.judge(authorization);
   }
 
   get isBusy(): boolean {

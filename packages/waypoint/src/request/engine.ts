@@ -1,6 +1,6 @@
 import type { SocketAddress } from '@aquifer/wire';
 import type { HttpChain } from '../compile/chain.ts';
-import type { AuthorizationInput } from '../compile/rbac.ts';
+import type { AuthorizationFilter } from '../compile/rbac.ts';
 import type { ServedConfig } from '../data-plane/snapshot.ts';
 import type { RequestSeries, RequestTelemetry } from '../telemetry/request-telemetry.ts';
 import type { SourcePeer } from '../telemetry/source-peer.ts';
@@ -39,11 +39,11 @@ export interface ConnectionInfo {
 }
 
 /** A request that has made another protocol of its exchange, or asks to. */
-export interface UpgradedRequest extends AuthorizationInput {
+export interface UpgradedRequest {
+  /** By policies that are in force now. One that has not come to be authorized yet is judged by them too, when it does. */
+  judge(policies: readonly AuthorizationFilter[]): void;
   /** Ends it behind what was written. */
   end(): void;
-  /** Ends it at once; `details` say why. */
-  cut(details: string): void;
 }
 
 /** What the requests of one connection share while the configuration stays as it is. */

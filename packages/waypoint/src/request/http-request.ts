@@ -10,6 +10,7 @@ import type {
 import { getHeader, removeHeader, setHeader } from '@aquifer/http';
 import type { Host } from '../clusters/host.ts';
 import type { Verified } from '../compile/metadata-match.ts';
+import type { AuthorizationFilter } from '../compile/rbac.ts';
 import type { CompiledRoute, WeightedTarget } from '../compile/route.ts';
 import type { FilteredRequest } from '../filters/filtered-request.ts';
 import type { FinishedRequest } from '../telemetry/request-telemetry.ts';
@@ -18,13 +19,15 @@ import type { HttpConnection, UpgradedRequest } from './engine.ts';
 import { grpcMessage, grpcStatusOf, isGrpcContent } from './grpc.ts';
 import { GrpcMessages } from './grpc-messages.ts';
 import { mutate, prepareRequestHeaders, upgradeOf } from './headers.ts';
-import { behind, clientLeft, type LocalReply } from './outcome.ts';
+import { behind, clientLeft, denialBy, type LocalReply } from './outcome.ts';
 import { pathOnly, queryValue } from './path.ts';
 import { MAX_REPLAY_BYTES, RequestBody } from './request-body.ts';
 import { acceptOf } from './websocket.ts';
 
 /** Statuses of answers without a body: whoever reads one takes it for the next answer. */
 const BODILESS: ReadonlySet<number> = new Set([204, 304]);
+
+const NO_POLICIES: readonly AuthorizationFilter[] = [];
 
 /** What a request waits for. */
 interface Pending {
@@ -86,6 +89,8 @@ export class HttpRequest
   /** Of filters that let the request go on. */
   #flag: '' | 'DI' = '';
   #wait: Pending | null = null;
+  /** Of an upgrade, those that came while it waited; null once it is authorized. */
+  #newPolicies: readonly AuthorizationFilter[] | null = NO_POLICIES;
   /** Null while nobody has asked for any of it: then it waits in the codec. */
   #body: RequestBody | null = null;
   #hasEnded = false;
@@ -324,10 +329,23 @@ export class HttpRequest
     this.exchange.end();
   }
 
-  cut(details: string): void {
-    this.record(this.hasResponded ? 101 : 0, '', details);
+  judge(policies: readonly AuthorizationFilter[]): void {
+    if (this.#newPolicies !== null) {
+      this.#newPolicies = policies;
+      return;
+    }
+    const reply = denialBy(policies, this);
+    if (reply === null) return;
+    this.record(this.hasResponded ? 101 : 0, '', reply.details);
     this.giveUp();
     this.exchange.reset();
+  }
+
+  /** By the policies of its chain, and by those that came while it waited; null if it may pass. */
+  authorize(): LocalReply | null {
+    const policies = this.#newPolicies ?? NO_POLICIES;
+    this.#newPolicies = null;
+    return denialBy(this.connection.chain.authorization, this) ?? denialBy(policies, this);
   }
 
   /** Whatever is under way for it ends, and nothing is begun. */

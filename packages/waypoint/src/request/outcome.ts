@@ -1,4 +1,5 @@
 import type { HttpError } from '@aquifer/http';
+import type { AuthorizationFilter, AuthorizationInput } from '../compile/rbac.ts';
 import type { AttemptFailure } from '../compile/retry-policy.ts';
 
 /** A response made here instead of upstream (spec l7 3.5). */
@@ -43,8 +44,17 @@ const PER_TRY_TIMEOUT: LocalReply = reply(
   'upstream_per_try_timeout',
 );
 
-export function denied(policy: string): LocalReply {
-  return reply(403, 'RBAC: access denied', '', `rbac_access_denied_matched_policy[${policy}]`);
+/** Of the first of the policies that refuses; null if none does. */
+export function denialBy(
+  policies: readonly AuthorizationFilter[],
+  input: AuthorizationInput,
+): LocalReply | null {
+  for (const filter of policies) {
+    const policy = filter(input);
+    if (policy === null) continue;
+    return reply(403, 'RBAC: access denied', '', `rbac_access_denied_matched_policy[${policy}]`);
+  }
+  return null;
 }
 
 /** Nobody has decided whether it may pass. */

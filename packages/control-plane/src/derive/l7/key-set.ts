@@ -34,14 +34,17 @@ function keysOf(text: string): readonly unknown[] {
   }
 }
 
+/** Node knows others too, which proxies do not. */
+const KINDS: readonly unknown[] = ['EC', 'OKP', 'RSA', 'oct'];
 const CURVES: readonly unknown[] = ['P-256', 'P-384', 'P-521', 'Ed25519'];
 
 function isUsable(key: unknown): boolean {
   const { kty, crv, k } = (key ?? {}) as Readonly<Record<string, unknown>>;
-  if (crv !== undefined && !CURVES.includes(crv)) return false;
+  if (!KINDS.includes(kty) || (crv !== undefined && !CURVES.includes(crv))) return false;
   try {
-    if (kty === 'oct') createSecretKey(Buffer.from(String(k), 'base64url'));
-    else createPublicKey({ key, format: 'jwk' } as JsonWebKeyInput);
+    if (kty !== 'oct') createPublicKey({ key, format: 'jwk' } as JsonWebKeyInput);
+    else if (typeof k === 'string') createSecretKey(Buffer.from(k, 'base64url'));
+    else return false;
     return true;
   } catch {
     return false;

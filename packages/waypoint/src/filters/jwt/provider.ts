@@ -167,17 +167,18 @@ function readKeys(config: JwtProvider, path: string): readonly Key[] {
   return read;
 }
 
-function parseJwks(text: string): readonly JWK[] | null {
+function parseJwks(text: string): readonly (JWK | null)[] | null {
   try {
     const { keys } = JSON.parse(text) as { keys?: unknown };
-    return Array.isArray(keys) ? (keys as JWK[]) : null;
+    return Array.isArray(keys) ? (keys as (JWK | null)[]) : null;
   } catch {
     return null;
   }
 }
 
-/** Null for keys of kinds that no token is signed with. */
-function readKey(jwk: JWK): Key | null {
+/** Null for what is no key, and for keys of kinds that no token is signed with. */
+function readKey(jwk: JWK | null): Key | null {
+  if (jwk === null) return null;
   const { kid, alg, kty, k } = jwk;
   const kind = Object.hasOwn(KINDS, kty ?? '') ? KINDS[kty ?? ''] : undefined;
   if (kind === undefined) return null;
