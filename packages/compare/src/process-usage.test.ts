@@ -1,4 +1,6 @@
-import { expect, test } from 'vitest';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { expect, onTestFinished, test } from 'vitest';
 import { cpuSeconds, memoryKiB, runningProcesses } from './process-usage.ts';
 
 test('processor time grows with work, and counts user and system', () => {
@@ -12,12 +14,25 @@ test('processor time grows with work, and counts user and system', () => {
   expect(Math.abs(used - (own.user + own.system) / 1e6)).toBeLessThan(0.05);
 });
 
-test('memory is below the resident set, which counts shared pages in full, and grows with an allocation', () => {
-  const before = memoryKiB([process.pid]);
-  expect(before).toBeLessThanOrEqual(process.memoryUsage.rss() / 1024);
-  const block = Buffer.alloc(64 << 20, 1);
-  expect(memoryKiB([process.pid]) - before).toBeGreaterThan(60 << 10);
-  expect(block[1]).toBe(1);
+/** Grows when it is told to: memory that another test has given back would not grow. */
+const GROWING = `
+  console.log(process.memoryUsage.rss() / 1024);
+  process.stdin.once('data', () => {
+    globalThis.block = Buffer.alloc(64 << 20, 1);
+    console.log('grown');
+  });
+`;
+
+test('memory is below the resident set, which counts shared pages in full, and grows with an allocation', async () => {
+  const child = spawn(process.execPath, ['-e', GROWING], { stdio: ['pipe', 'pipe', 'inherit'] });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  const pids = [child.pid!];
+  const [resident] = (await once(child.stdout, 'data')) as [Buffer];
+  const before = memoryKiB(pids);
+  expect(before).toBeLessThanOrEqual(1.2 * Number(resident));
+  child.stdin.write('grow');
+  await once(child.stdout, 'data');
+  expect(memoryKiB(pids) - before).toBeGreaterThan(60 << 10);
 });
 
 test('a process that is gone counts nothing', () => {
