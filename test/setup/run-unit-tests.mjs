@@ -1,5 +1,5 @@
 /**
- * `npm run test:unit`: in two halves at once, since most of them wait. Each half has a network namespace of its own, for
+ * `npm run test:unit`: in four parts at once, since most tests wait. Each part has a network namespace of its own, for
  * programs under test have ports that are fixed; where none can be made, it is one after the other. With arguments,
  * only what they name: `npm run test:unit -- packages/http`.
  */
@@ -16,7 +16,7 @@ function canHaveOwnNetwork() {
   return spawnSync(command, args, { stdio: 'ignore' }).status === 0;
 }
 
-/** What the second half prints comes behind the first. */
+/** What is held back is printed whole, when it has ended. */
 async function run(command, isHeldBack) {
   const [program, ...args] = command;
   const child = spawn(program, args, {
@@ -26,15 +26,20 @@ async function run(command, isHeldBack) {
   for (const stream of [child.stdout, child.stderr])
     stream?.on('data', (bytes) => printed.push(bytes));
   const [status] = await once(child, 'close');
-  return { status: status ?? 1, printed };
+  for (const bytes of printed) process.stdout.write(bytes);
+  return status ?? 1;
 }
 
 const named = process.argv.slice(2);
-const halves =
+const PARTS = 4;
+const parts =
   named.length === 0 && availableParallelism() > 1 && canHaveOwnNetwork()
-    ? ['1/2', '2/2'].map((half) => [...OWN_NETWORK, ...TESTS, `--shard=${half}`])
+    ? Array.from({ length: PARTS }, (_, part) => [
+        ...OWN_NETWORK,
+        ...TESTS,
+        `--shard=${part + 1}/${PARTS}`,
+      ])
     : [[...TESTS, ...named]];
-if (halves.length > 1) downloadGoModules();
-const results = await Promise.all(halves.map((half, index) => run(half, index > 0)));
-for (const { printed } of results) for (const bytes of printed) process.stdout.write(bytes);
-process.exit(Math.max(...results.map(({ status }) => status)));
+if (parts.length > 1) downloadGoModules();
+const statuses = await Promise.all(parts.map((part, index) => run(part, index > 0)));
+process.exit(Math.max(...statuses));

@@ -5,7 +5,12 @@ export interface TurnListener {
   onTurnEnd(): void;
 }
 
-const waiting: TurnListener[] = [];
+/** As it was at the start: while a test stops time, whoever waits for the end of a turn would wait for ever. */
+const soon = setImmediate;
+
+/** Of this turn, and of the one after it. */
+let waiting: TurnListener[] = [];
+let next: TurnListener[] = [];
 
 /**
  * Calls once, when all that has arrived in this turn of the event loop has been dealt with. What leaves together costs
@@ -13,10 +18,19 @@ const waiting: TurnListener[] = [];
  * (November 2026).
  */
 export function atTurnEnd(listener: TurnListener): void {
-  if (waiting.push(listener) === 1) setImmediate(endTurn);
+  if (waiting.push(listener) === 1) soon(endTurn);
 }
 
+/** One that throws hinders no other. */
 function endTurn(): void {
-  for (let i = 0; i < waiting.length; i++) waiting[i]!.onTurnEnd();
-  waiting.length = 0;
+  const ending = waiting;
+  waiting = next;
+  let called = 0;
+  try {
+    while (called < ending.length) ending[called++]!.onTurnEnd();
+  } finally {
+    for (const left of ending.slice(called)) atTurnEnd(left);
+    ending.length = 0;
+    next = ending;
+  }
 }
