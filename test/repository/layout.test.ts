@@ -134,3 +134,13 @@ test('no file imports itself by way of others, types included', () => {
   for (const file of inPackage.keys()) visit(file, []);
   expect(circles).toEqual([]);
 });
+
+test('time that a test stops goes on after it: files of one worker share the process', () => {
+  const stopped = files
+    .filter((file) => file.endsWith('.test.ts') && file !== 'test/repository/layout.test.ts')
+    .filter((file) => {
+      const text = readFileSync(join(ROOT, file), 'utf8');
+      return text.includes('useFakeTimers(') && !text.includes('useRealTimers(');
+    });
+  expect(stopped).toEqual([]);
+});

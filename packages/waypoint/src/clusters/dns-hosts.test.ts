@@ -1,4 +1,4 @@
-import { expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { compileAssignment } from '../compile/assignment.ts';
 import { ConnectionPool } from '../upstream/connection-pool.ts';
 import { Breakers } from './breakers.ts';
@@ -14,9 +14,16 @@ const SETTINGS: DnsSettings = {
   heeds: 'time-to-live',
 };
 
+// Files of one worker share the process: time that a file stops stands still for those after it.
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
 /** Hosts of the one endpoint `api.test:80`; each look-up takes the next answer, null being none. */
 function resolved(settings: Partial<DnsSettings>, ...answers: (readonly string[] | null)[]) {
-  vi.useFakeTimers();
   const newHost = (address: HostAddress): Host =>
     new Host(
       address,
