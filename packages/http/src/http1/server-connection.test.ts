@@ -62,6 +62,19 @@ async function raw(port: number, bytes: string): Promise<string> {
   return text(socket);
 }
 
+/** Serves one client; `served` is its connection, when it has come. */
+async function serveFirst(onRequest: (exchange: ServerExchange) => void) {
+  const served = Promise.withResolvers<Socket>();
+  const handler = { onRequest, onProblem: () => undefined, onClose: () => undefined };
+  const port = await portOf(
+    createServer({ allowHalfOpen: true }, (socket) => {
+      new Http1ServerConnection(socket, handler);
+      served.resolve(socket);
+    }),
+  );
+  return { port, served: served.promise };
+}
+
 describe('a server connection', () => {
   test('serves requests of Node over one connection', async () => {
     const port = await serveEcho();
@@ -92,27 +105,16 @@ describe('a server connection', () => {
 
   test('answers no more requests than their client takes answers, and all of them in the end', async () => {
     const count = 100_000;
-    const served = Promise.withResolvers<Socket>();
     let asked = 0;
     const answer = (exchange: ServerExchange): BodyListener => {
       asked += 1;
       return echo(exchange);
     };
-    const handler = {
-      onRequest: receiving(answer),
-      onProblem: () => undefined,
-      onClose: () => undefined,
-    };
-    const port = await portOf(
-      createServer({ allowHalfOpen: true }, (socket) => {
-        new Http1ServerConnection(socket, handler);
-        served.resolve(socket);
-      }),
-    );
+    const { port, served } = await serveFirst(receiving(answer));
     const client = connect({ port, host: '127.0.0.1', allowHalfOpen: true }).pause();
     const path = `/${'a'.repeat(200)}`;
     client.end(`GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`.repeat(count));
-    const socket = await served.promise;
+    const socket = await served;
     await eventually(() => socket.writableNeedDrain);
     await delay(100);
     expect(socket.writableLength).toBeLessThan(100_000);
@@ -124,7 +126,6 @@ describe('a server connection', () => {
   test('leaves requests on the wire that a client sends ahead, and answers them in the end', async () => {
     const count = 20_000;
     const waiting = Promise.withResolvers<() => void>();
-    const served = Promise.withResolvers<Socket>();
     let answered = 0;
     const answer = (exchange: ServerExchange): BodyListener => {
       const listener = echo(exchange);
@@ -132,23 +133,13 @@ describe('a server connection', () => {
       if (answered > 1) return listener;
       return { ...listener, onEnd: () => waiting.resolve(() => listener.onEnd()) };
     };
-    const handler = {
-      onRequest: receiving(answer),
-      onProblem: () => undefined,
-      onClose: () => undefined,
-    };
-    const port = await portOf(
-      createServer({ allowHalfOpen: true }, (socket) => {
-        new Http1ServerConnection(socket, handler);
-        served.resolve(socket);
-      }),
-    );
+    const { port, served } = await serveFirst(receiving(answer));
     const client = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
     client.end('GET / HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(count));
     const answers = text(client);
     const answerFirst = await waiting.promise;
     await delay(50);
-    expect((await served.promise).bytesRead).toBeLessThan(200_000);
+    expect((await served).bytesRead).toBeLessThan(200_000);
     answerFirst();
     expect((await answers).split('GET / ')).toHaveLength(count + 1);
     client.destroy();
