@@ -2,6 +2,7 @@
 import type { Collection } from './collections/collection.ts';
 import type { Derivation } from './derive/derivation.ts';
 import { gatewayClassWishes } from './gateways/gateway-classes.ts';
+import { listenerSetWishes } from './gateways/listener-sets.ts';
 import { remoteGatewayWishes } from './gateways/remote-gateways.ts';
 import { routeWishes } from './gateways/route-status.ts';
 import { type WaypointInputs, waypointWishes } from './gateways/waypoint-wishes.ts';
@@ -20,6 +21,7 @@ export function clusterWishes(
   { graph, cluster, mesh, routing, malformed }: Derivation,
   settings: WishSettings,
 ): { readonly foreign: ForeignObjects; readonly wishes: Collection<Wish> } {
+  const { gatewayApi } = routing;
   const foreign: ForeignObjects = graph.input('foreign objects');
   const wishes = graph.union(
     'wishes for the cluster',
@@ -29,8 +31,9 @@ export function clusterWishes(
     addressWishes(graph, cluster, mesh),
     gatewayClassWishes(graph, cluster),
     remoteGatewayWishes(graph, cluster, settings.revision),
-    waypointWishes(graph, { cluster, mesh, foreign, settings }),
-    routeWishes(graph, cluster, routing.routes, mesh),
+    waypointWishes(graph, { cluster, mesh, gatewayApi, foreign, settings }),
+    listenerSetWishes(graph, { cluster, mesh, gatewayApi, settings: mesh.installation }),
+    routeWishes(graph, cluster, gatewayApi, mesh),
   );
   return { foreign, wishes };
 }

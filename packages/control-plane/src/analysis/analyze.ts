@@ -27,6 +27,7 @@ const SETTINGS: DerivationSettings & WishSettings = {
   excludeNamespaces: ['kube-system'],
   revision: 'default',
   image: '',
+  gatewayImage: '',
 };
 
 /** Every message about the objects, errors first. Objects of namespaced kinds must name their namespace. */
@@ -84,7 +85,8 @@ function asNew(kind: WatchedKind, object: WrittenObject): StoredObject {
     readonly status?: { readonly addresses?: readonly unknown[] };
     readonly spec?: { readonly gatewayClassName?: unknown };
   };
-  const { conditions: _, parents: __, ...kept } = (status ?? {}) as Record<string, unknown>;
+  const written = (status ?? {}) as Record<string, unknown>;
+  const kept = Object.fromEntries(Object.entries(written).filter(([key]) => !SAID.includes(key)));
   const isWaypoint = kind === 'Gateway' && WAYPOINT_CLASSES.includes(rest.spec?.gatewayClassName);
   const { name, namespace = '' } = rest.metadata;
   const value = `${name}.${namespace}.svc.${SETTINGS.clusterDomain}`;
@@ -97,6 +99,9 @@ function asNew(kind: WatchedKind, object: WrittenObject): StoredObject {
     },
   } as unknown as StoredObject;
 }
+
+/** What statuses say, of whichever kind. */
+const SAID: readonly string[] = ['conditions', 'parents', 'listeners', 'ancestors'];
 
 const WAYPOINT_CLASSES: readonly unknown[] = OWN_CLASSES.filter(
   ({ controllerName }) => controllerName === WAYPOINT_CONTROLLER,

@@ -5,6 +5,7 @@ import { Graph } from '../collections/graph.ts';
 import type { Input, ProblemListener } from '../collections/nodes.ts';
 import { ClusterInputs } from '../ingest/cluster-inputs.ts';
 import { type MalformedObjects, malformedObjects } from '../ingest/malformed.ts';
+import { gatewayApiCollections } from './gateway-api/gateway-api-collections.ts';
 import { type GatewayCollections, gatewayCollections } from './l7/gateway/gateway-collections.ts';
 import type { ProxyNode } from './l7/proxy-node.ts';
 import { keySetAddresses } from './l7/request-authentication.ts';
@@ -39,7 +40,8 @@ export class Derivation {
     this.cluster = new ClusterInputs(this.graph);
     this.malformed = malformedObjects(this.graph);
     this.mesh = meshCollections(this.graph, this.cluster, settings);
-    this.routing = routingLookups(this.graph, this.cluster, this.mesh);
+    const gatewayApi = gatewayApiCollections(this.graph, this.cluster, settings);
+    this.routing = routingLookups(this.graph, this.cluster, this.mesh, gatewayApi);
     this.keySets = this.graph.input('key sets');
     const { graph, cluster, mesh, routing, keySets } = this;
     this.keySetAddresses = keySetAddresses(graph, cluster);

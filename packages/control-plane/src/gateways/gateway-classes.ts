@@ -2,7 +2,7 @@
 import type { GatewayClass } from '@aquifer/model/resources';
 import type { Collection } from '../collections/collection.ts';
 import type { Graph } from '../collections/graph.ts';
-import { WAYPOINT_CONTROLLER } from '../derive/labels.ts';
+import { GATEWAY_CONTROLLER, WAYPOINT_CONTROLLER } from '../derive/labels.ts';
 import { REMOTE_CLASS } from '../derive/network-gateways.ts';
 import { type ClusterInputs, objectKey } from '../ingest/cluster-inputs.ts';
 import { collectionPath, WATCHED_KINDS } from '../ingest/kinds.ts';
@@ -17,6 +17,11 @@ interface OwnClass {
 }
 
 export const OWN_CLASSES: readonly OwnClass[] = [
+  {
+    name: 'istio',
+    controllerName: GATEWAY_CONTROLLER,
+    description: 'The default Istio GatewayClass',
+  },
   {
     name: 'istio-waypoint',
     controllerName: WAYPOINT_CONTROLLER,

@@ -1,9 +1,11 @@
-import type { Gateway } from '@aquifer/model/resources';
+import type { Gateway, ObjectMeta } from '@aquifer/model/resources';
 import { expect, test } from 'vitest';
+import { GATEWAY_CONTROLLER, WAYPOINT_CONTROLLER } from '../derive/labels.ts';
 import { waypointManifests } from './waypoint-manifests.ts';
 
 const SETTINGS = {
   image: 'aquifer/waypoint:dev',
+  gatewayImage: 'istio/proxyv2:dev',
   clusterId: 'Kubernetes',
   clusterDomain: 'cluster.local',
   trustDomain: 'cluster.local',
@@ -30,6 +32,13 @@ function gateway({ metadata = {}, spec = {} }: Extra = {}): Gateway {
   } as Gateway;
 }
 
+function manifestsOf(run: Gateway, settings: typeof SETTINGS) {
+  const controller =
+    run.spec.gatewayClassName === 'istio' ? GATEWAY_CONTROLLER : WAYPOINT_CONTROLLER;
+  const { listeners } = run.spec;
+  return waypointManifests({ gateway: run, controller, listeners }, settings);
+}
+
 const OWNED = {
   'gateway.istio.io/managed': 'istio.io-mesh-controller',
   'gateway.networking.k8s.io/gateway-name': 'waypoint',
@@ -37,7 +46,7 @@ const OWNED = {
 };
 
 test('a waypoint is a ServiceAccount, a Deployment and a Service, owned by its Gateway (P133)', () => {
-  const manifests = waypointManifests(gateway(), SETTINGS);
+  const manifests = manifestsOf(gateway(), SETTINGS);
   expect(manifests.map(({ kind }) => kind)).toEqual(['ServiceAccount', 'Deployment', 'Service']);
   for (const { metadata } of manifests) {
     expect(metadata).toMatchObject({
@@ -50,7 +59,7 @@ test('a waypoint is a ServiceAccount, a Deployment and a Service, owned by its G
 });
 
 test('its pod stays out of the mesh, runs istio-proxy as a waypoint, and finds the control plane (P133), without a network (P134)', () => {
-  const [, deployment] = waypointManifests(gateway(), SETTINGS);
+  const [, deployment] = manifestsOf(gateway(), SETTINGS);
   expect(deployment).toMatchObject({
     spec: {
       selector: { matchLabels: { 'gateway.networking.k8s.io/gateway-name': 'waypoint' } },
@@ -94,7 +103,7 @@ test('its pod stays out of the mesh, runs istio-proxy as a waypoint, and finds t
 });
 
 test('its Service offers the status port and the mesh listener (P133)', () => {
-  const [, , service] = waypointManifests(gateway(), SETTINGS);
+  const [, , service] = manifestsOf(gateway(), SETTINGS);
   expect(service).toMatchObject({
     metadata: { annotations: { 'networking.istio.io/traffic-distribution': 'PreferClose' } },
     spec: {
@@ -111,7 +120,7 @@ test('its Service offers the status port and the mesh listener (P133)', () => {
 test("the Gateway's labels and annotations are copied, kubectl's bookkeeping is not (P136)", () => {
   const annotations = { team: 'blue', 'kubectl.kubernetes.io/last-applied-configuration': '{}' };
   const labels = { 'istio.io/waypoint-for': 'all' };
-  const [account] = waypointManifests(gateway({ metadata: { labels, annotations } }), SETTINGS);
+  const [account] = manifestsOf(gateway({ metadata: { labels, annotations } }), SETTINGS);
   expect(account!.metadata).toMatchObject({ annotations: { team: 'blue' }, labels });
   expect(JSON.stringify(account)).not.toContain('last-applied');
 });
@@ -119,7 +128,7 @@ test("the Gateway's labels and annotations are copied, kubectl's bookkeeping is 
 test('infrastructure labels replace the copied ones, each map by itself (P136)', () => {
   const metadata = { labels: { own: 'x' }, annotations: { note: 'y' } };
   const spec = { infrastructure: { labels: { infra: 'z', 'gateway.networking.k8s.io/x': 'no' } } };
-  const [account] = waypointManifests(gateway({ metadata, spec }), SETTINGS);
+  const [account] = manifestsOf(gateway({ metadata, spec }), SETTINGS);
   expect(account!.metadata).toMatchObject({
     labels: { infra: 'z', ...OWNED },
     annotations: { note: 'y' },
@@ -147,7 +156,7 @@ test.for([
     path: '"type":"LoadBalancer"',
   },
 ])('an annotation gives it $what', ({ annotation, value, path }) => {
-  const manifests = waypointManifests(
+  const manifests = manifestsOf(
     gateway({ metadata: { annotations: { [annotation]: value } } }),
     SETTINGS,
   );
@@ -155,13 +164,13 @@ test.for([
 });
 
 test('a named network is on the objects and in the environment (P134)', () => {
-  const text = JSON.stringify(waypointManifests(gateway(), { ...SETTINGS, network: 'nw1' }));
+  const text = JSON.stringify(manifestsOf(gateway(), { ...SETTINGS, network: 'nw1' }));
   expect(text).toContain('"topology.istio.io/network":"nw1"');
   expect(text).toContain('{"name":"ISTIO_META_NETWORK","value":"nw1"}');
 });
 
 test('its pod is given more time to end than it takes to announce its end and to drain', () => {
-  const [, deployment] = waypointManifests(gateway(), SETTINGS);
+  const [, deployment] = manifestsOf(gateway(), SETTINGS);
   const { terminationGracePeriodSeconds, containers } = (
     deployment as unknown as {
       spec: {
@@ -196,7 +205,7 @@ test.for([
       'networking.istio.io/service-type': 'LoadBalancer',
       'gateway.istio.io/service-account': 'custom-sa',
     };
-    const [account, deployment, service] = waypointManifests(
+    const [account, deployment, service] = manifestsOf(
       gateway({ metadata: { annotations }, spec: { addresses } }),
       SETTINGS,
     );
@@ -213,3 +222,53 @@ test.for([
     );
   },
 );
+
+test('a Gateway of class istio becomes an Envoy behind a load balancer, outside of the mesh', () => {
+  const spec = {
+    gatewayClassName: 'istio',
+    listeners: [
+      { name: 'web', port: 80, protocol: 'HTTP' },
+      { name: 'other', port: 80, protocol: 'HTTP', hostname: 'b.test' },
+      { name: 'https', port: 443, protocol: 'HTTPS' },
+    ],
+  };
+  const front = gateway({ metadata: { name: 'front' }, spec });
+  const manifests = manifestsOf(front, { ...SETTINGS, network: 'nw1' });
+  const labels = {
+    'istio.io/dataplane-mode': 'none',
+    'gateway.istio.io/managed': 'istio.io-gateway-controller',
+    'gateway.networking.k8s.io/gateway-name': 'front',
+    'gateway.networking.k8s.io/gateway-class-name': 'istio',
+  };
+  for (const { metadata } of manifests) {
+    expect(metadata).toMatchObject({ name: 'front-istio', annotations: {} });
+    expect((metadata as ObjectMeta).labels).toEqual(labels);
+  }
+  const [, deployment, service] = manifests;
+  expect(deployment).toMatchObject({
+    spec: {
+      template: {
+        metadata: { labels: { ...labels, 'service.istio.io/canonical-name': 'front-istio' } },
+        spec: {
+          serviceAccountName: 'front-istio',
+          securityContext: {
+            sysctls: [{ name: 'net.ipv4.ip_unprivileged_port_start', value: '0' }],
+          },
+          containers: [{ name: 'istio-proxy', image: 'istio/proxyv2:dev' }],
+        },
+      },
+    },
+  });
+  expect(JSON.stringify(deployment)).toContain('"proxy","router"');
+  expect(service).toMatchObject({
+    spec: {
+      type: 'LoadBalancer',
+      selector: { 'gateway.networking.k8s.io/gateway-name': 'front' },
+      ports: [
+        { name: 'status-port', port: 15021 },
+        { name: 'web', port: 80, appProtocol: 'http' },
+        { name: 'https', port: 443, appProtocol: 'https' },
+      ],
+    },
+  });
+});

@@ -1,9 +1,11 @@
-/** Turns Gateways of the waypoint class into running waypoints, and says so in their status (spec control-plane 5). */
+/** Turns Gateways into running waypoints and gateways, and says so in their status (spec control-plane 5). */
 import type { Gateway } from '@aquifer/model/resources';
 import type { Context } from '../collections/cell.ts';
 import type { Collection } from '../collections/collection.ts';
 import type { Graph } from '../collections/graph.ts';
-import { WAYPOINT_CONTROLLER } from '../derive/labels.ts';
+import type { GatewayApiCollections } from '../derive/gateway-api/gateway-api-collections.ts';
+import { isManual } from '../derive/gateway-api/gateway-services.ts';
+import { GATEWAY_CONTROLLER, WAYPOINT_CONTROLLER } from '../derive/labels.ts';
 import type { MeshCollections } from '../derive/mesh-collections.ts';
 import { settingsIn } from '../derive/mesh-settings.ts';
 import { annotationsOf, type LabelledObject, nameOf, namespaceOf } from '../derive/object.ts';
@@ -13,7 +15,7 @@ import { isManaged } from '../ingest/revision.ts';
 import type { ForeignObjects } from '../reconcile/owner.ts';
 import { isSameWish, type Manifest, type Wish } from '../reconcile/wish.ts';
 import { isContained } from './contained.ts';
-import { deriveGatewayStatus, isManual, withForeign } from './gateway-status.ts';
+import { deriveGatewayStatus, withForeign } from './gateway-status.ts';
 import { type KeyedWish, statusWish } from './gateway-status-wish.ts';
 import { CONTROLLER_VERSION, waypointManifests } from './waypoint-manifests.ts';
 import type { WaypointSettings } from './waypoint-settings.ts';
@@ -21,7 +23,8 @@ import type { WaypointSettings } from './waypoint-settings.ts';
 export interface WaypointInputs {
   readonly cluster: ClusterInputs;
   readonly mesh: MeshCollections;
-  /** What stands in the way of waypoints. */
+  readonly gatewayApi: GatewayApiCollections;
+  /** What stands in the way of waypoints and gateways. */
   readonly foreign: ForeignObjects;
   readonly settings: Omit<WaypointSettings, 'network' | 'trustDomain'>;
 }
@@ -29,7 +32,7 @@ export interface WaypointInputs {
 /** Newer controllers raise it; objects of a newer one are left alone. */
 const OUR_VERSION = 5;
 
-/** Every write that the waypoints of the cluster still lack. */
+/** Every write that the waypoints and gateways of the cluster still lack. */
 export function waypointWishes(graph: Graph, inputs: WaypointInputs): Collection<Wish> {
   return graph.flatMap(
     'wishes for Gateways',
@@ -45,18 +48,18 @@ function gatewayWishes(
   context: Context,
 ): readonly KeyedWish[] {
   const { cluster, mesh, foreign } = inputs;
-  if (!isOurs(gateway, inputs, context) || gateway.metadata.deletionTimestamp !== undefined) {
-    return [];
-  }
+  const controller = controllerOf(gateway, inputs, context);
+  if (controller === null || gateway.metadata.deletionTimestamp !== undefined) return [];
   const namespace = context.get(cluster.of('Namespace'), objectKey('', namespaceOf(gateway)));
   if (!isManaged(gateway, namespace, inputs.settings.revision)) return [];
   const wishes: KeyedWish[] = [];
-  const status = deriveGatewayStatus(gateway, inputs, context);
+  const status = deriveGatewayStatus(gateway, controller, inputs, context);
   if (isManual(gateway)) return statusWish(gateway, status);
   const { network, trustDomain } = settingsIn(mesh, context);
   const settings = { ...inputs.settings, network, trustDomain };
   const inTheWay: Manifest[] = [];
-  for (const manifest of waypointManifests(gateway, settings)) {
+  const { listeners } = context.get(inputs.gatewayApi.gateways, keyOf(gateway)) ?? gateway.spec;
+  for (const manifest of waypointManifests({ gateway, controller, listeners }, settings)) {
     const wish = objectWish(gateway, manifest, cluster, context);
     if (wish === null) continue;
     wishes.push(wish);
@@ -65,17 +68,24 @@ function gatewayWishes(
   }
   return [
     ...wishes,
-    ...versionWish(gateway),
+    ...versionWish(gateway, controller),
     ...statusWish(gateway, withForeign(gateway, status, inTheWay)),
   ];
 }
 
-function isOurs(gateway: Gateway, { cluster }: WaypointInputs, context: Context): boolean {
+const CONTROLLERS: readonly string[] = [WAYPOINT_CONTROLLER, GATEWAY_CONTROLLER];
+
+/** Null for a Gateway that somebody else runs. */
+function controllerOf(
+  gateway: Gateway,
+  { cluster }: WaypointInputs,
+  context: Context,
+): string | null {
   const version = Number(annotationsOf(gateway)[CONTROLLER_VERSION] ?? OUR_VERSION);
-  if (version > OUR_VERSION) return false;
+  if (version > OUR_VERSION) return null;
   const classKey = objectKey('', gateway.spec.gatewayClassName);
-  const gatewayClass = context.get(cluster.of('GatewayClass'), classKey);
-  return gatewayClass?.spec.controllerName === WAYPOINT_CONTROLLER;
+  const controller = context.get(cluster.of('GatewayClass'), classKey)?.spec.controllerName;
+  return controller !== undefined && CONTROLLERS.includes(controller) ? controller : null;
 }
 
 function objectWish(
@@ -98,7 +108,7 @@ function objectWish(
   return [path, { fingerprint, write }];
 }
 
-function versionWish(gateway: Gateway): readonly KeyedWish[] {
+function versionWish(gateway: Gateway, controller: string): readonly KeyedWish[] {
   if (annotationsOf(gateway)[CONTROLLER_VERSION] === String(OUR_VERSION)) return [];
   const namespace = namespaceOf(gateway);
   const name = nameOf(gateway);
@@ -106,6 +116,6 @@ function versionWish(gateway: Gateway): readonly KeyedWish[] {
   const annotations = { [CONTROLLER_VERSION]: String(OUR_VERSION) };
   const { apiVersion } = WATCHED_KINDS.Gateway;
   const body = { apiVersion, kind: 'Gateway', metadata: { namespace, name, annotations } };
-  const write = { verb: 'apply', path, body, fieldManager: WAYPOINT_CONTROLLER } as const;
+  const write = { verb: 'apply', path, body, fieldManager: controller } as const;
   return [[path, { fingerprint: CONTROLLER_VERSION, write }]];
 }

@@ -11,6 +11,10 @@ export const CONFIGURATION: readonly WatchedKind[] = [
   'RequestAuthentication',
   'HTTPRoute',
   'GRPCRoute',
+  'TCPRoute',
+  'TLSRoute',
+  'ListenerSet',
+  'BackendTLSPolicy',
   'ServiceEntry',
   'WorkloadEntry',
 ];

@@ -198,7 +198,7 @@ function redirect(action: RedirectAction, target: RouteTarget): RedirectInit {
     ...(scheme !== null && {
       schemeRewriteSpecifier: { case: 'schemeRedirect' as const, value: scheme },
     }),
-    ...(path !== null && { pathRewriteSpecifier: redirectPath(path) }),
+    pathRewriteSpecifier: redirectPath(path),
   };
 }
 

@@ -5,9 +5,9 @@ import {
   DownstreamTlsContextSchema,
   TlsParameters_TlsProtocol as TlsProtocol,
 } from '@aquifer/wire/gen/envoy/extensions/transport_sockets/tls/v3_pb';
+import type { ServerTls } from '../../gateway-api/gateway-listener.ts';
 import { secret } from '../mutual-tls.ts';
 import { type Extension, extension, type Init } from '../packed.ts';
-import type { ServerTls } from './servers.ts';
 
 type CommonTls = Init<typeof CommonTlsContextSchema>;
 type Secret = ReturnType<typeof secret>;
@@ -77,7 +77,7 @@ function certificates(tls: ServerTls): Secret[] {
   const { mode, credentialName = '', credentialNames = [], tlsCertificates = [] } = tls;
   if (mode === 'ISTIO_MUTUAL') return [secret('default')];
   const names = credentialNames.length > 0 ? credentialNames : [credentialName];
-  if (names[0] !== '') return names.map((name) => ofCluster(`kubernetes://${name}`));
+  if (names[0] !== '') return names.map((name) => ofCluster(secretName(name)));
   const files = tlsCertificates.length > 0 ? tlsCertificates : [tls];
   return files.map(({ serverCertificate = '', privateKey = '' }) =>
     secret(`file-cert:${serverCertificate}~${privateKey}`),
@@ -105,8 +105,13 @@ function rootsOf({ mode, ...tls }: ServerTls): Secret {
   if (mode === 'ISTIO_MUTUAL') return secret('ROOTCA');
   const name = caCertCredentialName || credentialName || credentialNames[0];
   return name
-    ? ofCluster(`kubernetes://${name}-cacert`)
+    ? ofCluster(`${secretName(name)}-cacert`)
     : secret(`file-root:${tls.caCertificates ?? ''}`);
+}
+
+/** Names with a scheme say of themselves whose they are. */
+function secretName(name: string): string {
+  return name.includes('://') ? name : `kubernetes://${name}`;
 }
 
 /** A Secret, which comes by the stream that the listener came by. */

@@ -5,7 +5,7 @@ import { ClusterSchema } from '@aquifer/wire/gen/envoy/config/cluster/v3_pb';
 import { ListenerSchema } from '@aquifer/wire/gen/envoy/config/listener/v3_pb';
 import type { Context } from '../../../collections/cell.ts';
 import type { Collection } from '../../../collections/collection.ts';
-import { objectKey } from '../../../ingest/cluster-inputs.ts';
+import { keyOf, objectKey } from '../../../ingest/cluster-inputs.ts';
 import type { ObjectRef } from '../../../ingest/kinds.ts';
 import type { MeshService } from '../../mesh-service.ts';
 import { settingsIn } from '../../mesh-settings.ts';
@@ -24,6 +24,7 @@ import type { OwnService } from '../sidecar/views.ts';
 import { connectOriginateListener } from '../tunnel-listeners.ts';
 import { gatewayListener } from './listeners.ts';
 import { gatewayRoutes } from './routes.ts';
+import { sourceOfIstio, sourcesOfListeners } from './server-sources.ts';
 import { type GatewayPort, type GatewayServer, gatewayPorts } from './servers.ts';
 
 /** A gateway, and all that are like it. */
@@ -92,7 +93,14 @@ export function gatewayCollections(
       ),
     isSameOwned,
   );
-  const gateways = graph.index('Gateways', cluster.of('IstioGateway'), () => ['']);
+  const sources = graph.union(
+    'servers of Gateways',
+    graph.map('servers of Istio Gateways', cluster.of('IstioGateway'), sourceOfIstio),
+    graph.flatMap('servers of listeners', routing.gatewayApi.gateways, (gateway, _context, key) =>
+      sourcesOfListeners(gateway).map((source) => [`${key} ${keyOf(source)}`, source] as const),
+    ),
+  );
+  const gateways = graph.index('Gateways', sources, () => ['']);
   const listening = graph.map(
     'ports of gateways',
     views,
@@ -219,8 +227,7 @@ function tablesOf(ports: readonly GatewayPort[]): ReadonlyMap<string, readonly G
 }
 
 function sourcesOf(servers: readonly GatewayServer[]): ObjectRef[] {
-  return [...new Set(servers.map(({ gateway }) => gateway))].map((key) => {
-    const slash = key.indexOf('/');
-    return { kind: 'Gateway', namespace: key.slice(0, slash), name: key.slice(slash + 1) };
-  });
+  const all = servers.map(({ source }) => source);
+  const key = ({ kind, namespace, name }: ObjectRef) => `${kind}/${namespace}/${name}`;
+  return [...new Map(all.map((source) => [key(source), source])).values()];
 }
