@@ -27,6 +27,7 @@ import { Debouncer } from './ingest/debounce.ts';
 import { KeySets } from './ingest/key-sets.ts';
 import type { KubernetesApi } from './ingest/kubernetes-api.ts';
 import { reflect } from './ingest/reflector.ts';
+import { SecretReaders } from './ingest/secret-readers.ts';
 import { tokenAuthenticator } from './push/authenticate.ts';
 import { DiscoveryServer } from './push/discovery-server.ts';
 import { listenGrpc } from './push/grpc-server.ts';
@@ -229,6 +230,14 @@ function startPipeline(
     onChange: () => debouncer.trigger(),
   });
   publisher.subscribe(() => keySets.look());
+  const secretReaders = new SecretReaders({
+    api,
+    wanted: derivation.gateways.secretAccounts,
+    readers: derivation.secretReaders,
+    log: log.scope('secrets'),
+    onChange: () => debouncer.trigger(),
+  });
+  publisher.subscribe(() => secretReaders.look());
   facts.set('', authority.facts);
   authority.subscribe(() => {
     if (isDeepStrictEqual(facts.get(''), authority.facts)) return;
@@ -246,6 +255,7 @@ function startPipeline(
       abort.abort();
       debouncer.stop();
       keySets.stop();
+      secretReaders.stop();
       await Promise.all([...reflectors, kept, queue.stop()]);
       await lease.stop();
     },

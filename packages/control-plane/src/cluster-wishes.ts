@@ -1,6 +1,7 @@
 /** What is derived to be missing in the cluster: conditions, addresses, classes, waypoints. */
 import type { Collection } from './collections/collection.ts';
 import type { Derivation } from './derive/derivation.ts';
+import { backendTlsWishes } from './gateways/backend-tls-status.ts';
 import { gatewayClassWishes } from './gateways/gateway-classes.ts';
 import { listenerSetWishes } from './gateways/listener-sets.ts';
 import { remoteGatewayWishes } from './gateways/remote-gateways.ts';
@@ -34,6 +35,7 @@ export function clusterWishes(
     waypointWishes(graph, { cluster, mesh, gatewayApi, foreign, settings }),
     listenerSetWishes(graph, { cluster, mesh, gatewayApi, settings: mesh.installation }),
     routeWishes(graph, cluster, gatewayApi, mesh),
+    backendTlsWishes(graph, gatewayApi),
   );
   return { foreign, wishes };
 }

@@ -70,7 +70,7 @@ export function analyze(objects: readonly WrittenObject[]): AnalysisMessage[] {
 function watchedKindOf(object: WrittenObject): WatchedKind | null {
   const { namespace, name } = object.metadata;
   const isMeshConfig = namespace === SETTINGS.systemNamespace && name === 'istio';
-  if (object.kind === 'ConfigMap') return isMeshConfig ? 'MeshConfigMap' : null;
+  if (object.kind === 'ConfigMap') return isMeshConfig ? 'MeshConfigMap' : 'RootConfigMap';
   // Two groups have a kind `Gateway`.
   const found = Object.entries(WATCHED_KINDS).find(
     ([key, { apiVersion, kind = key }]) =>

@@ -32,6 +32,8 @@ export class Derivation {
   readonly proxies: Input<ProxyNode>;
   readonly sidecars: SidecarCollections;
   readonly gateways: GatewayCollections;
+  /** Whether accounts of gateways may read the Secrets of their namespaces, by `namespace/name`. */
+  readonly secretReaders: Input<'allowed' | 'refused'>;
   /** What of the cluster cannot be read. */
   readonly malformed: MalformedObjects;
 
@@ -49,7 +51,8 @@ export class Derivation {
     this.waypoints = waypointCollections(inputs);
     this.proxies = graph.input<ProxyNode>('proxies', isDeepStrictEqual);
     this.sidecars = sidecarCollections(inputs, this.proxies);
-    this.gateways = gatewayCollections(inputs, this.proxies);
+    this.secretReaders = graph.input('readers of Secrets');
+    this.gateways = gatewayCollections(inputs, this.proxies, this.secretReaders);
   }
 
   /** One round: what was put into the inputs reaches everything that depends on it. */

@@ -8,6 +8,7 @@ import { GATEWAY_CONTROLLER } from '../labels.ts';
 import type { Installation } from '../mesh.ts';
 import { labelsOf, namespaceOf } from '../object.ts';
 import { type AnyRoute, attaching, ROUTE_KINDS, routeKind } from './any-route.ts';
+import { type BackendTlsCollections, backendTlsCollections } from './backend-tls.ts';
 import { type GatewayListener, listenerKey } from './gateway-listener.ts';
 import { type GatewaySources, type ServedGateway, servedGateway } from './gateway-listeners.ts';
 import { servicesOfGateway } from './gateway-services.ts';
@@ -38,7 +39,7 @@ export interface GatewayParent {
   readonly denial: Denial | null;
 }
 
-interface RouteParents {
+export interface RouteParents {
   readonly route: AnyRoute;
   /** Those of Gateways that are served here; others are others' to speak of. */
   readonly parents: readonly GatewayParent[];
@@ -53,6 +54,8 @@ export interface GatewayApiCollections {
   readonly attachments: Index<Attachment>;
   /** ListenerSets by the Gateway that is their parent. */
   readonly setsByGateway: Index<ListenerSet>;
+  /** TLS towards backends. */
+  readonly backendTls: BackendTlsCollections;
   grantsIn(context: Context): IsGranted;
 }
 
@@ -102,7 +105,8 @@ export function gatewayApiCollections(
   const attachments = graph.index('attachments by listener', each, ({ listener }) => [
     listenerKey(listener),
   ]);
-  return { gateways, routeParents, attachments, setsByGateway, grantsIn };
+  const backendTls = backendTlsCollections(graph, cluster);
+  return { gateways, routeParents, attachments, setsByGateway, backendTls, grantsIn };
 }
 
 const GATEWAY_GROUP = 'gateway.networking.k8s.io';

@@ -1,9 +1,9 @@
 /** Certificates that Secrets and ConfigMaps hold, in either of two customs (spec l7 7.4). */
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import type { Secret } from '@aquifer/model/resources';
+import type { ConfigMap, Secret } from '@aquifer/model/resources';
 
 /** PEM. */
-interface KeyPair {
+export interface KeyPair {
   readonly certificate: Uint8Array;
   readonly key: Uint8Array;
 }
@@ -17,11 +17,21 @@ const PAIRS = [
 ] as const;
 
 /** Null if it holds none. */
-function keyPairOf({ data }: Secret): KeyPair | null {
+export function keyPairOf({ data }: Secret): KeyPair | null {
   const all: Data = data ?? {};
   const found = PAIRS.find(({ certificate, key }) => all[certificate] && all[key]);
   if (found === undefined) return null;
   return { certificate: decoded(all, found.certificate), key: decoded(all, found.key) };
+}
+
+/** PEM of the authorities, and of the certificates that they took back; null if it holds none. */
+export function rootsOf({
+  data,
+}: Secret): { readonly roots: Uint8Array; readonly crl: Uint8Array } | null {
+  const all: Data = data ?? {};
+  const name = ['cacert', 'ca.crt'].find((key) => all[key]);
+  if (name === undefined) return null;
+  return { roots: decoded(all, name), crl: decoded(all, name === 'cacert' ? 'crl' : 'ca.crl') };
 }
 
 function decoded(data: Data, key: string): Uint8Array {
@@ -62,9 +72,28 @@ function pairProblem({ certificate, key }: KeyPair): string | null {
   }
 }
 
+/** PEM of the authorities that a ConfigMap holds; empty for none. */
+export function rootsIn({ data }: ConfigMap): string {
+  return data?.['ca.crt'] || data?.cacert || '';
+}
+
+/** What is wrong with what should hold them; null if proxies can use it. */
+export function rootsProblem(object: ConfigMap): string | null {
+  const roots = rootsIn(object);
+  if (roots === '') {
+    return `found secret, but didn't have expected keys cacert or ca.crt; found: ${namesIn(object)}`;
+  }
+  try {
+    void new X509Certificate(roots);
+    return null;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
 const MAX_NAMES = 3;
 
-function namesIn({ data }: Secret): string {
+function namesIn({ data }: Secret | ConfigMap): string {
   const names = Object.keys(data ?? {}).toSorted();
   const more = names.length - MAX_NAMES;
   const shown = names.slice(0, MAX_NAMES).join(', ');

@@ -16,6 +16,7 @@ import { kindOf, parentsOf, type Route } from '../routing/gateway-route.ts';
 import type { MayLead } from '../routing/gateway-rules.ts';
 import type { Destination } from '../routing/route-rule.ts';
 import { gatewaysOf, hostKeys, hostsOf, keysOfHost } from '../routing/virtual-service-index.ts';
+import { withBackendTls } from '../traffic/backend-tls.ts';
 import {
   destinationPolicy,
   ruledHost,
@@ -107,7 +108,7 @@ export function routingLookups(
     findVirtualService: (context) => (namespace, name) =>
       context.get(cluster.of('VirtualService'), objectKey(namespace, name)),
     serviceAt: (context, namespace, to) => serviceAt(to, namespace, context, mesh),
-    ...byHost(graph, cluster, mesh),
+    ...byHost(graph, cluster, mesh, gatewayApi),
   };
 }
 
@@ -115,6 +116,7 @@ function byHost(
   graph: Graph,
   cluster: ClusterInputs,
   mesh: MeshCollections,
+  gatewayApi: GatewayApiCollections,
 ): Pick<RoutingLookups, 'virtualServicesOf' | 'trafficOf'> {
   const names = { clusterDomain: mesh.installation.clusterDomain };
   const services = graph.index(
@@ -137,7 +139,9 @@ function byHost(
       const found = ruleNamespaces(client, ruled, settings)
         .flatMap((namespace) => keysOfHost(namespace, service.hostname))
         .flatMap((key) => context.lookup(rules, key));
-      return destinationPolicy(unique(found), client, ruled, settings);
+      const said = destinationPolicy(unique(found), client, ruled, settings);
+      if (service.kind !== 'Service') return said;
+      return withBackendTls(said, gatewayApi.backendTls.tlsOf(context, keyOf(service)));
     },
   };
 }

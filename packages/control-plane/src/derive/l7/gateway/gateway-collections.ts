@@ -1,6 +1,7 @@
 /** What gateways are served, as collections, by view: those of one deployment share theirs. */
 import { isDeepStrictEqual } from 'node:util';
 import type { Locality } from '@aquifer/model';
+import type { Pod } from '@aquifer/model/resources';
 import { ClusterSchema } from '@aquifer/wire/gen/envoy/config/cluster/v3_pb';
 import { ListenerSchema } from '@aquifer/wire/gen/envoy/config/listener/v3_pb';
 import type { Context } from '../../../collections/cell.ts';
@@ -24,6 +25,7 @@ import type { OwnService } from '../sidecar/views.ts';
 import { connectOriginateListener } from '../tunnel-listeners.ts';
 import { gatewayListener } from './listeners.ts';
 import { gatewayRoutes } from './routes.ts';
+import { type SecretReaders, secretCollections } from './secrets.ts';
 import { sourceOfIstio, sourcesOfListeners } from './server-sources.ts';
 import { type GatewayPort, type GatewayServer, gatewayPorts } from './servers.ts';
 
@@ -32,6 +34,8 @@ interface GatewayView {
   /** All of it as text. */
   readonly key: string;
   readonly namespace: string;
+  /** That it has proved, unless its pod runs under another; empty for none. */
+  readonly account: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly locality: Locality | null;
   /** Those in front of it. */
@@ -46,6 +50,9 @@ export interface GatewayCollections {
   readonly endpoints: Collection<OwnedResource>;
   readonly listeners: Collection<OwnedResource>;
   readonly routes: Collection<OwnedResource>;
+  readonly secrets: Collection<OwnedResource>;
+  /** Accounts of which it must be known whether they may read Secrets, `namespace/name`. */
+  readonly secretAccounts: Collection<string>;
 }
 
 interface GatewayScope {
@@ -68,6 +75,7 @@ interface Table {
 export function gatewayCollections(
   inputs: ProxyInputs,
   nodes: Collection<ProxyNode>,
+  readers: SecretReaders,
 ): GatewayCollections {
   const { graph, cluster, mesh, routing } = inputs;
   const byId = gatewayViews(inputs, nodes);
@@ -83,7 +91,8 @@ export function gatewayCollections(
     },
     isSameScope,
   );
-  const called = calledCollections(graph, mesh, calledPorts(inputs, scopes, 'router'));
+  const wanted = calledPorts(inputs, scopes, 'router');
+  const called = calledCollections(graph, mesh, wanted);
   const own = graph.flatMap(
     'own clusters of gateways',
     views,
@@ -110,8 +119,18 @@ export function gatewayCollections(
     }),
     isDeepStrictEqual,
   );
+  const { secrets, accounts } = secretCollections({
+    graph,
+    cluster,
+    readers,
+    clients: views,
+    portsOf: (context, key) => context.get(listening, key)?.ports ?? [],
+    called: wanted,
+  });
   return {
     views: byId,
+    secrets,
+    secretAccounts: accounts,
     clusters: graph.union('gateway clusters', own, called.clusters),
     endpoints: called.endpoints,
     listeners: listenersOf(inputs, views, listening),
@@ -139,6 +158,7 @@ function gatewayViews(
     const workload = context.get(mesh.workloads, uid)?.value;
     const view = {
       namespace,
+      account: isOfPod(node, pod) ? node.account : '',
       labels: { ...labelsOf(pod), ...node.labels },
       locality: node.locality ?? workload?.locality ?? null,
       services: Array.from(workload?.services ?? [], ([key, ports]) => ({ key, ports })).toSorted(
@@ -148,6 +168,11 @@ function gatewayViews(
     } as const;
     return { ...view, key: `gateway ${JSON.stringify(view)}` };
   });
+}
+
+/** One that says that it is a pod must have the account of the pod. */
+function isOfPod({ account }: ProxyNode, pod: Pod | undefined): boolean {
+  return pod === undefined || (pod.spec?.serviceAccountName ?? 'default') === account;
 }
 
 function clientAt(
