@@ -173,8 +173,10 @@ const gateway = (listeners: readonly object[]): WrittenObject =>
 const HTTP = { name: 'web', port: 80, protocol: 'HTTP' };
 const TO_FRONT = { parentRefs: [{ name: 'front' }] };
 
-test('a gateway in order, with a route, has no messages', () => {
-  expect(said(SHOP, WEB, gateway([HTTP]), route(TO_FRONT))).toEqual([]);
+test('a gateway in order, with a route and a policy that selects it, has no messages', () => {
+  const matchLabels = { 'gateway.networking.k8s.io/gateway-name': 'front' };
+  const selecting = policy({ selector: { matchLabels }, rules: [{}] });
+  expect(said(SHOP, WEB, gateway([HTTP]), route(TO_FRONT), selecting)).toEqual([]);
 });
 
 test.for([

@@ -10,13 +10,15 @@ import { keyOf, objectKey } from '../../../ingest/cluster-inputs.ts';
 import type { ObjectRef } from '../../../ingest/kinds.ts';
 import type { MeshService } from '../../mesh-service.ts';
 import { settingsIn } from '../../mesh-settings.ts';
-import { labelsOf } from '../../object.ts';
+import { labelsOf, refTo } from '../../object.ts';
 import { resource } from '../../resource.ts';
 import { podUid } from '../../workloads.ts';
 import { calledCollections } from '../outbound/called-ports.ts';
 import { calledPorts } from '../outbound/called-services.ts';
 import { encoded, isSameOwned, type OwnedResource, ownedBy } from '../owned-resource.ts';
 import type { ProxyNode } from '../proxy-node.ts';
+import { securityLookups } from '../security-lookups.ts';
+import { gatewayPolicies } from '../selected-policies.ts';
 import { visibleServices } from '../sidecar/egress-scope.ts';
 import type { RouteClient } from '../sidecar/host-routes.ts';
 import { proxyClusters } from '../sidecar/own-clusters.ts';
@@ -133,7 +135,12 @@ export function gatewayCollections(
     secretAccounts: accounts,
     clusters: graph.union('gateway clusters', own, called.clusters),
     endpoints: called.endpoints,
-    listeners: listenersOf(inputs, views, listening),
+    listeners: listenersOf(
+      inputs,
+      views,
+      listening,
+      securityLookups(inputs, 'gateways', gatewayPolicies),
+    ),
     routes: routesOf(inputs, listening),
   };
 }
@@ -187,6 +194,7 @@ function listenersOf(
   inputs: ProxyInputs,
   views: Collection<GatewayView>,
   listening: Collection<Listening>,
+  securityOf: ReturnType<typeof securityLookups>,
 ): Collection<OwnedResource> {
   const { graph } = inputs;
   const own = graph.flatMap(
@@ -206,9 +214,12 @@ function listenersOf(
     'listeners of servers',
     ports,
     ({ view, port }, context): readonly (readonly [string, OwnedResource])[] => {
-      const listener = gatewayListener(port, clientAt(view, inputs, context));
+      const { authentications, ...judges } = securityOf(view, context);
+      const listener = gatewayListener(port, clientAt(view, inputs, context), judges);
       if (listener === null) return [];
-      return [ownedBy(view.key, encoded(ListenerSchema, listener, sourcesOf(port.servers)))];
+      const sources = [...judges.policies, ...authentications].map(refTo);
+      const all = [...sourcesOf(port.servers), ...sources];
+      return [ownedBy(view.key, encoded(ListenerSchema, listener, all))];
     },
     isSameOwned,
   );

@@ -6,6 +6,7 @@ import { create } from '@bufbuild/protobuf';
 import { namespaceOf } from '../../object.ts';
 import { isFor, type RuleAudience } from '../../routing/virtual-service-match.ts';
 import { NO_ROUTE } from '../access-log.ts';
+import { authorizationFilters, type Judges } from '../authorization.ts';
 import type { ChainInit } from '../filter-chains.ts';
 import { connectionManager, routesNamed } from '../http-connection-manager.ts';
 import { socketAddress, tlsInspector } from '../listener-parts.ts';
@@ -17,15 +18,26 @@ import { serverTls } from './downstream-tls.ts';
 import { common, followedAt, sharedHosts } from './hosts.ts';
 import type { GatewayPort, GatewayServer } from './servers.ts';
 
+/** How a server's connections are led on, by whom, and who judges them. */
+interface Serving {
+  readonly client: RouteClient;
+  readonly judges: Judges;
+}
+
 /** Null where no rule says what becomes of connections. */
-export function gatewayListener(port: GatewayPort, client: RouteClient): Listener | null {
+export function gatewayListener(
+  port: GatewayPort,
+  client: RouteClient,
+  judges: Judges,
+): Listener | null {
+  const serving = { client, judges };
   const { address, number } = port;
   const name = `${address}_${number}`;
   const [first] = port.servers;
   const filterChains =
     first?.kind === 'http'
-      ? [httpChain(first, name)]
-      : distinct(port.servers.flatMap((server) => chainsOf(server, name, client)));
+      ? [httpChain(first, name, judges)]
+      : distinct(port.servers.flatMap((server) => chainsOf(server, name, serving)));
   if (filterChains.length === 0) return null;
   const looksAtTls = filterChains.some(
     ({ filterChainMatch, transportSocket }) =>
@@ -51,32 +63,39 @@ function distinct(chains: readonly ChainInit[]): ChainInit[] {
   });
 }
 
-function chainsOf(server: GatewayServer, name: string, client: RouteClient): ChainInit[] {
+function chainsOf(server: GatewayServer, name: string, serving: Serving): ChainInit[] {
+  const { client, judges } = serving;
   switch (server.kind) {
     case 'http':
     case 'https':
-      return [{ ...terminated(server, true), ...httpChain(server, name) }];
+      return [{ ...terminated(server, true), ...httpChain(server, name, judges) }];
     case 'tls':
-      if (server.ruledBy === 'routes') return endedChains(server, client);
+      if (server.ruledBy === 'routes') return endedChains(server, serving);
       return tcpFilters(server, client).map((filter) => ({
         ...terminated(server, false),
-        ...chain(filter),
+        ...tcpChain(filter, judges),
       }));
     case 'tcp':
-      return tcpFilters(server, client).map(chain);
+      return tcpFilters(server, client).map((filter) => tcpChain(filter, judges));
     case 'passed':
-      return passedChains(server, client);
+      return passedChains(server, serving);
   }
 }
 
-function chain(filter: Extension): ChainInit {
-  return { filters: [filter], transportSocketConnectTimeout: HANDSHAKE };
+function chain(filters: readonly Extension[]): ChainInit {
+  return { filters: [...filters], transportSocketConnectTimeout: HANDSHAKE };
+}
+
+/** Of bytes nobody can be asked, so that policies which want it deny. */
+function tcpChain(filter: Extension, judges: Judges): ChainInit {
+  return chain([...authorizationFilters(judges, { protocol: 'tcp', peer: 'connection' }), filter]);
 }
 
 /** Any client may say who it is; the gateway says who it found. */
-function httpChain({ routes }: GatewayServer, listener: string): ChainInit {
-  return chain(
+function httpChain({ routes }: GatewayServer, listener: string, judges: Judges): ChainInit {
+  return chain([
     connectionManager({
+      filters: authorizationFilters(judges, { protocol: 'http', peer: 'connection' }),
       statPrefix: `outbound_${listener};`,
       routeSpecifier: routesNamed(routes ?? ''),
       useRemoteAddress: true,
@@ -85,7 +104,7 @@ function httpChain({ routes }: GatewayServer, listener: string): ChainInit {
       httpProtocolOptions: {},
       serverName: 'istio-envoy',
     }),
-  );
+  ]);
 }
 
 function terminated({ hosts, tls }: GatewayServer, isHttp: boolean): ChainInit {
@@ -113,7 +132,7 @@ function tcpFilters(server: GatewayServer, client: RouteClient): Extension[] {
 }
 
 /** Of a listener that ends TLS: by the names of each route, the oldest first. */
-function endedChains(server: GatewayServer, client: RouteClient): ChainInit[] {
+function endedChains(server: GatewayServer, { client, judges }: Serving): ChainInit[] {
   return followedAt(server, client).flatMap((service) => {
     const names = sharedHosts(server, service, client.mesh);
     const [route] = service.spec?.tcp ?? [];
@@ -122,14 +141,14 @@ function endedChains(server: GatewayServer, client: RouteClient): ChainInit[] {
     return [
       {
         ...terminated({ ...server, hosts }, false),
-        ...chain(tcpFilter(chainOf(route, service, clientAt(server, client)))),
+        ...tcpChain(tcpFilter(chainOf(route, service, clientAt(server, client))), judges),
       },
     ];
   });
 }
 
 /** By the names that clients ask for. */
-function passedChains(server: GatewayServer, client: RouteClient): ChainInit[] {
+function passedChains(server: GatewayServer, { client, judges }: Serving): ChainInit[] {
   return followedAt(server, client).flatMap((service) => {
     const shared = sharedHosts(server, service, client.mesh);
     return (service.spec?.tls ?? []).flatMap((route) =>
@@ -141,7 +160,7 @@ function passedChains(server: GatewayServer, client: RouteClient): ChainInit[] {
           const serverNames = names.includes('*') ? [] : [...names];
           return {
             filterChainMatch: { serverNames, prefixRanges: destinationSubnets.map(cidrRange) },
-            ...chain(tcpFilter(chainOf(route, service, clientAt(server, client)))),
+            ...tcpChain(tcpFilter(chainOf(route, service, clientAt(server, client))), judges),
           };
         }),
     );
