@@ -229,7 +229,6 @@ const JUSTIFIED: Justified = {
     L049: 'A waypoint looks at no server names; such routes of VirtualServices are left out, and their status says so.',
     L056: GATEWAYS,
     L057: GATEWAYS,
-    L076: GATEWAYS,
     L105: 'Of one backend only headers and the host are changed; a rule that asks for more answers 500 and says so in its status.',
     L115: 'UDPRoute is not read; a listener of UDP says in its status that it is not served.',
     L125: GATEWAYS,

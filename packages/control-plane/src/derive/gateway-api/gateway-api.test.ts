@@ -10,6 +10,7 @@ import { base, FROM_ALL, FRONT, gateway, object, servedToFront } from './gateway
 
 const registry = await messageRegistry();
 
+const MODE = 'gateway.istio.io/tls-terminate-mode';
 const HTTP = { name: 'web', port: 80, protocol: 'HTTP', ...FROM_ALL };
 
 function route(key: string, spec: object, createdAt?: string): TestObject {
@@ -111,6 +112,25 @@ test('routes with one path on two hosts are told apart, and a pattern is a domai
     '*.foo.test': ['shop.b.0'],
   });
 });
+
+test.for([
+  { redirect: {}, port: 0 },
+  { redirect: { port: 8443 }, port: 8443 },
+  { redirect: { scheme: 'http' }, port: 0 },
+  { redirect: { port: 80 }, port: 80 },
+])(
+  'a redirect $redirect at a listener of HTTPS leads to port $port, 0 for that of the scheme (L076)',
+  ({ redirect, port }) => {
+    const tls = { certificateRefs: [{ name: 'own' }], options: { [MODE]: 'ISTIO_MUTUAL' } };
+    const https = { name: 'https', port: 443, protocol: 'HTTPS', tls, ...FROM_ALL };
+    const rules = [{ filters: [{ type: 'RequestRedirect', requestRedirect: redirect }] }];
+    const cluster = new TestCluster([...base([443]), gateway([https]), route('shop/r', { rules })]);
+    const [table] = servedToFront(cluster).routes.values();
+    const [host] = fromBinary(RouteConfigurationSchema, table!.bytes).virtualHosts;
+    const { action } = host!.routes[0]!;
+    expect(action.case === 'redirect' && action.value.portRedirect).toBe(port);
+  },
+);
 
 test('two Gateways that name one route serve it both, each behind its own Service (L107)', () => {
   const second = object('Gateway', 'edge/second', { gatewayClassName: 'istio', listeners: [HTTP] });

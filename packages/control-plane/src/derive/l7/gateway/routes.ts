@@ -75,10 +75,11 @@ function ofServices(server: GatewayServer, client: RouteClient): MadeFor[] {
   });
 }
 
-function listOf(list: RouteList, { gateway, number }: GatewayServer, client: RouteClient): Made {
+function listOf(list: RouteList, server: GatewayServer, client: RouteClient): Made {
+  const { gateway, number, kind } = server;
   const { namespace, name } = list.origin;
   return {
-    routes: envoyRoutes([list], number, client),
+    routes: envoyRoutes([list], number, client, kind === 'https' ? 'https' : 'http'),
     made: `${namespace}/${name} ${gateway} ${number}`,
   };
 }
