@@ -11,10 +11,10 @@ import {
   renderManifests,
 } from '../../packages/cli/src/installation/render.ts';
 import { chartFileOnDisk, chartFiles } from '../generate/chart.ts';
-import { toolEnvironment } from '../setup/prerequisites.mjs';
+import { commandPath } from '../story/kubectl.ts';
 
 const chart = join(import.meta.dirname, '../../deploy/chart');
-const env = toolEnvironment();
+const env = { ...process.env, PATH: commandPath(process.env) };
 const hasHelm = spawnSync('helm', ['version'], { env }).status === 0;
 const directory = mkdtempSync(join(tmpdir(), 'aquifer-chart-'));
 afterAll(() => rmSync(directory, { recursive: true }));
