@@ -55,7 +55,7 @@ function versionsIn(served: ServedResources): Versions {
   return Object.fromEntries(observers) as Versions;
 }
 
-function connectProxies({ derivation }: TestCluster): void {
+export function connectProxies({ derivation }: TestCluster): void {
   for (const { id, metadata } of Object.values(PROXIES)) {
     const parsed = parseProxy(id, metadata);
     if (!parsed.ok) throw new Error(parsed.error);
