@@ -7,9 +7,10 @@ import type { Context } from '../../../collections/cell.ts';
 import type { Collection } from '../../../collections/collection.ts';
 import { objectKey } from '../../../ingest/cluster-inputs.ts';
 import type { ObjectRef } from '../../../ingest/kinds.ts';
+import { GATEWAY_NAME_LABEL } from '../../labels.ts';
 import type { MeshService } from '../../mesh-service.ts';
 import { settingsIn } from '../../mesh-settings.ts';
-import { labelsOf } from '../../object.ts';
+import { labelsOf, refTo } from '../../object.ts';
 import { resource } from '../../resource.ts';
 import { podUid } from '../../workloads.ts';
 import { calledCollections } from '../outbound/called-ports.ts';
@@ -22,6 +23,7 @@ import { proxyClusters } from '../sidecar/own-clusters.ts';
 import type { ProxyInputs } from '../sidecar/scope-inputs.ts';
 import type { OwnService } from '../sidecar/views.ts';
 import { connectOriginateListener } from '../tunnel-listeners.ts';
+import { workloadSecurity } from '../workload-security.ts';
 import { gatewayListener } from './listeners.ts';
 import { gatewayRoutes } from './routes.ts';
 import { type GatewayPort, type GatewayServer, gatewayPorts } from './servers.ts';
@@ -156,6 +158,7 @@ function listenersOf(
   listening: Collection<Listening>,
 ): Collection<OwnedResource> {
   const { graph } = inputs;
+  const securityOf = workloadSecurity(inputs);
   const own = graph.flatMap(
     'own listeners of gateways',
     views,
@@ -173,9 +176,15 @@ function listenersOf(
     'listeners of servers',
     ports,
     ({ view, port }, context): readonly (readonly [string, OwnedResource])[] => {
-      const listener = gatewayListener(port, clientAt(view, inputs, context));
+      const { namespace, labels } = view;
+      const gateway = labels[GATEWAY_NAME_LABEL] ?? null;
+      const security = securityOf({ namespace, labels, gateway }, context);
+      const client = { ...clientAt(view, inputs, context), judges: security };
+      const listener = gatewayListener(port, client);
       if (listener === null) return [];
-      return [ownedBy(view.key, encoded(ListenerSchema, listener, sourcesOf(port.servers)))];
+      const judges = [...security.policies, ...security.authentications].map(refTo);
+      const sources = [...sourcesOf(port.servers), ...judges];
+      return [ownedBy(view.key, encoded(ListenerSchema, listener, sources))];
     },
     isSameOwned,
   );

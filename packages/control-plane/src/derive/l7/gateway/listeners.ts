@@ -6,6 +6,7 @@ import { create } from '@bufbuild/protobuf';
 import { namespaceOf } from '../../object.ts';
 import { isFor, type RuleAudience } from '../../routing/virtual-service-match.ts';
 import { NO_ROUTE } from '../access-log.ts';
+import { authorizationFilters, type Judges } from '../authorization.ts';
 import type { ChainInit } from '../filter-chains.ts';
 import { connectionManager, routesNamed } from '../http-connection-manager.ts';
 import { socketAddress, tlsInspector } from '../listener-parts.ts';
@@ -17,14 +18,19 @@ import { serverTls } from './downstream-tls.ts';
 import { common, followedAt, sharedHosts } from './hosts.ts';
 import type { GatewayPort, GatewayServer } from './servers.ts';
 
+/** The gateway, and what it asks of clients. */
+export interface GatewayClient extends RouteClient {
+  readonly judges: Judges;
+}
+
 /** Null where no rule says what becomes of connections. */
-export function gatewayListener(port: GatewayPort, client: RouteClient): Listener | null {
+export function gatewayListener(port: GatewayPort, client: GatewayClient): Listener | null {
   const { address, number } = port;
   const name = `${address}_${number}`;
   const [first] = port.servers;
   const filterChains =
     first?.kind === 'http'
-      ? [httpChain(first, name)]
+      ? [httpChain(first, name, client)]
       : distinct(port.servers.flatMap((server) => chainsOf(server, name, client)));
   if (filterChains.length === 0) return null;
   const looksAtTls = filterChains.some(
@@ -51,30 +57,38 @@ function distinct(chains: readonly ChainInit[]): ChainInit[] {
   });
 }
 
-function chainsOf(server: GatewayServer, name: string, client: RouteClient): ChainInit[] {
+function chainsOf(server: GatewayServer, name: string, client: GatewayClient): ChainInit[] {
   switch (server.kind) {
     case 'http':
     case 'https':
-      return [{ ...terminated(server, true), ...httpChain(server, name) }];
+      return [{ ...terminated(server, true), ...httpChain(server, name, client) }];
     case 'tls':
       return tcpFilters(server, client).map((filter) => ({
         ...terminated(server, false),
-        ...chain(filter),
+        ...tcpChain(filter, client),
       }));
     case 'tcp':
-      return tcpFilters(server, client).map(chain);
+      return tcpFilters(server, client).map((filter) => tcpChain(filter, client));
     case 'passed':
       return passedChains(server, client);
   }
 }
 
-function chain(filter: Extension): ChainInit {
-  return { filters: [filter], transportSocketConnectTimeout: HANDSHAKE };
+function chain(filters: readonly Extension[]): ChainInit {
+  return { filters: [...filters], transportSocketConnectTimeout: HANDSHAKE };
+}
+
+function tcpChain(filter: Extension, { judges }: GatewayClient): ChainInit {
+  return chain([...authorizationFilters(judges, { protocol: 'tcp', peer: 'connection' }), filter]);
 }
 
 /** Any client may say who it is; the gateway says who it found. */
-function httpChain({ routes }: GatewayServer, listener: string): ChainInit {
-  return chain(
+function httpChain(
+  { routes }: GatewayServer,
+  listener: string,
+  { judges }: GatewayClient,
+): ChainInit {
+  return chain([
     connectionManager({
       statPrefix: `outbound_${listener};`,
       routeSpecifier: routesNamed(routes ?? ''),
@@ -83,8 +97,9 @@ function httpChain({ routes }: GatewayServer, listener: string): ChainInit {
       setCurrentClientCertDetails: { subject: true, cert: true, dns: true, uri: true },
       httpProtocolOptions: {},
       serverName: 'istio-envoy',
+      filters: authorizationFilters(judges, { protocol: 'http', peer: 'connection' }),
     }),
-  );
+  ]);
 }
 
 function terminated({ hosts, tls }: GatewayServer, isHttp: boolean): ChainInit {
@@ -112,7 +127,7 @@ function tcpFilters(server: GatewayServer, client: RouteClient): Extension[] {
 }
 
 /** By the names that clients ask for. */
-function passedChains(server: GatewayServer, client: RouteClient): ChainInit[] {
+function passedChains(server: GatewayServer, client: GatewayClient): ChainInit[] {
   return followedAt(server, client).flatMap((service) => {
     const shared = sharedHosts(server, service, client.mesh);
     return (service.spec?.tls ?? []).flatMap((route) =>
@@ -124,7 +139,7 @@ function passedChains(server: GatewayServer, client: RouteClient): ChainInit[] {
           const serverNames = names.includes('*') ? [] : [...names];
           return {
             filterChainMatch: { serverNames, prefixRanges: destinationSubnets.map(cidrRange) },
-            ...chain(tcpFilter(chainOf(route, service, clientAt(server, client)))),
+            ...tcpChain(tcpFilter(chainOf(route, service, clientAt(server, client))), client),
           };
         }),
     );
