@@ -65,7 +65,8 @@ const CHOICES: Readonly<Record<string, object>> = {
 };
 
 test('the chart is what npm run generate writes', () => {
-  for (const [name, text] of chartFiles()) expect(chartFileOnDisk(name), name).toBe(text);
+  for (const [name, text] of chartFiles())
+    expect([name, chartFileOnDisk(name)]).toEqual([name, text]);
 });
 
 describe.skipIf(!hasHelm)('helm, where it is installed', () => {

@@ -139,10 +139,12 @@ describe.skipIf(obstacle !== null)(`installation${obstacle ? `: ${obstacle}` : '
   test('it can be installed again, and purged', async () => {
     await aquifer('install');
     await aquifer('uninstall', '--yes', '--purge');
-    const kinds = 'crds,namespaces';
-    await eventually(
-      async () => !/istio/.test(await sandbox.kubectl.run('get', kinds, '-o', 'name')),
-    );
+    const istio = async () => {
+      const names = await sandbox.kubectl.run('get', 'crds,namespaces', '-o', 'name');
+      return names.split('\n').filter((name) => name.includes('istio'));
+    };
+    await eventually(async () => (await istio()).length === 0);
+    expect(await istio()).toEqual([]);
   });
 });
 
