@@ -25,7 +25,7 @@ describe.skipIf(obstacle !== null)(`installation${obstacle ? `: ${obstacle}` : '
 
   async function aquifer(...args: string[]): Promise<CommandResult> {
     const result = await sandbox.aquifer(args);
-    expect(result.code, result.stderr).toBe(0);
+    if (result.code !== 0) throw new Error(`aquifer ${args.join(' ')}: ${result.stderr}`);
     return result;
   }
 
