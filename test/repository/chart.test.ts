@@ -11,10 +11,10 @@ import {
   renderManifests,
 } from '../../packages/cli/src/installation/render.ts';
 import { chartFileOnDisk, chartFiles } from '../generate/chart.ts';
-import { toolEnvironment } from '../setup/prerequisites.mjs';
+import { commandPath } from '../story/kubectl.ts';
 
 const chart = join(import.meta.dirname, '../../deploy/chart');
-const env = toolEnvironment();
+const env = { ...process.env, PATH: commandPath(process.env) };
 const hasHelm = spawnSync('helm', ['version'], { env }).status === 0;
 const directory = mkdtempSync(join(tmpdir(), 'aquifer-chart-'));
 afterAll(() => rmSync(directory, { recursive: true }));
@@ -65,7 +65,8 @@ const CHOICES: Readonly<Record<string, object>> = {
 };
 
 test('the chart is what npm run generate writes', () => {
-  for (const [name, text] of chartFiles()) expect(chartFileOnDisk(name), name).toBe(text);
+  for (const [name, text] of chartFiles())
+    expect([name, chartFileOnDisk(name)]).toEqual([name, text]);
 });
 
 describe.skipIf(!hasHelm)('helm, where it is installed', () => {

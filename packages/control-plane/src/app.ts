@@ -21,11 +21,12 @@ import type { Input } from './collections/nodes.ts';
 import { type ControlPlaneConfig, commaList } from './config.ts';
 import { Derivation } from './derive/derivation.ts';
 import type { DerivationSettings } from './derive/mesh-collections.ts';
-import { KINDS } from './ingest/cluster-inputs.ts';
+import { LISTED_KINDS } from './ingest/cluster-inputs.ts';
 import { ClusterStore } from './ingest/cluster-store.ts';
 import { Debouncer } from './ingest/debounce.ts';
 import { KeySets } from './ingest/key-sets.ts';
 import type { KubernetesApi } from './ingest/kubernetes-api.ts';
+import { ReferredMaps } from './ingest/referred-maps.ts';
 import { reflect } from './ingest/reflector.ts';
 import { SecretReaders } from './ingest/secret-readers.ts';
 import { tokenAuthenticator } from './push/authenticate.ts';
@@ -33,9 +34,9 @@ import { DiscoveryServer } from './push/discovery-server.ts';
 import { listenGrpc } from './push/grpc-server.ts';
 import { Publisher } from './push/publisher.ts';
 import { createPushMetrics } from './push/push-metrics.ts';
-import { writeMissing } from './reconcile/apply.ts';
-import { WriterLease } from './reconcile/lease.ts';
-import { WriteQueue } from './reconcile/write-queue.ts';
+import { leaseTimes } from './reconcile/lease.ts';
+import { wishesByScope } from './reconcile/scope.ts';
+import { Writer } from './reconcile/writer.ts';
 
 /** A running control plane with the ports it really listens on. */
 export interface ControlPlane {
@@ -188,27 +189,28 @@ function startPipeline(
   const facts: Input<AuthorityFacts> = derivation.graph.input('authority');
   const { graph, cluster } = derivation;
   const settings = { ...config, image: config.waypointImage };
-  const { foreign, wishes: derived } = clusterWishes(derivation, settings);
+  const holder = config.podName || randomUUID();
+  const times = leaseTimes(config.leaseDurationMs);
+  const { obstacles, wishes: derived, wantedMaps } = clusterWishes(derivation, settings);
   const ofAuthority = authorityWishes(graph, cluster, facts, config.systemNamespace);
   const ofWebhooks = webhookWishes(graph, cluster, facts, config.systemNamespace);
   const wishes = graph.union('wishes', ofAuthority, ofWebhooks, derived);
-  const write = (): void => {
-    if (publisher.current === null || !lease.isHeld) return;
-    writeMissing({ api, queue, wishes, foreign, onForeign: () => debouncer.trigger() });
-  };
-  const lease = new WriterLease({
-    api,
-    log: log.scope('lease'),
-    namespace: config.systemNamespace,
-    name: config.revision === 'default' ? 'istiod-writer' : `istiod-writer-${config.revision}`,
-    holder: config.podName || randomUUID(),
-    onGained: write,
-  });
-  const queue = new WriteQueue({
-    log: log.scope('write'),
-    recheck: write,
-    mayWrite: () => lease.isHeld,
-  });
+  const scopes = wishesByScope(graph, cluster, wishes);
+  const writers = [
+    { name: 'istiod-mesh-writer', wishes: scopes.mesh },
+    { name: revisionLease(config), wishes: scopes.revision },
+  ].map(
+    ({ name, wishes: ofScope }) =>
+      new Writer({
+        api,
+        log,
+        lease: { namespace: config.systemNamespace, name, holder, times },
+        wishes: ofScope,
+        obstacles,
+        onObstacle: () => debouncer.trigger(),
+        isReady: () => publisher.current !== null,
+      }),
+  );
   const publish = (): void => {
     if (store.isComplete) publisher.publish();
   };
@@ -221,7 +223,7 @@ function startPipeline(
     onChange: () => debouncer.trigger(),
   });
   publisher.whenDemanded(() => debouncer.trigger());
-  publisher.subscribe(write);
+  for (const writer of writers) publisher.subscribe(() => writer.write());
   publisher.subscribe(() => reportUnread(derivation, log));
   const keySets = new KeySets({
     wanted: derivation.keySetAddresses,
@@ -238,15 +240,26 @@ function startPipeline(
     onChange: () => debouncer.trigger(),
   });
   publisher.subscribe(() => secretReaders.look());
+  const referredMaps = new ReferredMaps({
+    api,
+    wanted: wantedMaps,
+    found: derivation.referredMaps,
+    log: log.scope('watch'),
+    onChange: () => debouncer.trigger(),
+  });
+  publisher.subscribe(() => referredMaps.look());
   facts.set('', authority.facts);
   authority.subscribe(() => {
     if (isDeepStrictEqual(facts.get(''), authority.facts)) return;
     facts.set('', authority.facts);
     debouncer.trigger();
   });
-  lease.start();
-  const only = { MeshConfigMap: meshConfigMap(config) };
-  const reflectors = KINDS.map((kind) =>
+  for (const writer of writers) writer.start();
+  const only = {
+    MeshConfigMap: meshConfigMap(config),
+    GatewayClassDefaults: { namespace: config.systemNamespace },
+  };
+  const reflectors = LISTED_KINDS.map((kind) =>
     reflect(kind, { api, sink: store, log: log.scope('watch'), only }, abort.signal),
   );
   const kept = authority.keep(abort.signal);
@@ -256,10 +269,14 @@ function startPipeline(
       debouncer.stop();
       keySets.stop();
       secretReaders.stop();
-      await Promise.all([...reflectors, kept, queue.stop()]);
-      await lease.stop();
+      const stopped = writers.map((writer) => writer.stop());
+      await Promise.all([...reflectors, referredMaps.stop(), kept, ...stopped]);
     },
   };
+}
+
+function revisionLease({ revision }: ControlPlaneConfig): string {
+  return revision === 'default' ? 'istiod-writer' : `istiod-writer-${revision}`;
 }
 
 /** Of other revisions than the default one each has its own. */

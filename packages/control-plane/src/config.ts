@@ -14,6 +14,7 @@ const HOUR_MS = 60 * MINUTE_MS;
 export type ControlPlaneConfig = {
   readonly systemNamespace: string;
   readonly podName: string;
+  readonly leaseDurationMs: number;
   readonly clusterId: string;
   readonly clusterDomain: string;
   readonly trustDomain: string;
@@ -54,6 +55,11 @@ export const CONTROL_PLANE_KEYS: ConfigKeys<ControlPlaneConfig> = {
     'POD_NAME',
     'Name under which the lease is held that lets one control plane write; empty makes one up.',
     { default: '' },
+  ),
+  leaseDurationMs: durationKey(
+    'LEASE_DURATION',
+    'After so long without a sign of life of the control plane that writes, another one does.',
+    { default: 9000 },
   ),
   clusterId: stringKey('CLUSTER_ID', 'Id of the cluster, first part of every workload uid.', {
     default: 'Kubernetes',

@@ -152,7 +152,10 @@ function assertType({ path, type }: InstallValue, value: unknown): void {
     map: isTree(value),
     list: Array.isArray(value),
   }[type];
-  if (!fits) throw new CliError(`value ${path} must be a ${type}, not ${JSON.stringify(value)}`);
+  if (!fits)
+    throw new CliError(
+      `value ${path} must be ${type === 'integer' ? 'an' : 'a'} ${type}, not ${JSON.stringify(value)}`,
+    );
 }
 
 function unknownValue(path: string): CliError {

@@ -5,6 +5,7 @@ import { Graph } from '../collections/graph.ts';
 import type { Input, ProblemListener } from '../collections/nodes.ts';
 import { ClusterInputs } from '../ingest/cluster-inputs.ts';
 import { type MalformedObjects, malformedObjects } from '../ingest/malformed.ts';
+import type { ReferredMap } from '../ingest/referred-maps.ts';
 import { gatewayApiCollections } from './gateway-api/gateway-api-collections.ts';
 import { type GatewayCollections, gatewayCollections } from './l7/gateway/gateway-collections.ts';
 import type { ProxyNode } from './l7/proxy-node.ts';
@@ -34,6 +35,8 @@ export class Derivation {
   readonly gateways: GatewayCollections;
   /** Whether accounts of gateways may read the Secrets of their namespaces, by `namespace/name`. */
   readonly secretReaders: Input<'allowed' | 'refused'>;
+  /** ConfigMaps that Gateways and their classes refer to, as far as they were looked up. */
+  readonly referredMaps: Input<ReferredMap>;
   /** What of the cluster cannot be read. */
   readonly malformed: MalformedObjects;
 
@@ -41,6 +44,10 @@ export class Derivation {
     this.graph = new Graph(onProblem);
     this.cluster = new ClusterInputs(this.graph);
     this.malformed = malformedObjects(this.graph);
+    this.referredMaps = this.graph.input<ReferredMap>(
+      'ConfigMaps that are referred to',
+      isDeepStrictEqual,
+    );
     this.mesh = meshCollections(this.graph, this.cluster, settings);
     const gatewayApi = gatewayApiCollections(this.graph, this.cluster, settings);
     this.routing = routingLookups(this.graph, this.cluster, this.mesh, gatewayApi);

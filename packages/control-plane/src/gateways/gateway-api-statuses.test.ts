@@ -135,11 +135,9 @@ test('what a Gateway asks for and this mesh does not do is said', () => {
   const { conditions } = frontStatus(
     ...base(),
     gateway([HTTP], {
-      infrastructure: { parametersRef: { group: '', kind: 'ConfigMap', name: 'options' } },
       tls: { backend: { clientCertificateRef: { name: 'own' } } },
     }),
   );
-  expect(named(conditions, 'Accepted')).toMatch(/^False InvalidParameters: .*"options"/);
   expect(named(conditions, 'ResolvedRefs')).toMatch(/^False InvalidClientCertificateRef: /);
 });
 

@@ -94,11 +94,6 @@ function accepted(gateway: Gateway, listeners: readonly GatewayListener[]): Cond
     const message = `only Hostname is supported, ignoring [${unsupported.join(' ')}]`;
     return { type, status: 'False', reason: 'UnsupportedAddress', message };
   }
-  const { parametersRef } = gateway.spec.infrastructure ?? {};
-  if (parametersRef !== undefined) {
-    const message = `spec.infrastructure.parametersRef: ${parametersRef.kind} "${parametersRef.name}" is not read by this mesh; the Gateway is deployed without it`;
-    return { type, status: 'False', reason: 'InvalidParameters', message };
-  }
   return listenersAccepted(listeners) ?? ACCEPTED;
 }
 
@@ -138,14 +133,28 @@ export function withForeign(
 ): DerivedGatewayStatus {
   if (inTheWay.length === 0) return status;
   const objects = inTheWay.map(({ kind, metadata }) => `${kind} "${metadata.name}"`).toSorted();
-  const blocked = {
+  const message = `${objects.join(' and ')} in namespace "${namespaceOf(gateway)}" is not managed by this Gateway and is left alone: rename or delete it, or rename the Gateway`;
+  return withCondition(status, {
     type: 'Programmed',
     status: 'False',
     reason: 'NameConflict',
-    message: `${objects.join(' and ')} in namespace "${namespaceOf(gateway)}" is not managed by this Gateway and is left alone: rename or delete it, or rename the Gateway`,
-  };
-  const conditions = status.conditions.map((condition) =>
-    condition.type === blocked.type ? blocked : condition,
-  );
+    message,
+  });
+}
+
+/** The status of a Gateway whose objects cannot be written. */
+export function withRefused(status: DerivedGatewayStatus, message: string): DerivedGatewayStatus {
+  return withCondition(status, { type: 'Programmed', status: 'False', reason: 'Invalid', message });
+}
+
+/** The status of a Gateway that is not accepted, because of what lies over its objects; what runs goes on. */
+export function withUnusable(status: DerivedGatewayStatus, problem: string): DerivedGatewayStatus {
+  const message = `${problem}; nothing is deployed until that is right, and what runs stays`;
+  const reason = 'InvalidParameters';
+  return withCondition(status, { type: 'Accepted', status: 'False', reason, message });
+}
+
+function withCondition(status: DerivedGatewayStatus, own: ConditionText): DerivedGatewayStatus {
+  const conditions = status.conditions.map((each) => (each.type === own.type ? own : each));
   return { ...status, conditions };
 }

@@ -2,6 +2,7 @@ import type { Gateway, ObjectMeta } from '@aquifer/model/resources';
 import { expect, test } from 'vitest';
 import { GATEWAY_CONTROLLER, WAYPOINT_CONTROLLER } from '../derive/labels.ts';
 import { waypointManifests } from './waypoint-manifests.ts';
+import type { WaypointSettings } from './waypoint-settings.ts';
 
 const SETTINGS = {
   image: 'aquifer/waypoint:dev',
@@ -32,11 +33,13 @@ function gateway({ metadata = {}, spec = {} }: Extra = {}): Gateway {
   } as Gateway;
 }
 
-function manifestsOf(run: Gateway, settings: typeof SETTINGS) {
+function manifestsOf(run: Gateway, settings: WaypointSettings = SETTINGS) {
   const controller =
     run.spec.gatewayClassName === 'istio' ? GATEWAY_CONTROLLER : WAYPOINT_CONTROLLER;
   const { listeners } = run.spec;
-  return waypointManifests({ gateway: run, controller, listeners }, settings);
+  const manifests = waypointManifests({ gateway: run, controller, listeners }, settings);
+  if (!manifests.ok) throw new Error(manifests.error);
+  return manifests.value;
 }
 
 const OWNED = {
@@ -46,7 +49,7 @@ const OWNED = {
 };
 
 test('a waypoint is a ServiceAccount, a Deployment and a Service, owned by its Gateway (P133)', () => {
-  const manifests = manifestsOf(gateway(), SETTINGS);
+  const manifests = manifestsOf(gateway());
   expect(manifests.map(({ kind }) => kind)).toEqual(['ServiceAccount', 'Deployment', 'Service']);
   for (const { metadata } of manifests) {
     expect(metadata).toMatchObject({
@@ -59,7 +62,7 @@ test('a waypoint is a ServiceAccount, a Deployment and a Service, owned by its G
 });
 
 test('its pod stays out of the mesh, runs istio-proxy as a waypoint, and finds the control plane (P133), without a network (P134)', () => {
-  const [, deployment] = manifestsOf(gateway(), SETTINGS);
+  const [, deployment] = manifestsOf(gateway());
   expect(deployment).toMatchObject({
     spec: {
       selector: { matchLabels: { 'gateway.networking.k8s.io/gateway-name': 'waypoint' } },
@@ -103,7 +106,7 @@ test('its pod stays out of the mesh, runs istio-proxy as a waypoint, and finds t
 });
 
 test('its Service offers the status port and the mesh listener (P133)', () => {
-  const [, , service] = manifestsOf(gateway(), SETTINGS);
+  const [, , service] = manifestsOf(gateway());
   expect(service).toMatchObject({
     metadata: { annotations: { 'networking.istio.io/traffic-distribution': 'PreferClose' } },
     spec: {
@@ -120,7 +123,7 @@ test('its Service offers the status port and the mesh listener (P133)', () => {
 test("the Gateway's labels and annotations are copied, kubectl's bookkeeping is not (P136)", () => {
   const annotations = { team: 'blue', 'kubectl.kubernetes.io/last-applied-configuration': '{}' };
   const labels = { 'istio.io/waypoint-for': 'all' };
-  const [account] = manifestsOf(gateway({ metadata: { labels, annotations } }), SETTINGS);
+  const [account] = manifestsOf(gateway({ metadata: { labels, annotations } }));
   expect(account!.metadata).toMatchObject({ annotations: { team: 'blue' }, labels });
   expect(JSON.stringify(account)).not.toContain('last-applied');
 });
@@ -128,7 +131,7 @@ test("the Gateway's labels and annotations are copied, kubectl's bookkeeping is 
 test('infrastructure labels replace the copied ones, each map by itself (P136)', () => {
   const metadata = { labels: { own: 'x' }, annotations: { note: 'y' } };
   const spec = { infrastructure: { labels: { infra: 'z', 'gateway.networking.k8s.io/x': 'no' } } };
-  const [account] = manifestsOf(gateway({ metadata, spec }), SETTINGS);
+  const [account] = manifestsOf(gateway({ metadata, spec }));
   expect(account!.metadata).toMatchObject({
     labels: { infra: 'z', ...OWNED },
     annotations: { note: 'y' },
@@ -170,7 +173,7 @@ test('a named network is on the objects and in the environment (P134)', () => {
 });
 
 test('its pod is given more time to end than it takes to announce its end and to drain', () => {
-  const [, deployment] = manifestsOf(gateway(), SETTINGS);
+  const [, deployment] = manifestsOf(gateway());
   const { terminationGracePeriodSeconds, containers } = (
     deployment as unknown as {
       spec: {

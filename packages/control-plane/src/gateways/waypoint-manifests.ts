@@ -1,4 +1,8 @@
-/** What a Gateway becomes (spec control-plane 5.2, 5.3): ServiceAccount, Deployment, Service. */
+/**
+ * What a Gateway becomes (spec control-plane 5.2, 5.3): ServiceAccount, Deployment, Service, and where somebody lays
+ * something over them an autoscaler and a disruption budget.
+ */
+import { ok, type Result } from '@aquifer/model';
 import type { Gateway } from '@aquifer/model/resources';
 import { generatedName } from '../derive/gateway-api/gateway-services.ts';
 import {
@@ -13,6 +17,7 @@ import {
 import { annotationsOf, labelsOf, nameOf, namespaceOf } from '../derive/object.ts';
 import { MANAGED_LABEL } from '../ingest/kinds.ts';
 import type { Manifest } from '../reconcile/wish.ts';
+import { type Overlay, overlaid } from './overlay.ts';
 import { type WaypointPod, waypointPodSpec } from './waypoint-pod.ts';
 import type { WaypointSettings } from './waypoint-settings.ts';
 
@@ -57,8 +62,35 @@ export interface RunGateway {
   }[];
 }
 
-/** In the order in which they are applied. */
-export function waypointManifests(run: RunGateway, settings: WaypointSettings): Manifest[] {
+/** In the order in which they are applied. The error names the ConfigMap whose overlay cannot be. */
+export function waypointManifests(
+  run: RunGateway,
+  settings: WaypointSettings,
+  overlays: readonly Overlay[] = [],
+): Result<Manifest[], string> {
+  const manifests: Manifest[] = [];
+  for (const plain of plainManifests(run, settings)) {
+    const { kind } = plain;
+    const own = overlays.filter(({ fragments }) => fragments[kind] !== undefined);
+    if (own.length === 0 && ON_DEMAND.includes(kind)) continue;
+    let manifest = plain;
+    for (const overlay of own) {
+      const result = overlaid(manifest, overlay);
+      if (!result.ok) return result;
+      manifest = result.value;
+    }
+    manifests.push(manifest);
+  }
+  return ok(manifests);
+}
+
+/** Kinds of which a Gateway becomes one only where somebody says what is in it. */
+export const ON_DEMAND: readonly Manifest['kind'][] = [
+  'HorizontalPodAutoscaler',
+  'PodDisruptionBudget',
+];
+
+function plainManifests(run: RunGateway, settings: WaypointSettings): Manifest[] {
   const { gateway, controller } = run;
   const controlled = controller === GATEWAY_CONTROLLER ? GATEWAY : WAYPOINT;
   const name = generatedName(gateway, controller);
@@ -89,6 +121,21 @@ export function waypointManifests(run: RunGateway, settings: WaypointSettings): 
         annotations: { ...annotations, ...controlled.serviceAnnotations },
       },
       spec: serviceSpec(run, controlled),
+    } as Manifest,
+    {
+      apiVersion: 'autoscaling/v2',
+      kind: 'HorizontalPodAutoscaler',
+      metadata: { ...metadata, name },
+      spec: {
+        scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name },
+        maxReplicas: 1,
+      },
+    } as Manifest,
+    {
+      apiVersion: 'policy/v1',
+      kind: 'PodDisruptionBudget',
+      metadata: { ...metadata, name },
+      spec: { selector: { matchLabels: { [GATEWAY_NAME_LABEL]: nameOf(gateway) } } },
     } as Manifest,
   ];
 }

@@ -98,6 +98,8 @@ function environment(pod: WaypointPod, settings: WaypointSettings): object[] {
     field('SERVICE_ACCOUNT', 'spec.serviceAccountName'),
     field('HOST_IP', 'status.hostIP'),
     limit('ISTIO_CPU_LIMIT', 'limits.cpu'),
+    // In whole CPUs, rounded up: a thread for each that the pod may use.
+    limit('CONCURRENCY', 'limits.cpu'),
     { name: 'PROXY_CONFIG', value: '{}' },
     limit('GOMEMLIMIT', 'limits.memory'),
     { name: 'ISTIO_META_CLUSTER_ID', value: settings.clusterId },

@@ -36,6 +36,11 @@ export function keyOf({ metadata }: StoredObject): string {
 
 export const KINDS = Object.keys(WATCHED_KINDS) as readonly WatchedKind[];
 
+/** Kinds that are watched as such; of the other one, objects are as others refer to them. */
+export const LISTED_KINDS: readonly WatchedKind[] = KINDS.filter(
+  (kind) => kind !== 'ReferredConfigMap',
+);
+
 type Inputs = { readonly [Kind in WatchedKind]: Input<WatchedTypes[Kind]> };
 
 /** Reads made here are not remembered: derivations read with `readerOf`. */

@@ -13,6 +13,7 @@ import type {
   ListenerSet,
   Namespace,
   Node,
+  ObjectMeta,
   PeerAuthentication,
   Pod,
   ReferenceGrant,
@@ -73,6 +74,19 @@ export interface WatchedTypes {
   readonly RootConfigMap: ConfigMap;
   /** The one ConfigMap that configures the mesh. */
   readonly MeshConfigMap: ConfigMap;
+  /** What is laid over the objects of every Gateway of a class. */
+  readonly GatewayClassDefaults: ConfigMap;
+  /** Those that Gateways and their classes refer to, each watched by itself. */
+  readonly ReferredConfigMap: ConfigMap;
+  readonly HorizontalPodAutoscaler: ManagedObject;
+  readonly PodDisruptionBudget: ManagedObject;
+}
+
+/** An object of which only its metadata is read. */
+interface ManagedObject {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: ObjectMeta;
 }
 
 export type WatchedKind = keyof WatchedTypes;
@@ -91,6 +105,9 @@ interface KindPath {
 
 /** Marks what a Gateway of ours was turned into (spec control-plane 1.1). */
 export const MANAGED_LABEL = 'gateway.istio.io/managed';
+
+/** Names a class of Gateways, on a ConfigMap that lies over what they become. */
+export const CLASS_DEFAULTS_LABEL = 'gateway.istio.io/defaults-for-class';
 
 /** On every ConfigMap that the control plane writes. */
 export const CONFIG_LABEL = 'istio.io/config';
@@ -139,6 +156,23 @@ export const WATCHED_KINDS: Readonly<Record<WatchedKind, KindPath>> = {
   },
   RootConfigMap: { apiVersion: 'v1', plural: 'configmaps', kind: 'ConfigMap' },
   MeshConfigMap: { apiVersion: 'v1', plural: 'configmaps', kind: 'ConfigMap' },
+  GatewayClassDefaults: {
+    apiVersion: 'v1',
+    plural: 'configmaps',
+    kind: 'ConfigMap',
+    labelSelector: CLASS_DEFAULTS_LABEL,
+  },
+  ReferredConfigMap: { apiVersion: 'v1', plural: 'configmaps', kind: 'ConfigMap' },
+  HorizontalPodAutoscaler: {
+    apiVersion: 'autoscaling/v2',
+    plural: 'horizontalpodautoscalers',
+    labelSelector: MANAGED_LABEL,
+  },
+  PodDisruptionBudget: {
+    apiVersion: 'policy/v1',
+    plural: 'poddisruptionbudgets',
+    labelSelector: MANAGED_LABEL,
+  },
 };
 
 /** The API path of a kind's collection over all namespaces, or of one namespace. */
@@ -151,6 +185,20 @@ export function collectionPath(
     ? `${root}/${kind.plural}`
     : `${root}/namespaces/${namespace}/${kind.plural}`;
 }
+
+/** What an API path, of an object or of its status, leads to; null for paths of collections and of kinds that are not watched. */
+export function objectAt(path: string): (ObjectRef & { readonly kind: WatchedKind }) | null {
+  const [, root, namespace = '', plural, name = ''] = OBJECT_PATH.exec(path) ?? [];
+  for (const [kind, watched] of Object.entries(WATCHED_KINDS)) {
+    if (collectionPath(watched) === `${root}/${plural}`) {
+      return { kind: kind as WatchedKind, namespace, name };
+    }
+  }
+  return null;
+}
+
+const OBJECT_PATH =
+  /^(\/api\/v1|\/apis\/[^/]+\/[^/]+)(?:\/namespaces\/([^/]+))?\/([^/]+)\/([^/]+)(?:\/status)?$/;
 
 /** The API path of a kind's CustomResourceDefinition; null for the kinds that Kubernetes itself has. */
 export function definitionPath(kind: {

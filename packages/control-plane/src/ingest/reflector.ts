@@ -21,13 +21,13 @@ export interface ReflectorDeps {
   readonly api: Pick<KubernetesApi, 'list' | 'watch'>;
   readonly sink: ReflectorSink;
   readonly log: Logger;
-  /** Kinds of which only one object is read. */
+  /** Kinds of which only one object is read, or only those of one namespace. */
   readonly only: Readonly<Partial<Record<WatchedKind, OnlyObject>>>;
 }
 
 interface OnlyObject {
   readonly namespace: string;
-  readonly name: string;
+  readonly name?: string;
 }
 
 interface ListBody {
@@ -224,6 +224,6 @@ function selectorOf(
   return {
     ...(labelSelector !== undefined && { labelSelector }),
     ...(fieldSelector !== undefined && { fieldSelector }),
-    ...(object !== undefined && { fieldSelector: `metadata.name=${object.name}` }),
+    ...(object?.name !== undefined && { fieldSelector: `metadata.name=${object.name}` }),
   };
 }

@@ -1,22 +1,22 @@
 import { expect, test, vi } from 'vitest';
 import { Graph } from '../collections/graph.ts';
-import { type ForeignObjects, noteOutcome } from './owner.ts';
+import { noteOutcome, type Obstacles } from './owner.ts';
 import type { Manifest } from './wish.ts';
 
 function noted() {
   const graph = new Graph(vi.fn());
-  const foreign: ForeignObjects = graph.input('foreign objects');
+  const obstacles: Obstacles = graph.input('obstacles');
   const note = (kind: Manifest['kind'], outcome: 'declined' | 'settled'): boolean => {
     const manifest = { apiVersion: 'v1', kind, metadata: { namespace: 'shop', name: 'waypoint' } };
     const write = {
       verb: 'applyOwned',
       path: `/${kind}`,
       manifest,
-      gateway: 'shop/waypoint',
+      basis: { gateway: 'shop/waypoint', gatewayPath: '', gatewayState: '', resourceVersion: '' },
     } as const;
-    return noteOutcome(foreign, write, outcome);
+    return noteOutcome(obstacles, write, outcome);
   };
-  return { graph, note, paths: () => Array.from(foreign.entries(), ([path]) => path) };
+  return { graph, note, paths: () => Array.from(obstacles.entries(), ([path]) => path) };
 }
 
 test('objects of somebody else that turn up in one round are all remembered', () => {

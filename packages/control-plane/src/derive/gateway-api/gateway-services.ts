@@ -1,10 +1,15 @@
 /** Which Services stand in front of the proxies of a Gateway (spec control-plane 5.2). */
-import type { Gateway } from '@aquifer/model/resources';
-import { GATEWAY_CONTROLLER, NAME_OVERRIDE_ANNOTATION } from '../labels.ts';
+import type { Gateway, GatewayClass } from '@aquifer/model/resources';
+import { GATEWAY_CONTROLLER, NAME_OVERRIDE_ANNOTATION, WAYPOINT_CONTROLLER } from '../labels.ts';
 import { type MeshSettings, serviceHostname } from '../mesh.ts';
 import { annotationsOf, nameOf, namespaceOf } from '../object.ts';
 
 type Address = NonNullable<Gateway['spec']['addresses']>[number];
+
+/** Whether Gateways of the class are deployed here: waypoints, and gateways for clients outside of the mesh. */
+export function isRunHere({ spec: { controllerName } }: GatewayClass): boolean {
+  return controllerName === WAYPOINT_CONTROLLER || controllerName === GATEWAY_CONTROLLER;
+}
 
 /** Whether `spec.addresses` names Services that somebody else runs, so that nothing is deployed for the Gateway. */
 export function isManual({ spec }: Gateway): boolean {

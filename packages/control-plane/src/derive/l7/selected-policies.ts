@@ -1,12 +1,5 @@
 import type { ObjectMeta } from '@aquifer/model/resources';
-import { GATEWAY_NAME_LABEL } from '../labels.ts';
 import { hasLabels } from '../selectors.ts';
-
-interface Target {
-  readonly group?: string | undefined;
-  readonly kind: string;
-  readonly name: string;
-}
 
 /** A policy for workloads that it selects, or for targets. */
 interface SelectingPolicy {
@@ -16,49 +9,42 @@ interface SelectingPolicy {
         readonly selector?:
           | { readonly matchLabels?: Readonly<Record<string, string>> | undefined }
           | undefined;
-        readonly targetRef?: Target | undefined;
-        readonly targetRefs?: readonly Target[] | undefined;
+        readonly targetRef?: TargetRef | undefined;
+        readonly targetRefs?: readonly TargetRef[] | undefined;
       }
     | undefined;
 }
 
-interface SelectedWorkload {
+interface TargetRef {
+  readonly group?: string | undefined;
+  readonly kind: string;
+  readonly name: string;
+}
+
+export interface SelectedWorkload {
   readonly namespace: string;
   readonly labels: Readonly<Record<string, string>>;
+  /** Name of the Gateway of the Gateway API that it runs; null for what is none. */
+  readonly gateway: string | null;
 }
 
-/** Those of the root namespace and of the workload's that select it; what has targets is for others. */
+/** Those of the root namespace and of the workload's that select it, or its Gateway; what has other targets is for others. */
 export function selectedPolicies<Policy extends SelectingPolicy>(
   policiesIn: (namespace: string) => readonly Policy[],
-  workload: SelectedWorkload,
+  { namespace, labels, gateway }: SelectedWorkload,
   rootNamespace: string,
 ): readonly Policy[] {
-  return [...new Set([rootNamespace, workload.namespace])]
-    .flatMap(policiesIn)
-    .filter((policy) => targetsOf(policy).length === 0 && isSelected(policy, workload));
+  return [...new Set([rootNamespace, namespace])].flatMap(policiesIn).filter((policy) => {
+    const { selector, targetRef, targetRefs = [] } = policy.spec ?? {};
+    const targets = targetRef === undefined ? targetRefs : [targetRef, ...targetRefs];
+    if (targets.length === 0) return hasLabels(selector?.matchLabels ?? {}, labels);
+    return (
+      (policy.metadata.namespace ?? '') === namespace &&
+      targets.some(
+        ({ group, kind, name }) => group === GATEWAY_API && kind === 'Gateway' && name === gateway,
+      )
+    );
+  });
 }
 
-/** As well those with the Gateway as target that the proxy serves, as its label says (spec control-plane 6.3). */
-export function gatewayPolicies<Policy extends SelectingPolicy>(
-  policiesIn: (namespace: string) => readonly Policy[],
-  workload: SelectedWorkload,
-  rootNamespace: string,
-): readonly Policy[] {
-  const gateway = workload.labels[GATEWAY_NAME_LABEL];
-  const targeting = policiesIn(workload.namespace).filter((policy) =>
-    targetsOf(policy).some(
-      ({ group, kind, name }) =>
-        group === 'gateway.networking.k8s.io' && kind === 'Gateway' && name === gateway,
-    ),
-  );
-  return [...new Set([...selectedPolicies(policiesIn, workload, rootNamespace), ...targeting])];
-}
-
-function targetsOf({ spec = {} }: SelectingPolicy): readonly Target[] {
-  const { targetRef, targetRefs = [] } = spec;
-  return targetRef === undefined ? targetRefs : [targetRef, ...targetRefs];
-}
-
-function isSelected({ spec = {} }: SelectingPolicy, { labels }: SelectedWorkload): boolean {
-  return hasLabels(spec.selector?.matchLabels ?? {}, labels);
-}
+const GATEWAY_API = 'gateway.networking.k8s.io';

@@ -8,6 +8,7 @@ import type { Context } from '../../../collections/cell.ts';
 import type { Collection } from '../../../collections/collection.ts';
 import { keyOf, objectKey } from '../../../ingest/cluster-inputs.ts';
 import type { ObjectRef } from '../../../ingest/kinds.ts';
+import { GATEWAY_NAME_LABEL } from '../../labels.ts';
 import type { MeshService } from '../../mesh-service.ts';
 import { settingsIn } from '../../mesh-settings.ts';
 import { labelsOf, refTo } from '../../object.ts';
@@ -17,14 +18,13 @@ import { calledCollections } from '../outbound/called-ports.ts';
 import { calledPorts } from '../outbound/called-services.ts';
 import { encoded, isSameOwned, type OwnedResource, ownedBy } from '../owned-resource.ts';
 import type { ProxyNode } from '../proxy-node.ts';
-import { securityLookups } from '../security-lookups.ts';
-import { gatewayPolicies } from '../selected-policies.ts';
 import { visibleServices } from '../sidecar/egress-scope.ts';
 import type { RouteClient } from '../sidecar/host-routes.ts';
 import { proxyClusters } from '../sidecar/own-clusters.ts';
 import type { ProxyInputs } from '../sidecar/scope-inputs.ts';
 import type { OwnService } from '../sidecar/views.ts';
 import { connectOriginateListener } from '../tunnel-listeners.ts';
+import { workloadSecurity } from '../workload-security.ts';
 import { gatewayListener } from './listeners.ts';
 import { gatewayRoutes } from './routes.ts';
 import { type SecretReaders, secretCollections } from './secrets.ts';
@@ -135,12 +135,7 @@ export function gatewayCollections(
     secretAccounts: accounts,
     clusters: graph.union('gateway clusters', own, called.clusters),
     endpoints: called.endpoints,
-    listeners: listenersOf(
-      inputs,
-      views,
-      listening,
-      securityLookups(inputs, 'gateways', gatewayPolicies),
-    ),
+    listeners: listenersOf(inputs, views, listening),
     routes: routesOf(inputs, listening),
   };
 }
@@ -194,9 +189,9 @@ function listenersOf(
   inputs: ProxyInputs,
   views: Collection<GatewayView>,
   listening: Collection<Listening>,
-  securityOf: ReturnType<typeof securityLookups>,
 ): Collection<OwnedResource> {
   const { graph } = inputs;
+  const securityOf = workloadSecurity(inputs);
   const own = graph.flatMap(
     'own listeners of gateways',
     views,
@@ -214,12 +209,16 @@ function listenersOf(
     'listeners of servers',
     ports,
     ({ view, port }, context): readonly (readonly [string, OwnedResource])[] => {
-      const { authentications, ...judges } = securityOf(view, context);
-      const listener = gatewayListener(port, clientAt(view, inputs, context), judges);
+      const { namespace, labels } = view;
+      const gateway = labels[GATEWAY_NAME_LABEL] ?? null;
+      const security = securityOf({ namespace, labels, gateway }, context);
+      const providers = settingsIn(inputs.mesh, context).extensionProviders;
+      const judges = { ...security, providers };
+      const listener = gatewayListener(port, { ...clientAt(view, inputs, context), judges });
       if (listener === null) return [];
-      const sources = [...judges.policies, ...authentications].map(refTo);
-      const all = [...sourcesOf(port.servers), ...sources];
-      return [ownedBy(view.key, encoded(ListenerSchema, listener, all))];
+      const policies = [...security.policies, ...security.authentications].map(refTo);
+      const sources = [...sourcesOf(port.servers), ...policies];
+      return [ownedBy(view.key, encoded(ListenerSchema, listener, sources))];
     },
     isSameOwned,
   );

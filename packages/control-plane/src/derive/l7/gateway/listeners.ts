@@ -18,26 +18,20 @@ import { serverTls } from './downstream-tls.ts';
 import { common, followedAt, sharedHosts } from './hosts.ts';
 import type { GatewayPort, GatewayServer } from './servers.ts';
 
-/** How a server's connections are led on, by whom, and who judges them. */
-interface Serving {
-  readonly client: RouteClient;
+/** The gateway, and what it asks of clients. */
+export interface GatewayClient extends RouteClient {
   readonly judges: Judges;
 }
 
 /** Null where no rule says what becomes of connections. */
-export function gatewayListener(
-  port: GatewayPort,
-  client: RouteClient,
-  judges: Judges,
-): Listener | null {
-  const serving = { client, judges };
+export function gatewayListener(port: GatewayPort, client: GatewayClient): Listener | null {
   const { address, number } = port;
   const name = `${address}_${number}`;
   const [first] = port.servers;
   const filterChains =
     first?.kind === 'http'
-      ? [httpChain(first, name, judges)]
-      : distinct(port.servers.flatMap((server) => chainsOf(server, name, serving)));
+      ? [httpChain(first, name, client)]
+      : distinct(port.servers.flatMap((server) => chainsOf(server, name, client)));
   if (filterChains.length === 0) return null;
   const looksAtTls = filterChains.some(
     ({ filterChainMatch, transportSocket }) =>
@@ -63,22 +57,21 @@ function distinct(chains: readonly ChainInit[]): ChainInit[] {
   });
 }
 
-function chainsOf(server: GatewayServer, name: string, serving: Serving): ChainInit[] {
-  const { client, judges } = serving;
+function chainsOf(server: GatewayServer, name: string, client: GatewayClient): ChainInit[] {
   switch (server.kind) {
     case 'http':
     case 'https':
-      return [{ ...terminated(server, true), ...httpChain(server, name, judges) }];
+      return [{ ...terminated(server, true), ...httpChain(server, name, client) }];
     case 'tls':
-      if (server.ruledBy === 'routes') return endedChains(server, serving);
+      if (server.ruledBy === 'routes') return endedChains(server, client);
       return tcpFilters(server, client).map((filter) => ({
         ...terminated(server, false),
-        ...tcpChain(filter, judges),
+        ...tcpChain(filter, client),
       }));
     case 'tcp':
-      return tcpFilters(server, client).map((filter) => tcpChain(filter, judges));
+      return tcpFilters(server, client).map((filter) => tcpChain(filter, client));
     case 'passed':
-      return passedChains(server, serving);
+      return passedChains(server, client);
   }
 }
 
@@ -86,16 +79,18 @@ function chain(filters: readonly Extension[]): ChainInit {
   return { filters: [...filters], transportSocketConnectTimeout: HANDSHAKE };
 }
 
-/** Of bytes nobody can be asked, so that policies which want it deny. */
-function tcpChain(filter: Extension, judges: Judges): ChainInit {
+function tcpChain(filter: Extension, { judges }: GatewayClient): ChainInit {
   return chain([...authorizationFilters(judges, { protocol: 'tcp', peer: 'connection' }), filter]);
 }
 
 /** Any client may say who it is; the gateway says who it found. */
-function httpChain({ routes }: GatewayServer, listener: string, judges: Judges): ChainInit {
+function httpChain(
+  { routes }: GatewayServer,
+  listener: string,
+  { judges }: GatewayClient,
+): ChainInit {
   return chain([
     connectionManager({
-      filters: authorizationFilters(judges, { protocol: 'http', peer: 'connection' }),
       statPrefix: `outbound_${listener};`,
       routeSpecifier: routesNamed(routes ?? ''),
       useRemoteAddress: true,
@@ -103,6 +98,7 @@ function httpChain({ routes }: GatewayServer, listener: string, judges: Judges):
       setCurrentClientCertDetails: { subject: true, cert: true, dns: true, uri: true },
       httpProtocolOptions: {},
       serverName: 'istio-envoy',
+      filters: authorizationFilters(judges, { protocol: 'http', peer: 'connection' }),
     }),
   ]);
 }
@@ -132,7 +128,7 @@ function tcpFilters(server: GatewayServer, client: RouteClient): Extension[] {
 }
 
 /** Of a listener that ends TLS: by the names of each route, the oldest first. */
-function endedChains(server: GatewayServer, { client, judges }: Serving): ChainInit[] {
+function endedChains(server: GatewayServer, client: GatewayClient): ChainInit[] {
   return followedAt(server, client).flatMap((service) => {
     const names = sharedHosts(server, service, client.mesh);
     const [route] = service.spec?.tcp ?? [];
@@ -141,14 +137,14 @@ function endedChains(server: GatewayServer, { client, judges }: Serving): ChainI
     return [
       {
         ...terminated({ ...server, hosts }, false),
-        ...tcpChain(tcpFilter(chainOf(route, service, clientAt(server, client))), judges),
+        ...tcpChain(tcpFilter(chainOf(route, service, clientAt(server, client))), client),
       },
     ];
   });
 }
 
 /** By the names that clients ask for. */
-function passedChains(server: GatewayServer, { client, judges }: Serving): ChainInit[] {
+function passedChains(server: GatewayServer, client: GatewayClient): ChainInit[] {
   return followedAt(server, client).flatMap((service) => {
     const shared = sharedHosts(server, service, client.mesh);
     return (service.spec?.tls ?? []).flatMap((route) =>
@@ -160,7 +156,7 @@ function passedChains(server: GatewayServer, { client, judges }: Serving): Chain
           const serverNames = names.includes('*') ? [] : [...names];
           return {
             filterChainMatch: { serverNames, prefixRanges: destinationSubnets.map(cidrRange) },
-            ...tcpChain(tcpFilter(chainOf(route, service, clientAt(server, client))), judges),
+            ...tcpChain(tcpFilter(chainOf(route, service, clientAt(server, client))), client),
           };
         }),
     );

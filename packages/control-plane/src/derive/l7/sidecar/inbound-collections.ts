@@ -9,10 +9,9 @@ import { refTo } from '../../object.ts';
 import { inheritedPeerAuthentication, workloadTlsModes } from '../../peer-authentication.ts';
 import { MAIN_INTERNAL } from '../names.ts';
 import { encoded, isSameOwned, type OwnedResource, ownedBy } from '../owned-resource.ts';
-import { type Security, securityLookups } from '../security-lookups.ts';
-import { selectedPolicies } from '../selected-policies.ts';
 import { internalCluster } from '../tunnel-clusters.ts';
 import { connectTerminate } from '../tunnel-listeners.ts';
+import { type Security, workloadSecurity } from '../workload-security.ts';
 import { inboundCluster } from './inbound-clusters.ts';
 import { tunnelInbound, virtualInbound } from './inbound-listener.ts';
 import { type InboundPort, inboundPorts } from './inbound-ports.ts';
@@ -41,7 +40,7 @@ export function inboundCollections(
     const serviceAt = (key: string) => context.get(mesh.meshServices, `${clusterId}/${key}`);
     return { view, ports: inboundPorts(view, sidecar, serviceAt) };
   });
-  const securityOf = securityLookups(inputs, 'sidecars', selectedPolicies);
+  const securityOf = workloadSecurity(inputs);
   return {
     clusters: graph.flatMap(
       'inbound clusters',
@@ -60,11 +59,8 @@ export function inboundCollections(
     listeners: graph.flatMap(
       'inbound listeners',
       ports,
-      (of, context) => {
-        // Sidecars have nobody asked yet, so that policies which want it deny.
-        const security = { ...securityOf(of.view, context), providers: [] };
-        return inboundListeners(of, security, mesh, context);
-      },
+      (of, context) =>
+        inboundListeners(of, securityOf({ ...of.view, gateway: null }, context), mesh, context),
       isSameOwned,
     ),
   };
