@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import manifest from '../package.json' with { type: 'json' };
 import { apiMessage } from './api-errors.ts';
 import { addAnalyze } from './commands/analyze.ts';
+import { addBugReport } from './commands/bug-report.ts';
 import { addCheck } from './commands/check.ts';
 import { addCompare } from './commands/compare-run.ts';
 import { addExplain } from './commands/explain.ts';
@@ -64,6 +65,7 @@ export async function runCommandLine(
     addAnalyze,
     addCompare,
     addCheck,
+    addBugReport,
   ])
     add(program, context);
   try {
