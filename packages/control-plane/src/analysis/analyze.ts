@@ -28,6 +28,7 @@ const SETTINGS: DerivationSettings & WishSettings = {
   excludeNamespaces: ['kube-system'],
   revision: 'default',
   image: '',
+  caAddress: '',
 };
 
 /** Every message about the objects, errors first. Objects of namespaced kinds must name their namespace. */
