@@ -5,7 +5,9 @@ import { addAnalyze } from './commands/analyze.ts';
 import { addCheck } from './commands/check.ts';
 import { addCompare } from './commands/compare-run.ts';
 import { addExplain } from './commands/explain.ts';
+import { addInstall, addUpgrade } from './commands/install.ts';
 import { addSandbox } from './commands/sandbox.ts';
+import { addUninstall } from './commands/uninstall.ts';
 import { addWaypoint } from './commands/waypoint.ts';
 import { addZtunnelConfig } from './commands/ztunnel-config.ts';
 import type { CliContext } from './context.ts';
@@ -49,6 +51,9 @@ export async function runCommandLine(
     .exitOverride();
   for (const add of [
     addSandbox,
+    addInstall,
+    addUpgrade,
+    addUninstall,
     addWaypoint,
     addZtunnelConfig,
     addExplain,
