@@ -6,6 +6,8 @@ import { addCheck } from './commands/check.ts';
 import { addCompare } from './commands/compare-run.ts';
 import { addExplain } from './commands/explain.ts';
 import { addInstall, addUpgrade } from './commands/install.ts';
+import { addProxyConfig } from './commands/proxy-config.ts';
+import { addProxyStatus } from './commands/proxy-status.ts';
 import { addSandbox } from './commands/sandbox.ts';
 import { addUninstall } from './commands/uninstall.ts';
 import { addWaypoint } from './commands/waypoint.ts';
@@ -55,6 +57,8 @@ export async function runCommandLine(
     addUpgrade,
     addUninstall,
     addWaypoint,
+    addProxyStatus,
+    addProxyConfig,
     addZtunnelConfig,
     addExplain,
     addAnalyze,
