@@ -110,7 +110,7 @@ function followControlPlane(
   { dataPlane, readiness, log, onFailed }: SourceDeps,
 ): Source {
   const endpoint = {
-    address: config.controlPlane,
+    address: config.certificateAuthority,
     rootCertPath: config.rootCertPath,
     tokenPath: config.tokenPath,
     headers: {},
@@ -142,7 +142,7 @@ function followControlPlane(
   });
   certificates.want(identityOf(config));
   const stream = new DeltaStream({
-    endpoint,
+    endpoint: { ...endpoint, address: config.discovery || config.certificateAuthority },
     node: describeNode(config),
     subscriptions: subscriptions(dataPlane),
     log: log.scope('xds'),

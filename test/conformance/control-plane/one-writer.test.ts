@@ -7,10 +7,13 @@ import type {
   ServiceAccount,
 } from '@aquifer/model/resources';
 import { createLogger } from '@aquifer/runtime';
+import { ADDRESS_TYPE } from '@aquifer/wire';
+import { credentials } from '@grpc/grpc-js';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { WriterLease } from '../../../packages/control-plane/src/reconcile/lease.ts';
 import { type ClusterApi, startClusterApi } from '../../fixtures/cluster-api.ts';
 import { controlPlaneConfig } from '../../fixtures/deployed-cluster.ts';
+import { DeltaClient } from '../../fixtures/discovery-client.ts';
 import { eventually } from '../../fixtures/eventually.ts';
 
 /** Several control planes at one API, and objects of users in their way. */
@@ -44,7 +47,7 @@ async function startPlane(name: string, image: string, environment = {}) {
   };
   onTestFinished(stop);
   await eventually(() => plane.publisher.current !== null);
-  return { stop };
+  return { plane, stop };
 }
 
 async function createGateway(
@@ -90,6 +93,36 @@ test('of two control planes with different images one writes, and the other take
   await delay(1000);
   expect((await deployment('shared'))?.metadata.generation).toBe(2);
   expect(after.metadata.generation).toBe(2);
+});
+
+test('a control plane that does not write serves all that the one that writes does', async () => {
+  const planes = [
+    await startPlane('istiod-writes', 'aquifer/waypoint:dev'),
+    await startPlane('istiod-waits', 'aquifer/waypoint:dev'),
+  ];
+  await admin.create('/apis/networking.istio.io/v1/namespaces/default/serviceentries', {
+    apiVersion: 'networking.istio.io/v1',
+    kind: 'ServiceEntry',
+    metadata: { name: 'outside', namespace: 'default' },
+    spec: {
+      hosts: ['outside.test'],
+      ports: [{ number: 80, name: 'http', protocol: 'HTTP' }],
+      resolution: 'DNS',
+    },
+  });
+  const servedBy = async ({ plane }: (typeof planes)[number]) => {
+    const address = `127.0.0.1:${plane.ports.grpc}`;
+    const client = new DeltaClient(address, credentials.createInsecure(), null);
+    client.send({ node: { id: 'ztunnel~10.0.0.9~zt.istio-system~x' }, typeUrl: ADDRESS_TYPE });
+    const { resources } = await client.next();
+    client.close();
+    return resources.map(({ name, version }) => `${name} ${version}`).toSorted();
+  };
+  await eventually(async () => {
+    const [one, other] = [await servedBy(planes[0]!), await servedBy(planes[1]!)];
+    return one.join().includes('default/outside.test') && one.join() === other.join();
+  });
+  expect((await servedBy(planes[1]!)).length).toBeGreaterThan(0);
 });
 
 test('control planes of two revisions come to rest: each deploys its own waypoints, and one of them writes the rest (P166)', async () => {

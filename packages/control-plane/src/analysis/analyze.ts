@@ -6,7 +6,7 @@ import { Derivation } from '../derive/derivation.ts';
 import { WAYPOINT_CONTROLLER } from '../derive/labels.ts';
 import type { DerivationSettings } from '../derive/mesh-collections.ts';
 import { OWN_CLASSES } from '../gateways/gateway-classes.ts';
-import { objectKey, type StoredObject } from '../ingest/cluster-inputs.ts';
+import { keyOf, type StoredObject } from '../ingest/cluster-inputs.ts';
 import { ClusterStore } from '../ingest/cluster-store.ts';
 import { CLASS_DEFAULTS_LABEL, WATCHED_KINDS, type WatchedKind } from '../ingest/kinds.ts';
 import { type AnalysisMessage, analysisMessage, inOrder } from './message.ts';
@@ -29,6 +29,7 @@ const SETTINGS: DerivationSettings & WishSettings = {
   revision: 'default',
   image: '',
   gatewayImage: '',
+  caAddress: '',
 };
 
 /** Every message about the objects, errors first. Objects of namespaced kinds must name their namespace. */
@@ -64,12 +65,12 @@ export function analyze(objects: readonly WrittenObject[]): AnalysisMessage[] {
     if (kind !== null) store.change(kind, asNew(kind, object), false);
   }
   graph.settle();
-  // One that is not among the objects may be in the cluster: nothing is said of it.
-  for (const object of objects) {
-    const { namespace = '', name } = object.metadata;
-    const key = objectKey(namespace, name);
-    if (object.kind !== 'ConfigMap' || wantedMaps.get(key) === undefined) continue;
-    derivation.referredMaps.set(key, { kind: 'found', map: object as ConfigMap });
+  for (const [key] of wantedMaps.entries()) {
+    const map = objects.find((object) => object.kind === 'ConfigMap' && keyOf(object) === key);
+    derivation.referredMaps.set(
+      key,
+      map === undefined ? { kind: 'missing' } : { kind: 'found', map: map as ConfigMap },
+    );
   }
   graph.settle();
   return inOrder([...messages, ...Array.from(derived.entries(), ([, message]) => message)]);

@@ -21,6 +21,7 @@ function wishesOf(
     revision: 'default',
     image: 'aquifer/waypoint:dev',
     gatewayImage: 'istio/proxyv2:dev',
+    caAddress: '',
   });
   cluster.put(...objects);
   for (const [key, { namespace, name }] of wantedMaps.entries()) {

@@ -91,6 +91,18 @@ test.for([
   });
 });
 
+test('a variable that comes from the pod can be given a value instead (P135)', () => {
+  const valueFrom = { resourceFieldRef: { resource: 'limits.cpu' } };
+  const deployment = container('env: [{ name: CONCURRENCY, value: "1", valueFrom: null }]');
+  const containers = [{ name: 'istio-proxy', env: [{ name: 'CONCURRENCY', valueFrom }] }];
+  const manifest = { ...DEPLOYMENT, spec: { selector: {}, template: { spec: { containers } } } };
+  expect(laidOver(manifest as Manifest, { deployment })).toMatchObject({
+    spec: {
+      template: { spec: { containers: [{ env: [{ name: 'CONCURRENCY', value: '1' }] }] } },
+    },
+  });
+});
+
 test('pods are spread as the overlay says, one constraint for each topology (P135)', () => {
   const constraint = '{ topologyKey: zone, maxSkew: 1, whenUnsatisfiable: DoNotSchedule }';
   const deployment = `

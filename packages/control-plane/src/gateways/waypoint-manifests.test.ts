@@ -11,6 +11,7 @@ const SETTINGS = {
   clusterDomain: 'cluster.local',
   trustDomain: 'cluster.local',
   systemNamespace: 'istio-system',
+  caAddress: '',
   network: '',
   revision: 'default',
 };
@@ -170,6 +171,13 @@ test('a named network is on the objects and in the environment (P134)', () => {
   const text = JSON.stringify(manifestsOf(gateway(), { ...SETTINGS, network: 'nw1' }));
   expect(text).toContain('"topology.istio.io/network":"nw1"');
   expect(text).toContain('{"name":"ISTIO_META_NETWORK","value":"nw1"}');
+});
+
+test('a waypoint asks another authority where there is one, and is configured by the control plane', () => {
+  const caAddress = 'cert-manager-istio-csr.cert-manager.svc:443';
+  const text = JSON.stringify(manifestsOf(gateway(), { ...SETTINGS, caAddress }));
+  expect(text).toContain(`{"name":"CA_ADDR","value":"${caAddress}"}`);
+  expect(text).toContain('{"name":"XDS_ADDRESS","value":"istiod.istio-system.svc:15012"}');
 });
 
 test('its pod is given more time to end than it takes to announce its end and to drain', () => {

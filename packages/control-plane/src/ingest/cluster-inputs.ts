@@ -36,9 +36,12 @@ export function keyOf({ metadata }: StoredObject): string {
 
 export const KINDS = Object.keys(WATCHED_KINDS) as readonly WatchedKind[];
 
-/** Kinds that are watched as such; of the other one, objects are as others refer to them. */
+/** Of these, objects are watched that somebody refers to, or that are wanted: none need be there. */
+const ON_DEMAND: readonly WatchedKind[] = ['ReferredConfigMap', 'ClusterTrustBundle'];
+
+/** Kinds that are always watched. */
 export const LISTED_KINDS: readonly WatchedKind[] = KINDS.filter(
-  (kind) => kind !== 'ReferredConfigMap',
+  (kind) => !ON_DEMAND.includes(kind),
 );
 
 type Inputs = { readonly [Kind in WatchedKind]: Input<WatchedTypes[Kind]> };

@@ -78,6 +78,8 @@ export interface WatchedTypes {
   readonly GatewayClassDefaults: ConfigMap;
   /** Those that Gateways and their classes refer to, each watched by itself. */
   readonly ReferredConfigMap: ConfigMap;
+  /** The one with the roots of the mesh, if it is wanted. */
+  readonly ClusterTrustBundle: ClusterTrustBundle;
   readonly HorizontalPodAutoscaler: ManagedObject;
   readonly PodDisruptionBudget: ManagedObject;
 }
@@ -87,6 +89,12 @@ interface ManagedObject {
   readonly apiVersion: string;
   readonly kind: string;
   readonly metadata: ObjectMeta;
+}
+
+/** Kubernetes API (certificates.k8s.io): roots that pods can mount. */
+interface ClusterTrustBundle {
+  readonly metadata: ObjectMeta;
+  readonly spec?: { readonly trustBundle?: string };
 }
 
 export type WatchedKind = keyof WatchedTypes;
@@ -163,6 +171,7 @@ export const WATCHED_KINDS: Readonly<Record<WatchedKind, KindPath>> = {
     labelSelector: CLASS_DEFAULTS_LABEL,
   },
   ReferredConfigMap: { apiVersion: 'v1', plural: 'configmaps', kind: 'ConfigMap' },
+  ClusterTrustBundle: { apiVersion: 'certificates.k8s.io/v1beta1', plural: 'clustertrustbundles' },
   HorizontalPodAutoscaler: {
     apiVersion: 'autoscaling/v2',
     plural: 'horizontalpodautoscalers',

@@ -33,6 +33,7 @@ const SETTINGS = {
   clusterId: 'Kubernetes',
   clusterDomain: 'cluster.local',
   systemNamespace: 'istio-system',
+  caAddress: '',
   revision: 'default',
   image: 'aquifer/waypoint:dev',
   gatewayImage: 'istio/proxyv2:dev',

@@ -160,6 +160,25 @@ spec: { action: DENY, rules: [{ to: [{ operation: { paths: [/admin] } }] }] }`,
   },
   {
     kind: 'RequestAuthentication',
+    shows: 'tokens are verified where they come in, at a gateway',
+    given: `
+apiVersion: security.istio.io/v1
+kind: RequestAuthentication
+metadata: { namespace: edge, name: tokens, uid: tokens }
+spec:
+  selector: { matchLabels: { app: entry } }
+  jwtRules: [{ issuer: issuer.test, jwks: "{}" }]`,
+    promises: [
+      {
+        to: 'gateway',
+        type: 'Listener',
+        name: '0.0.0.0_8080',
+        has: { name: 'envoy.filters.http.jwt_authn' },
+      },
+    ],
+  },
+  {
+    kind: 'RequestAuthentication',
     shows: 'tokens of one issuer are verified, wherever a header carries them',
     given: authentication(`
   selector: { matchLabels: { app: caller } }

@@ -11,6 +11,7 @@ const WITHOUT_TRAFFIC: Readonly<Record<string, string>> = {
   ServiceAccount: 'of waypoints, which are written and not read',
   HorizontalPodAutoscaler: 'of waypoints, which are written and not read',
   PodDisruptionBudget: 'of waypoints, which are written and not read',
+  ClusterTrustBundle: 'the root certificates, which are written and not read',
   ConfigMap: 'the root certificates, which are written and not read',
   GatewayClassDefaults: 'is laid over what Gateways become',
   ReferredConfigMap: 'is laid over what Gateways become',
