@@ -2,6 +2,7 @@
 import type { TestObject } from '../../../../packages/control-plane/src/derive/derivation.fixture.ts';
 import { namespaceObject, podObject } from '../../../fixtures/control-plane.ts';
 import { GATEWAY_CLASS, gatewayObject, WAYPOINT_POD } from '../../../fixtures/waypoint-process.ts';
+import { withSpec } from './row.ts';
 
 const NETWORKING = 'networking.istio.io/v1';
 
@@ -41,7 +42,11 @@ function externalOf(namespace: string, name: string, host: string, address: stri
     spec: {
       hosts: [host],
       addresses: [address],
-      ports: [{ number: 80, name: 'http', protocol: 'HTTP' }],
+      ports: [
+        { number: 80, name: 'http', protocol: 'HTTP' },
+        { number: 443, name: 'tls', protocol: 'TLS' },
+        { number: 9000, name: 'tcp', protocol: 'TCP' },
+      ],
       resolution: 'STATIC',
       location: 'MESH_EXTERNAL',
       endpoints: [{ address: '198.51.100.7' }],
@@ -52,6 +57,23 @@ function externalOf(namespace: string, name: string, host: string, address: stri
 const AMBIENT = { 'istio.io/dataplane-mode': 'ambient', 'istio.io/use-waypoint': 'waypoint' };
 const CAPTURED = { 'ambient.istio.io/redirection': 'enabled' };
 const WITH_SIDECAR = { 'sidecar.istio.io/status': '{}' };
+
+/** The same gateway, as the Gateway API has it. */
+function frontOf(...listeners: readonly object[]): TestObject {
+  return {
+    apiVersion: 'gateway.networking.k8s.io/v1',
+    kind: 'Gateway',
+    metadata: { namespace: 'edge', name: 'front', uid: 'front' },
+    spec: {
+      gatewayClassName: 'istio',
+      addresses: [{ type: 'Hostname', value: 'entry' }],
+      allowedListeners: { namespaces: { from: 'Same' } },
+      listeners,
+    },
+  };
+}
+
+const ENTRY_PORTS = [8090, 8091, 8453, 9000, 9453];
 
 /**
  * `edge` has a gateway that leads to `stock`; `side` has sidecars, `stock`, and `api.test` outside; `shop` has a waypoint for
@@ -82,6 +104,35 @@ export const MESH: readonly TestObject[] = [
       http: [{ route: [{ destination: { host: 'stock.side.svc.cluster.local' } }] }],
     },
   },
+  {
+    apiVersion: 'gateway.networking.k8s.io/v1',
+    kind: 'GatewayClass',
+    metadata: { name: 'istio', uid: 'istio' },
+    spec: { controllerName: 'istio.io/gateway-controller' },
+  },
+  withSpec(serviceOf('edge', 'entry', '10.96.0.30'), {
+    ports: ENTRY_PORTS.map((port) => ({ name: `tcp-${port}`, port, targetPort: port })),
+  }),
+  frontOf(
+    { name: 'web', port: 8090, protocol: 'HTTP' },
+    {
+      name: 'site',
+      port: 8453,
+      protocol: 'HTTPS',
+      tls: { certificateRefs: [{ name: 'site' }] },
+    },
+    { name: 'bytes', port: 9000, protocol: 'TCP' },
+    { name: 'passed', port: 9453, protocol: 'TLS', tls: { mode: 'Passthrough' } },
+  ),
+  {
+    apiVersion: 'gateway.networking.k8s.io/v1',
+    kind: 'HTTPRoute',
+    metadata: { namespace: 'edge', name: 'pages', uid: 'pages' },
+    spec: {
+      parentRefs: [{ name: 'front' }],
+      rules: [{ backendRefs: [{ name: 'stock', namespace: 'side', port: 80 }] }],
+    },
+  },
   serviceOf('side', 'stock', '10.96.0.20'),
   podObject('side', 'stock-1', {
     ip: '10.3.0.2',
@@ -98,7 +149,13 @@ export const MESH: readonly TestObject[] = [
   GATEWAY_CLASS as TestObject,
   gatewayObject('all') as TestObject,
   WAYPOINT_POD as TestObject,
-  serviceOf('shop', 'cart', '10.96.0.10'),
+  withSpec(serviceOf('shop', 'cart', '10.96.0.10'), {
+    ports: [
+      { name: 'http', port: 80, targetPort: 8080 },
+      { name: 'tls', port: 443, targetPort: 8443 },
+      { name: 'tcp', port: 9000 },
+    ],
+  }),
   podObject('shop', 'cart-1', { ip: '10.1.0.1', labels: { app: 'cart' }, annotations: CAPTURED }),
   externalOf('shop', 'partner', 'partner.test', '203.0.113.10'),
 ] as readonly TestObject[];

@@ -157,7 +157,7 @@ export const ROUTING_ROWS: readonly Row[] = [
       INTERNAL,
       'a namespace sees its own services only',
       added(`${NETWORKING}/Sidecar`, 'side/default', { spec: { egress: [{ hosts: ['./*'] }] } }),
-      { sidecar: 'RCE' },
+      { sidecar: 'LRCE' },
     ],
     [
       EGRESS,
@@ -208,6 +208,14 @@ export const ROUTING_ROWS: readonly Row[] = [
   ),
   ...rowsOf(
     'Gateway',
+    [
+      INGRESS,
+      'listeners of a gateway',
+      withSpec(objectOf('Gateway', 'edge', 'front'), {
+        listeners: [{ name: 'web', port: 8091, protocol: 'HTTP' }],
+      }),
+      { gateway: 'LR' },
+    ],
     [
       INGRESS,
       'a gateway of a class that nobody runs',
