@@ -38,20 +38,20 @@ afterAll(async () => {
 
 test('a Gateway of class istio becomes a gateway, and what is attached to it says so (P133)', async () => {
   const group = 'gateway.networking.k8s.io';
-  const create = (apiVersion: string, plural: string, kind: string, name: string, spec: object) =>
-    admin.create(`/apis/${apiVersion}/namespaces/shop/${plural}`, {
-      apiVersion,
+  const create = (plural: string, kind: string, name: string, spec: object) =>
+    admin.create(`/apis/${group}/v1/namespaces/shop/${plural}`, {
+      apiVersion: `${group}/v1`,
       kind,
       metadata: { name, namespace: 'shop' },
       spec,
     });
-  await create(`${group}/v1`, 'gateways', 'Gateway', 'front', {
+  await create('gateways', 'Gateway', 'front', {
     gatewayClassName: 'istio',
     listeners: [{ name: 'web', port: 80, protocol: 'HTTP' }],
     allowedListeners: { namespaces: { from: 'Same' } },
   });
   const parentRef = { group, kind: 'Gateway', name: 'front' };
-  await create(`${group}/v1`, 'listenersets', 'ListenerSet', 'more', {
+  await create('listenersets', 'ListenerSet', 'more', {
     parentRef,
     listeners: [{ name: 'secure', port: 8443, protocol: 'TLS', tls: { mode: 'Passthrough' } }],
   });
@@ -59,17 +59,17 @@ test('a Gateway of class istio becomes a gateway, and what is attached to it say
   const rules = [{ backendRefs }];
   const inSet = [{ group, kind: 'ListenerSet', name: 'more' }];
   const hostnames = ['a.test'];
-  await create(`${group}/v1`, 'tlsroutes', 'TLSRoute', 'secure', {
+  await create('tlsroutes', 'TLSRoute', 'secure', {
     parentRefs: inSet,
     hostnames,
     rules,
   });
-  await create(`${group}/v1`, 'tcproutes', 'TCPRoute', 'bytes', { parentRefs: [parentRef], rules });
-  await create(`${group}/v1`, 'httproutes', 'HTTPRoute', 'pages', {
+  await create('tcproutes', 'TCPRoute', 'bytes', { parentRefs: [parentRef], rules });
+  await create('httproutes', 'HTTPRoute', 'pages', {
     parentRefs: [parentRef],
     rules,
   });
-  await create(`${group}/v1`, 'backendtlspolicies', 'BackendTLSPolicy', 'nothing', {
+  await create('backendtlspolicies', 'BackendTLSPolicy', 'nothing', {
     targetRefs: [{ group: '', kind: 'Service', name: 'nothing' }],
     validation: { hostname: 'nothing.test', wellKnownCACertificates: 'System' },
   });
