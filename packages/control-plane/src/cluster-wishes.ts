@@ -2,6 +2,7 @@
 import type { Collection } from './collections/collection.ts';
 import type { Derivation } from './derive/derivation.ts';
 import { gatewayClassWishes } from './gateways/gateway-classes.ts';
+import { malformedRouteWishes } from './gateways/malformed-routes.ts';
 import { remoteGatewayWishes } from './gateways/remote-gateways.ts';
 import { routeWishes } from './gateways/route-status.ts';
 import { type WaypointInputs, waypointWishes } from './gateways/waypoint-wishes.ts';
@@ -11,6 +12,7 @@ import { addressWishes } from './status/allocated-addresses.ts';
 import { conditionWishes } from './status/derived-conditions.ts';
 import { malformedWishes } from './status/malformed-conditions.ts';
 import { routingWishes } from './status/routing-conditions.ts';
+import { telemetryWishes } from './status/telemetry-conditions.ts';
 
 /** What they depend on besides the cluster. */
 export type WishSettings = WaypointInputs['settings'];
@@ -30,7 +32,9 @@ export function clusterWishes(
     gatewayClassWishes(graph, cluster),
     remoteGatewayWishes(graph, cluster, settings.revision),
     waypointWishes(graph, { cluster, mesh, foreign, settings }),
-    routeWishes(graph, cluster, routing.routes, mesh),
+    routeWishes(graph, { cluster, routes: routing.routes, malformed }, mesh),
+    malformedRouteWishes(graph, malformed),
+    telemetryWishes(graph, cluster, mesh),
   );
   return { foreign, wishes };
 }

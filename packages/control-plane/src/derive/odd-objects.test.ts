@@ -36,6 +36,7 @@ const KINDS = [
   'RequestAuthentication',
   'ServiceEntry',
   'Sidecar',
+  'Telemetry',
   'VirtualService',
 ];
 const CHANGED = OBJECTS.filter(({ kind }) => KINDS.includes(kind));
@@ -96,6 +97,7 @@ function mesh() {
       labels: { app },
       addresses: ['10.1.0.1'],
       locality: null,
+      meshId: '',
       inboundTunnels: 'none',
     });
   }

@@ -18,6 +18,7 @@ import {
 } from '../derive/routing/gateway-route.ts';
 import type { ClusterInputs, ClusterReader } from '../ingest/cluster-inputs.ts';
 import { collectionPath, WATCHED_KINDS } from '../ingest/kinds.ts';
+import { type MalformedObjects, malformedKey } from '../ingest/malformed.ts';
 import { isSameWish, type Wish } from '../reconcile/wish.ts';
 import { type ConditionText, isPresent, withTransitionTime } from '../status/condition-list.ts';
 
@@ -159,28 +160,37 @@ function condition(
   return { type, status, reason, message };
 }
 
+interface RouteInputs {
+  readonly cluster: ClusterInputs;
+  readonly routes: Collection<Route>;
+  readonly malformed: MalformedObjects;
+}
+
 /** The parents that differ, as writes; entries of other controllers stay as they are. */
 export function routeWishes(
   graph: Graph,
-  cluster: ClusterInputs,
-  routes: Collection<Route>,
+  { cluster, routes, malformed }: RouteInputs,
   { installation, meshServicesByHostname }: MeshCollections,
 ): Collection<Wish> {
   return graph.flatMap(
     'wishes for routes',
     routes,
     (route, context) => {
+      // Its last good version counts, but that is not what is to be said.
+      const key = malformedKey(kindOf(route), route);
+      if (context.get(malformed, key) !== undefined) return [];
       const wanted = deriveRouteParents(route, cluster.readerOf(context), {
         clusterDomain: installation.clusterDomain,
         hasHost: (hostname) => context.lookup(meshServicesByHostname, hostname).length > 0,
       });
-      return wishFor(route, wanted);
+      return routeStatusWish(route, wanted);
     },
     isSameWish,
   );
 }
 
-function wishFor(
+/** None if all of it is written already. */
+export function routeStatusWish(
   route: Route,
   wanted: readonly DerivedRouteParent[],
 ): readonly (readonly [string, Wish])[] {

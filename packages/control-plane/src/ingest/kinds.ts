@@ -13,11 +13,13 @@ import type {
   Node,
   PeerAuthentication,
   Pod,
+  ProxyConfig,
   RequestAuthentication,
   Service,
   ServiceAccount,
   ServiceEntry,
   Sidecar,
+  Telemetry,
   ValidatingWebhookConfiguration,
   VirtualService,
   WorkloadEntry,
@@ -52,6 +54,8 @@ export interface WatchedTypes {
   readonly Sidecar: Sidecar;
   readonly VirtualService: VirtualService;
   readonly DestinationRule: DestinationRule;
+  readonly Telemetry: Telemetry;
+  readonly ProxyConfig: ProxyConfig;
   /** Istio's own, not the Gateway of the Gateway API. */
   readonly IstioGateway: IstioGateway;
   /** Those that ask the control plane. */
@@ -103,6 +107,8 @@ export const WATCHED_KINDS: Readonly<Record<WatchedKind, KindPath>> = {
   Sidecar: { apiVersion: 'networking.istio.io/v1', plural: 'sidecars' },
   VirtualService: { apiVersion: 'networking.istio.io/v1', plural: 'virtualservices' },
   DestinationRule: { apiVersion: 'networking.istio.io/v1', plural: 'destinationrules' },
+  Telemetry: { apiVersion: 'telemetry.istio.io/v1', plural: 'telemetries' },
+  ProxyConfig: { apiVersion: 'networking.istio.io/v1beta1', plural: 'proxyconfigs' },
   IstioGateway: { apiVersion: 'networking.istio.io/v1', plural: 'gateways', kind: 'Gateway' },
   ValidatingWebhookConfiguration: {
     apiVersion: 'admissionregistration.k8s.io/v1',
@@ -137,4 +143,5 @@ const CUSTOM_GROUPS: readonly string[] = [
   'gateway.networking.k8s.io',
   'security.istio.io',
   'networking.istio.io',
+  'telemetry.istio.io',
 ];

@@ -14,6 +14,7 @@ export function proxyNodeOf(proxy: ConnectedProxy): ProxyNode | null {
     podName,
     addresses: [...new Set([ip, ...others])].filter((address) => address !== ''),
     labels: labelsIn(metadata.LABELS),
+    meshId: typeof metadata.MESH_ID === 'string' ? metadata.MESH_ID : '',
     locality: locality ?? localityOf(labelsIn(metadata.LABELS)),
     inboundTunnels: metadata.ENABLE_HBONE === 'true' ? 'hbone' : 'none',
   };

@@ -9,6 +9,7 @@ import type { MeshSettings } from '../mesh.ts';
 import { namespacedHostname } from '../mesh-service.ts';
 import { refTo } from '../object.ts';
 import { type Resource, resource, type WorkloadResource } from '../resource.ts';
+import type { FoundTelemetry } from '../telemetry/telemetry-lookups.ts';
 import type { Subset } from '../traffic/traffic-policy.ts';
 import { boundWorkloads, type ServiceAssignment } from './endpoints.ts';
 import { portChains } from './filter-chains.ts';
@@ -66,9 +67,11 @@ export function ownClusters(
 export function ownListeners(
   { source }: WaypointRef,
   { trustDomain }: MeshSettings,
+  { telemetry, telemetrySources }: FoundTelemetry,
 ): Resource<null>[] {
-  return [connectTerminate(trustDomain), connectOriginateListener()].map((listener) =>
-    encoded(ListenerSchema, listener, [source]),
+  const sources = [source, ...telemetrySources];
+  return [connectTerminate(trustDomain, telemetry), connectOriginateListener(telemetry)].map(
+    (listener) => encoded(ListenerSchema, listener, sources),
   );
 }
 
@@ -76,7 +79,7 @@ export function listenerBase({ source }: WaypointRef, inputs: MainListenerInputs
   const { attached, judgeSources } = inputs;
   return {
     bytes: toBinary(ListenerSchema, mainListener(inputs)),
-    sources: [source, ...attached.map(refTo), ...judgeSources.map(refTo)],
+    sources: [source, ...attached.map(refTo), ...judgeSources],
   };
 }
 
@@ -116,7 +119,7 @@ export function serviceParts(scope: ServiceScope): ServiceParts {
   const all = [own, ...others];
   return {
     chains,
-    chainSources: [...rules, ...judgeSources.map(refTo)],
+    chainSources: [...rules, ...judgeSources],
     clusters: all.flatMap(({ clusters }) => clusters),
     resolved: all.flatMap(({ resolved }) => resolved),
     assignments: all.flatMap(({ assignments }) => assignments),

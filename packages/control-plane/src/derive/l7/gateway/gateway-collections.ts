@@ -7,10 +7,13 @@ import type { Context } from '../../../collections/cell.ts';
 import type { Collection } from '../../../collections/collection.ts';
 import { objectKey } from '../../../ingest/cluster-inputs.ts';
 import type { ObjectRef } from '../../../ingest/kinds.ts';
+import { GATEWAY_NAME_LABEL } from '../../labels.ts';
 import type { MeshService } from '../../mesh-service.ts';
 import { settingsIn } from '../../mesh-settings.ts';
 import { labelsOf } from '../../object.ts';
 import { resource } from '../../resource.ts';
+import { sourceKey } from '../../service-collections.ts';
+import { canonicalOf, type FoundTelemetry } from '../../telemetry/telemetry-lookups.ts';
 import { podUid } from '../../workloads.ts';
 import { calledCollections } from '../outbound/called-ports.ts';
 import { calledPorts } from '../outbound/called-services.ts';
@@ -36,6 +39,8 @@ interface GatewayView {
   /** Those in front of it. */
   readonly services: readonly OwnService[];
   readonly wildcard: '0.0.0.0' | '::';
+  /** Empty if it does not say. */
+  readonly meshId: string;
 }
 
 export interface GatewayCollections {
@@ -137,6 +142,7 @@ function gatewayViews(
         (a, b) => (a.key < b.key ? -1 : 1),
       ),
       wildcard: node.addresses[0]?.includes(':') ? '::' : '0.0.0.0',
+      meshId: node.meshId,
     } as const;
     return { ...view, key: `gateway ${JSON.stringify(view)}` };
   });
@@ -150,6 +156,18 @@ function clientAt(
   return { view, mesh: settingsIn(mesh, context), routing, context };
 }
 
+/** Gateways tell as those who ask. */
+function gatewayTelemetry(
+  { namespace, labels, meshId }: GatewayView,
+  { telemetryOf }: Pick<ProxyInputs, 'telemetryOf'>,
+  context: Context,
+): FoundTelemetry {
+  const name = labels[GATEWAY_NAME_LABEL];
+  const targets = name === undefined ? [] : [sourceKey('Gateway', namespace, name)];
+  const whose = { namespace, labels, targets, canonical: canonicalOf(labels), meshId };
+  return telemetryOf({ ...whose, role: 'router', side: 'client' }, context);
+}
+
 function listenersOf(
   inputs: ProxyInputs,
   views: Collection<GatewayView>,
@@ -159,7 +177,11 @@ function listenersOf(
   const own = graph.flatMap(
     'own listeners of gateways',
     views,
-    (view) => [ownedBy(view.key, encoded(ListenerSchema, connectOriginateListener(), []))],
+    (view, context) => {
+      const { telemetry, telemetrySources } = gatewayTelemetry(view, inputs, context);
+      const listener = connectOriginateListener(telemetry);
+      return [ownedBy(view.key, encoded(ListenerSchema, listener, telemetrySources))];
+    },
     isSameOwned,
   );
   const ports = graph.flatMap(
@@ -173,9 +195,12 @@ function listenersOf(
     'listeners of servers',
     ports,
     ({ view, port }, context): readonly (readonly [string, OwnedResource])[] => {
-      const listener = gatewayListener(port, clientAt(view, inputs, context));
+      const { telemetry, telemetrySources } = gatewayTelemetry(view, inputs, context);
+      const client = { ...clientAt(view, inputs, context), telemetry };
+      const listener = gatewayListener(port, client);
       if (listener === null) return [];
-      return [ownedBy(view.key, encoded(ListenerSchema, listener, sourcesOf(port.servers)))];
+      const sources = [...sourcesOf(port.servers), ...telemetrySources];
+      return [ownedBy(view.key, encoded(ListenerSchema, listener, sources))];
     },
     isSameOwned,
   );

@@ -5,7 +5,8 @@ import { HttpConnectionManager_ForwardClientCertDetails as ForwardDetails } from
 import { create } from '@bufbuild/protobuf';
 import { namespaceOf } from '../../object.ts';
 import { isFor, type RuleAudience } from '../../routing/virtual-service-match.ts';
-import { NO_ROUTE } from '../access-log.ts';
+import type { ProxyTelemetry } from '../../telemetry/proxy-telemetry.ts';
+import { noRoute } from '../access-log.ts';
 import type { ChainInit } from '../filter-chains.ts';
 import { connectionManager, routesNamed } from '../http-connection-manager.ts';
 import { socketAddress, tlsInspector } from '../listener-parts.ts';
@@ -17,14 +18,19 @@ import { serverTls } from './downstream-tls.ts';
 import { common, followedAt, sharedHosts } from './hosts.ts';
 import type { GatewayPort, GatewayServer } from './servers.ts';
 
+/** A gateway, and what it tells. */
+export interface GatewayClient extends RouteClient {
+  readonly telemetry: ProxyTelemetry;
+}
+
 /** Null where no rule says what becomes of connections. */
-export function gatewayListener(port: GatewayPort, client: RouteClient): Listener | null {
+export function gatewayListener(port: GatewayPort, client: GatewayClient): Listener | null {
   const { address, number } = port;
   const name = `${address}_${number}`;
   const [first] = port.servers;
   const filterChains =
     first?.kind === 'http'
-      ? [httpChain(first, name)]
+      ? [httpChain(first, name, client)]
       : distinct(port.servers.flatMap((server) => chainsOf(server, name, client)));
   if (filterChains.length === 0) return null;
   const looksAtTls = filterChains.some(
@@ -34,7 +40,7 @@ export function gatewayListener(port: GatewayPort, client: RouteClient): Listene
   return create(ListenerSchema, {
     name,
     address: socketAddress(address, number),
-    accessLog: [...NO_ROUTE],
+    accessLog: noRoute(client.telemetry),
     trafficDirection: TrafficDirection.OUTBOUND,
     maxConnectionsToAcceptPerSocketEvent: 1,
     filterChains,
@@ -51,11 +57,11 @@ function distinct(chains: readonly ChainInit[]): ChainInit[] {
   });
 }
 
-function chainsOf(server: GatewayServer, name: string, client: RouteClient): ChainInit[] {
+function chainsOf(server: GatewayServer, name: string, client: GatewayClient): ChainInit[] {
   switch (server.kind) {
     case 'http':
     case 'https':
-      return [{ ...terminated(server, true), ...httpChain(server, name) }];
+      return [{ ...terminated(server, true), ...httpChain(server, name, client) }];
     case 'tls':
       return tcpFilters(server, client).map((filter) => ({
         ...terminated(server, false),
@@ -73,9 +79,14 @@ function chain(filter: Extension): ChainInit {
 }
 
 /** Any client may say who it is; the gateway says who it found. */
-function httpChain({ routes }: GatewayServer, listener: string): ChainInit {
+function httpChain(
+  { routes }: GatewayServer,
+  listener: string,
+  { telemetry }: GatewayClient,
+): ChainInit {
   return chain(
     connectionManager({
+      telemetry,
       statPrefix: `outbound_${listener};`,
       routeSpecifier: routesNamed(routes ?? ''),
       useRemoteAddress: true,
@@ -100,19 +111,21 @@ function audienceOf({ gateway, number }: GatewayServer, { view }: RouteClient): 
 }
 
 /** The first route that holds. */
-function tcpFilters(server: GatewayServer, client: RouteClient): Extension[] {
+function tcpFilters(server: GatewayServer, client: GatewayClient): Extension[] {
   for (const service of followedAt(server, client)) {
     if (sharedHosts(server, service, client.mesh).length === 0) continue;
     const route = service.spec?.tcp?.find(({ match = [{}] }) =>
       match.some((block) => isFor(block, audienceOf(server, client), namespaceOf(service))),
     );
-    if (route !== undefined) return [tcpFilter(chainOf(route, service, clientAt(server, client)))];
+    if (route !== undefined) {
+      return [tcpFilter(chainOf(route, service, clientAt(server, client)), client.telemetry)];
+    }
   }
   return [];
 }
 
 /** By the names that clients ask for. */
-function passedChains(server: GatewayServer, client: RouteClient): ChainInit[] {
+function passedChains(server: GatewayServer, client: GatewayClient): ChainInit[] {
   return followedAt(server, client).flatMap((service) => {
     const shared = sharedHosts(server, service, client.mesh);
     return (service.spec?.tls ?? []).flatMap((route) =>
@@ -124,7 +137,9 @@ function passedChains(server: GatewayServer, client: RouteClient): ChainInit[] {
           const serverNames = names.includes('*') ? [] : [...names];
           return {
             filterChainMatch: { serverNames, prefixRanges: destinationSubnets.map(cidrRange) },
-            ...chain(tcpFilter(chainOf(route, service, clientAt(server, client)))),
+            ...chain(
+              tcpFilter(chainOf(route, service, clientAt(server, client)), client.telemetry),
+            ),
           };
         }),
     );

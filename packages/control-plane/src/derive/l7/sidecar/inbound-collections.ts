@@ -4,10 +4,10 @@ import { type Cluster, ClusterSchema } from '@aquifer/wire/gen/envoy/config/clus
 import { ListenerSchema } from '@aquifer/wire/gen/envoy/config/listener/v3_pb';
 import type { Context } from '../../../collections/cell.ts';
 import type { Collection } from '../../../collections/collection.ts';
-import type { MeshCollections } from '../../mesh-collections.ts';
 import { settingsIn } from '../../mesh-settings.ts';
 import { namespaceOf, refTo } from '../../object.ts';
 import { inheritedPeerAuthentication, workloadTlsModes } from '../../peer-authentication.ts';
+import { canonicalOf } from '../../telemetry/telemetry-lookups.ts';
 import type { Judges } from '../authorization.ts';
 import { MAIN_INTERNAL } from '../names.ts';
 import { encoded, isSameOwned, type OwnedResource, ownedBy } from '../owned-resource.ts';
@@ -62,13 +62,13 @@ export function inboundCollections(
     listeners: graph.flatMap(
       'inbound listeners',
       ports,
-      (of, context) => inboundListeners(of, securityOf(of.view, context), mesh, context),
+      (of, context) => inboundListeners(of, securityOf(of.view, context), inputs, context),
       isSameOwned,
     ),
   };
 }
 
-/** What holds for a workload. Sidecars have nobody asked yet, so that policies which want it deny. */
+/** What holds for a workload. */
 interface Security extends Judges {
   readonly authentications: readonly RequestAuthentication[];
 }
@@ -90,7 +90,7 @@ function securityLookups({
     (rule) => [namespaceOf(rule)],
   );
   return (view, context) => {
-    const { rootNamespace } = settingsIn(mesh, context);
+    const { rootNamespace, extensionProviders } = settingsIn(mesh, context);
     const policiesIn = (namespace: string) => context.lookup(policies, namespace);
     const rulesIn = (namespace: string) => context.lookup(rules, namespace);
     const authentications = selectedPolicies(rulesIn, view, rootNamespace);
@@ -98,7 +98,8 @@ function securityLookups({
       policies: selectedPolicies(policiesIn, view, rootNamespace),
       authentications,
       tokens: tokenFilters(authentications, (address) => context.get(keySets, address)),
-      providers: [],
+      providers: extensionProviders,
+      unaskableBytes: 'passed',
     };
   };
 }
@@ -111,7 +112,7 @@ function toItself(): Cluster {
 function inboundListeners(
   { view, ports }: PortsOfView,
   { authentications, ...judges }: Security,
-  mesh: MeshCollections,
+  { mesh, telemetryOf }: ProxyInputs,
   context: Context,
 ): (readonly [string, OwnedResource])[] {
   const { rootNamespace, trustDomain } = settingsIn(mesh, context);
@@ -121,13 +122,18 @@ function inboundListeners(
     own,
   );
   const tls = workloadTlsModes(view.labels, view.namespace === rootNamespace ? [] : own, inherited);
-  const { wildcard, addresses } = view;
-  const scope = { wildcard, trustDomain, ports, tls, judges };
+  const { wildcard, addresses, namespace, labels, meshId } = view;
+  const canonical = canonicalOf(labels);
+  const { telemetry, telemetrySources } = telemetryOf(
+    { namespace, labels, targets: [], canonical, meshId, role: 'sidecar', side: 'server' },
+    context,
+  );
+  const scope = { wildcard, trustDomain, ports, tls, judges, telemetry };
   const listeners = [virtualInbound(scope)];
   if (view.inboundTunnels === 'hbone') {
-    listeners.push(connectTerminate(trustDomain), tunnelInbound(scope, addresses));
+    listeners.push(connectTerminate(trustDomain, telemetry), tunnelInbound(scope, addresses));
   }
   const owners = [...judges.policies, ...authentications];
-  const sources = [...ports.map(({ source }) => source), ...owners.map(refTo)];
+  const sources = [...ports.map(({ source }) => source), ...owners.map(refTo), ...telemetrySources];
   return listeners.map((made) => ownedBy(view.key, encoded(ListenerSchema, made, sources)));
 }
