@@ -36,12 +36,17 @@ export interface CompiledTracing {
   readonly traceIdBytes: 8 | 16;
   /** Whether a span has the id that the client gave to its own (B3, "Shared Span"). */
   readonly spanIds: 'own' | 'of-the-client';
+  /** How a span is called without an operation. */
+  readonly unnamed: 'ingress' | 'by-authority';
   readonly maxPathLength: number;
   customTags(node: ProxyNode): readonly CustomTag[];
   readonly collector: Collector<Span>;
 }
 
-type Tracer = Pick<CompiledTracing, 'format' | 'traceIdBytes' | 'spanIds' | 'collector'>;
+type Tracer = Pick<
+  CompiledTracing,
+  'format' | 'traceIdBytes' | 'spanIds' | 'unnamed' | 'collector'
+>;
 
 const MAX_PATH_LENGTH = 256;
 const ALL = 100;
@@ -100,6 +105,7 @@ function compileZipkin(config: ZipkinConfig, path: string): Tracer {
     format: isDual ? 'b3-and-w3c' : 'b3',
     traceIdBytes: config.traceId128bit ? 16 : 8,
     spanIds: (config.sharedSpanContext ?? true) ? 'of-the-client' : 'own',
+    unnamed: 'by-authority',
     collector: zipkinCollector(httpCollector(config.collectorService, `${path}.collector_service`)),
   };
 }
@@ -120,6 +126,7 @@ function compileOpenTelemetry(config: OpenTelemetryConfig, path: string): Tracer
     format: 'w3c',
     traceIdBytes: 16,
     spanIds: 'own',
+    unnamed: 'ingress',
     collector: spanCollector(address, { serviceName, resourceTags }),
   };
 }

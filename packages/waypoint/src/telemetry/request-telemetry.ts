@@ -112,7 +112,6 @@ export interface FinishedRequest {
 const MAX_USED_SERIES = 8;
 
 /** Of what no route takes, as Envoy calls it. */
-const UNNAMED = 'ingress';
 
 export interface TelemetrySinks extends LogSinks {
   spans(collector: Collector<Span>, span: Span): void;
@@ -162,10 +161,11 @@ export class RequestTelemetry {
       customTags = tracing.customTags(this.#node);
       this.#tags.set(tracing, customTags);
     }
-    const { maxPathLength, collector } = tracing;
+    const { maxPathLength, collector, unnamed } = tracing;
+    const byDefault = unnamed === 'ingress' ? unnamed : record.authority;
     this.sinks.spans(collector, {
       context,
-      name: operation ?? (route?.operation || UNNAMED),
+      name: operation ?? (route?.operation || byDefault),
       startedAtMs: record.startedAtMs,
       durationMs: record.durationMs,
       tags: tagsOf(record, { customTags, maxPathLength, nodeId: this.#node.id }),

@@ -31,9 +31,15 @@ export function beginTrace(tracing: CompiledTracing, headers: HeaderList): Activ
   if (operation !== null) removeHeader(headers, OPERATION);
   return {
     tracing,
-    context: contextOf(said, said.isSampled ?? isOurChoice, tracing),
+    context: contextOf(said, isSampled(said, isOurChoice, tracing), tracing),
     operation: operation || null,
   };
+}
+
+/** By B3 the one before decides; by W3C it can only decide against (as Envoy's tracers do). */
+function isSampled(said: SaidContext, isOurChoice: boolean, { format }: CompiledTracing): boolean {
+  if (said.isSampled === null) return isOurChoice;
+  return said.isSampled && (format !== 'w3c' || isOurChoice);
 }
 
 function contextOf(

@@ -40,6 +40,7 @@ export function tagsOf(record: AccessRecord, settings: SpanSettings): Tags {
     ['node_id', settings.nodeId],
     ['component', 'proxy'],
     ['guid:x-request-id', joinHeader(requestHeaders, 'x-request-id') ?? ''],
+    ...clientTraceTag(requestHeaders),
     ['http.url', urlOf(record, settings.maxPathLength)],
     ['http.method', record.method],
     ['downstream_cluster', joinHeader(requestHeaders, 'x-envoy-downstream-service-cluster') ?? '-'],
@@ -61,6 +62,12 @@ export function tagsOf(record: AccessRecord, settings: SpanSettings): Tags {
     if (value !== null && value !== '') tags.push([name, value]);
   }
   return tags;
+}
+
+/** By which a client asks for a trace. */
+function clientTraceTag(headers: AccessRecord['requestHeaders']): [string, string][] {
+  const id = joinHeader(headers, 'x-client-trace-id');
+  return id === null ? [] : [['guid:x-client-trace-id', id]];
 }
 
 export function outcomeOf({ status, grpcStatus }: AccessRecord): Span['outcome'] {

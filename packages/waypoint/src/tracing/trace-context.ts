@@ -113,27 +113,37 @@ function isId(text: string, shape: RegExp): boolean {
 
 const B3_FIELDS = ['x-b3-traceid', 'x-b3-spanid', 'x-b3-parentspanid', 'x-b3-sampled'] as const;
 
-/** For whoever is asked next. What a client said in another form stays as it is. */
+/** For whoever is asked next, in the form in which the client said it. What it said in another format stays as it is. */
 export function writeContext(
   headers: HeaderList,
   context: TraceContext,
   format: ContextFormat,
 ): void {
-  const { traceId, spanId, parentId, isSampled, traceState } = context;
-  if (format !== 'w3c') {
-    const values = [traceId, spanId, parentId, isSampled ? '1' : '0'];
-    for (const [i, name] of B3_FIELDS.entries()) {
-      const value = values[i]!;
-      if (value === null) removeHeader(headers, name);
-      else setHeader(headers, name, value);
-    }
-    removeHeader(headers, 'b3');
-    removeHeader(headers, 'x-b3-flags');
-  }
+  const { traceId, spanId, isSampled, traceState } = context;
+  if (format !== 'w3c') writeB3(headers, context);
   if (format === 'b3') return;
   const whole = traceId.padStart(32, '0');
   setHeader(headers, 'traceparent', `00-${whole}-${spanId}-${isSampled ? '01' : '00'}`);
   if (traceState !== '') setHeader(headers, 'tracestate', traceState);
+}
+
+function writeB3(
+  headers: HeaderList,
+  { traceId, spanId, parentId, isSampled }: TraceContext,
+): void {
+  const sampled = isSampled ? '1' : '0';
+  removeHeader(headers, 'x-b3-flags');
+  if (getHeader(headers, 'b3') !== null) {
+    const parts = [traceId, spanId, sampled, ...(parentId === null ? [] : [parentId])];
+    setHeader(headers, 'b3', parts.join('-'));
+    return;
+  }
+  const values = [traceId, spanId, parentId, sampled];
+  for (const [i, name] of B3_FIELDS.entries()) {
+    const value = values[i]!;
+    if (value === null) removeHeader(headers, name);
+    else setHeader(headers, name, value);
+  }
 }
 
 /** Of the format's own; what other formats say is not ours to take away. */

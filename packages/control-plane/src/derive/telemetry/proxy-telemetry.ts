@@ -84,12 +84,19 @@ export function providerNamed(
   return Object.hasOwn(BUILT_IN, folded) ? BUILT_IN[folded]! : null;
 }
 
+/** As the mesh's configuration writes it. */
+function ownName(name: string, providers: readonly ExtensionProvider[]): string {
+  const folded = name.toLowerCase();
+  return providers.find((provider) => provider.name.toLowerCase() === folded)?.name ?? name;
+}
+
 /** Where no provider of logs counts, what the mesh's configuration says itself. */
 function logsOf(telemetries: readonly Telemetry[], context: MergeContext): readonly WrittenLog[] {
   const { side, mesh, providers } = context;
   const places = telemetries.map(({ spec }) => spec?.accessLogging ?? []);
   const choices = mergedLogs(places, side, mesh);
   const counting = [...choices]
+    .map(([name, choice]) => [ownName(name, providers), choice] as const)
     .toSorted(([a], [b]) => (a < b ? -1 : 1))
     .flatMap(([name, choice]) => {
       const provider = logProvider(providerNamed(name, providers), name, context);
