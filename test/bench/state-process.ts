@@ -8,6 +8,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Authorization } from '@aquifer/model';
+import { keepTrafficYoung } from '@aquifer/runtime';
 import { encodeAuthorization } from '@aquifer/wire';
 import { AuthorizationSchema } from '@aquifer/wire/gen/istio/security_pb';
 import { toBinary } from '@bufbuild/protobuf';
@@ -116,6 +117,8 @@ function rangesOf(prefixLength: number, ...addresses: readonly string[]) {
   };
 }
 
+// As the program does.
+keepTrafficYoung();
 const authority = new TestAuthority();
 const pods = new PodNamespaces(`aqb${process.pid}`);
 const serverPod = pods.add('server', '10.78.0.2');

@@ -106,6 +106,30 @@ test('a cluster is judged, alone and together with files', async () => {
   expect(said).toHaveLength(2);
 });
 
+test('a ConfigMap that a Gateway of the cluster refers to is looked up there', async () => {
+  const env = { KUBECONFIG: join(folder, 'kubeconfig') };
+  const parametersRef = { group: '', kind: 'ConfigMap', name: 'sizes' };
+  await api.send('POST', '/apis/gateway.networking.k8s.io/v1/namespaces/shop/gateways', {
+    body: {
+      apiVersion: 'gateway.networking.k8s.io/v1',
+      kind: 'Gateway',
+      metadata: { name: 'waypoint', namespace: 'shop' },
+      spec: {
+        gatewayClassName: 'istio-waypoint',
+        listeners: [{ name: 'mesh', port: 15_008, protocol: 'HBONE' }],
+        infrastructure: { parametersRef },
+      },
+    },
+  });
+  const before = await run('analyze -n shop', env);
+  expect(before.out).toContain('ConfigMap "shop/sizes" not found');
+  const metadata = { name: 'sizes', namespace: 'shop' };
+  await api.send('POST', '/api/v1/namespaces/shop/configmaps', {
+    body: { apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { deployment: 'spec: {}' } },
+  });
+  expect((await run('analyze -n shop', env)).out).not.toContain('InvalidParameters');
+});
+
 test('what is no object, or no file, is said', async () => {
   writeFileSync(join(folder, 'text.txt'), 'hello');
   expect((await run(`analyze ${folder}/text.txt`)).errors).toContain('is no Kubernetes object');

@@ -141,10 +141,11 @@ const portOf = (server: Server): number => (server.address() as AddressInfo).por
 
 /** Answers with the headers that it saw; with status 503 where it is asked for. */
 async function startOrigin(): Promise<Server> {
-  const server = createServer(async (incoming, response) => {
-    await buffer(incoming);
-    response.writeHead(incoming.url === '/fails' ? 503 : 200, { 'x-from': 'origin' });
-    response.end(JSON.stringify(incoming.headers));
+  const server = createServer((incoming, response) => {
+    incoming.resume().once('end', () => {
+      response.writeHead(incoming.url === '/fails' ? 503 : 200, { 'x-from': 'origin' });
+      response.end(JSON.stringify(incoming.headers));
+    });
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   return server;
@@ -157,9 +158,11 @@ interface Sent {
 }
 
 async function startCollector(sent: Sent[]): Promise<Server> {
-  const server = createServer(async (incoming, response) => {
-    sent.push({ url: incoming.url ?? '', headers: incoming.headers, body: await buffer(incoming) });
-    response.writeHead(202).end();
+  const server = createServer((incoming, response) => {
+    void buffer(incoming).then((body) => {
+      sent.push({ url: incoming.url ?? '', headers: incoming.headers, body });
+      response.writeHead(202).end();
+    });
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   return server;

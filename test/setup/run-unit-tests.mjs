@@ -6,10 +6,12 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
+import { reportedTo, runWithOneMoreTry } from './failed-tests.mjs';
 import { downloadGoModules } from './go-programs.mjs';
 
 const OWN_NETWORK = ['unshare', '--net', '--', 'sh', '-c', 'ip link set lo up && exec "$@"', 'sh'];
 const TESTS = ['vitest', 'run', '--project', 'unit'];
+const PARTS = 4;
 
 function canHaveOwnNetwork() {
   const [command, ...args] = [...OWN_NETWORK, 'true'];
@@ -30,16 +32,18 @@ async function run(command, isHeldBack) {
   return status ?? 1;
 }
 
+function runPart(part, reportPath) {
+  const shard = `--shard=${part + 1}/${PARTS}`;
+  return run([...OWN_NETWORK, ...TESTS, shard, ...reportedTo(reportPath)], part > 0);
+}
+
 const named = process.argv.slice(2);
-const PARTS = 4;
-const parts =
-  named.length === 0 && availableParallelism() > 1 && canHaveOwnNetwork()
-    ? Array.from({ length: PARTS }, (_, part) => [
-        ...OWN_NETWORK,
-        ...TESTS,
-        `--shard=${part + 1}/${PARTS}`,
-      ])
-    : [[...TESTS, ...named]];
-if (parts.length > 1) downloadGoModules();
-const statuses = await Promise.all(parts.map((part, index) => run(part, index > 0)));
-process.exit(Math.max(...statuses));
+if (named.length === 0 && availableParallelism() > 1 && canHaveOwnNetwork()) {
+  downloadGoModules();
+  process.exitCode = await runWithOneMoreTry(
+    Array.from({ length: PARTS }, (_, part) => (report) => runPart(part, report)),
+    (files) => run([...OWN_NETWORK, ...TESTS, ...files], false),
+  );
+} else {
+  process.exitCode = await run([...TESTS, ...named], false);
+}

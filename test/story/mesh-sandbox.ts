@@ -15,11 +15,20 @@ export class MeshSandbox {
     this.kubectl = new Kubectl(join(parent, 'data', 'kubeconfig'), env);
   }
 
-  /** Throws with what the command said if it fails. */
-  static async up(inherited: NodeJS.ProcessEnv): Promise<MeshSandbox> {
+  /** Throws with what the command said if it fails. `options` are those of `aquifer sandbox up`. */
+  static async up(
+    inherited: NodeJS.ProcessEnv,
+    options: readonly string[] = [],
+  ): Promise<MeshSandbox> {
     const parent = mkdtempSync(join(tmpdir(), 'aquifer-story-'));
     const env = { ...inherited, SANDBOX_DATA_DIR: join(parent, 'data') };
-    const { code, stdout, stderr } = await aquifer(env, ['sandbox', 'up', '--port', '0']);
+    const { code, stdout, stderr } = await aquifer(env, [
+      'sandbox',
+      'up',
+      '--port',
+      '0',
+      ...options,
+    ]);
     const sandbox = new MeshSandbox(parent, env);
     if (code !== 0) {
       // A mesh that does not become ready leaves the cluster up, so that a person can look into it.

@@ -16,12 +16,22 @@ export class AdminPageError extends CliError {
   }
 }
 
-/** GET of a path on a port of a pod, through the API server's port-forward; returns the body. */
-export async function getFromPod(
-  cluster: Cluster,
-  pod: { readonly namespace: string; readonly name: string },
-  target: { readonly port: number; readonly path: string },
-): Promise<string> {
+/** Which pod. */
+export interface PodName {
+  readonly namespace: string;
+  readonly name: string;
+}
+
+/** A page of a pod. */
+export interface PodPage {
+  readonly port: number;
+  readonly path: string;
+  /** Default: GET. */
+  readonly method?: 'POST';
+}
+
+/** Asks for a page on a port of a pod, through the API server's port-forward; returns the body. */
+export async function askPod(cluster: Cluster, pod: PodName, target: PodPage): Promise<string> {
   const toPod = new PassThrough();
   const fromPod = new PassThrough();
   const errors = new PassThrough();
@@ -37,20 +47,21 @@ export async function getFromPod(
   const refused = Promise.withResolvers<never>();
   errors.once('data', (text: Buffer) => refused.reject(new CliError(text.toString())));
   try {
-    return await Promise.race([get(stream, target.path, where), refused.promise]);
+    return await Promise.race([ask(stream, target, where), refused.promise]);
   } finally {
     stream.destroy();
     if (typeof socket !== 'function') socket.close();
   }
 }
 
-function get(stream: Duplex, path: string, where: string): Promise<string> {
+function ask(stream: Duplex, { path, method }: PodPage, where: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const agent = new Agent();
     agent.createConnection = () => stream;
     const headers = { host: 'localhost', connection: 'close' };
     // Not setTimeout(): that is a socket's, and this is a stream through a WebSocket.
-    const call = request({ path, agent, headers, signal: AbortSignal.timeout(TIMEOUT_MS) });
+    const signal = AbortSignal.timeout(TIMEOUT_MS);
+    const call = request({ path, method, agent, headers, signal });
     call.once('error', (error) => {
       reject(new CliError(`reading ${path} of ${where} failed: ${error.message}`));
     });

@@ -91,8 +91,52 @@ export async function objectsOfCluster({ core, custom }: Cluster): Promise<Sourc
       .listConfigMapForAllNamespaces({ fieldSelector: 'metadata.name=istio' })
       .then(({ items }) => typed('ConfigMap', items)),
   ];
-  const all = await Promise.all([...groups, ...lists]);
-  return all.flat().map((object) => ({ object, file: '' }));
+  const all = (await Promise.all([...groups, ...lists])).flat();
+  const maps = await Promise.all([...parameterMaps(core, all), classDefaults(core)]);
+  return [...all, ...maps.flat()].map((object) => ({ object, file: '' }));
+}
+
+type Core = Cluster['core'];
+
+interface Reference {
+  readonly kind?: string;
+  readonly name?: string;
+  readonly namespace?: string;
+}
+
+/** ConfigMaps that Gateways and their classes name; others are nobody's business. */
+function parameterMaps(
+  core: Core,
+  objects: readonly AnalyzedObject[],
+): Promise<AnalyzedObject[]>[] {
+  const references = objects.flatMap(({ kind, metadata, ...object }): Reference[] => {
+    const { spec = {} } = object as {
+      readonly spec?: {
+        readonly parametersRef?: Reference;
+        readonly infrastructure?: { readonly parametersRef?: Reference };
+      };
+    };
+    if (kind === 'GatewayClass')
+      return spec.parametersRef === undefined ? [] : [spec.parametersRef];
+    const own = spec.infrastructure?.parametersRef;
+    if (kind !== 'Gateway' || own === undefined || metadata.namespace === undefined) return [];
+    return [{ ...own, namespace: metadata.namespace }];
+  });
+  return references.map(async ({ kind, name = '', namespace = '' }) => {
+    if (kind !== 'ConfigMap' || namespace === '') return [];
+    try {
+      return typed('ConfigMap', [await core.readNamespacedConfigMap({ name, namespace })]);
+    } catch (error) {
+      if ((error as { readonly code?: number }).code !== 404) throw error;
+      return [];
+    }
+  });
+}
+
+async function classDefaults(core: Core): Promise<AnalyzedObject[]> {
+  const labelSelector = 'gateway.istio.io/defaults-for-class';
+  const { items } = await core.listConfigMapForAllNamespaces({ labelSelector });
+  return typed('ConfigMap', items);
 }
 
 /** Lists leave kind and version out. */

@@ -11,7 +11,7 @@ function isApiError(error: unknown): error is ApiError {
 }
 
 /** HTTP status of a failed API call; null if it was no answer of the API. */
-export function apiStatus(error: unknown): number | null {
+function apiStatus(error: unknown): number | null {
   return isApiError(error) ? error.code : null;
 }
 

@@ -13,7 +13,7 @@ import {
 import { CliError } from './errors.ts';
 
 /** Field manager of everything this command applies, so that it can be told from other tools' changes. */
-const FIELD_MANAGER = 'aquifer';
+export const FIELD_MANAGER = 'aquifer';
 
 export interface ClusterOptions {
   /** From `--kubeconfig`. */

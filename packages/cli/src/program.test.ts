@@ -97,6 +97,11 @@ const LEAVES = [
   'sandbox status',
   'compare run',
   'check',
+  'install',
+  'upgrade',
+  'uninstall',
+  'proxy-status',
+  'bug-report',
 ];
 
 test.for(LEAVES)('the help of aquifer %s has an example', async (line) => {

@@ -2,10 +2,15 @@ import { Command, CommanderError } from 'commander';
 import manifest from '../package.json' with { type: 'json' };
 import { apiMessage } from './api-errors.ts';
 import { addAnalyze } from './commands/analyze.ts';
+import { addBugReport } from './commands/bug-report.ts';
 import { addCheck } from './commands/check.ts';
 import { addCompare } from './commands/compare-run.ts';
 import { addExplain } from './commands/explain.ts';
+import { addInstall, addUpgrade } from './commands/install.ts';
+import { addProxyConfig } from './commands/proxy-config.ts';
+import { addProxyStatus } from './commands/proxy-status.ts';
 import { addSandbox } from './commands/sandbox.ts';
+import { addUninstall } from './commands/uninstall.ts';
 import { addWaypoint } from './commands/waypoint.ts';
 import { addZtunnelConfig } from './commands/ztunnel-config.ts';
 import type { CliContext } from './context.ts';
@@ -49,12 +54,18 @@ export async function runCommandLine(
     .exitOverride();
   for (const add of [
     addSandbox,
+    addInstall,
+    addUpgrade,
+    addUninstall,
     addWaypoint,
+    addProxyStatus,
+    addProxyConfig,
     addZtunnelConfig,
     addExplain,
     addAnalyze,
     addCompare,
     addCheck,
+    addBugReport,
   ])
     add(program, context);
   try {

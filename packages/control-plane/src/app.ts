@@ -1,6 +1,5 @@
 /** Wiring: Kubernetes watches → derive → push, statuses and waypoints; binds every port before it serves. */
 import { randomUUID } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from '@aquifer/runtime';
 import { collectDefaultMetrics, Registry } from 'prom-client';
@@ -12,29 +11,30 @@ import { monitoringPages, readinessPage } from './admin/pages.ts';
 import { listenWebhooks } from './admission/webhook-server.ts';
 import { webhookWishes } from './admission/webhook-wishes.ts';
 import { createExpiryMetrics } from './ca/expiry.ts';
-import { KubernetesSigner } from './ca/kubernetes-signer.ts';
-import { type AuthorityFacts, MeshAuthority } from './ca/mesh-authority.ts';
-import { ServingCertificate } from './ca/serving-certificate.ts';
-import { authorityWishes } from './ca/trust-bundle.ts';
+import type { AuthorityFacts } from './ca/mesh-authority.ts';
+import { type Authority, openAuthority } from './ca/open-authority.ts';
+import { authorityWishes, clusterTrustBundleWishes, TRUST_BUNDLE } from './ca/trust-bundle.ts';
 import { clusterWishes } from './cluster-wishes.ts';
 import type { Input } from './collections/nodes.ts';
 import { type ControlPlaneConfig, commaList } from './config.ts';
 import { Derivation } from './derive/derivation.ts';
 import type { DerivationSettings } from './derive/mesh-collections.ts';
-import { KINDS } from './ingest/cluster-inputs.ts';
+import { LISTED_KINDS } from './ingest/cluster-inputs.ts';
 import { ClusterStore } from './ingest/cluster-store.ts';
 import { Debouncer } from './ingest/debounce.ts';
 import { KeySets } from './ingest/key-sets.ts';
+import type { WatchedKind } from './ingest/kinds.ts';
 import type { KubernetesApi } from './ingest/kubernetes-api.ts';
+import { ReferredMaps } from './ingest/referred-maps.ts';
 import { reflect } from './ingest/reflector.ts';
 import { tokenAuthenticator } from './push/authenticate.ts';
 import { DiscoveryServer } from './push/discovery-server.ts';
 import { listenGrpc } from './push/grpc-server.ts';
 import { Publisher } from './push/publisher.ts';
 import { createPushMetrics } from './push/push-metrics.ts';
-import { writeMissing } from './reconcile/apply.ts';
-import { WriterLease } from './reconcile/lease.ts';
-import { WriteQueue } from './reconcile/write-queue.ts';
+import { leaseTimes } from './reconcile/lease.ts';
+import { wishesByScope } from './reconcile/scope.ts';
+import { Writer } from './reconcile/writer.ts';
 
 /** A running control plane with the ports it really listens on. */
 export interface ControlPlane {
@@ -69,15 +69,16 @@ export async function startControlPlane(deps: ControlPlaneDeps): Promise<Control
   const publisher = new Publisher(derivation);
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  const started: { authority?: MeshAuthority; debug?: AdminHandler } = {};
+  const started: { authority?: Authority; debug?: AdminHandler } = {};
   const notices = (): readonly string[] => started.authority?.notices ?? [];
   const readiness = readinessPage({ publisher, notices });
   const debug: AdminHandler = async (request) => started.debug?.(request) ?? null;
   const probe = await listenAdmin(config.probePort, config.bindAddress, readiness, debug);
-  const authority = await waitForAuthority(deps).catch(async (error: unknown) => {
+  const opened = await openAuthority(deps, serverNames(config)).catch(async (error: unknown) => {
     await probe.stop();
     throw error;
   });
+  const { authority, identity, issuer } = opened;
   started.authority = authority;
   createExpiryMetrics(registry, () => authority.expiries);
   const trustedNodeAccounts = commaList(config.trustedNodeAccounts);
@@ -100,15 +101,14 @@ export async function startControlPlane(deps: ControlPlaneDeps): Promise<Control
     discovery,
     publisher,
     authenticate,
-    certificates: {
-      issuer: issuerOf(deps, authority),
+    certificates: issuer && {
+      issuer,
       policy: { trustedNodeAccounts, defaultTtlMs, maxTtlMs },
       log: log.scope('ca'),
     },
     captures: { api, log: log.scope('capture'), trustedNodeAccounts },
     log: log.scope('grpc'),
   };
-  const identity = new ServingCertificate(authority, serverNames(config), defaultTtlMs);
   const address = (port: number): string => `${config.bindAddress}:${port}`;
   const plain = await listenGrpc(address(config.grpcPort), null, grpcDeps);
   const secure = await listenGrpc(address(config.secureGrpcPort), identity, grpcDeps);
@@ -143,71 +143,41 @@ export async function startControlPlane(deps: ControlPlaneDeps): Promise<Control
   };
 }
 
-/** Who signs workloads. The TLS ports of the control plane are certified by its own authority all the same. */
-function issuerOf({ api, config, log }: ControlPlaneDeps, authority: MeshAuthority) {
-  if (config.externalAuthority === 'none') return authority;
-  const { kubernetesSigner: signerName } = config;
-  if (signerName === '') throw new UnusableAuthority('EXTERNAL_CA needs K8S_SIGNER');
-  const rootBundle = (): string => authority.rootBundle;
-  return new KubernetesSigner({ api, signerName, rootBundle, log: log.scope('ca') });
-}
-
-const AUTHORITY_RETRY_MS = 1000;
-
-/** Nothing can be served without the key, so an API that is not there yet is waited for; a bad key is fatal. */
-async function waitForAuthority({ api, config, log }: ControlPlaneDeps): Promise<MeshAuthority> {
-  const { systemNamespace: namespace, authorityDirectory: directory } = config;
-  const source = { api, namespace, directory };
-  for (;;) {
-    try {
-      const externalRoots = config.externalAuthority === 'none' ? null : config.externalRoots;
-      const settings = { ...config, externalRoots, source, log: log.scope('ca') };
-      const opened = await MeshAuthority.open(settings);
-      if (!opened.ok) throw new UnusableAuthority(opened.error);
-      return opened.value;
-    } catch (error) {
-      if (error instanceof UnusableAuthority) throw error;
-      log.warn('waiting for the Kubernetes API', { error: (error as Error).message });
-      await delay(AUTHORITY_RETRY_MS);
-    }
-  }
-}
-
-class UnusableAuthority extends Error {
-  override readonly name = 'UnusableAuthority';
-}
-
 /** Watches, derives, publishes and writes until stopped. */
 function startPipeline(
   { config, api, log }: ControlPlaneDeps,
   { derivation, publisher }: { readonly derivation: Derivation; readonly publisher: Publisher },
-  authority: MeshAuthority,
+  authority: Authority,
 ): { stop(): Promise<void> } {
   const abort = new AbortController();
   const facts: Input<AuthorityFacts> = derivation.graph.input('authority');
   const { graph, cluster } = derivation;
   const settings = { ...config, image: config.waypointImage };
-  const { foreign, wishes: derived } = clusterWishes(derivation, settings);
+  const holder = config.podName || randomUUID();
+  const times = leaseTimes(config.leaseDurationMs);
+  const { obstacles, wishes: derived, wantedMaps } = clusterWishes(derivation, settings);
   const ofAuthority = authorityWishes(graph, cluster, facts, config.systemNamespace);
   const ofWebhooks = webhookWishes(graph, cluster, facts, config.systemNamespace);
-  const wishes = graph.union('wishes', ofAuthority, ofWebhooks, derived);
-  const write = (): void => {
-    if (publisher.current === null || !lease.isHeld) return;
-    writeMissing({ api, queue, wishes, foreign, onForeign: () => debouncer.trigger() });
-  };
-  const lease = new WriterLease({
-    api,
-    log: log.scope('lease'),
-    namespace: config.systemNamespace,
-    name: config.revision === 'default' ? 'istiod-writer' : `istiod-writer-${config.revision}`,
-    holder: config.podName || randomUUID(),
-    onGained: write,
-  });
-  const queue = new WriteQueue({
-    log: log.scope('write'),
-    recheck: write,
-    mayWrite: () => lease.isHeld,
-  });
+  const ofBundle = config.isTrustBundlePublished
+    ? [clusterTrustBundleWishes(graph, cluster, facts)]
+    : [];
+  const wishes = graph.union('wishes', ofAuthority, ...ofBundle, ofWebhooks, derived);
+  const scopes = wishesByScope(graph, cluster, wishes);
+  const writers = [
+    { name: 'istiod-mesh-writer', wishes: scopes.mesh },
+    { name: revisionLease(config), wishes: scopes.revision },
+  ].map(
+    ({ name, wishes: ofScope }) =>
+      new Writer({
+        api,
+        log,
+        lease: { namespace: config.systemNamespace, name, holder, times },
+        wishes: ofScope,
+        obstacles,
+        onObstacle: () => debouncer.trigger(),
+        isReady: () => publisher.current !== null,
+      }),
+  );
   const publish = (): void => {
     if (store.isComplete) publisher.publish();
   };
@@ -220,7 +190,7 @@ function startPipeline(
     onChange: () => debouncer.trigger(),
   });
   publisher.whenDemanded(() => debouncer.trigger());
-  publisher.subscribe(write);
+  for (const writer of writers) publisher.subscribe(() => writer.write());
   publisher.subscribe(() => reportUnread(derivation, log));
   const keySets = new KeySets({
     wanted: derivation.keySetAddresses,
@@ -229,15 +199,30 @@ function startPipeline(
     onChange: () => debouncer.trigger(),
   });
   publisher.subscribe(() => keySets.look());
+  const referredMaps = new ReferredMaps({
+    api,
+    wanted: wantedMaps,
+    found: derivation.referredMaps,
+    log: log.scope('watch'),
+    onChange: () => debouncer.trigger(),
+  });
+  publisher.subscribe(() => referredMaps.look());
   facts.set('', authority.facts);
   authority.subscribe(() => {
     if (isDeepStrictEqual(facts.get(''), authority.facts)) return;
     facts.set('', authority.facts);
     debouncer.trigger();
   });
-  lease.start();
-  const only = { MeshConfigMap: meshConfigMap(config) };
-  const reflectors = KINDS.map((kind) =>
+  for (const writer of writers) writer.start();
+  const only = {
+    MeshConfigMap: meshConfigMap(config),
+    GatewayClassDefaults: { namespace: config.systemNamespace },
+    ClusterTrustBundle: { namespace: '', name: TRUST_BUNDLE },
+  };
+  const kinds: readonly WatchedKind[] = config.isTrustBundlePublished
+    ? [...LISTED_KINDS, 'ClusterTrustBundle']
+    : LISTED_KINDS;
+  const reflectors = kinds.map((kind) =>
     reflect(kind, { api, sink: store, log: log.scope('watch'), only }, abort.signal),
   );
   const kept = authority.keep(abort.signal);
@@ -246,10 +231,14 @@ function startPipeline(
       abort.abort();
       debouncer.stop();
       keySets.stop();
-      await Promise.all([...reflectors, kept, queue.stop()]);
-      await lease.stop();
+      const stopped = writers.map((writer) => writer.stop());
+      await Promise.all([...reflectors, referredMaps.stop(), kept, ...stopped]);
     },
   };
+}
+
+function revisionLease({ revision }: ControlPlaneConfig): string {
+  return revision === 'default' ? 'istiod-writer' : `istiod-writer-${revision}`;
 }
 
 /** Of other revisions than the default one each has its own. */

@@ -3,10 +3,12 @@ import type { Collection } from './collections/collection.ts';
 import type { Derivation } from './derive/derivation.ts';
 import { gatewayClassWishes } from './gateways/gateway-classes.ts';
 import { malformedRouteWishes } from './gateways/malformed-routes.ts';
+import { parameterCollections, wantedMaps } from './gateways/parameters.ts';
 import { remoteGatewayWishes } from './gateways/remote-gateways.ts';
 import { routeWishes } from './gateways/route-status.ts';
 import { type WaypointInputs, waypointWishes } from './gateways/waypoint-wishes.ts';
-import type { ForeignObjects } from './reconcile/owner.ts';
+import type { MapName } from './ingest/referred-maps.ts';
+import type { Obstacles } from './reconcile/owner.ts';
 import type { Wish } from './reconcile/wish.ts';
 import { addressWishes } from './status/allocated-addresses.ts';
 import { conditionWishes } from './status/derived-conditions.ts';
@@ -17,24 +19,30 @@ import { telemetryWishes } from './status/telemetry-conditions.ts';
 /** What they depend on besides the cluster. */
 export type WishSettings = WaypointInputs['settings'];
 
-/** `foreign` is what the writer finds to be somebody else's. */
-export function clusterWishes(
-  { graph, cluster, mesh, routing, malformed }: Derivation,
-  settings: WishSettings,
-): { readonly foreign: ForeignObjects; readonly wishes: Collection<Wish> } {
-  const foreign: ForeignObjects = graph.input('foreign objects');
+export interface ClusterWishes {
+  readonly wishes: Collection<Wish>;
+  /** What the writer finds to be in the way. */
+  readonly obstacles: Obstacles;
+  /** ConfigMaps that must be looked up. */
+  readonly wantedMaps: Collection<MapName>;
+}
+
+export function clusterWishes(derivation: Derivation, settings: WishSettings): ClusterWishes {
+  const { graph, cluster, mesh, routing, malformed } = derivation;
+  const obstacles: Obstacles = graph.input('obstacles');
+  const parameters = parameterCollections(graph, derivation);
   const wishes = graph.union(
     'wishes for the cluster',
     conditionWishes(graph, cluster, mesh),
     malformedWishes(graph, cluster, malformed),
     routingWishes(graph, cluster, mesh),
     addressWishes(graph, cluster, mesh),
-    gatewayClassWishes(graph, cluster),
+    gatewayClassWishes(graph, cluster, parameters),
     remoteGatewayWishes(graph, cluster, settings.revision),
-    waypointWishes(graph, { cluster, mesh, foreign, settings }),
+    waypointWishes(graph, { cluster, mesh, obstacles, parameters, settings }),
     routeWishes(graph, { cluster, routes: routing.routes, malformed }, mesh),
     malformedRouteWishes(graph, malformed),
     telemetryWishes(graph, cluster, mesh),
   );
-  return { foreign, wishes };
+  return { wishes, obstacles, wantedMaps: wantedMaps(graph, cluster) };
 }

@@ -14,6 +14,7 @@ const HOUR_MS = 60 * MINUTE_MS;
 export type ControlPlaneConfig = {
   readonly systemNamespace: string;
   readonly podName: string;
+  readonly leaseDurationMs: number;
   readonly clusterId: string;
   readonly clusterDomain: string;
   readonly trustDomain: string;
@@ -21,6 +22,12 @@ export type ControlPlaneConfig = {
   readonly excludeNamespaces: string;
   readonly trustedNodeAccounts: string;
   readonly authorityDirectory: string;
+  readonly isAuthority: boolean;
+  readonly caAddress: string;
+  readonly isTrustBundlePublished: boolean;
+  readonly servingCertificate: string;
+  readonly servingKey: string;
+  readonly servingRoots: string;
   readonly externalAuthority: 'none' | 'ISTIOD_RA_KUBERNETES_API';
   readonly kubernetesSigner: string;
   readonly externalRoots: string;
@@ -54,6 +61,11 @@ export const CONTROL_PLANE_KEYS: ConfigKeys<ControlPlaneConfig> = {
     'Name under which the lease is held that lets one control plane write; empty makes one up.',
     { default: '' },
   ),
+  leaseDurationMs: durationKey(
+    'LEASE_DURATION',
+    'After so long without a sign of life of the control plane that writes, another one does.',
+    { default: 9000 },
+  ),
   clusterId: stringKey('CLUSTER_ID', 'Id of the cluster, first part of every workload uid.', {
     default: 'Kubernetes',
   }),
@@ -82,6 +94,34 @@ export const CONTROL_PLANE_KEYS: ConfigKeys<ControlPlaneConfig> = {
     'ROOT_CA_DIR',
     "The authority's files, as Secret cacerts has them, when they are mounted; read again when they change. Without them the Secret is read from the API.",
     { default: './etc/cacerts' },
+  ),
+  isAuthority: booleanKey(
+    'ENABLE_CA_SERVER',
+    'Whether the control plane signs certificates; with false proxies ask another authority, such as istio-csr.',
+    { default: true },
+  ),
+  caAddress: stringKey(
+    'CA_ADDRESS',
+    'host:port of the authority that waypoints ask for certificates; empty is the control plane.',
+    { default: '' },
+  ),
+  isTrustBundlePublished: booleanKey(
+    'ENABLE_CLUSTER_TRUST_BUNDLE_API',
+    'Whether the roots are also a ClusterTrustBundle (certificates.k8s.io/v1beta1) of signer istio.io/istiod-ca.',
+    { default: false },
+  ),
+  servingCertificate: stringKey(
+    'TLS_CERT_FILE',
+    'With ENABLE_CA_SERVER=false: the certificate of the TLS ports, with what is between it and a root; read again when it changes.',
+    { default: './var/run/secrets/istiod/tls/tls.crt' },
+  ),
+  servingKey: stringKey('TLS_KEY_FILE', 'The key of that certificate.', {
+    default: './var/run/secrets/istiod/tls/tls.key',
+  }),
+  servingRoots: stringKey(
+    'CA_CERT_FILE',
+    'With ENABLE_CA_SERVER=false: the roots of the mesh, which every namespace is given.',
+    { default: './var/run/secrets/istiod/ca/root-cert.pem' },
   ),
   externalAuthority: choiceKey(
     'EXTERNAL_CA',

@@ -26,6 +26,8 @@ export type { ErrorFacts, ErrorOrigin, RetryRule } from './mesh-error.ts';
 export { MeshError } from './mesh-error.ts';
 export type { Result } from './result.ts';
 export { err, ok } from './result.ts';
+export type { MergeSchema } from './strategic-patch.ts';
+export { applyStrategicPatch, StrategicPatchError } from './strategic-patch.ts';
 export type {
   ApplicationTunnel,
   AppProtocol,

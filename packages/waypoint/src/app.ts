@@ -120,7 +120,7 @@ function followControlPlane(
   { dataPlane, readiness, log, onFailed }: SourceDeps,
 ): Source {
   const endpoint = {
-    address: config.controlPlane,
+    address: config.certificateAuthority,
     rootCertPath: config.rootCertPath,
     tokenPath: config.tokenPath,
     headers: {},
@@ -152,7 +152,7 @@ function followControlPlane(
   });
   certificates.want(identityOf(config));
   const stream = new DeltaStream({
-    endpoint,
+    endpoint: { ...endpoint, address: config.discovery || config.certificateAuthority },
     node: describeNode(config),
     subscriptions: subscriptions(dataPlane),
     log: log.scope('xds'),

@@ -26,7 +26,8 @@ export interface WaypointConfig extends CredentialConfig, OperatorConfig {
   readonly clusterId: string;
   readonly trustDomain: string;
   readonly versionTag: string;
-  readonly controlPlane: string;
+  readonly certificateAuthority: string;
+  readonly discovery: string;
   readonly certificateTtlMs: number;
   readonly threads: number;
   readonly drainSeconds: number;
@@ -62,8 +63,13 @@ export const WAYPOINT_CONFIG: ConfigKeys<WaypointConfig> = {
   versionTag: stringKey('ISTIO_META_ISTIO_VERSION', 'Version that the admin pages show.', {
     default: 'unknown',
   }),
-  controlPlane: stringKey('CA_ADDR', 'host:port of discovery and certificate authority.', {
-    default: CONTROL_PLANE_ADDRESS,
+  certificateAuthority: stringKey(
+    'CA_ADDR',
+    'host:port of the certificate authority, and of discovery unless XDS_ADDRESS says otherwise.',
+    { default: CONTROL_PLANE_ADDRESS },
+  ),
+  discovery: stringKey('XDS_ADDRESS', 'host:port of discovery; empty is that of CA_ADDR.', {
+    default: '',
   }),
   ...CREDENTIAL_KEYS,
   certificateTtlMs: durationKey('SECRET_TTL', 'Lifetime asked for the certificate.', {

@@ -1,39 +1,26 @@
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
-import { grpcMethods } from '@aquifer/wire';
-import {
-  IstioCertificateRequestSchema,
-  IstioCertificateService,
-} from '@aquifer/wire/gen/istio/ca_pb';
-import { create } from '@bufbuild/protobuf';
 import { expect, onTestFinished, test } from 'vitest';
 import { createSelfSignedRoot } from '../../../packages/control-plane/src/ca/authority.ts';
+import {
+  askedCertificate,
+  knowWeb,
+  openssl,
+  temporaryFolder,
+  WEB_POD,
+} from '../../fixtures/asked-certificate.ts';
 import { ChainAuthority } from '../../fixtures/certificate-chains.ts';
 import {
   namespaceObject,
-  podObject,
   type RunningControlPlane,
   startTestControlPlane,
 } from '../../fixtures/control-plane.ts';
 import { eventually } from '../../fixtures/eventually.ts';
 import type { ApiObject, RecordedWrite } from '../../fixtures/scripted-kubernetes-api.ts';
 
-const METHOD = grpcMethods(IstioCertificateService).createCertificate;
 const SECRETS = '/api/v1/namespaces/istio-system/secrets/';
-const OBJECTS = [
-  namespaceObject('istio-system'),
-  namespaceObject('shop'),
-  podObject('shop', 'web', { account: 'web' }),
-];
-
-function workspace(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'aquifer-rotation-'));
-  onTestFinished(() => rmSync(folder, { recursive: true }));
-  return folder;
-}
+const OBJECTS = [namespaceObject('istio-system'), namespaceObject('shop'), WEB_POD];
 
 function chainRoot(name = 'root'): ChainAuthority {
   const root = ChainAuthority.root(name);
@@ -62,34 +49,19 @@ function plugged(root: ChainAuthority, signer: ChainAuthority, more: Record<stri
 
 function start(...secrets: readonly ApiObject[]): Promise<RunningControlPlane> {
   return startTestControlPlane(OBJECTS, (api) => {
-    const pod = { name: 'web', uid: 'uid-web' };
-    api.tokens.set('web', { username: 'system:serviceaccount:shop:web', pod });
+    knowWeb(api);
     for (const each of secrets) api.put(each);
   });
 }
 
-async function issue(plane: RunningControlPlane): Promise<readonly string[]> {
-  const folder = workspace();
-  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-keyout', 'key.pem'];
-  const args = ['req', '-new', '-nodes', ...key, '-subj', '/CN=x'];
-  const csr = execFileSync('openssl', args, { cwd: folder, encoding: 'utf8', stdio: 'pipe' });
-  const { certChain } = await plane.call(
-    METHOD,
-    create(IstioCertificateRequestSchema, { csr }),
-    'web',
-  );
-  return certChain;
-}
-
 /** Throws what openssl says against the chain. */
 function verify(chain: readonly string[], roots: string): void {
-  const folder = workspace();
+  const folder = temporaryFolder();
   writeFileSync(join(folder, 'leaf.pem'), chain[0]!);
   writeFileSync(join(folder, 'rest.pem'), chain.slice(1, -1).join(''));
   writeFileSync(join(folder, 'roots.pem'), roots);
   const between = chain.length > 2 ? ['-untrusted', 'rest.pem'] : [];
-  const args = ['verify', '-CAfile', 'roots.pem', ...between, 'leaf.pem'];
-  execFileSync('openssl', args, { cwd: folder, stdio: 'pipe' });
+  openssl(folder, 'verify', '-CAfile', 'roots.pem', ...between, 'leaf.pem');
 }
 
 /** What was last written of it into the namespace. */
@@ -109,11 +81,11 @@ async function readiness(plane: RunningControlPlane): Promise<string> {
 test('a new intermediate signs without a restart, and the TLS port shows it', async () => {
   const root = chainRoot();
   const plane = await start(plugged(root, root.authority('first')));
-  const before = await issue(plane);
+  const before = await askedCertificate(plane);
   const second = root.authority('second');
   plane.api.put(plugged(root, second));
   const after = await eventually(async () => {
-    const chain = await issue(plane);
+    const chain = await askedCertificate(plane);
     return chain[1] === second.certificatePem ? chain : null;
   });
   for (const chain of [before, after]) verify(chain, root.certificatePem);
@@ -140,7 +112,7 @@ test('a new root is in every namespace beside the old one, before anything is si
   await eventually(() => roots(plane) === first.certificatePem);
   plane.api.put(plugged(second, second.authority('b')));
   await eventually(() => roots(plane)?.includes(second.certificatePem));
-  const chain = await issue(plane);
+  const chain = await askedCertificate(plane);
   verify(chain, first.certificatePem);
   expect(chain.at(-1)).toBe(roots(plane));
   expect(plane.logs.some((line) => line.includes('authority replaced'))).toBe(true);
@@ -152,7 +124,7 @@ test('a control plane that starts with another root trusts the one that was trus
   const kept = secret('istio-ca-trusted-roots', { 'roots.json': JSON.stringify(trusted) });
   const plane = await start(plugged(second, second.authority('b')), kept);
   await eventually(() => roots(plane)?.includes(first.certificatePem));
-  const chain = await issue(plane);
+  const chain = await askedCertificate(plane);
   verify(chain, second.certificatePem);
   const written = await eventually(() =>
     plane.api.writes.find(({ path }) => path === `${SECRETS}istio-ca-trusted-roots`),
@@ -183,7 +155,7 @@ test.for([
   await eventually(async () => (await readiness(plane)).includes(says));
   expect(await readiness(plane)).toMatch(/^ready\n/);
   expect(plane.logs.filter((line) => line.includes(says))).toHaveLength(1);
-  verify(await issue(plane), root.certificatePem);
+  verify(await askedCertificate(plane), root.certificatePem);
   plane.api.put(plugged(root, root.authority('mended')));
   await eventually(async () => (await readiness(plane)) === 'ready\n');
 });
@@ -203,7 +175,7 @@ test('revocations of the authority are in every namespace', async () => {
 test('the root that the control plane made itself is renewed in time, with the same key', async () => {
   const { 'ca-cert.pem': old, 'ca-key.pem': pem } = rootThatEndsSoon();
   const plane = await start(secret('istio-ca-secret', { 'ca-cert.pem': old, 'ca-key.pem': pem }));
-  const before = await issue(plane);
+  const before = await askedCertificate(plane);
   const renewal = await eventually(() => writeTo(plane, 'istio-ca-secret'));
   const { data, metadata } = renewal.body as { data: Record<string, string>; metadata: object };
   expect(metadata).toHaveProperty('resourceVersion');
@@ -213,7 +185,7 @@ test('the root that the control plane made itself is renewed in time, with the s
   const stored = { 'ca-cert.pem': renewed, 'ca-key.pem': pem, 'root-cert.pem': renewed };
   plane.api.put(secret('istio-ca-secret', stored));
   await eventually(() => roots(plane)?.startsWith(renewed));
-  verify(await issue(plane), old);
+  verify(await askedCertificate(plane), old);
 });
 
 /** In a month, which of ten years is the last fifth. */

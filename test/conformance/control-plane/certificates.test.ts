@@ -1,17 +1,19 @@
-import { execFileSync } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { grpcMethods } from '@aquifer/wire';
-import {
-  IstioCertificateRequestSchema,
-  type IstioCertificateResponse,
-  IstioCertificateService,
-} from '@aquifer/wire/gen/istio/ca_pb';
-import { create } from '@bufbuild/protobuf';
 import { status } from '@grpc/grpc-js';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
+import {
+  askedCertificate,
+  knowWeb,
+  NEW_KEY,
+  openssl,
+  signingRequest,
+  temporaryFolder,
+  WEB,
+  WEB_POD,
+  WEB_TOKEN,
+} from '../../fixtures/asked-certificate.ts';
 import {
   namespaceObject,
   podObject,
@@ -20,79 +22,49 @@ import {
 } from '../../fixtures/control-plane.ts';
 import { eventually } from '../../fixtures/eventually.ts';
 
-const METHOD = grpcMethods(IstioCertificateService).createCertificate;
 const ZTUNNEL = podObject('istio-system', 'ztunnel-1', { account: 'ztunnel', uid: 'zt-1' });
 const OBJECTS = [
   namespaceObject('istio-system'),
   namespaceObject('shop'),
   ZTUNNEL,
-  podObject('shop', 'web', { account: 'web' }),
+  WEB_POD,
   podObject('shop', 'far', { account: 'far', node: 'n2' }),
 ];
-const WEB = 'spiffe://cluster.local/ns/shop/sa/web';
+/** For somebody else's names, which must not matter. */
+const OF_ANOTHER = {
+  subject: '/CN=x',
+  extensions: ['subjectAltName=URI:spiffe://cluster.local/ns/a/sa/b'],
+};
 
 function start(): Promise<RunningControlPlane> {
   return startTestControlPlane(OBJECTS, (api) => {
     const username = 'system:serviceaccount:istio-system:ztunnel';
     api.tokens.set('zt', { username, pod: { name: 'ztunnel-1', uid: 'zt-1' } });
     api.tokens.set('old', { username, pod: { name: 'ztunnel-1', uid: 'zt-0' } });
-    const pod = { name: 'web', uid: 'uid-web' };
-    const web = { username: 'system:serviceaccount:shop:web', pod };
-    api.tokens.set('web', web);
-    api.tokens.set('foreign', { ...web, audiences: ['vault'] });
-    api.tokens.set('for the API', { ...web, audiences: [] });
+    knowWeb(api);
+    api.tokens.set('foreign', { ...WEB_TOKEN, audiences: ['vault'] });
+    api.tokens.set('for the API', { ...WEB_TOKEN, audiences: [] });
   });
-}
-
-/** A request that asks for somebody else's names, which must not matter. */
-function csr(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'aquifer-csr-'));
-  onTestFinished(() => rmSync(folder, { recursive: true }));
-  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1'];
-  const names = [
-    '-subj',
-    '/CN=x',
-    '-addext',
-    'subjectAltName=URI:spiffe://cluster.local/ns/a/sa/b',
-  ];
-  const files = ['-keyout', join(folder, 'key.pem'), '-out', join(folder, 'csr.pem')];
-  execFileSync('openssl', ['req', '-new', '-nodes', ...key, ...names, ...files], { stdio: 'pipe' });
-  return readFileSync(join(folder, 'csr.pem'), 'utf8');
-}
-
-interface Ask {
-  readonly token: string | null;
-  readonly impersonate?: string;
-  readonly seconds?: number;
-  readonly csr?: string;
-}
-
-function ask(plane: RunningControlPlane, request: Ask): Promise<IstioCertificateResponse> {
-  const { token, impersonate, seconds = 0 } = request;
-  const message = create(IstioCertificateRequestSchema, {
-    csr: request.csr ?? csr(),
-    validityDuration: BigInt(seconds),
-    ...(impersonate !== undefined && { metadata: { ImpersonatedIdentity: impersonate } }),
-  });
-  return plane.call(METHOD, message, token);
 }
 
 test('a node proxy gets a certificate for a pod of its node (P161), for 24 hours unless it asks otherwise (P162)', async () => {
   const plane = await start();
-  const { certChain } = await ask(plane, { token: 'zt', impersonate: WEB });
+  const csr = signingRequest(OF_ANOTHER);
+  const certChain = await askedCertificate(plane, { token: 'zt', impersonate: WEB, csr });
   const leaf = new X509Certificate(certChain[0]!);
   expect(leaf.subjectAltName).toBe(`URI:${WEB}`);
   expect(leaf.checkIssued(new X509Certificate(plane.app.rootBundle))).toBe(true);
   expect(certChain.at(-1)).toBe(plane.app.rootBundle);
   const hours = (leaf.validToDate.getTime() - leaf.validFromDate.getTime()) / 3_600_000;
   expect(hours).toBeCloseTo(24 + 2 / 60, 2);
-  const short = await ask(plane, { token: 'zt', impersonate: WEB, seconds: 60 });
-  const shortLeaf = new X509Certificate(short.certChain[0]!);
+  const short = await askedCertificate(plane, { token: 'zt', impersonate: WEB, seconds: 60 });
+  const shortLeaf = new X509Certificate(short[0]!);
   expect(shortLeaf.validToDate.getTime() - Date.now()).toBeLessThanOrEqual(60_000);
 });
 
 test('a workload that asks for itself gets its own identity', async () => {
-  const { certChain } = await ask(await start(), { token: 'web' });
+  const csr = signingRequest(OF_ANOTHER);
+  const certChain = await askedCertificate(await start(), { csr });
   expect(new X509Certificate(certChain[0]!).subjectAltName).toBe(`URI:${WEB}`);
 });
 
@@ -105,8 +77,8 @@ test('identities are of the trust domain that the configuration of the mesh name
     data: { mesh: 'trustDomain: corp.example' },
   });
   const identity = async (): Promise<string | undefined> => {
-    const { certChain } = await ask(plane, { token: 'web' });
-    return new X509Certificate(certChain[0]!).subjectAltName;
+    const [leaf] = await askedCertificate(plane);
+    return new X509Certificate(leaf!).subjectAltName;
   };
   await expect.poll(identity).toBe('URI:spiffe://corp.example/ns/shop/sa/web');
 });
@@ -130,7 +102,7 @@ test.for([
   { who: 'a replaced node proxy', ask: { token: 'old', impersonate: WEB } },
   { who: 'a workload for another', ask: { token: 'web', impersonate: WEB } },
 ])('impersonation by $who is refused (P161)', async ({ ask: request }) => {
-  await expect(ask(await start(), request)).rejects.toMatchObject({
+  await expect(askedCertificate(await start(), request)).rejects.toMatchObject({
     code: status.UNAUTHENTICATED,
     details: REFUSED,
   });
@@ -161,7 +133,7 @@ test.for([
     code: status.INVALID_ARGUMENT,
   },
 ])('a request with $what is refused (P162)', async ({ ask: request, code }) => {
-  await expect(ask(await start(), request)).rejects.toMatchObject({ code });
+  await expect(askedCertificate(await start(), request)).rejects.toMatchObject({ code });
 });
 
 test('a token of a deleted pod is refused', async () => {
@@ -171,7 +143,7 @@ test('a token of a deleted pod is refused', async () => {
     () =>
       plane.app.publisher.current?.cluster.get('Pod', 'istio-system', 'ztunnel-1') === undefined,
   );
-  await expect(ask(plane, { token: 'zt', impersonate: WEB })).rejects.toMatchObject({
+  await expect(askedCertificate(plane, { token: 'zt', impersonate: WEB })).rejects.toMatchObject({
     code: status.UNAUTHENTICATED,
     details: REFUSED,
   });
@@ -196,15 +168,12 @@ test('the root is kept in a Secret and published in every namespace', async () =
 });
 
 test('an authority that cert-manager keeps in the Secret cacerts signs, and its root is in every namespace', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'aquifer-ca-'));
-  onTestFinished(() => rmSync(folder, { recursive: true }));
-  const openssl = (...args: string[]) =>
-    execFileSync('openssl', args, { cwd: folder, stdio: 'pipe' });
-  const key = ['-nodes', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1'];
-  const authority = ['-addext', 'basicConstraints=critical,CA:TRUE'];
-  openssl('req', '-x509', ...key, '-keyout', 'root.key', '-subj', '/O=root', '-out', 'ca.crt');
+  const folder = temporaryFolder();
+  const root = ['-keyout', 'root.key', '-subj', '/O=root', '-out', 'ca.crt'];
+  openssl(folder, 'req', '-x509', ...NEW_KEY, ...root);
+  const authority = ['-addext', 'basicConstraints=critical,CA:TRUE', '-subj', '/O=intermediate'];
   const signer = ['-CA', 'ca.crt', '-CAkey', 'root.key', '-keyout', 'tls.key', '-out', 'tls.crt'];
-  openssl('req', '-x509', ...key, ...authority, ...signer, '-subj', '/O=intermediate');
+  openssl(folder, 'req', '-x509', ...NEW_KEY, ...authority, ...signer);
   const data = Object.fromEntries(
     ['tls.crt', 'tls.key', 'ca.crt'].map((name) => [
       name,
@@ -212,21 +181,20 @@ test('an authority that cert-manager keeps in the Secret cacerts signs, and its 
     ]),
   );
   const plane = await startTestControlPlane(OBJECTS, (api) => {
-    const pod = { name: 'web', uid: 'uid-web' };
-    api.tokens.set('web', { username: 'system:serviceaccount:shop:web', pod });
+    knowWeb(api);
     const metadata = { namespace: 'istio-system', name: 'cacerts' };
     api.put({ apiVersion: 'v1', kind: 'Secret', metadata, data });
   });
-  const root = readFileSync(join(folder, 'ca.crt'), 'utf8');
-  expect(plane.app.rootBundle).toBe(root);
-  const { certChain } = await ask(plane, { token: 'web' });
-  expect(certChain.slice(1)).toEqual([readFileSync(join(folder, 'tls.crt'), 'utf8'), root]);
+  const rootPem = readFileSync(join(folder, 'ca.crt'), 'utf8');
+  expect(plane.app.rootBundle).toBe(rootPem);
+  const certChain = await askedCertificate(plane);
+  expect(certChain.slice(1)).toEqual([readFileSync(join(folder, 'tls.crt'), 'utf8'), rootPem]);
   await eventually(() =>
     ['istio-system', 'shop'].every((namespace) =>
       plane.api.writes.some(
         ({ path, body }) =>
           path === `/api/v1/namespaces/${namespace}/configmaps/istio-ca-root-cert` &&
-          JSON.stringify(body.data) === JSON.stringify({ 'root-cert.pem': root }),
+          JSON.stringify(body.data) === JSON.stringify({ 'root-cert.pem': rootPem }),
       ),
     ),
   );

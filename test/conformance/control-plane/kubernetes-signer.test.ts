@@ -1,19 +1,20 @@
-import { execFileSync } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { grpcMethods } from '@aquifer/wire';
-import {
-  IstioCertificateRequestSchema,
-  IstioCertificateService,
-} from '@aquifer/wire/gen/istio/ca_pb';
-import { create } from '@bufbuild/protobuf';
 import { status } from '@grpc/grpc-js';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
+import {
+  askedCertificate,
+  knowWeb,
+  NEW_KEY,
+  openssl,
+  signingRequest,
+  temporaryFolder,
+  WEB,
+  WEB_POD,
+} from '../../fixtures/asked-certificate.ts';
 import {
   namespaceObject,
-  podObject,
   type RunningControlPlane,
   startTestControlPlane,
 } from '../../fixtures/control-plane.ts';
@@ -23,30 +24,12 @@ import type {
 } from '../../fixtures/scripted-kubernetes-api.ts';
 
 /** A signer of the Kubernetes API makes the certificates of workloads; openssl plays it. */
-const METHOD = grpcMethods(IstioCertificateService).createCertificate;
-const WEB = 'spiffe://cluster.local/ns/shop/sa/web';
-const KEY = ['-nodes', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1'];
-
-function openssl(folder: string, ...args: string[]): void {
-  execFileSync('openssl', args, { cwd: folder, stdio: 'pipe' });
-}
 
 /** With a root of its own, in `root.pem`. */
 function signerFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'aquifer-signer-'));
-  onTestFinished(() => rmSync(folder, { recursive: true }));
-  openssl(
-    folder,
-    'req',
-    '-x509',
-    ...KEY,
-    '-keyout',
-    'root.key',
-    '-subj',
-    '/O=r',
-    '-out',
-    'root.pem',
-  );
+  const folder = temporaryFolder();
+  const files = ['-keyout', 'root.key', '-out', 'root.pem'];
+  openssl(folder, 'req', '-x509', ...NEW_KEY, '-subj', '/O=r', ...files);
   return folder;
 }
 
@@ -73,10 +56,9 @@ function sign(api: ScriptedKubernetesApi, folder: string): (write: RecordedWrite
 }
 
 function start(folder: string): Promise<RunningControlPlane> {
-  const objects = [namespaceObject('istio-system'), podObject('shop', 'web', { account: 'web' })];
+  const objects = [namespaceObject('istio-system'), WEB_POD];
   const prepare = (api: ScriptedKubernetesApi): void => {
-    const pod = { name: 'web', uid: 'uid-web' };
-    api.tokens.set('web', { username: 'system:serviceaccount:shop:web', pod });
+    knowWeb(api);
     api.onWrite = sign(api, folder);
   };
   return startTestControlPlane(objects, prepare, {
@@ -86,17 +68,11 @@ function start(folder: string): Promise<RunningControlPlane> {
   });
 }
 
-async function ask(plane: RunningControlPlane, folder: string, ...extensions: string[]) {
-  const wanted = extensions.flatMap((extension) => ['-addext', extension]);
-  openssl(folder, 'req', '-new', ...KEY, '-keyout', 'key', '-subj', '/', ...wanted, '-out', 'csr');
-  const csr = readFileSync(join(folder, 'csr'), 'utf8');
-  return plane.call(METHOD, create(IstioCertificateRequestSchema, { csr }), 'web');
-}
-
 test('the signer makes the certificate, once the control plane has approved who asks', async () => {
   const folder = signerFolder();
   const plane = await start(folder);
-  const { certChain } = await ask(plane, folder, `subjectAltName=URI:${WEB}`);
+  const csr = signingRequest({ extensions: [`subjectAltName=URI:${WEB}`] });
+  const certChain = await askedCertificate(plane, { csr });
   const leaf = new X509Certificate(certChain[0]!);
   expect(leaf.subjectAltName).toBe(`URI:${WEB}`);
   const root = readFileSync(join(folder, 'root.pem'), 'utf8');
@@ -122,7 +98,9 @@ test.for([
 ])('a request that names $what reaches no signer', async ({ extensions }) => {
   const folder = signerFolder();
   const plane = await start(folder);
-  await expect(ask(plane, folder, ...extensions)).rejects.toMatchObject({
+  await expect(
+    askedCertificate(plane, { csr: signingRequest({ extensions }) }),
+  ).rejects.toMatchObject({
     code: status.INVALID_ARGUMENT,
   });
   expect(plane.api.writes.some(({ path }) => path.includes('signingrequests'))).toBe(false);

@@ -1,10 +1,19 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { CONTROL_PLANE_KEYS, KubernetesApi, startControlPlane } from '@aquifer/control-plane';
-import type { Deployment, Gateway, ServiceAccount } from '@aquifer/model/resources';
-import { createLogger, parseEnv } from '@aquifer/runtime';
+import { KubernetesApi, startControlPlane } from '@aquifer/control-plane';
+import type {
+  AuthorizationPolicy,
+  Deployment,
+  Gateway,
+  ServiceAccount,
+} from '@aquifer/model/resources';
+import { createLogger } from '@aquifer/runtime';
+import { ADDRESS_TYPE } from '@aquifer/wire';
+import { credentials } from '@grpc/grpc-js';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { WriterLease } from '../../../packages/control-plane/src/reconcile/lease.ts';
 import { type ClusterApi, startClusterApi } from '../../fixtures/cluster-api.ts';
+import { controlPlaneConfig } from '../../fixtures/deployed-cluster.ts';
+import { DeltaClient } from '../../fixtures/discovery-client.ts';
 import { eventually } from '../../fixtures/eventually.ts';
 
 /** Several control planes at one API, and objects of users in their way. */
@@ -27,20 +36,10 @@ beforeAll(async () => {
 
 afterAll(() => cluster[Symbol.asyncDispose]());
 
-async function startPlane(name: string, image: string) {
-  const parsed = parseEnv(CONTROL_PLANE_KEYS, {
-    BIND_ADDRESS: '127.0.0.1',
-    GRPC_PORT: '0',
-    SECURE_GRPC_PORT: '0',
-    MONITORING_PORT: '0',
-    PROBE_PORT: '0',
-    WEBHOOK_PORT: '0',
-    POD_NAME: name,
-    WAYPOINT_IMAGE: image,
-  });
-  if (!parsed.ok) throw new Error('bad test configuration');
+async function startPlane(name: string, image: string, environment = {}) {
+  const config = controlPlaneConfig({ POD_NAME: name, WAYPOINT_IMAGE: image, ...environment });
   const api = KubernetesApi.fromKubeconfig(cluster.server.kubeconfig());
-  const plane = await startControlPlane({ config: parsed.value, api, log: silent });
+  const plane = await startControlPlane({ config, api, log: silent });
   let isStopped = false;
   const stop = async (): Promise<void> => {
     if (!isStopped) await plane.stop();
@@ -48,14 +47,18 @@ async function startPlane(name: string, image: string) {
   };
   onTestFinished(stop);
   await eventually(() => plane.publisher.current !== null);
-  return { stop };
+  return { plane, stop };
 }
 
-async function createGateway(name: string, annotations: Record<string, string> = {}) {
+async function createGateway(
+  name: string,
+  annotations: Record<string, string> = {},
+  labels: Record<string, string> = {},
+) {
   await admin.create(GATEWAYS, {
     apiVersion: 'gateway.networking.k8s.io/v1',
     kind: 'Gateway',
-    metadata: { name, namespace: 'default', annotations },
+    metadata: { name, namespace: 'default', annotations, labels },
     spec: {
       gatewayClassName: 'istio-waypoint',
       listeners: [
@@ -90,6 +93,76 @@ test('of two control planes with different images one writes, and the other take
   await delay(1000);
   expect((await deployment('shared'))?.metadata.generation).toBe(2);
   expect(after.metadata.generation).toBe(2);
+});
+
+test('a control plane that does not write serves all that the one that writes does', async () => {
+  const planes = [
+    await startPlane('istiod-writes', 'aquifer/waypoint:dev'),
+    await startPlane('istiod-waits', 'aquifer/waypoint:dev'),
+  ];
+  await admin.create('/apis/networking.istio.io/v1/namespaces/default/serviceentries', {
+    apiVersion: 'networking.istio.io/v1',
+    kind: 'ServiceEntry',
+    metadata: { name: 'outside', namespace: 'default' },
+    spec: {
+      hosts: ['outside.test'],
+      ports: [{ number: 80, name: 'http', protocol: 'HTTP' }],
+      resolution: 'DNS',
+    },
+  });
+  const servedBy = async ({ plane }: (typeof planes)[number]) => {
+    const address = `127.0.0.1:${plane.ports.grpc}`;
+    const client = new DeltaClient(address, credentials.createInsecure(), null);
+    client.send({ node: { id: 'ztunnel~10.0.0.9~zt.istio-system~x' }, typeUrl: ADDRESS_TYPE });
+    const { resources } = await client.next();
+    client.close();
+    return resources.map(({ name, version }) => `${name} ${version}`).toSorted();
+  };
+  await eventually(async () => {
+    const [one, other] = [await servedBy(planes[0]!), await servedBy(planes[1]!)];
+    return one.join().includes('default/outside.test') && one.join() === other.join();
+  });
+  expect((await servedBy(planes[1]!)).length).toBeGreaterThan(0);
+});
+
+test('control planes of two revisions come to rest: each deploys its own waypoints, and one of them writes the rest (P166)', async () => {
+  await startPlane('istiod-stable', 'aquifer/waypoint:stable');
+  await startPlane('istiod-canary', 'aquifer/waypoint:canary', {
+    REVISION: 'canary',
+    CLUSTER_DOMAIN: 'other.local',
+  });
+  await createGateway('of-stable');
+  await createGateway('of-canary', {}, { 'istio.io/rev': 'canary' });
+  const image = (name: string) => async () => imageOf(await deployment(name));
+  await expect.poll(image('of-stable'), { timeout: 10_000 }).toBe('aquifer/waypoint:stable');
+  await expect.poll(image('of-canary'), { timeout: 10_000 }).toBe('aquifer/waypoint:canary');
+  const policies = '/apis/security.istio.io/v1/namespaces/default/authorizationpolicies';
+  const judged = (name: string) => async () =>
+    (await admin.get<AuthorizationPolicy>(`${policies}/${name}`))?.status?.conditions?.length ?? 0;
+  // Both see the first one, and only one of them the second.
+  for (const [name, labels] of [
+    ['for-all', {}],
+    ['for-canary', { 'istio.io/rev': 'canary' }],
+  ] as const) {
+    await admin.create(policies, {
+      apiVersion: 'security.istio.io/v1',
+      kind: 'AuthorizationPolicy',
+      metadata: { name, namespace: 'default', labels },
+      spec: { rules: [{ to: [{ operation: { methods: ['GET'] } }] }] },
+    });
+    await expect.poll(judged(name), { timeout: 10_000 }).toBeGreaterThan(0);
+  }
+  const versions = async () => {
+    const kinds = [GATEWAYS, DEPLOYMENTS, policies, '/api/v1/configmaps'];
+    const lists = await Promise.all(
+      kinds.map((path) => admin.list<{ items: { metadata: { resourceVersion: string } }[] }>(path)),
+    );
+    return lists.flatMap(({ items }) => items.map(({ metadata }) => metadata.resourceVersion));
+  };
+  await delay(500);
+  const before = await versions();
+  await delay(2000);
+  expect(await versions()).toEqual(before);
 });
 
 test('a waypoint whose Gateway has two listeners on one port, or dots in a name, gets a Service', async () => {

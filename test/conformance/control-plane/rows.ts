@@ -220,7 +220,6 @@ const JUSTIFIED: Justified = {
     P124: GATEWAYS,
     ...each(['P125', 'P126', 'P128'], AT_WAYPOINTS),
     P130: CLUSTERS,
-    P135: '`parametersRef` and defaults for a class are not read yet.',
     ...each(['P140', 'P141', 'P141a', 'P143', 'P145', 'P146'], CLUSTERS),
     P153: 'Virtual interfaces of a pod are not captured yet; the other forms are shown on real packets (`ztunnel-capture.test.ts`, `ztunnel-dns.test.ts`).',
     ...each(['P156', 'P157', 'P158', 'P159', 'P160', 'P164', 'P168'], SIDECARS),
@@ -233,8 +232,6 @@ const JUSTIFIED: Justified = {
     P079: 'A port by name cannot be read, which the status says; Istio leaves it out and says that all is well (ADR 13).',
     ...each(['P083', 'P086'], SEEN_DENIES),
     P106: 'A pod that comes later follows, as well: a proxy that knows the Service would lack it otherwise.',
-    P138a:
-      'Nothing is rendered from what users write: the three objects are made by code, and what somebody else made is left alone (`one-writer.test.ts`).',
     ...each(['P152', 'P155'], NO_PLUGIN),
     P154: 'Probes are known by a source that the node gives them, not by a list of addresses on it (ADR 16).',
   },

@@ -1,8 +1,5 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { ControlPlane } from '@aquifer/control-plane';
-import { CONTROL_PLANE_KEYS, KubernetesApi, startControlPlane } from '@aquifer/control-plane';
+import { KubernetesApi, startControlPlane } from '@aquifer/control-plane';
 import type { Workload } from '@aquifer/model';
 import type {
   Gateway,
@@ -14,7 +11,7 @@ import type {
   ValidatingWebhookConfiguration,
   WorkloadEntry,
 } from '@aquifer/model/resources';
-import { createLogger, parseEnv } from '@aquifer/runtime';
+import { createLogger } from '@aquifer/runtime';
 import { grpcMethods } from '@aquifer/wire';
 import {
   CaptureReportRequestSchema,
@@ -25,65 +22,37 @@ import {
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { Client, credentials, Metadata } from '@grpc/grpc-js';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
-import { parseAllDocuments } from 'yaml';
 import {
-  type ApiServer,
-  startApiServer,
-} from '../../../packages/sandbox/src/api-server/api-server.ts';
+  controlPlaneConfig,
+  type DeployedCluster,
+  startDeployedCluster,
+} from '../../fixtures/deployed-cluster.ts';
 import { eventually } from '../../fixtures/eventually.ts';
 
 /**
  * The control plane against the sandbox's API server, with the rights that deploy/control-plane.yaml gives it and no
  * others.
  */
-const MANIFESTS = new URL('../../../deploy/control-plane.yaml', import.meta.url);
-const folder = mkdtempSync(join(tmpdir(), 'aquifer-cp-'));
 const logs: string[] = [];
 const GATEWAYS = '/apis/gateway.networking.k8s.io/v1/namespaces/shop/gateways';
 const VALIDATOR =
   '/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/istio-validator-istio-system';
-let server: ApiServer;
+let cluster: DeployedCluster;
 let admin: KubernetesApi;
 let plane: ControlPlane;
 
-interface Manifest {
-  readonly apiVersion: string;
-  readonly kind: string;
-  readonly metadata: { readonly name: string; readonly namespace?: string };
-}
-
-function pathOf({ apiVersion, kind, metadata }: Manifest): string {
-  const root = apiVersion.includes('/') ? `/apis/${apiVersion}` : '/api/v1';
-  const scope = metadata.namespace === undefined ? '' : `/namespaces/${metadata.namespace}`;
-  return `${root}${scope}/${kind.toLowerCase()}s/${metadata.name}`;
-}
-
 beforeAll(async () => {
-  const unreachable = (): Promise<never> => Promise.reject(new Error('no nodes here'));
-  server = await startApiServer({
-    dataDirectory: folder,
-    listen: [{ host: '127.0.0.1', port: 0 }],
-    podAccess: { logs: unreachable, exec: unreachable, portForward: unreachable },
-  });
-  admin = KubernetesApi.fromKubeconfig(server.kubeconfig());
-  const manifests = parseAllDocuments(readFileSync(MANIFESTS, 'utf8'));
-  for (const document of manifests) {
-    const manifest = document.toJS() as Manifest;
-    await admin.apply(pathOf(manifest), manifest, 'test');
-  }
+  cluster = await startDeployedCluster();
+  ({ admin } = cluster);
   const labels = { 'istio.io/use-waypoint': 'waypoint' };
   await admin.create('/api/v1/namespaces', {
     apiVersion: 'v1',
     kind: 'Namespace',
     metadata: { name: 'shop', labels },
   });
-  const token = await server.serviceAccountToken({
-    namespace: 'istio-system',
-    serviceAccount: 'istiod',
-  });
   plane = await startControlPlane({
-    config: testConfig(),
-    api: KubernetesApi.fromKubeconfig(kubeconfig(token)),
+    config: controlPlaneConfig(),
+    api: KubernetesApi.fromKubeconfig(await cluster.controlPlaneKubeconfig()),
     log: createLogger('test', { format: 'plain', write: (line) => logs.push(line) }),
   });
   await eventually(() => plane.publisher.current !== null);
@@ -91,31 +60,8 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await plane.stop();
-  await server.stop();
-  rmSync(folder, { recursive: true });
+  await cluster.stop();
 });
-
-function testConfig() {
-  const ports = ['GRPC', 'SECURE_GRPC', 'MONITORING', 'PROBE', 'WEBHOOK'];
-  const free = Object.fromEntries(ports.map((name) => [`${name}_PORT`, '0']));
-  const parsed = parseEnv(CONTROL_PLANE_KEYS, { BIND_ADDRESS: '127.0.0.1', ...free });
-  if (!parsed.ok) throw new Error('bad test configuration');
-  return parsed.value;
-}
-
-function kubeconfig(token: string): string {
-  const authority = Buffer.from(server.caPem).toString('base64');
-  return JSON.stringify({
-    apiVersion: 'v1',
-    kind: 'Config',
-    clusters: [
-      { name: 'c', cluster: { server: server.url, 'certificate-authority-data': authority } },
-    ],
-    users: [{ name: 'u', user: { token } }],
-    contexts: [{ name: 'x', context: { cluster: 'c', user: 'u' } }],
-    'current-context': 'x',
-  });
-}
 
 function conditionOf(
   conditions: readonly { type: string; status: string; reason?: string | undefined }[] | undefined,
@@ -302,7 +248,7 @@ test('a capture report with a real pod token becomes annotation, condition and H
   });
   const ztunnel = await createPod('istio-system', 'ztunnel-1', { serviceAccountName: 'ztunnel' });
   const app = await createPod('shop', 'app', {});
-  const token = await server.serviceAccountToken({
+  const token = await cluster.server.serviceAccountToken({
     namespace: 'istio-system',
     serviceAccount: 'ztunnel',
     audiences: ['istio-ca'],

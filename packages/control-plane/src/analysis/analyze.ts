@@ -1,13 +1,14 @@
 /** Objects as they lie in files or in a cluster, judged as the control plane would judge them: by the same graph. */
+import type { ConfigMap } from '@aquifer/model/resources';
 import { createLogger } from '@aquifer/runtime';
 import { clusterWishes, type WishSettings } from '../cluster-wishes.ts';
 import { Derivation } from '../derive/derivation.ts';
 import { WAYPOINT_CONTROLLER } from '../derive/labels.ts';
 import type { DerivationSettings } from '../derive/mesh-collections.ts';
 import { OWN_CLASSES } from '../gateways/gateway-classes.ts';
-import type { StoredObject } from '../ingest/cluster-inputs.ts';
+import { keyOf, type StoredObject } from '../ingest/cluster-inputs.ts';
 import { ClusterStore } from '../ingest/cluster-store.ts';
-import { WATCHED_KINDS, type WatchedKind } from '../ingest/kinds.ts';
+import { CLASS_DEFAULTS_LABEL, WATCHED_KINDS, type WatchedKind } from '../ingest/kinds.ts';
 import { type AnalysisMessage, analysisMessage, inOrder } from './message.ts';
 import { ruleMessages } from './rule-messages.ts';
 import {
@@ -27,6 +28,7 @@ const SETTINGS: DerivationSettings & WishSettings = {
   excludeNamespaces: ['kube-system'],
   revision: 'default',
   image: '',
+  caAddress: '',
 };
 
 /** Every message about the objects, errors first. Objects of namespaced kinds must name their namespace. */
@@ -38,7 +40,7 @@ export function analyze(objects: readonly WrittenObject[]): AnalysisMessage[] {
     messages.push(analysisMessage('IST0106', { kind: '', namespace, name }, text));
   });
   const { graph, cluster, mesh, malformed } = derivation;
-  const { wishes } = clusterWishes(derivation, SETTINGS);
+  const { wishes, wantedMaps } = clusterWishes(derivation, SETTINGS);
   const derived = graph.union(
     'messages',
     statusMessages(graph, wishes),
@@ -62,6 +64,14 @@ export function analyze(objects: readonly WrittenObject[]): AnalysisMessage[] {
     if (kind !== null) store.change(kind, asNew(kind, object), false);
   }
   graph.settle();
+  for (const [key] of wantedMaps.entries()) {
+    const map = objects.find((object) => object.kind === 'ConfigMap' && keyOf(object) === key);
+    derivation.referredMaps.set(
+      key,
+      map === undefined ? { kind: 'missing' } : { kind: 'found', map: map as ConfigMap },
+    );
+  }
+  graph.settle();
   return inOrder([...messages, ...Array.from(derived.entries(), ([, message]) => message)]);
 }
 
@@ -69,13 +79,23 @@ export function analyze(objects: readonly WrittenObject[]): AnalysisMessage[] {
 function watchedKindOf(object: WrittenObject): WatchedKind | null {
   const { namespace, name } = object.metadata;
   const isMeshConfig = namespace === SETTINGS.systemNamespace && name === 'istio';
-  if (object.kind === 'ConfigMap') return isMeshConfig ? 'MeshConfigMap' : null;
+  if (object.kind === 'ConfigMap') {
+    if (isMeshConfig) return 'MeshConfigMap';
+    return isClassDefaults(object) ? 'GatewayClassDefaults' : null;
+  }
   // Two groups have a kind `Gateway`.
   const found = Object.entries(WATCHED_KINDS).find(
     ([key, { apiVersion, kind = key }]) =>
       kind === object.kind && groupOf({ apiVersion }) === groupOf(object),
   );
   return (found?.[0] ?? null) as WatchedKind | null;
+}
+
+function isClassDefaults({ metadata }: WrittenObject): boolean {
+  const { labels } = metadata as StoredObject['metadata'];
+  return (
+    metadata.namespace === SETTINGS.systemNamespace && labels?.[CLASS_DEFAULTS_LABEL] !== undefined
+  );
 }
 
 /** Without what statuses say already, so that all of it is said; a waypoint counts as if it ran. */

@@ -1,7 +1,7 @@
 /** Statuses as messages: whatever a condition would say against an object, so that there is one judgement, not two. */
 import type { Collection } from '../collections/collection.ts';
 import type { Graph } from '../collections/graph.ts';
-import { type ObjectRef, WATCHED_KINDS, type WatchedKind } from '../ingest/kinds.ts';
+import { objectAt } from '../ingest/kinds.ts';
 import type { Wish } from '../reconcile/wish.ts';
 import { type AnalysisMessage, analysisMessage, type MessageCode } from './message.ts';
 
@@ -36,7 +36,7 @@ export function statusMessages(
   wishes: Collection<Wish>,
 ): Collection<AnalysisMessage> {
   return graph.flatMap('messages of statuses', wishes, ({ write }) => {
-    const object = objectOfStatus(write.path);
+    const object = write.path.endsWith('/status') ? objectAt(write.path) : null;
     if (object === null || !('body' in write)) return [];
     const { conditions = [], parents = [] } = (write.body as StatusBody).status ?? {};
     const all = [...conditions, ...parents.flatMap((parent) => parent.conditions)];
@@ -57,14 +57,4 @@ function codeOf({ type, status, reason, message }: Condition): MessageCode | nul
   if (type === 'ResolvedWaypoints' && message.includes('will not be respected')) return 'AQF0104';
   if (status !== 'False') return null;
   return NOT_FOUND.includes(reason) || message.endsWith(' not found') ? 'IST0101' : 'IST0171';
-}
-
-/** Null for paths of no status. */
-function objectOfStatus(path: string): ObjectRef | null {
-  const [, namespace = '', plural = '', name = ''] =
-    /(?:\/namespaces\/([^/]+))?\/([^/]+)\/([^/]+)\/status$/.exec(path) ?? [];
-  const kind = Object.keys(WATCHED_KINDS).find(
-    (each) => WATCHED_KINDS[each as WatchedKind].plural === plural,
-  );
-  return kind === undefined ? null : { kind, namespace, name };
 }

@@ -1,6 +1,6 @@
 /** What ends soon: told to people in time, and to Prometheus always. */
 import { Gauge, type Registry } from 'prom-client';
-import type { CertificateAuthority, Expiry } from './authority.ts';
+import type { Expiry } from './authority.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -11,7 +11,7 @@ export function isInLastFifth({ from, to }: Expiry, now: Date): boolean {
 
 /** A sentence for each certificate of the authority that is near its end. */
 export function expiryNotices(
-  authority: CertificateAuthority,
+  authority: { readonly expiries: readonly Expiry[] },
   origin: string,
   now: Date,
 ): readonly string[] {

@@ -36,6 +36,8 @@ export interface MeshAuthorityDeps {
 export interface AuthorityFacts {
   /** PEM of every trusted root. */
   readonly rootBundle: string;
+  /** Who else keeps the bundle: `others` may, and what they add to it is theirs. */
+  readonly writers: 'us' | 'others';
   /** PEM; null if nothing is revoked. */
   readonly revocations: string | null;
   /** For the Secret that keeps them; null while it says so already. */
@@ -119,6 +121,7 @@ export class MeshAuthority implements CertificateIssuer {
     const trustedRoots = textOfRoots(this.#rotation);
     return {
       rootBundle: this.rootBundle,
+      writers: 'us',
       revocations: newestOf(this.#rotation).pem['ca-crl.pem'] ?? null,
       trustedRoots: trustedRoots === this.#storedRoots ? null : trustedRoots,
       renewal: this.#renewal,

@@ -19,6 +19,15 @@ export function joinBundles(first: string, ...others: readonly string[]): string
   return added.length === 0 ? first : [first.trimEnd(), '\n', ...added].join('');
 }
 
+/** Whether the bundle has each certificate of the other one; not if one of them cannot be read. */
+export function hasCertificates(bundle: string, wanted: string): boolean {
+  try {
+    return joinBundles(bundle, wanted) === bundle;
+  } catch {
+    return false;
+  }
+}
+
 /** SHA-256 of the certificate, in hex with colons. */
 export function fingerprintOf(certificate: string): string {
   return new X509Certificate(certificate).fingerprint256;

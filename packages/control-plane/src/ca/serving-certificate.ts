@@ -3,7 +3,15 @@ import { X509Certificate } from 'node:crypto';
 import type { ServerCertificate } from './authority.ts';
 import type { MeshAuthority } from './mesh-authority.ts';
 
-export class ServingCertificate {
+/** What a TLS port shows. */
+export interface ServerIdentity {
+  /** The newest one. */
+  readonly current: ServerCertificate;
+  /** Called with each one that comes later. */
+  subscribe(listener: (certificate: ServerCertificate) => void): void;
+}
+
+export class ServingCertificate implements ServerIdentity {
   readonly #authority: MeshAuthority;
   readonly #dnsNames: readonly string[];
   readonly #ttlMs: number;
@@ -19,12 +27,10 @@ export class ServingCertificate {
     authority.subscribe(() => this.#renew(new Date()));
   }
 
-  /** The newest one. */
   get current(): ServerCertificate {
     return this.#current.certificate;
   }
 
-  /** Called with each one that comes later. */
   subscribe(listener: (certificate: ServerCertificate) => void): void {
     this.#listeners.add(listener);
   }

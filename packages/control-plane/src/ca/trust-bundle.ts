@@ -3,10 +3,11 @@ import type { Collection } from '../collections/collection.ts';
 import type { Graph } from '../collections/graph.ts';
 import { nameOf } from '../derive/object.ts';
 import { type ClusterInputs, objectKey } from '../ingest/cluster-inputs.ts';
-import { CONFIG_LABEL } from '../ingest/kinds.ts';
+import { CONFIG_LABEL, collectionPath, WATCHED_KINDS } from '../ingest/kinds.ts';
 import { isSameWish, type Wish } from '../reconcile/wish.ts';
 import { base64Values, SELF_SIGNED } from './authority-store.ts';
 import type { AuthorityFacts, RootRenewal } from './mesh-authority.ts';
+import { hasCertificates } from './pem.ts';
 import { trustedRootsPath, trustedRootsSecret } from './trusted-roots.ts';
 
 const MANAGER = 'istiod';
@@ -16,6 +17,8 @@ interface BundleMap {
   readonly name: string;
   readonly key: string;
   readonly textOf: (facts: AuthorityFacts) => string | null;
+  /** Whether what is there will do. */
+  readonly isGood: (actual: string, wanted: string, writers: AuthorityFacts['writers']) => boolean;
 }
 
 const BUNDLE_MAPS: readonly BundleMap[] = [
@@ -23,9 +26,45 @@ const BUNDLE_MAPS: readonly BundleMap[] = [
     name: 'istio-ca-root-cert',
     key: 'root-cert.pem',
     textOf: ({ rootBundle }) => rootBundle,
+    isGood: (actual, wanted, writers) =>
+      actual === wanted || (writers === 'others' && hasCertificates(actual, wanted)),
   },
-  { name: 'istio-ca-crl', key: 'ca-crl.pem', textOf: ({ revocations }) => revocations },
+  {
+    name: 'istio-ca-crl',
+    key: 'ca-crl.pem',
+    textOf: ({ revocations }) => revocations,
+    isGood: (actual, wanted) => actual === wanted,
+  },
 ];
+
+/** As Istio names it. */
+export const TRUST_BUNDLE = 'istio.io:istiod-ca:root-cert';
+const TRUST_BUNDLE_SIGNER = 'istio.io/istiod-ca';
+
+/** The roots for all who read them from the API of Kubernetes itself. */
+export function clusterTrustBundleWishes(
+  graph: Graph,
+  cluster: ClusterInputs,
+  facts: Collection<AuthorityFacts>,
+): Collection<Wish> {
+  return graph.flatMap(
+    'wishes for the trust bundle',
+    facts,
+    ({ rootBundle: trustBundle }, context) => {
+      const existing = context.get(cluster.of('ClusterTrustBundle'), objectKey('', TRUST_BUNDLE));
+      if (existing?.spec?.trustBundle === trustBundle) return [];
+      const { apiVersion } = WATCHED_KINDS.ClusterTrustBundle;
+      const path = `${collectionPath(WATCHED_KINDS.ClusterTrustBundle)}/${TRUST_BUNDLE}`;
+      const metadata = { name: TRUST_BUNDLE, labels: { [CONFIG_LABEL]: 'true' } };
+      const spec = { signerName: TRUST_BUNDLE_SIGNER, trustBundle };
+      const body = { apiVersion, kind: 'ClusterTrustBundle', metadata, spec };
+      const write = { verb: 'apply', path, body, fieldManager: MANAGER } as const;
+      const seen = existing?.metadata.resourceVersion ?? '';
+      return [[path, { fingerprint: `${seen} ${trustBundle}`, write }]];
+    },
+    isSameWish,
+  );
+}
 
 /** Creates what is missing, restores what was changed. `facts` has one value, under `''`. */
 export function authorityWishes(
@@ -53,19 +92,24 @@ function mapWishes(
   graph: Graph,
   cluster: ClusterInputs,
   facts: Collection<AuthorityFacts>,
-  { name: mapName, key, textOf }: BundleMap,
+  { name: mapName, key, textOf, isGood }: BundleMap,
 ): Collection<Wish> {
-  const texts = graph.map(`text of ${mapName}`, facts, textOf);
+  const texts = graph.map(`text of ${mapName}`, facts, (known) => {
+    const text = textOf(known);
+    return text === null ? null : { text, writers: known.writers };
+  });
   return graph.flatMap(
     `wishes for ${mapName}`,
     cluster.of('Namespace'),
     (namespace, context) => {
       const name = nameOf(namespace);
       if (EXCLUDED.includes(name) || namespace.status?.phase === 'Terminating') return [];
-      const text = context.get(texts, '');
+      const wanted = context.get(texts, '');
       const existing = context.get(cluster.of('ConfigMap'), objectKey(name, mapName));
       // A list of revocations that is no longer given stays: what was revoked must not come back by mistake.
-      if (text === undefined || existing?.data?.[key] === text) return [];
+      if (wanted === undefined) return [];
+      const { text, writers } = wanted;
+      if (isGood(existing?.data?.[key] ?? '', text, writers)) return [];
       const path = `/api/v1/namespaces/${name}/configmaps/${mapName}`;
       const body = {
         apiVersion: 'v1',

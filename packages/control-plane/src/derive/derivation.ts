@@ -5,6 +5,7 @@ import { Graph } from '../collections/graph.ts';
 import type { Input, ProblemListener } from '../collections/nodes.ts';
 import { ClusterInputs } from '../ingest/cluster-inputs.ts';
 import { type MalformedObjects, malformedObjects } from '../ingest/malformed.ts';
+import type { ReferredMap } from '../ingest/referred-maps.ts';
 import { type GatewayCollections, gatewayCollections } from './l7/gateway/gateway-collections.ts';
 import type { ProxyNode } from './l7/proxy-node.ts';
 import { keySetAddresses } from './l7/request-authentication.ts';
@@ -32,6 +33,8 @@ export class Derivation {
   readonly proxies: Input<ProxyNode>;
   readonly sidecars: SidecarCollections;
   readonly gateways: GatewayCollections;
+  /** ConfigMaps that Gateways and their classes refer to, as far as they were looked up. */
+  readonly referredMaps: Input<ReferredMap>;
   /** What of the cluster cannot be read. */
   readonly malformed: MalformedObjects;
 
@@ -39,6 +42,10 @@ export class Derivation {
     this.graph = new Graph(onProblem);
     this.cluster = new ClusterInputs(this.graph);
     this.malformed = malformedObjects(this.graph);
+    this.referredMaps = this.graph.input<ReferredMap>(
+      'ConfigMaps that are referred to',
+      isDeepStrictEqual,
+    );
     this.mesh = meshCollections(this.graph, this.cluster, settings);
     this.routing = routingLookups(this.graph, this.cluster, this.mesh);
     this.keySets = this.graph.input('key sets');

@@ -1,5 +1,6 @@
 /** The GatewayClasses that the mesh brings, and the statuses of those that name its controllers (spec control-plane 5.1). */
 import type { GatewayClass } from '@aquifer/model/resources';
+import type { Context } from '../collections/cell.ts';
 import type { Collection } from '../collections/collection.ts';
 import type { Graph } from '../collections/graph.ts';
 import { WAYPOINT_CONTROLLER } from '../derive/labels.ts';
@@ -9,6 +10,7 @@ import { collectionPath, WATCHED_KINDS } from '../ingest/kinds.ts';
 import { isSameWish, type Wish } from '../reconcile/wish.ts';
 import { isPresent, withTransitionTime } from '../status/condition-list.ts';
 import { type KeyedWish, STATUS_MANAGER } from './gateway-status-wish.ts';
+import { classParameters, type ParameterCollections, type Parameters } from './parameters.ts';
 
 interface OwnClass {
   readonly name: string;
@@ -32,7 +34,11 @@ export const OWN_CLASSES: readonly OwnClass[] = [
 const CONTROLLERS = OWN_CLASSES.map(({ controllerName }) => controllerName);
 
 /** Classes are made only where they are missing. */
-export function gatewayClassWishes(graph: Graph, cluster: ClusterInputs): Collection<Wish> {
+export function gatewayClassWishes(
+  graph: Graph,
+  cluster: ClusterInputs,
+  parameters: ParameterCollections,
+): Collection<Wish> {
   const once = graph.constant('own classes', OWN_CLASSES);
   return graph.union(
     'wishes for classes',
@@ -48,10 +54,22 @@ export function gatewayClassWishes(graph: Graph, cluster: ClusterInputs): Collec
     graph.flatMap(
       'wishes for statuses of classes',
       cluster.of('GatewayClass'),
-      statusOf,
+      (gatewayClass, context) =>
+        statusOf(gatewayClass, parametersIn(gatewayClass, parameters, context)),
       isSameWish,
     ),
   );
+}
+
+/** Only waypoints are deployed. */
+function parametersIn(
+  gatewayClass: GatewayClass,
+  parameters: ParameterCollections,
+  context: Context,
+): Parameters {
+  return gatewayClass.spec.controllerName === WAYPOINT_CONTROLLER
+    ? classParameters(gatewayClass, parameters, context)
+    : { kind: 'usable', overlays: [] };
 }
 
 function creation({ name, ...spec }: OwnClass): KeyedWish {
@@ -61,15 +79,16 @@ function creation({ name, ...spec }: OwnClass): KeyedWish {
   return [`GatewayClass/${name}`, { fingerprint: 'exists', write }];
 }
 
-function statusOf({ metadata, spec, status }: GatewayClass): readonly KeyedWish[] {
-  if (!CONTROLLERS.includes(spec.controllerName)) return [];
-  const wanted = {
-    type: 'Accepted',
-    status: 'True',
-    reason: 'Accepted',
-    message: 'Handled by Istio controller',
-    observedGeneration: metadata.generation ?? 0,
-  };
+function statusOf(
+  { metadata, spec, status }: GatewayClass,
+  parameters: Parameters,
+): readonly KeyedWish[] {
+  if (!CONTROLLERS.includes(spec.controllerName) || parameters.kind === 'pending') return [];
+  const text =
+    parameters.kind === 'usable'
+      ? { status: 'True', reason: 'Accepted', message: 'Handled by Istio controller' }
+      : { status: 'False', reason: 'InvalidParameters', message: parameters.problem };
+  const wanted = { type: 'Accepted', ...text, observedGeneration: metadata.generation ?? 0 };
   if (isPresent(wanted, status?.conditions)) return [];
   const name = metadata.name ?? '';
   const conditions = [withTransitionTime(wanted, status?.conditions)];

@@ -78,15 +78,23 @@ export function withForeign(
 ): DerivedGatewayStatus {
   if (inTheWay.length === 0) return status;
   const objects = inTheWay.map(({ kind, metadata }) => `${kind} "${metadata.name}"`).toSorted();
-  const programmed = {
-    type: 'Programmed',
-    status: 'False',
-    reason: 'NameConflict',
-    message: `${objects.join(' and ')} in namespace "${namespaceOf(gateway)}" is not managed by this Gateway and is left alone: rename or delete it, or rename the Gateway`,
-  };
-  const conditions = status.conditions.map((condition) =>
-    condition.type === programmed.type ? programmed : condition,
-  );
+  const message = `${objects.join(' and ')} in namespace "${namespaceOf(gateway)}" is not managed by this Gateway and is left alone: rename or delete it, or rename the Gateway`;
+  return withCondition(status, condition('Programmed', 'False', 'NameConflict', message));
+}
+
+/** The status of a Gateway whose objects cannot be written. */
+export function withRefused(status: DerivedGatewayStatus, problem: string): DerivedGatewayStatus {
+  return withCondition(status, condition('Programmed', 'False', 'Invalid', problem));
+}
+
+/** The status of a Gateway that is not accepted, because of what lies over its objects; what runs goes on. */
+export function withUnusable(status: DerivedGatewayStatus, problem: string): DerivedGatewayStatus {
+  const message = `${problem}; nothing is deployed until that is right, and what runs stays`;
+  return withCondition(status, condition('Accepted', 'False', 'InvalidParameters', message));
+}
+
+function withCondition(status: DerivedGatewayStatus, own: ConditionText): DerivedGatewayStatus {
+  const conditions = status.conditions.map((each) => (each.type === own.type ? own : each));
   return { ...status, conditions };
 }
 

@@ -1,6 +1,7 @@
 import type { Gateway } from '@aquifer/model/resources';
 import { expect, test } from 'vitest';
 import { waypointManifests } from './waypoint-manifests.ts';
+import type { WaypointSettings } from './waypoint-settings.ts';
 
 const SETTINGS = {
   image: 'aquifer/waypoint:dev',
@@ -8,9 +9,16 @@ const SETTINGS = {
   clusterDomain: 'cluster.local',
   trustDomain: 'cluster.local',
   systemNamespace: 'istio-system',
+  caAddress: '',
   network: '',
   revision: 'default',
 };
+
+function manifestsOf(gateway: Gateway, settings: WaypointSettings = SETTINGS) {
+  const manifests = waypointManifests(gateway, settings);
+  if (!manifests.ok) throw new Error(manifests.error);
+  return manifests.value;
+}
 
 interface Extra {
   readonly metadata?: object;
@@ -37,7 +45,7 @@ const OWNED = {
 };
 
 test('a waypoint is a ServiceAccount, a Deployment and a Service, owned by its Gateway (P133)', () => {
-  const manifests = waypointManifests(gateway(), SETTINGS);
+  const manifests = manifestsOf(gateway());
   expect(manifests.map(({ kind }) => kind)).toEqual(['ServiceAccount', 'Deployment', 'Service']);
   for (const { metadata } of manifests) {
     expect(metadata).toMatchObject({
@@ -50,7 +58,7 @@ test('a waypoint is a ServiceAccount, a Deployment and a Service, owned by its G
 });
 
 test('its pod stays out of the mesh, runs istio-proxy as a waypoint, and finds the control plane (P133), without a network (P134)', () => {
-  const [, deployment] = waypointManifests(gateway(), SETTINGS);
+  const [, deployment] = manifestsOf(gateway());
   expect(deployment).toMatchObject({
     spec: {
       selector: { matchLabels: { 'gateway.networking.k8s.io/gateway-name': 'waypoint' } },
@@ -94,7 +102,7 @@ test('its pod stays out of the mesh, runs istio-proxy as a waypoint, and finds t
 });
 
 test('its Service offers the status port and the mesh listener (P133)', () => {
-  const [, , service] = waypointManifests(gateway(), SETTINGS);
+  const [, , service] = manifestsOf(gateway());
   expect(service).toMatchObject({
     metadata: { annotations: { 'networking.istio.io/traffic-distribution': 'PreferClose' } },
     spec: {
@@ -111,7 +119,7 @@ test('its Service offers the status port and the mesh listener (P133)', () => {
 test("the Gateway's labels and annotations are copied, kubectl's bookkeeping is not (P136)", () => {
   const annotations = { team: 'blue', 'kubectl.kubernetes.io/last-applied-configuration': '{}' };
   const labels = { 'istio.io/waypoint-for': 'all' };
-  const [account] = waypointManifests(gateway({ metadata: { labels, annotations } }), SETTINGS);
+  const [account] = manifestsOf(gateway({ metadata: { labels, annotations } }));
   expect(account!.metadata).toMatchObject({ annotations: { team: 'blue' }, labels });
   expect(JSON.stringify(account)).not.toContain('last-applied');
 });
@@ -119,7 +127,7 @@ test("the Gateway's labels and annotations are copied, kubectl's bookkeeping is 
 test('infrastructure labels replace the copied ones, each map by itself (P136)', () => {
   const metadata = { labels: { own: 'x' }, annotations: { note: 'y' } };
   const spec = { infrastructure: { labels: { infra: 'z', 'gateway.networking.k8s.io/x': 'no' } } };
-  const [account] = waypointManifests(gateway({ metadata, spec }), SETTINGS);
+  const [account] = manifestsOf(gateway({ metadata, spec }));
   expect(account!.metadata).toMatchObject({
     labels: { infra: 'z', ...OWNED },
     annotations: { note: 'y' },
@@ -147,21 +155,25 @@ test.for([
     path: '"type":"LoadBalancer"',
   },
 ])('an annotation gives it $what', ({ annotation, value, path }) => {
-  const manifests = waypointManifests(
-    gateway({ metadata: { annotations: { [annotation]: value } } }),
-    SETTINGS,
-  );
+  const manifests = manifestsOf(gateway({ metadata: { annotations: { [annotation]: value } } }));
   expect(JSON.stringify(manifests)).toContain(path);
 });
 
 test('a named network is on the objects and in the environment (P134)', () => {
-  const text = JSON.stringify(waypointManifests(gateway(), { ...SETTINGS, network: 'nw1' }));
+  const text = JSON.stringify(manifestsOf(gateway(), { ...SETTINGS, network: 'nw1' }));
   expect(text).toContain('"topology.istio.io/network":"nw1"');
   expect(text).toContain('{"name":"ISTIO_META_NETWORK","value":"nw1"}');
 });
 
+test('a waypoint asks another authority where there is one, and is configured by the control plane', () => {
+  const caAddress = 'cert-manager-istio-csr.cert-manager.svc:443';
+  const text = JSON.stringify(manifestsOf(gateway(), { ...SETTINGS, caAddress }));
+  expect(text).toContain(`{"name":"CA_ADDR","value":"${caAddress}"}`);
+  expect(text).toContain('{"name":"XDS_ADDRESS","value":"istiod.istio-system.svc:15012"}');
+});
+
 test('its pod is given more time to end than it takes to announce its end and to drain', () => {
-  const [, deployment] = waypointManifests(gateway(), SETTINGS);
+  const [, deployment] = manifestsOf(gateway());
   const { terminationGracePeriodSeconds, containers } = (
     deployment as unknown as {
       spec: {
@@ -196,9 +208,8 @@ test.for([
       'networking.istio.io/service-type': 'LoadBalancer',
       'gateway.istio.io/service-account': 'custom-sa',
     };
-    const [account, deployment, service] = waypointManifests(
+    const [account, deployment, service] = manifestsOf(
       gateway({ metadata: { annotations }, spec: { addresses } }),
-      SETTINGS,
     );
     expect(account).toMatchObject({ metadata: { name: 'custom-sa' } });
     expect(deployment).toMatchObject({

@@ -1,4 +1,8 @@
-/** What a waypoint's Gateway becomes (spec control-plane 5.2, 5.3): ServiceAccount, Deployment, Service. */
+/**
+ * What a waypoint's Gateway becomes (spec control-plane 5.2, 5.3): ServiceAccount, Deployment, Service, and where somebody
+ * lays something over them an autoscaler and a disruption budget.
+ */
+import { ok, type Result } from '@aquifer/model';
 import type { Gateway } from '@aquifer/model/resources';
 import {
   DATAPLANE_MODE_LABEL,
@@ -12,6 +16,7 @@ import { annotationsOf, labelsOf, nameOf, namespaceOf } from '../derive/object.t
 import { MANAGED_LABEL } from '../ingest/kinds.ts';
 import type { Manifest } from '../reconcile/wish.ts';
 import { generatedName } from './gateway-status.ts';
+import { type Overlay, overlaid } from './overlay.ts';
 import { waypointPodSpec } from './waypoint-pod.ts';
 import type { WaypointSettings } from './waypoint-settings.ts';
 
@@ -19,8 +24,35 @@ const MANAGED_BY_WAYPOINT_CONTROLLER = 'istio.io-mesh-controller';
 const SERVICE_TYPE_ANNOTATION = 'networking.istio.io/service-type';
 const STATUS_PORT = 15021;
 
-/** In the order in which they are applied. */
-export function waypointManifests(gateway: Gateway, settings: WaypointSettings): Manifest[] {
+/** In the order in which they are applied. The error names the ConfigMap whose overlay cannot be. */
+export function waypointManifests(
+  gateway: Gateway,
+  settings: WaypointSettings,
+  overlays: readonly Overlay[] = [],
+): Result<Manifest[], string> {
+  const manifests: Manifest[] = [];
+  for (const plain of plainManifests(gateway, settings)) {
+    const { kind } = plain;
+    const own = overlays.filter(({ fragments }) => fragments[kind] !== undefined);
+    if (own.length === 0 && ON_DEMAND.includes(kind)) continue;
+    let manifest = plain;
+    for (const overlay of own) {
+      const result = overlaid(manifest, overlay);
+      if (!result.ok) return result;
+      manifest = result.value;
+    }
+    manifests.push(manifest);
+  }
+  return ok(manifests);
+}
+
+/** Kinds of which a Gateway becomes one only where somebody says what is in it. */
+export const ON_DEMAND: readonly Manifest['kind'][] = [
+  'HorizontalPodAutoscaler',
+  'PodDisruptionBudget',
+];
+
+function plainManifests(gateway: Gateway, settings: WaypointSettings): Manifest[] {
   const name = generatedName(gateway);
   const account = annotationsOf(gateway)[SERVICE_ACCOUNT_ANNOTATION] || name;
   const labels = objectLabels(gateway, settings);
@@ -48,6 +80,21 @@ export function waypointManifests(gateway: Gateway, settings: WaypointSettings):
         annotations: { ...annotations, [TRAFFIC_DISTRIBUTION_ANNOTATION]: 'PreferClose' },
       },
       spec: serviceSpec(gateway),
+    } as Manifest,
+    {
+      apiVersion: 'autoscaling/v2',
+      kind: 'HorizontalPodAutoscaler',
+      metadata: { ...metadata, name },
+      spec: {
+        scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name },
+        maxReplicas: 1,
+      },
+    } as Manifest,
+    {
+      apiVersion: 'policy/v1',
+      kind: 'PodDisruptionBudget',
+      metadata: { ...metadata, name },
+      spec: { selector: { matchLabels: { [GATEWAY_NAME_LABEL]: nameOf(gateway) } } },
     } as Manifest,
   ];
 }

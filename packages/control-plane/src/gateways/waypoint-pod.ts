@@ -76,13 +76,15 @@ function environment(pod: WaypointPod, settings: WaypointSettings): object[] {
     field('ISTIO_META_SERVICE_ACCOUNT', 'spec.serviceAccountName'),
     field('ISTIO_META_NODE_NAME', 'spec.nodeName'),
     { name: 'PILOT_CERT_PROVIDER', value: 'istiod' },
-    { name: 'CA_ADDR', value: `istiod.${settings.systemNamespace}.svc:15012` },
+    ...addresses(settings),
     field('POD_NAME', 'metadata.name'),
     field('POD_NAMESPACE', 'metadata.namespace'),
     field('INSTANCE_IP', 'status.podIP'),
     field('SERVICE_ACCOUNT', 'spec.serviceAccountName'),
     field('HOST_IP', 'status.hostIP'),
     limit('ISTIO_CPU_LIMIT', 'limits.cpu'),
+    // In whole CPUs, rounded up: a thread for each that the pod may use.
+    limit('CONCURRENCY', 'limits.cpu'),
     { name: 'PROXY_CONFIG', value: '{}' },
     limit('GOMEMLIMIT', 'limits.memory'),
     { name: 'ISTIO_META_CLUSTER_ID', value: settings.clusterId },
@@ -93,6 +95,16 @@ function environment(pod: WaypointPod, settings: WaypointSettings): object[] {
     { name: 'ISTIO_META_MESH_ID', value: settings.trustDomain },
     { name: 'TRUST_DOMAIN', value: settings.trustDomain },
     { name: 'TERMINATION_DRAIN_DURATION_SECONDS', value: String(DRAIN_SECONDS) },
+  ];
+}
+
+/** Where the authority is, and discovery if that is somewhere else. */
+function addresses({ systemNamespace, caAddress }: WaypointSettings): object[] {
+  const controlPlane = `istiod.${systemNamespace}.svc:15012`;
+  if (caAddress === '') return [{ name: 'CA_ADDR', value: controlPlane }];
+  return [
+    { name: 'CA_ADDR', value: caAddress },
+    { name: 'XDS_ADDRESS', value: controlPlane },
   ];
 }
 

@@ -1,5 +1,5 @@
 /** Turns Gateways of the waypoint class into running waypoints, and says so in their status (spec control-plane 5). */
-import type { Gateway } from '@aquifer/model/resources';
+import type { Gateway, GatewayClass } from '@aquifer/model/resources';
 import type { Context } from '../collections/cell.ts';
 import type { Collection } from '../collections/collection.ts';
 import type { Graph } from '../collections/graph.ts';
@@ -10,19 +10,29 @@ import { annotationsOf, type LabelledObject, nameOf, namespaceOf } from '../deri
 import { type ClusterInputs, keyOf, objectKey } from '../ingest/cluster-inputs.ts';
 import { collectionPath, WATCHED_KINDS } from '../ingest/kinds.ts';
 import { isManaged } from '../ingest/revision.ts';
-import type { ForeignObjects } from '../reconcile/owner.ts';
+import { belongsTo, gatewayState, type Obstacles } from '../reconcile/owner.ts';
 import { isSameWish, type Manifest, type Wish } from '../reconcile/wish.ts';
-import { isContained } from './contained.ts';
-import { deriveGatewayStatus, isManual, withForeign } from './gateway-status.ts';
+import { isAllWanted, isContained } from './contained.ts';
+import {
+  type DerivedGatewayStatus,
+  deriveGatewayStatus,
+  generatedName,
+  isManual,
+  withForeign,
+  withRefused,
+  withUnusable,
+} from './gateway-status.ts';
 import { type KeyedWish, statusWish } from './gateway-status-wish.ts';
-import { CONTROLLER_VERSION, waypointManifests } from './waypoint-manifests.ts';
+import { type ParameterCollections, parametersOf } from './parameters.ts';
+import { CONTROLLER_VERSION, ON_DEMAND, waypointManifests } from './waypoint-manifests.ts';
 import type { WaypointSettings } from './waypoint-settings.ts';
 
 export interface WaypointInputs {
   readonly cluster: ClusterInputs;
   readonly mesh: MeshCollections;
   /** What stands in the way of waypoints. */
-  readonly foreign: ForeignObjects;
+  readonly obstacles: Obstacles;
+  readonly parameters: ParameterCollections;
   readonly settings: Omit<WaypointSettings, 'network' | 'trustDomain'>;
 }
 
@@ -44,38 +54,78 @@ function gatewayWishes(
   inputs: WaypointInputs,
   context: Context,
 ): readonly KeyedWish[] {
-  const { cluster, mesh, foreign } = inputs;
-  if (!isOurs(gateway, inputs, context) || gateway.metadata.deletionTimestamp !== undefined) {
-    return [];
-  }
+  const { cluster, mesh } = inputs;
+  const gatewayClass = classOf(gateway, inputs, context);
+  if (gatewayClass === undefined || gateway.metadata.deletionTimestamp !== undefined) return [];
   const namespace = context.get(cluster.of('Namespace'), objectKey('', namespaceOf(gateway)));
   if (!isManaged(gateway, namespace, inputs.settings.revision)) return [];
-  const wishes: KeyedWish[] = [];
   const status = deriveGatewayStatus(gateway, inputs, context);
   if (isManual(gateway)) return statusWish(gateway, status);
+  const parameters = parametersOf(gateway, gatewayClass, inputs.parameters, context);
+  if (parameters.kind === 'pending') return [];
+  if (parameters.kind === 'unusable') {
+    return statusWish(gateway, withUnusable(status, parameters.problem));
+  }
   const { network, trustDomain } = settingsIn(mesh, context);
   const settings = { ...inputs.settings, network, trustDomain };
-  const inTheWay: Manifest[] = [];
-  for (const manifest of waypointManifests(gateway, settings)) {
+  const manifests = waypointManifests(gateway, settings, parameters.overlays);
+  if (!manifests.ok) return statusWish(gateway, withUnusable(status, manifests.error));
+  const objects = manifests.value.flatMap((manifest) => {
     const wish = objectWish(gateway, manifest, cluster, context);
-    if (wish === null) continue;
-    wishes.push(wish);
-    const [path] = wish;
-    if (context.get(foreign, path) !== undefined) inTheWay.push(manifest);
-  }
+    return wish === null ? [] : [{ manifest, wish }];
+  });
+  const isOverlaid = parameters.overlays.length > 0;
+  const told = withObstacles({ gateway, status, isOverlaid }, objects, inputs, context);
   return [
-    ...wishes,
+    ...objects.map(({ wish }) => wish),
+    ...removalWishes(gateway, manifests.value, cluster, context),
     ...versionWish(gateway),
-    ...statusWish(gateway, withForeign(gateway, status, inTheWay)),
+    ...statusWish(gateway, told),
   ];
 }
 
-function isOurs(gateway: Gateway, { cluster }: WaypointInputs, context: Context): boolean {
+/** Undefined if the Gateway is somebody else's. */
+function classOf(
+  gateway: Gateway,
+  { cluster }: WaypointInputs,
+  context: Context,
+): GatewayClass | undefined {
   const version = Number(annotationsOf(gateway)[CONTROLLER_VERSION] ?? OUR_VERSION);
-  if (version > OUR_VERSION) return false;
+  if (version > OUR_VERSION) return undefined;
   const classKey = objectKey('', gateway.spec.gatewayClassName);
   const gatewayClass = context.get(cluster.of('GatewayClass'), classKey);
-  return gatewayClass?.spec.controllerName === WAYPOINT_CONTROLLER;
+  return gatewayClass?.spec.controllerName === WAYPOINT_CONTROLLER ? gatewayClass : undefined;
+}
+
+interface MissingObject {
+  readonly manifest: Manifest;
+  readonly wish: KeyedWish;
+}
+
+interface DeployedGateway {
+  readonly gateway: Gateway;
+  readonly status: DerivedGatewayStatus;
+  readonly isOverlaid: boolean;
+}
+
+function withObstacles(
+  { gateway, status, isOverlaid }: DeployedGateway,
+  objects: readonly MissingObject[],
+  { obstacles }: WaypointInputs,
+  context: Context,
+): DerivedGatewayStatus {
+  const inTheWay: Manifest[] = [];
+  const refused: string[] = [];
+  for (const { manifest, wish } of objects) {
+    const obstacle = context.get(obstacles, wish[0]);
+    if (obstacle?.kind === 'foreign') inTheWay.push(manifest);
+    if (obstacle?.kind === 'refused') refused.push(`${manifest.kind}: ${obstacle.message}`);
+  }
+  const told = withForeign(gateway, status, inTheWay);
+  if (refused.length === 0) return told;
+  const problem = `the API server refuses ${refused.toSorted().join('; ')}`;
+  // What the installation makes by itself it takes: it is what was laid over it.
+  return isOverlaid ? withUnusable(told, problem) : withRefused(told, problem);
 }
 
 function objectWish(
@@ -86,23 +136,64 @@ function objectWish(
 ): KeyedWish | null {
   const { kind } = manifest;
   const { namespace, name } = manifest.metadata;
-  const existing: LabelledObject | undefined = context.get(
-    cluster.anyOf(kind) as unknown as Collection<LabelledObject>,
-    objectKey(namespace, name),
-  );
-  if (existing !== undefined && isContained(manifest, existing)) return null;
+  const existing = storedObject(kind, objectKey(namespace, name), cluster, context);
+  if (
+    existing !== undefined &&
+    isContained(manifest, existing) &&
+    isAllWanted(manifest, existing, WAYPOINT_CONTROLLER)
+  ) {
+    return null;
+  }
   const path = `${collectionPath(WATCHED_KINDS[kind], namespace)}/${name}`;
-  const version = existing?.metadata.resourceVersion ?? '';
-  const fingerprint = `${version} ${JSON.stringify(manifest)}`;
-  const write = { verb: 'applyOwned', path, manifest, gateway: keyOf(gateway) } as const;
+  const basis = {
+    gateway: keyOf(gateway),
+    gatewayPath: pathOfGateway(gateway),
+    gatewayState: gatewayState(gateway),
+    resourceVersion: existing?.metadata.resourceVersion ?? '',
+  };
+  const fingerprint = JSON.stringify([basis.resourceVersion, basis.gatewayState, manifest]);
+  const write = { verb: 'applyOwned', path, manifest, basis } as const;
   return [path, { fingerprint, write }];
+}
+
+function pathOfGateway(gateway: Gateway): string {
+  return `${collectionPath(WATCHED_KINDS.Gateway, namespaceOf(gateway))}/${nameOf(gateway)}`;
+}
+
+function storedObject(
+  kind: Manifest['kind'],
+  key: string,
+  cluster: ClusterInputs,
+  context: Context,
+): LabelledObject | undefined {
+  const objects = cluster.anyOf(kind) as unknown as Collection<LabelledObject>;
+  return context.get(objects, key);
+}
+
+/** Of what the Gateway becomes no more, because nothing is laid over it. */
+function removalWishes(
+  gateway: Gateway,
+  manifests: readonly Manifest[],
+  cluster: ClusterInputs,
+  context: Context,
+): readonly KeyedWish[] {
+  return ON_DEMAND.flatMap((kind) => {
+    if (manifests.some((manifest) => manifest.kind === kind)) return [];
+    const [namespace, name] = [namespaceOf(gateway), generatedName(gateway)];
+    const existing = storedObject(kind, objectKey(namespace, name), cluster, context);
+    if (existing === undefined || !belongsTo(existing, keyOf(gateway))) return [];
+    const { uid = '', resourceVersion = '' } = existing.metadata;
+    const path = `${collectionPath(WATCHED_KINDS[kind], namespace)}/${name}`;
+    const write = { verb: 'delete', path, uid, resourceVersion } as const;
+    return [[path, { fingerprint: `delete ${uid} ${resourceVersion}`, write }] as const];
+  });
 }
 
 function versionWish(gateway: Gateway): readonly KeyedWish[] {
   if (annotationsOf(gateway)[CONTROLLER_VERSION] === String(OUR_VERSION)) return [];
   const namespace = namespaceOf(gateway);
   const name = nameOf(gateway);
-  const path = `${collectionPath(WATCHED_KINDS.Gateway, namespace)}/${name}`;
+  const path = pathOfGateway(gateway);
   const annotations = { [CONTROLLER_VERSION]: String(OUR_VERSION) };
   const { apiVersion } = WATCHED_KINDS.Gateway;
   const body = { apiVersion, kind: 'Gateway', metadata: { namespace, name, annotations } };

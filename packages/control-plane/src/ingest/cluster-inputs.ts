@@ -36,6 +36,14 @@ export function keyOf({ metadata }: StoredObject): string {
 
 export const KINDS = Object.keys(WATCHED_KINDS) as readonly WatchedKind[];
 
+/** Of these, objects are watched that somebody refers to, or that are wanted: none need be there. */
+const ON_DEMAND: readonly WatchedKind[] = ['ReferredConfigMap', 'ClusterTrustBundle'];
+
+/** Kinds that are always watched. */
+export const LISTED_KINDS: readonly WatchedKind[] = KINDS.filter(
+  (kind) => !ON_DEMAND.includes(kind),
+);
+
 type Inputs = { readonly [Kind in WatchedKind]: Input<WatchedTypes[Kind]> };
 
 /** Reads made here are not remembered: derivations read with `readerOf`. */

@@ -4,7 +4,7 @@
  * Always: an object that cannot be read changes nothing but what is said of it. The others of its list are taken.
  */
 import type { Logger } from '@aquifer/runtime';
-import { type ClusterInputs, KINDS, keyOf, type StoredObject } from './cluster-inputs.ts';
+import { type ClusterInputs, keyOf, LISTED_KINDS, type StoredObject } from './cluster-inputs.ts';
 import type { WatchedKind } from './kinds.ts';
 import { type MalformedObjects, malformedKey, substituteFor } from './malformed.ts';
 import { project } from './project.ts';
@@ -24,7 +24,7 @@ export interface ClusterStoreDeps {
 
 export class ClusterStore implements ReflectorSink {
   readonly #deps: ClusterStoreDeps;
-  readonly #missing = new Set<WatchedKind>(KINDS);
+  readonly #missing = new Set<WatchedKind>(LISTED_KINDS);
   /** Of the objects that are malformed: their versions, so that each is said once. */
   readonly #said = new Map<string, string>();
 

@@ -11,6 +11,7 @@ import type {
   IstioGateway,
   Namespace,
   Node,
+  ObjectMeta,
   PeerAuthentication,
   Pod,
   ProxyConfig,
@@ -62,6 +63,27 @@ export interface WatchedTypes {
   readonly ValidatingWebhookConfiguration: ValidatingWebhookConfiguration;
   /** The one ConfigMap that configures the mesh. */
   readonly MeshConfigMap: ConfigMap;
+  /** What is laid over the objects of every Gateway of a class. */
+  readonly GatewayClassDefaults: ConfigMap;
+  /** Those that Gateways and their classes refer to, each watched by itself. */
+  readonly ReferredConfigMap: ConfigMap;
+  /** The one with the roots of the mesh, if it is wanted. */
+  readonly ClusterTrustBundle: ClusterTrustBundle;
+  readonly HorizontalPodAutoscaler: ManagedObject;
+  readonly PodDisruptionBudget: ManagedObject;
+}
+
+/** An object of which only its metadata is read. */
+interface ManagedObject {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: ObjectMeta;
+}
+
+/** Kubernetes API (certificates.k8s.io): roots that pods can mount. */
+interface ClusterTrustBundle {
+  readonly metadata: ObjectMeta;
+  readonly spec?: { readonly trustBundle?: string };
 }
 
 export type WatchedKind = keyof WatchedTypes;
@@ -78,6 +100,9 @@ interface KindPath {
 
 /** Marks what a Gateway of ours was turned into (spec control-plane 1.1). */
 export const MANAGED_LABEL = 'gateway.istio.io/managed';
+
+/** Names a class of Gateways, on a ConfigMap that lies over what they become. */
+export const CLASS_DEFAULTS_LABEL = 'gateway.istio.io/defaults-for-class';
 
 /** On every ConfigMap that the control plane writes. */
 export const CONFIG_LABEL = 'istio.io/config';
@@ -116,6 +141,24 @@ export const WATCHED_KINDS: Readonly<Record<WatchedKind, KindPath>> = {
     labelSelector: 'istio=istiod',
   },
   MeshConfigMap: { apiVersion: 'v1', plural: 'configmaps', kind: 'ConfigMap' },
+  GatewayClassDefaults: {
+    apiVersion: 'v1',
+    plural: 'configmaps',
+    kind: 'ConfigMap',
+    labelSelector: CLASS_DEFAULTS_LABEL,
+  },
+  ReferredConfigMap: { apiVersion: 'v1', plural: 'configmaps', kind: 'ConfigMap' },
+  ClusterTrustBundle: { apiVersion: 'certificates.k8s.io/v1beta1', plural: 'clustertrustbundles' },
+  HorizontalPodAutoscaler: {
+    apiVersion: 'autoscaling/v2',
+    plural: 'horizontalpodautoscalers',
+    labelSelector: MANAGED_LABEL,
+  },
+  PodDisruptionBudget: {
+    apiVersion: 'policy/v1',
+    plural: 'poddisruptionbudgets',
+    labelSelector: MANAGED_LABEL,
+  },
 };
 
 /** The API path of a kind's collection over all namespaces, or of one namespace. */
@@ -128,6 +171,20 @@ export function collectionPath(
     ? `${root}/${kind.plural}`
     : `${root}/namespaces/${namespace}/${kind.plural}`;
 }
+
+/** What an API path, of an object or of its status, leads to; null for paths of collections and of kinds that are not watched. */
+export function objectAt(path: string): (ObjectRef & { readonly kind: WatchedKind }) | null {
+  const [, root, namespace = '', plural, name = ''] = OBJECT_PATH.exec(path) ?? [];
+  for (const [kind, watched] of Object.entries(WATCHED_KINDS)) {
+    if (collectionPath(watched) === `${root}/${plural}`) {
+      return { kind: kind as WatchedKind, namespace, name };
+    }
+  }
+  return null;
+}
+
+const OBJECT_PATH =
+  /^(\/api\/v1|\/apis\/[^/]+\/[^/]+)(?:\/namespaces\/([^/]+))?\/([^/]+)\/([^/]+)(?:\/status)?$/;
 
 /** The API path of a kind's CustomResourceDefinition; null for the kinds that Kubernetes itself has. */
 export function definitionPath(kind: {

@@ -37,9 +37,11 @@ export class KubernetesApi {
   readonly #config: KubeConfig;
   readonly #server: string;
   readonly #http = new IsomorphicFetchHttpLibrary();
+  readonly #leftMs: () => number;
 
-  private constructor(config: KubeConfig) {
+  private constructor(config: KubeConfig, leftMs: () => number = () => REQUEST_TIMEOUT_MS) {
     this.#config = config;
+    this.#leftMs = leftMs;
     this.#server = config.getCurrentCluster()?.server ?? '';
   }
 
@@ -66,6 +68,11 @@ export class KubernetesApi {
     return new KubernetesApi(config);
   }
 
+  /** The same API, asked only while there is time left, and never for longer. */
+  within(leftMs: () => number): KubernetesApi {
+    return new KubernetesApi(this.#config, leftMs);
+  }
+
   /** Null if it does not exist. */
   async get<T>(path: string): Promise<T | null> {
     try {
@@ -80,8 +87,10 @@ export class KubernetesApi {
     return this.#request<T>(HttpMethod.GET, withQuery(path, query));
   }
 
-  delete<T>(path: string): Promise<T> {
-    return this.#request<T>(HttpMethod.DELETE, path);
+  /** `options` is a DeleteOptions: preconditions that do not hold make it fail. */
+  delete<T>(path: string, options?: object): Promise<T> {
+    const content = options && { type: 'application/json', body: options };
+    return this.#request<T>(HttpMethod.DELETE, path, content);
   }
 
   create<T>(path: string, body: object): Promise<T> {
@@ -144,8 +153,11 @@ export class KubernetesApi {
       context.setHeaderParam('content-type', content.type);
       context.setBody(JSON.stringify(content.body));
     }
-    context.setSignal(AbortSignal.timeout(REQUEST_TIMEOUT_MS));
     await this.#config.applySecurityAuthentication(context);
+    // Last of all: whoever was held up until here has no time left.
+    const leftMs = Math.min(this.#leftMs(), REQUEST_TIMEOUT_MS);
+    if (leftMs <= 0) throw new Error('there is no time left for this request');
+    context.setSignal(AbortSignal.timeout(Math.ceil(leftMs)));
     const response = await this.#http.send(context).toPromise();
     const text = await response.body.text();
     if (response.httpStatusCode >= 300) throw statusError(response.httpStatusCode, text);

@@ -1,7 +1,7 @@
 /** What is kept of an object: of kinds that there are many of, only what is read. */
 import type { Node, ObjectMeta, Pod } from '@aquifer/model/resources';
 import type { StoredObject } from './cluster-inputs.ts';
-import type { WatchedKind } from './kinds.ts';
+import { MANAGED_LABEL, type WatchedKind } from './kinds.ts';
 
 /** Written by kubectl: the whole object once more. */
 const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
@@ -9,8 +9,7 @@ const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
 /** May change the object, which is nobody else's. */
 export function project(kind: WatchedKind, object: StoredObject): StoredObject {
   const metadata = object.metadata as { managedFields?: unknown; annotations?: object };
-  // Bookkeeping of the API server: often larger than the object.
-  delete metadata.managedFields;
+  keepOwnFields(metadata, object.metadata.labels?.[MANAGED_LABEL] !== undefined);
   dropNulls(object);
   try {
     if (metadata.annotations !== undefined && LAST_APPLIED in metadata.annotations) {
@@ -22,6 +21,25 @@ export function project(kind: WatchedKind, object: StoredObject): StoredObject {
     // Not what the API promises: whoever derives from it says so, and the others go on.
     return object;
   }
+}
+
+/**
+ * Bookkeeping of the API server, often larger than the object: kept where it says which fields of an object of a Gateway
+ * were applied.
+ */
+function keepOwnFields(metadata: { managedFields?: unknown }, isManaged: boolean): void {
+  const entries = metadata.managedFields;
+  const applied = isManaged && Array.isArray(entries) ? entries.filter(isApplied) : [];
+  if (applied.length === 0) delete metadata.managedFields;
+  else metadata.managedFields = applied;
+}
+
+function isApplied(entry: unknown): boolean {
+  const { operation, subresource = '' } = (entry ?? {}) as {
+    readonly operation?: unknown;
+    readonly subresource?: unknown;
+  };
+  return operation === 'Apply' && subresource === '';
 }
 
 /** Null says that a field is not there, as the API server takes it; files that nobody has applied still have it. */

@@ -21,13 +21,13 @@ export interface ReflectorDeps {
   readonly api: Pick<KubernetesApi, 'list' | 'watch'>;
   readonly sink: ReflectorSink;
   readonly log: Logger;
-  /** Kinds of which only one object is read. */
+  /** Kinds of which only one object is read, or only those of one namespace. */
   readonly only: Readonly<Partial<Record<WatchedKind, OnlyObject>>>;
 }
 
 interface OnlyObject {
   readonly namespace: string;
-  readonly name: string;
+  readonly name?: string;
 }
 
 interface ListBody {
@@ -223,6 +223,6 @@ function selectorOf(
   const object = only[kind];
   return {
     ...(labelSelector !== undefined && { labelSelector }),
-    ...(object !== undefined && { fieldSelector: `metadata.name=${object.name}` }),
+    ...(object?.name !== undefined && { fieldSelector: `metadata.name=${object.name}` }),
   };
 }

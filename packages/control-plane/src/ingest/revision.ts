@@ -2,7 +2,8 @@
 import type { StoredObject } from './cluster-inputs.ts';
 import type { WatchedKind } from './kinds.ts';
 
-const REVISION_LABEL = 'istio.io/rev';
+/** Names the control plane that an object is for. */
+export const REVISION_LABEL = 'istio.io/rev';
 
 /** Configuration of the mesh. Pods, Services, Namespaces and Gateways of other revisions are seen all the same. */
 export const CONFIGURATION: readonly WatchedKind[] = [
@@ -13,6 +14,7 @@ export const CONFIGURATION: readonly WatchedKind[] = [
   'GRPCRoute',
   'ServiceEntry',
   'WorkloadEntry',
+  'GatewayClassDefaults',
 ];
 
 /** Unlabelled objects are everybody's; the empty revision sees all of them. */

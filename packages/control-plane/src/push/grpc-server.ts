@@ -22,7 +22,7 @@ import {
 } from '@grpc/grpc-js';
 import type { ServerCertificate } from '../ca/authority.ts';
 import { type CertificateDeps, createCertificate } from '../ca/certificate-service.ts';
-import type { ServingCertificate } from '../ca/serving-certificate.ts';
+import type { ServerIdentity } from '../ca/serving-certificate.ts';
 import { Refusal, toRefusal } from '../errors.ts';
 import type { Authenticate, Caller } from './authenticate.ts';
 import type { DeltaStream } from './delta-connection.ts';
@@ -35,7 +35,8 @@ export interface GrpcDeps {
   readonly discovery: DiscoveryServer;
   readonly publisher: Publisher;
   readonly authenticate: Authenticate;
-  readonly certificates: CertificateDeps;
+  /** Null where proxies ask another authority: the service is not there then. */
+  readonly certificates: CertificateDeps | null;
   readonly captures: CaptureDeps;
   readonly log: Logger;
 }
@@ -71,7 +72,7 @@ const AGE: ConnectionAge = { maxMs: 30 * 60_000, graceMs: 10_000 };
  */
 export async function listenGrpc(
   address: string,
-  identity: ServingCertificate | null,
+  identity: ServerIdentity | null,
   deps: GrpcDeps,
   age: ConnectionAge = AGE,
 ): Promise<BoundGrpcServer> {
@@ -93,15 +94,18 @@ export async function listenGrpc(
         deps.discovery.serveState(stream, identity !== null)) as UntypedHandleCall,
     },
   );
-  server.addService(grpcMethods(IstioCertificateService), {
-    createCertificate: unary<IstioCertificateRequest, unknown>(
-      deps,
-      async (request, caller, published) => {
-        const certChain = await createCertificate(request, caller, published, deps.certificates);
-        return create(IstioCertificateResponseSchema, { certChain });
-      },
-    ),
-  });
+  const { certificates } = deps;
+  if (certificates !== null) {
+    server.addService(grpcMethods(IstioCertificateService), {
+      createCertificate: unary<IstioCertificateRequest, unknown>(
+        deps,
+        async (request, caller, published) => {
+          const certChain = await createCertificate(request, caller, published, certificates);
+          return create(IstioCertificateResponseSchema, { certChain });
+        },
+      ),
+    });
+  }
   server.addService(grpcMethods(NodeService), {
     reportCapture: unary<CaptureReportRequest, unknown>(
       deps,
@@ -115,11 +119,7 @@ export async function listenGrpc(
   return { port, stop: (graceMs) => stop(server, graceMs) };
 }
 
-function bind(
-  server: Server,
-  address: string,
-  identity: ServingCertificate | null,
-): Promise<number> {
+function bind(server: Server, address: string, identity: ServerIdentity | null): Promise<number> {
   const credentials =
     identity === null ? ServerCredentials.createInsecure() : new RenewedCredentials(identity);
   return new Promise((resolve, reject) => {
@@ -132,7 +132,7 @@ function bind(
 
 /** Connections that are open keep the certificate with which they began. */
 class RenewedCredentials extends ServerCredentials {
-  constructor(identity: ServingCertificate) {
+  constructor(identity: ServerIdentity) {
     super({ requestCert: false }, contextOf(identity.current));
     identity.subscribe((certificate) => this.updateSecureContextOptions(contextOf(certificate)));
   }

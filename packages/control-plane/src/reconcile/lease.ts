@@ -9,7 +9,7 @@ import type { Logger } from '@aquifer/runtime';
 import { type KubernetesApi, KubernetesApiError } from '../ingest/kubernetes-api.ts';
 
 export interface LeaseDeps {
-  readonly api: Pick<KubernetesApi, 'get' | 'create' | 'mergePatch'>;
+  readonly api: Pick<KubernetesApi, 'within'>;
   readonly log: Logger;
   readonly namespace: string;
   readonly name: string;
@@ -17,8 +17,7 @@ export interface LeaseDeps {
   readonly holder: string;
   /** Called each time that the lease was gained. */
   readonly onGained: () => void;
-  /** Default: client-go's, 15, 10 and 2 seconds. */
-  readonly times?: LeaseTimes;
+  readonly times: LeaseTimes;
 }
 
 export interface LeaseTimes {
@@ -29,11 +28,14 @@ export interface LeaseTimes {
   readonly retryMs: number;
 }
 
-const LEASE_TIMES: LeaseTimes = {
-  durationMs: 15_000,
-  renewDeadlineMs: 10_000,
-  retryMs: 2000,
-};
+/** In the proportions of client-go: 15, 10 and 2. */
+export function leaseTimes(durationMs: number): LeaseTimes {
+  return {
+    durationMs,
+    renewDeadlineMs: (durationMs * 2) / 3,
+    retryMs: (durationMs * 2) / 15,
+  };
+}
 
 interface Lease {
   readonly metadata: { readonly resourceVersion?: string };
@@ -46,6 +48,7 @@ interface Lease {
 export class WriterLease {
   readonly #deps: LeaseDeps;
   readonly #times: LeaseTimes;
+  readonly #api: KubernetesApi;
   readonly #abort = new AbortController();
   readonly #path: string;
   #heldUntilMs = 0;
@@ -55,12 +58,19 @@ export class WriterLease {
 
   constructor(deps: LeaseDeps) {
     this.#deps = deps;
-    this.#times = deps.times ?? LEASE_TIMES;
+    this.#times = deps.times;
+    // An answer that does not come must leave time for another try.
+    this.#api = deps.api.within(() => deps.times.renewDeadlineMs / 2);
     this.#path = `/apis/coordination.k8s.io/v1/namespaces/${deps.namespace}/leases`;
   }
 
   get isHeld(): boolean {
-    return performance.now() < this.#heldUntilMs;
+    return this.leftMs > 0;
+  }
+
+  /** For how long the lease is held if it is not renewed; 0 or less: it is not. */
+  get leftMs(): number {
+    return this.#heldUntilMs - performance.now();
   }
 
   start(): void {
@@ -94,7 +104,7 @@ export class WriterLease {
       }
       if (signal.aborted) return;
       if (!wasHeld && this.isHeld) {
-        this.#deps.log.info('this control plane writes statuses and waypoints now');
+        this.#deps.log.info('this control plane writes now', { lease: this.#deps.name });
         this.#deps.onGained();
       }
       await delay(this.#times.retryMs, undefined, { signal }).catch(() => undefined);
@@ -128,19 +138,19 @@ export class WriterLease {
   }
 
   #read(): Promise<Lease | null> {
-    return this.#deps.api.get<Lease>(`${this.#path}/${this.#deps.name}`);
+    return this.#api.get<Lease>(`${this.#path}/${this.#deps.name}`);
   }
 
   /** Fails with a conflict if somebody else was faster. */
   async #write(lease: Lease | null, spec: object): Promise<void> {
-    const { api, namespace, name } = this.#deps;
+    const { namespace, name } = this.#deps;
     if (lease === null) {
       const [apiVersion, kind] = ['coordination.k8s.io/v1', 'Lease'];
-      await api.create(this.#path, { apiVersion, kind, metadata: { namespace, name }, spec });
+      await this.#api.create(this.#path, { apiVersion, kind, metadata: { namespace, name }, spec });
       return;
     }
     const metadata = { resourceVersion: lease.metadata.resourceVersion };
-    await api.mergePatch(`${this.#path}/${name}`, { metadata, spec });
+    await this.#api.mergePatch(`${this.#path}/${name}`, { metadata, spec });
   }
 }
 

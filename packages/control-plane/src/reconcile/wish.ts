@@ -19,15 +19,40 @@ export type Write =
       readonly verb: 'applyOwned';
       readonly path: string;
       readonly manifest: Manifest;
-      /** `namespace/name`. */
-      readonly gateway: string;
+      readonly basis: WriteBasis;
+    }
+  /** Of an object that a Gateway was turned into; only in the version that was seen. */
+  | {
+      readonly verb: 'delete';
+      readonly path: string;
+      readonly uid: string;
+      readonly resourceVersion: string;
     };
+
+/** What was known as the wish was made: an object is not made of a Gateway that has changed since. */
+interface WriteBasis {
+  /** `namespace/name`. */
+  readonly gateway: string;
+  readonly gatewayPath: string;
+  readonly gatewayState: string;
+  /** Of the object; empty if there was none. */
+  readonly resourceVersion: string;
+}
 
 /** An object that a Gateway is turned into. */
 export interface Manifest {
   readonly apiVersion: string;
-  readonly kind: 'ServiceAccount' | 'Deployment' | 'Service';
-  readonly metadata: { readonly name: string; readonly namespace: string };
+  readonly kind:
+    | 'ServiceAccount'
+    | 'Deployment'
+    | 'Service'
+    | 'HorizontalPodAutoscaler'
+    | 'PodDisruptionBudget';
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace: string;
+    readonly labels?: Readonly<Record<string, string>>;
+  };
 }
 
 /** Whether two wishes are for the same write. */

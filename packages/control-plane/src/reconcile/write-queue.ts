@@ -15,9 +15,10 @@ import type { Logger } from '@aquifer/runtime';
 
 /**
  * What became of a write. `settled`: it changed nothing, so the same wish need never be repeated. `declined`: it was
- * not carried out, on purpose; it is asked again when the longest pause is over. Anything else: written.
+ * not carried out, on purpose; it is asked again when the longest pause is over. `outdated`: what it was wished for upon
+ * has changed; it is asked again after a pause. Anything else: written.
  */
-export type WriteOutcome = 'settled' | 'declined' | object;
+export type WriteOutcome = 'settled' | 'declined' | 'outdated' | object;
 
 interface Wish {
   readonly fingerprint: string;
@@ -138,7 +139,8 @@ export class WriteQueue {
     this.#slots.set(key, slot);
     const ended = (outcome: WriteOutcome | null): void => {
       this.#underWay.delete(done);
-      if (outcome === null) this.#rest(key);
+      // Whoever lags behind knows soon; one that does not is asked less and less often.
+      if (outcome === null || outcome === 'outdated') this.#rest(key);
       else this.#finish(key, slot, outcome);
       this.#next();
     };

@@ -8,7 +8,13 @@ import { telemetryWishes } from './telemetry-conditions.ts';
 
 /** Two services with a waypoint, and the service that providers of the mesh's configuration name. */
 const BASE = [
-  ...recordedObjects('27-telemetry-waypoint').filter(({ kind }) => kind !== 'Telemetry'),
+  ...recordedObjects('27-telemetry-waypoint')
+    .filter(({ kind }) => kind !== 'Telemetry')
+    .map((one) =>
+      one.kind === 'Gateway'
+        ? { ...one, status: { addresses: [{ type: 'IPAddress', value: '10.96.0.90' }] } }
+        : one,
+    ),
   RECORDED_MESH,
   {
     kind: 'GatewayClass',

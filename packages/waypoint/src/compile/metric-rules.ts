@@ -13,7 +13,7 @@ export interface MetricRules {
 }
 
 /** As Prometheus has them. */
-export const METRICS = [
+const METRICS = [
   'requests_total',
   'request_duration_milliseconds',
   'request_bytes',

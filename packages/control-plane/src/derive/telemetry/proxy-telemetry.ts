@@ -17,7 +17,7 @@ import {
 } from './telemetry-providers.ts';
 
 /** A log that is written. */
-export interface WrittenLog {
+interface WrittenLog {
   readonly provider: LogProvider;
   /** Only what it holds for is logged; null for everything. */
   readonly expression: string | null;

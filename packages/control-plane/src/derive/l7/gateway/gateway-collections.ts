@@ -10,7 +10,7 @@ import type { ObjectRef } from '../../../ingest/kinds.ts';
 import { GATEWAY_NAME_LABEL } from '../../labels.ts';
 import type { MeshService } from '../../mesh-service.ts';
 import { settingsIn } from '../../mesh-settings.ts';
-import { labelsOf } from '../../object.ts';
+import { labelsOf, refTo } from '../../object.ts';
 import { resource } from '../../resource.ts';
 import { sourceKey } from '../../service-collections.ts';
 import { canonicalOf, type FoundTelemetry } from '../../telemetry/telemetry-lookups.ts';
@@ -25,6 +25,7 @@ import { proxyClusters } from '../sidecar/own-clusters.ts';
 import type { ProxyInputs } from '../sidecar/scope-inputs.ts';
 import type { OwnService } from '../sidecar/views.ts';
 import { connectOriginateListener } from '../tunnel-listeners.ts';
+import { workloadSecurity } from '../workload-security.ts';
 import { gatewayListener } from './listeners.ts';
 import { gatewayRoutes } from './routes.ts';
 import { type GatewayPort, type GatewayServer, gatewayPorts } from './servers.ts';
@@ -174,6 +175,7 @@ function listenersOf(
   listening: Collection<Listening>,
 ): Collection<OwnedResource> {
   const { graph } = inputs;
+  const securityOf = workloadSecurity(inputs);
   const own = graph.flatMap(
     'own listeners of gateways',
     views,
@@ -195,11 +197,15 @@ function listenersOf(
     'listeners of servers',
     ports,
     ({ view, port }, context): readonly (readonly [string, OwnedResource])[] => {
+      const { namespace, labels } = view;
+      const gateway = labels[GATEWAY_NAME_LABEL] ?? null;
+      const security = securityOf({ namespace, labels, gateway }, context);
       const { telemetry, telemetrySources } = gatewayTelemetry(view, inputs, context);
-      const client = { ...clientAt(view, inputs, context), telemetry };
+      const client = { ...clientAt(view, inputs, context), judges: security, telemetry };
       const listener = gatewayListener(port, client);
       if (listener === null) return [];
-      const sources = [...sourcesOf(port.servers), ...telemetrySources];
+      const judges = [...security.policies, ...security.authentications].map(refTo);
+      const sources = [...sourcesOf(port.servers), ...judges, ...telemetrySources];
       return [ownedBy(view.key, encoded(ListenerSchema, listener, sources))];
     },
     isSameOwned,

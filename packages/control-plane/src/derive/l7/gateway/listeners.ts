@@ -7,6 +7,7 @@ import { namespaceOf } from '../../object.ts';
 import { isFor, type RuleAudience } from '../../routing/virtual-service-match.ts';
 import type { ProxyTelemetry } from '../../telemetry/proxy-telemetry.ts';
 import { noRoute } from '../access-log.ts';
+import { authorizationFilters, type Judges } from '../authorization.ts';
 import type { ChainInit } from '../filter-chains.ts';
 import { connectionManager, routesNamed } from '../http-connection-manager.ts';
 import { socketAddress, tlsInspector } from '../listener-parts.ts';
@@ -18,8 +19,9 @@ import { serverTls } from './downstream-tls.ts';
 import { common, followedAt, sharedHosts } from './hosts.ts';
 import type { GatewayPort, GatewayServer } from './servers.ts';
 
-/** A gateway, and what it tells. */
+/** A gateway, what it asks of clients, and what it tells. */
 export interface GatewayClient extends RouteClient {
+  readonly judges: Judges;
   readonly telemetry: ProxyTelemetry;
 }
 
@@ -65,26 +67,30 @@ function chainsOf(server: GatewayServer, name: string, client: GatewayClient): C
     case 'tls':
       return tcpFilters(server, client).map((filter) => ({
         ...terminated(server, false),
-        ...chain(filter),
+        ...tcpChain(filter, client),
       }));
     case 'tcp':
-      return tcpFilters(server, client).map(chain);
+      return tcpFilters(server, client).map((filter) => tcpChain(filter, client));
     case 'passed':
       return passedChains(server, client);
   }
 }
 
-function chain(filter: Extension): ChainInit {
-  return { filters: [filter], transportSocketConnectTimeout: HANDSHAKE };
+function chain(filters: readonly Extension[]): ChainInit {
+  return { filters: [...filters], transportSocketConnectTimeout: HANDSHAKE };
+}
+
+function tcpChain(filter: Extension, { judges }: GatewayClient): ChainInit {
+  return chain([...authorizationFilters(judges, { protocol: 'tcp', peer: 'connection' }), filter]);
 }
 
 /** Any client may say who it is; the gateway says who it found. */
 function httpChain(
   { routes }: GatewayServer,
   listener: string,
-  { telemetry }: GatewayClient,
+  { judges, telemetry }: GatewayClient,
 ): ChainInit {
-  return chain(
+  return chain([
     connectionManager({
       telemetry,
       statPrefix: `outbound_${listener};`,
@@ -94,8 +100,9 @@ function httpChain(
       setCurrentClientCertDetails: { subject: true, cert: true, dns: true, uri: true },
       httpProtocolOptions: {},
       serverName: 'istio-envoy',
+      filters: authorizationFilters(judges, { protocol: 'http', peer: 'connection' }),
     }),
-  );
+  ]);
 }
 
 function terminated({ hosts, tls }: GatewayServer, isHttp: boolean): ChainInit {
@@ -137,8 +144,9 @@ function passedChains(server: GatewayServer, client: GatewayClient): ChainInit[]
           const serverNames = names.includes('*') ? [] : [...names];
           return {
             filterChainMatch: { serverNames, prefixRanges: destinationSubnets.map(cidrRange) },
-            ...chain(
+            ...tcpChain(
               tcpFilter(chainOf(route, service, clientAt(server, client)), client.telemetry),
+              client,
             ),
           };
         }),

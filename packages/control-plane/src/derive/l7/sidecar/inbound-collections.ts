@@ -1,20 +1,17 @@
 /** What sidecars are told of their own workloads, as collections, by view. */
-import type { RequestAuthentication } from '@aquifer/model/resources';
 import { type Cluster, ClusterSchema } from '@aquifer/wire/gen/envoy/config/cluster/v3_pb';
 import { ListenerSchema } from '@aquifer/wire/gen/envoy/config/listener/v3_pb';
 import type { Context } from '../../../collections/cell.ts';
 import type { Collection } from '../../../collections/collection.ts';
 import { settingsIn } from '../../mesh-settings.ts';
-import { namespaceOf, refTo } from '../../object.ts';
+import { refTo } from '../../object.ts';
 import { inheritedPeerAuthentication, workloadTlsModes } from '../../peer-authentication.ts';
 import { canonicalOf } from '../../telemetry/telemetry-lookups.ts';
-import type { Judges } from '../authorization.ts';
 import { MAIN_INTERNAL } from '../names.ts';
 import { encoded, isSameOwned, type OwnedResource, ownedBy } from '../owned-resource.ts';
-import { tokenFilters } from '../request-authentication.ts';
-import { selectedPolicies } from '../selected-policies.ts';
 import { internalCluster } from '../tunnel-clusters.ts';
 import { connectTerminate } from '../tunnel-listeners.ts';
+import { type Security, workloadSecurity } from '../workload-security.ts';
 import { inboundCluster } from './inbound-clusters.ts';
 import { tunnelInbound, virtualInbound } from './inbound-listener.ts';
 import { type InboundPort, inboundPorts } from './inbound-ports.ts';
@@ -43,7 +40,7 @@ export function inboundCollections(
     const serviceAt = (key: string) => context.get(mesh.meshServices, `${clusterId}/${key}`);
     return { view, ports: inboundPorts(view, sidecar, serviceAt) };
   });
-  const securityOf = securityLookups(inputs);
+  const securityOf = workloadSecurity(inputs);
   return {
     clusters: graph.flatMap(
       'inbound clusters',
@@ -62,45 +59,10 @@ export function inboundCollections(
     listeners: graph.flatMap(
       'inbound listeners',
       ports,
-      (of, context) => inboundListeners(of, securityOf(of.view, context), inputs, context),
+      (of, context) =>
+        inboundListeners(of, securityOf({ ...of.view, gateway: null }, context), inputs, context),
       isSameOwned,
     ),
-  };
-}
-
-/** What holds for a workload. */
-interface Security extends Judges {
-  readonly authentications: readonly RequestAuthentication[];
-}
-
-function securityLookups({
-  graph,
-  cluster,
-  mesh,
-  keySets,
-}: ProxyInputs): (view: InboundView, context: Context) => Security {
-  const policies = graph.index(
-    'authorization policies by namespace',
-    cluster.of('AuthorizationPolicy'),
-    (policy) => [namespaceOf(policy)],
-  );
-  const rules = graph.index(
-    'token rules by namespace',
-    cluster.of('RequestAuthentication'),
-    (rule) => [namespaceOf(rule)],
-  );
-  return (view, context) => {
-    const { rootNamespace, extensionProviders } = settingsIn(mesh, context);
-    const policiesIn = (namespace: string) => context.lookup(policies, namespace);
-    const rulesIn = (namespace: string) => context.lookup(rules, namespace);
-    const authentications = selectedPolicies(rulesIn, view, rootNamespace);
-    return {
-      policies: selectedPolicies(policiesIn, view, rootNamespace),
-      authentications,
-      tokens: tokenFilters(authentications, (address) => context.get(keySets, address)),
-      providers: extensionProviders,
-      unaskableBytes: 'passed',
-    };
   };
 }
 

@@ -1,0 +1,165 @@
+/** What goes into a bug report: path in the archive → what makes its text. */
+import type { KubernetesObject, V1Container, V1Pod } from '@kubernetes/client-node';
+import { stringify } from 'yaml';
+import { askPod } from './admin-client.ts';
+import type { Cluster } from './cluster.ts';
+import { checkCluster } from './cluster-checks.ts';
+import { readDefinitions } from './installation/render.ts';
+
+type Files = [path: string, text: () => Promise<string>][];
+
+const NAMESPACE = 'istio-system';
+const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
+
+/** The part of a pod in the mesh, which says what it can be asked for. */
+export interface MeshPod {
+  readonly namespace: string;
+  readonly name: string;
+  readonly part: 'istiod' | 'ztunnel' | 'waypoint';
+  readonly hasRestarted: boolean;
+}
+
+/** Pages of each part: port, path, and the name of the file. */
+const PAGES: Readonly<Record<MeshPod['part'], readonly (readonly [number, string, string])[]>> = {
+  istiod: [
+    [15_014, '/metrics', 'metrics.txt'],
+    [15_014, '/debug/syncz', 'syncz.json'],
+    [15_014, '/debug/configz', 'configz.json'],
+    [15_014, '/debug/ambientz', 'ambientz.json'],
+    [8080, '/ready', 'ready.txt'],
+  ],
+  ztunnel: [
+    [15_020, '/metrics', 'metrics.txt'],
+    [15_000, '/config_dump', 'config_dump.json'],
+    [15_021, '/healthz/ready', 'ready.txt'],
+  ],
+  waypoint: [
+    [15_020, '/stats/prometheus', 'metrics.txt'],
+    [15_000, '/config_dump?include_eds', 'config_dump.json'],
+    [15_000, '/clusters?format=json', 'clusters.json'],
+    [15_000, '/server_info', 'server_info.json'],
+  ],
+};
+
+/** Without Secrets, and ConfigMaps of the mesh only. */
+export function clusterFacts(cluster: Cluster): Files {
+  const { core, apps } = cluster;
+  const list = (found: Promise<{ items: object[] }>) => found.then(({ items }) => yaml(items));
+  return [
+    ['check.json', async () => `${JSON.stringify(await checkCluster(cluster), null, 2)}\n`],
+    ['cluster/nodes.yaml', () => list(core.listNode())],
+    ['cluster/namespaces.yaml', () => list(core.listNamespace())],
+    [
+      'cluster/pods.yaml',
+      () => core.listPodForAllNamespaces().then(({ items }) => yaml(items.map(withoutValues))),
+    ],
+    ['cluster/services.yaml', () => list(core.listServiceForAllNamespaces())],
+    [
+      'istio-system/deployments.yaml',
+      () => list(apps.listNamespacedDeployment({ namespace: NAMESPACE })),
+    ],
+    [
+      'istio-system/daemonsets.yaml',
+      () => list(apps.listNamespacedDaemonSet({ namespace: NAMESPACE })),
+    ],
+    [
+      'istio-system/configmaps.yaml',
+      () => list(core.listNamespacedConfigMap({ namespace: NAMESPACE })),
+    ],
+    ['istio-system/events.yaml', () => list(core.listNamespacedEvent({ namespace: NAMESPACE }))],
+  ];
+}
+
+/** Passwords stand in the environment of many a pod, and once more in what kubectl keeps of an object. */
+function withoutValues(pod: V1Pod): object {
+  const { name, namespace, labels, annotations: all } = pod.metadata ?? {};
+  const { [LAST_APPLIED]: _, ...annotations } = all ?? {};
+  const hidden = (containers: V1Container[] | undefined) =>
+    containers?.map(({ env, ...container }) => ({
+      ...container,
+      ...(env && {
+        env: env.map(({ name, valueFrom }) => ({ name, ...(valueFrom && { valueFrom }) })),
+      }),
+    }));
+  const { containers, initContainers, ...spec } = pod.spec!;
+  return {
+    metadata: { name, namespace, labels, annotations },
+    status: pod.status,
+    spec: {
+      ...spec,
+      containers: hidden(containers)!,
+      ...(initContainers && { initContainers: hidden(initContainers)! }),
+    },
+  };
+}
+
+/** Every object of the kinds that the mesh reads, a file for each kind that is installed. */
+export function meshObjects({ objects }: Cluster): Files {
+  const kinds = readDefinitions().map((definition) => {
+    const { group, names, versions } = (
+      definition as KubernetesObject & {
+        spec: {
+          group: string;
+          names: { kind: string; plural: string };
+          versions: { name: string; storage: boolean }[];
+        };
+      }
+    ).spec;
+    const version = (versions.find(({ storage }) => storage) ?? versions[0]!).name;
+    return {
+      apiVersion: `${group}/${version}`,
+      kind: names.kind,
+      file: `${names.plural}.${group}.yaml`,
+    };
+  });
+  return kinds.map(({ apiVersion, kind, file }) => [
+    `objects/${file}`,
+    async () => yaml((await objects.list(apiVersion, kind)).items),
+  ]);
+}
+
+/** Pods of the control plane, node proxies, and waypoints. */
+export async function listMeshPods({ core }: Cluster): Promise<MeshPod[]> {
+  const { items } = await core.listPodForAllNamespaces();
+  return items.flatMap(({ metadata, status }): MeshPod[] => {
+    const part = partOf(metadata?.namespace, metadata?.labels ?? {});
+    if (part === null || status?.phase !== 'Running') return [];
+    const { namespace = '', name = '' } = metadata ?? {};
+    const hasRestarted =
+      status.containerStatuses?.some(({ restartCount }) => restartCount > 0) ?? false;
+    return [{ namespace, name, part, hasRestarted }];
+  });
+}
+
+function partOf(
+  namespace: string | undefined,
+  labels: Readonly<Record<string, string>>,
+): MeshPod['part'] | null {
+  if ('gateway.networking.k8s.io/gateway-name' in labels) return 'waypoint';
+  if (namespace !== NAMESPACE) return null;
+  return labels.app === 'istiod' || labels.app === 'ztunnel' ? labels.app : null;
+}
+
+/** Its log, that of its container before, and its pages. */
+export function proxyFiles(cluster: Cluster, pod: MeshPod, lines: number): Files {
+  const { namespace, name, part, hasRestarted } = pod;
+  const folder = `${part}/${namespace}/${name}`;
+  const log = (previous: boolean) =>
+    cluster.core.readNamespacedPodLog({ namespace, name, previous, tailLines: lines });
+  return [
+    [`${folder}/log.txt`, () => log(false)],
+    ...(hasRestarted
+      ? [[`${folder}/log-before-restart.txt`, () => log(true)] as Files[number]]
+      : []),
+    ...PAGES[part].map(([port, path, file]): Files[number] => [
+      `${folder}/${file}`,
+      () => askPod(cluster, pod, { port, path }),
+    ]),
+  ];
+}
+
+function yaml(items: readonly object[]): string {
+  return stringify(items, (key, value: unknown) => (key === 'managedFields' ? undefined : value), {
+    aliasDuplicateObjects: false,
+  });
+}

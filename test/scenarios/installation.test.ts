@@ -1,0 +1,159 @@
+import { execFileSync } from 'node:child_process';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { eventually } from '../fixtures/eventually.ts';
+import { sandboxObstacle } from '../fixtures/sandbox.ts';
+import type { CommandResult } from '../story/kubectl.ts';
+import { MeshSandbox } from '../story/mesh-sandbox.ts';
+import { RequestLoad } from '../story/request-load.ts';
+import { Shop } from '../story/shop.ts';
+
+const obstacle = sandboxObstacle();
+const CLIENT = { namespace: 'shop', target: 'deploy/client' };
+const FEWEST_REQUESTS = 1000;
+
+/** `aquifer install`, `upgrade` and `uninstall` on a cluster without a mesh, with a shop in it that is used meanwhile. */
+describe.skipIf(obstacle !== null)(`installation${obstacle ? `: ${obstacle}` : ''}`, () => {
+  let sandbox: MeshSandbox;
+  let shop: Shop;
+
+  beforeAll(async () => {
+    sandbox = await MeshSandbox.up(process.env, ['--no-mesh']);
+    shop = new Shop(sandbox.kubectl);
+    await shop.deploy();
+  });
+  afterAll(() => sandbox?.down());
+
+  async function aquifer(...args: string[]): Promise<CommandResult> {
+    const result = await sandbox.aquifer(args);
+    if (result.code !== 0) throw new Error(`aquifer ${args.join(' ')}: ${result.stderr}`);
+    return result;
+  }
+
+  async function planned(...args: string[]): Promise<Record<string, string[]>> {
+    const { stdout } = await aquifer(...args, '--dry-run', '-o', 'json');
+    const { changes } = JSON.parse(stdout) as {
+      changes: { action: string; object: string; fields: string[] }[];
+    };
+    const changed = changes.filter(({ action }) => action !== 'unchanged');
+    return Object.fromEntries(
+      changed.map(({ object, action, fields }) => [object, [action, ...fields]]),
+    );
+  }
+
+  async function refused(...args: string[]): Promise<string> {
+    const { code, stderr } = await sandbox.aquifer(args);
+    expect(code).toBe(1);
+    return stderr;
+  }
+
+  test('what does not exist cannot be upgraded or removed, and mistakes are named', async () => {
+    expect(await refused('upgrade')).toContain('install it with: aquifer install');
+    expect(await refused('uninstall', '--yes')).toContain('there is no mesh in this cluster');
+    expect(await refused('install', '--set', 'pilot.replicas=2')).toContain(
+      'there is no value pilot.replicas',
+    );
+    expect(await refused('install', '--set', 'pilot.replicaCount=two')).toContain(
+      'value pilot.replicaCount must be an integer, not "two"',
+    );
+    expect(await refused('install', '-f', '/nowhere.yaml')).toContain('values file /nowhere.yaml');
+  });
+
+  test('a dry run says what would be made, and makes nothing', async () => {
+    const changes = await planned('install');
+    expect(changes['Deployment/istiod']).toEqual(['create']);
+    expect(changes['DaemonSet/ztunnel']).toEqual(['create']);
+    expect(await sandbox.kubectl.run('get', 'deployments', '-A')).not.toContain('istiod');
+  });
+
+  test('once installed it captures what is enrolled, and there is nothing left to change', async () => {
+    const { stdout } = await aquifer('install', '--set', 'ztunnel.logLevel=debug');
+    expect(stdout).toContain('The mesh is ready');
+    await sandbox.kubectl.run('label', 'namespace', 'shop', 'istio.io/dataplane-mode=ambient');
+    await shop.untilRedirection('enabled', ['client', 'server']);
+    expect(await shop.status('client')).toBe('200');
+    expect(await planned('upgrade')).toEqual({});
+    expect(await refused('install')).toContain('change it with: aquifer upgrade');
+  });
+
+  test('an upgrade under load keeps the values that were set, and no request fails', async () => {
+    expect(await planned('upgrade', '--set', 'ztunnel.podLabels.team=mesh')).toEqual({
+      'ConfigMap/aquifer-values': ['change', 'data.values.yaml'],
+      'DaemonSet/ztunnel': ['change', 'spec.template.metadata.labels.team'],
+    });
+    using load = await RequestLoad.begin(sandbox.kubectl, CLIENT, FEWEST_REQUESTS);
+    await aquifer('upgrade', '--set', 'ztunnel.podLabels.team=mesh', '--set', 'pilot.env.A=b');
+    const { succeeded, failed } = await load.finish();
+    expect(failed).toEqual([]);
+    expect(succeeded).toBeGreaterThanOrEqual(FEWEST_REQUESTS);
+    const pods = await sandbox.kubectl.run(
+      'get',
+      'pods',
+      '-n',
+      'istio-system',
+      '-l',
+      'team=mesh',
+      '-o',
+      'yaml',
+    );
+    expect(pods).toContain('value: debug');
+  });
+
+  test('another mesh beside it is refused', async () => {
+    const { kubectl } = sandbox;
+    const name = 'deployment/istiod-other';
+    await kubectl.run('create', 'deployment', 'istiod-other', '--image=nginx', '--replicas=0');
+    await kubectl.run('label', name, 'app=istiod', '--overwrite');
+    expect(await refused('upgrade')).toContain(
+      "deployment default/istiod-other is another mesh's control plane",
+    );
+    await kubectl.run('delete', name);
+  });
+
+  test('it is removed without an interruption for what was enrolled', async () => {
+    await aquifer('waypoint', 'apply', '-n', 'shop', '--wait');
+    expect(await refused('uninstall')).toContain('repeat it with --yes');
+    using load = await RequestLoad.begin(sandbox.kubectl, CLIENT, FEWEST_REQUESTS);
+    const { stdout } = await aquifer('uninstall', '--yes');
+    expect(stdout).toContain('kubectl label namespace shop istio.io/dataplane-mode=ambient');
+    const { succeeded, failed } = await load.finish();
+    expect(failed).toEqual([]);
+    expect(succeeded).toBeGreaterThanOrEqual(FEWEST_REQUESTS);
+  });
+
+  test('nothing of it is left but the custom resources and the root key', async () => {
+    await eventually(async () => {
+      const names = await sandbox.kubectl.run('get', KINDS, '-A', '-o', 'name');
+      return !/istiod|ztunnel|waypoint|istio-ca/.test(names);
+    });
+    const pod = await shop.pod('client');
+    expect(pod.redirection).not.toBe('enabled');
+    expect(rulesOf(pod.uid)).toBe('');
+    expect(await sandbox.kubectl.run('get', 'gateways', '-n', 'shop', '-o', 'name')).toContain(
+      'waypoint',
+    );
+    expect(
+      await sandbox.kubectl.run('get', 'secrets', '-n', 'istio-system', '-o', 'name'),
+    ).toContain('istio-ca-secret');
+  });
+
+  test('it can be installed again, and purged', async () => {
+    await aquifer('install');
+    await aquifer('uninstall', '--yes', '--purge');
+    const istio = async () => {
+      const names = await sandbox.kubectl.run('get', 'crds,namespaces', '-o', 'name');
+      return names.split('\n').filter((name) => name.includes('istio'));
+    };
+    await eventually(async () => (await istio()).length === 0);
+    expect(await istio()).toEqual([]);
+  });
+});
+
+const KINDS =
+  'deployments,daemonsets,pods,services,serviceaccounts,configmaps,roles,rolebindings,clusterroles,clusterrolebindings,validatingwebhookconfigurations';
+
+/** What the network of a pod has of rules. */
+function rulesOf(uid: string): string {
+  const find = `grep -ls ${uid} /proc/[0-9]*/cgroup | head -1 | cut -d/ -f3`;
+  const pid = execFileSync('sh', ['-c', find], { encoding: 'utf8' }).trim();
+  return execFileSync('nsenter', ['-t', pid, '-n', 'nft', 'list', 'ruleset'], { encoding: 'utf8' });
+}
