@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { createLogger } from '@aquifer/runtime';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { Graph } from '../collections/graph.ts';
-import { KeySets } from './key-sets.ts';
+import { type KeySetDeps, KeySets } from './key-sets.ts';
 
 const SET = '{"keys":[{"kty":"oct","k":"AAAA"}]}';
 
@@ -17,6 +17,10 @@ async function serve(listener: RequestListener): Promise<string> {
 
 /** Fetches what these addresses have; resolves with the next change or warning. */
 function fetching(...addresses: readonly string[]) {
+  return fetchingWithin(undefined, ...addresses);
+}
+
+function fetchingWithin(limits: KeySetDeps['limits'], ...addresses: readonly string[]) {
   const graph = new Graph((_collection, _key, error) => {
     throw error;
   });
@@ -30,6 +34,7 @@ function fetching(...addresses: readonly string[]) {
     keySets,
     log,
     onChange: () => tell('changed'),
+    ...(limits && { limits }),
   });
   onTestFinished(() => fetcher.stop());
   const next = () =>
@@ -119,4 +124,90 @@ test.for<readonly [what: string, listener: RequestListener, says: RegExp]>([
   expect(line).toContain(address);
   look();
   expect(keySets.get(address)).toBeUndefined();
+});
+
+test('no more than so many are fetched at a time', async () => {
+  const waiting: (() => void)[] = [];
+  const origin = await serve((_request, response) => {
+    waiting.push(() => response.end(SET));
+  });
+  const addresses = ['/a', '/b', '/c'].map((path) => `${origin}${path}`);
+  const { keySets, look } = fetchingWithin({ addresses: 9, atATime: 2 }, ...addresses);
+  look();
+  await vi.waitUntil(() => waiting.length === 2);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect(waiting).toHaveLength(2);
+  waiting[0]!();
+  await vi.waitUntil(() => waiting.length === 3);
+  for (const answer of waiting) answer();
+  await vi.waitUntil(() => addresses.every((address) => keySets.latest(address) === SET));
+});
+
+test('one for which nobody waits any more is not fetched', async () => {
+  const asked: (string | undefined)[] = [];
+  const waiting: (() => void)[] = [];
+  const origin = await serve(({ url }, response) => {
+    asked.push(url);
+    waiting.push(() => response.end(SET));
+  });
+  const [a, b, c] = ['/a', '/b', '/c'].map((path) => `${origin}${path}`) as [
+    string,
+    string,
+    string,
+  ];
+  const { wanted, keySets, look } = fetchingWithin({ addresses: 9, atATime: 1 }, a, b, c);
+  look();
+  await vi.waitUntil(() => waiting.length === 1);
+  wanted.set(b, undefined);
+  look();
+  waiting[0]!();
+  await vi.waitUntil(() => waiting.length === 2);
+  waiting[1]!();
+  await vi.waitUntil(() => keySets.latest(c) === SET);
+  expect(asked).toEqual(['/a', '/c']);
+});
+
+test('those that are too many are named, once, and fetched when there is room', async () => {
+  const origin = await serve((_request, response) => response.end(SET));
+  const [a, b] = [`${origin}/a`, `${origin}/b`];
+  const { wanted, keySets, next, look } = fetchingWithin({ addresses: 1, atATime: 9 }, a, b);
+  const warned = next();
+  look();
+  expect(await warned).toMatch(/fetched from 1 addresses and no more.*\/b/);
+  expect(await next()).toBe('changed');
+  const then = next();
+  look();
+  wanted.set(a, undefined);
+  look();
+  expect(await then).toBe('changed');
+  look();
+  expect(keySets.get(b)).toBe(SET);
+});
+
+test('a redirect is followed', async () => {
+  const origin = await serve(({ url }, response) => {
+    if (url === '/keys') response.end(SET);
+    else response.writeHead(302, { location: '/keys' }).end();
+  });
+  const address = `${origin}/moved`;
+  const { keySets, next, look } = fetching(address);
+  look();
+  expect(await next()).toBe('changed');
+  look();
+  expect(keySets.get(address)).toBe(SET);
+});
+
+test.for<readonly [to: string, says: RegExp]>([
+  ['/again', /redirected more than 10 times/],
+  ['file:///etc/passwd', /is no address of http or https/],
+])('a redirect to %s is not', async ([location, says]) => {
+  let asked = 0;
+  const address = await serve((_request, response) => {
+    asked += 1;
+    response.writeHead(307, { location }).end();
+  });
+  const { next, look } = fetching(address);
+  look();
+  expect(await next()).toMatch(says);
+  expect(asked).toBeLessThanOrEqual(11);
 });
