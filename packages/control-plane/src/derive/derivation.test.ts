@@ -52,6 +52,7 @@ const PROXIES: readonly ProxyNode[] = [
   labels,
   addresses: ['10.1.0.1'],
   locality: null,
+  account: '',
   inboundTunnels: 'none',
 })) as readonly ProxyNode[];
 

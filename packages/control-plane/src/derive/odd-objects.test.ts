@@ -96,6 +96,7 @@ function mesh() {
       labels: { app },
       addresses: ['10.1.0.1'],
       locality: null,
+      account: '',
       inboundTunnels: 'none',
     });
   }

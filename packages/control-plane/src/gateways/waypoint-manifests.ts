@@ -1,12 +1,14 @@
 /**
- * What a waypoint's Gateway becomes (spec control-plane 5.2, 5.3): ServiceAccount, Deployment, Service, and where somebody
- * lays something over them an autoscaler and a disruption budget.
+ * What a Gateway becomes (spec control-plane 5.2, 5.3): ServiceAccount, Deployment, Service, and where somebody lays
+ * something over them an autoscaler and a disruption budget.
  */
 import { ok, type Result } from '@aquifer/model';
 import type { Gateway } from '@aquifer/model/resources';
+import { generatedName } from '../derive/gateway-api/gateway-services.ts';
 import {
   DATAPLANE_MODE_LABEL,
   GATEWAY_CLASS_LABEL,
+  GATEWAY_CONTROLLER,
   GATEWAY_NAME_LABEL,
   NETWORK_LABEL,
   SERVICE_ACCOUNT_ANNOTATION,
@@ -15,23 +17,59 @@ import {
 import { annotationsOf, labelsOf, nameOf, namespaceOf } from '../derive/object.ts';
 import { MANAGED_LABEL } from '../ingest/kinds.ts';
 import type { Manifest } from '../reconcile/wish.ts';
-import { generatedName } from './gateway-status.ts';
 import { type Overlay, overlaid } from './overlay.ts';
-import { waypointPodSpec } from './waypoint-pod.ts';
+import { type WaypointPod, waypointPodSpec } from './waypoint-pod.ts';
 import type { WaypointSettings } from './waypoint-settings.ts';
 
-const MANAGED_BY_WAYPOINT_CONTROLLER = 'istio.io-mesh-controller';
 const SERVICE_TYPE_ANNOTATION = 'networking.istio.io/service-type';
 const STATUS_PORT = 15021;
 
+/** What differs by who runs a Gateway. */
+interface Controlled {
+  readonly managedLabel: string;
+  readonly serviceType: 'ClusterIP' | 'LoadBalancer';
+  /** Of the Service. */
+  readonly serviceAnnotations: Readonly<Record<string, string>>;
+  /** Whether its objects are of the network that the installation names. */
+  readonly hasNetwork: boolean;
+  readonly role: 'waypoint' | 'router';
+}
+
+const WAYPOINT: Controlled = {
+  managedLabel: 'istio.io-mesh-controller',
+  serviceType: 'ClusterIP',
+  serviceAnnotations: { [TRAFFIC_DISTRIBUTION_ANNOTATION]: 'PreferClose' },
+  hasNetwork: true,
+  role: 'waypoint',
+};
+
+const GATEWAY: Controlled = {
+  managedLabel: 'istio.io-gateway-controller',
+  serviceType: 'LoadBalancer',
+  serviceAnnotations: {},
+  hasNetwork: false,
+  role: 'router',
+};
+
+/** A Gateway, who runs it, and what it listens for. */
+export interface RunGateway {
+  readonly gateway: Gateway;
+  readonly controller: string;
+  readonly listeners: readonly {
+    readonly name: string;
+    readonly port: number;
+    readonly protocol: string;
+  }[];
+}
+
 /** In the order in which they are applied. The error names the ConfigMap whose overlay cannot be. */
 export function waypointManifests(
-  gateway: Gateway,
+  run: RunGateway,
   settings: WaypointSettings,
   overlays: readonly Overlay[] = [],
 ): Result<Manifest[], string> {
   const manifests: Manifest[] = [];
-  for (const plain of plainManifests(gateway, settings)) {
+  for (const plain of plainManifests(run, settings)) {
     const { kind } = plain;
     const own = overlays.filter(({ fragments }) => fragments[kind] !== undefined);
     if (own.length === 0 && ON_DEMAND.includes(kind)) continue;
@@ -52,10 +90,12 @@ export const ON_DEMAND: readonly Manifest['kind'][] = [
   'PodDisruptionBudget',
 ];
 
-function plainManifests(gateway: Gateway, settings: WaypointSettings): Manifest[] {
-  const name = generatedName(gateway);
-  const account = annotationsOf(gateway)[SERVICE_ACCOUNT_ANNOTATION] || name;
-  const labels = objectLabels(gateway, settings);
+function plainManifests(run: RunGateway, settings: WaypointSettings): Manifest[] {
+  const { gateway, controller } = run;
+  const controlled = controller === GATEWAY_CONTROLLER ? GATEWAY : WAYPOINT;
+  const name = generatedName(gateway, controller);
+  const serviceAccount = annotationsOf(gateway)[SERVICE_ACCOUNT_ANNOTATION] || name;
+  const labels = objectLabels(gateway, controlled, settings);
   const annotations = copiedAnnotations(gateway);
   const metadata = {
     namespace: namespaceOf(gateway),
@@ -63,13 +103,14 @@ function plainManifests(gateway: Gateway, settings: WaypointSettings): Manifest[
     annotations,
     ownerReferences: [ownerReference(gateway)],
   };
+  const pod = { namespace: namespaceOf(gateway), name, serviceAccount, role: controlled.role };
   return [
-    { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { ...metadata, name: account } },
+    { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { ...metadata, name: serviceAccount } },
     {
       apiVersion: 'apps/v1',
       kind: 'Deployment',
       metadata: { ...metadata, name },
-      spec: deploymentSpec(gateway, account, { labels, annotations }, settings),
+      spec: deploymentSpec(gateway, pod, { labels, annotations }, settings),
     } as Manifest,
     {
       apiVersion: 'v1',
@@ -77,9 +118,9 @@ function plainManifests(gateway: Gateway, settings: WaypointSettings): Manifest[
       metadata: {
         ...metadata,
         name,
-        annotations: { ...annotations, [TRAFFIC_DISTRIBUTION_ANNOTATION]: 'PreferClose' },
+        annotations: { ...annotations, ...controlled.serviceAnnotations },
       },
-      spec: serviceSpec(gateway),
+      spec: serviceSpec(run, controlled),
     } as Manifest,
     {
       apiVersion: 'autoscaling/v2',
@@ -111,13 +152,16 @@ function ownerReference(gateway: Gateway): object {
 /** `spec.infrastructure`, where it is set, replaces what would be copied from the Gateway itself. */
 function objectLabels(
   gateway: Gateway,
+  { managedLabel, hasNetwork, role }: Controlled,
   { network }: WaypointSettings,
 ): Readonly<Record<string, string>> {
   const copied = gateway.spec.infrastructure?.labels ?? labelsOf(gateway);
-  const ownNetwork = labelsOf(gateway)[NETWORK_LABEL] ?? network;
+  const ownNetwork = labelsOf(gateway)[NETWORK_LABEL] ?? (hasNetwork ? network : '');
   return {
+    // Its clients are outside of the mesh, unless somebody says otherwise.
+    ...(role === 'router' && { [DATAPLANE_MODE_LABEL]: 'none' }),
     ...withoutReserved(copied),
-    [MANAGED_LABEL]: MANAGED_BY_WAYPOINT_CONTROLLER,
+    [MANAGED_LABEL]: managedLabel,
     [GATEWAY_NAME_LABEL]: nameOf(gateway),
     [GATEWAY_CLASS_LABEL]: gateway.spec.gatewayClassName,
     ...(ownNetwork !== '' && { [NETWORK_LABEL]: ownNetwork }),
@@ -147,14 +191,13 @@ function withoutReserved(map: Readonly<Record<string, string>>): Record<string, 
 
 function deploymentSpec(
   gateway: Gateway,
-  serviceAccount: string,
+  pod: WaypointPod,
   copied: {
     readonly labels: Readonly<Record<string, string>>;
     readonly annotations: Readonly<Record<string, string>>;
   },
   settings: WaypointSettings,
 ): object {
-  const name = generatedName(gateway);
   return {
     selector: { matchLabels: { [GATEWAY_NAME_LABEL]: nameOf(gateway) } },
     template: {
@@ -168,23 +211,23 @@ function deploymentSpec(
         },
         labels: {
           ...copied.labels,
-          [DATAPLANE_MODE_LABEL]: 'none',
-          'service.istio.io/canonical-name': name,
+          ...(pod.role === 'waypoint' && { [DATAPLANE_MODE_LABEL]: 'none' }),
+          'service.istio.io/canonical-name': pod.name,
           'service.istio.io/canonical-revision': 'latest',
           'sidecar.istio.io/inject': 'false',
         },
       },
-      spec: waypointPodSpec({ name, namespace: namespaceOf(gateway), serviceAccount }, settings),
+      spec: waypointPodSpec(pod, settings),
     },
   };
 }
 
-function serviceSpec(gateway: Gateway): object {
+function serviceSpec({ gateway, listeners }: RunGateway, { serviceType }: Controlled): object {
   return {
-    type: annotationsOf(gateway)[SERVICE_TYPE_ANNOTATION] || 'ClusterIP',
+    type: annotationsOf(gateway)[SERVICE_TYPE_ANNOTATION] || serviceType,
     ipFamilyPolicy: 'PreferDualStack',
     selector: { [GATEWAY_NAME_LABEL]: nameOf(gateway) },
-    ports: servicePorts(gateway),
+    ports: servicePorts(listeners),
     ...wantedAddress(gateway),
   };
 }
@@ -205,11 +248,11 @@ interface ServicePort {
 }
 
 /** One for each port number, whatever number of listeners share it; no two have one name. */
-function servicePorts(gateway: Gateway): ServicePort[] {
+function servicePorts(listeners: RunGateway['listeners']): ServicePort[] {
   const ports: ServicePort[] = [
     { name: 'status-port', port: STATUS_PORT, protocol: 'TCP', appProtocol: 'tcp' },
   ];
-  for (const listener of gateway.spec.listeners) {
+  for (const listener of listeners) {
     const { port } = listener;
     if (ports.some((known) => known.port === port)) continue;
     const protocol = listener.protocol.toLowerCase();

@@ -1,7 +1,8 @@
-/** The pod of a waypoint (spec control-plane 5.3): container `istio-proxy`, as tools and dashboards expect it. */
+/** The pod of a waypoint or a gateway (spec control-plane 5.3): container `istio-proxy`, as tools and dashboards expect it. */
 import type { WaypointSettings } from './waypoint-settings.ts';
 
-interface WaypointPod {
+export interface WaypointPod {
+  readonly role: 'waypoint' | 'router';
   readonly name: string;
   readonly namespace: string;
   readonly serviceAccount: string;
@@ -18,13 +19,14 @@ export function waypointPodSpec(pod: WaypointPod, settings: WaypointSettings): o
   return {
     terminationGracePeriodSeconds: GRACE_SECONDS,
     serviceAccountName: pod.serviceAccount,
+    ...(pod.role === 'router' && LOW_PORTS),
     containers: [
       {
         name: 'istio-proxy',
-        image: settings.image,
+        image: pod.role === 'router' ? settings.gatewayImage : settings.image,
         args: [
           'proxy',
-          'waypoint',
+          pod.role,
           '--domain',
           `$(POD_NAMESPACE).svc.${settings.clusterDomain}`,
           '--serviceCluster',
@@ -63,12 +65,25 @@ export function waypointPodSpec(pod: WaypointPod, settings: WaypointSettings): o
           { name: 'istio-envoy', mountPath: '/etc/istio/proxy' },
           { name: 'istio-token', mountPath: '/var/run/secrets/tokens' },
           { name: 'istio-podinfo', mountPath: '/etc/istio/pod' },
+          ...(pod.role === 'router' ? AGENT_MOUNTS : []),
         ],
       },
     ],
-    volumes: volumes(),
+    volumes: [...volumes(), ...(pod.role === 'router' ? AGENT_VOLUMES : [])],
   };
 }
+
+/** Without being root it listens where clients expect it. */
+const LOW_PORTS = {
+  securityContext: { sysctls: [{ name: 'net.ipv4.ip_unprivileged_port_start', value: '0' }] },
+};
+
+/** Where Istio's agent looks for certificates that others may bring. */
+const AGENT_MOUNTS = [
+  { name: 'credential-socket', mountPath: '/var/run/secrets/credential-uds' },
+  { name: 'workload-certs', mountPath: '/var/run/secrets/workload-spiffe-credentials' },
+];
+const AGENT_VOLUMES = AGENT_MOUNTS.map(({ name }) => ({ name, emptyDir: {} }));
 
 function environment(pod: WaypointPod, settings: WaypointSettings): object[] {
   const owner = `kubernetes://apis/apps/v1/namespaces/${pod.namespace}/deployments/${pod.name}`;
