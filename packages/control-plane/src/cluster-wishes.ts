@@ -4,6 +4,7 @@ import type { Derivation } from './derive/derivation.ts';
 import { backendTlsWishes } from './gateways/backend-tls-status.ts';
 import { gatewayClassWishes } from './gateways/gateway-classes.ts';
 import { listenerSetWishes } from './gateways/listener-sets.ts';
+import { malformedRouteWishes } from './gateways/malformed-routes.ts';
 import { parameterCollections, wantedMaps } from './gateways/parameters.ts';
 import { remoteGatewayWishes } from './gateways/remote-gateways.ts';
 import { routeWishes } from './gateways/route-status.ts';
@@ -15,6 +16,7 @@ import { addressWishes } from './status/allocated-addresses.ts';
 import { conditionWishes } from './status/derived-conditions.ts';
 import { malformedWishes } from './status/malformed-conditions.ts';
 import { routingWishes } from './status/routing-conditions.ts';
+import { telemetryWishes } from './status/telemetry-conditions.ts';
 
 /** What they depend on besides the cluster. */
 export type WishSettings = WaypointInputs['settings'];
@@ -42,8 +44,10 @@ export function clusterWishes(derivation: Derivation, settings: WishSettings): C
     remoteGatewayWishes(graph, cluster, settings.revision),
     waypointWishes(graph, { cluster, mesh, gatewayApi, obstacles, parameters, settings }),
     listenerSetWishes(graph, { cluster, mesh, gatewayApi, settings: mesh.installation }),
-    routeWishes(graph, cluster, gatewayApi, mesh),
+    routeWishes(graph, { cluster, gatewayApi, malformed }, mesh),
+    malformedRouteWishes(graph, malformed),
     backendTlsWishes(graph, gatewayApi),
+    telemetryWishes(graph, cluster, mesh),
   );
   return { wishes, obstacles, wantedMaps: wantedMaps(graph, cluster) };
 }

@@ -21,6 +21,7 @@ import { WAYPOINT_CONFIG, type WaypointConfig } from './config.ts';
 import { DataPlane } from './data-plane/data-plane.ts';
 import { RESOURCES, type ResourceKind } from './data-plane/resources.ts';
 import { applyStaticResources } from './static-resources.ts';
+import type { ProxyNode } from './telemetry/exporters.ts';
 import { exposeTelemetry } from './telemetry/exposition.ts';
 
 /** A running L7 proxy. */
@@ -41,13 +42,22 @@ const CERTIFICATE = 'certificate';
 const CONFIGURATION = 'configuration';
 const LISTENER = 'listener';
 
-/** Wires all parts; with a bootstrap file nothing but that file is served. */
-export async function startWaypoint(config: WaypointConfig, log: Logger): Promise<Waypoint> {
+/** Wires all parts; with a bootstrap file nothing but that file is served. Tags of spans may be of the environment. */
+export async function startWaypoint(
+  config: WaypointConfig,
+  log: Logger,
+  environment: ProxyNode['environment'],
+): Promise<Waypoint> {
   const failed = Promise.withResolvers<never>();
   const isStatic = config.bootstrapPath !== null;
   const dataPlane = new DataPlane({
     threads: config.threads,
-    config: { ...config, baggage: baggageOf(config), bindsListeners: isStatic },
+    config: {
+      ...config,
+      baggage: baggageOf(config),
+      bindsListeners: isStatic,
+      node: nodeOf(config, environment),
+    },
     onThreadLost: (error) => failed.reject(error),
   });
   let isDraining = false;
@@ -175,6 +185,17 @@ function identityOf({ trustDomain, podNamespace, serviceAccount }: WaypointConfi
 
 function baggageOf({ clusterId, podNamespace, workloadName }: WaypointConfig): string {
   return `k8s.cluster.name=${clusterId},k8s.namespace.name=${podNamespace},k8s.deployment.name=${workloadName},service.name=${workloadName},service.version=latest`;
+}
+
+/** As collectors hear of it. */
+function nodeOf(config: WaypointConfig, environment: ProxyNode['environment']): ProxyNode {
+  const { workloadName, podNamespace, instanceIp } = config;
+  return {
+    id: describeNode(config).id,
+    serviceName: `${workloadName}.${podNamespace}`,
+    ip: instanceIp,
+    environment: { ...environment },
+  };
 }
 
 function describeNode(config: WaypointConfig) {

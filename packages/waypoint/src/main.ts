@@ -8,7 +8,7 @@ await runProgram({
   keys: WAYPOINT_CONFIG,
   env: process.env,
   start: async (config, log) => {
-    const waypoint = await startWaypoint(config, log);
+    const waypoint = await startWaypoint(config, log, process.env);
     log.info('started', { threads: config.threads });
     return waypoint;
   },

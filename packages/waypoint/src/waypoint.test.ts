@@ -100,6 +100,7 @@ beforeAll(async () => {
       bindsListeners: false,
       logFormat: 'plain',
       logLevels: 'error',
+      node: { id: 'waypoint', serviceName: 'waypoint.shop', ip: '127.0.0.1', environment: {} },
     },
     onThreadLost: (error) => {
       throw error;

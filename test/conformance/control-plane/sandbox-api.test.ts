@@ -20,8 +20,8 @@ import {
   NodeService,
 } from '@aquifer/wire/gen/aquifer/node_pb';
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
-import { Client, credentials, Metadata } from '@grpc/grpc-js';
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { callControlPlane } from '../../fixtures/control-plane.ts';
 import {
   controlPlaneConfig,
   type DeployedCluster,
@@ -285,26 +285,8 @@ function send(
   report: MessageInitShape<typeof CaptureReportSchema>,
   token: string,
 ): Promise<unknown> {
-  const { path, requestSerialize, responseDeserialize } = grpcMethods(NodeService).reportCapture;
-  const metadata = new Metadata();
-  metadata.set('authorization', `Bearer ${token}`);
-  const client = new Client(
-    `127.0.0.1:${plane.ports.secureGrpc}`,
-    credentials.createSsl(Buffer.from(plane.rootBundle)),
-    { 'grpc.ssl_target_name_override': 'istiod.istio-system.svc' },
-  );
-  onTestFinished(() => client.close());
   const request = create(CaptureReportRequestSchema, { node: 'n1', reports: [report] });
-  return new Promise((resolve, reject) => {
-    client.makeUnaryRequest(
-      path,
-      requestSerialize,
-      responseDeserialize,
-      request,
-      metadata,
-      (error, response) => (error === null ? resolve(response) : reject(error)),
-    );
-  });
+  return callControlPlane(plane, grpcMethods(NodeService).reportCapture, request, token);
 }
 
 async function createPod(namespace: string, name: string, spec: object): Promise<Pod> {

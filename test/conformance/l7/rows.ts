@@ -216,7 +216,6 @@ const GATEWAYS =
 const SIDECARS =
   'Sidecars are configured as recorded (l7/02 and others), but an Envoy carries them; what ztunnel does not know it passes through.';
 const JWT = 'Routes of waypoints are chosen before JWTs are verified.';
-const TELEMETRY = 'Telemetry is not read yet.';
 
 const JUSTIFIED: Justified = {
   'not yet': {
@@ -235,10 +234,6 @@ const JUSTIFIED: Justified = {
     L161: GATEWAYS,
     L172: GATEWAYS,
     L173: 'ProxyConfig is not read yet.',
-    L176: TELEMETRY,
-    L177: TELEMETRY,
-    L178: TELEMETRY,
-    L179: 'No spans are made yet.',
     L184: 'TLS of one port is configured as recorded (`golden.test.ts`); nobody has asked for it here yet.',
     L185: 'No PROXY line is written yet; a cluster that asks for one is refused.',
     L186: 'Sidecars are not spoken to yet; such a pod is reached in plain text.',

@@ -6,6 +6,7 @@ import { project } from '../ingest/project.ts';
 import { Derivation } from './derivation.ts';
 import type { MeshSettings } from './mesh.ts';
 import type { DerivationSettings } from './mesh-collections.ts';
+import { USUAL_TELEMETRY } from './telemetry/mesh-telemetry.ts';
 
 /** Those of the control plane that was recorded. */
 export const SETTINGS: DerivationSettings = {
@@ -24,6 +25,7 @@ export const MESH: MeshSettings = {
   rootNamespace: 'istio-system',
   network: '',
   extensionProviders: [],
+  telemetry: USUAL_TELEMETRY,
 };
 
 /** The parts of any object that tests look at. */

@@ -18,6 +18,7 @@ import {
   type MeshCollections,
   meshCollections,
 } from './mesh-collections.ts';
+import { telemetryLookups } from './telemetry/telemetry-lookups.ts';
 
 export class Derivation {
   readonly graph: Graph;
@@ -54,7 +55,8 @@ export class Derivation {
     this.keySets = this.graph.input('key sets');
     const { graph, cluster, mesh, routing, keySets } = this;
     this.keySetAddresses = keySetAddresses(graph, cluster);
-    const inputs = { graph, cluster, mesh, routing, keySets };
+    const telemetryOf = telemetryLookups(graph, cluster, mesh);
+    const inputs = { graph, cluster, mesh, routing, keySets, telemetryOf };
     this.waypoints = waypointCollections(inputs);
     this.proxies = graph.input<ProxyNode>('proxies', isDeepStrictEqual);
     this.sidecars = sidecarCollections(inputs, this.proxies);

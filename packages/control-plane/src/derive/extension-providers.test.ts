@@ -34,6 +34,7 @@ test('who is asked over HTTP, and how', () => {
       downstreamOnAllow: ['x-ok'],
       downstreamOnDeny: ['x-why'],
     },
+    telemetry: null,
     unread: ['extensionProviders[0].envoyExtAuthzHttp.includeRequestBodyInCheck.packAsBytes'],
   });
 });
@@ -65,4 +66,48 @@ test.for([
   ['envoyExtAuthzHttp: {headersToUpstreamOnAllow: x}', 'is no list of texts'],
 ] as const)('%s is refused', ([fields, problem]) => {
   expect(() => provider(fields)).toThrow(problem);
+});
+
+test.for([
+  [
+    'name: a, envoyFileAccessLog: {path: /dev/stderr, omitEmptyValues: true, logFormat: {labels: {at: 2026-01-01, n: 1}}}',
+    {
+      kind: 'file',
+      path: '/dev/stderr',
+      format: { kind: 'json', members: { n: 1 } },
+      emptyValues: 'omitted',
+    },
+  ],
+  [
+    'name: a, envoyOtelAls: {service: o, port: 4317, logFormat: {text: line, labels: {who: x}}}',
+    { kind: 'records', logName: 'otel_envoy_accesslog', text: 'line', labels: { who: 'x' } },
+  ],
+  [
+    'name: a, envoyTcpAls: {service: n/o, port: 1, filterStateObjectsToLog: [peer]}',
+    { kind: 'streamed', of: 'tcp', logName: 'tcp_envoy_accesslog', filterStates: ['peer'] },
+  ],
+  [
+    'name: a, zipkin: {service: z, port: 9411, enable64bitTraceId: true, traceContextOption: USE_B3_WITH_W3C_PROPAGATION, timeout: 1s}',
+    {
+      kind: 'zipkin',
+      traceIdBits: 64,
+      contexts: 'b3-and-w3c',
+      timeoutMs: 1_000,
+      path: '/api/v2/spans',
+    },
+  ],
+  [
+    'name: a, opentelemetry: {service: o, port: 4318, http: {path: /v1/traces, timeout: 3s, headers: [{name: k, value: v}]}}',
+    {
+      kind: 'opentelemetry',
+      transport: { kind: 'http', path: '/v1/traces', timeoutMs: 3_000, headers: [['k', 'v']] },
+      resources: 'fixed',
+    },
+  ],
+  ['name: a, prometheus: {}', { kind: 'prometheus' }],
+  ['name: a, datadog: {service: d, port: 8126}', { kind: 'unsupported', type: 'datadog' }],
+] as const)('%s is told of what proxies carry', ([fields, telemetry]) => {
+  const read = provider(fields);
+  expect(read.telemetry).toMatchObject(telemetry);
+  expect(read.unread).toEqual([]);
 });

@@ -1,14 +1,13 @@
 /** `extensionProviders` of the mesh's configuration: services that policies and telemetry name (spec l7 5.5). */
 import type { Fields } from './mesh-config-fields.ts';
 import { durationMs } from './routing/durations.ts';
-
-/** Where it is. */
-interface ProviderService {
-  /** Of the service; null for the one that the mesh knows best by that name. */
-  readonly namespace: string | null;
-  readonly hostname: string;
-  readonly port: number;
-}
+import {
+  type ProviderService,
+  providerService,
+  serviceOfProvider,
+  type TelemetryProvider,
+  telemetryProvider,
+} from './telemetry/telemetry-providers.ts';
 
 /** Who is asked whether requests may pass. */
 export interface AuthorizationProvider {
@@ -40,20 +39,9 @@ export interface ExtensionProvider {
   readonly service: ProviderService | null;
   /** Null for one that cannot be asked. */
   readonly authorization: AuthorizationProvider | null;
+  /** Null for one that is told nothing of what proxies carry. */
+  readonly telemetry: TelemetryProvider | null;
 }
-
-/** Of telemetry only where they are is read. */
-const OTHERS: readonly string[] = [
-  'zipkin',
-  'lightstep',
-  'datadog',
-  'opencensus',
-  'skywalking',
-  'opentelemetry',
-  'envoyHttpAls',
-  'envoyTcpAls',
-  'envoyOtelAls',
-];
 
 export function extensionProviders(list: readonly Fields[]): ExtensionProvider[] {
   return list.map((fields) => {
@@ -63,9 +51,11 @@ export function extensionProviders(list: readonly Fields[]): ExtensionProvider[]
     const authorization = grpc
       ? authorizationOf(grpc, 'grpc')
       : http && authorizationOf(http, 'http');
-    if (authorization !== null) return { name, service: authorization.service, authorization };
-    const other = OTHERS.map((kind) => fields.object(kind)).find((found) => found !== null);
-    return { name, service: other ? serviceOf(other) : null, authorization: null };
+    if (authorization !== null) {
+      return { name, service: authorization.service, authorization, telemetry: null };
+    }
+    const telemetry = telemetryProvider(fields);
+    return { name, service: telemetry && serviceOfProvider(telemetry), authorization, telemetry };
   });
 }
 
@@ -82,7 +72,7 @@ function authorizationOf(
   const heard = fields.texts('includeRequestHeadersInCheck');
   return {
     kind,
-    service: serviceOf(fields),
+    service: providerService(fields),
     timeoutMs: timeout === null ? NO_TIMEOUT_MS : durationMs(timeout),
     failure: fields.flag('failOpen') ? 'passes' : 'answered',
     failureStatus: fields.number('statusOnError'),
@@ -99,13 +89,4 @@ function authorizationOf(
     downstreamOnAllow: fields.texts('headersToDownstreamOnAllow'),
     downstreamOnDeny: fields.texts('headersToDownstreamOnDeny'),
   };
-}
-
-/** `namespace/hostname`, or a hostname alone. */
-function serviceOf(fields: Fields): ProviderService {
-  const [first = '', second] = (fields.text('service') ?? '').split('/');
-  const port = fields.number('port') ?? 0;
-  return second === undefined
-    ? { namespace: null, hostname: first, port }
-    : { namespace: first, hostname: second, port };
 }

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { NO_MESH_CONFIG, parseMeshConfig } from './mesh-config.ts';
+import { USUAL_TELEMETRY } from './telemetry/mesh-telemetry.ts';
 
 test('what is not read is named by its path, once it is there', () => {
   const text = `
@@ -23,9 +24,9 @@ serviceEntryVisibility:
       policies: [{ visibility: 'NONE', namespaceSelectors: [{ matchLabels: { tier: 'off' } }] }],
     },
     extensionProviders: [],
+    telemetry: USUAL_TELEMETRY,
     unread: [
-      'accessLogFile',
-      'defaultConfig',
+      'defaultConfig.discoveryAddress',
       'serviceEntryVisibility.policies[0].comment',
       'serviceEntryVisibility.policies[0].matchingRules[0].hosts',
       'serviceEntryVisibility.strictness',
@@ -34,7 +35,8 @@ serviceEntryVisibility:
 });
 
 test.for(['', '# nothing', '{}', 'trustDomain: ""'])('%j configures nothing', (text) => {
-  expect(parseMeshConfig(text)).toEqual(NO_MESH_CONFIG);
+  const telemetry = { ...USUAL_TELEMETRY, accessLogFile: null };
+  expect(parseMeshConfig(text)).toEqual({ ...NO_MESH_CONFIG, telemetry });
 });
 
 test.for([
@@ -49,4 +51,40 @@ test.for([
   { text: 'trustDomain: "', problem: 'quoted scalar' },
 ])('$text is refused, and it is said why', ({ text, problem }) => {
   expect(() => parseMeshConfig(text)).toThrow(problem);
+});
+
+test('of telemetry it is read what holds where no Telemetry does', () => {
+  const { telemetry, unread } = parseMeshConfig(`
+accessLogFile: /dev/stderr
+accessLogEncoding: JSON
+accessLogFormat: '{"code": "%RESPONSE_CODE%", "of": {"all": 1}}'
+enableTracing: true
+defaultProviders: {accessLogging: [envoy], metrics: [prometheus], tracing: [zip]}
+defaultConfig:
+  meshId: one
+  tracing:
+    sampling: 12.5
+    maxPathTagLength: 32
+    customTags: {a: {literal: {value: b}}, c: {header: {name: x-c}}, d: {}}
+`);
+  expect(unread).toEqual([]);
+  expect(telemetry).toEqual({
+    accessLogFile: '/dev/stderr',
+    accessLogFormat: { kind: 'json', members: { code: '%RESPONSE_CODE%', of: { all: 1 } } },
+    defaultProviders: { accessLogging: ['envoy'], metrics: ['prometheus'], tracing: ['zip'] },
+    samplingPercent: 12.5,
+    customTags: {
+      a: { kind: 'literal', value: 'b' },
+      c: { kind: 'header', name: 'x-c', default: '' },
+    },
+    maxTagLength: 32,
+    meshId: 'one',
+  });
+});
+
+test.for([
+  ['accessLogEncoding: XML', 'accessLogEncoding is neither TEXT nor JSON: XML'],
+  ['{accessLogEncoding: JSON, accessLogFormat: "%PATH%"}', 'accessLogFormat is no JSON object'],
+])('%s is refused', ([text, problem]) => {
+  expect(() => parseMeshConfig(text!)).toThrow(problem);
 });

@@ -6,6 +6,7 @@ import { loadAll } from 'js-yaml';
 import { type ExtensionProvider, extensionProviders } from './extension-providers.ts';
 import { Fields, MeshConfigError } from './mesh-config-fields.ts';
 import type { LabelSelector } from './selectors.ts';
+import { type MeshTelemetry, meshTelemetry, USUAL_TELEMETRY } from './telemetry/mesh-telemetry.ts';
 
 /** Who may look a ServiceEntry up: everybody, its own namespace, or nobody. */
 export type Visibility = 'PUBLIC' | 'NAMESPACE' | 'NONE';
@@ -32,6 +33,7 @@ export interface MeshConfig {
   readonly outboundTrafficPolicy: 'ALLOW_ANY' | 'REGISTRY_ONLY';
   /** Services outside of the proxies that policies and telemetry name. */
   readonly extensionProviders: readonly ExtensionProvider[];
+  readonly telemetry: MeshTelemetry;
   /** Paths of fields that are there and not read, sorted. */
   readonly unread: readonly string[];
 }
@@ -42,6 +44,7 @@ export const NO_MESH_CONFIG: MeshConfig = {
   serviceEntryVisibility: null,
   outboundTrafficPolicy: 'ALLOW_ANY',
   extensionProviders: [],
+  telemetry: USUAL_TELEMETRY,
   unread: [],
 };
 
@@ -56,6 +59,7 @@ export function parseMeshConfig(text: string): MeshConfig {
     serviceEntryVisibility: visibility && visibilityRules(visibility),
     outboundTrafficPolicy: outboundPolicy(root.object('outboundTrafficPolicy')),
     extensionProviders: extensionProviders(root.list('extensionProviders')),
+    telemetry: meshTelemetry(root),
   };
   return { ...config, unread: root.unread().toSorted() };
 }

@@ -40,6 +40,7 @@ export function settingsCollections(
       rootNamespace: config.rootNamespace ?? systemNamespace,
       network: labelsOf(home)[NETWORK_LABEL] ?? '',
       extensionProviders: config.extensionProviders,
+      telemetry: config.telemetry,
     };
   });
   return { meshConfig, settings };

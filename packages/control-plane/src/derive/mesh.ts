@@ -1,4 +1,5 @@
 import type { ExtensionProvider } from './extension-providers.ts';
+import type { MeshTelemetry } from './telemetry/mesh-telemetry.ts';
 
 /** What an installation fixes once for all derivations. */
 export interface Installation {
@@ -20,6 +21,7 @@ export interface MeshSettings extends Pick<Installation, 'clusterId' | 'clusterD
   /** Of everything in the cluster that names none; empty if the cluster's has no name. */
   readonly network: string;
   readonly extensionProviders: readonly ExtensionProvider[];
+  readonly telemetry: MeshTelemetry;
 }
 
 /** `<name>.<namespace>.svc.<cluster domain>`. */

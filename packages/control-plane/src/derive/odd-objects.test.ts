@@ -36,6 +36,7 @@ const KINDS = [
   'RequestAuthentication',
   'ServiceEntry',
   'Sidecar',
+  'Telemetry',
   'VirtualService',
 ];
 const CHANGED = OBJECTS.filter(({ kind }) => KINDS.includes(kind));
@@ -97,6 +98,7 @@ function mesh() {
       addresses: ['10.1.0.1'],
       locality: null,
       account: '',
+      meshId: '',
       inboundTunnels: 'none',
     });
   }

@@ -28,6 +28,7 @@ import {
 } from '../derive/routing/gateway-route.ts';
 import type { ClusterInputs, ClusterReader } from '../ingest/cluster-inputs.ts';
 import { collectionPath, WATCHED_KINDS } from '../ingest/kinds.ts';
+import { type MalformedObjects, malformedKey } from '../ingest/malformed.ts';
 import { isSameWish, type Wish } from '../reconcile/wish.ts';
 import { type ConditionText, isPresent, withTransitionTime } from '../status/condition-list.ts';
 
@@ -239,30 +240,42 @@ function condition(
   return { type, status, reason, message };
 }
 
+interface RouteInputs {
+  readonly cluster: ClusterInputs;
+  readonly gatewayApi: GatewayApiCollections;
+  readonly malformed: MalformedObjects;
+}
+
 /** The parents that differ, as writes; entries of other controllers stay as they are. */
 export function routeWishes(
   graph: Graph,
-  cluster: ClusterInputs,
-  { routeParents, grantsIn }: GatewayApiCollections,
+  { cluster, gatewayApi, malformed }: RouteInputs,
   { installation, meshServicesByHostname }: MeshCollections,
 ): Collection<Wish> {
   return graph.flatMap(
     'wishes for routes',
-    routeParents,
+    gatewayApi.routeParents,
     ({ route, parents }, context) => {
+      // Its last good version counts, but that is not what is to be said.
+      const key = malformedKey(routeKind(route), route);
+      if (context.get(malformed, key) !== undefined) return [];
       const mesh = {
         clusterDomain: installation.clusterDomain,
         hasHost: (hostname: string) => context.lookup(meshServicesByHostname, hostname).length > 0,
       };
-      const isGranted = grantsIn(context);
+      const isGranted = gatewayApi.grantsIn(context);
       const reader = cluster.readerOf(context);
-      return wishFor(route, deriveRouteParents(route, reader, mesh, { parents, isGranted }));
+      return routeStatusWish(
+        route,
+        deriveRouteParents(route, reader, mesh, { parents, isGranted }),
+      );
     },
     isSameWish,
   );
 }
 
-function wishFor(
+/** None if all of it is written already. */
+export function routeStatusWish(
   route: AnyRoute,
   wanted: readonly DerivedRouteParent[],
 ): readonly (readonly [string, Wish])[] {

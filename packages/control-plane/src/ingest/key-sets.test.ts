@@ -4,8 +4,10 @@ import type { AddressInfo } from 'node:net';
 import { createLogger } from '@aquifer/runtime';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { Graph } from '../collections/graph.ts';
-import { KeySets } from './key-sets.ts';
+import { type KeySetDeps, KeySets } from './key-sets.ts';
 
+/** As the code has it. */
+const REFRESH_MS = 20 * 60_000;
 const SET = '{"keys":[{"kty":"oct","k":"AAAA"}]}';
 
 async function serve(listener: RequestListener): Promise<string> {
@@ -17,6 +19,10 @@ async function serve(listener: RequestListener): Promise<string> {
 
 /** Fetches what these addresses have; resolves with the next change or warning. */
 function fetching(...addresses: readonly string[]) {
+  return fetchingWithin(undefined, ...addresses);
+}
+
+function fetchingWithin(limits: KeySetDeps['limits'], ...addresses: readonly string[]) {
   const graph = new Graph((_collection, _key, error) => {
     throw error;
   });
@@ -30,6 +36,7 @@ function fetching(...addresses: readonly string[]) {
     keySets,
     log,
     onChange: () => tell('changed'),
+    ...(limits && { limits }),
   });
   onTestFinished(() => fetcher.stop());
   const next = () =>
@@ -62,7 +69,7 @@ test('one that is forgotten while it is fetched and wanted again is fetched in o
     waiting.push(() => response.end(SET));
   });
   const { wanted, look } = fetching(address);
-  const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
+  const timers = refreshTimers();
   look();
   await vi.waitUntil(() => waiting.length === 1);
   wanted.set(address, undefined);
@@ -70,12 +77,27 @@ test('one that is forgotten while it is fetched and wanted again is fetched in o
   wanted.set(address, address);
   look();
   await vi.waitUntil(() => waiting.length === 2);
-  const before = timers();
   for (const answer of waiting) answer();
-  await vi.waitUntil(() => timers() > before);
+  await vi.waitUntil(() => timers() > 0);
   await new Promise((resolve) => setTimeout(resolve, 50));
-  expect(timers()).toBe(before + 1);
+  expect(timers()).toBe(1);
 });
+
+/** How many timers wait to fetch again what was fetched; those of the process at large are no measure. */
+function refreshTimers(): () => number {
+  const set = vi.spyOn(globalThis, 'setTimeout');
+  const clear = vi.spyOn(globalThis, 'clearTimeout');
+  onTestFinished(() => {
+    set.mockRestore();
+    clear.mockRestore();
+  });
+  return () => {
+    const cleared = new Set(clear.mock.calls.map(([timer]) => timer));
+    return set.mock.calls.filter(
+      ([, ms], index) => ms === REFRESH_MS && !cleared.has(set.mock.results[index]?.value),
+    ).length;
+  };
+}
 
 test.for(['file:///etc/passwd', 'data:application/json,{"keys":[]}', 'nowhere'])(
   'keys at %s are not fetched, and the warning says so',
@@ -119,4 +141,90 @@ test.for<readonly [what: string, listener: RequestListener, says: RegExp]>([
   expect(line).toContain(address);
   look();
   expect(keySets.get(address)).toBeUndefined();
+});
+
+test('no more than so many are fetched at a time', async () => {
+  const waiting: (() => void)[] = [];
+  const origin = await serve((_request, response) => {
+    waiting.push(() => response.end(SET));
+  });
+  const addresses = ['/a', '/b', '/c'].map((path) => `${origin}${path}`);
+  const { keySets, look } = fetchingWithin({ addresses: 9, atATime: 2 }, ...addresses);
+  look();
+  await vi.waitUntil(() => waiting.length === 2);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect(waiting).toHaveLength(2);
+  waiting[0]!();
+  await vi.waitUntil(() => waiting.length === 3);
+  for (const answer of waiting) answer();
+  await vi.waitUntil(() => addresses.every((address) => keySets.latest(address) === SET));
+});
+
+test('one for which nobody waits any more is not fetched', async () => {
+  const asked: (string | undefined)[] = [];
+  const waiting: (() => void)[] = [];
+  const origin = await serve(({ url }, response) => {
+    asked.push(url);
+    waiting.push(() => response.end(SET));
+  });
+  const [a, b, c] = ['/a', '/b', '/c'].map((path) => `${origin}${path}`) as [
+    string,
+    string,
+    string,
+  ];
+  const { wanted, keySets, look } = fetchingWithin({ addresses: 9, atATime: 1 }, a, b, c);
+  look();
+  await vi.waitUntil(() => waiting.length === 1);
+  wanted.set(b, undefined);
+  look();
+  waiting[0]!();
+  await vi.waitUntil(() => waiting.length === 2);
+  waiting[1]!();
+  await vi.waitUntil(() => keySets.latest(c) === SET);
+  expect(asked).toEqual(['/a', '/c']);
+});
+
+test('those that are too many are named, once, and fetched when there is room', async () => {
+  const origin = await serve((_request, response) => response.end(SET));
+  const [a, b] = [`${origin}/a`, `${origin}/b`];
+  const { wanted, keySets, next, look } = fetchingWithin({ addresses: 1, atATime: 9 }, a, b);
+  const warned = next();
+  look();
+  expect(await warned).toMatch(/fetched from 1 addresses and no more.*\/b/);
+  expect(await next()).toBe('changed');
+  const then = next();
+  look();
+  wanted.set(a, undefined);
+  look();
+  expect(await then).toBe('changed');
+  look();
+  expect(keySets.get(b)).toBe(SET);
+});
+
+test('a redirect is followed', async () => {
+  const origin = await serve(({ url }, response) => {
+    if (url === '/keys') response.end(SET);
+    else response.writeHead(302, { location: '/keys' }).end();
+  });
+  const address = `${origin}/moved`;
+  const { keySets, next, look } = fetching(address);
+  look();
+  expect(await next()).toBe('changed');
+  look();
+  expect(keySets.get(address)).toBe(SET);
+});
+
+test.for<readonly [to: string, says: RegExp]>([
+  ['/again', /redirected more than 10 times/],
+  ['file:///etc/passwd', /is no address of http or https/],
+])('a redirect to %s is not', async ([location, says]) => {
+  let asked = 0;
+  const address = await serve((_request, response) => {
+    asked += 1;
+    response.writeHead(307, { location }).end();
+  });
+  const { next, look } = fetching(address);
+  look();
+  expect(await next()).toMatch(says);
+  expect(asked).toBeLessThanOrEqual(11);
 });

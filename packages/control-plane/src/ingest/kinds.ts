@@ -16,6 +16,7 @@ import type {
   ObjectMeta,
   PeerAuthentication,
   Pod,
+  ProxyConfig,
   ReferenceGrant,
   RequestAuthentication,
   Secret,
@@ -24,6 +25,7 @@ import type {
   ServiceEntry,
   Sidecar,
   TCPRoute,
+  Telemetry,
   TLSRoute,
   ValidatingWebhookConfiguration,
   VirtualService,
@@ -64,6 +66,8 @@ export interface WatchedTypes {
   readonly Sidecar: Sidecar;
   readonly VirtualService: VirtualService;
   readonly DestinationRule: DestinationRule;
+  readonly Telemetry: Telemetry;
+  readonly ProxyConfig: ProxyConfig;
   /** Istio's own, not the Gateway of the Gateway API. */
   readonly IstioGateway: IstioGateway;
   /** Those that ask the control plane. */
@@ -150,6 +154,8 @@ export const WATCHED_KINDS: Readonly<Record<WatchedKind, KindPath>> = {
   Sidecar: { apiVersion: 'networking.istio.io/v1', plural: 'sidecars' },
   VirtualService: { apiVersion: 'networking.istio.io/v1', plural: 'virtualservices' },
   DestinationRule: { apiVersion: 'networking.istio.io/v1', plural: 'destinationrules' },
+  Telemetry: { apiVersion: 'telemetry.istio.io/v1', plural: 'telemetries' },
+  ProxyConfig: { apiVersion: 'networking.istio.io/v1beta1', plural: 'proxyconfigs' },
   IstioGateway: { apiVersion: 'networking.istio.io/v1', plural: 'gateways', kind: 'Gateway' },
   ValidatingWebhookConfiguration: {
     apiVersion: 'admissionregistration.k8s.io/v1',
@@ -223,4 +229,5 @@ const CUSTOM_GROUPS: readonly string[] = [
   'gateway.networking.k8s.io',
   'security.istio.io',
   'networking.istio.io',
+  'telemetry.istio.io',
 ];

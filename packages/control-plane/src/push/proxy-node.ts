@@ -15,6 +15,7 @@ export function proxyNodeOf(proxy: ConnectedProxy): ProxyNode | null {
     account: provenAccount,
     addresses: [...new Set([ip, ...others])].filter((address) => address !== ''),
     labels: labelsIn(metadata.LABELS),
+    meshId: typeof metadata.MESH_ID === 'string' ? metadata.MESH_ID : '',
     locality: locality ?? localityOf(labelsIn(metadata.LABELS)),
     inboundTunnels: metadata.ENABLE_HBONE === 'true' ? 'hbone' : 'none',
   };

@@ -19,6 +19,8 @@ const SAID_OF: readonly string[] = [
   'WorkloadEntry',
   'AuthorizationPolicy',
   'PeerAuthentication',
+  'Telemetry',
+  'ProxyConfig',
 ] satisfies readonly ConditionTarget['kind'][];
 
 /** Also takes back what was said of one that is well formed again. */

@@ -12,7 +12,8 @@ import { destinationRuleProblems } from '../derive/traffic/destination-rule-prob
 import { ruledHost } from '../derive/traffic/destination-rules.ts';
 import { type ClusterInputs, objectKey } from '../ingest/cluster-inputs.ts';
 import { isSameWish, type Wish } from '../reconcile/wish.ts';
-import { conditionWish, type WantedCondition } from './condition-wish.ts';
+import { conditionWish } from './condition-wish.ts';
+import { unsupportedCondition } from './unsupported-condition.ts';
 
 const TYPE = 'WaypointAccepted';
 const MANAGER = 'aquifer-routing';
@@ -51,7 +52,7 @@ function virtualServiceWishes(
       const stored = service.status?.conditions;
       return conditionWish(
         { kind: 'VirtualService', object: service, stored, types: [TYPE], fieldManager: MANAGER },
-        conditions(problems, service.metadata.generation),
+        unsupportedCondition(TYPE, problems, service.metadata.generation),
       );
     },
     isSameWish,
@@ -71,7 +72,11 @@ function destinationRuleWishes(
       const stored = rule.status?.conditions;
       return conditionWish(
         { kind: 'DestinationRule', object: rule, stored, types: [TYPE], fieldManager: MANAGER },
-        conditions(isFollowed ? destinationRuleProblems(rule) : [], rule.metadata.generation),
+        unsupportedCondition(
+          TYPE,
+          isFollowed ? destinationRuleProblems(rule) : [],
+          rule.metadata.generation,
+        ),
       );
     },
     isSameWish,
@@ -85,26 +90,4 @@ function isAtWaypoint(host: string, context: Context, mesh: MeshCollections): bo
     const key = meshServiceKey(settingsIn(mesh, context), namespaceOf(service), host);
     return (context.get(mesh.services, key)?.waypoints ?? []).length > 0;
   });
-}
-
-/** Of one object; a status with thousands of sentences is larger than the API server stores. */
-const SAID_PROBLEMS = 20;
-
-function sentences(problems: readonly string[]): string {
-  const more = problems.length - SAID_PROBLEMS;
-  const said = problems.slice(0, SAID_PROBLEMS);
-  return [...said, ...(more > 0 ? [`And ${more} more like these`] : [])].join('. ');
-}
-
-function conditions(problems: readonly string[], generation = 0): readonly WantedCondition[] {
-  if (problems.length === 0) return [];
-  return [
-    {
-      type: TYPE,
-      status: 'False',
-      reason: 'UnsupportedValue',
-      message: sentences(problems),
-      observedGeneration: String(generation),
-    },
-  ];
 }

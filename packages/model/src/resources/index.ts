@@ -18,8 +18,8 @@ export type { DestinationRule, DestinationRulePolicy } from './istio/destination
 export { destinationRule } from './istio/destination-rule.ts';
 export type { IstioGateway } from './istio/gateway.ts';
 export { istioGateway } from './istio/gateway.ts';
-export type { Telemetry } from './istio/networking.ts';
-export { telemetry } from './istio/networking.ts';
+export type { ProxyConfig } from './istio/networking.ts';
+export { proxyConfig } from './istio/networking.ts';
 export type {
   AuthorizationPolicy,
   AuthorizationRule,
@@ -35,6 +35,8 @@ export type { ServiceEntry, WorkloadEntry, WorkloadGroup } from './istio/service
 export { serviceEntry, workloadEntry, workloadGroup } from './istio/service-entry.ts';
 export type { Sidecar } from './istio/sidecar.ts';
 export { sidecar } from './istio/sidecar.ts';
+export type { Telemetry } from './istio/telemetry.ts';
+export { telemetry } from './istio/telemetry.ts';
 export type { VirtualService, VirtualServiceHttpRoute } from './istio/virtual-service.ts';
 export { virtualService } from './istio/virtual-service.ts';
 export type {

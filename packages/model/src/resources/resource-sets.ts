@@ -6,13 +6,7 @@ import { httpRoute } from './gateway-api/http-route.ts';
 import { tcpRoute, tlsRoute, udpRoute } from './gateway-api/other-routes.ts';
 import { destinationRule } from './istio/destination-rule.ts';
 import { istioGateway } from './istio/gateway.ts';
-import {
-  envoyFilter,
-  proxyConfig,
-  telemetry,
-  trafficExtension,
-  wasmPlugin,
-} from './istio/networking.ts';
+import { envoyFilter, proxyConfig, trafficExtension, wasmPlugin } from './istio/networking.ts';
 import {
   authorizationPolicy,
   peerAuthentication,
@@ -20,6 +14,7 @@ import {
 } from './istio/security.ts';
 import { serviceEntry, workloadEntry, workloadGroup } from './istio/service-entry.ts';
 import { sidecar } from './istio/sidecar.ts';
+import { telemetry } from './istio/telemetry.ts';
 import { virtualService } from './istio/virtual-service.ts';
 import {
   mutatingWebhookConfiguration,

@@ -104,7 +104,7 @@ const EXTERNAL: readonly MessageCapabilities[] = [
     ),
   ),
   capabilitiesOf(BufferSettingsSchema, handled('max_request_bytes', 'allow_partial_message')),
-  capabilitiesOf(GrpcServiceSchema, handled('envoy_grpc', 'timeout')),
+  capabilitiesOf(GrpcServiceSchema, handled('envoy_grpc', 'timeout', 'initial_metadata')),
   capabilitiesOf(GrpcService_EnvoyGrpcSchema, handled('cluster_name', 'authority')),
   capabilitiesOf(ListStringMatcherSchema, handled('patterns')),
 ];

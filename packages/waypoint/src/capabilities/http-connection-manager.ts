@@ -6,6 +6,7 @@ import {
   RequestIDExtensionSchema,
 } from '@aquifer/wire/gen/envoy/extensions/filters/network/http_connection_manager/v3_pb';
 import { UuidRequestIdConfigSchema } from '@aquifer/wire/gen/envoy/extensions/request_id/uuid/v3_pb';
+import { PercentSchema } from '@aquifer/wire/gen/envoy/type/v3_pb';
 import {
   capabilitiesOf,
   extension,
@@ -15,7 +16,8 @@ import {
   type MessageCapabilities,
   refused,
 } from './capability.ts';
-import { NO_SPANS, OF_STATISTICS } from './reasons.ts';
+import { OF_STATISTICS } from './reasons.ts';
+import { TRACERS } from './tracers.ts';
 
 const NO_SUCH_HEADER = 'x-forwarded-client-cert of clients is removed, and none is written';
 
@@ -39,15 +41,11 @@ export const CONNECTION_MANAGERS: readonly MessageCapabilities[] = [
   capabilitiesOf(RequestIDExtensionSchema, {
     typed_config: extension({ [UuidRequestIdConfigSchema.typeName]: HANDLED }),
   }),
-  capabilitiesOf(UuidRequestIdConfigSchema, {
-    use_request_id_for_trace_sampling: harmless(NO_SPANS),
-  }),
+  capabilitiesOf(UuidRequestIdConfigSchema, handled('use_request_id_for_trace_sampling')),
   capabilitiesOf(HttpConnectionManager_TracingSchema, {
-    client_sampling: harmless(NO_SPANS),
-    random_sampling: harmless(NO_SPANS),
-    overall_sampling: harmless(NO_SPANS),
-    max_path_tag_length: harmless(NO_SPANS),
-    custom_tags: harmless(NO_SPANS),
-    provider: refused('no spans are made'),
+    ...handled('client_sampling', 'random_sampling', 'overall_sampling', 'provider'),
+    ...handled('max_path_tag_length', 'custom_tags', 'no_context_propagation'),
   }),
+  capabilitiesOf(PercentSchema, handled('value')),
+  ...TRACERS,
 ];

@@ -33,7 +33,6 @@ const NAMED: readonly DescMessage[] = [
 
 /** Of Istio, without definitions here: they are shown without their fields. */
 const OPAQUE: readonly (readonly [pack: string, message: string])[] = [
-  ['stats', 'PluginConfig'],
   ['envoy.tcp.metadataexchange.config', 'MetadataExchange'],
   ['io.istio.http.peer_metadata', 'Config'],
   ['istio.envoy.config.filter.http.alpn.v2alpha1', 'FilterConfig'],

@@ -23,6 +23,7 @@ import {
   DestinationPortInputSchema,
 } from '@aquifer/wire/gen/envoy/extensions/matching/common_inputs/network/v3_pb';
 import { HashPolicy_SourceIpSchema, HashPolicySchema } from '@aquifer/wire/gen/envoy/type/v3_pb';
+import { MetricConfigSchema, PluginConfigSchema } from '@aquifer/wire/gen/istio/stats_pb';
 import {
   CidrRangeSchema as XdsCidrRangeSchema,
   TypedExtensionConfigSchema as XdsExtensionSchema,
@@ -50,10 +51,19 @@ import { A_LABEL, DRY_RUN, OF_STATISTICS, ONLY_TLS } from './reasons.ts';
 
 /** Filters of Istio's own that tell about traffic and change nothing of it. */
 export const ISTIO_STATS: Readonly<Record<string, Capability>> = {
-  'stats.PluginConfig': harmless(
-    "Istio's metrics are counted in any case; changes to their labels are not made",
-  ),
+  [PluginConfigSchema.typeName]: HANDLED,
 };
+
+/** What of Istio's metrics is counted in another way than usual. */
+const STATS: readonly MessageCapabilities[] = [
+  capabilitiesOf(PluginConfigSchema, {
+    metrics: HANDLED,
+    disable_host_header_fallback: harmless('services are known without the host of a request'),
+    tcp_reporting_duration: harmless('bytes are counted as they pass'),
+    reporter: harmless('a waypoint knows what it is'),
+  }),
+  capabilitiesOf(MetricConfigSchema, handled('name', 'drop', 'dimensions', 'tags_to_remove')),
+];
 
 /** From the destination of a connection to its filter chain. */
 const MATCHERS: readonly MessageCapabilities[] = [
@@ -124,6 +134,7 @@ const NETWORK_FILTERS: readonly MessageCapabilities[] = [
 
 /** Listeners, and from where they take connections to what. */
 export const LISTENERS: readonly MessageCapabilities[] = [
+  ...STATS,
   capabilitiesOf(ListenerSchema, {
     ...handled('name', 'address', 'filter_chains', 'filter_chain_matcher', 'internal_listener'),
     ...handled('listener_filters'),

@@ -5,6 +5,4 @@ export const OF_STATISTICS = 'names statistics of Envoy, which have other names 
 export const OF_TUNNELS =
   'tunnels are taken and opened by this proxy itself, always in the same way';
 export const ONLY_TLS = 'says something only about TLS, which is refused';
-export const NO_SPANS = 'without a provider, which is refused, nothing is traced';
-export const DRY_RUN =
-  'a dry run decides nothing; its outcome would be a tag of traces, of which there are none';
+export const DRY_RUN = 'a dry run decides nothing, and no span tells what it would have done';

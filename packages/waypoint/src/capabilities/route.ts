@@ -1,4 +1,5 @@
 import {
+  DecoratorSchema,
   DirectResponseActionSchema,
   HeaderMatcherSchema,
   QueryParameterMatcherSchema,
@@ -34,7 +35,7 @@ import {
   refused,
 } from './capability.ts';
 import { ROUTE_FILTERS } from './filters.ts';
-import { A_LABEL, NO_SPANS } from './reasons.ts';
+import { A_LABEL } from './reasons.ts';
 
 /** By what a host is chosen, first and again: belongs to the balancers of clusters. */
 const HOST_CHOICE: readonly MessageCapabilities[] = [
@@ -86,8 +87,9 @@ export const ROUTES: readonly MessageCapabilities[] = [
     ...HEADER_CHANGES,
     typed_per_filter_config: extension(ROUTE_FILTERS),
     metadata: harmless('nothing reads it'),
-    decorator: harmless(NO_SPANS),
+    decorator: HANDLED,
   }),
+  capabilitiesOf(DecoratorSchema, handled('operation')),
   capabilitiesOf(RouteMatchSchema, {
     ...handled('prefix', 'path', 'safe_regex', 'path_separated_prefix', 'case_sensitive'),
     ...handled('headers', 'query_parameters'),
@@ -121,7 +123,7 @@ export const ROUTES: readonly MessageCapabilities[] = [
   }),
   capabilitiesOf(RouteAction_RequestMirrorPolicySchema, {
     ...handled('cluster', 'runtime_fraction', 'disable_shadow_host_suffix_append'),
-    trace_sampled: harmless(NO_SPANS),
+    trace_sampled: harmless('of a copy nothing is told here'),
   }),
   capabilitiesOf(
     RedirectActionSchema,

@@ -9,6 +9,7 @@ import {
   TypedExtensionConfigSchema,
 } from '@aquifer/wire/gen/envoy/config/core/v3_pb';
 import { UriTemplateMatchConfigSchema } from '@aquifer/wire/gen/envoy/extensions/path/match/uri_template/v3_pb';
+import { EnvironmentResourceDetectorConfigSchema } from '@aquifer/wire/gen/envoy/extensions/tracers/opentelemetry/resource_detectors/v3_pb';
 import {
   FilterStateMatcherSchema,
   PathMatcherSchema,
@@ -45,7 +46,10 @@ export const VALUES: readonly MessageCapabilities[] = [
   capabilitiesOf(UriTemplateMatchConfigSchema, handled('path_template')),
   capabilitiesOf(TypedExtensionConfigSchema, {
     name: harmless(A_LABEL),
-    typed_config: extension({ [UriTemplateMatchConfigSchema.typeName]: HANDLED }),
+    typed_config: extension({
+      [UriTemplateMatchConfigSchema.typeName]: HANDLED,
+      [EnvironmentResourceDetectorConfigSchema.typeName]: HANDLED,
+    }),
   }),
   capabilitiesOf(CidrRangeSchema, handled('address_prefix', 'prefix_len')),
   capabilitiesOf(HeaderValueSchema, handled('key', 'value')),

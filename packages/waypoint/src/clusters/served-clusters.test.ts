@@ -92,6 +92,7 @@ beforeAll(async () => {
       bindsListeners: true,
       logFormat: 'plain',
       logLevels: 'error',
+      node: { id: 'waypoint', serviceName: 'waypoint.shop', ip: '127.0.0.1', environment: {} },
     },
     onThreadLost: (error) => {
       throw error;

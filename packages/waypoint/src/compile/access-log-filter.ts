@@ -4,8 +4,11 @@ import {
   type ComparisonFilter,
   ComparisonFilter_Op as Op,
 } from '@aquifer/wire/gen/envoy/config/accesslog/v3_pb';
+import { ExpressionFilterSchema } from '@aquifer/wire/gen/envoy/extensions/access_loggers/filters/cel/v3_pb';
 import type { AccessRecord } from './access-operators.ts';
+import { unpack } from './any.ts';
 import { ConfigProblem } from './problem.ts';
+import { compileRecordExpression } from './record-expression.ts';
 
 type IsLogged = (record: AccessRecord) => boolean;
 
@@ -28,7 +31,13 @@ export function compileLogFilter(
       );
       return (record) => filters.every((isLogged) => isLogged(record));
     }
-    case 'extensionFilter':
+    case 'extensionFilter': {
+      const at = `${path}.extension_filter`;
+      const { expression } = unpack(filter.value.configType.value, ExpressionFilterSchema, at);
+      const read = compileRecordExpression(expression, `${at}.expression`);
+      // As in Envoy, what has no value is not logged.
+      return (record) => read(record) === true;
+    }
     case undefined:
       throw new ConfigProblem(path, 'is of a kind that is not supported');
   }

@@ -1,10 +1,12 @@
 import type { ChainFilters } from '../filters/filters.ts';
-import type { AccessLogFormat } from './access-log.ts';
+import type { CompiledAccessLog } from '../telemetry/log-sinks.ts';
 import type { ExternalCheck } from './ext-authz.ts';
 import type { ConnectionHash } from './hash-policy.ts';
+import type { MetricRules } from './metric-rules.ts';
 import type { PathRules } from './path-rules.ts';
 import type { AuthorizationFilter } from './rbac.ts';
 import type { RouteTable } from './route.ts';
+import type { CompiledTracing } from './tracing.ts';
 
 /** What happens to the bytes of a connection. */
 export type Chain = HttpChain | TcpChain;
@@ -28,7 +30,11 @@ export interface HttpChain {
   readonly takesWebSocket: boolean;
   /** Milliseconds without a byte on a stream; 0 is no limit. */
   readonly streamIdleTimeoutMs: number;
-  readonly accessLog: AccessLogFormat | null;
+  readonly accessLog: CompiledAccessLog | null;
+  /** Null where no spans are made. */
+  readonly tracing: CompiledTracing | null;
+  /** Null where metrics are counted as usual. */
+  readonly metrics: MetricRules | null;
   /** The same policies as connections see them that were accepted before the port was one of HTTP. */
   readonly bytesAuthorization: readonly AuthorizationFilter[];
 }
@@ -45,7 +51,9 @@ export interface TcpChain {
   readonly maxDurationMs: number;
   /** For clusters that balance by a hash. */
   readonly hashes: ConnectionHash;
-  readonly accessLog: AccessLogFormat | null;
+  readonly accessLog: CompiledAccessLog | null;
+  /** Null where metrics are counted as usual. */
+  readonly metrics: MetricRules | null;
 }
 
 /** Where a connection goes by its destination and, for undeclared ports, by its first bytes. */

@@ -25,10 +25,12 @@ import { compileMatcher } from './chain-matcher.ts';
 import { compileExternalChecks } from './ext-authz.ts';
 import { compileConnectionHash } from './hash-policy.ts';
 import { compileHttpFilter, refuseRepeated } from './http-filters.ts';
+import { compileMetricRules, type MetricRules } from './metric-rules.ts';
 import { compilePathRules } from './path-rules.ts';
 import { ConfigProblem } from './problem.ts';
 import { type AuthorizationFilter, type AuthorizationView, compileAuthorization } from './rbac.ts';
 import { compileRoutes } from './route.ts';
+import { compileTracing } from './tracing.ts';
 
 export interface CompiledListener {
   readonly name: string;
@@ -107,7 +109,8 @@ function compileChain(filterChain: FilterChain, path: string): Chain {
     } else if (isType(any, TcpProxySchema)) {
       refuseBehind(filterChain, i, path);
       const proxy = unpack(any, TcpProxySchema, filterPath);
-      return compileTcp(proxy, authorization, { name, path: filterPath });
+      const metrics = compileMetricRules(filterChain.filters, `${path}.filters`);
+      return compileTcp(proxy, { authorization, metrics }, { name, path: filterPath });
     } else if (isType(any, FilterStateSchema)) refuseOtherState(any, filterPath);
   }
   throw new ConfigProblem(path, 'has neither an HTTP connection manager nor a TCP proxy');
@@ -138,9 +141,14 @@ function refuseOtherState(any: Any | undefined, path: string): void {
   }
 }
 
+interface ByteFilters {
+  readonly authorization: readonly AuthorizationFilter[];
+  readonly metrics: MetricRules | null;
+}
+
 function compileTcp(
   proxy: TcpProxy,
-  authorization: readonly AuthorizationFilter[],
+  { authorization, metrics }: ByteFilters,
   { name, path }: { readonly name: string; readonly path: string },
 ): TcpChain {
   return {
@@ -152,6 +160,7 @@ function compileTcp(
     maxDurationMs: durationMs(proxy.maxDownstreamConnectionDuration) ?? 0,
     hashes: compileConnectionHash(proxy.hashPolicy, `${path}.hash_policy`),
     accessLog: compileAccessLog(proxy.accessLog, `${path}.access_log`),
+    metrics,
   };
 }
 
@@ -199,6 +208,8 @@ function compileHttp(
     streamIdleTimeoutMs: durationMs(manager.streamIdleTimeout) ?? 300_000,
     maxConcurrentStreams: manager.http2ProtocolOptions?.maxConcurrentStreams ?? DEFAULT_MAX_STREAMS,
     accessLog: compileAccessLog(manager.accessLog, `${path}.access_log`),
+    tracing: compileTracing(manager, path),
+    metrics: compileMetricRules(manager.httpFilters, `${path}.http_filters`),
     takesWebSocket: takesWebSocket(manager, path),
     // Of bytes nobody is asked: what would be asked about is denied.
     bytesAuthorization: [

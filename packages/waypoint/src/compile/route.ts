@@ -80,6 +80,8 @@ export interface CompiledRoute {
   readonly requestHeaders: HeaderMutation | null;
   readonly responseHeaders: HeaderMutation | null;
   readonly addsAttemptCount: boolean;
+  /** What spans are called; empty for as usual. */
+  readonly operation: string;
   readonly filters: RouteFilters | null;
 }
 
@@ -182,6 +184,7 @@ function compileRoute(
     requestHeaders: requestMutation(route, path),
     responseHeaders: responseMutation(route, path),
     addsAttemptCount,
+    operation: route.decorator?.operation ?? '',
     filters: compileRouteFilters(route.typedPerFilterConfig, `${path}.typed_per_filter_config`),
   };
 }

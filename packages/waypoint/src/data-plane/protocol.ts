@@ -1,4 +1,5 @@
 import type { WorkloadCertificate } from '@aquifer/hbone';
+import type { ProxyNode } from '../telemetry/exporters.ts';
 import type { RequestSeries } from '../telemetry/request-telemetry.ts';
 import type { ResourceKind } from './resources.ts';
 
@@ -12,6 +13,7 @@ export interface ThreadConfig {
   readonly bindsListeners: boolean;
   readonly logFormat: 'plain' | 'json';
   readonly logLevels: string;
+  readonly node: ProxyNode;
 }
 
 /** What the main thread tells every data-plane thread. Resources are the bytes that came over the wire. */

@@ -28,6 +28,7 @@ function listenerOf(ip: string): CompiledListener {
     maxDurationMs: 0,
     hashes: 'nothing',
     accessLog: null,
+    metrics: null,
   };
   return {
     name: 'main_internal',

@@ -14,7 +14,9 @@ import { dispatch } from '../listeners/dispatch.ts';
 import { terminateHbone } from '../listeners/hbone-terminate.ts';
 import type { EngineDeps } from '../request/engine.ts';
 import { TimerWheel } from '../request/timer-wheel.ts';
-import { RequestTelemetry } from '../telemetry/request-telemetry.ts';
+import { Exporters } from '../telemetry/exporters.ts';
+import { stderrWriter } from '../telemetry/log-sinks.ts';
+import { RequestTelemetry, type TelemetrySinks } from '../telemetry/request-telemetry.ts';
 import type { SourcePeer } from '../telemetry/source-peer.ts';
 import { Dialer } from '../upstream/dialer.ts';
 import type { ThreadConfig, ThreadEvent, ThreadMessage, ThreadQuestion } from './protocol.ts';
@@ -37,6 +39,7 @@ class WaypointThread {
   readonly #dialer: Dialer;
   readonly #served: ServedConfig;
   readonly #deps: EngineDeps;
+  readonly #exporters: Exporters;
   readonly #servers = new Map<string, Server>();
   #certificate: WorkloadCertificate | null = null;
   #secureContext: HboneSecureContext | null = null;
@@ -56,11 +59,24 @@ class WaypointThread {
       baggage: config.baggage,
     });
     this.#served = new ServedConfig(new ClusterManager(this.#dialer));
-    const telemetry = new RequestTelemetry(write);
+    const timers = new TimerWheel();
+    this.#exporters = new Exporters({
+      node: config.node,
+      clusters: this.#served.clusters,
+      timers,
+      onLoss: (cluster, items) =>
+        this.#log.warn('a collector took no spans or records', { cluster, items }),
+    });
+    const sinks: TelemetrySinks = {
+      stdout: write,
+      stderr: stderrWriter(() => this.#log.warn('nobody reads standard error: lines are lost')),
+      records: (collector, record) => this.#exporters.send(collector, record),
+      spans: (collector, span) => this.#exporters.send(collector, span),
+    };
     this.#deps = {
       config: this.#served,
-      timers: new TimerWheel(),
-      telemetry,
+      timers,
+      telemetry: new RequestTelemetry(sinks, config.node),
       connections: new Set(),
     };
   }
@@ -108,6 +124,7 @@ class WaypointThread {
           connection.endUpgrades();
           connection.closeIfIdle();
         }
+        this.#exporters.flush();
         return null;
     }
   }

@@ -4,12 +4,14 @@ import { formatSocketAddress } from '@aquifer/wire';
 import { xxHash64 } from '../clusters/balance/xx-hash64.ts';
 import { ANY_HOST, type Cluster, type HostChoice } from '../clusters/cluster.ts';
 import type { Host } from '../clusters/host.ts';
+import type { AccessRecord } from '../compile/access-operators.ts';
 import type { TcpChain } from '../compile/chain.ts';
 import type { AuthorizationInput } from '../compile/rbac.ts';
 import type { ConnectionInfo, EngineDeps, OpenConnection } from '../request/engine.ts';
 import { denialBy } from '../request/outcome.ts';
 import type { Timeout } from '../request/timer-wheel.ts';
 import type { ConnectionSeries } from '../telemetry/connection-telemetry.ts';
+import type { ToldMetrics } from '../telemetry/told-metrics.ts';
 
 /** A connection whose bytes are passed on as they are. */
 export interface ByteConnection {
@@ -108,6 +110,7 @@ class PassedConnection implements OpenConnection {
       source: this.#info.source,
       destination: host.metadata,
       service: cluster.name,
+      told: this.#told(),
     });
     host.active += 1;
     try {
@@ -192,26 +195,36 @@ class PassedConnection implements OpenConnection {
   }
 
   #record({ flag, termination, failure }: Ending): void {
-    const durationMs = performance.now() - this.#startedAtMs;
     const { telemetry } = this.#deps;
     if (this.#series !== null) this.#series.closed += 1;
     if (this.#chain.accessLog === null) return;
-    telemetry.write(
-      this.#chain.accessLog({
-        ...NO_REQUEST,
-        startedAtMs: Date.now() - durationMs,
-        flags: flag || '-',
-        terminationDetails: termination,
-        bytesReceived: this.#received,
-        bytesSent: this.#sent,
-        durationMs: Math.round(durationMs),
-        upstreamHost: this.#host?.name ?? null,
-        upstreamCluster: this.#clusterName,
-        upstreamFailure: failure,
-        downstreamLocal: formatSocketAddress(this.#info.destination),
-        downstreamRemote: formatSocketAddress(this.#info.client),
-      }),
-    );
+    this.#chain.accessLog(this.#describe({ flag, termination, failure }), telemetry.sinks);
+  }
+
+  #told(): ToldMetrics | null {
+    const { metrics } = this.#chain;
+    if (metrics === null) return null;
+    return metrics.toldOf(metrics.looksAt === 'nothing' ? null : this.#describe(DONE));
+  }
+
+  #describe({ flag, termination, failure }: Ending): AccessRecord {
+    const durationMs = performance.now() - this.#startedAtMs;
+    return {
+      ...NO_REQUEST,
+      startedAtMs: Date.now() - durationMs,
+      flags: flag || '-',
+      terminationDetails: termination,
+      bytesReceived: this.#received,
+      bytesSent: this.#sent,
+      durationMs: Math.round(durationMs),
+      upstreamHost: this.#host?.name ?? null,
+      upstreamCluster: this.#clusterName,
+      upstreamFailure: failure,
+      downstreamLocal: formatSocketAddress(this.#info.destination),
+      downstreamRemote: formatSocketAddress(this.#info.client),
+      source: this.#info.source,
+      destination: this.#host?.metadata ?? null,
+    };
   }
 }
 
@@ -233,6 +246,8 @@ const NO_REQUEST = {
   details: '-',
   upstreamServiceTimeMs: null,
   requestHeaders: [],
+  responseHeaders: [],
+  traceId: null,
   authority: '-',
   routeName: '-',
   grpcStatus: null,

@@ -4,7 +4,6 @@ import type {
   BodyListener,
   HeaderList,
   HttpError,
-  HttpProblem,
   ServerExchange,
 } from '@aquifer/http';
 import { getHeader, removeHeader, setHeader } from '@aquifer/http';
@@ -14,12 +13,13 @@ import type { AuthorizationFilter } from '../compile/rbac.ts';
 import type { CompiledRoute, WeightedTarget } from '../compile/route.ts';
 import type { FilteredRequest } from '../filters/filtered-request.ts';
 import type { FinishedRequest } from '../telemetry/request-telemetry.ts';
+import { type ActiveTrace, beginTrace } from '../tracing/active-trace.ts';
 import { dateText } from './date.ts';
 import type { HttpConnection, UpgradedRequest } from './engine.ts';
 import { grpcMessage, grpcStatusOf, isGrpcContent } from './grpc.ts';
 import { GrpcMessages } from './grpc-messages.ts';
 import { mutate, prepareRequestHeaders, upgradeOf } from './headers.ts';
-import { behind, clientLeft, denialBy, type LocalReply } from './outcome.ts';
+import { behind, clientLeft, denialBy, type LocalReply, problemFlag } from './outcome.ts';
 import { pathOnly, queryValue } from './path.ts';
 import { MAX_REPLAY_BYTES, RequestBody } from './request-body.ts';
 import { acceptOf } from './websocket.ts';
@@ -74,6 +74,9 @@ export class HttpRequest
   clusterName: string | null = null;
   upstreamFailure: string | null = null;
   serviceTimeMs: number | null = null;
+  answerHeaders: readonly string[] | null = null;
+  /** Null where no span is made. */
+  readonly trace: ActiveTrace | null;
   /** As the answer said it, in its head or its trailers. */
   grpcStatus: string | null = null;
   /** Null for what is none of gRPC. */
@@ -105,6 +108,7 @@ export class HttpRequest
     this.connection = connection;
     const { method, path, authority, headers, protocol } = exchange.head;
     prepareRequestHeaders(headers);
+    this.trace = connection.chain.tracing && beginTrace(connection.chain.tracing, headers);
     this.method = protocol === undefined ? method : 'GET';
     this.isGrpc = isGrpcContent(headers);
     this.messages = this.isGrpc ? new GrpcMessages() : null;
@@ -269,6 +273,7 @@ export class HttpRequest
     }
     if (getHeader(answer, 'date') === null) answer.push('date', dateText());
     setHeader(answer, 'server', this.connection.chain.serverName);
+    this.answerHeaders = answer;
   }
 
   addFlag(flag: 'DI'): void {
@@ -388,12 +393,7 @@ export class HttpRequest
     } else {
       const { problem, bytesSent } = error.answered;
       this.bytesSent += bytesSent;
-      this.record(problem.status, flagOf(problem), problem.details);
+      this.record(problem.status, problemFlag(problem), problem.details);
     }
   }
-}
-
-/** Who was silent for too long has broken no rule. */
-function flagOf({ details }: HttpProblem): string {
-  return details === 'stream_idle_timeout' ? 'SI' : 'DPE';
 }

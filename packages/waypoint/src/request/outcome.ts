@@ -1,4 +1,4 @@
-import type { HttpError } from '@aquifer/http';
+import type { HttpError, HttpProblem } from '@aquifer/http';
 import type { AuthorizationFilter, AuthorizationInput } from '../compile/rbac.ts';
 import type { AttemptFailure } from '../compile/retry-policy.ts';
 
@@ -172,4 +172,9 @@ function closing(status: number, details: string): LocalReply {
 
 function reply(status: number, body: string | Buffer, flag: string, details: string): LocalReply {
   return { status, body, flag, details };
+}
+
+/** Who was silent for too long has broken no rule. */
+export function problemFlag({ details }: HttpProblem): string {
+  return details === 'stream_idle_timeout' ? 'SI' : 'DPE';
 }

@@ -8,6 +8,7 @@ import type { AttemptFailure, RetryPolicy } from '../compile/retry-policy.ts';
 import type { ForwardAction, WeightedTarget } from '../compile/route.ts';
 import { isDrawn } from '../filters/fraction.ts';
 import { type MirrorPolicy, shadowHost } from '../filters/mirror-policy.ts';
+import { passOnTrace } from '../tracing/active-trace.ts';
 import { Attempt, type AttemptOwner } from './attempt.ts';
 import { grpcTimeoutMs, grpcTimeoutText } from './grpc.ts';
 import { endToEnd, mutate } from './headers.ts';
@@ -344,6 +345,7 @@ function upstreamHeaders(request: HttpRequest, { action, target }: Route): Heade
   if (action.pathRewrite !== null) setHeader(headers, 'x-envoy-original-path', request.target);
   mutate(headers, target.requestHeaders);
   mutate(headers, request.route?.requestHeaders ?? null);
+  if (request.trace !== null) passOnTrace(request.trace, headers);
   return headers;
 }
 

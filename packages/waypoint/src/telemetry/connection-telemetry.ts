@@ -1,11 +1,14 @@
 import type { HostMetadata } from '../clusters/host.ts';
-import { affordable } from './series-budget.ts';
+import { affordable, affordableTold } from './series-budget.ts';
 import type { SourcePeer } from './source-peer.ts';
+import type { ToldMetrics } from './told-metrics.ts';
 
 interface ConnectionLabels {
   readonly source: SourcePeer;
   readonly destination: HostMetadata | null;
   readonly service: string;
+  /** Null for as usual. */
+  readonly told: ToldMetrics | null;
 }
 
 /** Connections of one set of labels whose bytes were passed through. */
@@ -31,7 +34,12 @@ export class ConnectionTelemetry {
   }
 
   #make(labels: ConnectionLabels): ConnectionSeries {
-    const kept = { ...labels, source: affordable(labels.source, this.#series.size) };
+    const { size } = this.#series;
+    const kept = {
+      ...labels,
+      source: affordable(labels.source, size),
+      told: affordableTold(labels.told, size),
+    };
     const known = this.#find(kept);
     if (known !== undefined) return known;
     const series = { ...kept, opened: 0, closed: 0, receivedBytes: 0, sentBytes: 0 };

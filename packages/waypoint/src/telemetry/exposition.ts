@@ -2,14 +2,11 @@ import { DROPPED_LINES_METRIC, droppedLogLines } from '@aquifer/runtime';
 import type { ConnectionSeries } from './connection-telemetry.ts';
 import { BUCKETS, type Histogram, type RequestSeries } from './request-telemetry.ts';
 import type { SourcePeer } from './source-peer.ts';
+import { type Labels, toldLabels } from './told-metrics.ts';
 
 const UNKNOWN = 'unknown';
 
-const HISTOGRAMS: readonly {
-  readonly name: string;
-  readonly help: string;
-  readonly of: (series: RequestSeries) => Histogram;
-}[] = [
+const HISTOGRAMS: readonly Metric<RequestSeries, Histogram>[] = [
   {
     name: 'istio_request_duration_milliseconds',
     help: 'Duration of requests in milliseconds.',
@@ -46,11 +43,7 @@ function exposeLog(): string {
   return `# HELP ${name} ${help}\n# TYPE ${name} counter\n${name} ${droppedLogLines()}\n`;
 }
 
-const COUNTERS: readonly {
-  readonly name: string;
-  readonly help: string;
-  readonly of: (series: ConnectionSeries) => number;
-}[] = [
+const COUNTERS: readonly Metric<ConnectionSeries, number>[] = [
   {
     name: 'istio_tcp_connections_opened_total',
     help: 'Connections that were passed through.',
@@ -73,11 +66,7 @@ const COUNTERS: readonly {
   },
 ];
 
-const MESSAGES: readonly {
-  readonly name: string;
-  readonly help: string;
-  readonly of: (series: RequestSeries) => number;
-}[] = [
+const MESSAGES: readonly Metric<RequestSeries, number>[] = [
   {
     name: 'istio_request_messages_total',
     help: 'Messages of gRPC that came from clients.',
@@ -93,99 +82,118 @@ const MESSAGES: readonly {
 /** Whatever became of the calls: a status is no label of a message. */
 function exposeMessages(requests: readonly RequestSeries[], identity: string): string {
   const calls = requests.filter(({ protocol }) => protocol.name === 'grpc');
-  if (calls.length === 0) return '';
-  const lines: string[] = [];
-  for (const { name, help, of } of MESSAGES) {
-    lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} counter`);
-    const sums = new Map<string, number>();
-    for (const call of calls) {
-      const labels = textOf([
-        ...endLabels(call, identity),
-        ['request_protocol', 'grpc'],
-        securityLabel(call.source),
-      ]);
-      sums.set(labels, (sums.get(labels) ?? 0) + of(call));
-    }
-    for (const [labels, sum] of sums) lines.push(`${name}{${labels}} ${sum}`);
-  }
-  return `${lines.join('\n')}\n`;
+  return MESSAGES.map((counter) =>
+    exposeCounter(counter, calls, (call) => [
+      ...endLabels(call, identity),
+      ['request_protocol', 'grpc'],
+      securityLabel(call.source),
+    ]),
+  ).join('');
 }
 
 function exposePassed(series: readonly ConnectionSeries[], identity: string): string {
-  if (series.length === 0) return '';
-  const lines: string[] = [];
-  for (const { name, help, of } of COUNTERS) {
-    lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} counter`);
-    const sums = new Map<string, number>();
-    for (const one of series) {
-      const labels = textOf(connectionLabels(one, identity));
-      sums.set(labels, (sums.get(labels) ?? 0) + of(one));
-    }
-    for (const [labels, sum] of sums) lines.push(`${name}{${labels}} ${sum}`);
-  }
-  return `${lines.join('\n')}\n`;
+  return COUNTERS.map((counter) =>
+    exposeCounter(counter, series, (one) => connectionLabels(one, identity)),
+  ).join('');
 }
 
 function exposeRequests(series: readonly RequestSeries[], identity: string): string {
-  const labelled = merge(series).map((one) => ({ one, labels: labelsOf(one, identity) }));
-  const lines = [
-    '# HELP istio_requests_total Requests that were answered.',
-    '# TYPE istio_requests_total counter',
-  ];
-  for (const { one, labels } of labelled)
-    lines.push(`istio_requests_total{${labels}} ${one.requests}`);
-  for (const { name, help, of } of HISTOGRAMS) {
-    lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} histogram`);
-    for (const { one, labels } of labelled) lines.push(...histogramLines(name, labels, of(one)));
-  }
-  return `${lines.join('\n')}\n`;
+  const labelsOf = (one: RequestSeries): Labels => requestLabels(one, identity);
+  const counter = {
+    name: 'istio_requests_total',
+    help: 'Requests that were answered.',
+    of: ({ requests }: RequestSeries) => requests,
+  };
+  return [
+    header(counter, 'counter'),
+    counterLines(counter, series, labelsOf),
+    ...HISTOGRAMS.flatMap((histogram) => [
+      header(histogram, 'histogram'),
+      histogramLines(histogram, series, labelsOf),
+    ]),
+  ].join('');
 }
 
-/** The same labels may come from several threads. */
-function merge(series: readonly RequestSeries[]): RequestSeries[] {
-  const merged = new Map<string, RequestSeries>();
+interface Metric<Series, Value> {
+  readonly name: string;
+  readonly help: string;
+  readonly of: (series: Series) => Value;
+}
+
+type Told = Pick<RequestSeries, 'told'>;
+type LabelsOf<Series> = (series: Series) => Labels;
+
+function header({ name, help }: Pick<Metric<never, never>, 'name' | 'help'>, type: string): string {
+  return `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n`;
+}
+
+/** Nothing without a series. */
+function exposeCounter<Series extends Told>(
+  counter: Metric<Series, number>,
+  series: readonly Series[],
+  labelsOf: LabelsOf<Series>,
+): string {
+  if (series.length === 0) return '';
+  return header(counter, 'counter') + counterLines(counter, series, labelsOf);
+}
+
+/** The same labels may come from several threads, and from series that differ in labels which this metric has not. */
+function counterLines<Series extends Told>(
+  { name, of }: Metric<Series, number>,
+  series: readonly Series[],
+  labelsOf: LabelsOf<Series>,
+): string {
+  const sums = new Map<string, number>();
   for (const one of series) {
-    const key = labelsOf(one, '');
-    const existing = merged.get(key);
-    if (existing === undefined) {
-      merged.set(key, structuredClone(one));
-      continue;
-    }
-    existing.requests += one.requests;
-    existing.requestMessages += one.requestMessages;
-    existing.responseMessages += one.responseMessages;
-    for (const { of } of HISTOGRAMS) addUp(of(existing), of(one));
+    const labels = toldLabels(labelsOf(one), name, one.told);
+    if (labels === null) continue;
+    const text = textOf(labels);
+    sums.set(text, (sums.get(text) ?? 0) + of(one));
   }
-  return [...merged.values()];
+  return Array.from(sums, ([labels, sum]) => `${name}{${labels}} ${sum}\n`).join('');
 }
 
-function addUp(into: Histogram, from: Histogram): void {
-  into.sum += from.sum;
-  for (const [i, count] of from.counts.entries()) into.counts[i]! += count;
+function histogramLines(
+  { name, of }: Metric<RequestSeries, Histogram>,
+  series: readonly RequestSeries[],
+  labelsOf: LabelsOf<RequestSeries>,
+): string {
+  const merged = new Map<string, { counts: number[]; sum: number }>();
+  for (const one of series) {
+    const labels = toldLabels(labelsOf(one), name, one.told);
+    if (labels === null) continue;
+    const text = textOf(labels);
+    const { counts, sum } = of(one);
+    const existing = merged.get(text);
+    if (existing === undefined) merged.set(text, { counts: [...counts], sum });
+    else {
+      existing.sum += sum;
+      for (const [i, count] of counts.entries()) existing.counts[i]! += count;
+    }
+  }
+  return Array.from(merged, ([labels, histogram]) => bucketLines(name, labels, histogram)).join('');
 }
 
-function histogramLines(name: string, labels: string, { counts, sum }: Histogram): string[] {
+function bucketLines(name: string, labels: string, { counts, sum }: Histogram): string {
   let cumulative = 0;
   const lines = counts.map((count, i) => {
     cumulative += count;
-    return `${name}_bucket{${labels},le="${BUCKETS[i] ?? '+Inf'}"} ${cumulative}`;
+    return `${name}_bucket{${labels},le="${BUCKETS[i] ?? '+Inf'}"} ${cumulative}\n`;
   });
-  lines.push(`${name}_sum{${labels}} ${sum}`, `${name}_count{${labels}} ${cumulative}`);
-  return lines;
+  lines.push(`${name}_sum{${labels}} ${sum}\n`, `${name}_count{${labels}} ${cumulative}\n`);
+  return lines.join('');
 }
 
-type Labels = readonly (readonly [name: string, value: string | null])[];
-
-function labelsOf(series: RequestSeries, identity: string): string {
+function requestLabels(series: RequestSeries, identity: string): Labels {
   const { source, code, flags, protocol } = series;
-  return textOf([
+  return [
     ...endLabels(series, identity),
     ['request_protocol', protocol.name],
     ['response_code', String(code)],
     ['grpc_response_status', protocol.grpcStatus],
     ['response_flags', flags],
     securityLabel(source),
-  ]);
+  ];
 }
 
 function connectionLabels(series: ConnectionSeries, identity: string): Labels {

@@ -1,10 +1,17 @@
 // hot path: every finished request
 import type { HttpProblem } from '@aquifer/http';
 import type { HostMetadata } from '../clusters/host.ts';
-import type { AccessLogFormat, AccessRecord } from '../compile/access-log.ts';
+import type { AccessRecord } from '../compile/access-operators.ts';
+import type { MetricRules } from '../compile/metric-rules.ts';
+import type { CompiledTracing } from '../compile/tracing.ts';
+import type { ActiveTrace } from '../tracing/active-trace.ts';
+import { type CustomTag, outcomeOf, type Span, tagsOf } from '../tracing/span.ts';
 import { ConnectionTelemetry } from './connection-telemetry.ts';
-import { affordable } from './series-budget.ts';
+import type { Collector, ProxyNode } from './exporters.ts';
+import type { CompiledAccessLog, LogSinks } from './log-sinks.ts';
+import { affordable, affordableTold } from './series-budget.ts';
 import type { SourcePeer } from './source-peer.ts';
+import type { ToldMetrics } from './told-metrics.ts';
 
 /** Upper bounds of the duration and size histograms (spec l7 8.1). */
 export const BUCKETS: readonly number[] = [
@@ -25,6 +32,8 @@ interface SeriesLabels {
   readonly code: number;
   readonly flags: string;
   readonly protocol: RequestProtocol;
+  /** Null for as usual. */
+  readonly told: ToldMetrics | null;
 }
 
 /** Requests of one set of labels. */
@@ -62,7 +71,11 @@ function protocolOf({ isGrpc, grpcStatus }: FinishedRequest): RequestProtocol {
 /** A connection of HTTP, as far as it is counted and logged. */
 interface CountedConnection {
   readonly version: string;
-  readonly chain: { readonly name: string; readonly accessLog: AccessLogFormat | null };
+  readonly chain: {
+    readonly name: string;
+    readonly accessLog: CompiledAccessLog | null;
+    readonly metrics: MetricRules | null;
+  };
   readonly info: { readonly source: SourcePeer };
   readonly clientText: string;
   readonly destinationText: string;
@@ -87,13 +100,22 @@ export interface FinishedRequest {
   readonly messages: { readonly received: number; readonly sent: number } | null;
   readonly host: { readonly name: string; readonly metadata: HostMetadata | null } | null;
   readonly clusterName: string | null;
-  readonly route: { readonly name: string } | null;
+  readonly route: { readonly name: string; readonly operation: string } | null;
   readonly serviceTimeMs: number | null;
   readonly upstreamFailure: string | null;
+  readonly answerHeaders: readonly string[] | null;
+  /** Null where no span is made. */
+  readonly trace: ActiveTrace | null;
 }
 
 /** A connection remembers so many. */
 const MAX_USED_SERIES = 8;
+
+/** Of what no route takes, as Envoy calls it. */
+
+export interface TelemetrySinks extends LogSinks {
+  spans(collector: Collector<Span>, span: Span): void;
+}
 
 export interface Ending {
   readonly status: number;
@@ -105,36 +127,58 @@ export interface Ending {
 export class RequestTelemetry {
   /** Those whose bytes are passed through. */
   readonly passed: ConnectionTelemetry = new ConnectionTelemetry();
-  /** Takes access lines. */
-  readonly write: (line: string) => void;
+  /** Take access logs, and spans. */
+  readonly sinks: TelemetrySinks;
+  readonly #node: ProxyNode;
   readonly #series = new Map<string, RequestSeries>();
+  /** Of the configurations that are in use. */
+  readonly #tags = new WeakMap<CompiledTracing, readonly CustomTag[]>();
 
-  /** `write` takes access lines, each ending in a newline; what is not logged has none. */
-  constructor(write: (line: string) => void) {
-    this.write = (line) => {
-      if (line !== '') write(line);
-    };
+  constructor(sinks: TelemetrySinks, node: ProxyNode) {
+    this.sinks = sinks;
+    this.#node = node;
   }
 
   requestEnded(request: FinishedRequest, ending: Ending): void {
     const durationMs = performance.now() - request.startedAtMs;
-    const series = this.#seriesOf(request, ending);
-    series.requests += 1;
-    series.requestMessages += request.messages?.received ?? 0;
-    series.responseMessages += request.messages?.sent ?? 0;
-    observe(series.durationMs, durationMs);
-    observe(series.requestBytes, request.bytesReceived);
-    observe(series.responseBytes, request.bytesSent);
-    const format = request.connection.chain.accessLog;
-    if (format !== null) this.write(format(accessRecord(request, ending, durationMs)));
+    const { accessLog, metrics } = request.connection.chain;
+    const record = isLookedAt(request) ? accessRecord(request, ending, durationMs) : null;
+    const series = this.#seriesOf(request, ending, metrics?.toldOf(record) ?? null);
+    count(series, request, durationMs);
+    if (record === null) return;
+    accessLog?.(record, this.sinks);
+    const { trace } = request;
+    if (trace?.context.isSampled === true) this.#tell(request, trace, record);
+  }
+
+  #tell(
+    { route }: FinishedRequest,
+    { tracing, context, operation }: ActiveTrace,
+    record: AccessRecord,
+  ): void {
+    let customTags = this.#tags.get(tracing);
+    if (customTags === undefined) {
+      customTags = tracing.customTags(this.#node);
+      this.#tags.set(tracing, customTags);
+    }
+    const { maxPathLength, collector, unnamed } = tracing;
+    const byDefault = unnamed === 'ingress' ? unnamed : record.authority;
+    this.sinks.spans(collector, {
+      context,
+      name: operation ?? (route?.operation || byDefault),
+      startedAtMs: record.startedAtMs,
+      durationMs: record.durationMs,
+      tags: tagsOf(record, { customTags, maxPathLength, nodeId: this.#node.id }),
+      outcome: outcomeOf(record),
+    });
   }
 
   /** A request that was never understood: counted and logged with what there is. */
   protocolError(connection: CountedConnection, problem: HttpProblem, bytesSent: number): void {
-    const format = connection.chain.accessLog;
-    if (format === null) return;
-    this.write(
-      format({
+    const { accessLog } = connection.chain;
+    if (accessLog === null) return;
+    accessLog(
+      {
         protocol: connection.version,
         terminationDetails: null,
         startedAtMs: Date.now(),
@@ -148,6 +192,7 @@ export class RequestTelemetry {
         durationMs: 0,
         upstreamServiceTimeMs: null,
         requestHeaders: [],
+        responseHeaders: [],
         authority: '-',
         upstreamHost: null,
         upstreamCluster: null,
@@ -156,7 +201,11 @@ export class RequestTelemetry {
         downstreamRemote: connection.clientText,
         routeName: '-',
         grpcStatus: null,
-      }),
+        source: connection.info.source,
+        destination: null,
+        traceId: null,
+      },
+      this.sinks,
     );
   }
 
@@ -165,20 +214,25 @@ export class RequestTelemetry {
   }
 
   /** Found among the few that this connection has used, without making its key. */
-  #seriesOf(request: FinishedRequest, { status, flag }: Ending): RequestSeries {
+  #seriesOf(
+    request: FinishedRequest,
+    { status, flag }: Ending,
+    told: ToldMetrics | null,
+  ): RequestSeries {
     const { series: used, info, chain } = request.connection;
-    const destination = request.host?.metadata ?? null;
-    const service = request.clusterName ?? chain.name;
-    const flags = flag || '-';
-    const protocol = protocolOf(request);
-    for (const one of used) {
-      if (one.code !== status || one.destination !== destination) continue;
-      if (one.service === service && one.flags === flags && one.protocol === protocol) return one;
-    }
-    const { source } = info;
-    const labels = { source, destination, service, code: status, flags, protocol };
+    const labels: SeriesLabels = {
+      source: info.source,
+      destination: request.host?.metadata ?? null,
+      service: request.clusterName ?? chain.name,
+      code: status,
+      flags: flag || '-',
+      protocol: protocolOf(request),
+      told,
+    };
+    for (const one of used) if (isAlike(one, labels)) return one;
     const series = this.#seriesByLabels(labels);
-    if (used.length < MAX_USED_SERIES) used.push(series);
+    // Of labels that requests make up each makes its own.
+    if (used.length < MAX_USED_SERIES && series.told === told) used.push(series);
     return series;
   }
 
@@ -186,7 +240,11 @@ export class RequestTelemetry {
     // All that becomes a label: another version of a workload is another series.
     const existing = this.#series.get(JSON.stringify(labels));
     if (existing !== undefined) return existing;
-    const kept = { ...labels, source: affordable(labels.source, this.#series.size) };
+    const kept = {
+      ...labels,
+      source: affordable(labels.source, this.#series.size),
+      told: affordableTold(labels.told, this.#series.size),
+    };
     const key = JSON.stringify(kept);
     const known = this.#series.get(key);
     if (known !== undefined) return known;
@@ -204,9 +262,40 @@ export class RequestTelemetry {
   }
 }
 
+/** Whether a record of it is of use to anybody. */
+function isLookedAt({ connection, trace }: FinishedRequest): boolean {
+  const { accessLog, metrics } = connection.chain;
+  return accessLog !== null || trace?.context.isSampled === true || metrics?.looksAt === 'requests';
+}
+
+/** All come from one connection. */
+function isAlike(one: SeriesLabels, other: SeriesLabels): boolean {
+  return (
+    one.code === other.code &&
+    one.destination === other.destination &&
+    one.service === other.service &&
+    one.flags === other.flags &&
+    one.protocol === other.protocol &&
+    one.told === other.told
+  );
+}
+
+function count(series: RequestSeries, request: FinishedRequest, durationMs: number): void {
+  series.requests += 1;
+  if (request.messages !== null) {
+    series.requestMessages += request.messages.received;
+    series.responseMessages += request.messages.sent;
+  }
+  observe(series.durationMs, durationMs);
+  observe(series.requestBytes, request.bytesReceived);
+  observe(series.responseBytes, request.bytesSent);
+}
+
 function accessRecord(request: FinishedRequest, ending: Ending, durationMs: number): AccessRecord {
+  const { connection } = request;
   return {
-    protocol: request.connection.version,
+    ...placesOf(request),
+    protocol: connection.version,
     terminationDetails: null,
     startedAtMs: Date.now() - durationMs,
     method: request.method,
@@ -217,16 +306,27 @@ function accessRecord(request: FinishedRequest, ending: Ending, durationMs: numb
     bytesReceived: request.bytesReceived,
     bytesSent: request.bytesSent,
     durationMs: Math.round(durationMs),
-    upstreamServiceTimeMs: request.serviceTimeMs,
     requestHeaders: request.sentHeaders ?? request.exchange.head.headers,
+    responseHeaders: request.answerHeaders ?? [],
     authority: request.hasAuthority ? request.authority : '-',
-    upstreamHost: request.host?.name ?? null,
+    grpcStatus: request.grpcStatus,
+    traceId: request.trace?.context.traceId ?? null,
+  };
+}
+
+/** Where it came from, and where it went. */
+function placesOf(request: FinishedRequest) {
+  const { connection, host, route } = request;
+  return {
+    source: connection.info.source,
+    destination: host?.metadata ?? null,
+    downstreamLocal: connection.destinationText,
+    downstreamRemote: connection.clientText,
+    upstreamHost: host?.name ?? null,
     upstreamCluster: request.clusterName,
     upstreamFailure: request.upstreamFailure,
-    downstreamLocal: request.connection.destinationText,
-    downstreamRemote: request.connection.clientText,
-    routeName: request.route?.name || '-',
-    grpcStatus: request.grpcStatus,
+    upstreamServiceTimeMs: request.serviceTimeMs,
+    routeName: route?.name || '-',
   };
 }
 

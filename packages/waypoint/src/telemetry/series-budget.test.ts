@@ -16,6 +16,7 @@ test('a peer that names itself anew each time costs a bounded number of series, 
     telemetry.opened({
       source: { ...PEER, workload: `w-${i}` },
       destination: null,
+      told: null,
       service: 'cart',
     });
   }
@@ -29,7 +30,7 @@ test('so does one that has many identities', () => {
   const telemetry = new ConnectionTelemetry();
   for (let i = 0; i < 3 * MAX_SERIES; i++) {
     const source = { ...PEER, principal: `spiffe://cluster.local/ns/shop/sa/${i}`, workload: null };
-    telemetry.opened({ source, destination: null, service: 'cart' });
+    telemetry.opened({ source, destination: null, told: null, service: 'cart' });
   }
   const series = telemetry.snapshot();
   expect(series).toHaveLength(2 * MAX_SERIES + 1);

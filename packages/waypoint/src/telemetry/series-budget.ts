@@ -1,4 +1,5 @@
 import type { SourcePeer } from './source-peer.ts';
+import { type ToldMetrics, withoutValues } from './told-metrics.ts';
 
 /**
  * Label sets of one kind that a thread keeps apart. Peers say themselves which workload they are: beyond this their words
@@ -10,6 +11,11 @@ export const MAX_SERIES = 4_096;
 export function affordable(source: SourcePeer, knownSeries: number): SourcePeer {
   if (knownSeries < MAX_SERIES) return source;
   return { ...NOBODY, principal: knownSeries < 2 * MAX_SERIES ? source.principal : '' };
+}
+
+/** The same of labels that are asked for: requests may make up their values. */
+export function affordableTold(told: ToldMetrics | null, knownSeries: number): ToldMetrics | null {
+  return knownSeries < MAX_SERIES ? told : withoutValues(told);
 }
 
 const NOBODY: SourcePeer = {

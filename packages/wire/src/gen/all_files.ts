@@ -14,6 +14,8 @@ import { file_envoy_config_route_v3 } from './envoy/config/route/v3_pb.ts';
 import { file_envoy_config_trace_v3 } from './envoy/config/trace/v3_pb.ts';
 import { file_envoy_extensions_access_loggers_file_v3 } from './envoy/extensions/access_loggers/file/v3_pb.ts';
 import { file_envoy_extensions_access_loggers_filters_cel_v3 } from './envoy/extensions/access_loggers/filters/cel/v3_pb.ts';
+import { file_envoy_extensions_access_loggers_grpc_v3 } from './envoy/extensions/access_loggers/grpc/v3_pb.ts';
+import { file_envoy_extensions_access_loggers_open_telemetry_v3 } from './envoy/extensions/access_loggers/open_telemetry/v3_pb.ts';
 import { file_envoy_extensions_filters_common_fault_v3 } from './envoy/extensions/filters/common/fault/v3_pb.ts';
 import { file_envoy_extensions_filters_common_set_filter_state_v3 } from './envoy/extensions/filters/common/set_filter_state/v3_pb.ts';
 import { file_envoy_extensions_filters_http_cors_v3 } from './envoy/extensions/filters/http/cors/v3_pb.ts';
@@ -32,6 +34,7 @@ import { file_envoy_extensions_filters_network_http_connection_manager_v3 } from
 import { file_envoy_extensions_filters_network_rbac_v3 } from './envoy/extensions/filters/network/rbac/v3_pb.ts';
 import { file_envoy_extensions_filters_network_set_filter_state_v3 } from './envoy/extensions/filters/network/set_filter_state/v3_pb.ts';
 import { file_envoy_extensions_filters_network_tcp_proxy_v3 } from './envoy/extensions/filters/network/tcp_proxy/v3_pb.ts';
+import { file_envoy_extensions_formatter_req_without_query_v3 } from './envoy/extensions/formatter/req_without_query/v3_pb.ts';
 import { file_envoy_extensions_matching_common_inputs_network_v3 } from './envoy/extensions/matching/common_inputs/network/v3_pb.ts';
 import { file_envoy_extensions_network_dns_resolver_cares_v3 } from './envoy/extensions/network/dns_resolver/cares/v3_pb.ts';
 import { file_envoy_extensions_path_match_uri_template_v3 } from './envoy/extensions/path/match/uri_template/v3_pb.ts';
@@ -54,8 +57,15 @@ import { file_envoy_type_v3 } from './envoy/type/v3_pb.ts';
 import { file_google_rpc } from './google/rpc_pb.ts';
 import { file_istio_ca } from './istio/ca_pb.ts';
 import { file_istio_security } from './istio/security_pb.ts';
+import { file_istio_stats } from './istio/stats_pb.ts';
 import { file_istio_workload } from './istio/workload_pb.ts';
 import { file_istio_zds } from './istio/zds_pb.ts';
+import { file_opentelemetry_proto_collector_logs_v1 } from './opentelemetry/proto/collector/logs/v1_pb.ts';
+import { file_opentelemetry_proto_collector_trace_v1 } from './opentelemetry/proto/collector/trace/v1_pb.ts';
+import { file_opentelemetry_proto_common_v1 } from './opentelemetry/proto/common/v1_pb.ts';
+import { file_opentelemetry_proto_logs_v1 } from './opentelemetry/proto/logs/v1_pb.ts';
+import { file_opentelemetry_proto_resource_v1 } from './opentelemetry/proto/resource/v1_pb.ts';
+import { file_opentelemetry_proto_trace_v1 } from './opentelemetry/proto/trace/v1_pb.ts';
 import { file_udpa_type_v1 } from './udpa/type/v1_pb.ts';
 import { file_xds_core_v3 } from './xds/core/v3_pb.ts';
 import { file_xds_type_matcher_v3 } from './xds/type/matcher/v3_pb.ts';
@@ -76,6 +86,8 @@ export const ALL_FILES: readonly DescFile[] = [
   file_envoy_config_trace_v3,
   file_envoy_extensions_access_loggers_file_v3,
   file_envoy_extensions_access_loggers_filters_cel_v3,
+  file_envoy_extensions_access_loggers_grpc_v3,
+  file_envoy_extensions_access_loggers_open_telemetry_v3,
   file_envoy_extensions_filters_common_fault_v3,
   file_envoy_extensions_filters_common_set_filter_state_v3,
   file_envoy_extensions_filters_http_cors_v3,
@@ -94,6 +106,7 @@ export const ALL_FILES: readonly DescFile[] = [
   file_envoy_extensions_filters_network_rbac_v3,
   file_envoy_extensions_filters_network_set_filter_state_v3,
   file_envoy_extensions_filters_network_tcp_proxy_v3,
+  file_envoy_extensions_formatter_req_without_query_v3,
   file_envoy_extensions_matching_common_inputs_network_v3,
   file_envoy_extensions_network_dns_resolver_cares_v3,
   file_envoy_extensions_path_match_uri_template_v3,
@@ -116,8 +129,15 @@ export const ALL_FILES: readonly DescFile[] = [
   file_google_rpc,
   file_istio_ca,
   file_istio_security,
+  file_istio_stats,
   file_istio_workload,
   file_istio_zds,
+  file_opentelemetry_proto_collector_logs_v1,
+  file_opentelemetry_proto_collector_trace_v1,
+  file_opentelemetry_proto_common_v1,
+  file_opentelemetry_proto_logs_v1,
+  file_opentelemetry_proto_resource_v1,
+  file_opentelemetry_proto_trace_v1,
   file_udpa_type_v1,
   file_xds_core_v3,
   file_xds_type_matcher_v3,

@@ -1,129 +1,131 @@
-/** What hangs on Gateways, and routes of bytes. */
-import { readFileSync } from 'node:fs';
+/** What the Gateway API has beside routes of services: gateways for clients from outside, and what is attached to them. */
 import type { TestObject } from '../../../../packages/control-plane/src/derive/derivation.fixture.ts';
 import { added, EGRESS, INGRESS, INTERNAL, type Row, rowsOf } from './row.ts';
 
-const GROUP = 'gateway.networking.k8s.io';
-const FRONT = { group: GROUP, kind: 'Gateway', name: 'front' };
+const GATEWAY_API = 'gateway.networking.k8s.io/v1';
+const FRONT = {
+  group: 'gateway.networking.k8s.io',
+  kind: 'Gateway',
+  namespace: 'edge',
+  name: 'front',
+};
+const STOCK = { group: '', kind: 'Service', name: 'stock' };
 const CART = { group: '', kind: 'Service', name: 'cart' };
 const PARTNER = { group: 'networking.istio.io', kind: 'ServiceEntry', name: 'partner' };
 
-const PORTS = { TCPRoute: 9000, TLSRoute: 443 } as const;
+type Kind = 'HTTPRoute' | 'GRPCRoute' | 'TCPRoute' | 'TLSRoute';
 
-const route = (kind: 'TCPRoute' | 'TLSRoute', key: string, parent: object): TestObject =>
-  added(`${GROUP}/v1/${kind}`, key, {
-    spec: {
-      parentRefs: [parent],
-      hostnames: [parent === PARTNER ? 'partner.test' : 'cart.shop.svc.cluster.local'],
-      rules: [
-        { backendRefs: [{ name: key.startsWith('edge/') ? 'entry' : 'cart', port: PORTS[kind] }] },
-      ],
-    },
+/** To `stock` of namespace `side`, or `cart` of `shop`. */
+function route(kind: Kind, key: string, parent: object): TestObject {
+  const name = key.startsWith('side/') ? 'stock' : 'cart';
+  const hostnames = kind === 'TLSRoute' ? { hostnames: ['secret.test'] } : {};
+  const rules = [{ backendRefs: [{ name, port: 80 }] }];
+  return added(`${GATEWAY_API}/${kind}`, key, {
+    spec: { parentRefs: [parent], ...hostnames, rules },
+  });
+}
+
+function tlsTo(key: string, target: object): TestObject {
+  const validation = { hostname: 'inner.test', wellKnownCACertificates: 'System' };
+  return added(`${GATEWAY_API}/BackendTLSPolicy`, key, {
+    spec: { targetRefs: [target], validation },
+  });
+}
+
+const listeners = (key: string, parentRef: object): TestObject =>
+  added(`${GATEWAY_API}/ListenerSet`, key, {
+    spec: { parentRef, listeners: [{ name: 'more', port: 81, protocol: 'HTTP' }] },
   });
 
-const verified = (key: string, target: object): TestObject =>
-  added(`${GROUP}/v1/BackendTLSPolicy`, key, {
+const grant = (namespace: string, from: string): TestObject =>
+  added(`${GATEWAY_API}/ReferenceGrant`, `${namespace}/from-${from}`, {
     spec: {
-      targetRefs: [target],
-      validation: { hostname: 'site.test', wellKnownCACertificates: 'System' },
+      from: [{ group: 'gateway.networking.k8s.io', kind: 'HTTPRoute', namespace: from }],
+      to: [{ group: '', kind: 'Service' }],
     },
   });
-
-const RECORDED = new URL(
-  '../../../fixtures/golden/l7/21-gwapi-gateway/objects.json',
-  import.meta.url,
-);
-const [CERTIFICATE] = (JSON.parse(readFileSync(RECORDED, 'utf8')) as TestObject[]).filter(
-  ({ kind }) => kind === 'Secret',
-);
 
 export const GATEWAY_API_ROWS: readonly Row[] = [
+  ...rowsOf('HTTPRoute', [
+    INGRESS,
+    'routes at a gateway',
+    route('HTTPRoute', 'side/web', { ...FRONT, sectionName: 'web' }),
+    { gateway: 'R' },
+  ]),
+  ...rowsOf('GRPCRoute', [
+    INGRESS,
+    'routes at a gateway',
+    route('GRPCRoute', 'side/rpc', { ...FRONT, sectionName: 'web' }),
+    { gateway: 'R' },
+  ]),
   ...rowsOf(
     'TCPRoute',
     [
       INGRESS,
-      'where bytes go that reach a gateway',
-      route('TCPRoute', 'edge/raw', FRONT),
+      'where connections to a port of a gateway go',
+      route('TCPRoute', 'side/raw', { ...FRONT, sectionName: 'raw' }),
       { gateway: 'L' },
     ],
-    [
-      INTERNAL,
-      'where bytes go that reach a service',
-      route('TCPRoute', 'shop/raw', CART),
-      { sidecar: 'L', waypoint: 'L' },
-    ],
-    [
-      EGRESS,
-      'where bytes go that reach a host outside',
-      route('TCPRoute', 'shop/raw', PARTNER),
-      { sidecar: 'L', waypoint: 'L' },
-    ],
+    [INTERNAL, 'where connections to a service go', route('TCPRoute', 'shop/raw', CART), {}],
+    [EGRESS, 'where connections to a host outside go', route('TCPRoute', 'shop/raw', PARTNER), {}],
   ),
   ...rowsOf(
     'TLSRoute',
     [
       INGRESS,
-      'where TLS goes that a gateway passes',
-      route('TLSRoute', 'edge/raw', FRONT),
+      'where TLS for a name goes, at a gateway',
+      route('TLSRoute', 'side/names', { ...FRONT, sectionName: 'names' }),
       { gateway: 'L' },
     ],
+    [INTERNAL, 'where TLS to a service goes', route('TLSRoute', 'shop/names', CART), {}],
+    [EGRESS, 'where TLS to a host outside goes', route('TLSRoute', 'shop/names', PARTNER), {}],
+  ),
+  ...rowsOf(
+    'ListenerSet',
+    [INGRESS, 'another listener of a gateway', listeners('edge/more', FRONT), { gateway: 'LR' }],
     [
       INTERNAL,
-      'where TLS goes that reaches a service',
-      route('TLSRoute', 'shop/raw', CART),
-      { sidecar: 'L', waypoint: 'L' },
+      'another listener of a waypoint',
+      listeners('shop/more', { ...FRONT, namespace: 'shop', name: 'waypoint' }),
+      {},
     ],
     [
       EGRESS,
-      'where TLS goes that reaches a host outside',
-      route('TLSRoute', 'shop/raw', PARTNER),
-      { sidecar: 'L', waypoint: 'L' },
+      'a listener of a gateway that there is not',
+      listeners('edge/lost', { ...FRONT, name: 'nobody' }),
+      {},
     ],
+  ),
+  ...rowsOf(
+    'ReferenceGrant',
+    [
+      INGRESS,
+      'routes of the gateway’s namespace may lead to a service of another',
+      grant('side', 'edge'),
+      { gateway: 'R' },
+    ],
+    [
+      INTERNAL,
+      'routes of services may lead to another namespace, as they may without',
+      grant('shop', 'side'),
+      {},
+    ],
+    [EGRESS, 'a namespace that nobody leads to lets others in', grant('edge', 'side'), {}],
   ),
   ...rowsOf(
     'BackendTLSPolicy',
     [
       INGRESS,
-      'a service that a gateway leads to is called over TLS',
-      verified('side/stock', { group: '', kind: 'Service', name: 'stock' }),
+      'TLS to a service behind a gateway',
+      tlsTo('side/stock', STOCK),
       { gateway: 'C', sidecar: 'C' },
     ],
     [
       INTERNAL,
-      'a service behind a waypoint is called over TLS',
-      verified('shop/cart', CART),
+      'TLS to a service behind a waypoint',
+      tlsTo('shop/cart', CART),
       { gateway: 'C', sidecar: 'C', waypoint: 'C' },
     ],
-    [
-      EGRESS,
-      'a host outside cannot be called over TLS so: only Services can',
-      verified('shop/partner', PARTNER),
-      {},
-    ],
+    [EGRESS, 'TLS to a host outside', tlsTo('shop/partner', PARTNER), {}],
   ),
-  ...rowsOf('ListenerSet', [
-    INGRESS,
-    'another listener of a gateway',
-    added(`${GROUP}/v1/ListenerSet`, 'edge/more', {
-      spec: { parentRef: FRONT, listeners: [{ name: 'more', port: 8091, protocol: 'HTTP' }] },
-    }),
-    { gateway: 'LR' },
-  ]),
-  ...rowsOf('ReferenceGrant', [
-    INGRESS,
-    'a gateway may lead to services of another namespace',
-    added(`${GROUP}/v1beta1/ReferenceGrant`, 'side/edge', {
-      spec: {
-        from: [{ group: GROUP, kind: 'HTTPRoute', namespace: 'edge' }],
-        to: [{ group: '', kind: 'Service' }],
-      },
-    }),
-    { gateway: 'R' },
-  ]),
-  ...rowsOf('Secret', [
-    INGRESS,
-    'the certificate of a listener',
-    { ...CERTIFICATE!, metadata: { namespace: 'edge', name: 'site', uid: 'site' } },
-    { gateway: 'LR' },
-  ]),
 ];

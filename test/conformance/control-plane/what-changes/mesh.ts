@@ -2,9 +2,11 @@
 import type { TestObject } from '../../../../packages/control-plane/src/derive/derivation.fixture.ts';
 import { namespaceObject, podObject } from '../../../fixtures/control-plane.ts';
 import { GATEWAY_CLASS, gatewayObject, WAYPOINT_POD } from '../../../fixtures/waypoint-process.ts';
-import { withSpec } from './row.ts';
 
 const NETWORKING = 'networking.istio.io/v1';
+const GATEWAY_API = 'gateway.networking.k8s.io/v1';
+const FRONT_PORTS = [80, 81, 443, 9000];
+const FROM_ALL = { allowedRoutes: { namespaces: { from: 'All' } } };
 
 /** A gateway for traffic from outside, and a pod with a sidecar. */
 export const PROXIES = {
@@ -42,11 +44,7 @@ function externalOf(namespace: string, name: string, host: string, address: stri
     spec: {
       hosts: [host],
       addresses: [address],
-      ports: [
-        { number: 80, name: 'http', protocol: 'HTTP' },
-        { number: 443, name: 'tls', protocol: 'TLS' },
-        { number: 9000, name: 'tcp', protocol: 'TCP' },
-      ],
+      ports: [{ number: 80, name: 'http', protocol: 'HTTP' }],
       resolution: 'STATIC',
       location: 'MESH_EXTERNAL',
       endpoints: [{ address: '198.51.100.7' }],
@@ -58,25 +56,8 @@ const AMBIENT = { 'istio.io/dataplane-mode': 'ambient', 'istio.io/use-waypoint':
 const CAPTURED = { 'ambient.istio.io/redirection': 'enabled' };
 const WITH_SIDECAR = { 'sidecar.istio.io/status': '{}' };
 
-/** The same gateway, as the Gateway API has it. */
-function frontOf(...listeners: readonly object[]): TestObject {
-  return {
-    apiVersion: 'gateway.networking.k8s.io/v1',
-    kind: 'Gateway',
-    metadata: { namespace: 'edge', name: 'front', uid: 'front' },
-    spec: {
-      gatewayClassName: 'istio',
-      addresses: [{ type: 'Hostname', value: 'entry' }],
-      allowedListeners: { namespaces: { from: 'Same' } },
-      listeners,
-    },
-  };
-}
-
-const ENTRY_PORTS = [8090, 8091, 8453, 9000, 9453];
-
 /**
- * `edge` has a gateway that leads to `stock`; `side` has sidecars, `stock`, and `api.test` outside; `shop` has a waypoint for
+ * `edge` has a gateway of Istio's own kind and one of the Gateway API, which lead to `stock`; `side` has sidecars, `stock`, and `api.test` outside; `shop` has a waypoint for
  * `cart`, and for `partner.test` outside.
  */
 export const MESH: readonly TestObject[] = [
@@ -105,32 +86,44 @@ export const MESH: readonly TestObject[] = [
     },
   },
   {
-    apiVersion: 'gateway.networking.k8s.io/v1',
+    apiVersion: GATEWAY_API,
     kind: 'GatewayClass',
-    metadata: { name: 'istio', uid: 'istio' },
+    metadata: { name: 'istio', uid: 'class-of-gateways' },
     spec: { controllerName: 'istio.io/gateway-controller' },
   },
-  withSpec(serviceOf('edge', 'entry', '10.96.0.30'), {
-    ports: ENTRY_PORTS.map((port) => ({ name: `tcp-${port}`, port, targetPort: port })),
-  }),
-  frontOf(
-    { name: 'web', port: 8090, protocol: 'HTTP' },
-    {
-      name: 'site',
-      port: 8453,
-      protocol: 'HTTPS',
-      tls: { certificateRefs: [{ name: 'site' }] },
-    },
-    { name: 'bytes', port: 9000, protocol: 'TCP' },
-    { name: 'passed', port: 9453, protocol: 'TLS', tls: { mode: 'Passthrough' } },
-  ),
   {
-    apiVersion: 'gateway.networking.k8s.io/v1',
-    kind: 'HTTPRoute',
-    metadata: { namespace: 'edge', name: 'pages', uid: 'pages' },
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { namespace: 'edge', name: 'front-istio', uid: 'front-service' },
     spec: {
-      parentRefs: [{ name: 'front' }],
-      rules: [{ backendRefs: [{ name: 'stock', namespace: 'side', port: 80 }] }],
+      selector: { app: 'entry' },
+      clusterIP: '10.96.0.30',
+      clusterIPs: ['10.96.0.30'],
+      ports: FRONT_PORTS.map((port) => ({ name: `p${port}`, port, targetPort: 10_000 + port })),
+    },
+  },
+  {
+    apiVersion: GATEWAY_API,
+    kind: 'Gateway',
+    metadata: { namespace: 'edge', name: 'front', uid: 'front' },
+    spec: {
+      gatewayClassName: 'istio',
+      allowedListeners: { namespaces: { from: 'All' } },
+      listeners: [
+        { name: 'web', port: 80, protocol: 'HTTP', ...FROM_ALL },
+        { name: 'names', port: 443, protocol: 'TLS', tls: { mode: 'Passthrough' }, ...FROM_ALL },
+        { name: 'raw', port: 9000, protocol: 'TCP', ...FROM_ALL },
+      ],
+    },
+  },
+  {
+    apiVersion: GATEWAY_API,
+    kind: 'HTTPRoute',
+    metadata: { namespace: 'edge', name: 'stranger', uid: 'stranger' },
+    spec: {
+      parentRefs: [{ name: 'front', sectionName: 'web' }],
+      hostnames: ['stranger.test'],
+      rules: [{ backendRefs: [{ namespace: 'side', name: 'stock', port: 80 }] }],
     },
   },
   serviceOf('side', 'stock', '10.96.0.20'),
@@ -149,13 +142,7 @@ export const MESH: readonly TestObject[] = [
   GATEWAY_CLASS as TestObject,
   gatewayObject('all') as TestObject,
   WAYPOINT_POD as TestObject,
-  withSpec(serviceOf('shop', 'cart', '10.96.0.10'), {
-    ports: [
-      { name: 'http', port: 80, targetPort: 8080 },
-      { name: 'tls', port: 443, targetPort: 8443 },
-      { name: 'tcp', port: 9000 },
-    ],
-  }),
+  serviceOf('shop', 'cart', '10.96.0.10'),
   podObject('shop', 'cart-1', { ip: '10.1.0.1', labels: { app: 'cart' }, annotations: CAPTURED }),
   externalOf('shop', 'partner', 'partner.test', '203.0.113.10'),
 ] as readonly TestObject[];

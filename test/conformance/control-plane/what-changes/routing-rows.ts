@@ -210,14 +210,6 @@ export const ROUTING_ROWS: readonly Row[] = [
     'Gateway',
     [
       INGRESS,
-      'listeners of a gateway',
-      withSpec(objectOf('Gateway', 'edge', 'front'), {
-        listeners: [{ name: 'web', port: 8091, protocol: 'HTTP' }],
-      }),
-      { gateway: 'LR' },
-    ],
-    [
-      INGRESS,
       'a gateway of a class that nobody runs',
       added(`${GATEWAY_API}/Gateway`, 'edge/other', {
         spec: {

@@ -6,21 +6,19 @@ import { ROWS } from './rows.ts';
 /** Of these kinds nothing is derived that proxies are served for one kind of traffic and not for another. */
 const WITHOUT_TRAFFIC: Readonly<Record<string, string>> = {
   Node: 'says where pods are, as localities of their endpoints',
-  GatewayClass: 'says which Gateways are waypoints, and which are run here at all',
-  Deployment: 'of Gateways, which are written and not read',
-  ServiceAccount: 'of Gateways, which are written and not read',
-  HorizontalPodAutoscaler: 'of Gateways, which are written and not read',
-  PodDisruptionBudget: 'of Gateways, which are written and not read',
+  GatewayClass: 'says which Gateways are waypoints',
+  Deployment: 'of waypoints, which are written and not read',
+  ServiceAccount: 'of waypoints, which are written and not read',
+  HorizontalPodAutoscaler: 'of waypoints, which are written and not read',
+  PodDisruptionBudget: 'of waypoints, which are written and not read',
   ClusterTrustBundle: 'the root certificates, which are written and not read',
   ConfigMap: 'the root certificates, which are written and not read',
   GatewayClassDefaults: 'is laid over what Gateways become',
   ReferredConfigMap: 'is laid over what Gateways become',
-  RootConfigMap: 'roots that a BackendTLSPolicy or a Gateway names',
+  RootConfigMap: 'roots that BackendTLSPolicies and listeners name',
+  Secret: 'certificates that listeners name; they are asked for by name',
   ValidatingWebhookConfiguration: 'is told the root certificates',
 };
-
-/** Only Gateways of the Gateway API read them. */
-const FROM_OUTSIDE: readonly string[] = ['ListenerSet', 'ReferenceGrant', 'Secret'];
 
 test.for(ROWS)('$traffic, $kind: $change', ({ objects, marks }) => {
   const nothing = { gateway: '', sidecar: '', waypoint: '', ztunnel: '' };
@@ -30,7 +28,7 @@ test.for(ROWS)('$traffic, $kind: $change', ({ objects, marks }) => {
 test('every kind that is read has rows for every traffic', () => {
   const missing = KINDS.filter((kind) => !(kind in WITHOUT_TRAFFIC)).filter((kind) => {
     const traffic = new Set(ROWS.filter((row) => row.kind === kind).map((row) => row.traffic));
-    return traffic.size !== (FROM_OUTSIDE.includes(kind) ? 1 : 3);
+    return traffic.size !== 3;
   });
   expect(missing).toEqual([]);
 });

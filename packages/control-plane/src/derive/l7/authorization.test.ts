@@ -25,7 +25,10 @@ extensionProviders:
 `);
 
 function filters(policies: readonly AuthorizationPolicy[], protocol: 'http' | 'tcp'): Extension[] {
-  const judges = { policies, tokens: [], providers: PROVIDERS };
+  const judges = {
+    ...{ policies, tokens: [], providers: PROVIDERS },
+    unaskableBytes: 'denied',
+  } as const;
   return authorizationFilters(judges, { protocol, peer: 'tunnel' });
 }
 

@@ -23,6 +23,8 @@ export interface Judges {
   readonly tokens: readonly Extension[];
   /** Whom policies may have asked. */
   readonly providers: readonly ExtensionProvider[];
+  /** What becomes of bytes that somebody would have to be asked about who takes requests only. */
+  readonly unaskableBytes: 'denied' | 'passed';
 }
 
 interface FilterInit {
@@ -43,15 +45,17 @@ const ENVOY_ACTION: Readonly<Record<Action, RBAC_Action>> = {
  * such policies deny.
  */
 export function authorizationFilters(
-  { policies, tokens, providers }: Judges,
+  { policies, tokens, providers, unaskableBytes }: Judges,
   chain: Chain,
 ): Extension[] {
   const isHttp = chain.protocol === 'http';
   const external = policies.filter(({ spec }) => spec?.action === 'CUSTOM');
   const asked = askedProviders(external, isHttp ? providers : [], chain);
-  const unasked = external.filter(
-    (policy) => !asked.some(({ name }) => name === policy.spec?.provider?.name),
-  );
+  const passing = isHttp || unaskableBytes === 'denied' ? [] : providers.filter(takesRequestsOnly);
+  const unasked = external.filter((policy) => {
+    const named = policy.spec?.provider?.name;
+    return ![...asked, ...passing].some(({ name }) => name === named);
+  });
   const judging = (['AUDIT', 'DENY', 'ALLOW'] as const).flatMap((action) => {
     const found = policies.filter(({ spec = {} }) => (spec.action ?? 'ALLOW') === action);
     return filtersOf(found, action, chain);
@@ -62,6 +66,10 @@ export function authorizationFilters(
     ...(isHttp ? tokens : []),
     ...judging,
   ];
+}
+
+function takesRequestsOnly({ authorization }: ExtensionProvider): boolean {
+  return authorization?.kind === 'http';
 }
 
 /** None without a policy. */

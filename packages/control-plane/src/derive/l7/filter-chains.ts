@@ -2,6 +2,7 @@
 import type { FilterChainSchema } from '@aquifer/wire/gen/envoy/config/listener/v3_pb';
 import type { RouteConfigurationSchema } from '@aquifer/wire/gen/envoy/config/route/v3_pb';
 import { ConfigSchema as FilterStateSchema } from '@aquifer/wire/gen/envoy/extensions/filters/network/set_filter_state/v3_pb';
+import type { ProxyTelemetry } from '../telemetry/proxy-telemetry.ts';
 import { authorizationFilters, type Judges } from './authorization.ts';
 import { OF_DIRECT_CONNECTION } from './filter-state.ts';
 import { connectionManager, tcpProxy } from './http-connection-manager.ts';
@@ -10,6 +11,7 @@ import { type Extension, extension, type Init } from './packed.ts';
 import { type L7Port, speaks } from './port-protocol.ts';
 import { defaultRoutes, serviceRoutes } from './routes.ts';
 import type { ServiceScope } from './scope.ts';
+import { statsFilters } from './stats-filter.ts';
 import { serviceTcpProxy } from './tcp-proxy.ts';
 
 export type ChainInit = Init<typeof FilterChainSchema>;
@@ -27,12 +29,13 @@ const ANY_PORT: L7Port = { port: 0, protocol: 'unknown' };
 function httpFilter(
   { port, protocol }: L7Port,
   routes: RouteConfigInit,
-  judges: Judges,
+  { judges, telemetry }: ChainScope,
 ): Extension {
   return connectionManager({
     statPrefix: `inbound_0.0.0.0_${port};`,
     serverName: 'istio-envoy',
     ...(protocol === 'http2' && { http2ProtocolOptions: {} }),
+    telemetry,
     routeSpecifier: { case: 'routeConfig', value: routes },
     filters: authorizationFilters(judges, { protocol: 'http', peer: TUNNEL }),
   });
@@ -40,7 +43,7 @@ function httpFilter(
 
 /** The chains of one port of a service; each is named as the cluster that it leads to. */
 export function portChains(port: L7Port, scope: ServiceScope): ChainInit[] {
-  const { service, judges } = scope;
+  const { service, judges, telemetry } = scope;
   const kinds = (['tcp', 'http'] as const).filter((kind) => speaks(port, kind));
   return kinds.map((kind) => {
     const name = inboundCluster(kind, port.port, service.hostname);
@@ -48,16 +51,27 @@ export function portChains(port: L7Port, scope: ServiceScope): ChainInit[] {
       const proxy = serviceTcpProxy(name, port.port, scope);
       return {
         name,
-        filters: [...authorizationFilters(judges, { protocol: 'tcp', peer: TUNNEL }), proxy],
+        filters: [
+          ...authorizationFilters(judges, { protocol: 'tcp', peer: TUNNEL }),
+          ...statsFilters(telemetry.metrics),
+          proxy,
+        ],
       };
     }
     const routes = serviceRoutes(name, port.port, scope);
-    return { name, filters: [httpFilter(port, routes, judges)] };
+    return { name, filters: [httpFilter(port, routes, scope)] };
   });
 }
 
+/** What holds on a chain, and what it tells. */
+export interface ChainScope {
+  readonly judges: Judges;
+  readonly telemetry: ProxyTelemetry;
+}
+
 /** Traffic to workloads goes on to where it was sent; only policies of the whole waypoint hold for it. */
-export function directChains(judges: Judges): ChainInit[] {
+export function directChains(scope: ChainScope): ChainInit[] {
+  const { judges, telemetry } = scope;
   const authority = extension('connect_authority', FilterStateSchema, {
     onNewConnection: [...OF_DIRECT_CONNECTION],
   });
@@ -72,12 +86,13 @@ export function directChains(judges: Judges): ChainInit[] {
       filters: [
         authority,
         ...authorizationFilters(judges, { protocol: 'tcp', peer: TUNNEL }),
-        tcpProxy(ENCAP),
+        ...statsFilters(telemetry.metrics),
+        tcpProxy(ENCAP, telemetry),
       ],
     },
     {
       name: DIRECT_CHAINS.http,
-      filters: [authority, httpFilter(ANY_PORT, routes, judges)],
+      filters: [authority, httpFilter(ANY_PORT, routes, scope)],
     },
   ];
 }

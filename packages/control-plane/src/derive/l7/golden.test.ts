@@ -61,6 +61,7 @@ test.for([
   '17-dr-waypoint',
   '23-authz-waypoint',
   '25-custom-authz',
+  '27-telemetry-waypoint',
   '29-eds-ambient',
 ])('serves the recorded configuration of %s', (name) => {
   const recorded = readRecorded<Recording>(name, 'xds-waypoint.json');
@@ -91,6 +92,7 @@ test.for([
   '17-dr-waypoint',
   '23-authz-waypoint',
   '25-custom-authz',
+  '27-telemetry-waypoint',
   '29-eds-ambient',
 ])('says of each Service what %s does', (name) => {
   const { services } = readyCluster(recordedObjects(name)).derivation.mesh;

@@ -9,9 +9,12 @@ import {
 } from '@aquifer/wire/gen/envoy/extensions/filters/network/http_connection_manager/v3_pb';
 import { TcpProxySchema } from '@aquifer/wire/gen/envoy/extensions/filters/network/tcp_proxy/v3_pb';
 import { UuidRequestIdConfigSchema } from '@aquifer/wire/gen/envoy/extensions/request_id/uuid/v3_pb';
-import { EVERY_REQUEST } from './access-log.ts';
+import type { ProxyTelemetry } from '../telemetry/proxy-telemetry.ts';
+import { everyRequest } from './access-log.ts';
 import { OVER_ADS } from './ads.ts';
 import { type Extension, extension, type Init, packed, seconds } from './packed.ts';
+import { statsFilters } from './stats-filter.ts';
+import { tracingConfig } from './tracing.ts';
 
 type ManagerInit = Init<typeof HttpConnectionManagerSchema>;
 
@@ -22,24 +25,32 @@ const CORE_FILTERS: readonly Extension[] = [
   }),
   extension('envoy.filters.http.fault', HTTPFaultSchema),
   extension('envoy.filters.http.cors', CorsSchema),
-  extension('envoy.filters.http.router', RouterSchema),
 ];
+const ROUTER = extension('envoy.filters.http.router', RouterSchema);
 
 /** What an `http_connection_manager` says of its own; its filters run before those that all have. */
-export type ConnectionManager = Omit<ManagerInit, 'httpFilters' | 'accessLog'> & {
+export type ConnectionManager = Omit<ManagerInit, 'httpFilters' | 'accessLog' | 'tracing'> & {
   readonly statPrefix: string;
+  readonly telemetry: ProxyTelemetry;
   readonly filters?: readonly Extension[];
 };
 
-export function connectionManager({ filters = [], ...init }: ConnectionManager): Extension {
+export function connectionManager({
+  filters = [],
+  telemetry,
+  ...init
+}: ConnectionManager): Extension {
+  const { tracing, metrics } = telemetry;
+  const useRequestIdForTraceSampling = tracing?.sampledBy !== 'chance';
   return extension('envoy.filters.network.http_connection_manager', HttpConnectionManagerSchema, {
-    accessLog: [...EVERY_REQUEST],
-    httpFilters: [...filters, ...CORE_FILTERS],
+    accessLog: everyRequest(telemetry),
+    ...(tracing !== null && { tracing: tracingConfig(tracing) }),
+    httpFilters: [...filters, ...CORE_FILTERS, ...statsFilters(metrics), ROUTER],
     normalizePath: true,
     pathWithEscapedSlashesAction: SlashesAction.KEEP_UNCHANGED,
     proxy100Continue: true,
     requestIdExtension: {
-      typedConfig: packed(UuidRequestIdConfigSchema, { useRequestIdForTraceSampling: true }),
+      typedConfig: packed(UuidRequestIdConfigSchema, { useRequestIdForTraceSampling }),
     },
     streamIdleTimeout: seconds(0),
     upgradeConfigs: [{ upgradeType: 'websocket' }],
@@ -54,11 +65,18 @@ export function routesNamed(routeConfigName: string): NonNullable<ManagerInit['r
 }
 
 /** Bytes of a connection as they are, to one cluster, which also names it in statistics. */
-export function tcpProxy(name: string, init: Init<typeof TcpProxySchema> = {}): Extension {
+export function tcpProxy(
+  name: string,
+  telemetry: Pick<ProxyTelemetry, 'logs'>,
+  init: Init<typeof TcpProxySchema> = {},
+): Extension {
   return extension('envoy.filters.network.tcp_proxy', TcpProxySchema, {
     statPrefix: name,
     clusterSpecifier: { case: 'cluster', value: name },
-    accessLog: [...EVERY_REQUEST],
+    accessLog: everyRequest(telemetry),
     ...init,
   });
 }
+
+/** What tells nothing. */
+export const SILENT: Pick<ProxyTelemetry, 'logs'> = { logs: [] };

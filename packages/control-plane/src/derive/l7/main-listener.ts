@@ -18,15 +18,16 @@ import {
 import { create } from '@bufbuild/protobuf';
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { StringValueSchema } from '@bufbuild/protobuf/wkt';
+import type { ObjectRef } from '../../ingest/kinds.ts';
 import { isHeadless, type MeshService, type VirtualAddress } from '../mesh-service.ts';
-import { NO_ROUTE } from './access-log.ts';
+import type { ProxyTelemetry } from '../telemetry/proxy-telemetry.ts';
+import { noRoute } from './access-log.ts';
 import type { Judges } from './authorization.ts';
 import { DIRECT_CHAINS, directChains } from './filter-chains.ts';
 import { httpInspector, onPorts } from './listener-parts.ts';
 import { inboundCluster, MAIN_INTERNAL } from './names.ts';
 import { type Init, packed } from './packed.ts';
 import { type L7Port, l7Ports } from './port-protocol.ts';
-import type { Targeting } from './scope.ts';
 import { ORIGINAL_DST_FILTER } from './tunnel-listeners.ts';
 
 type OnMatch = Init<typeof Matcher_OnMatchSchema>;
@@ -47,15 +48,16 @@ export interface MainListenerInputs {
   readonly attached: readonly MeshService[];
   /** What holds on every chain. */
   readonly judges: Judges;
-  /** What they come from. */
-  readonly judgeSources: readonly Targeting[];
+  readonly telemetry: ProxyTelemetry;
+  /** What both come from. */
+  readonly judgeSources: readonly ObjectRef[];
   /** Of the workloads that are bound to the waypoint themselves. */
   readonly workloadAddresses: readonly string[];
 }
 
 /** Without the chains of services, which `withChains` adds. */
 export function mainListener(inputs: MainListenerInputs): Listener {
-  const { attached, judges, workloadAddresses } = inputs;
+  const { attached, telemetry, workloadAddresses } = inputs;
   const services = attached.map((service) => ({
     hostname: service.hostname,
     ports: l7Ports(service.ports),
@@ -65,11 +67,11 @@ export function mainListener(inputs: MainListenerInputs): Listener {
   if (workloadAddresses.length > 0) ranges.push(workloadRange(workloadAddresses));
   return create(ListenerSchema, {
     name: MAIN_INTERNAL,
-    accessLog: [...NO_ROUTE],
+    accessLog: noRoute(telemetry),
     trafficDirection: TrafficDirection.INBOUND,
     listenerSpecifier: { case: 'internalListener', value: {} },
     listenerFilters: [ORIGINAL_DST_FILTER, inspector(services, workloadAddresses.length > 0)],
-    filterChains: directChains(judges),
+    filterChains: directChains(inputs),
     // Never absent, even without a range: chains without a matcher would all match everything.
     filterChainMatcher: byDestination(ranges),
   });

@@ -10,6 +10,8 @@ export interface ProxyNode {
   /** Its own; at least one. */
   readonly addresses: readonly string[];
   readonly labels: Readonly<Record<string, string>>;
+  /** Empty if it does not say. */
+  readonly meshId: string;
   /** Null to do as its labels say. */
   readonly locality: Locality | null;
   /** Whether it takes HBONE itself. */

@@ -24,8 +24,10 @@ const PRIVATE_FILTERS: readonly unknown[] = [
   'istio.alpn',
 ];
 
-/** `disable_mx` tells the metadata exchange of Istio to do nothing. */
-const PRIVATE_FIELDS: readonly string[] = ['tracing', 'disable_mx'];
+/** `disable_mx` tells the metadata exchange of Istio to do nothing; settings of a tracer that is not there say nothing either. */
+function isPrivateField(name: string, item: unknown): boolean {
+  return name === 'disable_mx' || (name === 'tracing' && !Object.hasOwn(item as Json, 'provider'));
+}
 
 /**
  * A recording without what only Istio's build of Envoy knows (peer metadata, its metadata exchange and ALPN) and the settings of
@@ -45,7 +47,7 @@ export function comparable(
   }
   if (typeof value !== 'object' || value === null) return value;
   const entries = Object.entries(value)
-    .filter(([key, item]) => !PRIVATE_FIELDS.includes(key) && isKept(key, item))
+    .filter(([key, item]) => !isPrivateField(key, item) && isKept(key, item))
     .map(([key, item]) => [key, comparable(item, isLeftOut)] as const)
     .filter(([key, item]) => key !== 'filters' || (item as unknown[]).length > 0);
   return Object.fromEntries(entries);

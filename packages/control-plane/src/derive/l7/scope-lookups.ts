@@ -1,10 +1,14 @@
 /** How what belongs to a service at a waypoint is found. */
+import { isDeepStrictEqual } from 'node:util';
 import type { AuthorizationPolicy, RequestAuthentication } from '@aquifer/model/resources';
 import type { Context } from '../../collections/cell.ts';
 import type { Collection, Index } from '../../collections/collection.ts';
 import type { Graph } from '../../collections/graph.ts';
 import { type ClusterInputs, objectKey } from '../../ingest/cluster-inputs.ts';
+import { GATEWAY_NAME_LABEL } from '../labels.ts';
 import type { MeshCollections } from '../mesh-collections.ts';
+import { labelsOf, namespaceOf } from '../object.ts';
+import { canonicalOf, type TelemetryOf } from '../telemetry/telemetry-lookups.ts';
 import type { RoutingLookups } from './routing-lookups.ts';
 import { policyTargets, type ScopeLookups } from './scope.ts';
 import type { WaypointRef } from './waypoint-ref.ts';
@@ -19,10 +23,12 @@ export interface ScopeSources {
   readonly routing: RoutingLookups;
   /** JSON Web Key Sets by address, as they were fetched. */
   readonly keySets: Collection<string>;
+  readonly telemetryOf: TelemetryOf;
 }
 
 export function scopeLookups(sources: ScopeSources): LookupsOf {
-  const { graph, cluster, mesh, routing, keySets } = sources;
+  const { graph, cluster, mesh, routing, keySets, telemetryOf } = sources;
+  const canonicals = canonicalNames(graph, cluster);
   const policiesByTarget: Index<AuthorizationPolicy> = graph.index(
     'policies by target',
     cluster.of('AuthorizationPolicy'),
@@ -40,6 +46,15 @@ export function scopeLookups(sources: ScopeSources): LookupsOf {
       policiesAt: (target) => context.lookup(policiesByTarget, target),
       authenticationsAt: (target) => context.lookup(authenticationsByTarget, target),
       findKeySet: (address) => context.get(keySets, address),
+      telemetryOf: (targets) => {
+        const { namespace, name } = waypoint;
+        const canonical = context.get(canonicals, objectKey(namespace, name)) ?? canonicalOf({});
+        const whose = { namespace, labels: null, targets };
+        return telemetryOf(
+          { ...whose, role: 'waypoint', side: 'server', canonical, meshId: '' },
+          context,
+        );
+      },
       virtualService: routing.findVirtualService(context),
       virtualServicesOf: (namespace, hostname) =>
         routing.virtualServicesOf(context, namespace, hostname),
@@ -53,4 +68,21 @@ export function scopeLookups(sources: ScopeSources): LookupsOf {
       },
     };
   };
+}
+
+/** What the pods of each gateway say of themselves, by `namespace/name`: all of one gateway say the same. */
+function canonicalNames(
+  graph: Graph,
+  cluster: ClusterInputs,
+): Collection<ReturnType<typeof canonicalOf>> {
+  const pods = graph.index('pods by gateway', cluster.of('Pod'), (pod) => {
+    const name = labelsOf(pod)[GATEWAY_NAME_LABEL];
+    return name === undefined ? [] : [objectKey(namespaceOf(pod), name)];
+  });
+  return graph.map(
+    'canonical names of gateways',
+    cluster.of('Gateway'),
+    (_gateway, context, key) => canonicalOf(labelsOf(context.lookup(pods, key)[0])),
+    isDeepStrictEqual,
+  );
 }

@@ -5,9 +5,10 @@ import type {
   RequestAuthentication,
   VirtualService,
 } from '@aquifer/model/resources';
+import type { ObjectRef } from '../../ingest/kinds.ts';
 import type { MeshSettings } from '../mesh.ts';
 import { isHeadless, type MeshService, meshServiceKey } from '../mesh-service.ts';
-import { byAge, nameOf, namespaceOf } from '../object.ts';
+import { byAge, nameOf, namespaceOf, refTo } from '../object.ts';
 import type { FindVirtualService } from '../routing/delegates.ts';
 import { isExportedTo } from '../routing/exports.ts';
 import type { Route } from '../routing/gateway-route.ts';
@@ -16,6 +17,8 @@ import { type Destination, destinationsOf } from '../routing/route-rule.ts';
 import { type TcpDestination, tcpDestinations } from '../routing/tcp-routes.ts';
 import { hostsOf, isForMesh } from '../routing/virtual-service-index.ts';
 import { sourceKey } from '../service-collections.ts';
+import type { ProxyTelemetry } from '../telemetry/proxy-telemetry.ts';
+import type { FoundTelemetry } from '../telemetry/telemetry-lookups.ts';
 import type { DestinationPolicy } from '../traffic/traffic-policy.ts';
 import type { Judges } from './authorization.ts';
 import { l7Ports } from './port-protocol.ts';
@@ -45,8 +48,9 @@ export interface ServiceScope {
   readonly virtualServices: readonly VirtualService[];
   /** The waypoint's own, and the service's. */
   readonly judges: Judges;
-  /** The policies among them, and the RequestAuthentications. */
-  readonly judgeSources: readonly Targeting[];
+  /** The policies among them, the RequestAuthentications, and the Telemetries. */
+  readonly judgeSources: readonly ObjectRef[];
+  readonly telemetry: ProxyTelemetry;
   /** The rules of each port, by its number. */
   readonly lists: ReadonlyMap<number, readonly RouteList[]>;
   /** Where connections to each port go that are not read as HTTP, by its number; empty if nobody says so. */
@@ -68,6 +72,8 @@ export interface ScopeLookups {
   policiesAt(target: string): readonly AuthorizationPolicy[];
   authenticationsAt(target: string): readonly RequestAuthentication[];
   readonly findKeySet: FindKeySet;
+  /** What the waypoint tells, by what it is attached to, from the widest to the narrowest. */
+  telemetryOf(targets: readonly string[]): FoundTelemetry;
   serviceAt(destination: Destination): MeshService | undefined;
   /** Of that namespace, with such a host. */
   virtualServicesOf(namespace: string, hostname: string): readonly VirtualService[];
@@ -116,7 +122,7 @@ export function serviceScope(
     mesh,
     ...routed,
     tcp,
-    ...judgesAt(targets, order, lookups, mesh),
+    ...rulesAt(targets, order, lookups, mesh),
     lists,
     traffic: lookups.trafficOf(service),
     backends: backendsOf(leads, lookups, mesh),
@@ -145,31 +151,39 @@ export function destinationKey({ namespace, host }: Destination): string {
   return `${namespace ?? ''}/${host}`;
 }
 
-type SecurityLookups = Pick<ScopeLookups, 'policiesAt' | 'authenticationsAt' | 'findKeySet'>;
+type ChainLookups = Pick<
+  ScopeLookups,
+  'policiesAt' | 'authenticationsAt' | 'findKeySet' | 'telemetryOf'
+>;
+
+/** What holds on a chain, what it tells, and what both come from. */
+export type ChainRules = Pick<ServiceScope, 'judges' | 'telemetry' | 'judgeSources'>;
 
 /** What holds on every chain of a waypoint. */
-export function waypointJudges(
+export function waypointRules(
   waypoint: WaypointRef,
-  lookups: SecurityLookups,
+  lookups: ChainLookups,
   mesh: MeshSettings,
-): Pick<ServiceScope, 'judges' | 'judgeSources'> {
+): ChainRules {
   const order = inOrderOf(unique([waypoint.namespace, mesh.rootNamespace]));
-  return judgesAt(waypointTargets(waypoint, mesh), order, lookups, mesh);
+  return rulesAt(waypointTargets(waypoint, mesh), order, lookups, mesh);
 }
 
-function judgesAt(
+function rulesAt(
   targets: readonly string[],
   order: (a: NamedObject, b: NamedObject) => number,
-  lookups: SecurityLookups,
+  lookups: ChainLookups,
   { extensionProviders }: MeshSettings,
-): Pick<ServiceScope, 'judges' | 'judgeSources'> {
-  const { authenticationsAt, findKeySet } = lookups;
+): ChainRules {
+  const { authenticationsAt, findKeySet, telemetryOf } = lookups;
   const policies = policiesAt(targets, lookups).toSorted(order);
   const authentications = unique(targets.flatMap(authenticationsAt)).toSorted(order);
   const tokens = tokenFilters(authentications, findKeySet);
+  const { telemetry, telemetrySources } = telemetryOf(targets);
   return {
-    judges: { policies, tokens, providers: extensionProviders },
-    judgeSources: [...policies, ...authentications],
+    judges: { policies, tokens, providers: extensionProviders, unaskableBytes: 'denied' },
+    telemetry,
+    judgeSources: [...[...policies, ...authentications].map(refTo), ...telemetrySources],
   };
 }
 
@@ -201,14 +215,17 @@ export function policyTargets(policy: Targeting): string[] {
   return targetsOf(policy).map(({ kind, name }) => sourceKey(kind, namespaceOf(policy), name));
 }
 
-/** What a policy must be attached to, to hold on every chain of the waypoint: to its class from the root namespace only. */
-function waypointTargets(
+/**
+ * What a policy must be attached to, to hold on every chain of the waypoint: to its class from the root namespace only. From the
+ * widest to the narrowest.
+ */
+export function waypointTargets(
   { namespace, name, className }: WaypointRef,
   { rootNamespace }: MeshSettings,
 ): readonly string[] {
   return [
-    sourceKey('Gateway', namespace, name),
     sourceKey('GatewayClass', rootNamespace, className),
+    sourceKey('Gateway', namespace, name),
   ];
 }
 

@@ -19,7 +19,7 @@ export function serviceTcpProxy(name: string, port: number, scope: ServiceScope)
       ? scope.traffic
       : (scope.backends.get(destinationKey(first.destination))?.traffic ?? null);
   const subset = destinations.length === 1 ? (first?.destination.subset ?? '') : '';
-  return tcpProxy(name, {
+  return tcpProxy(name, scope.telemetry, {
     ...(first !== undefined && { clusterSpecifier: clusterSpecifier(destinations, port, scope) }),
     ...lifetimes(traffic),
     ...(hashesSources(traffic, subset) && {

@@ -9,12 +9,15 @@ import {
 } from '@aquifer/wire/gen/envoy/extensions/filters/network/http_connection_manager/v3_pb';
 import { TcpProxySchema } from '@aquifer/wire/gen/envoy/extensions/filters/network/tcp_proxy/v3_pb';
 import { create } from '@bufbuild/protobuf';
-import { NO_ROUTE, REFUSED_CONNECT, UPSTREAM_FAILURE } from './access-log.ts';
+import type { ProxyTelemetry } from '../telemetry/proxy-telemetry.ts';
+import { noRoute, refusedConnect, upstreamFailure } from './access-log.ts';
 import { OF_TUNNEL } from './filter-state.ts';
 import { socketAddress } from './listener-parts.ts';
 import { terminatingTls } from './mutual-tls.ts';
 import { CONNECT_ORIGINATE, CONNECT_TERMINATE, MAIN_INTERNAL } from './names.ts';
 import { type Extension, extension, seconds } from './packed.ts';
+
+type Logs = Pick<ProxyTelemetry, 'logs'>;
 
 const HBONE_PORT = 15_008;
 const MAX_STREAMS = 100;
@@ -28,23 +31,23 @@ export const ORIGINAL_DST_FILTER: Extension = extension(
 );
 
 /** Terminates HBONE from any identity of the trust domain and hands every CONNECT to `main_internal`. */
-export function connectTerminate(trustDomain: string): Listener {
+export function connectTerminate(trustDomain: string, telemetry: Logs): Listener {
   return create(ListenerSchema, {
     name: CONNECT_TERMINATE,
     address: socketAddress('0.0.0.0', HBONE_PORT),
-    accessLog: [...NO_ROUTE],
+    accessLog: noRoute(telemetry),
     connectionBalanceConfig: { balanceType: { case: 'exactBalance', value: {} } },
     filterChains: [
       {
         name: 'default',
         transportSocket: terminatingTls(trustDomain),
-        filters: [tunnelConnectionManager()],
+        filters: [tunnelConnectionManager(telemetry)],
       },
     ],
   });
 }
 
-function tunnelConnectionManager(): Extension {
+function tunnelConnectionManager(telemetry: Logs): Extension {
   const connect = {
     match: { pathSpecifier: { case: 'connectMatcher' as const, value: {} } },
     action: {
@@ -58,7 +61,7 @@ function tunnelConnectionManager(): Extension {
   return extension('envoy.filters.network.http_connection_manager', HttpConnectionManagerSchema, {
     statPrefix: 'connect_terminate',
     serverName: 'istio-envoy',
-    accessLog: [...REFUSED_CONNECT],
+    accessLog: refusedConnect(telemetry),
     forwardClientCertDetails: ForwardCert.APPEND_FORWARD,
     setCurrentClientCertDetails: { subject: true, dns: true, uri: true },
     useRemoteAddress: false,
@@ -87,10 +90,10 @@ function tunnelConnectionManager(): Extension {
 }
 
 /** Opens a tunnel to wherever the internal connection was going. */
-export function connectOriginateListener(): Listener {
+export function connectOriginateListener(telemetry: Logs): Listener {
   return create(ListenerSchema, {
     name: CONNECT_ORIGINATE,
-    accessLog: [...NO_ROUTE],
+    accessLog: noRoute(telemetry),
     listenerSpecifier: { case: 'internalListener', value: {} },
     listenerFilters: [ORIGINAL_DST_FILTER],
     useOriginalDst: false,
@@ -101,7 +104,7 @@ export function connectOriginateListener(): Listener {
             statPrefix: CONNECT_ORIGINATE,
             clusterSpecifier: { case: 'cluster', value: CONNECT_ORIGINATE },
             tunnelingConfig: { hostname: '%DOWNSTREAM_LOCAL_ADDRESS%' },
-            accessLog: [...UPSTREAM_FAILURE],
+            accessLog: upstreamFailure(telemetry),
           }),
         ],
       },

@@ -14,7 +14,7 @@ import { hasLabels, isEmptyMap } from '../selectors.ts';
 import { addressKey } from '../waypoints.ts';
 import { assignmentResource, type ServiceAssignment } from './endpoints.ts';
 import { isSameOwned, type OwnedResource, ownedBy } from './owned-resource.ts';
-import { serviceScope, waypointJudges } from './scope.ts';
+import { serviceScope, waypointRules, waypointTargets } from './scope.ts';
 import { type LookupsOf, type ScopeSources, scopeLookups } from './scope-lookups.ts';
 import {
   boundResource,
@@ -234,7 +234,7 @@ function listenerResources(
   const bases = graph.map('bases of main listeners', waypoints, (waypoint, context, key) =>
     listenerBase(waypoint, {
       attached: context.lookup(attachedTo, key).map(({ service }) => service),
-      ...waypointJudges(waypoint, lookupsOf(context, waypoint), settingsIn(mesh, context)),
+      ...waypointRules(waypoint, lookupsOf(context, waypoint), settingsIn(mesh, context)),
       workloadAddresses: boundTo(key, context)
         .flatMap(({ value }) => value.addresses)
         .toSorted(),
@@ -252,7 +252,13 @@ function listenerResources(
     'own listeners of waypoints',
     waypoints,
     (waypoint, context, key): readonly (readonly [string, OwnedResource])[] =>
-      ownListeners(waypoint, settingsIn(mesh, context)).map((resource) => ownedBy(key, resource)),
+      ownListeners(
+        waypoint,
+        settingsIn(mesh, context),
+        lookupsOf(context, waypoint).telemetryOf(
+          waypointTargets(waypoint, settingsIn(mesh, context)),
+        ),
+      ).map((resource) => ownedBy(key, resource)),
     isSameOwned,
   );
   return graph.union('waypoint listeners', own, main);

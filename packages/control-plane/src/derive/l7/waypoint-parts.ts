@@ -10,6 +10,7 @@ import type { MeshSettings } from '../mesh.ts';
 import { namespacedHostname } from '../mesh-service.ts';
 import { refTo } from '../object.ts';
 import { type Resource, resource, type WorkloadResource } from '../resource.ts';
+import type { FoundTelemetry } from '../telemetry/telemetry-lookups.ts';
 import type { Subset } from '../traffic/traffic-policy.ts';
 import { boundWorkloads, type ServiceAssignment } from './endpoints.ts';
 import { portChains } from './filter-chains.ts';
@@ -67,9 +68,11 @@ export function ownClusters(
 export function ownListeners(
   { source }: WaypointRef,
   { trustDomain }: MeshSettings,
+  { telemetry, telemetrySources }: FoundTelemetry,
 ): Resource<null>[] {
-  return [connectTerminate(trustDomain), connectOriginateListener()].map((listener) =>
-    encoded(ListenerSchema, listener, [source]),
+  const sources = [source, ...telemetrySources];
+  return [connectTerminate(trustDomain, telemetry), connectOriginateListener(telemetry)].map(
+    (listener) => encoded(ListenerSchema, listener, sources),
   );
 }
 
@@ -77,7 +80,7 @@ export function listenerBase({ source }: WaypointRef, inputs: MainListenerInputs
   const { attached, judgeSources } = inputs;
   return {
     bytes: toBinary(ListenerSchema, mainListener(inputs)),
-    sources: [source, ...attached.map(refTo), ...judgeSources.map(refTo)],
+    sources: [source, ...attached.map(refTo), ...judgeSources],
   };
 }
 
@@ -117,7 +120,7 @@ export function serviceParts(scope: ServiceScope): ServiceParts {
   const all = [own, ...others];
   return {
     chains,
-    chainSources: [...rules, ...judgeSources.map(refTo)],
+    chainSources: [...rules, ...judgeSources],
     clusters: all.flatMap(({ clusters }) => clusters),
     resolved: all.flatMap(({ resolved }) => resolved),
     assignments: all.flatMap(({ assignments }) => assignments),

@@ -8,7 +8,6 @@ import { tokenFilters } from './request-authentication.ts';
 import { type SelectedWorkload, selectedPolicies } from './selected-policies.ts';
 import type { ProxyInputs } from './sidecar/scope-inputs.ts';
 
-/** Nobody is asked from here yet, so that policies which want it deny. */
 export interface Security extends Judges {
   readonly authentications: readonly RequestAuthentication[];
 }
@@ -30,7 +29,7 @@ export function workloadSecurity({
     (rule) => [namespaceOf(rule)],
   );
   return (workload, context) => {
-    const { rootNamespace } = settingsIn(mesh, context);
+    const { rootNamespace, extensionProviders } = settingsIn(mesh, context);
     const policiesIn = (namespace: string) => context.lookup(policies, namespace);
     const rulesIn = (namespace: string) => context.lookup(rules, namespace);
     const authentications = selectedPolicies(rulesIn, workload, rootNamespace);
@@ -38,7 +37,8 @@ export function workloadSecurity({
       policies: selectedPolicies(policiesIn, workload, rootNamespace),
       authentications,
       tokens: tokenFilters(authentications, (address) => context.get(keySets, address)),
-      providers: [],
+      providers: extensionProviders,
+      unaskableBytes: 'passed',
     };
   };
 }

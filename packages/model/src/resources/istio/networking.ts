@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { anyObject, objectOf, stringMap } from '../field-types.ts';
 import { defineResource } from '../resource.ts';
 import { networking } from './networking-group.ts';
-import { ageColumn, istioStatus, policyTargetReference, workloadSelector } from './selectors.ts';
+import { ageColumn, istioStatus, workloadSelector } from './selectors.ts';
 
 /** Not supported by the mesh, but its objects can be stored so that they are reported, not lost. */
 export const envoyFilter = defineResource({
@@ -62,32 +62,5 @@ export const trafficExtension = defineResource({
   singular: 'trafficextension',
 });
 
-/** Istio: metrics, logs and traces of workloads. */
-export const telemetry = defineResource({
-  group: 'telemetry.istio.io',
-  versions: ['v1', 'v1alpha1'],
-  kind: 'Telemetry',
-  plural: 'telemetries',
-  singular: 'telemetry',
-  shortNames: ['telemetry'],
-  categories: ['istio-io', 'telemetry-istio-io'],
-  namespaced: true,
-  subresources: { status: true },
-  columns: [ageColumn],
-  schema: objectOf({
-    spec: z
-      .object({
-        selector: workloadSelector.optional(),
-        targetRef: policyTargetReference.optional(),
-        targetRefs: z.array(policyTargetReference).max(16).optional(),
-        tracing: z.array(anyObject).optional(),
-        metrics: z.array(anyObject).optional(),
-        accessLogging: z.array(anyObject).optional(),
-      })
-      .optional(),
-    status: istioStatus.optional(),
-  }),
-});
-
-/** The TypeScript type of `telemetry`. */
-export type Telemetry = z.infer<typeof telemetry.schema>;
+/** The TypeScript type of `proxyConfig`. */
+export type ProxyConfig = z.infer<typeof proxyConfig.schema>;

@@ -13,6 +13,8 @@ import type { MeshService } from '../../mesh-service.ts';
 import { settingsIn } from '../../mesh-settings.ts';
 import { labelsOf, refTo } from '../../object.ts';
 import { resource } from '../../resource.ts';
+import { sourceKey } from '../../service-collections.ts';
+import { canonicalOf, type FoundTelemetry } from '../../telemetry/telemetry-lookups.ts';
 import { podUid } from '../../workloads.ts';
 import { calledCollections } from '../outbound/called-ports.ts';
 import { calledPorts } from '../outbound/called-services.ts';
@@ -43,6 +45,8 @@ interface GatewayView {
   /** Those in front of it. */
   readonly services: readonly OwnService[];
   readonly wildcard: '0.0.0.0' | '::';
+  /** Empty if it does not say. */
+  readonly meshId: string;
 }
 
 export interface GatewayCollections {
@@ -167,6 +171,7 @@ function gatewayViews(
         (a, b) => (a.key < b.key ? -1 : 1),
       ),
       wildcard: node.addresses[0]?.includes(':') ? '::' : '0.0.0.0',
+      meshId: node.meshId,
     } as const;
     return { ...view, key: `gateway ${JSON.stringify(view)}` };
   });
@@ -185,6 +190,18 @@ function clientAt(
   return { view, mesh: settingsIn(mesh, context), routing, context };
 }
 
+/** Gateways tell as those who ask. */
+function gatewayTelemetry(
+  { namespace, labels, meshId }: GatewayView,
+  { telemetryOf }: Pick<ProxyInputs, 'telemetryOf'>,
+  context: Context,
+): FoundTelemetry {
+  const name = labels[GATEWAY_NAME_LABEL];
+  const targets = name === undefined ? [] : [sourceKey('Gateway', namespace, name)];
+  const whose = { namespace, labels, targets, canonical: canonicalOf(labels), meshId };
+  return telemetryOf({ ...whose, role: 'router', side: 'client' }, context);
+}
+
 function listenersOf(
   inputs: ProxyInputs,
   views: Collection<GatewayView>,
@@ -195,7 +212,11 @@ function listenersOf(
   const own = graph.flatMap(
     'own listeners of gateways',
     views,
-    (view) => [ownedBy(view.key, encoded(ListenerSchema, connectOriginateListener(), []))],
+    (view, context) => {
+      const { telemetry, telemetrySources } = gatewayTelemetry(view, inputs, context);
+      const listener = connectOriginateListener(telemetry);
+      return [ownedBy(view.key, encoded(ListenerSchema, listener, telemetrySources))];
+    },
     isSameOwned,
   );
   const ports = graph.flatMap(
@@ -214,10 +235,12 @@ function listenersOf(
       const security = securityOf({ namespace, labels, gateway }, context);
       const providers = settingsIn(inputs.mesh, context).extensionProviders;
       const judges = { ...security, providers };
-      const listener = gatewayListener(port, { ...clientAt(view, inputs, context), judges });
+      const { telemetry, telemetrySources } = gatewayTelemetry(view, inputs, context);
+      const client = { ...clientAt(view, inputs, context), judges, telemetry };
+      const listener = gatewayListener(port, client);
       if (listener === null) return [];
       const policies = [...security.policies, ...security.authentications].map(refTo);
-      const sources = [...sourcesOf(port.servers), ...policies];
+      const sources = [...sourcesOf(port.servers), ...policies, ...telemetrySources];
       return [ownedBy(view.key, encoded(ListenerSchema, listener, sources))];
     },
     isSameOwned,

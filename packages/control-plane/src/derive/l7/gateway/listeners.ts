@@ -5,7 +5,8 @@ import { HttpConnectionManager_ForwardClientCertDetails as ForwardDetails } from
 import { create } from '@bufbuild/protobuf';
 import { namespaceOf } from '../../object.ts';
 import { isFor, type RuleAudience } from '../../routing/virtual-service-match.ts';
-import { NO_ROUTE } from '../access-log.ts';
+import type { ProxyTelemetry } from '../../telemetry/proxy-telemetry.ts';
+import { noRoute } from '../access-log.ts';
 import { authorizationFilters, type Judges } from '../authorization.ts';
 import type { ChainInit } from '../filter-chains.ts';
 import { connectionManager, routesNamed } from '../http-connection-manager.ts';
@@ -18,9 +19,10 @@ import { serverTls } from './downstream-tls.ts';
 import { common, followedAt, sharedHosts } from './hosts.ts';
 import type { GatewayPort, GatewayServer } from './servers.ts';
 
-/** The gateway, and what it asks of clients. */
+/** A gateway, what it asks of clients, and what it tells. */
 export interface GatewayClient extends RouteClient {
   readonly judges: Judges;
+  readonly telemetry: ProxyTelemetry;
 }
 
 /** Null where no rule says what becomes of connections. */
@@ -40,7 +42,7 @@ export function gatewayListener(port: GatewayPort, client: GatewayClient): Liste
   return create(ListenerSchema, {
     name,
     address: socketAddress(address, number),
-    accessLog: [...NO_ROUTE],
+    accessLog: noRoute(client.telemetry),
     trafficDirection: TrafficDirection.OUTBOUND,
     maxConnectionsToAcceptPerSocketEvent: 1,
     filterChains,
@@ -87,10 +89,11 @@ function tcpChain(filter: Extension, { judges }: GatewayClient): ChainInit {
 function httpChain(
   { routes }: GatewayServer,
   listener: string,
-  { judges }: GatewayClient,
+  { judges, telemetry }: GatewayClient,
 ): ChainInit {
   return chain([
     connectionManager({
+      telemetry,
       statPrefix: `outbound_${listener};`,
       routeSpecifier: routesNamed(routes ?? ''),
       useRemoteAddress: true,
@@ -116,13 +119,15 @@ function audienceOf({ gateway, number }: GatewayServer, { view }: RouteClient): 
 }
 
 /** The first route that holds. */
-function tcpFilters(server: GatewayServer, client: RouteClient): Extension[] {
+function tcpFilters(server: GatewayServer, client: GatewayClient): Extension[] {
   for (const service of followedAt(server, client)) {
     if (sharedHosts(server, service, client.mesh).length === 0) continue;
     const route = service.spec?.tcp?.find(({ match = [{}] }) =>
       match.some((block) => isFor(block, audienceOf(server, client), namespaceOf(service))),
     );
-    if (route !== undefined) return [tcpFilter(chainOf(route, service, clientAt(server, client)))];
+    if (route !== undefined) {
+      return [tcpFilter(chainOf(route, service, clientAt(server, client)), client.telemetry)];
+    }
   }
   return [];
 }
@@ -137,7 +142,10 @@ function endedChains(server: GatewayServer, client: GatewayClient): ChainInit[] 
     return [
       {
         ...terminated({ ...server, hosts }, false),
-        ...tcpChain(tcpFilter(chainOf(route, service, clientAt(server, client))), client),
+        ...tcpChain(
+          tcpFilter(chainOf(route, service, clientAt(server, client)), client.telemetry),
+          client,
+        ),
       },
     ];
   });
@@ -156,7 +164,10 @@ function passedChains(server: GatewayServer, client: GatewayClient): ChainInit[]
           const serverNames = names.includes('*') ? [] : [...names];
           return {
             filterChainMatch: { serverNames, prefixRanges: destinationSubnets.map(cidrRange) },
-            ...tcpChain(tcpFilter(chainOf(route, service, clientAt(server, client))), client),
+            ...tcpChain(
+              tcpFilter(chainOf(route, service, clientAt(server, client)), client.telemetry),
+              client,
+            ),
           };
         }),
     );

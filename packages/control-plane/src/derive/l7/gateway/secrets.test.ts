@@ -43,6 +43,7 @@ function servedTo(
     labels: { istio: 'ingress' },
     addresses: ['10.1.0.7'],
     locality: null,
+    meshId: '',
     inboundTunnels: 'none',
   });
   if (verdict !== undefined) derivation.secretReaders.set(`edge/${account}`, verdict);

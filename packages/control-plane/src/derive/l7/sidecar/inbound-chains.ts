@@ -76,7 +76,8 @@ const KINDS: Readonly<Record<L7Protocol, Kinds>> = {
   unknown: SNIFFED,
 };
 
-/** In the order in which they are listed. */
+/** In the order in which they are listed. A mode that is none, which a loosened definition lets pass, is the strictest. */
 export function connectionKinds(protocol: L7Protocol, mode: TlsMode): readonly ConnectionKind[] {
-  return KINDS[protocol][mode];
+  const kinds = KINDS[protocol];
+  return Object.hasOwn(kinds, mode) ? kinds[mode] : kinds.STRICT;
 }

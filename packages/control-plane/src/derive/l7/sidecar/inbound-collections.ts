@@ -3,10 +3,10 @@ import { type Cluster, ClusterSchema } from '@aquifer/wire/gen/envoy/config/clus
 import { ListenerSchema } from '@aquifer/wire/gen/envoy/config/listener/v3_pb';
 import type { Context } from '../../../collections/cell.ts';
 import type { Collection } from '../../../collections/collection.ts';
-import type { MeshCollections } from '../../mesh-collections.ts';
 import { settingsIn } from '../../mesh-settings.ts';
 import { refTo } from '../../object.ts';
 import { inheritedPeerAuthentication, workloadTlsModes } from '../../peer-authentication.ts';
+import { canonicalOf } from '../../telemetry/telemetry-lookups.ts';
 import { MAIN_INTERNAL } from '../names.ts';
 import { encoded, isSameOwned, type OwnedResource, ownedBy } from '../owned-resource.ts';
 import { internalCluster } from '../tunnel-clusters.ts';
@@ -60,7 +60,7 @@ export function inboundCollections(
       'inbound listeners',
       ports,
       (of, context) =>
-        inboundListeners(of, securityOf({ ...of.view, gateway: null }, context), mesh, context),
+        inboundListeners(of, securityOf({ ...of.view, gateway: null }, context), inputs, context),
       isSameOwned,
     ),
   };
@@ -74,7 +74,7 @@ function toItself(): Cluster {
 function inboundListeners(
   { view, ports }: PortsOfView,
   { authentications, ...judges }: Security,
-  mesh: MeshCollections,
+  { mesh, telemetryOf }: ProxyInputs,
   context: Context,
 ): (readonly [string, OwnedResource])[] {
   const { rootNamespace, trustDomain } = settingsIn(mesh, context);
@@ -84,13 +84,18 @@ function inboundListeners(
     own,
   );
   const tls = workloadTlsModes(view.labels, view.namespace === rootNamespace ? [] : own, inherited);
-  const { wildcard, addresses } = view;
-  const scope = { wildcard, trustDomain, ports, tls, judges };
+  const { wildcard, addresses, namespace, labels, meshId } = view;
+  const canonical = canonicalOf(labels);
+  const { telemetry, telemetrySources } = telemetryOf(
+    { namespace, labels, targets: [], canonical, meshId, role: 'sidecar', side: 'server' },
+    context,
+  );
+  const scope = { wildcard, trustDomain, ports, tls, judges, telemetry };
   const listeners = [virtualInbound(scope)];
   if (view.inboundTunnels === 'hbone') {
-    listeners.push(connectTerminate(trustDomain), tunnelInbound(scope, addresses));
+    listeners.push(connectTerminate(trustDomain, telemetry), tunnelInbound(scope, addresses));
   }
   const owners = [...judges.policies, ...authentications];
-  const sources = [...ports.map(({ source }) => source), ...owners.map(refTo)];
+  const sources = [...ports.map(({ source }) => source), ...owners.map(refTo), ...telemetrySources];
   return listeners.map((made) => ownedBy(view.key, encoded(ListenerSchema, made, sources)));
 }

@@ -9,10 +9,11 @@ import type { RouteConfigurationSchema } from '@aquifer/wire/gen/envoy/config/ro
 import { HttpConnectionManager_ForwardClientCertDetails as ForwardCert } from '@aquifer/wire/gen/envoy/extensions/filters/network/http_connection_manager/v3_pb';
 import { create } from '@bufbuild/protobuf';
 import type { TlsMode, WorkloadTlsModes } from '../../peer-authentication.ts';
-import { NO_ROUTE } from '../access-log.ts';
+import type { ProxyTelemetry } from '../../telemetry/proxy-telemetry.ts';
+import { noRoute } from '../access-log.ts';
 import { authorizationFilters, type Judges } from '../authorization.ts';
 import type { ChainInit } from '../filter-chains.ts';
-import { connectionManager, tcpProxy } from '../http-connection-manager.ts';
+import { connectionManager, SILENT, tcpProxy } from '../http-connection-manager.ts';
 import {
   httpInspector,
   offPorts,
@@ -44,6 +45,7 @@ export interface InboundScope {
   readonly ports: readonly InboundPort[];
   readonly tls: WorkloadTlsModes;
   readonly judges: Judges;
+  readonly telemetry: ProxyTelemetry;
 }
 
 /** What connections are led to, and how it is shown. */
@@ -105,7 +107,7 @@ export function virtualInbound(scope: InboundScope): Listener {
     ...PATIENT,
     name: 'virtualInbound',
     address: socketAddress(wildcard, INBOUND_PORT),
-    accessLog: [...NO_ROUTE],
+    accessLog: noRoute(scope.telemetry),
     trafficDirection: TrafficDirection.INBOUND,
     maxConnectionsToAcceptPerSocketEvent: 1,
     filterChains,
@@ -129,7 +131,7 @@ export function tunnelInbound(scope: InboundScope, addresses: readonly string[])
     continueOnListenerFiltersTimeout: true,
     name: MAIN_INTERNAL,
     listenerSpecifier: { case: 'internalListener', value: {} },
-    accessLog: [...NO_ROUTE],
+    accessLog: noRoute(scope.telemetry),
     trafficDirection: TrafficDirection.INBOUND,
     filterChains,
     listenerFilters: [ORIGINAL_DST_FILTER, httpInspector()],
@@ -157,7 +159,7 @@ function blackHole(): ChainInit {
   return {
     name: 'virtualInbound-blackhole',
     filterChainMatch: { destinationPort: INBOUND_PORT },
-    filters: [tcpProxy(BLACK_HOLE, { accessLog: [] })],
+    filters: [tcpProxy(BLACK_HOLE, SILENT)],
   };
 }
 
@@ -178,8 +180,13 @@ function chainTo(
 
 const ALPN = { http: ['h2', 'http/1.1'], tcp: ['istio-peer-exchange', 'h2', 'http/1.1'] } as const;
 
-function httpFilter(target: Target, { judges }: InboundScope, peer: PeerSource): Extension {
+function httpFilter(
+  target: Target,
+  { judges, telemetry }: InboundScope,
+  peer: PeerSource,
+): Extension {
   return connectionManager({
+    telemetry,
     statPrefix: `${target.statPrefix};`,
     serverName: 'istio-envoy',
     forwardClientCertDetails: ForwardCert.APPEND_FORWARD,
@@ -190,8 +197,12 @@ function httpFilter(target: Target, { judges }: InboundScope, peer: PeerSource):
   });
 }
 
-function tcpFilters({ cluster }: Target, { judges }: InboundScope, peer: PeerSource): Extension[] {
-  return [...authorizationFilters(judges, { protocol: 'tcp', peer }), tcpProxy(cluster)];
+function tcpFilters(
+  { cluster }: Target,
+  { judges, telemetry }: InboundScope,
+  peer: PeerSource,
+): Extension[] {
+  return [...authorizationFilters(judges, { protocol: 'tcp', peer }), tcpProxy(cluster, telemetry)];
 }
 
 /** Requests that the workload has not begun to read may be repeated. */

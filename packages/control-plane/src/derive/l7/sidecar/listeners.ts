@@ -7,9 +7,10 @@ import {
   ListenerSchema,
 } from '@aquifer/wire/gen/envoy/config/listener/v3_pb';
 import { create } from '@bufbuild/protobuf';
-import { NO_ROUTE } from '../access-log.ts';
+import type { ProxyTelemetry } from '../../telemetry/proxy-telemetry.ts';
+import { noRoute } from '../access-log.ts';
 import type { ChainInit } from '../filter-chains.ts';
-import { connectionManager, routesNamed, tcpProxy } from '../http-connection-manager.ts';
+import { connectionManager, routesNamed, SILENT, tcpProxy } from '../http-connection-manager.ts';
 import { httpInspector, PATIENT, socketAddress, tlsInspector } from '../listener-parts.ts';
 import { BLACK_HOLE } from '../names.ts';
 import { type Extension, type Init, seconds } from '../packed.ts';
@@ -30,11 +31,15 @@ export const HANDSHAKE: ReturnType<typeof seconds> = seconds(15);
 /** What plaintext that looks like HTTP is called by the inspector. */
 export const SNIFFED_HTTP: readonly string[] = ['http/1.1', 'h2c'];
 
-export function outboundListener(listener: OutboundListener): Listener {
-  const { name, address, port, capture, chains, otherwise } = listener;
+/** A listener, and what the proxy tells of what it takes. */
+export type ToldListener = OutboundListener & { readonly telemetry: ProxyTelemetry };
+
+export function outboundListener(listener: ToldListener): Listener {
+  const { name, address, port, capture, chains, otherwise, telemetry } = listener;
   // What has no conditions stands alone, or is what all others are left to.
   const last = chains.length > 1 ? chains.find(isCatchAll) : undefined;
-  const defaultFilterChain = last === undefined ? unknown(otherwise) : outboundChain(last, name);
+  const defaultFilterChain =
+    last === undefined ? unknown(otherwise, telemetry) : outboundChain(last, listener);
   return create(ListenerSchema, {
     ...PATIENT,
     name,
@@ -45,37 +50,41 @@ export function outboundListener(listener: OutboundListener): Listener {
       : { maxConnectionsToAcceptPerSocketEvent: 1 }),
     filterChains: chains
       .filter((chain) => chain !== last)
-      .map((chain) => outboundChain(chain, name)),
+      .map((chain) => outboundChain(chain, listener)),
     ...(defaultFilterChain !== null && { defaultFilterChain }),
     listenerFilters: inspectorsOf(chains),
   });
 }
 
-function outboundChain(chain: OutboundChain, listener: string): ChainInit {
+function outboundChain(chain: OutboundChain, { name, telemetry }: ToldListener): ChainInit {
   const filterChainMatch = matchOf(chain);
   return {
     ...(filterChainMatch !== null && { filterChainMatch }),
     ...(chain.kind === 'tcp' && originOf(chain)),
-    filters: [chain.kind === 'tcp' ? tcpFilter(chain) : httpFilter(chain.routes, listener)],
+    filters: [
+      chain.kind === 'tcp'
+        ? tcpFilter(chain, telemetry)
+        : httpFilter(chain.routes, name, telemetry),
+    ],
     transportSocketConnectTimeout: HANDSHAKE,
   };
 }
 
-function httpFilter(routes: string, listener: string): Extension {
+function httpFilter(routes: string, listener: string, telemetry: ProxyTelemetry): Extension {
   return connectionManager({
+    telemetry,
     statPrefix: `outbound_${listener};`,
     routeSpecifier: routesNamed(routes),
   });
 }
 
-export function tcpFilter({
-  name,
-  clusters,
-  proxy,
-}: Pick<TcpChain, 'name' | 'clusters' | 'proxy'>): Extension {
-  if (clusters.length === 1) return tcpProxy(name, proxy);
+export function tcpFilter(
+  { name, clusters, proxy }: Pick<TcpChain, 'name' | 'clusters' | 'proxy'>,
+  telemetry: ProxyTelemetry,
+): Extension {
+  if (clusters.length === 1) return tcpProxy(name, telemetry, proxy);
   const weighted = clusters.map((cluster) => ({ ...cluster }));
-  return tcpProxy(name, {
+  return tcpProxy(name, telemetry, {
     ...proxy,
     clusterSpecifier: { case: 'weightedClusters', value: { clusters: weighted } },
   });
@@ -103,9 +112,10 @@ export function cidrRange(cidr: string): Init<typeof CidrRangeSchema> {
   return { addressPrefix: cidr.slice(0, slash), prefixLen: Number(cidr.slice(slash + 1)) };
 }
 
-function unknown(cluster: string | null): ChainInit | null {
+function unknown(cluster: string | null, telemetry: ProxyTelemetry): ChainInit | null {
   if (cluster === null) return null;
-  return { name: 'PassthroughFilterChain', filterChainMatch: {}, filters: [tcpProxy(cluster)] };
+  const filters = [tcpProxy(cluster, telemetry)];
+  return { name: 'PassthroughFilterChain', filterChainMatch: {}, filters };
 }
 
 function inspectorsOf(chains: readonly OutboundChain[]): ListenerFilter[] {
@@ -115,23 +125,27 @@ function inspectorsOf(chains: readonly OutboundChain[]): ListenerFilter[] {
 }
 
 /** Where redirected connections arrive: they go on to the listener of their destination, or to what is not known. */
-export function virtualOutbound(wildcard: string, unknown: string): Listener {
+export function virtualOutbound(
+  wildcard: string,
+  unknown: string,
+  telemetry: ProxyTelemetry,
+): Listener {
   // A connection that was not redirected would come back here for ever.
   const blackHole = {
     name: 'virtualOutbound-blackhole',
     filterChainMatch: { destinationPort: OUTBOUND_PORT },
-    filters: [tcpProxy(BLACK_HOLE, { accessLog: [] })],
+    filters: [tcpProxy(BLACK_HOLE, SILENT)],
   };
   return create(ListenerSchema, {
     name: 'virtualOutbound',
     address: socketAddress(wildcard, OUTBOUND_PORT),
-    accessLog: [...NO_ROUTE],
+    accessLog: noRoute(telemetry),
     trafficDirection: TrafficDirection.OUTBOUND,
     useOriginalDst: true,
     maxConnectionsToAcceptPerSocketEvent: 1,
     filterChains: [
       blackHole,
-      { name: 'virtualOutbound-catchall-tcp', filters: [tcpProxy(unknown)] },
+      { name: 'virtualOutbound-catchall-tcp', filters: [tcpProxy(unknown, telemetry)] },
     ],
   });
 }

@@ -4,6 +4,7 @@ import type { Context } from '../../../collections/cell.ts';
 import type { Collection } from '../../../collections/collection.ts';
 import { NO_MESH_CONFIG } from '../../mesh-config.ts';
 import { namespacedHostname } from '../../mesh-service.ts';
+import type { FoundTelemetry } from '../../telemetry/telemetry-lookups.ts';
 import { outboundCluster } from '../names.ts';
 import type { WantedPort } from '../outbound/called-ports.ts';
 import { calledPorts } from '../outbound/called-services.ts';
@@ -11,7 +12,7 @@ import { encodedOnce, sameWanted, type Wanted } from '../outbound/encoded-once.t
 import { encoded, isSameOwned, type OwnedResource, ownedBy } from '../owned-resource.ts';
 import { ANY_NAMESPACE } from '../routing-lookups.ts';
 import { type EgressScope, egressScope, isSameScope } from './egress-scope.ts';
-import { outboundListener, virtualOutbound } from './listeners.ts';
+import { outboundListener, type ToldListener, virtualOutbound } from './listeners.ts';
 import {
   type ChainsOf,
   headlessPorts,
@@ -21,7 +22,7 @@ import {
   unknownCluster,
 } from './outbound-listeners.ts';
 import { routeCollection } from './route-collections.ts';
-import { clientIn, type ProxyInputs, type ScopeInputs } from './scope-inputs.ts';
+import { clientIn, clientTelemetry, type ProxyInputs, type ScopeInputs } from './scope-inputs.ts';
 import { ownChain, routedChains } from './tcp-chains.ts';
 import type { OutboundView } from './views.ts';
 import { covering } from './virtual-services.ts';
@@ -62,25 +63,30 @@ export function outboundCollections(
   };
 }
 
-function virtualListeners({ graph, scopes }: ScopeInputs): Collection<OwnedResource> {
-  return graph.flatMap(
+function virtualListeners(inputs: ScopeInputs): Collection<OwnedResource> {
+  return inputs.graph.flatMap(
     'virtual outbound listeners',
-    scopes,
-    (scope): readonly (readonly [string, OwnedResource])[] => {
-      const listener = virtualOutbound(scope.view.wildcard, unknownCluster(scope));
-      return [ownedBy(scope.view.key, encoded(ListenerSchema, listener, []))];
+    inputs.scopes,
+    (scope, context): readonly (readonly [string, OwnedResource])[] => {
+      const { view } = scope;
+      const { telemetry, telemetrySources } = clientTelemetry(view, inputs, context);
+      const listener = virtualOutbound(view.wildcard, unknownCluster(scope), telemetry);
+      return [ownedBy(view.key, encoded(ListenerSchema, listener, telemetrySources))];
     },
     isSameOwned,
   );
 }
 
-type WantedListener = Wanted<OutboundListener>;
+type WantedListener = Wanted<ToldListener>;
 
 function wantedListener(
   owner: string,
   listener: OutboundListener,
+  { telemetry, telemetrySources }: FoundTelemetry,
 ): readonly [string, WantedListener] {
-  const { sources, ...said } = listener;
+  const { sources: services, ...own } = listener;
+  const said = { ...own, telemetry };
+  const sources = [...services, ...telemetrySources];
   // Durations are made of bigints.
   const content = JSON.stringify(said, (_key, value: unknown) =>
     typeof value === 'bigint' ? `${value}n` : value,
@@ -109,10 +115,13 @@ function serviceListeners(inputs: ScopeInputs): Collection<OwnedResource> {
   const ofServices = graph.flatMap(
     'wanted listeners',
     scopes,
-    (scope, context) =>
-      Array.from(outboundListeners(scope, chainsIn(scope, inputs, context)).values(), (listener) =>
-        wantedListener(scope.view.key, listener),
-      ),
+    (scope, context) => {
+      const told = clientTelemetry(scope.view, inputs, context);
+      const made = outboundListeners(scope, chainsIn(scope, inputs, context));
+      return Array.from(made.values(), (listener) =>
+        wantedListener(scope.view.key, listener, told),
+      );
+    },
     sameWanted(),
   );
   const headless = graph.flatMap('headless ports in scopes', scopes, (scope, context) => {
@@ -129,6 +138,7 @@ function serviceListeners(inputs: ScopeInputs): Collection<OwnedResource> {
     ({ view, port, chain }, context) => {
       const key = namespacedHostname(port.service);
       const workloads = context.lookup(mesh.workloadsByService, key);
+      const told = clientTelemetry(view, inputs, context);
       return workloads.flatMap(
         ({
           value: {
@@ -137,7 +147,7 @@ function serviceListeners(inputs: ScopeInputs): Collection<OwnedResource> {
         }) =>
           address === undefined || view.ownAddresses.includes(address)
             ? []
-            : [wantedListener(view.key, podListener(port, address, chain))],
+            : [wantedListener(view.key, podListener(port, address, chain), told)],
       );
     },
     sameWanted(),

@@ -5,9 +5,15 @@ import type { Graph } from '../../../collections/graph.ts';
 import type { ClusterInputs } from '../../../ingest/cluster-inputs.ts';
 import type { MeshCollections } from '../../mesh-collections.ts';
 import { settingsIn } from '../../mesh-settings.ts';
+import {
+  canonicalOf,
+  type FoundTelemetry,
+  type TelemetryOf,
+} from '../../telemetry/telemetry-lookups.ts';
 import type { RoutingLookups } from '../routing-lookups.ts';
 import type { EgressScope } from './egress-scope.ts';
 import type { RouteClient } from './host-routes.ts';
+import type { OutboundView } from './views.ts';
 
 export interface ProxyInputs {
   readonly graph: Graph;
@@ -16,6 +22,7 @@ export interface ProxyInputs {
   readonly routing: RoutingLookups;
   /** JSON Web Key Sets by address, as they were fetched. */
   readonly keySets: Collection<string>;
+  readonly telemetryOf: TelemetryOf;
 }
 
 export interface ScopeInputs extends ProxyInputs {
@@ -29,4 +36,15 @@ export function clientIn(
   context: Context,
 ): RouteClient {
   return { view, mesh: settingsIn(mesh, context), routing, context };
+}
+
+/** What a sidecar tells of what its workload asks. */
+export function clientTelemetry(
+  { namespace, labels, meshId }: OutboundView,
+  { telemetryOf }: Pick<ProxyInputs, 'telemetryOf'>,
+  context: Context,
+): FoundTelemetry {
+  const canonical = canonicalOf(labels);
+  const whose = { namespace, labels, targets: [], canonical, meshId };
+  return telemetryOf({ ...whose, role: 'sidecar', side: 'client' }, context);
 }

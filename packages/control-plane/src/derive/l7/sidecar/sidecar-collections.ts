@@ -8,6 +8,8 @@ import { type ClusterInputs, objectKey } from '../../../ingest/cluster-inputs.ts
 import { meshServiceKey } from '../../mesh-service.ts';
 import { settingsIn } from '../../mesh-settings.ts';
 import { namespaceOf } from '../../object.ts';
+import { selectorOf } from '../../telemetry/applicable.ts';
+import { asksForSpans, CANONICAL_LABELS } from '../../telemetry/telemetry-lookups.ts';
 import { podUid } from '../../workloads.ts';
 import { calledCollections } from '../outbound/called-ports.ts';
 import { localitySettings } from '../outbound/localities.ts';
@@ -17,7 +19,7 @@ import { connectOriginateListener } from '../tunnel-listeners.ts';
 import { inboundCollections } from './inbound-collections.ts';
 import { outboundCollections } from './outbound-collections.ts';
 import { inboundPassthrough, passthrough, proxyClusters } from './own-clusters.ts';
-import type { ProxyInputs } from './scope-inputs.ts';
+import { clientTelemetry, type ProxyInputs } from './scope-inputs.ts';
 import { type InboundView, type OutboundView, type SidecarViews, viewsOf } from './views.ts';
 
 export interface SidecarCollections {
@@ -63,9 +65,11 @@ export function sidecarCollections(
   const ownListeners = graph.flatMap(
     'own listeners of sidecars',
     outboundViews,
-    (view): readonly (readonly [string, OwnedResource])[] => [
-      ownedBy(view.key, encoded(ListenerSchema, connectOriginateListener(), [])),
-    ],
+    (view, context): readonly (readonly [string, OwnedResource])[] => {
+      const { telemetry, telemetrySources } = clientTelemetry(view, inputs, context);
+      const listener = connectOriginateListener(telemetry);
+      return [ownedBy(view.key, encoded(ListenerSchema, listener, telemetrySources))];
+    },
     isSameOwned,
   );
   return {
@@ -82,11 +86,9 @@ export function sidecarCollections(
   };
 }
 
-function sidecarViews(
-  { graph, cluster, mesh }: ProxyInputs,
-  nodes: Collection<ProxyNode>,
-): Collection<SidecarViews> {
-  const choosing = choosingLabels(graph, cluster);
+function sidecarViews(inputs: ProxyInputs, nodes: Collection<ProxyNode>): Collection<SidecarViews> {
+  const { graph, cluster, mesh } = inputs;
+  const choosing = choosingLabels(inputs);
   const asked = localityRules(graph, cluster);
   const sidecars = graph.index('Sidecars by namespace', cluster.of('Sidecar'), (sidecar) => [
     namespaceOf(sidecar),
@@ -114,8 +116,8 @@ function sidecarViews(
   });
 }
 
-/** Names of labels by which VirtualServices and DestinationRules choose clients: no other label tells views apart. */
-function choosingLabels(graph: Graph, cluster: ClusterInputs): Index<string> {
+/** Names of labels by which VirtualServices, DestinationRules and Telemetries choose clients, or that these tell: no other label tells views apart. */
+function choosingLabels({ graph, cluster, mesh }: ProxyInputs): Index<string> {
   const named = (labels: Readonly<Record<string, string>> = {}) =>
     Object.keys(labels).map((name) => [name, name] as const);
   const inRoutes = graph.flatMap(
@@ -139,9 +141,22 @@ function choosingLabels(graph: Graph, cluster: ClusterInputs): Index<string> {
       ),
     ],
   );
-  const all = graph.union('labels of clients', inRoutes, inRules);
+  const inTelemetries = graph.flatMap(
+    'labels of clients in Telemetries',
+    cluster.of('Telemetry'),
+    (telemetry) => [
+      ...named(selectorOf(telemetry)),
+      ...(asksForSpans([telemetry]) ? TOLD_LABELS : []),
+    ],
+  );
+  const inMesh = graph.flatMap('labels that spans tell', mesh.settings, ({ telemetry }) =>
+    telemetry.defaultProviders.tracing.length > 0 ? TOLD_LABELS : [],
+  );
+  const all = graph.union('labels of clients', inRoutes, inRules, inTelemetries, inMesh);
   return graph.index('all labels of clients', all, () => ['']);
 }
+
+const TOLD_LABELS = Object.values(CANONICAL_LABELS).map((name) => [name, name] as const);
 
 type RuleSpec = DestinationRule['spec'];
 

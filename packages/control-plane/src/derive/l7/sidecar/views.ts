@@ -15,6 +15,8 @@ interface View {
   readonly sidecar: string | null;
   /** Any address, in the family that the proxy has. */
   readonly wildcard: '0.0.0.0' | '::';
+  /** Empty if the proxy does not say. */
+  readonly meshId: string;
 }
 
 /** The mesh as a client sees it. */
@@ -23,7 +25,7 @@ export interface OutboundView extends View {
   readonly ownAddresses: readonly string[];
   /** Null where no rule looks at it. */
   readonly locality: Locality | null;
-  /** Those of its labels that rules choose clients by. */
+  /** Those of its labels that rules choose clients by, and that traces tell of it. */
   readonly labels: Readonly<Record<string, string>>;
 }
 
@@ -59,7 +61,7 @@ export interface ProxyPod {
   readonly rootSidecars: readonly Sidecar[];
   /** Whether any rule looks at where clients are. */
   readonly localities: 'asked' | 'ignored';
-  /** Names of labels that rules choose clients by. */
+  /** Names of labels that rules choose clients by, and that traces tell of them. */
   readonly choosingLabels: readonly string[];
   /** By `namespace/hostname`. */
   service(key: string): MeshService | undefined;
@@ -73,6 +75,7 @@ export function viewsOf(node: ProxyNode, of: ProxyPod): SidecarViews {
     namespace: node.namespace,
     sidecar: sidecar === undefined ? null : keyOf(sidecar),
     wildcard: node.addresses[0]?.includes(':') ? '::' : '0.0.0.0',
+    meshId: node.meshId,
   } as const;
   const services = Array.from(of.services, ([key, ports]) => ({ key, ports })).toSorted((a, b) =>
     a.key < b.key ? -1 : 1,

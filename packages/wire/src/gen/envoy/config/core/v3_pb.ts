@@ -14,7 +14,7 @@ import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file envoy/config/core/v3.proto.
  */
 export const file_envoy_config_core_v3: GenFile = /*@__PURE__*/
-  fileDesc("ChplbnZveS9jb25maWcvY29yZS92My5wcm90bxIUZW52b3kuY29uZmlnLmNvcmUudjMizQEKB0FkZHJlc3MSPQoOc29ja2V0X2FkZHJlc3MYASABKAsyIy5lbnZveS5jb25maWcuY29yZS52My5Tb2NrZXRBZGRyZXNzSAASKgoEcGlwZRgCIAEoCzIaLmVudm95LmNvbmZpZy5jb3JlLnYzLlBpcGVIABJMChZlbnZveV9pbnRlcm5hbF9hZGRyZXNzGAMgASgLMiouZW52b3kuY29uZmlnLmNvcmUudjMuRW52b3lJbnRlcm5hbEFkZHJlc3NIAEIJCgdhZGRyZXNzIhQKBFBpcGUSDAoEcGF0aBgBIAEoCSIYChZBZ2dyZWdhdGVkQ29uZmlnU291cmNlIoADCg9BcGlDb25maWdTb3VyY2USPwoIYXBpX3R5cGUYASABKA4yLS5lbnZveS5jb25maWcuY29yZS52My5BcGlDb25maWdTb3VyY2UuQXBpVHlwZRI4Cg1ncnBjX3NlcnZpY2VzGAQgAygLMiEuZW52b3kuY29uZmlnLmNvcmUudjMuR3JwY1NlcnZpY2USJgoec2V0X25vZGVfb25fZmlyc3RfbWVzc2FnZV9vbmx5GAcgASgIEj8KFXRyYW5zcG9ydF9hcGlfdmVyc2lvbhgIIAEoDjIgLmVudm95LmNvbmZpZy5jb3JlLnYzLkFwaVZlcnNpb24iiAEKB0FwaVR5cGUSKQolREVQUkVDQVRFRF9BTkRfVU5BVkFJTEFCTEVfRE9fTk9UX1VTRRAAEggKBFJFU1QQARIICgRHUlBDEAISDgoKREVMVEFfR1JQQxADEhMKD0FHR1JFR0FURURfR1JQQxAFEhkKFUFHR1JFR0FURURfREVMVEFfR1JQQxAGIkkKCkJpbmRDb25maWcSOwoOc291cmNlX2FkZHJlc3MYASABKAsyIy5lbnZveS5jb25maWcuY29yZS52My5Tb2NrZXRBZGRyZXNzIlUKCUNpZHJSYW5nZRIWCg5hZGRyZXNzX3ByZWZpeBgBIAEoCRIwCgpwcmVmaXhfbGVuGAIgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlIqQCCgxDb25maWdTb3VyY2USQgoRYXBpX2NvbmZpZ19zb3VyY2UYAiABKAsyJS5lbnZveS5jb25maWcuY29yZS52My5BcGlDb25maWdTb3VyY2VIABI7CgNhZHMYAyABKAsyLC5lbnZveS5jb25maWcuY29yZS52My5BZ2dyZWdhdGVkQ29uZmlnU291cmNlSAASOAoVaW5pdGlhbF9mZXRjaF90aW1lb3V0GAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEj4KFHJlc291cmNlX2FwaV92ZXJzaW9uGAYgASgOMiAuZW52b3kuY29uZmlnLmNvcmUudjMuQXBpVmVyc2lvbkIZChdjb25maWdfc291cmNlX3NwZWNpZmllciIiCgxDb250cm9sUGxhbmUSEgoKaWRlbnRpZmllchgBIAEoCSJeCgpEYXRhU291cmNlEhIKCGZpbGVuYW1lGAEgASgJSAASFgoMaW5saW5lX2J5dGVzGAIgASgMSAASFwoNaW5saW5lX3N0cmluZxgDIAEoCUgAQgsKCXNwZWNpZmllciJlChRFbnZveUludGVybmFsQWRkcmVzcxIeChRzZXJ2ZXJfbGlzdGVuZXJfbmFtZRgBIAEoCUgAEhMKC2VuZHBvaW50X2lkGAIgASgJQhgKFmFkZHJlc3NfbmFtZV9zcGVjaWZpZXIixgEKC0dycGNTZXJ2aWNlEkEKCmVudm95X2dycGMYASABKAsyKy5lbnZveS5jb25maWcuY29yZS52My5HcnBjU2VydmljZS5FbnZveUdycGNIABIqCgd0aW1lb3V0GAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uGjQKCUVudm95R3JwYxIUCgxjbHVzdGVyX25hbWUYASABKAkSEQoJYXV0aG9yaXR5GAIgASgJQhIKEHRhcmdldF9zcGVjaWZpZXIiKQoLSGVhZGVyVmFsdWUSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJIsQCChFIZWFkZXJWYWx1ZU9wdGlvbhIxCgZoZWFkZXIYASABKAsyIS5lbnZveS5jb25maWcuY29yZS52My5IZWFkZXJWYWx1ZRIqCgZhcHBlbmQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuQm9vbFZhbHVlElEKDWFwcGVuZF9hY3Rpb24YAyABKA4yOi5lbnZveS5jb25maWcuY29yZS52My5IZWFkZXJWYWx1ZU9wdGlvbi5IZWFkZXJBcHBlbmRBY3Rpb24ifQoSSGVhZGVyQXBwZW5kQWN0aW9uEhsKF0FQUEVORF9JRl9FWElTVFNfT1JfQUREEAASEQoNQUREX0lGX0FCU0VOVBABEh4KGk9WRVJXUklURV9JRl9FWElTVFNfT1JfQUREEAISFwoTT1ZFUldSSVRFX0lGX0VYSVNUUxADIhYKFEh0dHAxUHJvdG9jb2xPcHRpb25zIrIBChRIdHRwMlByb3RvY29sT3B0aW9ucxI8ChZtYXhfY29uY3VycmVudF9zdHJlYW1zGAIgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlEhUKDWFsbG93X2Nvbm5lY3QYBSABKAgSRQoUY29ubmVjdGlvbl9rZWVwYWxpdmUYDyABKAsyJy5lbnZveS5jb25maWcuY29yZS52My5LZWVwYWxpdmVTZXR0aW5ncyLFAQoTSHR0cFByb3RvY29sT3B0aW9ucxIvCgxpZGxlX3RpbWVvdXQYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SOgoXbWF4X2Nvbm5lY3Rpb25fZHVyYXRpb24YAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SQQobbWF4X3JlcXVlc3RzX3Blcl9jb25uZWN0aW9uGAYgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlImsKB0h0dHBVcmkSCwoDdXJpGAEgASgJEhEKB2NsdXN0ZXIYAiABKAlIABIqCgd0aW1lb3V0GAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQhQKEmh0dHBfdXBzdHJlYW1fdHlwZSITChFKc29uRm9ybWF0T3B0aW9ucyJsChFLZWVwYWxpdmVTZXR0aW5ncxIrCghpbnRlcnZhbBgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIqCgd0aW1lb3V0GAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIjoKCExvY2FsaXR5Eg4KBnJlZ2lvbhgBIAEoCRIMCgR6b25lGAIgASgJEhAKCHN1Yl96b25lGAMgASgJIqcBCghNZXRhZGF0YRJLCg9maWx0ZXJfbWV0YWRhdGEYASADKAsyMi5lbnZveS5jb25maWcuY29yZS52My5NZXRhZGF0YS5GaWx0ZXJNZXRhZGF0YUVudHJ5Gk4KE0ZpbHRlck1ldGFkYXRhRW50cnkSCwoDa2V5GAEgASgJEiYKBXZhbHVlGAIgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdDoCOAEimQEKBE5vZGUSCgoCaWQYASABKAkSDwoHY2x1c3RlchgCIAEoCRIpCghtZXRhZGF0YRgDIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSMAoIbG9jYWxpdHkYBCABKAsyHi5lbnZveS5jb25maWcuY29yZS52My5Mb2NhbGl0eRIXCg91c2VyX2FnZW50X25hbWUYBiABKAkidAoTUHJveHlQcm90b2NvbENvbmZpZxJCCgd2ZXJzaW9uGAEgASgOMjEuZW52b3kuY29uZmlnLmNvcmUudjMuUHJveHlQcm90b2NvbENvbmZpZy5WZXJzaW9uIhkKB1ZlcnNpb24SBgoCVjEQABIGCgJWMhABIjsKDVJ1bnRpbWVEb3VibGUSFQoNZGVmYXVsdF92YWx1ZRgBIAEoARITCgtydW50aW1lX2tleRgCIAEoCSJTChhSdW50aW1lRnJhY3Rpb25hbFBlcmNlbnQSNwoNZGVmYXVsdF92YWx1ZRgBIAEoCzIgLmVudm95LnR5cGUudjMuRnJhY3Rpb25hbFBlcmNlbnQiOwoNUnVudGltZVVJbnQzMhIVCg1kZWZhdWx0X3ZhbHVlGAIgASgNEhMKC3J1bnRpbWVfa2V5GAMgASgJIkgKDVNvY2tldEFkZHJlc3MSDwoHYWRkcmVzcxgCIAEoCRIUCgpwb3J0X3ZhbHVlGAMgASgNSABCEAoOcG9ydF9zcGVjaWZpZXIi2gEKGFN1YnN0aXR1dGlvbkZvcm1hdFN0cmluZxIuCgtqc29uX2Zvcm1hdBgCIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3RIABI+ChJ0ZXh0X2Zvcm1hdF9zb3VyY2UYBSABKAsyIC5lbnZveS5jb25maWcuY29yZS52My5EYXRhU291cmNlSAASRAoTanNvbl9mb3JtYXRfb3B0aW9ucxgHIAEoCzInLmVudm95LmNvbmZpZy5jb3JlLnYzLkpzb25Gb3JtYXRPcHRpb25zQggKBmZvcm1hdCK2AQoMVGNwS2VlcGFsaXZlEjYKEGtlZXBhbGl2ZV9wcm9iZXMYASABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWUSNAoOa2VlcGFsaXZlX3RpbWUYAiABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWUSOAoSa2VlcGFsaXZlX2ludGVydmFsGAMgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlIlwKD1RyYW5zcG9ydFNvY2tldBIMCgRuYW1lGAEgASgJEiwKDHR5cGVkX2NvbmZpZxgDIAEoCzIULmdvb2dsZS5wcm90b2J1Zi5BbnlIAEINCgtjb25maWdfdHlwZSJQChRUeXBlZEV4dGVuc2lvbkNvbmZpZxIMCgRuYW1lGAEgASgJEioKDHR5cGVkX2NvbmZpZxgCIAEoCzIULmdvb2dsZS5wcm90b2J1Zi5BbnkiTAobVXBzdHJlYW1IdHRwUHJvdG9jb2xPcHRpb25zEhAKCGF1dG9fc25pGAEgASgIEhsKE2F1dG9fc2FuX3ZhbGlkYXRpb24YAiABKAgqJgoKQXBpVmVyc2lvbhIICgRBVVRPEAASBgoCVjIQARIGCgJWMxACKmAKDEhlYWx0aFN0YXR1cxILCgdVTktOT1dOEAASCwoHSEVBTFRIWRABEg0KCVVOSEVBTFRIWRACEgwKCERSQUlOSU5HEAMSCwoHVElNRU9VVBAEEgwKCERFR1JBREVEEAUqKAoPUm91dGluZ1ByaW9yaXR5EgsKB0RFRkFVTFQQABIICgRISUdIEAEqPgoQVHJhZmZpY0RpcmVjdGlvbhIPCgtVTlNQRUNJRklFRBAAEgsKB0lOQk9VTkQQARIMCghPVVRCT1VORBACYgZwcm90bzM", [file_envoy_type_v3, file_google_protobuf_any, file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_wrappers]);
+  fileDesc("ChplbnZveS9jb25maWcvY29yZS92My5wcm90bxIUZW52b3kuY29uZmlnLmNvcmUudjMizQEKB0FkZHJlc3MSPQoOc29ja2V0X2FkZHJlc3MYASABKAsyIy5lbnZveS5jb25maWcuY29yZS52My5Tb2NrZXRBZGRyZXNzSAASKgoEcGlwZRgCIAEoCzIaLmVudm95LmNvbmZpZy5jb3JlLnYzLlBpcGVIABJMChZlbnZveV9pbnRlcm5hbF9hZGRyZXNzGAMgASgLMiouZW52b3kuY29uZmlnLmNvcmUudjMuRW52b3lJbnRlcm5hbEFkZHJlc3NIAEIJCgdhZGRyZXNzIhQKBFBpcGUSDAoEcGF0aBgBIAEoCSIYChZBZ2dyZWdhdGVkQ29uZmlnU291cmNlIoADCg9BcGlDb25maWdTb3VyY2USPwoIYXBpX3R5cGUYASABKA4yLS5lbnZveS5jb25maWcuY29yZS52My5BcGlDb25maWdTb3VyY2UuQXBpVHlwZRI4Cg1ncnBjX3NlcnZpY2VzGAQgAygLMiEuZW52b3kuY29uZmlnLmNvcmUudjMuR3JwY1NlcnZpY2USJgoec2V0X25vZGVfb25fZmlyc3RfbWVzc2FnZV9vbmx5GAcgASgIEj8KFXRyYW5zcG9ydF9hcGlfdmVyc2lvbhgIIAEoDjIgLmVudm95LmNvbmZpZy5jb3JlLnYzLkFwaVZlcnNpb24iiAEKB0FwaVR5cGUSKQolREVQUkVDQVRFRF9BTkRfVU5BVkFJTEFCTEVfRE9fTk9UX1VTRRAAEggKBFJFU1QQARIICgRHUlBDEAISDgoKREVMVEFfR1JQQxADEhMKD0FHR1JFR0FURURfR1JQQxAFEhkKFUFHR1JFR0FURURfREVMVEFfR1JQQxAGIkkKCkJpbmRDb25maWcSOwoOc291cmNlX2FkZHJlc3MYASABKAsyIy5lbnZveS5jb25maWcuY29yZS52My5Tb2NrZXRBZGRyZXNzIlUKCUNpZHJSYW5nZRIWCg5hZGRyZXNzX3ByZWZpeBgBIAEoCRIwCgpwcmVmaXhfbGVuGAIgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlVJbnQzMlZhbHVlIqQCCgxDb25maWdTb3VyY2USQgoRYXBpX2NvbmZpZ19zb3VyY2UYAiABKAsyJS5lbnZveS5jb25maWcuY29yZS52My5BcGlDb25maWdTb3VyY2VIABI7CgNhZHMYAyABKAsyLC5lbnZveS5jb25maWcuY29yZS52My5BZ2dyZWdhdGVkQ29uZmlnU291cmNlSAASOAoVaW5pdGlhbF9mZXRjaF90aW1lb3V0GAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEj4KFHJlc291cmNlX2FwaV92ZXJzaW9uGAYgASgOMiAuZW52b3kuY29uZmlnLmNvcmUudjMuQXBpVmVyc2lvbkIZChdjb25maWdfc291cmNlX3NwZWNpZmllciIiCgxDb250cm9sUGxhbmUSEgoKaWRlbnRpZmllchgBIAEoCSJeCgpEYXRhU291cmNlEhIKCGZpbGVuYW1lGAEgASgJSAASFgoMaW5saW5lX2J5dGVzGAIgASgMSAASFwoNaW5saW5lX3N0cmluZxgDIAEoCUgAQgsKCXNwZWNpZmllciJlChRFbnZveUludGVybmFsQWRkcmVzcxIeChRzZXJ2ZXJfbGlzdGVuZXJfbmFtZRgBIAEoCUgAEhMKC2VuZHBvaW50X2lkGAIgASgJQhgKFmFkZHJlc3NfbmFtZV9zcGVjaWZpZXIigwIKC0dycGNTZXJ2aWNlEkEKCmVudm95X2dycGMYASABKAsyKy5lbnZveS5jb25maWcuY29yZS52My5HcnBjU2VydmljZS5FbnZveUdycGNIABIqCgd0aW1lb3V0GAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjsKEGluaXRpYWxfbWV0YWRhdGEYBSADKAsyIS5lbnZveS5jb25maWcuY29yZS52My5IZWFkZXJWYWx1ZRo0CglFbnZveUdycGMSFAoMY2x1c3Rlcl9uYW1lGAEgASgJEhEKCWF1dGhvcml0eRgCIAEoCUISChB0YXJnZXRfc3BlY2lmaWVyIikKC0hlYWRlclZhbHVlEgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCSLEAgoRSGVhZGVyVmFsdWVPcHRpb24SMQoGaGVhZGVyGAEgASgLMiEuZW52b3kuY29uZmlnLmNvcmUudjMuSGVhZGVyVmFsdWUSKgoGYXBwZW5kGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLkJvb2xWYWx1ZRJRCg1hcHBlbmRfYWN0aW9uGAMgASgOMjouZW52b3kuY29uZmlnLmNvcmUudjMuSGVhZGVyVmFsdWVPcHRpb24uSGVhZGVyQXBwZW5kQWN0aW9uIn0KEkhlYWRlckFwcGVuZEFjdGlvbhIbChdBUFBFTkRfSUZfRVhJU1RTX09SX0FERBAAEhEKDUFERF9JRl9BQlNFTlQQARIeChpPVkVSV1JJVEVfSUZfRVhJU1RTX09SX0FERBACEhcKE09WRVJXUklURV9JRl9FWElTVFMQAyIWChRIdHRwMVByb3RvY29sT3B0aW9ucyKyAQoUSHR0cDJQcm90b2NvbE9wdGlvbnMSPAoWbWF4X2NvbmN1cnJlbnRfc3RyZWFtcxgCIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZRIVCg1hbGxvd19jb25uZWN0GAUgASgIEkUKFGNvbm5lY3Rpb25fa2VlcGFsaXZlGA8gASgLMicuZW52b3kuY29uZmlnLmNvcmUudjMuS2VlcGFsaXZlU2V0dGluZ3MixQEKE0h0dHBQcm90b2NvbE9wdGlvbnMSLwoMaWRsZV90aW1lb3V0GAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjoKF21heF9jb25uZWN0aW9uX2R1cmF0aW9uGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEkEKG21heF9yZXF1ZXN0c19wZXJfY29ubmVjdGlvbhgGIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZSKHAQoLSHR0cFNlcnZpY2USLwoIaHR0cF91cmkYASABKAsyHS5lbnZveS5jb25maWcuY29yZS52My5IdHRwVXJpEkcKFnJlcXVlc3RfaGVhZGVyc190b19hZGQYAiADKAsyJy5lbnZveS5jb25maWcuY29yZS52My5IZWFkZXJWYWx1ZU9wdGlvbiJrCgdIdHRwVXJpEgsKA3VyaRgBIAEoCRIRCgdjbHVzdGVyGAIgASgJSAASKgoHdGltZW91dBgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIUChJodHRwX3Vwc3RyZWFtX3R5cGUiEwoRSnNvbkZvcm1hdE9wdGlvbnMibAoRS2VlcGFsaXZlU2V0dGluZ3MSKwoIaW50ZXJ2YWwYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SKgoHdGltZW91dBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiI6CghMb2NhbGl0eRIOCgZyZWdpb24YASABKAkSDAoEem9uZRgCIAEoCRIQCghzdWJfem9uZRgDIAEoCSKnAQoITWV0YWRhdGESSwoPZmlsdGVyX21ldGFkYXRhGAEgAygLMjIuZW52b3kuY29uZmlnLmNvcmUudjMuTWV0YWRhdGEuRmlsdGVyTWV0YWRhdGFFbnRyeRpOChNGaWx0ZXJNZXRhZGF0YUVudHJ5EgsKA2tleRgBIAEoCRImCgV2YWx1ZRgCIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3Q6AjgBIpkBCgROb2RlEgoKAmlkGAEgASgJEg8KB2NsdXN0ZXIYAiABKAkSKQoIbWV0YWRhdGEYAyABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EjAKCGxvY2FsaXR5GAQgASgLMh4uZW52b3kuY29uZmlnLmNvcmUudjMuTG9jYWxpdHkSFwoPdXNlcl9hZ2VudF9uYW1lGAYgASgJInQKE1Byb3h5UHJvdG9jb2xDb25maWcSQgoHdmVyc2lvbhgBIAEoDjIxLmVudm95LmNvbmZpZy5jb3JlLnYzLlByb3h5UHJvdG9jb2xDb25maWcuVmVyc2lvbiIZCgdWZXJzaW9uEgYKAlYxEAASBgoCVjIQASI7Cg1SdW50aW1lRG91YmxlEhUKDWRlZmF1bHRfdmFsdWUYASABKAESEwoLcnVudGltZV9rZXkYAiABKAkiUwoYUnVudGltZUZyYWN0aW9uYWxQZXJjZW50EjcKDWRlZmF1bHRfdmFsdWUYASABKAsyIC5lbnZveS50eXBlLnYzLkZyYWN0aW9uYWxQZXJjZW50IjsKDVJ1bnRpbWVVSW50MzISFQoNZGVmYXVsdF92YWx1ZRgCIAEoDRITCgtydW50aW1lX2tleRgDIAEoCSJICg1Tb2NrZXRBZGRyZXNzEg8KB2FkZHJlc3MYAiABKAkSFAoKcG9ydF92YWx1ZRgDIAEoDUgAQhAKDnBvcnRfc3BlY2lmaWVyIrUCChhTdWJzdGl0dXRpb25Gb3JtYXRTdHJpbmcSLgoLanNvbl9mb3JtYXQYAiABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0SAASPgoSdGV4dF9mb3JtYXRfc291cmNlGAUgASgLMiAuZW52b3kuY29uZmlnLmNvcmUudjMuRGF0YVNvdXJjZUgAEhkKEW9taXRfZW1wdHlfdmFsdWVzGAMgASgIEj4KCmZvcm1hdHRlcnMYBiADKAsyKi5lbnZveS5jb25maWcuY29yZS52My5UeXBlZEV4dGVuc2lvbkNvbmZpZxJEChNqc29uX2Zvcm1hdF9vcHRpb25zGAcgASgLMicuZW52b3kuY29uZmlnLmNvcmUudjMuSnNvbkZvcm1hdE9wdGlvbnNCCAoGZm9ybWF0IrYBCgxUY3BLZWVwYWxpdmUSNgoQa2VlcGFsaXZlX3Byb2JlcxgBIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZRI0Cg5rZWVwYWxpdmVfdGltZRgCIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZRI4ChJrZWVwYWxpdmVfaW50ZXJ2YWwYAyABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWUiXAoPVHJhbnNwb3J0U29ja2V0EgwKBG5hbWUYASABKAkSLAoMdHlwZWRfY29uZmlnGAMgASgLMhQuZ29vZ2xlLnByb3RvYnVmLkFueUgAQg0KC2NvbmZpZ190eXBlIlAKFFR5cGVkRXh0ZW5zaW9uQ29uZmlnEgwKBG5hbWUYASABKAkSKgoMdHlwZWRfY29uZmlnGAIgASgLMhQuZ29vZ2xlLnByb3RvYnVmLkFueSJMChtVcHN0cmVhbUh0dHBQcm90b2NvbE9wdGlvbnMSEAoIYXV0b19zbmkYASABKAgSGwoTYXV0b19zYW5fdmFsaWRhdGlvbhgCIAEoCComCgpBcGlWZXJzaW9uEggKBEFVVE8QABIGCgJWMhABEgYKAlYzEAIqYAoMSGVhbHRoU3RhdHVzEgsKB1VOS05PV04QABILCgdIRUFMVEhZEAESDQoJVU5IRUFMVEhZEAISDAoIRFJBSU5JTkcQAxILCgdUSU1FT1VUEAQSDAoIREVHUkFERUQQBSooCg9Sb3V0aW5nUHJpb3JpdHkSCwoHREVGQVVMVBAAEggKBEhJR0gQASo+ChBUcmFmZmljRGlyZWN0aW9uEg8KC1VOU1BFQ0lGSUVEEAASCwoHSU5CT1VORBABEgwKCE9VVEJPVU5EEAJiBnByb3RvMw", [file_envoy_type_v3, file_google_protobuf_any, file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_wrappers]);
 
 /**
  * @generated from message envoy.config.core.v3.Address
@@ -336,6 +336,11 @@ export type GrpcService = Message<"envoy.config.core.v3.GrpcService"> & {
    * @generated from field: google.protobuf.Duration timeout = 3;
    */
   timeout?: Duration | undefined;
+
+  /**
+   * @generated from field: repeated envoy.config.core.v3.HeaderValue initial_metadata = 5;
+   */
+  initialMetadata: HeaderValue[];
 };
 
 /**
@@ -520,6 +525,28 @@ export const HttpProtocolOptionsSchema: GenMessage<HttpProtocolOptions> = /*@__P
   messageDesc(file_envoy_config_core_v3, 15);
 
 /**
+ * @generated from message envoy.config.core.v3.HttpService
+ */
+export type HttpService = Message<"envoy.config.core.v3.HttpService"> & {
+  /**
+   * @generated from field: envoy.config.core.v3.HttpUri http_uri = 1;
+   */
+  httpUri?: HttpUri | undefined;
+
+  /**
+   * @generated from field: repeated envoy.config.core.v3.HeaderValueOption request_headers_to_add = 2;
+   */
+  requestHeadersToAdd: HeaderValueOption[];
+};
+
+/**
+ * Describes the message envoy.config.core.v3.HttpService.
+ * Use `create(HttpServiceSchema)` to create a new message.
+ */
+export const HttpServiceSchema: GenMessage<HttpService> = /*@__PURE__*/
+  messageDesc(file_envoy_config_core_v3, 16);
+
+/**
  * @generated from message envoy.config.core.v3.HttpUri
  */
 export type HttpUri = Message<"envoy.config.core.v3.HttpUri"> & {
@@ -550,7 +577,7 @@ export type HttpUri = Message<"envoy.config.core.v3.HttpUri"> & {
  * Use `create(HttpUriSchema)` to create a new message.
  */
 export const HttpUriSchema: GenMessage<HttpUri> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3, 16);
+  messageDesc(file_envoy_config_core_v3, 17);
 
 /**
  * @generated from message envoy.config.core.v3.JsonFormatOptions
@@ -563,7 +590,7 @@ export type JsonFormatOptions = Message<"envoy.config.core.v3.JsonFormatOptions"
  * Use `create(JsonFormatOptionsSchema)` to create a new message.
  */
 export const JsonFormatOptionsSchema: GenMessage<JsonFormatOptions> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3, 17);
+  messageDesc(file_envoy_config_core_v3, 18);
 
 /**
  * @generated from message envoy.config.core.v3.KeepaliveSettings
@@ -585,7 +612,7 @@ export type KeepaliveSettings = Message<"envoy.config.core.v3.KeepaliveSettings"
  * Use `create(KeepaliveSettingsSchema)` to create a new message.
  */
 export const KeepaliveSettingsSchema: GenMessage<KeepaliveSettings> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3, 18);
+  messageDesc(file_envoy_config_core_v3, 19);
 
 /**
  * @generated from message envoy.config.core.v3.Locality
@@ -612,7 +639,7 @@ export type Locality = Message<"envoy.config.core.v3.Locality"> & {
  * Use `create(LocalitySchema)` to create a new message.
  */
 export const LocalitySchema: GenMessage<Locality> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3, 19);
+  messageDesc(file_envoy_config_core_v3, 20);
 
 /**
  * @generated from message envoy.config.core.v3.Metadata
@@ -629,7 +656,7 @@ export type Metadata = Message<"envoy.config.core.v3.Metadata"> & {
  * Use `create(MetadataSchema)` to create a new message.
  */
 export const MetadataSchema: GenMessage<Metadata> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3, 20);
+  messageDesc(file_envoy_config_core_v3, 21);
 
 /**
  * @generated from message envoy.config.core.v3.Node
@@ -666,7 +693,7 @@ export type Node = Message<"envoy.config.core.v3.Node"> & {
  * Use `create(NodeSchema)` to create a new message.
  */
 export const NodeSchema: GenMessage<Node> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3, 21);
+  messageDesc(file_envoy_config_core_v3, 22);
 
 /**
  * @generated from message envoy.config.core.v3.ProxyProtocolConfig
@@ -683,7 +710,7 @@ export type ProxyProtocolConfig = Message<"envoy.config.core.v3.ProxyProtocolCon
  * Use `create(ProxyProtocolConfigSchema)` to create a new message.
  */
 export const ProxyProtocolConfigSchema: GenMessage<ProxyProtocolConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3, 22);
+  messageDesc(file_envoy_config_core_v3, 23);
 
 /**
  * @generated from enum envoy.config.core.v3.ProxyProtocolConfig.Version
@@ -709,7 +736,7 @@ export type ProxyProtocolConfig_Version = (typeof ProxyProtocolConfig_Version)[k
  * Describes the enum envoy.config.core.v3.ProxyProtocolConfig.Version.
  */
 export const ProxyProtocolConfig_VersionSchema: GenEnum<ProxyProtocolConfig_Version> = /*@__PURE__*/
-  enumDesc(file_envoy_config_core_v3, 22, 0);
+  enumDesc(file_envoy_config_core_v3, 23, 0);
 
 /**
  * @generated from message envoy.config.core.v3.RuntimeDouble
@@ -731,7 +758,7 @@ export type RuntimeDouble = Message<"envoy.config.core.v3.RuntimeDouble"> & {
  * Use `create(RuntimeDoubleSchema)` to create a new message.
  */
 export const RuntimeDoubleSchema: GenMessage<RuntimeDouble> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3, 23);
+  messageDesc(file_envoy_config_core_v3, 24);
 
 /**
  * @generated from message envoy.config.core.v3.RuntimeFractionalPercent
@@ -748,7 +775,7 @@ export type RuntimeFractionalPercent = Message<"envoy.config.core.v3.RuntimeFrac
  * Use `create(RuntimeFractionalPercentSchema)` to create a new message.
  */
 export const RuntimeFractionalPercentSchema: GenMessage<RuntimeFractionalPercent> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3, 24);
+  messageDesc(file_envoy_config_core_v3, 25);
 
 /**
  * @generated from message envoy.config.core.v3.RuntimeUInt32
@@ -770,7 +797,7 @@ export type RuntimeUInt32 = Message<"envoy.config.core.v3.RuntimeUInt32"> & {
  * Use `create(RuntimeUInt32Schema)` to create a new message.
  */
 export const RuntimeUInt32Schema: GenMessage<RuntimeUInt32> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3, 25);
+  messageDesc(file_envoy_config_core_v3, 26);
 
 /**
  * @generated from message envoy.config.core.v3.SocketAddress
@@ -798,7 +825,7 @@ export type SocketAddress = Message<"envoy.config.core.v3.SocketAddress"> & {
  * Use `create(SocketAddressSchema)` to create a new message.
  */
 export const SocketAddressSchema: GenMessage<SocketAddress> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3, 26);
+  messageDesc(file_envoy_config_core_v3, 27);
 
 /**
  * @generated from message envoy.config.core.v3.SubstitutionFormatString
@@ -822,6 +849,16 @@ export type SubstitutionFormatString = Message<"envoy.config.core.v3.Substitutio
   } | { case: undefined; value?: undefined };
 
   /**
+   * @generated from field: bool omit_empty_values = 3;
+   */
+  omitEmptyValues: boolean;
+
+  /**
+   * @generated from field: repeated envoy.config.core.v3.TypedExtensionConfig formatters = 6;
+   */
+  formatters: TypedExtensionConfig[];
+
+  /**
    * @generated from field: envoy.config.core.v3.JsonFormatOptions json_format_options = 7;
    */
   jsonFormatOptions?: JsonFormatOptions | undefined;
@@ -832,7 +869,7 @@ export type SubstitutionFormatString = Message<"envoy.config.core.v3.Substitutio
  * Use `create(SubstitutionFormatStringSchema)` to create a new message.
  */
 export const SubstitutionFormatStringSchema: GenMessage<SubstitutionFormatString> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3, 27);
+  messageDesc(file_envoy_config_core_v3, 28);
 
 /**
  * @generated from message envoy.config.core.v3.TcpKeepalive
@@ -859,7 +896,7 @@ export type TcpKeepalive = Message<"envoy.config.core.v3.TcpKeepalive"> & {
  * Use `create(TcpKeepaliveSchema)` to create a new message.
  */
 export const TcpKeepaliveSchema: GenMessage<TcpKeepalive> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3, 28);
+  messageDesc(file_envoy_config_core_v3, 29);
 
 /**
  * @generated from message envoy.config.core.v3.TransportSocket
@@ -887,7 +924,7 @@ export type TransportSocket = Message<"envoy.config.core.v3.TransportSocket"> & 
  * Use `create(TransportSocketSchema)` to create a new message.
  */
 export const TransportSocketSchema: GenMessage<TransportSocket> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3, 29);
+  messageDesc(file_envoy_config_core_v3, 30);
 
 /**
  * @generated from message envoy.config.core.v3.TypedExtensionConfig
@@ -909,7 +946,7 @@ export type TypedExtensionConfig = Message<"envoy.config.core.v3.TypedExtensionC
  * Use `create(TypedExtensionConfigSchema)` to create a new message.
  */
 export const TypedExtensionConfigSchema: GenMessage<TypedExtensionConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3, 30);
+  messageDesc(file_envoy_config_core_v3, 31);
 
 /**
  * @generated from message envoy.config.core.v3.UpstreamHttpProtocolOptions
@@ -931,7 +968,7 @@ export type UpstreamHttpProtocolOptions = Message<"envoy.config.core.v3.Upstream
  * Use `create(UpstreamHttpProtocolOptionsSchema)` to create a new message.
  */
 export const UpstreamHttpProtocolOptionsSchema: GenMessage<UpstreamHttpProtocolOptions> = /*@__PURE__*/
-  messageDesc(file_envoy_config_core_v3, 31);
+  messageDesc(file_envoy_config_core_v3, 32);
 
 /**
  * @generated from enum envoy.config.core.v3.ApiVersion

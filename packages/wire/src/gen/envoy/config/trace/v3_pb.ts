@@ -4,7 +4,7 @@
 
 import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import type { GrpcService, TypedExtensionConfig } from "../core/v3_pb.ts";
+import type { GrpcService, HttpService, TypedExtensionConfig } from "../core/v3_pb.ts";
 import { file_envoy_config_core_v3 } from "../core/v3_pb.ts";
 import type { Any } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_any, file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
@@ -14,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file envoy/config/trace/v3.proto.
  */
 export const file_envoy_config_trace_v3: GenFile = /*@__PURE__*/
-  fileDesc("ChtlbnZveS9jb25maWcvdHJhY2UvdjMucHJvdG8SFWVudm95LmNvbmZpZy50cmFjZS52MyKWAQoTT3BlblRlbGVtZXRyeUNvbmZpZxI3CgxncnBjX3NlcnZpY2UYASABKAsyIS5lbnZveS5jb25maWcuY29yZS52My5HcnBjU2VydmljZRJGChJyZXNvdXJjZV9kZXRlY3RvcnMYBCADKAsyKi5lbnZveS5jb25maWcuY29yZS52My5UeXBlZEV4dGVuc2lvbkNvbmZpZyJcCgdUcmFjaW5nGlEKBEh0dHASDAoEbmFtZRgBIAEoCRIsCgx0eXBlZF9jb25maWcYAyABKAsyFC5nb29nbGUucHJvdG9idWYuQW55SABCDQoLY29uZmlnX3R5cGUisgIKDFppcGtpbkNvbmZpZxIXCg90cmFjZV9pZF8xMjhiaXQYAyABKAgSNwoTc2hhcmVkX3NwYW5fY29udGV4dBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5Cb29sVmFsdWUSYAoaY29sbGVjdG9yX2VuZHBvaW50X3ZlcnNpb24YBSABKA4yPC5lbnZveS5jb25maWcudHJhY2UudjMuWmlwa2luQ29uZmlnLkNvbGxlY3RvckVuZHBvaW50VmVyc2lvbiJuChhDb2xsZWN0b3JFbmRwb2ludFZlcnNpb24SKQolREVQUkVDQVRFRF9BTkRfVU5BVkFJTEFCTEVfRE9fTk9UX1VTRRAAEg0KCUhUVFBfSlNPThABEg4KCkhUVFBfUFJPVE8QAhIICgRHUlBDEANiBnByb3RvMw", [file_envoy_config_core_v3, file_google_protobuf_any, file_google_protobuf_wrappers]);
+  fileDesc("ChtlbnZveS9jb25maWcvdHJhY2UvdjMucHJvdG8SFWVudm95LmNvbmZpZy50cmFjZS52MyLlAQoTT3BlblRlbGVtZXRyeUNvbmZpZxI3CgxncnBjX3NlcnZpY2UYASABKAsyIS5lbnZveS5jb25maWcuY29yZS52My5HcnBjU2VydmljZRIUCgxzZXJ2aWNlX25hbWUYAiABKAkSNwoMaHR0cF9zZXJ2aWNlGAMgASgLMiEuZW52b3kuY29uZmlnLmNvcmUudjMuSHR0cFNlcnZpY2USRgoScmVzb3VyY2VfZGV0ZWN0b3JzGAQgAygLMiouZW52b3kuY29uZmlnLmNvcmUudjMuVHlwZWRFeHRlbnNpb25Db25maWciXAoHVHJhY2luZxpRCgRIdHRwEgwKBG5hbWUYASABKAkSLAoMdHlwZWRfY29uZmlnGAMgASgLMhQuZ29vZ2xlLnByb3RvYnVmLkFueUgAQg0KC2NvbmZpZ190eXBlIokECgxaaXBraW5Db25maWcSFwoPdHJhY2VfaWRfMTI4Yml0GAMgASgIEjcKE3NoYXJlZF9zcGFuX2NvbnRleHQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuQm9vbFZhbHVlEmAKGmNvbGxlY3Rvcl9lbmRwb2ludF92ZXJzaW9uGAUgASgOMjwuZW52b3kuY29uZmlnLnRyYWNlLnYzLlppcGtpbkNvbmZpZy5Db2xsZWN0b3JFbmRwb2ludFZlcnNpb24SVAoUdHJhY2VfY29udGV4dF9vcHRpb24YCCABKA4yNi5lbnZveS5jb25maWcudHJhY2UudjMuWmlwa2luQ29uZmlnLlRyYWNlQ29udGV4dE9wdGlvbhI8ChFjb2xsZWN0b3Jfc2VydmljZRgJIAEoCzIhLmVudm95LmNvbmZpZy5jb3JlLnYzLkh0dHBTZXJ2aWNlIm4KGENvbGxlY3RvckVuZHBvaW50VmVyc2lvbhIpCiVERVBSRUNBVEVEX0FORF9VTkFWQUlMQUJMRV9ET19OT1RfVVNFEAASDQoJSFRUUF9KU09OEAESDgoKSFRUUF9QUk9UTxACEggKBEdSUEMQAyJBChJUcmFjZUNvbnRleHRPcHRpb24SCgoGVVNFX0IzEAASHwobVVNFX0IzX1dJVEhfVzNDX1BST1BBR0FUSU9OEAFiBnByb3RvMw", [file_envoy_config_core_v3, file_google_protobuf_any, file_google_protobuf_wrappers]);
 
 /**
  * @generated from message envoy.config.trace.v3.OpenTelemetryConfig
@@ -24,6 +24,16 @@ export type OpenTelemetryConfig = Message<"envoy.config.trace.v3.OpenTelemetryCo
    * @generated from field: envoy.config.core.v3.GrpcService grpc_service = 1;
    */
   grpcService?: GrpcService | undefined;
+
+  /**
+   * @generated from field: string service_name = 2;
+   */
+  serviceName: string;
+
+  /**
+   * @generated from field: envoy.config.core.v3.HttpService http_service = 3;
+   */
+  httpService?: HttpService | undefined;
 
   /**
    * @generated from field: repeated envoy.config.core.v3.TypedExtensionConfig resource_detectors = 4;
@@ -97,6 +107,16 @@ export type ZipkinConfig = Message<"envoy.config.trace.v3.ZipkinConfig"> & {
    * @generated from field: envoy.config.trace.v3.ZipkinConfig.CollectorEndpointVersion collector_endpoint_version = 5;
    */
   collectorEndpointVersion: ZipkinConfig_CollectorEndpointVersion;
+
+  /**
+   * @generated from field: envoy.config.trace.v3.ZipkinConfig.TraceContextOption trace_context_option = 8;
+   */
+  traceContextOption: ZipkinConfig_TraceContextOption;
+
+  /**
+   * @generated from field: envoy.config.core.v3.HttpService collector_service = 9;
+   */
+  collectorService?: HttpService | undefined;
 };
 
 /**
@@ -141,4 +161,30 @@ export type ZipkinConfig_CollectorEndpointVersion = (typeof ZipkinConfig_Collect
  */
 export const ZipkinConfig_CollectorEndpointVersionSchema: GenEnum<ZipkinConfig_CollectorEndpointVersion> = /*@__PURE__*/
   enumDesc(file_envoy_config_trace_v3, 2, 0);
+
+/**
+ * @generated from enum envoy.config.trace.v3.ZipkinConfig.TraceContextOption
+ */
+export const ZipkinConfig_TraceContextOption = {
+  /**
+   * @generated from enum value: USE_B3 = 0;
+   */
+  USE_B3: 0,
+
+  /**
+   * @generated from enum value: USE_B3_WITH_W3C_PROPAGATION = 1;
+   */
+  USE_B3_WITH_W3C_PROPAGATION: 1,
+} as const;
+
+/**
+ * @generated from enum envoy.config.trace.v3.ZipkinConfig.TraceContextOption
+ */
+export type ZipkinConfig_TraceContextOption = (typeof ZipkinConfig_TraceContextOption)[keyof typeof ZipkinConfig_TraceContextOption] | UnknownEnum;
+
+/**
+ * Describes the enum envoy.config.trace.v3.ZipkinConfig.TraceContextOption.
+ */
+export const ZipkinConfig_TraceContextOptionSchema: GenEnum<ZipkinConfig_TraceContextOption> = /*@__PURE__*/
+  enumDesc(file_envoy_config_trace_v3, 2, 1);
 

@@ -1,0 +1,2 @@
+export type { Attributes, Expression } from './expression.ts';
+export { compileExpression, durationAttribute } from './expression.ts';
