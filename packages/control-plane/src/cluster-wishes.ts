@@ -13,6 +13,7 @@ import type { Wish } from './reconcile/wish.ts';
 import { addressWishes } from './status/allocated-addresses.ts';
 import { conditionWishes } from './status/derived-conditions.ts';
 import { malformedWishes } from './status/malformed-conditions.ts';
+import { proxyStartWishes } from './status/proxy-start-conditions.ts';
 import { routingWishes } from './status/routing-conditions.ts';
 import { telemetryWishes } from './status/telemetry-conditions.ts';
 
@@ -43,6 +44,7 @@ export function clusterWishes(derivation: Derivation, settings: WishSettings): C
     routeWishes(graph, { cluster, routes: routing.routes, malformed }, mesh),
     malformedRouteWishes(graph, malformed),
     telemetryWishes(graph, cluster, mesh),
+    proxyStartWishes(graph, cluster, mesh, settings.revision),
   );
   return { wishes, obstacles, wantedMaps: wantedMaps(graph, cluster) };
 }

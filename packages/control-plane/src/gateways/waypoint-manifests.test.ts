@@ -224,3 +224,22 @@ test.for([
     );
   },
 );
+
+test('its threads and its environment are as ProxyConfigs say, also of what it has by itself', () => {
+  const environment = { CA_ADDR: 'ca.example:1', NEW: 'n' };
+  const manifests = waypointManifests(gateway(), SETTINGS, { start: { threads: 3, environment } });
+  if (!manifests.ok) throw new Error(manifests.error);
+  const [, deployment] = manifests.value as unknown as readonly {
+    spec: { template: { spec: { containers: { env: { name: string; value?: string }[] }[] } } };
+  }[];
+  const { env } = deployment!.spec.template.spec.containers[0]!;
+  const names = env.map(({ name }) => name);
+  expect(names).toEqual([...new Set(names)]);
+  expect(env).toEqual(
+    expect.arrayContaining([
+      { name: 'CONCURRENCY', value: '3' },
+      { name: 'CA_ADDR', value: 'ca.example:1' },
+      { name: 'NEW', value: 'n' },
+    ]),
+  );
+});

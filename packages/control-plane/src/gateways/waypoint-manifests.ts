@@ -13,25 +13,34 @@ import {
   TRAFFIC_DISTRIBUTION_ANNOTATION,
 } from '../derive/labels.ts';
 import { annotationsOf, labelsOf, nameOf, namespaceOf } from '../derive/object.ts';
+import { type ProxyStart, USUAL_START } from '../derive/proxy-start.ts';
 import { MANAGED_LABEL } from '../ingest/kinds.ts';
 import type { Manifest } from '../reconcile/wish.ts';
 import { generatedName } from './gateway-status.ts';
 import { type Overlay, overlaid } from './overlay.ts';
-import { waypointPodSpec } from './waypoint-pod.ts';
+import { type WaypointPod, waypointPodSpec } from './waypoint-pod.ts';
 import type { WaypointSettings } from './waypoint-settings.ts';
+
+type Labels = Readonly<Record<string, string>>;
 
 const MANAGED_BY_WAYPOINT_CONTROLLER = 'istio.io-mesh-controller';
 const SERVICE_TYPE_ANNOTATION = 'networking.istio.io/service-type';
 const STATUS_PORT = 15021;
 
+/** What somebody says of one waypoint. */
+export interface WaypointWords {
+  readonly overlays?: readonly Overlay[];
+  readonly start?: ProxyStart;
+}
+
 /** In the order in which they are applied. The error names the ConfigMap whose overlay cannot be. */
 export function waypointManifests(
   gateway: Gateway,
   settings: WaypointSettings,
-  overlays: readonly Overlay[] = [],
+  { overlays = [], start = USUAL_START }: WaypointWords = {},
 ): Result<Manifest[], string> {
   const manifests: Manifest[] = [];
-  for (const plain of plainManifests(gateway, settings)) {
+  for (const plain of plainManifests(gateway, settings, start)) {
     const { kind } = plain;
     const own = overlays.filter(({ fragments }) => fragments[kind] !== undefined);
     if (own.length === 0 && ON_DEMAND.includes(kind)) continue;
@@ -52,7 +61,11 @@ export const ON_DEMAND: readonly Manifest['kind'][] = [
   'PodDisruptionBudget',
 ];
 
-function plainManifests(gateway: Gateway, settings: WaypointSettings): Manifest[] {
+function plainManifests(
+  gateway: Gateway,
+  settings: WaypointSettings,
+  start: ProxyStart,
+): Manifest[] {
   const name = generatedName(gateway);
   const account = annotationsOf(gateway)[SERVICE_ACCOUNT_ANNOTATION] || name;
   const labels = objectLabels(gateway, settings);
@@ -69,7 +82,12 @@ function plainManifests(gateway: Gateway, settings: WaypointSettings): Manifest[
       apiVersion: 'apps/v1',
       kind: 'Deployment',
       metadata: { ...metadata, name },
-      spec: deploymentSpec(gateway, account, { labels, annotations }, settings),
+      spec: deploymentSpec(
+        gateway,
+        { serviceAccount: account, start },
+        { labels, annotations },
+        settings,
+      ),
     } as Manifest,
     {
       apiVersion: 'v1',
@@ -109,10 +127,7 @@ function ownerReference(gateway: Gateway): object {
 }
 
 /** `spec.infrastructure`, where it is set, replaces what would be copied from the Gateway itself. */
-function objectLabels(
-  gateway: Gateway,
-  { network }: WaypointSettings,
-): Readonly<Record<string, string>> {
+function objectLabels(gateway: Gateway, { network }: Pick<WaypointSettings, 'network'>): Labels {
   const copied = gateway.spec.infrastructure?.labels ?? labelsOf(gateway);
   const ownNetwork = labelsOf(gateway)[NETWORK_LABEL] ?? network;
   return {
@@ -147,7 +162,7 @@ function withoutReserved(map: Readonly<Record<string, string>>): Record<string, 
 
 function deploymentSpec(
   gateway: Gateway,
-  serviceAccount: string,
+  own: Pick<WaypointPod, 'serviceAccount' | 'start'>,
   copied: {
     readonly labels: Readonly<Record<string, string>>;
     readonly annotations: Readonly<Record<string, string>>;
@@ -166,17 +181,30 @@ function deploymentSpec(
           'prometheus.io/port': '15020',
           'prometheus.io/scrape': 'true',
         },
-        labels: {
-          ...copied.labels,
-          [DATAPLANE_MODE_LABEL]: 'none',
-          'service.istio.io/canonical-name': name,
-          'service.istio.io/canonical-revision': 'latest',
-          'sidecar.istio.io/inject': 'false',
-        },
+        labels: podLabels(gateway, copied.labels),
       },
-      spec: waypointPodSpec({ name, namespace: namespaceOf(gateway), serviceAccount }, settings),
+      spec: waypointPodSpec({ name, namespace: namespaceOf(gateway), ...own }, settings),
     },
   };
+}
+
+function podLabels(gateway: Gateway, copied: Labels): Labels {
+  return {
+    ...copied,
+    [DATAPLANE_MODE_LABEL]: 'none',
+    'service.istio.io/canonical-name': generatedName(gateway),
+    'service.istio.io/canonical-revision': 'latest',
+    'sidecar.istio.io/inject': 'false',
+  };
+}
+
+/** The pods of a waypoint, as ProxyConfigs and their like look at them. */
+export function waypointPodMetadata(
+  gateway: Gateway,
+  settings: Pick<WaypointSettings, 'network'>,
+): { readonly labels: Labels; readonly annotations: Labels } {
+  const labels = podLabels(gateway, objectLabels(gateway, settings));
+  return { labels, annotations: copiedAnnotations(gateway) };
 }
 
 function serviceSpec(gateway: Gateway): object {

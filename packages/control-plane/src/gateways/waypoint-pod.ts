@@ -1,10 +1,12 @@
 /** The pod of a waypoint (spec control-plane 5.3): container `istio-proxy`, as tools and dashboards expect it. */
+import type { ProxyStart } from '../derive/proxy-start.ts';
 import type { WaypointSettings } from './waypoint-settings.ts';
 
-interface WaypointPod {
+export interface WaypointPod {
   readonly name: string;
   readonly namespace: string;
   readonly serviceAccount: string;
+  readonly start: ProxyStart;
 }
 
 /**
@@ -70,7 +72,22 @@ export function waypointPodSpec(pod: WaypointPod, settings: WaypointSettings): o
   };
 }
 
-function environment(pod: WaypointPod, settings: WaypointSettings): object[] {
+interface Variable {
+  readonly name: string;
+  readonly value?: string;
+  readonly valueFrom?: object;
+}
+
+/** What somebody says of a variable counts instead of what proxies have by themselves. */
+function environment(pod: WaypointPod, settings: WaypointSettings): Variable[] {
+  const said = pod.start.environment;
+  const own = ownVariables(pod, settings).filter(({ name }) => said[name] === undefined);
+  const others = Object.entries(said).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return [...own, ...others.map(([name, value]) => ({ name, value }))];
+}
+
+function ownVariables(pod: WaypointPod, settings: WaypointSettings): Variable[] {
+  const { threads } = pod.start;
   const owner = `kubernetes://apis/apps/v1/namespaces/${pod.namespace}/deployments/${pod.name}`;
   return [
     field('ISTIO_META_SERVICE_ACCOUNT', 'spec.serviceAccountName'),
@@ -83,8 +100,10 @@ function environment(pod: WaypointPod, settings: WaypointSettings): object[] {
     field('SERVICE_ACCOUNT', 'spec.serviceAccountName'),
     field('HOST_IP', 'status.hostIP'),
     limit('ISTIO_CPU_LIMIT', 'limits.cpu'),
-    // In whole CPUs, rounded up: a thread for each that the pod may use.
-    limit('CONCURRENCY', 'limits.cpu'),
+    threads === null
+      ? // In whole CPUs, rounded up: a thread for each that the pod may use.
+        limit('CONCURRENCY', 'limits.cpu')
+      : { name: 'CONCURRENCY', value: String(threads) },
     { name: 'PROXY_CONFIG', value: '{}' },
     limit('GOMEMLIMIT', 'limits.memory'),
     { name: 'ISTIO_META_CLUSTER_ID', value: settings.clusterId },
@@ -99,7 +118,7 @@ function environment(pod: WaypointPod, settings: WaypointSettings): object[] {
 }
 
 /** Where the authority is, and discovery if that is somewhere else. */
-function addresses({ systemNamespace, caAddress }: WaypointSettings): object[] {
+function addresses({ systemNamespace, caAddress }: WaypointSettings): Variable[] {
   const controlPlane = `istiod.${systemNamespace}.svc:15012`;
   if (caAddress === '') return [{ name: 'CA_ADDR', value: controlPlane }];
   return [
@@ -108,11 +127,11 @@ function addresses({ systemNamespace, caAddress }: WaypointSettings): object[] {
   ];
 }
 
-function field(name: string, fieldPath: string): object {
+function field(name: string, fieldPath: string): Variable {
   return { name, valueFrom: { fieldRef: { fieldPath } } };
 }
 
-function limit(name: string, resource: string): object {
+function limit(name: string, resource: string): Variable {
   return { name, valueFrom: { resourceFieldRef: { resource } } };
 }
 

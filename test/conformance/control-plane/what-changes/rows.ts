@@ -6,5 +6,11 @@ import { CLUSTER_ROWS } from './cluster-rows.ts';
 import { ROUTING_ROWS } from './routing-rows.ts';
 import type { Row } from './row.ts';
 import { SECURITY_ROWS } from './security-rows.ts';
+import { TELEMETRY_ROWS } from './telemetry-rows.ts';
 
-export const ROWS: readonly Row[] = [...CLUSTER_ROWS, ...ROUTING_ROWS, ...SECURITY_ROWS];
+export const ROWS: readonly Row[] = [
+  ...CLUSTER_ROWS,
+  ...ROUTING_ROWS,
+  ...SECURITY_ROWS,
+  ...TELEMETRY_ROWS,
+];
