@@ -18,8 +18,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   waypoint: ['http', 'hbone', 'control-plane-client', 'runtime', 'wire', 'model'],
   'control-plane': ['runtime', 'wire', 'model'],
   sandbox: ['runtime', 'wire', 'model'],
-  cli: ['compare', 'runtime', 'wire', 'model'],
-  dashboard: ['compare', 'runtime', 'wire', 'model'],
+  cli: ['compare', 'dashboard', 'runtime', 'wire', 'model'],
+  dashboard: [],
 };
 
 /** Packages where importing these costs more memory than they may use, or would break their purity. */

@@ -1,5 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { eventually } from '../fixtures/eventually.ts';
 import { sandboxObstacle } from '../fixtures/sandbox.ts';
 import type { CommandResult } from '../story/kubectl.ts';
@@ -98,6 +101,62 @@ describe.skipIf(obstacle !== null)(`installation${obstacle ? `: ${obstacle}` : '
     expect(pods).toContain('value: debug');
   });
 
+  test('a look at the cluster finds nothing that is missing, and every proxy served', async () => {
+    await aquifer('waypoint', 'apply', '-n', 'shop', '--wait');
+    const { stdout } = await aquifer('check', '-o', 'json');
+    const findings = JSON.parse(stdout) as { area: string; what: string; state: string }[];
+    const ofCluster = findings.filter(({ area }) => area === 'cluster');
+    expect(ofCluster.filter(({ state }) => state === 'missing')).toEqual([]);
+    expect(ofCluster.map(({ what }) => what)).toContain('waypoints that are programmed: 1 of 1');
+    const { stdout: table } = await aquifer('proxy-status');
+    expect(table).toMatch(/^waypoint-\S+\.shop +Kubernetes +istiod-\S+ .*3 \(CDS,LDS,EDS\)$/m);
+    expect(table.match(/^ztunnel-\S+\.istio-system .*\(WDS,WADS,PODS\)$/gm)).toHaveLength(2);
+  });
+
+  test('what a waypoint is served can be read, and so can the connections of a ztunnel', async () => {
+    const { stdout: listeners } = await aquifer(
+      'proxy-config',
+      'listeners',
+      'waypoint',
+      '-n',
+      'shop',
+    );
+    expect(listeners).toMatch(/^connect_terminate +0\.0\.0\.0 +15008 .*Route: default$/m);
+    const { stdout: secrets } = await aquifer('pc', 'secret', 'waypoint.shop', '-o', 'json');
+    expect(secrets).toContain('ROOTCA');
+    expect(secrets).not.toContain(Buffer.from('PRIVATE KEY').toString('base64').slice(0, 8));
+    expect(await refused('pc', 'routes', 'nobody', '-n', 'shop')).toContain(
+      'no Gateway of that name',
+    );
+    using held = await shop.hold('client');
+    const { stdout } = await aquifer('zc', 'connections', '--node', 'node-1');
+    expect(stdout).toMatch(/^client-\S+\.shop +Outbound +client-\S+ .*server.*:9090 +HBONE$/m);
+    expect(await held.finish()).toBeGreaterThan(0);
+    const { stdout: level } = await aquifer('zc', 'log', '--node', 'node-1', '--level', 'info');
+    expect(level).toMatch(/^ztunnel-\S+: current log level is .*info$/m);
+  });
+
+  test('an archive for others holds logs and configuration, and no secret', async () => {
+    const archive = join(tmpdir(), `aquifer-report-${process.pid}.tar.gz`);
+    onTestFinished(() => rmSync(archive, { force: true }));
+    const { stdout } = await aquifer('bug-report', '--output', archive, '--lines', '50');
+    expect(stdout.trim()).toBe(archive);
+    const names = execFileSync('tar', ['-tzf', archive], { encoding: 'utf8' });
+    for (const part of ['istiod', 'ztunnel'])
+      expect(names).toMatch(new RegExp(`/${part}/istio-system/\\S+/log\\.txt`));
+    expect(names).toMatch(/\/waypoint\/shop\/waypoint-\S+\/config_dump\.json/);
+    const everything = execFileSync('tar', ['-xzOf', archive], {
+      encoding: 'utf8',
+      maxBuffer: 1e8,
+    });
+    expect(everything).not.toMatch(/PRIVATE KEY|kind: Secret/);
+    expect(
+      execFileSync('tar', ['-xzOf', archive, 'aquifer-bug-report/missing.txt'], {
+        encoding: 'utf8',
+      }),
+    ).toBe('');
+  });
+
   test('another mesh beside it is refused', async () => {
     const { kubectl } = sandbox;
     const name = 'deployment/istiod-other';
@@ -110,7 +169,6 @@ describe.skipIf(obstacle !== null)(`installation${obstacle ? `: ${obstacle}` : '
   });
 
   test('it is removed without an interruption for what was enrolled', async () => {
-    await aquifer('waypoint', 'apply', '-n', 'shop', '--wait');
     expect(await refused('uninstall')).toContain('repeat it with --yes');
     using load = await RequestLoad.begin(sandbox.kubectl, CLIENT, FEWEST_REQUESTS);
     const { stdout } = await aquifer('uninstall', '--yes');

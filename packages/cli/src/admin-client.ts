@@ -1,8 +1,9 @@
 import { Agent, request } from 'node:http';
-import { Duplex, PassThrough } from 'node:stream';
+import type { Duplex } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import type { Cluster } from './cluster.ts';
 import { CliError } from './errors.ts';
+import { connectToPod, type PodName } from './pod-connection.ts';
 
 const TIMEOUT_MS = 15_000;
 
@@ -16,12 +17,6 @@ export class AdminPageError extends CliError {
   }
 }
 
-/** Which pod. */
-export interface PodName {
-  readonly namespace: string;
-  readonly name: string;
-}
-
 /** A page of a pod. */
 export interface PodPage {
   readonly port: number;
@@ -32,25 +27,14 @@ export interface PodPage {
 
 /** Asks for a page on a port of a pod, through the API server's port-forward; returns the body. */
 export async function askPod(cluster: Cluster, pod: PodName, target: PodPage): Promise<string> {
-  const toPod = new PassThrough();
-  const fromPod = new PassThrough();
-  const errors = new PassThrough();
   const where = `${pod.namespace}/${pod.name}`;
-  const socket = await cluster.portForward
-    .portForward(pod.namespace, pod.name, [target.port], fromPod, errors, toPod)
-    .catch((error: unknown) => {
-      throw new CliError(`port-forward to ${where} failed: ${String(error)}`);
-    });
-  const pair = { readable: fromPod, writable: toPod };
-  const stream = Duplex.from(pair as unknown as NodeJS.ReadableStream);
-  if (typeof socket !== 'function') socket.onclose = () => fromPod.end();
-  const refused = Promise.withResolvers<never>();
-  errors.once('data', (text: Buffer) => refused.reject(new CliError(text.toString())));
+  const stream = await connectToPod(cluster, pod, target.port);
+  const broken = Promise.withResolvers<never>();
+  stream.once('error', broken.reject);
   try {
-    return await Promise.race([ask(stream, target, where), refused.promise]);
+    return await Promise.race([ask(stream, target, where), broken.promise]);
   } finally {
     stream.destroy();
-    if (typeof socket !== 'function') socket.close();
   }
 }
 

@@ -1,6 +1,6 @@
-import type { PodName } from './admin-client.ts';
 import type { Cluster } from './cluster.ts';
 import { CliError } from './errors.ts';
+import type { PodName } from './pod-connection.ts';
 
 const NAMESPACE = 'istio-system';
 /** Where the control plane shows its state to whoever comes through a port-forward. */

@@ -5,6 +5,7 @@ import { addAnalyze } from './commands/analyze.ts';
 import { addBugReport } from './commands/bug-report.ts';
 import { addCheck } from './commands/check.ts';
 import { addCompare } from './commands/compare-run.ts';
+import { addDashboard } from './commands/dashboard.ts';
 import { addExplain } from './commands/explain.ts';
 import { addInstall, addUpgrade } from './commands/install.ts';
 import { addProxyConfig } from './commands/proxy-config.ts';
@@ -61,6 +62,7 @@ export async function runCommandLine(
     addProxyStatus,
     addProxyConfig,
     addZtunnelConfig,
+    addDashboard,
     addExplain,
     addAnalyze,
     addCompare,

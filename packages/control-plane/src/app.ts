@@ -27,6 +27,7 @@ import type { WatchedKind } from './ingest/kinds.ts';
 import type { KubernetesApi } from './ingest/kubernetes-api.ts';
 import { ReferredMaps } from './ingest/referred-maps.ts';
 import { reflect } from './ingest/reflector.ts';
+import { SecretReaders } from './ingest/secret-readers.ts';
 import { tokenAuthenticator } from './push/authenticate.ts';
 import { DiscoveryServer } from './push/discovery-server.ts';
 import { listenGrpc } from './push/grpc-server.ts';
@@ -199,6 +200,14 @@ function startPipeline(
     onChange: () => debouncer.trigger(),
   });
   publisher.subscribe(() => keySets.look());
+  const secretReaders = new SecretReaders({
+    api,
+    wanted: derivation.gateways.secretAccounts,
+    readers: derivation.secretReaders,
+    log: log.scope('secrets'),
+    onChange: () => debouncer.trigger(),
+  });
+  publisher.subscribe(() => secretReaders.look());
   const referredMaps = new ReferredMaps({
     api,
     wanted: wantedMaps,
@@ -231,6 +240,7 @@ function startPipeline(
       abort.abort();
       debouncer.stop();
       keySets.stop();
+      secretReaders.stop();
       const stopped = writers.map((writer) => writer.stop());
       await Promise.all([...reflectors, referredMaps.stop(), kept, ...stopped]);
     },

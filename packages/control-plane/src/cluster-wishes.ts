@@ -1,7 +1,9 @@
 /** What is derived to be missing in the cluster: conditions, addresses, classes, waypoints. */
 import type { Collection } from './collections/collection.ts';
 import type { Derivation } from './derive/derivation.ts';
+import { backendTlsWishes } from './gateways/backend-tls-status.ts';
 import { gatewayClassWishes } from './gateways/gateway-classes.ts';
+import { listenerSetWishes } from './gateways/listener-sets.ts';
 import { malformedRouteWishes } from './gateways/malformed-routes.ts';
 import { parameterCollections, wantedMaps } from './gateways/parameters.ts';
 import { remoteGatewayWishes } from './gateways/remote-gateways.ts';
@@ -30,6 +32,7 @@ export interface ClusterWishes {
 
 export function clusterWishes(derivation: Derivation, settings: WishSettings): ClusterWishes {
   const { graph, cluster, mesh, routing, malformed } = derivation;
+  const { gatewayApi } = routing;
   const obstacles: Obstacles = graph.input('obstacles');
   const parameters = parameterCollections(graph, derivation);
   const wishes = graph.union(
@@ -40,9 +43,11 @@ export function clusterWishes(derivation: Derivation, settings: WishSettings): C
     addressWishes(graph, cluster, mesh),
     gatewayClassWishes(graph, cluster, parameters),
     remoteGatewayWishes(graph, cluster, settings.revision),
-    waypointWishes(graph, { cluster, mesh, obstacles, parameters, settings }),
-    routeWishes(graph, { cluster, routes: routing.routes, malformed }, mesh),
-    malformedRouteWishes(graph, malformed),
+    waypointWishes(graph, { cluster, mesh, gatewayApi, obstacles, parameters, settings }),
+    listenerSetWishes(graph, { cluster, mesh, gatewayApi, settings: mesh.installation }),
+    routeWishes(graph, { cluster, gatewayApi, malformed }, mesh),
+    malformedRouteWishes(graph, malformed, gatewayApi),
+    backendTlsWishes(graph, gatewayApi),
     telemetryWishes(graph, cluster, mesh),
     proxyStartWishes(graph, cluster, mesh, settings.revision),
   );

@@ -36,6 +36,7 @@ export type ControlPlaneConfig = {
   readonly debounceAfterMs: number;
   readonly debounceMaxMs: number;
   readonly waypointImage: string;
+  readonly gatewayImage: string;
   readonly isXdsAuthRequired: boolean;
   readonly bindAddress: string;
   readonly grpcPort: number;
@@ -159,6 +160,11 @@ export const CONTROL_PLANE_KEYS: ConfigKeys<ControlPlaneConfig> = {
   waypointImage: stringKey('WAYPOINT_IMAGE', 'Image of the waypoints that Gateways become.', {
     default: 'aquifer/waypoint:dev',
   }),
+  gatewayImage: stringKey(
+    'GATEWAY_IMAGE',
+    'Image of the gateways that Gateways of class `istio` become: an Envoy with the agent of Istio.',
+    { default: 'docker.io/istio/proxyv2:1.31.0' },
+  ),
   isXdsAuthRequired: booleanKey(
     'XDS_AUTH',
     'Whether the TLS port refuses callers without a token.',

@@ -38,6 +38,7 @@ export {
   ENROLLED_POD_TYPE,
   LISTENER_TYPE,
   ROUTE_TYPE,
+  SECRET_TYPE,
 } from './type-urls.ts';
 export { decodeAuthorization, encodeAuthorization } from './wds/authorization.ts';
 export { decodeService, encodeService } from './wds/service.ts';

@@ -131,6 +131,76 @@ test('a waypoint Gateway becomes a Deployment, and Programmed once a pod of it h
   ]);
 });
 
+test('a Gateway of class istio becomes a gateway, and what is attached to it says so (P133)', async () => {
+  const group = 'gateway.networking.k8s.io';
+  const create = (apiVersion: string, plural: string, kind: string, name: string, spec: object) =>
+    admin.create(`/apis/${apiVersion}/namespaces/shop/${plural}`, {
+      apiVersion,
+      kind,
+      metadata: { name, namespace: 'shop' },
+      spec,
+    });
+  await create(`${group}/v1`, 'gateways', 'Gateway', 'front', {
+    gatewayClassName: 'istio',
+    listeners: [{ name: 'web', port: 80, protocol: 'HTTP' }],
+    allowedListeners: { namespaces: { from: 'Same' } },
+  });
+  const parentRef = { group, kind: 'Gateway', name: 'front' };
+  await create(`${group}/v1`, 'listenersets', 'ListenerSet', 'more', {
+    parentRef,
+    listeners: [{ name: 'secure', port: 8443, protocol: 'TLS', tls: { mode: 'Passthrough' } }],
+  });
+  const backendRefs = [{ name: 'nothing', port: 443 }];
+  const rules = [{ backendRefs }];
+  const inSet = [{ group, kind: 'ListenerSet', name: 'more' }];
+  const hostnames = ['a.test'];
+  await create(`${group}/v1`, 'tlsroutes', 'TLSRoute', 'secure', {
+    parentRefs: inSet,
+    hostnames,
+    rules,
+  });
+  await create(`${group}/v1`, 'tcproutes', 'TCPRoute', 'bytes', { parentRefs: [parentRef], rules });
+  await create(`${group}/v1`, 'httproutes', 'HTTPRoute', 'pages', {
+    parentRefs: [parentRef],
+    rules,
+  });
+  await create(`${group}/v1`, 'backendtlspolicies', 'BackendTLSPolicy', 'nothing', {
+    targetRefs: [{ group: '', kind: 'Service', name: 'nothing' }],
+    validation: { hostname: 'nothing.test', wellKnownCACertificates: 'System' },
+  });
+  await eventually(() => admin.get('/apis/apps/v1/namespaces/shop/deployments/front-istio'));
+  const ports = async () => {
+    const service = await admin.get<Service>('/api/v1/namespaces/shop/services/front-istio');
+    return service?.spec?.ports?.map(({ port }) => port);
+  };
+  await expect.poll(ports).toEqual([15_021, 80, 8443]);
+  const saying = async (plural: string, name: string, type: string) => {
+    const path = `/apis/${group}/v1/namespaces/shop/${plural}/${name}`;
+    const { status } = (await admin.get<{ status?: Said }>(path)) ?? {};
+    const [said = status] = status?.parents ?? status?.ancestors ?? [];
+    return conditionOf(said?.conditions, type);
+  };
+  await expect.poll(() => saying('gateways', 'front', 'Accepted')).toBe('True Accepted');
+  await expect.poll(() => saying('listenersets', 'more', 'Accepted')).toBe('True Accepted');
+  await expect.poll(() => saying('tlsroutes', 'secure', 'Accepted')).toBe('True Accepted');
+  const kinds = 'False NotAllowedByListeners';
+  await expect.poll(() => saying('tcproutes', 'bytes', 'Accepted')).toBe(kinds);
+  const missing = 'False BackendNotFound';
+  await expect.poll(() => saying('httproutes', 'pages', 'ResolvedRefs')).toBe(missing);
+  await expect
+    .poll(() => saying('backendtlspolicies', 'nothing', 'Accepted'))
+    .toBe('False TargetNotFound');
+});
+
+interface Conditioned {
+  readonly conditions?: readonly { type: string; status: string; reason?: string }[];
+}
+
+interface Said extends Conditioned {
+  readonly parents?: readonly Conditioned[];
+  readonly ancestors?: readonly Conditioned[];
+}
+
 async function createWaypointPod(): Promise<void> {
   const pods = '/api/v1/namespaces/shop/pods';
   const labels = { 'gateway.networking.k8s.io/gateway-name': 'waypoint' };

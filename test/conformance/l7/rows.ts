@@ -215,7 +215,6 @@ const GATEWAYS =
   'Gateways for clients outside of the mesh are configured as recorded (l7/19 to 21), but an Envoy carries them: our engine is that of waypoints.';
 const SIDECARS =
   'Sidecars are configured as recorded (l7/02 and others), but an Envoy carries them; what ztunnel does not know it passes through.';
-const TLS_ROUTES = 'TLSRoute, TCPRoute and UDPRoute are not read yet.';
 const JWT = 'Routes of waypoints are chosen before JWTs are verified.';
 
 const JUSTIFIED: Justified = {
@@ -229,27 +228,8 @@ const JUSTIFIED: Justified = {
     L049: 'A waypoint looks at no server names; such routes of VirtualServices are left out, and their status says so.',
     L056: GATEWAYS,
     L057: GATEWAYS,
-    L058: GATEWAYS,
-    L059: GATEWAYS,
-    L060: GATEWAYS,
-    L069: 'Routes of Services know no hosts, as asked for; Gateways, where they do, are carried by an Envoy.',
-    L076: GATEWAYS,
-    L086: 'ReferenceGrant is not read yet; routes of Services need none, as in Istio.',
-    L087: 'ReferenceGrant is not read yet; routes of Services need none, as in Istio.',
-    L104: GATEWAYS,
     L105: 'Of one backend only headers and the host are changed; a rule that asks for more answers 500 and says so in its status.',
-    L107: GATEWAYS,
-    L109: 'BackendTLSPolicy is not read yet.',
-    L110: 'BackendTLSPolicy is not read yet.',
-    L111: TLS_ROUTES,
-    L112: TLS_ROUTES,
-    L114: TLS_ROUTES,
-    L115: TLS_ROUTES,
-    L120: GATEWAYS,
-    L121: 'ListenerSet is not read yet.',
-    L122: 'ListenerSet is not read yet.',
-    L123: GATEWAYS,
-    L124: GATEWAYS,
+    L115: 'UDPRoute is not read; a listener of UDP says in its status that it is not served.',
     L125: GATEWAYS,
     L160: GATEWAYS,
     L161: GATEWAYS,
@@ -276,7 +256,8 @@ export const L7: RowPage = {
   about: [
     "Rows that an L7 proxy must satisfy to stand in for Istio's, and the tests that show them. Rows of the Gateway API and of",
     'policies are shown from the Kubernetes object to the request. What is asked for by VirtualService or DestinationRule is shown',
-    'of the engine, with the Envoy configuration that it becomes.',
+    'of the engine, with the Envoy configuration that it becomes. Rows of gateways are shown up to the configuration that the',
+    'Envoy is sent that carries them.',
     '',
     '[What differs from Envoy on purpose](l7.md) is a page of its own.',
   ].join('\n'),

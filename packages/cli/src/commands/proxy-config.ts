@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
-import { askPod, type PodName } from '../admin-client.ts';
+import { askPod } from '../admin-client.ts';
 import { isNotFound } from '../api-errors.ts';
 import type { Cluster } from '../cluster.ts';
 import type { CliContext } from '../context.ts';
@@ -9,6 +9,7 @@ import { TABLES } from '../envoy-tables.ts';
 import { CliError } from '../errors.ts';
 import { withNamespace } from '../option-values.ts';
 import { formatData, type OutputFormat } from '../output/print.ts';
+import type { PodName } from '../pod-connection.ts';
 
 const ADMIN_PORT = 15_000;
 const GATEWAY_LABEL = 'gateway.networking.k8s.io/gateway-name';

@@ -185,6 +185,70 @@ test.for([
   expect(messages).toEqual([expect.stringMatching(says)]);
 });
 
+const gateway = (listeners: readonly object[]): WrittenObject =>
+  object(
+    'gateway.networking.k8s.io/v1',
+    'Gateway',
+    { name: 'front' },
+    { gatewayClassName: 'istio', listeners },
+  );
+const HTTP = { name: 'web', port: 80, protocol: 'HTTP' };
+const TO_FRONT = { parentRefs: [{ name: 'front' }] };
+
+test('a gateway in order, with a route and a policy that selects it, has no messages', () => {
+  const matchLabels = { 'gateway.networking.k8s.io/gateway-name': 'front' };
+  const selecting = policy({ selector: { matchLabels }, rules: [{}] });
+  expect(said(SHOP, WEB, gateway([HTTP]), route(TO_FRONT), selecting)).toEqual([]);
+});
+
+test.for([
+  {
+    what: 'a certificate that is not there',
+    objects: [
+      gateway([
+        { name: 'tls', port: 443, protocol: 'HTTPS', tls: { certificateRefs: [{ name: 'no' }] } },
+      ]),
+    ],
+    says: /^IST0101 : listener "tls": .* secret shop\/no not found/,
+  },
+  {
+    what: 'listeners in conflict',
+    objects: [gateway([HTTP, { name: 'raw', port: 80, protocol: 'TCP' }])],
+    says: /^IST0171 : listener "raw": Conflicted is True, ProtocolConflict/,
+  },
+  {
+    what: 'a route that its Gateway does not have a listener for',
+    objects: [WEB, gateway([HTTP]), route({ parentRefs: [{ name: 'front', sectionName: 'no' }] })],
+    says: /^IST0101 : sectionName "no" not found/,
+  },
+  {
+    what: 'a backend of another namespace without a grant',
+    objects: [
+      gateway([HTTP]),
+      route({ ...TO_FRONT, rules: [{ backendRefs: [{ name: 'x', namespace: 'y', port: 1 }] }] }),
+    ],
+    says: /RefNotPermitted: backendRef x\/y not accessible to a HTTPRoute in namespace "shop"/,
+  },
+  {
+    what: 'TLS to a Service that is not there',
+    objects: [
+      object(
+        'gateway.networking.k8s.io/v1',
+        'BackendTLSPolicy',
+        { name: 'tls' },
+        {
+          targetRefs: [{ group: '', kind: 'Service', name: 'no' }],
+          validation: { hostname: 'a.test', wellKnownCACertificates: 'System' },
+        },
+      ),
+    ],
+    says: /^IST0101 : targetRefs invalid: reference shop\/no \(of kind Service\) not found/,
+  },
+])('of a gateway, $what is named', ({ objects, says }) => {
+  const messages = said(SHOP, ...(objects as WrittenObject[]));
+  expect(messages).toContainEqual(expect.stringMatching(says));
+});
+
 test('a bad object does not keep others from being judged, and errors come first', () => {
   const bad = policy({ rules: 7 });
   const messages = analyze([

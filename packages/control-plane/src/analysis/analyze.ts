@@ -28,6 +28,7 @@ const SETTINGS: DerivationSettings & WishSettings = {
   excludeNamespaces: ['kube-system'],
   revision: 'default',
   image: '',
+  gatewayImage: '',
   caAddress: '',
 };
 
@@ -81,7 +82,7 @@ function watchedKindOf(object: WrittenObject): WatchedKind | null {
   const isMeshConfig = namespace === SETTINGS.systemNamespace && name === 'istio';
   if (object.kind === 'ConfigMap') {
     if (isMeshConfig) return 'MeshConfigMap';
-    return isClassDefaults(object) ? 'GatewayClassDefaults' : null;
+    return isClassDefaults(object) ? 'GatewayClassDefaults' : 'RootConfigMap';
   }
   // Two groups have a kind `Gateway`.
   const found = Object.entries(WATCHED_KINDS).find(
@@ -104,7 +105,8 @@ function asNew(kind: WatchedKind, object: WrittenObject): StoredObject {
     readonly status?: { readonly addresses?: readonly unknown[] };
     readonly spec?: { readonly gatewayClassName?: unknown };
   };
-  const { conditions: _, parents: __, ...kept } = (status ?? {}) as Record<string, unknown>;
+  const written = (status ?? {}) as Record<string, unknown>;
+  const kept = Object.fromEntries(Object.entries(written).filter(([key]) => !SAID.includes(key)));
   const isWaypoint = kind === 'Gateway' && WAYPOINT_CLASSES.includes(rest.spec?.gatewayClassName);
   const { name, namespace = '' } = rest.metadata;
   const value = `${name}.${namespace}.svc.${SETTINGS.clusterDomain}`;
@@ -117,6 +119,9 @@ function asNew(kind: WatchedKind, object: WrittenObject): StoredObject {
     },
   } as unknown as StoredObject;
 }
+
+/** What statuses say, of whichever kind. */
+const SAID: readonly string[] = ['conditions', 'parents', 'listeners', 'ancestors'];
 
 const WAYPOINT_CLASSES: readonly unknown[] = OWN_CLASSES.filter(
   ({ controllerName }) => controllerName === WAYPOINT_CONTROLLER,

@@ -10,12 +10,12 @@ import type {
 import type { Context } from '../collections/cell.ts';
 import type { Collection } from '../collections/collection.ts';
 import type { Graph } from '../collections/graph.ts';
-import { DATAPLANE_MODE_LABEL, GATEWAY_NAME_LABEL } from '../derive/labels.ts';
+import { DATAPLANE_MODE_LABEL, GATEWAY_CONTROLLER, GATEWAY_NAME_LABEL } from '../derive/labels.ts';
 import type { MeshCollections } from '../derive/mesh-collections.ts';
 import { settingsIn } from '../derive/mesh-settings.ts';
 import { type LabelledObject, labelsOf, namespaceOf, refTo } from '../derive/object.ts';
 import { hasLabels } from '../derive/selectors.ts';
-import type { ClusterInputs } from '../ingest/cluster-inputs.ts';
+import type { ClusterInputs, ClusterReader } from '../ingest/cluster-inputs.ts';
 import { type AnalysisMessage, analysisMessage, type MessageCode } from './message.ts';
 
 type Finding = readonly [code: MessageCode, path: string, message: string];
@@ -29,8 +29,9 @@ export function ruleMessages(
     namespaceOf(pod),
     EVERYWHERE,
   ]);
-  const selected = (policy: AuthorizationPolicy | PeerAuthentication, context: Context) =>
-    selectorFindings(policy, (labels) => {
+  const selected = (policy: AuthorizationPolicy | PeerAuthentication, context: Context) => {
+    if (selectsGateway(policy, cluster.readerOf(context))) return [];
+    return selectorFindings(policy, (labels) => {
       const { rootNamespace } = settingsIn(mesh, context);
       const home = namespaceOf(policy);
       const candidates = context.lookup(pods, home === rootNamespace ? EVERYWHERE : home);
@@ -38,6 +39,7 @@ export function ruleMessages(
       const isKnown = context.lookup(pods, EVERYWHERE).length > 0;
       return !isKnown || candidates.some((pod) => hasLabels(labels, labelsOf(pod)));
     });
+  };
   return graph.union(
     'messages of rules',
     messagesOf(graph, cluster.of('AuthorizationPolicy'), (policy, context) => [
@@ -64,6 +66,17 @@ function messagesOf<T extends LabelledObject & { readonly kind: string }>(
       return [`${source.name}/${key} ${code} ${path}`, said] as const;
     }),
   );
+}
+
+/** Proxies of Gateways that are no waypoints are selected by the labels that they are given. */
+function selectsGateway(
+  policy: AuthorizationPolicy | PeerAuthentication,
+  cluster: ClusterReader,
+): boolean {
+  const name = policy.spec?.selector?.matchLabels?.[GATEWAY_NAME_LABEL] ?? '';
+  const className = cluster.get('Gateway', namespaceOf(policy), name)?.spec.gatewayClassName;
+  const found = cluster.get('GatewayClass', '', className ?? '');
+  return found?.spec.controllerName === GATEWAY_CONTROLLER;
 }
 
 function* selectorFindings(

@@ -52,8 +52,7 @@ const INSTEAD: Readonly<Record<string, string>> = {
 
 /** Null for what is read, and for what is not the mesh's. */
 export function unsupportedMessage(object: WrittenObject, isRead: boolean): AnalysisMessage | null {
-  if (isRead || !MESH_GROUPS.includes(groupOf(object)) || object.kind === 'ReferenceGrant')
-    return null;
+  if (isRead || !MESH_GROUPS.includes(groupOf(object))) return null;
   const instead = INSTEAD[object.kind];
   const reason = instead ?? 'the mesh does not read this kind yet';
   const code = instead === undefined ? 'AQF0106' : 'AQF0102';

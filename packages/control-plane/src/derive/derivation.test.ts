@@ -53,6 +53,7 @@ const PROXIES: readonly ProxyNode[] = [
   addresses: ['10.1.0.1'],
   locality: null,
   meshId: '',
+  account: '',
   inboundTunnels: 'none',
 })) as readonly ProxyNode[];
 

@@ -6,6 +6,7 @@ import type { Input, ProblemListener } from '../collections/nodes.ts';
 import { ClusterInputs } from '../ingest/cluster-inputs.ts';
 import { type MalformedObjects, malformedObjects } from '../ingest/malformed.ts';
 import type { ReferredMap } from '../ingest/referred-maps.ts';
+import { gatewayApiCollections } from './gateway-api/gateway-api-collections.ts';
 import { type GatewayCollections, gatewayCollections } from './l7/gateway/gateway-collections.ts';
 import type { ProxyNode } from './l7/proxy-node.ts';
 import { keySetAddresses } from './l7/request-authentication.ts';
@@ -33,6 +34,8 @@ export class Derivation {
   readonly proxies: Input<ProxyNode>;
   readonly sidecars: SidecarCollections;
   readonly gateways: GatewayCollections;
+  /** Whether accounts of gateways may read the Secrets of their namespaces, by `namespace/name`. */
+  readonly secretReaders: Input<'allowed' | 'refused'>;
   /** ConfigMaps that Gateways and their classes refer to, as far as they were looked up. */
   readonly referredMaps: Input<ReferredMap>;
   /** What of the cluster cannot be read. */
@@ -47,7 +50,8 @@ export class Derivation {
       isDeepStrictEqual,
     );
     this.mesh = meshCollections(this.graph, this.cluster, settings);
-    this.routing = routingLookups(this.graph, this.cluster, this.mesh);
+    const gatewayApi = gatewayApiCollections(this.graph, this.cluster, settings);
+    this.routing = routingLookups(this.graph, this.cluster, this.mesh, gatewayApi);
     this.keySets = this.graph.input('key sets');
     const { graph, cluster, mesh, routing, keySets } = this;
     this.keySetAddresses = keySetAddresses(graph, cluster);
@@ -56,7 +60,8 @@ export class Derivation {
     this.waypoints = waypointCollections(inputs);
     this.proxies = graph.input<ProxyNode>('proxies', isDeepStrictEqual);
     this.sidecars = sidecarCollections(inputs, this.proxies);
-    this.gateways = gatewayCollections(inputs, this.proxies);
+    this.secretReaders = graph.input('readers of Secrets');
+    this.gateways = gatewayCollections(inputs, this.proxies, this.secretReaders);
   }
 
   /** One round: what was put into the inputs reaches everything that depends on it. */

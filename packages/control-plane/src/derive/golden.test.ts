@@ -11,6 +11,7 @@ import { type DerivedGatewayStatus, deriveGatewayStatus } from '../gateways/gate
 import { deriveRemoteStatus } from '../gateways/remote-gateways.ts';
 import { keyOf } from '../ingest/cluster-inputs.ts';
 import { SETTINGS, TestCluster, type TestObject, valuesOf } from './derivation.fixture.ts';
+import { WAYPOINT_CONTROLLER } from './labels.ts';
 import type { Resource } from './resource.ts';
 import { conditionsOfEntry } from './service-entry-status.ts';
 
@@ -106,7 +107,13 @@ function statusOf(gateway: Gateway, { derivation }: TestCluster): DerivedGateway
   if (gatewayClassName !== 'istio-waypoint') return undefined;
   return deriveGatewayStatus(
     gateway,
-    { cluster: derivation.cluster, mesh: derivation.mesh, settings: SETTINGS },
+    WAYPOINT_CONTROLLER,
+    {
+      cluster: derivation.cluster,
+      mesh: derivation.mesh,
+      gatewayApi: derivation.routing.gatewayApi,
+      settings: SETTINGS,
+    },
     UNTRACKED,
   );
 }

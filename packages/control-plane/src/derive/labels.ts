@@ -32,8 +32,14 @@ export const REGISTRATION_GROUP_ANNOTATION = 'istio.io/autoRegistrationGroup';
 export const DRY_RUN_ANNOTATION = 'istio.io/dry-run';
 /** Of a Gateway: the account that its pods run under. */
 export const SERVICE_ACCOUNT_ANNOTATION = 'gateway.istio.io/service-account';
-/** Values of the managed label (`MANAGED_LABEL`) whose Services never get a waypoint of their own. */
+/** Of a Gateway: another name for what it becomes. */
+export const NAME_OVERRIDE_ANNOTATION = 'gateway.istio.io/name-override';
+/** Of a Gateway: `Hostname` or `IPAddress`, what its status says where it has no load balancer. */
+export const ADDRESS_TYPE_ANNOTATION = 'networking.istio.io/address-type';
+/** Who runs waypoints, and who runs gateways for clients outside of the mesh. */
 export const WAYPOINT_CONTROLLER = 'istio.io/mesh-controller';
+export const GATEWAY_CONTROLLER = 'istio.io/gateway-controller';
+/** Values of the managed label (`MANAGED_LABEL`) whose Services never get a waypoint of their own. */
 export const MANAGED_WAYPOINTS: readonly string[] = [
   'istio.io-mesh-controller',
   'istio.io-eastwest-controller',

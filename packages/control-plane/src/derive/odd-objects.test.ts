@@ -98,6 +98,7 @@ function mesh() {
       addresses: ['10.1.0.1'],
       locality: null,
       meshId: '',
+      account: '',
       inboundTunnels: 'none',
     });
   }

@@ -109,10 +109,10 @@ test.for([
   expect(problems).toEqual(said.map((each) => expect.stringContaining(each)));
 });
 
-test('what waypoints do not do is named', () => {
+test('what proxies do not do is named', () => {
   expect(startProblems(config({ concurrency: 2, environmentVariables: { A: 'b' } }))).toEqual([]);
   expect(startProblems(config({ concurrency: 999, image: { imageType: 'distroless' } }))).toEqual([
-    'concurrency: waypoints have no more than 256 threads',
-    'image.imageType: waypoints have one image',
+    'concurrency: proxies have no more than 256 threads',
+    'image.imageType: proxies of one kind have one image',
   ]);
 });

@@ -103,13 +103,15 @@ function isWide(config: ProxyConfig & LabelledObject): boolean {
   return isEmptyMap(selectorOf(config));
 }
 
-/** What waypoints do not do of it, each a sentence that begins with the field. */
+/** What waypoints and gateways do not do of it, each a sentence that begins with the field. */
 export function startProblems({ spec = {} }: ProxyConfig): readonly string[] {
   const { concurrency, image } = spec;
   return [
     ...((concurrency ?? 0) > MAX_THREADS
-      ? [`concurrency: waypoints have no more than ${MAX_THREADS} threads`]
+      ? [`concurrency: proxies have no more than ${MAX_THREADS} threads`]
       : []),
-    ...((image?.imageType ?? '') === '' ? [] : ['image.imageType: waypoints have one image']),
+    ...((image?.imageType ?? '') === ''
+      ? []
+      : ['image.imageType: proxies of one kind have one image']),
   ];
 }

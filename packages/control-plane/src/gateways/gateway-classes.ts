@@ -3,7 +3,8 @@ import type { GatewayClass } from '@aquifer/model/resources';
 import type { Context } from '../collections/cell.ts';
 import type { Collection } from '../collections/collection.ts';
 import type { Graph } from '../collections/graph.ts';
-import { WAYPOINT_CONTROLLER } from '../derive/labels.ts';
+import { isRunHere } from '../derive/gateway-api/gateway-services.ts';
+import { GATEWAY_CONTROLLER, WAYPOINT_CONTROLLER } from '../derive/labels.ts';
 import { REMOTE_CLASS } from '../derive/network-gateways.ts';
 import { type ClusterInputs, objectKey } from '../ingest/cluster-inputs.ts';
 import { collectionPath, WATCHED_KINDS } from '../ingest/kinds.ts';
@@ -19,6 +20,11 @@ interface OwnClass {
 }
 
 export const OWN_CLASSES: readonly OwnClass[] = [
+  {
+    name: 'istio',
+    controllerName: GATEWAY_CONTROLLER,
+    description: 'The default Istio GatewayClass',
+  },
   {
     name: 'istio-waypoint',
     controllerName: WAYPOINT_CONTROLLER,
@@ -61,13 +67,13 @@ export function gatewayClassWishes(
   );
 }
 
-/** Only waypoints are deployed. */
+/** Gateways that run elsewhere are not deployed. */
 function parametersIn(
   gatewayClass: GatewayClass,
   parameters: ParameterCollections,
   context: Context,
 ): Parameters {
-  return gatewayClass.spec.controllerName === WAYPOINT_CONTROLLER
+  return isRunHere(gatewayClass)
     ? classParameters(gatewayClass, parameters, context)
     : { kind: 'usable', overlays: [] };
 }

@@ -1,5 +1,5 @@
-/** The status of a Gateway as a write that is missing. */
-import type { Gateway } from '@aquifer/model/resources';
+/** The status of a Gateway or a ListenerSet as a write that is missing. */
+import type { Gateway, ObjectMeta } from '@aquifer/model/resources';
 import { nameOf, namespaceOf } from '../derive/object.ts';
 import { collectionPath, WATCHED_KINDS } from '../ingest/kinds.ts';
 import type { Wish } from '../reconcile/wish.ts';
@@ -14,18 +14,19 @@ export const STATUS_MANAGER = 'istio.io/gateway-controller';
 
 /** None if it is written already. */
 export function statusWish(gateway: Gateway, wanted: DerivedGatewayStatus): readonly KeyedWish[] {
-  const observedGeneration = gateway.metadata.generation ?? 0;
+  const { addresses, attachedListenerSets } = wanted;
   const stored = gateway.status;
-  if (isStatusWritten(gateway, wanted, observedGeneration)) return [];
-  const complete = (conditions: readonly ConditionText[], old: Conditions) =>
-    conditions.map((text) => withTransitionTime({ ...text, observedGeneration }, old));
+  if (
+    isListenerStatusWritten(gateway, wanted) &&
+    isContained(addresses, stored?.addresses ?? []) &&
+    attachedListenerSets === stored?.attachedListenerSets
+  ) {
+    return [];
+  }
   const status = {
-    addresses: wanted.addresses,
-    conditions: complete(wanted.conditions, stored?.conditions),
-    listeners: wanted.listeners.map((listener) => ({
-      ...listener,
-      conditions: complete(listener.conditions, storedListener(gateway, listener.name)?.conditions),
-    })),
+    addresses,
+    ...(attachedListenerSets !== undefined && { attachedListenerSets }),
+    ...writtenListeners(gateway, wanted),
   };
   const namespace = namespaceOf(gateway);
   const name = nameOf(gateway);
@@ -37,27 +38,48 @@ export function statusWish(gateway: Gateway, wanted: DerivedGatewayStatus): read
   return [[path, { fingerprint, write }]];
 }
 
-type GatewayStatus = NonNullable<Gateway['status']>;
-type Conditions = GatewayStatus['conditions'];
-
-function storedListener(gateway: Gateway, name: string) {
-  return gateway.status?.listeners?.find((listener) => listener.name === name);
+/** A Gateway or a ListenerSet. */
+interface Listening {
+  readonly metadata: ObjectMeta;
+  readonly status?: Pick<NonNullable<Gateway['status']>, 'conditions' | 'listeners'> | undefined;
 }
 
-function isStatusWritten(
-  gateway: Gateway,
-  wanted: DerivedGatewayStatus,
-  observedGeneration: number,
-): boolean {
+type Conditions = NonNullable<Listening['status']>['conditions'];
+type WantedListeners = Pick<DerivedGatewayStatus, 'conditions' | 'listeners'>;
+
+/** With times and the generation that was looked at. */
+export function writtenListeners(object: Listening, wanted: WantedListeners): object {
+  const observedGeneration = object.metadata.generation ?? 0;
+  const complete = (conditions: readonly ConditionText[], old: Conditions) =>
+    conditions.map((text) => withTransitionTime({ ...text, observedGeneration }, old));
+  return {
+    conditions: complete(wanted.conditions, object.status?.conditions),
+    listeners: wanted.listeners.map((listener) => ({
+      ...listener,
+      conditions: complete(listener.conditions, storedListener(object, listener.name)?.conditions),
+    })),
+  };
+}
+
+function storedListener({ status }: Listening, name: string) {
+  return status?.listeners?.find((listener) => listener.name === name);
+}
+
+export function isListenerStatusWritten(object: Listening, wanted: WantedListeners): boolean {
+  const observedGeneration = object.metadata.generation ?? 0;
   const areWritten = (conditions: readonly ConditionText[], stored: Conditions): boolean =>
     conditions.every((text) => isPresent({ ...text, observedGeneration }, stored));
-  const { addresses = [], conditions, listeners = [] } = gateway.status ?? {};
+  const { conditions, listeners = [] } = object.status ?? {};
   return (
-    isContained(wanted.addresses, addresses) &&
     listeners.length === wanted.listeners.length &&
     areWritten(wanted.conditions, conditions) &&
-    wanted.listeners.every((listener) =>
-      areWritten(listener.conditions, storedListener(gateway, listener.name)?.conditions),
-    )
+    wanted.listeners.every((listener) => {
+      const stored = storedListener(object, listener.name);
+      return (
+        stored?.attachedRoutes === listener.attachedRoutes &&
+        isContained(listener.supportedKinds, stored.supportedKinds ?? []) &&
+        areWritten(listener.conditions, stored.conditions)
+      );
+    })
   );
 }

@@ -2,7 +2,9 @@ import type { Gateway } from '@aquifer/model/resources';
 import { expect, test } from 'vitest';
 import { UNTRACKED } from '../collections/cell.ts';
 import { SETTINGS, TestCluster } from '../derive/derivation.fixture.ts';
-import { deriveGatewayStatus, isManual } from './gateway-status.ts';
+import { isManual } from '../derive/gateway-api/gateway-services.ts';
+import { WAYPOINT_CONTROLLER } from '../derive/labels.ts';
+import { deriveGatewayStatus } from './gateway-status.ts';
 
 /** What the recordings 13 to 17 do not show: several listeners, address families and load balancers. */
 const HOST = 'wp.shop.svc.cluster.local';
@@ -12,7 +14,13 @@ function derive(gateway: Gateway, objects: readonly object[]) {
   const { derivation } = new TestCluster(objects as { kind: string }[]);
   return deriveGatewayStatus(
     gateway,
-    { cluster: derivation.cluster, mesh: derivation.mesh, settings: SETTINGS },
+    WAYPOINT_CONTROLLER,
+    {
+      cluster: derivation.cluster,
+      mesh: derivation.mesh,
+      gatewayApi: derivation.routing.gatewayApi,
+      settings: SETTINGS,
+    },
     UNTRACKED,
   );
 }

@@ -3,15 +3,32 @@ import type { Malformed } from '../ingest/malformed.ts';
 import { writtenAbout } from '../status/written.fixture.ts';
 import { malformedRouteWishes } from './malformed-routes.ts';
 
-function malformed(kind: 'HTTPRoute' | 'GRPCRoute', rest: object): Malformed {
+function malformed(
+  kind: 'HTTPRoute' | 'GRPCRoute' | 'TCPRoute' | 'TLSRoute',
+  rest: object,
+): Malformed {
   const object = { kind, metadata: { namespace: 'shop', name: 'x', generation: 4 }, ...rest };
   return { kind, object: object as never, problem: 'spec.rules[0].matches is no list' };
 }
 
+const GATEWAYS = [
+  {
+    kind: 'GatewayClass',
+    metadata: { name: 'istio' },
+    spec: { controllerName: 'istio.io/gateway-controller' },
+  },
+  ...['istio', 'others'].map((gatewayClassName) => ({
+    kind: 'Gateway',
+    metadata: { namespace: 'shop', name: `of-${gatewayClassName}` },
+    spec: { gatewayClassName, listeners: [{ name: 'web', port: 80, protocol: 'HTTP' }] },
+  })),
+];
+
 function written(one: Malformed): readonly object[] {
   return writtenAbout(
-    [],
-    (derivation) => malformedRouteWishes(derivation.graph, derivation.malformed),
+    GATEWAYS,
+    (derivation) =>
+      malformedRouteWishes(derivation.graph, derivation.malformed, derivation.routing.gatewayApi),
     [one],
   );
 }
@@ -26,12 +43,12 @@ const SAID = {
   lastTransitionTime: expect.any(String),
 };
 
-test.for(['HTTPRoute', 'GRPCRoute'] as const)(
+test.for(['HTTPRoute', 'GRPCRoute', 'TCPRoute', 'TLSRoute'] as const)(
   'each parent of a malformed %s is told that it is not accepted',
   (kind) => {
     const parentRefs = [PARENT, { ...PARENT, name: 'orders' }];
     const spec = {
-      parentRefs: [...parentRefs, { name: 'a-gateway-that-others-tell' }],
+      parentRefs: [...parentRefs, { name: 'a-gateway-of-others' }],
       rules: [{ matches: 7 }],
     };
     const [body] = written(malformed(kind, { spec }));
@@ -62,4 +79,11 @@ test('what is written already is not written again', () => {
   const [body] = written(one);
   const { status } = body as { readonly status: object };
   expect(written({ ...one, object: { ...one.object, status } as never })).toEqual([]);
+});
+
+test('a Gateway that is run here is told, too, and one of others is not', () => {
+  const parentRefs = [{ name: 'of-istio' }, { name: 'of-others' }];
+  const [body] = written(malformed('HTTPRoute', { spec: { parentRefs } }));
+  const { parents } = (body as { status: { parents: { parentRef: object }[] } }).status;
+  expect(parents.map(({ parentRef }) => parentRef)).toEqual([{ name: 'of-istio' }]);
 });

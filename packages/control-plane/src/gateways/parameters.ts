@@ -4,7 +4,7 @@ import type { Context } from '../collections/cell.ts';
 import type { Collection, Index } from '../collections/collection.ts';
 import type { Graph } from '../collections/graph.ts';
 import type { Derivation } from '../derive/derivation.ts';
-import { WAYPOINT_CONTROLLER } from '../derive/labels.ts';
+import { isRunHere } from '../derive/gateway-api/gateway-services.ts';
 import { byAge, labelsOf, namespaceOf } from '../derive/object.ts';
 import { type ClusterInputs, objectKey } from '../ingest/cluster-inputs.ts';
 import { CLASS_DEFAULTS_LABEL } from '../ingest/kinds.ts';
@@ -138,14 +138,13 @@ export function wantedMaps(graph: Graph, cluster: ClusterInputs): Collection<Map
       const ofGateway = context.get(cluster.of('GatewayClass'), objectKey('', gatewayClassName));
       const reference = infrastructure?.parametersRef;
       if (ofGateway === undefined || reference === undefined) return [];
-      if (ofGateway.spec.controllerName !== WAYPOINT_CONTROLLER) return [];
+      if (!isRunHere(ofGateway)) return [];
       return namedMaps({ ...reference, namespace: namespaceOf(gateway) });
     }),
-    graph.flatMap('ConfigMaps of classes', cluster.of('GatewayClass'), ({ spec }) =>
-      spec.controllerName === WAYPOINT_CONTROLLER && spec.parametersRef !== undefined
-        ? namedMaps(spec.parametersRef)
-        : [],
-    ),
+    graph.flatMap('ConfigMaps of classes', cluster.of('GatewayClass'), (gatewayClass) => {
+      const { parametersRef } = gatewayClass.spec;
+      return isRunHere(gatewayClass) && parametersRef !== undefined ? namedMaps(parametersRef) : [];
+    }),
   );
 }
 

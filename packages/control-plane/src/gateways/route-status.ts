@@ -1,7 +1,20 @@
-/** The status of routes whose parent is a Service (spec control-plane 5.5). */
+/** The status of routes whose parents are services of the mesh, or Gateways that are run here (spec control-plane 5.5). */
 import type { ParentReference, RouteParentStatus } from '@aquifer/model/resources';
 import type { Collection } from '../collections/collection.ts';
 import type { Graph } from '../collections/graph.ts';
+import {
+  type AnyRoute,
+  isPermitted,
+  isRaw,
+  leadingRules,
+  receiving,
+  routeKind,
+} from '../derive/gateway-api/any-route.ts';
+import type {
+  GatewayApiCollections,
+  GatewayParent,
+} from '../derive/gateway-api/gateway-api-collections.ts';
+import type { IsGranted } from '../derive/gateway-api/grants.ts';
 import { USE_WAYPOINT_LABEL, USE_WAYPOINT_NAMESPACE_LABEL } from '../derive/labels.ts';
 import { type MeshSettings, serviceHostname } from '../derive/mesh.ts';
 import type { MeshCollections } from '../derive/mesh-collections.ts';
@@ -9,12 +22,9 @@ import { type LabelledObject, labelsOf, nameOf, namespaceOf } from '../derive/ob
 import { ruleProblem } from '../derive/routing/gateway-filters.ts';
 import {
   type BackendRef,
-  type GatewayRule,
   gatewayRules,
   isServiceBackend,
-  kindOf,
   parentsOf,
-  type Route,
 } from '../derive/routing/gateway-route.ts';
 import type { ClusterInputs, ClusterReader } from '../ingest/cluster-inputs.ts';
 import { collectionPath, WATCHED_KINDS } from '../ingest/kinds.ts';
@@ -36,42 +46,93 @@ export interface KnownMesh extends Pick<MeshSettings, 'clusterDomain'> {
   hasHost(hostname: string): boolean;
 }
 
-/** One entry for each parent that is a service; as upstream, those that come last in the alphabet first. */
-export function deriveRouteParents(
-  route: Route,
-  cluster: ClusterReader,
-  mesh: KnownMesh,
-): DerivedRouteParent[] {
-  const parents = parentsOf(route)
-    .filter((parent) => !isForeign(parent, route, cluster))
-    .toSorted((a, b) => (sortKey(a, route) < sortKey(b, route) ? 1 : -1));
-  const references = resolvedRefs(route, cluster, mesh);
-  return parents.map((parentRef) => {
-    const namespace = parentRef.namespace ?? namespaceOf(route);
-    const kind = parentRef.kind === 'ServiceEntry' ? 'ServiceEntry' : 'Service';
-    const service = cluster.get(kind, namespace, parentRef.name);
-    const accepted =
-      service === undefined
-        ? condition(
-            'Accepted',
-            'False',
-            'NoMatchingParent',
-            `parent service: "${parentRef.name}" not found`,
-          )
-        : condition('Accepted', 'True', 'Accepted', 'Route was valid');
-    const message = waypointMessage(service, cluster);
-    const waypoints = condition('ResolvedWaypoints', 'True', 'ResolvedWaypoints', message);
-    return { parentRef, conditions: [accepted, references, waypoints] };
-  });
+/** What a route names besides services of the mesh. */
+interface AtGateways {
+  readonly parents: readonly GatewayParent[];
+  readonly isGranted: IsGranted;
 }
 
-function sortKey(parent: ParentReference, route: Route): string {
-  const { name, sectionName = '', port = 0, namespace = namespaceOf(route) } = parent;
-  return `${name}/${sectionName}/${port}.${namespace}`;
+const NO_GATEWAYS: AtGateways = { parents: [], isGranted: () => true };
+
+/** One entry for each parent that is known here; as upstream, those that come last in the alphabet first. */
+export function deriveRouteParents(
+  route: AnyRoute,
+  cluster: ClusterReader,
+  mesh: KnownMesh,
+  atGateways: AtGateways = NO_GATEWAYS,
+): DerivedRouteParent[] {
+  const inMesh = parentsOf(route).filter((parent) => !isForeign(parent, route, cluster));
+  // In the mesh nobody asks for grants (recording l7/07).
+  const references = resolvedRefs(route, cluster, mesh, () => true);
+  const parents = [
+    ...inMesh.map((parentRef) => serviceParent(parentRef, route, cluster, references)),
+    ...gatewayParents(route, cluster, mesh, atGateways),
+  ];
+  return parents.toSorted((a, b) =>
+    sortKey(a.parentRef, route) < sortKey(b.parentRef, route) ? 1 : -1,
+  );
+}
+
+function serviceParent(
+  parentRef: ParentReference,
+  route: AnyRoute,
+  cluster: ClusterReader,
+  references: ConditionText,
+): DerivedRouteParent {
+  const namespace = parentRef.namespace ?? namespaceOf(route);
+  const kind = parentRef.kind === 'ServiceEntry' ? 'ServiceEntry' : 'Service';
+  const service = cluster.get(kind, namespace, parentRef.name);
+  const accepted =
+    service === undefined
+      ? condition(
+          'Accepted',
+          'False',
+          'NoMatchingParent',
+          `parent service: "${parentRef.name}" not found`,
+        )
+      : condition('Accepted', 'True', 'Accepted', 'Route was valid');
+  return { parentRef, conditions: [accepted, references, waypoints(service, cluster)] };
+}
+
+function waypoints(service: LabelledObject | undefined, cluster: ClusterReader): ConditionText {
+  const message = waypointMessage(service, cluster);
+  return condition('ResolvedWaypoints', 'True', 'ResolvedWaypoints', message);
+}
+
+function gatewayParents(
+  route: AnyRoute,
+  cluster: ClusterReader,
+  mesh: KnownMesh,
+  { parents, isGranted }: AtGateways,
+): DerivedRouteParent[] {
+  if (parents.length === 0) return [];
+  const references = resolvedRefs(route, cluster, mesh, isGranted);
+  const resolved = condition(
+    'ResolvedWaypoints',
+    'True',
+    'ResolvedWaypoints',
+    'All waypoints resolved',
+  );
+  return parents.map((parent) => ({
+    parentRef: parent.parentRef,
+    conditions: [acceptedBy(parent), references, resolved],
+  }));
+}
+
+function acceptedBy({ attached, denial }: GatewayParent): ConditionText {
+  if (denial !== null) return condition('Accepted', 'False', denial.reason, denial.message);
+  const bound = attached.length > 1 ? `, bound to ${attached.length} parents` : '';
+  return condition('Accepted', 'True', 'Accepted', `Route was valid${bound}`);
+}
+
+function sortKey(parent: ParentReference, route: AnyRoute): string {
+  const { group = 'gateway.networking.k8s.io', kind = 'Gateway', name } = parent;
+  const { sectionName = '', port = 0, namespace = namespaceOf(route) } = parent;
+  return `${group}/${kind}/${name}/${sectionName}/${port}.${namespace}`;
 }
 
 /** Whether the parent's waypoint is run by somebody else, who says what becomes of the route. */
-function isForeign(parent: ParentReference, route: Route, cluster: ClusterReader): boolean {
+function isForeign(parent: ParentReference, route: AnyRoute, cluster: ClusterReader): boolean {
   const service = cluster.get('Service', parent.namespace ?? namespaceOf(route), parent.name);
   if (service === undefined) return false;
   const namespace = cluster.get('Namespace', '', namespaceOf(service));
@@ -99,12 +160,21 @@ function namesWaypoint(object: LabelledObject | undefined): boolean {
   return name !== '' && name.toLowerCase() !== 'none';
 }
 
-/** The first problem of the route's rules, in order: filters of a rule, then its backends. */
-function resolvedRefs(route: Route, cluster: ClusterReader, mesh: KnownMesh): ConditionText {
-  for (const rule of gatewayRules(route)) {
+/** The first problem of the route's rules, in order: filters of a rule, then what it leads to. */
+function resolvedRefs(
+  route: AnyRoute,
+  cluster: ClusterReader,
+  mesh: KnownMesh,
+  isGranted: IsGranted,
+): ConditionText {
+  const filters = filterProblems(route);
+  for (const [index, { backends, mirrors }] of leadingRules(route).entries()) {
     const problem =
-      invalidFilter(rule) ??
-      receiving(rule.backends)
+      filters[index] ??
+      [...backends, ...mirrors]
+        .map((backend) => grantProblem(backend, route, isGranted))
+        .find((found) => found !== null) ??
+      backends
         .map((backend) => backendProblem(backend, namespaceOf(route), cluster, mesh))
         .find((found) => found !== null);
     if (problem) return condition('ResolvedRefs', 'False', problem.reason, problem.message);
@@ -112,19 +182,29 @@ function resolvedRefs(route: Route, cluster: ClusterReader, mesh: KnownMesh): Co
   return condition('ResolvedRefs', 'True', 'ResolvedRefs', 'All references resolved');
 }
 
-/** A backend that gets no requests is not looked at. */
-function receiving(backends: readonly BackendRef[]): BackendRef[] {
-  return backends.filter(({ weight = 1 }) => weight > 0);
-}
-
 interface Problem {
-  readonly reason: 'InvalidFilter' | 'InvalidKind' | 'BackendNotFound' | 'InvalidDestination';
+  readonly reason:
+    | 'InvalidFilter'
+    | 'InvalidKind'
+    | 'BackendNotFound'
+    | 'InvalidDestination'
+    | 'RefNotPermitted';
   readonly message: string;
 }
 
-function invalidFilter({ filters, backends }: GatewayRule): Problem | null {
-  const message = ruleProblem(filters, receiving(backends));
-  return message === null ? null : { reason: 'InvalidFilter', message };
+/** Of each rule. */
+function filterProblems(route: AnyRoute): readonly (Problem | null)[] {
+  if (isRaw(route)) return [];
+  return gatewayRules(route).map(({ filters, backends }) => {
+    const message = ruleProblem(filters, receiving(backends));
+    return message === null ? null : { reason: 'InvalidFilter', message };
+  });
+}
+
+function grantProblem(backend: BackendRef, route: AnyRoute, isGranted: IsGranted): Problem | null {
+  if (isPermitted(route, backend, isGranted)) return null;
+  const message = `backendRef ${backend.name}/${backend.namespace} not accessible to a ${routeKind(route)} in namespace "${namespaceOf(route)}" (missing a ReferenceGrant?)`;
+  return { reason: 'RefNotPermitted', message };
 }
 
 function backendProblem(
@@ -162,28 +242,32 @@ function condition(
 
 interface RouteInputs {
   readonly cluster: ClusterInputs;
-  readonly routes: Collection<Route>;
+  readonly gatewayApi: GatewayApiCollections;
   readonly malformed: MalformedObjects;
 }
 
 /** The parents that differ, as writes; entries of other controllers stay as they are. */
 export function routeWishes(
   graph: Graph,
-  { cluster, routes, malformed }: RouteInputs,
+  { cluster, gatewayApi, malformed }: RouteInputs,
   { installation, meshServicesByHostname }: MeshCollections,
 ): Collection<Wish> {
   return graph.flatMap(
     'wishes for routes',
-    routes,
-    (route, context) => {
+    gatewayApi.routeParents,
+    ({ route, parents }, context) => {
       // Its last good version counts, but that is not what is to be said.
-      const key = malformedKey(kindOf(route), route);
-      if (context.get(malformed, key) !== undefined) return [];
-      const wanted = deriveRouteParents(route, cluster.readerOf(context), {
+      if (context.get(malformed, malformedKey(routeKind(route), route)) !== undefined) return [];
+      const mesh = {
         clusterDomain: installation.clusterDomain,
-        hasHost: (hostname) => context.lookup(meshServicesByHostname, hostname).length > 0,
-      });
-      return routeStatusWish(route, wanted);
+        hasHost: (hostname: string) => context.lookup(meshServicesByHostname, hostname).length > 0,
+      };
+      const isGranted = gatewayApi.grantsIn(context);
+      const reader = cluster.readerOf(context);
+      return routeStatusWish(
+        route,
+        deriveRouteParents(route, reader, mesh, { parents, isGranted }),
+      );
     },
     isSameWish,
   );
@@ -191,7 +275,7 @@ export function routeWishes(
 
 /** None if all of it is written already. */
 export function routeStatusWish(
-  route: Route,
+  route: AnyRoute,
   wanted: readonly DerivedRouteParent[],
 ): readonly (readonly [string, Wish])[] {
   const stored = route.status?.parents ?? [];
@@ -209,7 +293,7 @@ export function routeStatusWish(
   }
   const others = stored.filter(({ controllerName }) => controllerName !== ROUTE_CONTROLLER);
   const { resourceVersion } = route.metadata;
-  const path = `${collectionPath(WATCHED_KINDS[kindOf(route)], namespaceOf(route))}/${nameOf(route)}/status`;
+  const path = `${collectionPath(WATCHED_KINDS[routeKind(route)], namespaceOf(route))}/${nameOf(route)}/status`;
   const body = { metadata: { resourceVersion }, status: { parents: [...others, ...complete] } };
   const fingerprint = JSON.stringify([resourceVersion, wanted]);
   return [[path, { fingerprint, write: { verb: 'mergePatch', path, body } }]];

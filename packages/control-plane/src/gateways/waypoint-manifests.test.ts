@@ -1,10 +1,12 @@
-import type { Gateway } from '@aquifer/model/resources';
+import type { Gateway, ObjectMeta } from '@aquifer/model/resources';
 import { expect, test } from 'vitest';
+import { GATEWAY_CONTROLLER, WAYPOINT_CONTROLLER } from '../derive/labels.ts';
 import { waypointManifests } from './waypoint-manifests.ts';
 import type { WaypointSettings } from './waypoint-settings.ts';
 
 const SETTINGS = {
   image: 'aquifer/waypoint:dev',
+  gatewayImage: 'istio/proxyv2:dev',
   clusterId: 'Kubernetes',
   clusterDomain: 'cluster.local',
   trustDomain: 'cluster.local',
@@ -13,12 +15,6 @@ const SETTINGS = {
   network: '',
   revision: 'default',
 };
-
-function manifestsOf(gateway: Gateway, settings: WaypointSettings = SETTINGS) {
-  const manifests = waypointManifests(gateway, settings);
-  if (!manifests.ok) throw new Error(manifests.error);
-  return manifests.value;
-}
 
 interface Extra {
   readonly metadata?: object;
@@ -36,6 +32,15 @@ function gateway({ metadata = {}, spec = {} }: Extra = {}): Gateway {
       ...spec,
     },
   } as Gateway;
+}
+
+function manifestsOf(run: Gateway, settings: WaypointSettings = SETTINGS) {
+  const controller =
+    run.spec.gatewayClassName === 'istio' ? GATEWAY_CONTROLLER : WAYPOINT_CONTROLLER;
+  const { listeners } = run.spec;
+  const manifests = waypointManifests({ gateway: run, controller, listeners }, settings);
+  if (!manifests.ok) throw new Error(manifests.error);
+  return manifests.value;
 }
 
 const OWNED = {
@@ -155,7 +160,10 @@ test.for([
     path: '"type":"LoadBalancer"',
   },
 ])('an annotation gives it $what', ({ annotation, value, path }) => {
-  const manifests = manifestsOf(gateway({ metadata: { annotations: { [annotation]: value } } }));
+  const manifests = manifestsOf(
+    gateway({ metadata: { annotations: { [annotation]: value } } }),
+    SETTINGS,
+  );
   expect(JSON.stringify(manifests)).toContain(path);
 });
 
@@ -210,6 +218,7 @@ test.for([
     };
     const [account, deployment, service] = manifestsOf(
       gateway({ metadata: { annotations }, spec: { addresses } }),
+      SETTINGS,
     );
     expect(account).toMatchObject({ metadata: { name: 'custom-sa' } });
     expect(deployment).toMatchObject({
@@ -226,8 +235,9 @@ test.for([
 );
 
 test('its threads and its environment are as ProxyConfigs say, also of what it has by itself', () => {
+  const run = { gateway: gateway(), controller: WAYPOINT_CONTROLLER, listeners: [] };
   const environment = { CA_ADDR: 'ca.example:1', NEW: 'n' };
-  const manifests = waypointManifests(gateway(), SETTINGS, { start: { threads: 3, environment } });
+  const manifests = waypointManifests(run, SETTINGS, { start: { threads: 3, environment } });
   if (!manifests.ok) throw new Error(manifests.error);
   const [, deployment] = manifests.value as unknown as readonly {
     spec: { template: { spec: { containers: { env: { name: string; value?: string }[] }[] } } };
@@ -238,8 +248,59 @@ test('its threads and its environment are as ProxyConfigs say, also of what it h
   expect(env).toEqual(
     expect.arrayContaining([
       { name: 'CONCURRENCY', value: '3' },
+      { name: 'PROXY_CONFIG', value: '{"concurrency":3}' },
       { name: 'CA_ADDR', value: 'ca.example:1' },
       { name: 'NEW', value: 'n' },
     ]),
   );
+});
+
+test('a Gateway of class istio becomes an Envoy behind a load balancer, outside of the mesh', () => {
+  const spec = {
+    gatewayClassName: 'istio',
+    listeners: [
+      { name: 'web', port: 80, protocol: 'HTTP' },
+      { name: 'other', port: 80, protocol: 'HTTP', hostname: 'b.test' },
+      { name: 'https', port: 443, protocol: 'HTTPS' },
+    ],
+  };
+  const front = gateway({ metadata: { name: 'front' }, spec });
+  const manifests = manifestsOf(front, { ...SETTINGS, network: 'nw1' });
+  const labels = {
+    'istio.io/dataplane-mode': 'none',
+    'gateway.istio.io/managed': 'istio.io-gateway-controller',
+    'gateway.networking.k8s.io/gateway-name': 'front',
+    'gateway.networking.k8s.io/gateway-class-name': 'istio',
+  };
+  for (const { metadata } of manifests) {
+    expect(metadata).toMatchObject({ name: 'front-istio', annotations: {} });
+    expect((metadata as ObjectMeta).labels).toEqual(labels);
+  }
+  const [, deployment, service] = manifests;
+  expect(deployment).toMatchObject({
+    spec: {
+      template: {
+        metadata: { labels: { ...labels, 'service.istio.io/canonical-name': 'front-istio' } },
+        spec: {
+          serviceAccountName: 'front-istio',
+          securityContext: {
+            sysctls: [{ name: 'net.ipv4.ip_unprivileged_port_start', value: '0' }],
+          },
+          containers: [{ name: 'istio-proxy', image: 'istio/proxyv2:dev' }],
+        },
+      },
+    },
+  });
+  expect(JSON.stringify(deployment)).toContain('"proxy","router"');
+  expect(service).toMatchObject({
+    spec: {
+      type: 'LoadBalancer',
+      selector: { 'gateway.networking.k8s.io/gateway-name': 'front' },
+      ports: [
+        { name: 'status-port', port: 15021 },
+        { name: 'web', port: 80, appProtocol: 'http' },
+        { name: 'https', port: 443, appProtocol: 'https' },
+      ],
+    },
+  });
 });

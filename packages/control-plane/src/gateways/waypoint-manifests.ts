@@ -1,12 +1,14 @@
 /**
- * What a waypoint's Gateway becomes (spec control-plane 5.2, 5.3): ServiceAccount, Deployment, Service, and where somebody
- * lays something over them an autoscaler and a disruption budget.
+ * What a Gateway becomes (spec control-plane 5.2, 5.3): ServiceAccount, Deployment, Service, and where somebody lays
+ * something over them an autoscaler and a disruption budget.
  */
 import { ok, type Result } from '@aquifer/model';
 import type { Gateway } from '@aquifer/model/resources';
+import { generatedName } from '../derive/gateway-api/gateway-services.ts';
 import {
   DATAPLANE_MODE_LABEL,
   GATEWAY_CLASS_LABEL,
+  GATEWAY_CONTROLLER,
   GATEWAY_NAME_LABEL,
   NETWORK_LABEL,
   SERVICE_ACCOUNT_ANNOTATION,
@@ -16,31 +18,71 @@ import { annotationsOf, labelsOf, nameOf, namespaceOf } from '../derive/object.t
 import { type ProxyStart, USUAL_START } from '../derive/proxy-start.ts';
 import { MANAGED_LABEL } from '../ingest/kinds.ts';
 import type { Manifest } from '../reconcile/wish.ts';
-import { generatedName } from './gateway-status.ts';
 import { type Overlay, overlaid } from './overlay.ts';
 import { type WaypointPod, waypointPodSpec } from './waypoint-pod.ts';
 import type { WaypointSettings } from './waypoint-settings.ts';
 
 type Labels = Readonly<Record<string, string>>;
 
-const MANAGED_BY_WAYPOINT_CONTROLLER = 'istio.io-mesh-controller';
-const SERVICE_TYPE_ANNOTATION = 'networking.istio.io/service-type';
-const STATUS_PORT = 15021;
-
-/** What somebody says of one waypoint. */
-export interface WaypointWords {
+/** What somebody says of one Gateway. */
+export interface GatewayWords {
   readonly overlays?: readonly Overlay[];
   readonly start?: ProxyStart;
 }
 
+const SERVICE_TYPE_ANNOTATION = 'networking.istio.io/service-type';
+const STATUS_PORT = 15021;
+
+/** What differs by who runs a Gateway. */
+interface Controlled {
+  readonly managedLabel: string;
+  readonly serviceType: 'ClusterIP' | 'LoadBalancer';
+  /** Of the Service. */
+  readonly serviceAnnotations: Readonly<Record<string, string>>;
+  /** Whether its objects are of the network that the installation names. */
+  readonly hasNetwork: boolean;
+  readonly role: 'waypoint' | 'router';
+}
+
+const WAYPOINT: Controlled = {
+  managedLabel: 'istio.io-mesh-controller',
+  serviceType: 'ClusterIP',
+  serviceAnnotations: { [TRAFFIC_DISTRIBUTION_ANNOTATION]: 'PreferClose' },
+  hasNetwork: true,
+  role: 'waypoint',
+};
+
+const GATEWAY: Controlled = {
+  managedLabel: 'istio.io-gateway-controller',
+  serviceType: 'LoadBalancer',
+  serviceAnnotations: {},
+  hasNetwork: false,
+  role: 'router',
+};
+
+function controlledBy(controller: string): Controlled {
+  return controller === GATEWAY_CONTROLLER ? GATEWAY : WAYPOINT;
+}
+
+/** A Gateway, who runs it, and what it listens for. */
+export interface RunGateway {
+  readonly gateway: Gateway;
+  readonly controller: string;
+  readonly listeners: readonly {
+    readonly name: string;
+    readonly port: number;
+    readonly protocol: string;
+  }[];
+}
+
 /** In the order in which they are applied. The error names the ConfigMap whose overlay cannot be. */
 export function waypointManifests(
-  gateway: Gateway,
+  run: RunGateway,
   settings: WaypointSettings,
-  { overlays = [], start = USUAL_START }: WaypointWords = {},
+  { overlays = [], start = USUAL_START }: GatewayWords = {},
 ): Result<Manifest[], string> {
   const manifests: Manifest[] = [];
-  for (const plain of plainManifests(gateway, settings, start)) {
+  for (const plain of plainManifests(run, settings, start)) {
     const { kind } = plain;
     const own = overlays.filter(({ fragments }) => fragments[kind] !== undefined);
     if (own.length === 0 && ON_DEMAND.includes(kind)) continue;
@@ -62,13 +104,15 @@ export const ON_DEMAND: readonly Manifest['kind'][] = [
 ];
 
 function plainManifests(
-  gateway: Gateway,
+  run: RunGateway,
   settings: WaypointSettings,
   start: ProxyStart,
 ): Manifest[] {
-  const name = generatedName(gateway);
-  const account = annotationsOf(gateway)[SERVICE_ACCOUNT_ANNOTATION] || name;
-  const labels = objectLabels(gateway, settings);
+  const { gateway, controller } = run;
+  const controlled = controlledBy(controller);
+  const name = generatedName(gateway, controller);
+  const serviceAccount = annotationsOf(gateway)[SERVICE_ACCOUNT_ANNOTATION] || name;
+  const labels = objectLabels(gateway, controlled, settings);
   const annotations = copiedAnnotations(gateway);
   const metadata = {
     namespace: namespaceOf(gateway),
@@ -76,18 +120,20 @@ function plainManifests(
     annotations,
     ownerReferences: [ownerReference(gateway)],
   };
+  const pod = {
+    namespace: namespaceOf(gateway),
+    name,
+    serviceAccount,
+    role: controlled.role,
+    start,
+  };
   return [
-    { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { ...metadata, name: account } },
+    { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { ...metadata, name: serviceAccount } },
     {
       apiVersion: 'apps/v1',
       kind: 'Deployment',
       metadata: { ...metadata, name },
-      spec: deploymentSpec(
-        gateway,
-        { serviceAccount: account, start },
-        { labels, annotations },
-        settings,
-      ),
+      spec: deploymentSpec(gateway, pod, { labels, annotations }, settings),
     } as Manifest,
     {
       apiVersion: 'v1',
@@ -95,9 +141,9 @@ function plainManifests(
       metadata: {
         ...metadata,
         name,
-        annotations: { ...annotations, [TRAFFIC_DISTRIBUTION_ANNOTATION]: 'PreferClose' },
+        annotations: { ...annotations, ...controlled.serviceAnnotations },
       },
-      spec: serviceSpec(gateway),
+      spec: serviceSpec(run, controlled),
     } as Manifest,
     {
       apiVersion: 'autoscaling/v2',
@@ -127,12 +173,18 @@ function ownerReference(gateway: Gateway): object {
 }
 
 /** `spec.infrastructure`, where it is set, replaces what would be copied from the Gateway itself. */
-function objectLabels(gateway: Gateway, { network }: Pick<WaypointSettings, 'network'>): Labels {
+function objectLabels(
+  gateway: Gateway,
+  { managedLabel, hasNetwork, role }: Controlled,
+  { network }: Pick<WaypointSettings, 'network'>,
+): Labels {
   const copied = gateway.spec.infrastructure?.labels ?? labelsOf(gateway);
-  const ownNetwork = labelsOf(gateway)[NETWORK_LABEL] ?? network;
+  const ownNetwork = labelsOf(gateway)[NETWORK_LABEL] ?? (hasNetwork ? network : '');
   return {
+    // Its clients are outside of the mesh, unless somebody says otherwise.
+    ...(role === 'router' && { [DATAPLANE_MODE_LABEL]: 'none' }),
     ...withoutReserved(copied),
-    [MANAGED_LABEL]: MANAGED_BY_WAYPOINT_CONTROLLER,
+    [MANAGED_LABEL]: managedLabel,
     [GATEWAY_NAME_LABEL]: nameOf(gateway),
     [GATEWAY_CLASS_LABEL]: gateway.spec.gatewayClassName,
     ...(ownNetwork !== '' && { [NETWORK_LABEL]: ownNetwork }),
@@ -162,14 +214,13 @@ function withoutReserved(map: Readonly<Record<string, string>>): Record<string, 
 
 function deploymentSpec(
   gateway: Gateway,
-  own: Pick<WaypointPod, 'serviceAccount' | 'start'>,
+  pod: WaypointPod,
   copied: {
     readonly labels: Readonly<Record<string, string>>;
     readonly annotations: Readonly<Record<string, string>>;
   },
   settings: WaypointSettings,
 ): object {
-  const name = generatedName(gateway);
   return {
     selector: { matchLabels: { [GATEWAY_NAME_LABEL]: nameOf(gateway) } },
     template: {
@@ -181,38 +232,40 @@ function deploymentSpec(
           'prometheus.io/port': '15020',
           'prometheus.io/scrape': 'true',
         },
-        labels: podLabels(gateway, copied.labels),
+        labels: podLabels(pod, copied.labels),
       },
-      spec: waypointPodSpec({ name, namespace: namespaceOf(gateway), ...own }, settings),
+      spec: waypointPodSpec(pod, settings),
     },
   };
 }
 
-function podLabels(gateway: Gateway, copied: Labels): Labels {
+function podLabels({ name, role }: Pick<WaypointPod, 'name' | 'role'>, copied: Labels): Labels {
   return {
     ...copied,
-    [DATAPLANE_MODE_LABEL]: 'none',
-    'service.istio.io/canonical-name': generatedName(gateway),
+    ...(role === 'waypoint' && { [DATAPLANE_MODE_LABEL]: 'none' }),
+    'service.istio.io/canonical-name': name,
     'service.istio.io/canonical-revision': 'latest',
     'sidecar.istio.io/inject': 'false',
   };
 }
 
-/** The pods of a waypoint, as ProxyConfigs and their like look at them. */
-export function waypointPodMetadata(
-  gateway: Gateway,
+/** The pods of a Gateway, as ProxyConfigs and their like look at them. */
+export function podMetadata(
+  { gateway, controller }: Pick<RunGateway, 'gateway' | 'controller'>,
   settings: Pick<WaypointSettings, 'network'>,
 ): { readonly labels: Labels; readonly annotations: Labels } {
-  const labels = podLabels(gateway, objectLabels(gateway, settings));
+  const controlled = controlledBy(controller);
+  const pod = { name: generatedName(gateway, controller), role: controlled.role };
+  const labels = podLabels(pod, objectLabels(gateway, controlled, settings));
   return { labels, annotations: copiedAnnotations(gateway) };
 }
 
-function serviceSpec(gateway: Gateway): object {
+function serviceSpec({ gateway, listeners }: RunGateway, { serviceType }: Controlled): object {
   return {
-    type: annotationsOf(gateway)[SERVICE_TYPE_ANNOTATION] || 'ClusterIP',
+    type: annotationsOf(gateway)[SERVICE_TYPE_ANNOTATION] || serviceType,
     ipFamilyPolicy: 'PreferDualStack',
     selector: { [GATEWAY_NAME_LABEL]: nameOf(gateway) },
-    ports: servicePorts(gateway),
+    ports: servicePorts(listeners),
     ...wantedAddress(gateway),
   };
 }
@@ -233,11 +286,11 @@ interface ServicePort {
 }
 
 /** One for each port number, whatever number of listeners share it; no two have one name. */
-function servicePorts(gateway: Gateway): ServicePort[] {
+function servicePorts(listeners: RunGateway['listeners']): ServicePort[] {
   const ports: ServicePort[] = [
     { name: 'status-port', port: STATUS_PORT, protocol: 'TCP', appProtocol: 'tcp' },
   ];
-  for (const listener of gateway.spec.listeners) {
+  for (const listener of listeners) {
     const { port } = listener;
     if (ports.some((known) => known.port === port)) continue;
     const protocol = listener.protocol.toLowerCase();

@@ -1,8 +1,9 @@
-/** The pod of a waypoint (spec control-plane 5.3): container `istio-proxy`, as tools and dashboards expect it. */
+/** The pod of a waypoint or a gateway (spec control-plane 5.3): container `istio-proxy`, as tools and dashboards expect it. */
 import type { ProxyStart } from '../derive/proxy-start.ts';
 import type { WaypointSettings } from './waypoint-settings.ts';
 
 export interface WaypointPod {
+  readonly role: 'waypoint' | 'router';
   readonly name: string;
   readonly namespace: string;
   readonly serviceAccount: string;
@@ -20,13 +21,14 @@ export function waypointPodSpec(pod: WaypointPod, settings: WaypointSettings): o
   return {
     terminationGracePeriodSeconds: GRACE_SECONDS,
     serviceAccountName: pod.serviceAccount,
+    ...(pod.role === 'router' && LOW_PORTS),
     containers: [
       {
         name: 'istio-proxy',
-        image: settings.image,
+        image: pod.role === 'router' ? settings.gatewayImage : settings.image,
         args: [
           'proxy',
-          'waypoint',
+          pod.role,
           '--domain',
           `$(POD_NAMESPACE).svc.${settings.clusterDomain}`,
           '--serviceCluster',
@@ -65,12 +67,25 @@ export function waypointPodSpec(pod: WaypointPod, settings: WaypointSettings): o
           { name: 'istio-envoy', mountPath: '/etc/istio/proxy' },
           { name: 'istio-token', mountPath: '/var/run/secrets/tokens' },
           { name: 'istio-podinfo', mountPath: '/etc/istio/pod' },
+          ...(pod.role === 'router' ? AGENT_MOUNTS : []),
         ],
       },
     ],
-    volumes: volumes(),
+    volumes: [...volumes(), ...(pod.role === 'router' ? AGENT_VOLUMES : [])],
   };
 }
+
+/** Without being root it listens where clients expect it. */
+const LOW_PORTS = {
+  securityContext: { sysctls: [{ name: 'net.ipv4.ip_unprivileged_port_start', value: '0' }] },
+};
+
+/** Where Istio's agent looks for certificates that others may bring. */
+const AGENT_MOUNTS = [
+  { name: 'credential-socket', mountPath: '/var/run/secrets/credential-uds' },
+  { name: 'workload-certs', mountPath: '/var/run/secrets/workload-spiffe-credentials' },
+];
+const AGENT_VOLUMES = AGENT_MOUNTS.map(({ name }) => ({ name, emptyDir: {} }));
 
 interface Variable {
   readonly name: string;
@@ -104,7 +119,10 @@ function ownVariables(pod: WaypointPod, settings: WaypointSettings): Variable[] 
       ? // In whole CPUs, rounded up: a thread for each that the pod may use.
         limit('CONCURRENCY', 'limits.cpu')
       : { name: 'CONCURRENCY', value: String(threads) },
-    { name: 'PROXY_CONFIG', value: '{}' },
+    {
+      name: 'PROXY_CONFIG',
+      value: JSON.stringify(threads === null ? {} : { concurrency: threads }),
+    },
     limit('GOMEMLIMIT', 'limits.memory'),
     { name: 'ISTIO_META_CLUSTER_ID', value: settings.clusterId },
     ...(settings.network === '' ? [] : [{ name: 'ISTIO_META_NETWORK', value: settings.network }]),

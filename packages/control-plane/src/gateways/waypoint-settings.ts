@@ -1,6 +1,9 @@
-/** What the installation fixes for all waypoints. */
+/** What the installation fixes for all waypoints and gateways. */
 export interface WaypointSettings {
+  /** Of waypoints. */
   readonly image: string;
+  /** Of gateways for clients outside of the mesh: an Envoy with Istio's agent. */
+  readonly gatewayImage: string;
   readonly clusterId: string;
   readonly clusterDomain: string;
   readonly trustDomain: string;

@@ -1,8 +1,10 @@
-/** Turns Gateways of the waypoint class into running waypoints, and says so in their status (spec control-plane 5). */
+/** Turns Gateways into running waypoints and gateways, and says so in their status (spec control-plane 5). */
 import type { Gateway, GatewayClass, ProxyConfig } from '@aquifer/model/resources';
 import type { Context } from '../collections/cell.ts';
 import type { Collection, Index } from '../collections/collection.ts';
 import type { Graph } from '../collections/graph.ts';
+import type { GatewayApiCollections } from '../derive/gateway-api/gateway-api-collections.ts';
+import { generatedName, isManual, isRunHere } from '../derive/gateway-api/gateway-services.ts';
 import { PROXY_CONFIG_ANNOTATION, WAYPOINT_CONTROLLER } from '../derive/labels.ts';
 import type { MeshCollections } from '../derive/mesh-collections.ts';
 import { settingsIn } from '../derive/mesh-settings.ts';
@@ -17,8 +19,6 @@ import { isAllWanted, isContained } from './contained.ts';
 import {
   type DerivedGatewayStatus,
   deriveGatewayStatus,
-  generatedName,
-  isManual,
   withForeign,
   withRefused,
   withUnusable,
@@ -28,15 +28,17 @@ import { type ParameterCollections, parametersOf } from './parameters.ts';
 import {
   CONTROLLER_VERSION,
   ON_DEMAND,
+  podMetadata,
+  type RunGateway,
   waypointManifests,
-  waypointPodMetadata,
 } from './waypoint-manifests.ts';
 import type { WaypointSettings } from './waypoint-settings.ts';
 
 export interface WaypointInputs {
   readonly cluster: ClusterInputs;
   readonly mesh: MeshCollections;
-  /** What stands in the way of waypoints. */
+  readonly gatewayApi: GatewayApiCollections;
+  /** What stands in the way of waypoints and gateways. */
   readonly obstacles: Obstacles;
   readonly parameters: ParameterCollections;
   readonly settings: Omit<WaypointSettings, 'network' | 'trustDomain'>;
@@ -45,7 +47,7 @@ export interface WaypointInputs {
 /** Newer controllers raise it; objects of a newer one are left alone. */
 const OUR_VERSION = 5;
 
-/** Every write that the waypoints of the cluster still lack. */
+/** Every write that the waypoints and gateways of the cluster still lack. */
 export function waypointWishes(graph: Graph, inputs: WaypointInputs): Collection<Wish> {
   const proxyConfigs = graph.index(
     'ProxyConfigs by namespace',
@@ -68,9 +70,10 @@ function gatewayWishes(
   const { cluster, mesh } = inputs;
   const gatewayClass = classOf(gateway, inputs, context);
   if (gatewayClass === undefined || gateway.metadata.deletionTimestamp !== undefined) return [];
+  const { controllerName: controller } = gatewayClass.spec;
   const namespace = context.get(cluster.of('Namespace'), objectKey('', namespaceOf(gateway)));
   if (!isManaged(gateway, namespace, inputs.settings.revision)) return [];
-  const status = deriveGatewayStatus(gateway, inputs, context);
+  const status = deriveGatewayStatus(gateway, controller, inputs, context);
   if (isManual(gateway)) return statusWish(gateway, status);
   const parameters = parametersOf(gateway, gatewayClass, inputs.parameters, context);
   if (parameters.kind === 'pending') return [];
@@ -80,7 +83,9 @@ function gatewayWishes(
   const meshSettings = settingsIn(mesh, context);
   const { network, trustDomain } = meshSettings;
   const settings = { ...inputs.settings, network, trustDomain };
-  const { labels, annotations } = waypointPodMetadata(gateway, settings);
+  const { listeners } = context.get(inputs.gatewayApi.gateways, keyOf(gateway)) ?? gateway.spec;
+  const run = { gateway, controller, listeners };
+  const { labels, annotations } = podMetadata(run, settings);
   const start = effectiveStart(
     {
       namespace: namespaceOf(gateway),
@@ -91,7 +96,7 @@ function gatewayWishes(
     (each) => context.lookup(inputs.proxyConfigs, each),
   );
   const { overlays } = parameters;
-  const manifests = waypointManifests(gateway, settings, { overlays, start });
+  const manifests = waypointManifests(run, settings, { overlays, start });
   if (!manifests.ok) return statusWish(gateway, withUnusable(status, manifests.error));
   const objects = manifests.value.flatMap((manifest) => {
     const wish = objectWish(gateway, manifest, cluster, context);
@@ -101,8 +106,8 @@ function gatewayWishes(
   const told = withObstacles({ gateway, status, isOverlaid }, objects, inputs, context);
   return [
     ...objects.map(({ wish }) => wish),
-    ...removalWishes(gateway, manifests.value, cluster, context),
-    ...versionWish(gateway),
+    ...removalWishes(run, manifests.value, cluster, context),
+    ...versionWish(gateway, controller),
     ...statusWish(gateway, told),
   ];
 }
@@ -117,7 +122,7 @@ function classOf(
   if (version > OUR_VERSION) return undefined;
   const classKey = objectKey('', gateway.spec.gatewayClassName);
   const gatewayClass = context.get(cluster.of('GatewayClass'), classKey);
-  return gatewayClass?.spec.controllerName === WAYPOINT_CONTROLLER ? gatewayClass : undefined;
+  return gatewayClass !== undefined && isRunHere(gatewayClass) ? gatewayClass : undefined;
 }
 
 interface MissingObject {
@@ -195,14 +200,14 @@ function storedObject(
 
 /** Of what the Gateway becomes no more, because nothing is laid over it. */
 function removalWishes(
-  gateway: Gateway,
+  { gateway, controller }: RunGateway,
   manifests: readonly Manifest[],
   cluster: ClusterInputs,
   context: Context,
 ): readonly KeyedWish[] {
   return ON_DEMAND.flatMap((kind) => {
     if (manifests.some((manifest) => manifest.kind === kind)) return [];
-    const [namespace, name] = [namespaceOf(gateway), generatedName(gateway)];
+    const [namespace, name] = [namespaceOf(gateway), generatedName(gateway, controller)];
     const existing = storedObject(kind, objectKey(namespace, name), cluster, context);
     if (existing === undefined || !belongsTo(existing, keyOf(gateway))) return [];
     const { uid = '', resourceVersion = '' } = existing.metadata;
@@ -212,7 +217,7 @@ function removalWishes(
   });
 }
 
-function versionWish(gateway: Gateway): readonly KeyedWish[] {
+function versionWish(gateway: Gateway, controller: string): readonly KeyedWish[] {
   if (annotationsOf(gateway)[CONTROLLER_VERSION] === String(OUR_VERSION)) return [];
   const namespace = namespaceOf(gateway);
   const name = nameOf(gateway);
@@ -220,6 +225,6 @@ function versionWish(gateway: Gateway): readonly KeyedWish[] {
   const annotations = { [CONTROLLER_VERSION]: String(OUR_VERSION) };
   const { apiVersion } = WATCHED_KINDS.Gateway;
   const body = { apiVersion, kind: 'Gateway', metadata: { namespace, name, annotations } };
-  const write = { verb: 'apply', path, body, fieldManager: WAYPOINT_CONTROLLER } as const;
+  const write = { verb: 'apply', path, body, fieldManager: controller } as const;
   return [[path, { fingerprint: CONTROLLER_VERSION, write }]];
 }

@@ -1,5 +1,6 @@
 import type {
   AuthorizationPolicy,
+  BackendTLSPolicy,
   ConfigMap,
   Deployment,
   DestinationRule,
@@ -9,18 +10,23 @@ import type {
   GRPCRoute,
   HTTPRoute,
   IstioGateway,
+  ListenerSet,
   Namespace,
   Node,
   ObjectMeta,
   PeerAuthentication,
   Pod,
   ProxyConfig,
+  ReferenceGrant,
   RequestAuthentication,
+  Secret,
   Service,
   ServiceAccount,
   ServiceEntry,
   Sidecar,
+  TCPRoute,
   Telemetry,
+  TLSRoute,
   ValidatingWebhookConfiguration,
   VirtualService,
   WorkloadEntry,
@@ -44,6 +50,11 @@ export interface WatchedTypes {
   readonly GatewayClass: GatewayClass;
   readonly HTTPRoute: HTTPRoute;
   readonly GRPCRoute: GRPCRoute;
+  readonly TCPRoute: TCPRoute;
+  readonly TLSRoute: TLSRoute;
+  readonly ListenerSet: ListenerSet;
+  readonly ReferenceGrant: ReferenceGrant;
+  readonly BackendTLSPolicy: BackendTLSPolicy;
   readonly AuthorizationPolicy: AuthorizationPolicy;
   readonly PeerAuthentication: PeerAuthentication;
   readonly RequestAuthentication: RequestAuthentication;
@@ -61,6 +72,10 @@ export interface WatchedTypes {
   readonly IstioGateway: IstioGateway;
   /** Those that ask the control plane. */
   readonly ValidatingWebhookConfiguration: ValidatingWebhookConfiguration;
+  /** Those that may hold certificates. */
+  readonly Secret: Secret;
+  /** Those that may hold certificates of authorities, whoever wrote them. */
+  readonly RootConfigMap: ConfigMap;
   /** The one ConfigMap that configures the mesh. */
   readonly MeshConfigMap: ConfigMap;
   /** What is laid over the objects of every Gateway of a class. */
@@ -96,6 +111,8 @@ interface KindPath {
   readonly kind?: string;
   /** Only objects with this label are watched. Default: all. */
   readonly labelSelector?: string;
+  /** As well. */
+  readonly fieldSelector?: string;
 }
 
 /** Marks what a Gateway of ours was turned into (spec control-plane 1.1). */
@@ -118,6 +135,11 @@ export const WATCHED_KINDS: Readonly<Record<WatchedKind, KindPath>> = {
   GatewayClass: { apiVersion: 'gateway.networking.k8s.io/v1', plural: 'gatewayclasses' },
   HTTPRoute: { apiVersion: 'gateway.networking.k8s.io/v1', plural: 'httproutes' },
   GRPCRoute: { apiVersion: 'gateway.networking.k8s.io/v1', plural: 'grpcroutes' },
+  TCPRoute: { apiVersion: 'gateway.networking.k8s.io/v1', plural: 'tcproutes' },
+  TLSRoute: { apiVersion: 'gateway.networking.k8s.io/v1', plural: 'tlsroutes' },
+  ListenerSet: { apiVersion: 'gateway.networking.k8s.io/v1', plural: 'listenersets' },
+  ReferenceGrant: { apiVersion: 'gateway.networking.k8s.io/v1beta1', plural: 'referencegrants' },
+  BackendTLSPolicy: { apiVersion: 'gateway.networking.k8s.io/v1', plural: 'backendtlspolicies' },
   AuthorizationPolicy: { apiVersion: 'security.istio.io/v1', plural: 'authorizationpolicies' },
   PeerAuthentication: { apiVersion: 'security.istio.io/v1', plural: 'peerauthentications' },
   RequestAuthentication: {
@@ -140,6 +162,13 @@ export const WATCHED_KINDS: Readonly<Record<WatchedKind, KindPath>> = {
     plural: 'validatingwebhookconfigurations',
     labelSelector: 'istio=istiod',
   },
+  Secret: {
+    apiVersion: 'v1',
+    plural: 'secrets',
+    // Where there are many of these, they are larger than everything else.
+    fieldSelector: 'type!=helm.sh/release.v1,type!=kubernetes.io/service-account-token',
+  },
+  RootConfigMap: { apiVersion: 'v1', plural: 'configmaps', kind: 'ConfigMap' },
   MeshConfigMap: { apiVersion: 'v1', plural: 'configmaps', kind: 'ConfigMap' },
   GatewayClassDefaults: {
     apiVersion: 'v1',

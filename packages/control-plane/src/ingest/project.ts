@@ -1,5 +1,5 @@
 /** What is kept of an object: of kinds that there are many of, only what is read. */
-import type { Node, ObjectMeta, Pod } from '@aquifer/model/resources';
+import type { ConfigMap, Node, ObjectMeta, Pod, Secret } from '@aquifer/model/resources';
 import type { StoredObject } from './cluster-inputs.ts';
 import { MANAGED_LABEL, type WatchedKind } from './kinds.ts';
 
@@ -15,13 +15,21 @@ export function project(kind: WatchedKind, object: StoredObject): StoredObject {
     if (metadata.annotations !== undefined && LAST_APPLIED in metadata.annotations) {
       delete metadata.annotations[LAST_APPLIED];
     }
-    if (kind === 'Pod') return projectPod(object as Pod);
-    return kind === 'Node' ? projectNode(object as Node) : object;
+    const projection = PROJECTIONS[kind];
+    return projection === undefined ? object : projection(object);
   } catch {
     // Not what the API promises: whoever derives from it says so, and the others go on.
     return object;
   }
 }
+
+const PROJECTIONS: Readonly<Partial<Record<WatchedKind, (object: StoredObject) => StoredObject>>> =
+  {
+    Pod: (object) => projectPod(object as Pod),
+    Node: (object) => projectNode(object as Node),
+    Secret: (object) => projectData(object as Secret),
+    RootConfigMap: (object) => projectData(object as ConfigMap),
+  };
 
 /**
  * Bookkeeping of the API server, often larger than the object: kept where it says which fields of an object of a Gateway
@@ -117,4 +125,32 @@ function identity(metadata: ObjectMeta): ObjectMeta {
     ...(namespace !== undefined && { namespace }),
     ...{ name, uid, resourceVersion, labels, annotations },
   };
+}
+
+/** What certificates, their keys and those of authorities are called, in either of two customs. */
+const CERTIFICATE_KEYS: readonly string[] = [
+  'tls.crt',
+  'tls.key',
+  'ca.crt',
+  'ca.crl',
+  'cert',
+  'key',
+  'cacert',
+  'crl',
+];
+
+/** Of whatever else it holds the names are kept, which messages tell. */
+function projectData(object: Secret | ConfigMap): StoredObject {
+  const { apiVersion, kind, metadata, data } = object;
+  const kept = Object.entries(data ?? {}).map(([key, value]) => {
+    return [key, CERTIFICATE_KEYS.includes(key) ? value : ''];
+  });
+  const { type } = object as Secret;
+  return {
+    apiVersion,
+    kind,
+    metadata: identity(metadata),
+    ...(type !== undefined && { type }),
+    data: Object.fromEntries(kept),
+  } as StoredObject;
 }

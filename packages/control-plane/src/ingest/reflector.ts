@@ -219,10 +219,11 @@ function selectorOf(
   kind: WatchedKind,
   only: ReflectorDeps['only'],
 ): Readonly<Record<string, string>> {
-  const { labelSelector } = WATCHED_KINDS[kind];
+  const { labelSelector, fieldSelector } = WATCHED_KINDS[kind];
   const object = only[kind];
   return {
     ...(labelSelector !== undefined && { labelSelector }),
+    ...(fieldSelector !== undefined && { fieldSelector }),
     ...(object?.name !== undefined && { fieldSelector: `metadata.name=${object.name}` }),
   };
 }

@@ -261,14 +261,15 @@ function verify(
       `no identities (${caller.namespace}/${caller.serviceAccount}) matched ${proxy.namespace}/${proxy.serviceAccount}`,
     );
   }
-  if (proxy.type !== 'ztunnel' || proxy.nodeName === '') return ok(proxy);
+  const proven = { ...proxy, provenAccount: caller.serviceAccount };
+  if (proxy.type !== 'ztunnel' || proxy.nodeName === '') return ok(proven);
   if (!trustedNodeAccounts.includes(`${caller.namespace}/${caller.serviceAccount}`))
-    return ok(proxy);
+    return ok(proven);
   const pod = podOfCaller(caller, cluster);
   if (!pod.ok) return pod;
   const node = pod.value.spec?.nodeName ?? '';
   if (node !== proxy.nodeName) {
     return err(`NODE_NAME is ${proxy.nodeName}, but the token's pod is on node ${node}`);
   }
-  return ok({ ...proxy, isNodeVerified: true });
+  return ok({ ...proven, isNodeVerified: true });
 }

@@ -7,6 +7,7 @@ import {
   ENROLLED_POD_TYPE,
   LISTENER_TYPE,
   ROUTE_TYPE,
+  SECRET_TYPE,
 } from '@aquifer/wire';
 import { GATEWAY_NAME_LABEL } from '../derive/labels.ts';
 import { labelsOf } from '../derive/object.ts';
@@ -53,7 +54,9 @@ function proxyGenerator(typeUrl: string, kind: keyof ServedProxy): ResourceGener
     generate: (proxy, published) => {
       switch (proxy.type) {
         case 'waypoint':
-          return kind === 'routes' ? NO_RESOURCES : ofWaypoint(proxy, published, kind);
+          return kind === 'routes' || kind === 'secrets'
+            ? NO_RESOURCES
+            : ofWaypoint(proxy, published, kind);
         case 'sidecar':
         case 'router':
           // One that has just come waits for the round that derives what it is served.
@@ -87,6 +90,7 @@ export const GENERATORS: readonly ResourceGenerator[] = [
   proxyGenerator(ENDPOINT_TYPE, 'endpoints'),
   proxyGenerator(LISTENER_TYPE, 'listeners'),
   proxyGenerator(ROUTE_TYPE, 'routes'),
+  proxyGenerator(SECRET_TYPE, 'secrets'),
   addresses,
   authorizations,
   enrolledPods,

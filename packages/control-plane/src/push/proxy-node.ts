@@ -4,7 +4,7 @@ import type { ConnectedProxy } from './proxy.ts';
 
 /** What the configuration of a proxy is derived from; null for proxies that are served what others are, too. */
 export function proxyNodeOf(proxy: ConnectedProxy): ProxyNode | null {
-  const { type, namespace, podName, ip, metadata, locality } = proxy;
+  const { type, namespace, podName, provenAccount, ip, metadata, locality } = proxy;
   if (type !== 'sidecar' && type !== 'router') return null;
   const instances = metadata.INSTANCE_IPS;
   const others = typeof instances === 'string' ? instances.split(',') : [];
@@ -12,6 +12,7 @@ export function proxyNodeOf(proxy: ConnectedProxy): ProxyNode | null {
     type,
     namespace,
     podName,
+    account: provenAccount,
     addresses: [...new Set([ip, ...others])].filter((address) => address !== ''),
     labels: labelsIn(metadata.LABELS),
     meshId: typeof metadata.MESH_ID === 'string' ? metadata.MESH_ID : '',

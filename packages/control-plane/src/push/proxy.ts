@@ -18,6 +18,8 @@ export interface ConnectedProxy {
   readonly metadata: Readonly<Record<string, unknown>>;
   /** Null if it does not say. */
   readonly locality: Locality | null;
+  /** The service account, if a token proved it; else empty. */
+  readonly provenAccount: string;
   /** Whether the caller's token proved that it is this node's proxy. */
   readonly isNodeVerified: boolean;
 }
@@ -53,6 +55,7 @@ export function parseProxy(
     clusterId: text('CLUSTER_ID'),
     metadata,
     locality,
+    provenAccount: '',
     isNodeVerified: false,
   });
 }

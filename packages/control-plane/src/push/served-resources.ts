@@ -21,6 +21,8 @@ export interface ServedProxy {
   readonly endpoints: ResourceSet;
   readonly listeners: ResourceSet;
   readonly routes: ResourceSet;
+  /** Of gateways only. */
+  readonly secrets: ResourceSet;
 }
 
 /** What belongs to one view of the mesh. */
@@ -28,6 +30,7 @@ type ServedView = Readonly<Record<keyof ServedProxy, ServedSet>>;
 
 const WAYPOINT_TYPES = ['clusters', 'endpoints', 'listeners'] as const;
 const PROXY_TYPES = [...WAYPOINT_TYPES, 'routes'] as const;
+const VIEW_TYPES = [...PROXY_TYPES, 'secrets'] as const;
 
 export class ServedResources {
   readonly addresses: ServedSet = new ServedSet();
@@ -53,8 +56,9 @@ export class ServedResources {
       endpoints: new ServedSet(),
       listeners: new ServedSet(),
       routes: new ServedSet(),
+      secrets: new ServedSet(),
     }),
-    (served) => PROXY_TYPES.every((type) => served[type].isIdle),
+    (served) => VIEW_TYPES.every((type) => served[type].isIdle),
   );
   /** By id, while they are connected. */
   readonly #proxies = new Map<string, ServedProxy>();
@@ -71,6 +75,7 @@ export class ServedResources {
       followOwned(sidecars[type], (owner) => this.#views.at(owner)[type]);
       followOwned(gateways[type], (owner) => this.#views.at(owner)[type]);
     }
+    followOwned(gateways.secrets, (owner) => this.#views.at(owner).secrets);
     this.#followProxies(sidecars.views, (views) => this.#joined(views));
     this.#followProxies(gateways.views, ({ key }) => this.#views.at(key));
   }
@@ -100,7 +105,7 @@ export class ServedResources {
       for (const type of WAYPOINT_TYPES) yield [`${type}/${key}`, served[type]];
     }
     for (const [key, served] of this.#views.entries()) {
-      for (const type of PROXY_TYPES) yield [`${type}/${key}`, served[type]];
+      for (const type of VIEW_TYPES) yield [`${type}/${key}`, served[type]];
     }
   }
 
@@ -128,6 +133,7 @@ export class ServedResources {
       endpoints: others.endpoints,
       listeners: new JoinedSet(own.listeners, others.listeners),
       routes: others.routes,
+      secrets: others.secrets,
     };
   }
 }

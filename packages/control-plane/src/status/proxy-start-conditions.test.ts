@@ -44,14 +44,18 @@ test('of one that is followed nothing is said', () => {
 
 test('of a ProxyConfig it is said what waypoints do not do', () => {
   const spec = { image: { imageType: 'debug' } };
-  expect(messages(config(spec))).toEqual([['image.imageType: waypoints have one image']]);
+  expect(messages(config(spec))).toEqual([['image.imageType: proxies of one kind have one image']]);
 });
 
 test.for(['shop', 'istio-system'])(
   'of one in %s it is said that sidecars do not follow it',
   (at) => {
     expect(messages(config({ concurrency: 2 }, at), INJECTED)).toEqual([
-      [expect.stringContaining('only waypoints that the control plane deploys follow it')],
+      [
+        expect.stringContaining(
+          'only waypoints and gateways that the control plane deploys follow it',
+        ),
+      ],
     ]);
   },
 );

@@ -1,11 +1,8 @@
 /** What is not followed of how proxies are to be started, as conditions: of ProxyConfigs, and of the annotation of Gateways. */
 import type { Collection } from '../collections/collection.ts';
 import type { Graph } from '../collections/graph.ts';
-import {
-  PROXY_CONFIG_ANNOTATION,
-  SIDECAR_STATUS_ANNOTATION,
-  WAYPOINT_CONTROLLER,
-} from '../derive/labels.ts';
+import { isRunHere } from '../derive/gateway-api/gateway-services.ts';
+import { PROXY_CONFIG_ANNOTATION, SIDECAR_STATUS_ANNOTATION } from '../derive/labels.ts';
 import type { MeshCollections } from '../derive/mesh-collections.ts';
 import { settingsIn } from '../derive/mesh-settings.ts';
 import { annotationsOf, namespaceOf } from '../derive/object.ts';
@@ -18,7 +15,7 @@ import { unsupportedCondition } from './unsupported-condition.ts';
 
 const MANAGER = { types: ['aquifer.io/Started'], fieldManager: 'aquifer-proxy-start' };
 const NOT_INJECTED =
-  'spec: only waypoints that the control plane deploys follow it; pods get their sidecars from somebody else';
+  'spec: only waypoints and gateways that the control plane deploys follow it; pods get their sidecars from somebody else';
 
 const EVERYWHERE = '*';
 
@@ -55,8 +52,9 @@ export function proxyStartWishes(
     (gateway, context) => {
       const home = context.get(cluster.of('Namespace'), objectKey('', namespaceOf(gateway)));
       const classKey = objectKey('', gateway.spec.gatewayClassName);
-      const controller = context.get(cluster.of('GatewayClass'), classKey)?.spec.controllerName;
-      if (controller !== WAYPOINT_CONTROLLER || !isManaged(gateway, home, revision)) return [];
+      const found = context.get(cluster.of('GatewayClass'), classKey);
+      if (found === undefined || !isRunHere(found)) return [];
+      if (!isManaged(gateway, home, revision)) return [];
       const { annotations: own } = gateway.spec.infrastructure ?? {};
       const { problems } = annotatedStart((own ?? annotationsOf(gateway))[PROXY_CONFIG_ANNOTATION]);
       const named = problems.map((problem) => `annotation ${PROXY_CONFIG_ANNOTATION}: ${problem}`);

@@ -1,4 +1,10 @@
-export type { Gateway, GatewayClass, ReferenceGrant } from './gateway-api/gateway.ts';
+export type { BackendTLSPolicy } from './gateway-api/backend-tls-policy.ts';
+export type {
+  Gateway,
+  GatewayClass,
+  ListenerSet,
+  ReferenceGrant,
+} from './gateway-api/gateway.ts';
 export { gateway, gatewayClass, referenceGrant } from './gateway-api/gateway.ts';
 export type { GRPCRoute } from './gateway-api/grpc-route.ts';
 export { grpcRoute } from './gateway-api/grpc-route.ts';

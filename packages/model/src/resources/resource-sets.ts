@@ -1,11 +1,6 @@
 /** The resources by who defines them: what a cluster brings, and what the mesh's CRDs add. */
-import {
-  backendTlsPolicy,
-  gateway,
-  gatewayClass,
-  listenerSet,
-  referenceGrant,
-} from './gateway-api/gateway.ts';
+import { backendTlsPolicy } from './gateway-api/backend-tls-policy.ts';
+import { gateway, gatewayClass, listenerSet, referenceGrant } from './gateway-api/gateway.ts';
 import { grpcRoute } from './gateway-api/grpc-route.ts';
 import { httpRoute } from './gateway-api/http-route.ts';
 import { tcpRoute, tlsRoute, udpRoute } from './gateway-api/other-routes.ts';

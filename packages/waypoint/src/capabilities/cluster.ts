@@ -163,7 +163,8 @@ const TLS: readonly MessageCapabilities[] = [
     handled('default_validation_context', 'validation_context_sds_secret_config'),
   ),
   capabilitiesOf(CertificateValidationContextSchema, {
-    trusted_ca: refused('roots are named by their file'),
+    trusted_ca: HANDLED,
+    crl: refused('certificates are not looked up in it'),
     match_subject_alt_names: HANDLED,
     match_typed_subject_alt_names: refused('match_subject_alt_names says it here'),
   }),

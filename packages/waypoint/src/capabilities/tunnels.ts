@@ -99,6 +99,7 @@ export const TUNNELS: readonly MessageCapabilities[] = [
   }),
   capabilitiesOf(CertificateValidationContextSchema, {
     trusted_ca: refused('the roots are those of this proxy'),
+    crl: refused('the roots are those of this proxy'),
     match_subject_alt_names: refused('match_typed_subject_alt_names says it here'),
     match_typed_subject_alt_names: HANDLED,
   }),

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import type { Cluster as PbCluster } from '@aquifer/wire/gen/envoy/config/cluster/v3_pb';
-import type { TransportSocket } from '@aquifer/wire/gen/envoy/config/core/v3_pb';
+import type { DataSource, TransportSocket } from '@aquifer/wire/gen/envoy/config/core/v3_pb';
 import { InternalUpstreamTransportSchema } from '@aquifer/wire/gen/envoy/extensions/transport_sockets/internal_upstream/v3_pb';
 import {
   type CertificateValidationContext,
@@ -20,7 +20,8 @@ export interface UpstreamTls {
   /** Whose certificates are believed; `anyone` asks nothing of the certificate. */
   readonly roots:
     | { readonly kind: 'system' | 'anyone' }
-    | { readonly kind: 'file'; readonly path: string };
+    | { readonly kind: 'file'; readonly path: string }
+    | { readonly kind: 'given'; readonly pem: string };
   /** Names of which the certificate must have one; `server-name` for the name that it is called by. */
   readonly names: readonly string[] | 'server-name' | 'any';
   readonly certificate: { readonly chainPath: string; readonly keyPath: string } | null;
@@ -123,6 +124,10 @@ function validationOf(
   byServerName: boolean,
 ): Pick<UpstreamTls, 'roots' | 'names'> {
   const type = common?.validationContextType;
+  const given = type?.case === 'validationContext' ? textIn(type.value.trustedCa) : '';
+  if (type?.case === 'validationContext' && given !== '') {
+    return { roots: { kind: 'given', pem: given }, names: namesOf(type.value, byServerName) };
+  }
   if (type?.case !== 'combinedValidationContext')
     return { roots: { kind: 'anyone' }, names: 'any' };
   const { validationContextSdsSecretConfig: secret, defaultValidationContext } = type.value;
@@ -131,6 +136,12 @@ function validationOf(
     roots: file === 'system' ? { kind: 'system' } : { kind: 'file', path: file },
     names: namesOf(defaultValidationContext, byServerName),
   };
+}
+
+function textIn(source: DataSource | undefined): string {
+  const { specifier } = source ?? {};
+  if (specifier?.case === 'inlineBytes') return Buffer.from(specifier.value).toString();
+  return specifier?.case === 'inlineString' ? specifier.value : '';
 }
 
 function namesOf(

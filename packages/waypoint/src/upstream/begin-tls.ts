@@ -16,6 +16,7 @@ export function beginTls(stream: Duplex, tls: UpstreamTls): Promise<Duplex> {
         key: readFileSync(certificate.keyPath),
       }),
       ...(roots.kind === 'file' && { ca: readFileSync(roots.path) }),
+      ...(roots.kind === 'given' && { ca: roots.pem }),
       ...(roots.kind === 'system' && { ca: systemRoots() }),
       rejectUnauthorized: roots.kind !== 'anyone',
       checkServerIdentity: (_host: string, peer: PeerCertificate) => nameProblem(tls, peer),

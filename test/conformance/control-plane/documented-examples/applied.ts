@@ -36,6 +36,7 @@ const SETTINGS = {
   caAddress: '',
   revision: 'default',
   image: 'aquifer/waypoint:dev',
+  gatewayImage: 'istio/proxyv2:dev',
 };
 
 export class AppliedExample {
@@ -70,7 +71,9 @@ export class AppliedExample {
     if (type === 'Authorization') return this.#served.authorizations;
     const set = RECORDED_TYPES[type].type;
     if (to === 'waypoint') {
-      return set === 'routes' ? undefined : this.#served.waypoint(WAYPOINT)?.[set];
+      return set === 'routes' || set === 'secrets'
+        ? undefined
+        : this.#served.waypoint(WAYPOINT)?.[set];
     }
     return to === 'ztunnel' ? undefined : this.#served.proxy(PROXIES[to].id)?.[set];
   }

@@ -1,5 +1,5 @@
 /** What one proxy is served, in the form of Envoy's `/config_dump`, and the same in JSON. */
-import { CLUSTER_TYPE, ENDPOINT_TYPE, LISTENER_TYPE, ROUTE_TYPE } from '@aquifer/wire';
+import { CLUSTER_TYPE, ENDPOINT_TYPE, LISTENER_TYPE, ROUTE_TYPE, SECRET_TYPE } from '@aquifer/wire';
 import { ALL_FILES } from '@aquifer/wire/gen/all_files';
 import {
   ClustersConfigDumpSchema,
@@ -124,7 +124,11 @@ export function resourcesInJson(
     ({ name, version, bytes }: Resource) => ({
       name,
       version,
-      resource: anyInJson(create(AnySchema, { typeUrl, value: bytes })),
+      // Keys are shown to nobody.
+      resource:
+        typeUrl === SECRET_TYPE
+          ? '[redacted]'
+          : anyInJson(create(AnySchema, { typeUrl, value: bytes })),
     }),
   );
 }

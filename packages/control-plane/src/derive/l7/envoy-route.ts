@@ -36,9 +36,13 @@ export interface RouteCluster {
 }
 
 /** The proxy that follows a rule. */
+export type Scheme = 'http' | 'https';
+
 export interface RouteTarget {
   /** The port that requests come to. */
   readonly port: number;
+  /** In which they come. Default: `http`. */
+  readonly scheme?: Scheme;
   /** What the rules were made of, as Istio's tools name it. */
   readonly origin: { readonly namespace: string; readonly name: string };
   clusterOf(destination: Destination): RouteCluster;
@@ -190,7 +194,7 @@ const WELL_KNOWN_PORTS: Readonly<Record<string, number>> = { http: 80, https: 44
 function redirect(action: RedirectAction, target: RouteTarget): RedirectInit {
   const { authority, path, scheme, status } = action;
   const port = action.port === 'request' ? target.port : (action.port ?? 0);
-  const isImplied = WELL_KNOWN_PORTS[scheme ?? 'http'] === port;
+  const isImplied = WELL_KNOWN_PORTS[scheme ?? target.scheme ?? 'http'] === port;
   return {
     hostRedirect: authority ?? '',
     portRedirect: isImplied ? 0 : port,
@@ -198,7 +202,7 @@ function redirect(action: RedirectAction, target: RouteTarget): RedirectInit {
     ...(scheme !== null && {
       schemeRewriteSpecifier: { case: 'schemeRedirect' as const, value: scheme },
     }),
-    ...(path !== null && { pathRewriteSpecifier: redirectPath(path) }),
+    pathRewriteSpecifier: redirectPath(path),
   };
 }
 

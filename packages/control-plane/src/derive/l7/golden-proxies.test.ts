@@ -31,6 +31,7 @@ test.for([
   ['18-locality-sidecar', 'web'],
   ['19-gw-http-tcp', 'gateway'],
   ['20-gw-tls', 'gateway'],
+  ['21-gwapi-gateway', 'gateway'],
   ['22-se-sidecar', 'web'],
   ['24-jwt-authz-sidecar', 'cart'],
   ['25-custom-authz', 'stock'],

@@ -12,7 +12,7 @@ import type { StringMatcherSchema } from '@aquifer/wire/gen/envoy/type/matcher/v
 import { type Extension, extension, type Init, seconds } from './packed.ts';
 
 type StringMatcherInit = Init<typeof StringMatcherSchema>;
-type SecretConfig = Init<typeof SdsSecretConfigSchema>;
+export type SecretConfig = Init<typeof SdsSecretConfigSchema>;
 type TlsContext = Init<typeof CommonTlsContextSchema>;
 
 /** What the proxy's own agent serves: `default` is its certificate, `ROOTCA` the roots, `file-…` those of files. */

@@ -5,6 +5,8 @@ export interface ProxyNode {
   readonly type: 'sidecar' | 'router';
   readonly namespace: string;
   readonly podName: string;
+  /** Its service account, if a token proved it; else empty. */
+  readonly account: string;
   /** Its own; at least one. */
   readonly addresses: readonly string[];
   readonly labels: Readonly<Record<string, string>>;

@@ -1,6 +1,5 @@
 /** Test fixture: the recordings of waypoints (test/fixtures/golden/l7) as clusters, and what is derived of them. */
 import { readFileSync } from 'node:fs';
-import type { Gateway } from '@aquifer/model/resources';
 import { type Cluster, ClusterSchema } from '@aquifer/wire/gen/envoy/config/cluster/v3_pb';
 import {
   type ClusterLoadAssignment,
@@ -10,17 +9,18 @@ import { type Listener, ListenerSchema } from '@aquifer/wire/gen/envoy/config/li
 import { type DescMessage, fromBinary, type MessageShape } from '@bufbuild/protobuf';
 import { UNTRACKED } from '../../collections/cell.ts';
 import type { Collection } from '../../collections/collection.ts';
+import { OWN_CLASSES } from '../../gateways/gateway-classes.ts';
 import { deriveGatewayStatus } from '../../gateways/gateway-status.ts';
 import { SETTINGS, TestCluster, type TestObject, valuesOf } from '../derivation.fixture.ts';
 import type { ResourceMap } from '../resource.ts';
 import type { OwnedResource } from './owned-resource.ts';
 
 const GOLDEN = new URL('../../../../../test/fixtures/golden/l7/', import.meta.url);
-const CLASS = {
+const CLASSES = OWN_CLASSES.map(({ name, controllerName }) => ({
   kind: 'GatewayClass',
-  metadata: { name: 'istio-waypoint' },
-  spec: { controllerName: 'istio.io/mesh-controller' },
-};
+  metadata: { name },
+  spec: { controllerName },
+}));
 
 /** What one waypoint is served, by name. */
 export interface WaypointConfig {
@@ -53,12 +53,19 @@ export function recordedObjects(name: string): TestObject[] {
 
 /** A cluster of the objects in which every waypoint is ready. */
 export function readyCluster(objects: readonly TestObject[]): TestCluster {
-  const cluster = new TestCluster([...objects, CLASS]);
-  const { mesh } = cluster.derivation;
-  const inputs = { cluster: cluster.derivation.cluster, mesh, settings: SETTINGS };
+  const cluster = new TestCluster([...objects, ...CLASSES]);
+  const { mesh, routing } = cluster.derivation;
+  const inputs = {
+    cluster: cluster.derivation.cluster,
+    mesh,
+    gatewayApi: routing.gatewayApi,
+    settings: SETTINGS,
+  };
   const gateways = valuesOf(cluster.derivation.cluster.of('Gateway'));
   const ready = gateways.map((gateway) => {
-    const status = deriveGatewayStatus(gateway, inputs, UNTRACKED) as unknown as Gateway['status'];
+    const { gatewayClassName } = gateway.spec;
+    const { controllerName } = OWN_CLASSES.find(({ name }) => name === gatewayClassName)!;
+    const status = deriveGatewayStatus(gateway, controllerName, inputs, UNTRACKED);
     return { ...gateway, status } as unknown as TestObject;
   });
   cluster.put(...ready);

@@ -117,6 +117,7 @@ test.for([
 ])('a redirect $what says the port only if it must', ({ given, port }) => {
   const { redirect: found } = onlyRoute(redirect(given));
   expect(found).toEqual({
+    pathRedirect: '',
     schemeRedirect: 'https',
     responseCode: 'FOUND',
     ...(port !== undefined && { portRedirect: port }),

@@ -4,14 +4,19 @@ import type { Context } from '../../collections/cell.ts';
 import type { Collection } from '../../collections/collection.ts';
 import type { Graph } from '../../collections/graph.ts';
 import { type ClusterInputs, keyOf, objectKey } from '../../ingest/cluster-inputs.ts';
+import { isPermitted } from '../gateway-api/any-route.ts';
+import type { Attachment, GatewayApiCollections } from '../gateway-api/gateway-api-collections.ts';
+import { rawRouteLookups } from '../gateway-api/raw-routes.ts';
 import type { MeshCollections } from '../mesh-collections.ts';
 import { type MeshService, meshServiceKey } from '../mesh-service.ts';
 import { settingsIn } from '../mesh-settings.ts';
 import { namespaceOf } from '../object.ts';
 import type { FindVirtualService } from '../routing/delegates.ts';
 import { kindOf, parentsOf, type Route } from '../routing/gateway-route.ts';
+import type { MayLead } from '../routing/gateway-rules.ts';
 import type { Destination } from '../routing/route-rule.ts';
 import { gatewaysOf, hostKeys, hostsOf, keysOfHost } from '../routing/virtual-service-index.ts';
+import { withBackendTls } from '../traffic/backend-tls.ts';
 import {
   destinationPolicy,
   ruledHost,
@@ -35,6 +40,15 @@ export interface RoutingLookups {
   findVirtualService(context: Context): FindVirtualService;
   /** Those that a gateway, `namespace/name`, follows. */
   virtualServicesAt(context: Context, gateway: string): readonly VirtualService[];
+  readonly gatewayApi: GatewayApiCollections;
+  /** Routes of all kinds at a listener, as `listenerKey` names it. */
+  attachmentsAt(context: Context, listener: string): readonly Attachment[];
+  /** What TCPRoutes and TLSRoutes become there. */
+  rawRoutesAt(context: Context, listener: string): readonly VirtualService[];
+  /** And where such a host is their parent, those of a namespace, or of any (`*`). */
+  rawRoutesOf(context: Context, namespace: string, hostname: string): readonly VirtualService[];
+  /** At gateways; in the mesh every route may lead to what it names. */
+  mayLead(context: Context): MayLead;
   /** As the client sees it. */
   trafficOf(
     context: Context,
@@ -54,7 +68,9 @@ export function routingLookups(
   graph: Graph,
   cluster: ClusterInputs,
   mesh: MeshCollections,
+  gatewayApi: GatewayApiCollections,
 ): RoutingLookups {
+  const raw = rawRouteLookups({ graph, mesh, gatewayApi });
   const ofKind = (kind: 'HTTPRoute' | 'GRPCRoute'): Collection<Route> =>
     graph.flatMap(
       `routes of ${kind}`,
@@ -77,13 +93,22 @@ export function routingLookups(
   ]);
   return {
     routes,
+    gatewayApi,
+    attachmentsAt: (context, listener) => context.lookup(gatewayApi.attachments, listener),
+    rawRoutesAt: (context, listener) => raw.atListener(context, listener),
+    rawRoutesOf: (context, namespace, hostname) =>
+      unique(keysOfHost(namespace, hostname).flatMap((key) => context.lookup(raw.ofHosts, key))),
+    mayLead: (context) => {
+      const isGranted = gatewayApi.grantsIn(context);
+      return (route, backend) => isPermitted(route, backend, isGranted);
+    },
     virtualServicesAt: (context, gateway) => context.lookup(atGateways, gateway),
     servicesIn: (context, namespace) => context.lookup(services, namespace),
     routesOf: (context, parent) => context.lookup(routesByParent, parent),
     findVirtualService: (context) => (namespace, name) =>
       context.get(cluster.of('VirtualService'), objectKey(namespace, name)),
     serviceAt: (context, namespace, to) => serviceAt(to, namespace, context, mesh),
-    ...byHost(graph, cluster, mesh),
+    ...byHost(graph, cluster, mesh, gatewayApi),
   };
 }
 
@@ -91,6 +116,7 @@ function byHost(
   graph: Graph,
   cluster: ClusterInputs,
   mesh: MeshCollections,
+  gatewayApi: GatewayApiCollections,
 ): Pick<RoutingLookups, 'virtualServicesOf' | 'trafficOf'> {
   const names = { clusterDomain: mesh.installation.clusterDomain };
   const services = graph.index(
@@ -113,7 +139,9 @@ function byHost(
       const found = ruleNamespaces(client, ruled, settings)
         .flatMap((namespace) => keysOfHost(namespace, service.hostname))
         .flatMap((key) => context.lookup(rules, key));
-      return destinationPolicy(unique(found), client, ruled, settings);
+      const said = destinationPolicy(unique(found), client, ruled, settings);
+      if (service.kind !== 'Service') return said;
+      return withBackendTls(said, gatewayApi.backendTls.tlsOf(context, keyOf(service)));
     },
   };
 }

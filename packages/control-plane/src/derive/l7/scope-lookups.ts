@@ -58,6 +58,7 @@ export function scopeLookups(sources: ScopeSources): LookupsOf {
       virtualService: routing.findVirtualService(context),
       virtualServicesOf: (namespace, hostname) =>
         routing.virtualServicesOf(context, namespace, hostname),
+      rawRoutesOf: (namespace, hostname) => routing.rawRoutesOf(context, namespace, hostname),
       trafficOf: (service) => routing.trafficOf(context, client, service),
       serviceAt: (destination) => routing.serviceAt(context, waypoint.namespace, destination),
       isAttached: (key) => {

@@ -77,6 +77,8 @@ export interface ScopeLookups {
   serviceAt(destination: Destination): MeshService | undefined;
   /** Of that namespace, with such a host. */
   virtualServicesOf(namespace: string, hostname: string): readonly VirtualService[];
+  /** And what TCPRoutes and TLSRoutes of that namespace become. */
+  rawRoutesOf(namespace: string, hostname: string): readonly VirtualService[];
   virtualService: FindVirtualService;
   /** As the waypoint sees it. */
   trafficOf(service: MeshService): DestinationPolicy | null;
@@ -131,11 +133,14 @@ export function serviceScope(
 function virtualServicesOf(
   service: MeshService,
   { namespace }: WaypointRef,
-  lookups: Pick<ScopeLookups, 'virtualServicesOf'>,
+  lookups: Pick<ScopeLookups, 'virtualServicesOf' | 'rawRoutesOf'>,
   mesh: MeshSettings,
 ): VirtualService[] {
   return unique([namespace, namespaceOf(service)])
-    .flatMap((owner) => lookups.virtualServicesOf(owner, service.hostname))
+    .flatMap((owner) => [
+      ...lookups.virtualServicesOf(owner, service.hostname),
+      ...lookups.rawRoutesOf(owner, service.hostname),
+    ])
     .filter((found) => isForMesh(found) && isExportedTo(found, namespace))
     .filter((found) => hostsOf(found, mesh).some((host) => hostsOverlap(host, service.hostname)))
     .toSorted(byAge);

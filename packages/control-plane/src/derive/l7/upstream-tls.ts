@@ -4,11 +4,11 @@ import {
   type UpstreamTlsContextSchema,
 } from '@aquifer/wire/gen/envoy/extensions/transport_sockets/tls/v3_pb';
 import type { HttpProtocolOptionsSchema } from '@aquifer/wire/gen/envoy/extensions/upstreams/http/v3_pb';
-import type { TrafficPolicy } from '../traffic/traffic-policy.ts';
-import { secret } from './mutual-tls.ts';
+import type { ClientTls, TrafficPolicy } from '../traffic/traffic-policy.ts';
+import { clusterSecret, pairName, rootsName } from './cluster-secrets.ts';
+import { type SecretConfig, secret } from './mutual-tls.ts';
 import type { Init } from './packed.ts';
 
-type ClientTls = NonNullable<TrafficPolicy['tls']>;
 type TlsContext = Init<typeof UpstreamTlsContextSchema>;
 type TlsNames = NonNullable<Init<typeof HttpProtocolOptionsSchema>['upstreamHttpProtocolOptions']>;
 
@@ -18,8 +18,11 @@ export function userTls(policy: TrafficPolicy | null): ClientTls | null {
   return tls?.mode === 'SIMPLE' || tls?.mode === 'MUTUAL' ? tls : null;
 }
 
-export function tlsContext(tls: ClientTls, isHttp2: boolean): TlsContext {
-  const { mode, sni = '', clientCertificate = '', privateKey = '' } = tls;
+/** Where a proxy finds certificates that a rule names: gateways are served Secrets, the others have files only. */
+export type Certificates = 'secrets' | 'files';
+
+export function tlsContext(tls: ClientTls, isHttp2: boolean, found: Certificates): TlsContext {
+  const { mode, sni = '' } = tls;
   return {
     sni,
     commonTlsContext: {
@@ -29,31 +32,45 @@ export function tlsContext(tls: ClientTls, isHttp2: boolean): TlsContext {
         tlsMaximumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3,
       },
       ...(mode === 'MUTUAL' && {
-        tlsCertificateSdsSecretConfigs: [secret(`file-cert:${clientCertificate}~${privateKey}`)],
+        tlsCertificateSdsSecretConfigs: [clientCertificateOf(tls, found)],
       }),
-      validationContextType: validation(tls),
+      validationContextType: validation(tls, found),
     },
   };
 }
 
 type Validation = NonNullable<NonNullable<TlsContext['commonTlsContext']>['validationContextType']>;
 
+function isServed({ credentialName = '' }: ClientTls, found: Certificates): boolean {
+  return found === 'secrets' && credentialName !== '';
+}
+
+function clientCertificateOf(tls: ClientTls, found: Certificates): SecretConfig {
+  const { credentialName = '', clientCertificate = '', privateKey = '' } = tls;
+  return isServed(tls, found)
+    ? clusterSecret(pairName(credentialName))
+    : secret(`file-cert:${clientCertificate}~${privateKey}`);
+}
+
 /** Without certificates of its own, those of the operating system are believed. */
-function validation({
-  caCertificates,
-  subjectAltNames = [],
-  insecureSkipVerify,
-}: ClientTls): Validation {
-  if (insecureSkipVerify === true) return { case: 'validationContext', value: {} };
+function validation(tls: ClientTls, found: Certificates): Validation {
+  const { caCertificates, credentialName = '', roots, subjectAltNames = [] } = tls;
+  if (tls.insecureSkipVerify === true) return { case: 'validationContext', value: {} };
+  const matchSubjectAltNames = subjectAltNames.map((value) => ({
+    matchPattern: { case: 'exact' as const, value },
+  }));
+  const areServed = isServed(tls, found);
+  if (roots !== undefined && !areServed) {
+    const trustedCa = { specifier: { case: 'inlineString' as const, value: roots } };
+    return { case: 'validationContext', value: { trustedCa, matchSubjectAltNames } };
+  }
   return {
     case: 'combinedValidationContext',
     value: {
-      defaultValidationContext: {
-        matchSubjectAltNames: subjectAltNames.map((value) => ({
-          matchPattern: { case: 'exact' as const, value },
-        })),
-      },
-      validationContextSdsSecretConfig: secret(`file-root:${caCertificates || 'system'}`),
+      defaultValidationContext: { matchSubjectAltNames },
+      validationContextSdsSecretConfig: areServed
+        ? clusterSecret(rootsName(credentialName))
+        : secret(`file-root:${caCertificates || 'system'}`),
     },
   };
 }

@@ -5,6 +5,7 @@ import { FilterChainSchema, ListenerSchema } from '@aquifer/wire/gen/envoy/confi
 import { create, toBinary } from '@bufbuild/protobuf';
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import type { ObjectRef } from '../../ingest/kinds.ts';
+import { writtenAs } from '../gateway-api/raw-routes.ts';
 import type { MeshSettings } from '../mesh.ts';
 import { namespacedHostname } from '../mesh-service.ts';
 import { refTo } from '../object.ts';
@@ -104,7 +105,7 @@ export function serviceParts(scope: ServiceScope): ServiceParts {
   const chains = l7Ports(service.ports)
     .flatMap((port) => portChains(port, scope))
     .map((chain) => toBinary(FilterChainSchema, create(FilterChainSchema, chain)));
-  const rules = [...routes.map(refTo), ...virtualServices.map(refTo)];
+  const rules = [...routes.map(refTo), ...virtualServices.map(writtenAs)];
   const own = clustersOf(
     { service, traffic },
     { direction: 'inbound', sources: [refTo(service), waypoint.source] },

@@ -2,8 +2,7 @@
 import type { ParentReference } from '@aquifer/model/resources';
 import type { ObjectRef } from '../../ingest/kinds.ts';
 import type { MeshService } from '../mesh-service.ts';
-import { nameOf, namespaceOf } from '../object.ts';
-import type { Route } from '../routing/gateway-route.ts';
+import { type LabelledObject, nameOf, namespaceOf } from '../object.ts';
 import { sourceKey } from '../service-collections.ts';
 
 /** A waypoint as configuration names it. */
@@ -20,7 +19,7 @@ export function sourceOf(service: MeshService): string {
 }
 
 /** The Service or ServiceEntry that a route has as parent. */
-export function parentKey(parent: ParentReference, route: Route): string {
+export function parentKey(parent: ParentReference, route: LabelledObject): string {
   const { kind = 'Service', namespace = namespaceOf(route), name } = parent;
   return sourceKey(kind, namespace, name);
 }

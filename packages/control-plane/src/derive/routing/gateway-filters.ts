@@ -110,7 +110,8 @@ export function redirectAction(filters: Filters, match: GatewayMatch): RedirectA
   return {
     kind: 'redirect',
     authority: hostname ?? null,
-    path: path === undefined ? null : newPath(path, match),
+    // As upstream, also without a path: an empty one leaves the request's.
+    path: path === undefined ? { kind: 'full', value: '' } : newPath(path, match),
     scheme: scheme ?? null,
     port: redirect.port ?? (scheme === undefined ? 'request' : null),
     status: statusCode,

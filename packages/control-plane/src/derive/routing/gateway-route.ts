@@ -7,7 +7,7 @@ import type {
   HTTPRouteRule,
   ParentReference,
 } from '@aquifer/model/resources';
-import { nameOf, namespaceOf } from '../object.ts';
+import { type LabelledObject, nameOf, namespaceOf } from '../object.ts';
 import { quoteRegex } from './regex.ts';
 
 /** The kinds that route requests. */
@@ -59,8 +59,13 @@ const SERVICE_GROUPS: Readonly<Record<string, string>> = {
   ServiceEntry: 'networking.istio.io',
 };
 
+/** The parts that routes of every kind have. */
+export interface AttachedObject extends LabelledObject {
+  readonly spec?: { readonly parentRefs?: readonly ParentReference[] | undefined } | undefined;
+}
+
 /** The parents that are services of the mesh. */
-export function parentsOf(route: Route): ParentReference[] {
+export function parentsOf(route: AttachedObject): ParentReference[] {
   return (route.spec?.parentRefs ?? []).filter(
     ({ group = 'gateway.networking.k8s.io', kind = 'Gateway' }) => SERVICE_GROUPS[kind] === group,
   );

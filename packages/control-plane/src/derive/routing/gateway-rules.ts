@@ -32,35 +32,44 @@ import {
 
 type Names = Pick<MeshSettings, 'clusterDomain'>;
 
+/** Whether a route may lead to a backend. */
+export type MayLead = (route: Route, backend: BackendRef) => boolean;
+
 interface Entry {
   readonly rule: GatewayRule;
   readonly match: GatewayMatch;
-  /** Of the route. */
-  readonly namespace: string;
+  readonly route: Route;
+}
+
+interface Reading {
+  readonly mesh: Names;
+  readonly mayLead: MayLead;
 }
 
 /** The rules of routes that hold for the same requests, the more specific first; a pattern that nobody can read is none. */
-export function rulesOfRoutes(routes: readonly Route[], mesh: Names): readonly RouteRule[] {
+export function rulesOfRoutes(
+  routes: readonly Route[],
+  mesh: Names,
+  mayLead: MayLead = () => true,
+): readonly RouteRule[] {
   const entries = routes
     .toSorted(byAge)
-    .flatMap((route) =>
-      gatewayRules(route).map((rule) => ({ rule, namespace: namespaceOf(route) })),
-    )
-    .flatMap(({ rule, namespace }): Entry[] =>
-      rule.matches.filter(isReadable).map((match) => ({ rule, match, namespace })),
+    .flatMap((route) => gatewayRules(route).map((rule) => ({ rule, route })))
+    .flatMap(({ rule, route }): Entry[] =>
+      rule.matches.filter(isReadable).map((match) => ({ rule, match, route })),
     );
   entries.sort((a, b) => bySpecificity(a.match, b.match));
-  return reachable(entries.map((entry) => ruleOf(entry, mesh)));
+  return reachable(entries.map((entry) => ruleOf(entry, { mesh, mayLead })));
 }
 
-function ruleOf(entry: Entry, mesh: Names): RouteRule {
+function ruleOf(entry: Entry, reading: Reading): RouteRule {
   const { rule, match } = entry;
   const isSound = ruleProblem(rule.filters, receiving(rule)) === null;
   return {
     name: rule.name,
     match: routeMatch(match),
     headers: isSound ? headerChanges(rule.filters) : NO_HEADER_CHANGES,
-    action: isSound ? actionOf(entry, mesh) : FAILURE,
+    action: isSound ? actionOf(entry, reading) : FAILURE,
     cors: corsPolicy(rule.filters),
     fault: null,
   };
@@ -70,7 +79,7 @@ function receiving({ backends }: GatewayRule): BackendRef[] {
   return backends.filter(({ weight = 1 }) => weight > 0);
 }
 
-function actionOf({ rule, match, namespace }: Entry, mesh: Names): RouteAction {
+function actionOf({ rule, match, route }: Entry, reading: Reading): RouteAction {
   const { filters } = rule;
   const backends = receiving(rule);
   const redirect = redirectAction(filters, match);
@@ -79,7 +88,7 @@ function actionOf({ rule, match, namespace }: Entry, mesh: Names): RouteAction {
   return {
     kind: 'forward',
     destinations: backends.map((backend) => ({
-      destination: destinationOf(backend, namespace, mesh),
+      destination: destinationOf(backend, route, reading),
       weight: backend.weight ?? 1,
       headers: headerChanges(backend.filters ?? []),
       authority: newAuthority(backend.filters ?? []),
@@ -89,7 +98,7 @@ function actionOf({ rule, match, namespace }: Entry, mesh: Names): RouteAction {
     mirrors: filters
       .flatMap(({ requestMirror }) => requestMirror ?? [])
       .map((mirror): Mirror => {
-        const destination = destinationOf(mirror.backendRef, namespace, mesh);
+        const destination = destinationOf(mirror.backendRef, route, reading);
         return { destination, share: mirroredShare(mirror) };
       }),
     ...resilience(rule),
@@ -97,14 +106,10 @@ function actionOf({ rule, match, namespace }: Entry, mesh: Names): RouteAction {
   };
 }
 
-/** What is no service of the mesh, or says no port, is nothing. */
-function destinationOf(
-  ref: Pick<BackendRef, 'group' | 'kind' | 'namespace' | 'name' | 'port'>,
-  routeNamespace: string,
-  mesh: Names,
-): Destination {
-  const { namespace = routeNamespace, name, port } = ref;
-  if (port === undefined || !isServiceBackend(ref)) {
+/** What is no service of the mesh, says no port or is not the route's to lead to, is nothing. */
+function destinationOf(ref: BackendRef, route: Route, { mesh, mayLead }: Reading): Destination {
+  const { namespace = namespaceOf(route), name, port } = ref;
+  if (port === undefined || !isServiceBackend(ref) || !mayLead(route, ref)) {
     return { host: null, namespace: null, subset: '', port: null };
   }
   if (ref.kind === 'Hostname') return { host: name, namespace: null, subset: '', port };

@@ -129,7 +129,8 @@ export interface RedirectAction {
   readonly kind: 'redirect';
   /** Null leaves the request's. */
   readonly authority: string | null;
-  readonly path: PathRewrite | null;
+  /** A full one that is empty leaves the request's. */
+  readonly path: PathRewrite;
   readonly scheme: string | null;
   /** `request`: the port that the request came to. Null: that of the scheme. */
   readonly port: number | 'request' | null;

@@ -5,6 +5,12 @@
 import type { DestinationRulePolicy } from '@aquifer/model/resources';
 import type { ObjectRef } from '../../ingest/kinds.ts';
 
+/** TLS towards endpoints. */
+export type ClientTls = NonNullable<DestinationRulePolicy['tls']> & {
+  /** PEM of the authorities that are believed, where a policy brings them. */
+  readonly roots?: string;
+};
+
 /** Everything that holds; what it does not say is as the mesh does without being asked. */
 export type TrafficPolicy = Pick<
   DestinationRulePolicy,

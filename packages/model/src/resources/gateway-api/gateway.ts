@@ -43,6 +43,16 @@ const secretReference = z.object({
   namespace: namespaceName.optional(),
 });
 
+/** Which namespaces may do something; `Selector` goes by their labels. */
+const namespacesFrom = (otherwise: 'Same' | 'None') =>
+  z
+    .object({
+      from: z.enum(['All', 'Selector', 'Same', 'None']).default(otherwise).optional(),
+      selector: labelSelector.optional(),
+    })
+    .default({ from: otherwise })
+    .optional();
+
 const listener = z.object({
   name: sectionName.describe('Name of the listener, unique within the Gateway.'),
   hostname: hostname.optional(),
@@ -67,13 +77,7 @@ const listener = z.object({
     .optional(),
   allowedRoutes: z
     .object({
-      namespaces: z
-        .object({
-          from: z.enum(['All', 'Selector', 'Same', 'None']).default('Same').optional(),
-          selector: labelSelector.optional(),
-        })
-        .default({ from: 'Same' })
-        .optional(),
+      namespaces: namespacesFrom('Same'),
       kinds: z.array(routeGroupKind).max(8).optional(),
     })
     .default({ namespaces: { from: 'Same' } })
@@ -108,21 +112,29 @@ const address = z.object({
   value: z.string().max(253).optional(),
 });
 
+const listenerStatuses = keyedList(
+  z.object({
+    name: sectionName,
+    supportedKinds: z.array(routeGroupKind).max(8).optional(),
+    attachedRoutes: z.int32(),
+    conditions: conditions.optional(),
+  }),
+  'name',
+)
+  .max(64)
+  .optional();
+
 const gatewayStatus = z.object({
   addresses: z.array(address).max(16).optional(),
   conditions: conditions.optional(),
   attachedListenerSets: z.int32().optional(),
-  listeners: keyedList(
-    z.object({
-      name: sectionName,
-      supportedKinds: z.array(routeGroupKind).max(8).optional(),
-      attachedRoutes: z.int32(),
-      conditions: conditions.optional(),
-    }),
-    'name',
-  )
-    .max(64)
-    .optional(),
+  listeners: listenerStatuses,
+});
+
+/** TLS of a Gateway as a whole: what it shows to backends, and what it asks of clients (GEP-91, GEP-3155). */
+const gatewayTls = z.object({
+  backend: z.object({ clientCertificateRef: secretReference.optional() }).optional(),
+  frontend: anyObject.optional(),
 });
 
 /** Gateway API: where traffic enters; of class `istio-waypoint`, a waypoint. */
@@ -158,9 +170,12 @@ export const gateway = defineResource({
           parametersRef: localObjectReference.optional(),
         })
         .optional(),
-      allowedListeners: anyObject.optional(),
+      allowedListeners: z
+        .object({ namespaces: namespacesFrom('None') })
+        .optional()
+        .describe('Whose ListenerSets may add listeners. Default: nobody.'),
       defaultScope: z.enum(['All', 'None']).optional(),
-      tls: anyObject.optional(),
+      tls: gatewayTls.optional(),
     }),
     status: gatewayStatus
       .default({ conditions: [pending('Accepted'), pending('Programmed')] })
@@ -240,33 +255,45 @@ export const referenceGrant = defineResource({
   }),
 });
 
-/** Described by name; its fields are stored as given until the mesh acts on them. */
-const storedGatewayKind = {
-  group: 'gateway.networking.k8s.io',
-  versions: ['v1'],
-  categories: ['gateway-api'],
-  namespaced: true,
-  subresources: { status: true },
-  columns: [age],
-  schema: objectOf({ spec: anyObject, status: anyObject.optional() }),
-} as const;
-
-/** Gateway API (GEP-1897): TLS from a gateway to its backends. */
-export const backendTlsPolicy = defineResource({
-  ...storedGatewayKind,
-  kind: 'BackendTLSPolicy',
-  plural: 'backendtlspolicies',
-  singular: 'backendtlspolicy',
-  shortNames: ['btlspolicy'],
-});
-
 /** Gateway API (GEP-1713): further listeners of a Gateway. */
 export const listenerSet = defineResource({
-  ...storedGatewayKind,
+  group: 'gateway.networking.k8s.io',
+  versions: ['v1'],
   kind: 'ListenerSet',
   plural: 'listenersets',
   singular: 'listenerset',
   shortNames: ['lset'],
+  categories: ['gateway-api'],
+  namespaced: true,
+  subresources: { status: true },
+  columns: [
+    {
+      name: 'Accepted',
+      type: 'string',
+      jsonPath: '.status.conditions[?(@.type=="Accepted")].status',
+    },
+    {
+      name: 'Programmed',
+      type: 'string',
+      jsonPath: '.status.conditions[?(@.type=="Programmed")].status',
+    },
+    age,
+  ],
+  schema: objectOf({
+    spec: z.object({
+      parentRef: z.object({
+        group: group.default('gateway.networking.k8s.io').optional(),
+        kind: kind.default('Gateway').optional(),
+        name: objectName,
+        namespace: namespaceName.optional(),
+      }),
+      listeners: keyedList(listener, 'name').min(1).max(64).meta(listenerRules),
+    }),
+    status: z
+      .object({ conditions: conditions.optional(), listeners: listenerStatuses })
+      .default({ conditions: [pending('Accepted'), pending('Programmed')] })
+      .optional(),
+  }),
 });
 
 /** The TypeScript type of `gateway`. */
@@ -275,3 +302,5 @@ export type Gateway = z.infer<typeof gateway.schema>;
 export type GatewayClass = z.infer<typeof gatewayClass.schema>;
 /** The TypeScript type of `referenceGrant`. */
 export type ReferenceGrant = z.infer<typeof referenceGrant.schema>;
+/** The TypeScript type of `listenerSet`. */
+export type ListenerSet = z.infer<typeof listenerSet.schema>;

@@ -23,7 +23,7 @@ export const hostname = z
 export const duration = z.string().regex(/^([0-9]{1,5}(h|m|s|ms)){1,4}$/);
 
 /** The parent a route attaches to: a Gateway, a ListenerSet, a Service or a ServiceEntry. */
-const parentReference = z.object({
+export const parentReference = z.object({
   group: group.default('gateway.networking.k8s.io').optional(),
   kind: kind.default('Gateway').optional(),
   namespace: namespaceName.optional(),

@@ -1,16 +1,15 @@
 /** TLS that a server of a gateway ends (spec l7 4.3; recording l7/20). */
-import { ApiVersion } from '@aquifer/wire/gen/envoy/config/core/v3_pb';
 import {
   type CommonTlsContextSchema,
   DownstreamTlsContextSchema,
   TlsParameters_TlsProtocol as TlsProtocol,
 } from '@aquifer/wire/gen/envoy/extensions/transport_sockets/tls/v3_pb';
-import { secret } from '../mutual-tls.ts';
+import type { ServerTls } from '../../gateway-api/gateway-listener.ts';
+import { clusterSecret, pairName, rootsName } from '../cluster-secrets.ts';
+import { type SecretConfig, secret } from '../mutual-tls.ts';
 import { type Extension, extension, type Init } from '../packed.ts';
-import type { ServerTls } from './servers.ts';
 
 type CommonTls = Init<typeof CommonTlsContextSchema>;
-type Secret = ReturnType<typeof secret>;
 
 /** Of other names Envoy would refuse the whole listener. */
 const CIPHERS: readonly string[] = [
@@ -73,11 +72,11 @@ function parametersOf(tls: ServerTls): Pick<CommonTls, 'tlsParams'> {
   };
 }
 
-function certificates(tls: ServerTls): Secret[] {
+function certificates(tls: ServerTls): SecretConfig[] {
   const { mode, credentialName = '', credentialNames = [], tlsCertificates = [] } = tls;
   if (mode === 'ISTIO_MUTUAL') return [secret('default')];
   const names = credentialNames.length > 0 ? credentialNames : [credentialName];
-  if (names[0] !== '') return names.map((name) => ofCluster(`kubernetes://${name}`));
+  if (names[0] !== '') return names.map((name) => clusterSecret(pairName(name)));
   const files = tlsCertificates.length > 0 ? tlsCertificates : [tls];
   return files.map(({ serverCertificate = '', privateKey = '' }) =>
     secret(`file-cert:${serverCertificate}~${privateKey}`),
@@ -100,20 +99,9 @@ function clientsOf(tls: ServerTls): CommonTls {
   };
 }
 
-function rootsOf({ mode, ...tls }: ServerTls): Secret {
+function rootsOf({ mode, ...tls }: ServerTls): SecretConfig {
   const { credentialName = '', credentialNames = [], caCertCredentialName = '' } = tls;
   if (mode === 'ISTIO_MUTUAL') return secret('ROOTCA');
   const name = caCertCredentialName || credentialName || credentialNames[0];
-  return name
-    ? ofCluster(`kubernetes://${name}-cacert`)
-    : secret(`file-root:${tls.caCertificates ?? ''}`);
-}
-
-/** A Secret, which comes by the stream that the listener came by. */
-function ofCluster(name: string): Secret {
-  const sdsConfig = {
-    configSourceSpecifier: { case: 'ads' as const, value: {} },
-    resourceApiVersion: ApiVersion.V3,
-  };
-  return { name, sdsConfig };
+  return name ? clusterSecret(rootsName(name)) : secret(`file-root:${tls.caCertificates ?? ''}`);
 }

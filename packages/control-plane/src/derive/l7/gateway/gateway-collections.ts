@@ -1,11 +1,12 @@
 /** What gateways are served, as collections, by view: those of one deployment share theirs. */
 import { isDeepStrictEqual } from 'node:util';
 import type { Locality } from '@aquifer/model';
+import type { Pod } from '@aquifer/model/resources';
 import { ClusterSchema } from '@aquifer/wire/gen/envoy/config/cluster/v3_pb';
 import { ListenerSchema } from '@aquifer/wire/gen/envoy/config/listener/v3_pb';
 import type { Context } from '../../../collections/cell.ts';
 import type { Collection } from '../../../collections/collection.ts';
-import { objectKey } from '../../../ingest/cluster-inputs.ts';
+import { keyOf, objectKey } from '../../../ingest/cluster-inputs.ts';
 import type { ObjectRef } from '../../../ingest/kinds.ts';
 import { GATEWAY_NAME_LABEL } from '../../labels.ts';
 import type { MeshService } from '../../mesh-service.ts';
@@ -28,6 +29,8 @@ import { connectOriginateListener } from '../tunnel-listeners.ts';
 import { workloadSecurity } from '../workload-security.ts';
 import { gatewayListener } from './listeners.ts';
 import { gatewayRoutes } from './routes.ts';
+import { type SecretReaders, secretCollections } from './secrets.ts';
+import { sourceOfIstio, sourcesOfListeners } from './server-sources.ts';
 import { type GatewayPort, type GatewayServer, gatewayPorts } from './servers.ts';
 
 /** A gateway, and all that are like it. */
@@ -35,6 +38,8 @@ interface GatewayView {
   /** All of it as text. */
   readonly key: string;
   readonly namespace: string;
+  /** That it has proved, unless its pod runs under another; empty for none. */
+  readonly account: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly locality: Locality | null;
   /** Those in front of it. */
@@ -51,6 +56,9 @@ export interface GatewayCollections {
   readonly endpoints: Collection<OwnedResource>;
   readonly listeners: Collection<OwnedResource>;
   readonly routes: Collection<OwnedResource>;
+  readonly secrets: Collection<OwnedResource>;
+  /** Accounts of which it must be known whether they may read Secrets, `namespace/name`. */
+  readonly secretAccounts: Collection<string>;
 }
 
 interface GatewayScope {
@@ -73,6 +81,7 @@ interface Table {
 export function gatewayCollections(
   inputs: ProxyInputs,
   nodes: Collection<ProxyNode>,
+  readers: SecretReaders,
 ): GatewayCollections {
   const { graph, cluster, mesh, routing } = inputs;
   const byId = gatewayViews(inputs, nodes);
@@ -88,7 +97,8 @@ export function gatewayCollections(
     },
     isSameScope,
   );
-  const called = calledCollections(graph, mesh, calledPorts(inputs, scopes, 'router'));
+  const wanted = calledPorts(inputs, scopes, 'router');
+  const called = calledCollections(graph, mesh, wanted);
   const own = graph.flatMap(
     'own clusters of gateways',
     views,
@@ -98,7 +108,14 @@ export function gatewayCollections(
       ),
     isSameOwned,
   );
-  const gateways = graph.index('Gateways', cluster.of('IstioGateway'), () => ['']);
+  const sources = graph.union(
+    'servers of Gateways',
+    graph.map('servers of Istio Gateways', cluster.of('IstioGateway'), sourceOfIstio),
+    graph.flatMap('servers of listeners', routing.gatewayApi.gateways, (gateway, _context, key) =>
+      sourcesOfListeners(gateway).map((source) => [`${key} ${keyOf(source)}`, source] as const),
+    ),
+  );
+  const gateways = graph.index('Gateways', sources, () => ['']);
   const listening = graph.map(
     'ports of gateways',
     views,
@@ -108,8 +125,18 @@ export function gatewayCollections(
     }),
     isDeepStrictEqual,
   );
+  const { secrets, accounts } = secretCollections({
+    graph,
+    cluster,
+    readers,
+    clients: views,
+    portsOf: (context, key) => context.get(listening, key)?.ports ?? [],
+    called: wanted,
+  });
   return {
     views: byId,
+    secrets,
+    secretAccounts: accounts,
     clusters: graph.union('gateway clusters', own, called.clusters),
     endpoints: called.endpoints,
     listeners: listenersOf(inputs, views, listening),
@@ -137,6 +164,7 @@ function gatewayViews(
     const workload = context.get(mesh.workloads, uid)?.value;
     const view = {
       namespace,
+      account: isOfPod(node, pod) ? node.account : '',
       labels: { ...labelsOf(pod), ...node.labels },
       locality: node.locality ?? workload?.locality ?? null,
       services: Array.from(workload?.services ?? [], ([key, ports]) => ({ key, ports })).toSorted(
@@ -147,6 +175,11 @@ function gatewayViews(
     } as const;
     return { ...view, key: `gateway ${JSON.stringify(view)}` };
   });
+}
+
+/** One that says that it is a pod must have the account of the pod. */
+function isOfPod({ account }: ProxyNode, pod: Pod | undefined): boolean {
+  return pod === undefined || (pod.spec?.serviceAccountName ?? 'default') === account;
 }
 
 function clientAt(
@@ -204,8 +237,8 @@ function listenersOf(
       const client = { ...clientAt(view, inputs, context), judges: security, telemetry };
       const listener = gatewayListener(port, client);
       if (listener === null) return [];
-      const judges = [...security.policies, ...security.authentications].map(refTo);
-      const sources = [...sourcesOf(port.servers), ...judges, ...telemetrySources];
+      const policies = [...security.policies, ...security.authentications].map(refTo);
+      const sources = [...sourcesOf(port.servers), ...policies, ...telemetrySources];
       return [ownedBy(view.key, encoded(ListenerSchema, listener, sources))];
     },
     isSameOwned,
@@ -250,8 +283,7 @@ function tablesOf(ports: readonly GatewayPort[]): ReadonlyMap<string, readonly G
 }
 
 function sourcesOf(servers: readonly GatewayServer[]): ObjectRef[] {
-  return [...new Set(servers.map(({ gateway }) => gateway))].map((key) => {
-    const slash = key.indexOf('/');
-    return { kind: 'Gateway', namespace: key.slice(0, slash), name: key.slice(slash + 1) };
-  });
+  const all = servers.map(({ source }) => source);
+  const key = ({ kind, namespace, name }: ObjectRef) => `${kind}/${namespace}/${name}`;
+  return [...new Map(all.map((source) => [key(source), source])).values()];
 }

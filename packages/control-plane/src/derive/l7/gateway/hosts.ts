@@ -1,4 +1,4 @@
-/** Which names of a server a VirtualService has (spec l7 4.2; recording l7/19). */
+/** Which names of a server a VirtualService, or the routes at a listener, have (spec l7 4.2; recordings l7/19, 21). */
 import type { VirtualService } from '@aquifer/model/resources';
 import type { MeshSettings } from '../../mesh.ts';
 import { byAge, namespaceOf } from '../../object.ts';
@@ -8,11 +8,12 @@ import { hostsOf } from '../../routing/virtual-service-index.ts';
 import type { RouteClient } from '../sidecar/host-routes.ts';
 import type { GatewayServer } from './servers.ts';
 
-/** Those that the gateway follows for the server, the oldest first. */
+/** Those that the gateway follows for the server, the oldest first; at a listener only TCPRoutes and TLSRoutes are such. */
 export function followedAt(
-  { gateway }: GatewayServer,
+  { gateway, ruledBy }: GatewayServer,
   { view, routing, context }: RouteClient,
 ): readonly VirtualService[] {
+  if (ruledBy === 'routes') return routing.rawRoutesAt(context, gateway).toSorted(byAge);
   return routing
     .virtualServicesAt(context, gateway)
     .filter((service) => isExportedTo(service, view.namespace))
@@ -29,7 +30,8 @@ export function sharedHosts(
   const offered = server.hosts
     .filter((host) => host.namespace === '*' || host.namespace === namespace)
     .map(({ name }) => name);
-  return common(offered, hostsOf(service, mesh));
+  const own = server.ruledBy === 'routes' ? (service.spec?.hosts ?? []) : hostsOf(service, mesh);
+  return common(offered, own);
 }
 
 export function common(some: readonly string[], others: readonly string[]): readonly string[] {

@@ -1,4 +1,4 @@
-/** Listeners of gateways as Envoy takes them (recordings l7/19, 20). */
+/** Listeners of gateways as Envoy takes them (recordings l7/19 to 21). */
 import { TrafficDirection } from '@aquifer/wire/gen/envoy/config/core/v3_pb';
 import { type Listener, ListenerSchema } from '@aquifer/wire/gen/envoy/config/listener/v3_pb';
 import { HttpConnectionManager_ForwardClientCertDetails as ForwardDetails } from '@aquifer/wire/gen/envoy/extensions/filters/network/http_connection_manager/v3_pb';
@@ -65,6 +65,7 @@ function chainsOf(server: GatewayServer, name: string, client: GatewayClient): C
     case 'https':
       return [{ ...terminated(server, true), ...httpChain(server, name, client) }];
     case 'tls':
+      if (server.ruledBy === 'routes') return endedChains(server, client);
       return tcpFilters(server, client).map((filter) => ({
         ...terminated(server, false),
         ...tcpChain(filter, client),
@@ -129,6 +130,25 @@ function tcpFilters(server: GatewayServer, client: GatewayClient): Extension[] {
     }
   }
   return [];
+}
+
+/** Of a listener that ends TLS: by the names of each route, the oldest first. */
+function endedChains(server: GatewayServer, client: GatewayClient): ChainInit[] {
+  return followedAt(server, client).flatMap((service) => {
+    const names = sharedHosts(server, service, client.mesh);
+    const [route] = service.spec?.tcp ?? [];
+    if (names.length === 0 || route === undefined) return [];
+    const hosts = names.map((name) => ({ namespace: '*', name }));
+    return [
+      {
+        ...terminated({ ...server, hosts }, false),
+        ...tcpChain(
+          tcpFilter(chainOf(route, service, clientAt(server, client)), client.telemetry),
+          client,
+        ),
+      },
+    ];
+  });
 }
 
 /** By the names that clients ask for. */

@@ -1,9 +1,12 @@
-/** Routes of gateways as Envoy takes them (spec l7 4.2; recordings l7/19, 20). */
-import type { VirtualService } from '@aquifer/model/resources';
+/** Routes of gateways as Envoy takes them (spec l7 4.2; recordings l7/19 to 21). */
 import { VirtualHost_TlsRequirementType as TlsRequirement } from '@aquifer/wire/gen/envoy/config/route/v3_pb';
-import { nameOf, namespaceOf } from '../../object.ts';
+import { isRaw } from '../../gateway-api/any-route.ts';
+import { byAge, nameOf, namespaceOf } from '../../object.ts';
+import { rulesOfRoutes } from '../../routing/gateway-rules.ts';
+import { hostCovers } from '../../routing/hosts.ts';
 import { rulesOfVirtualService } from '../../routing/virtual-service-rules.ts';
 import type { RouteInit } from '../envoy-route.ts';
+import type { RouteList } from '../route-lists.ts';
 import { envoyRoutes, type RouteClient } from '../sidecar/host-routes.ts';
 import { encodeRouteTable, marshalled } from '../sidecar/routes.ts';
 import { followedAt, sharedHosts } from './hosts.ts';
@@ -27,14 +30,11 @@ export function gatewayRoutes(
 ): Uint8Array {
   const hosts = new Map<string, Host>();
   for (const server of servers) {
-    for (const service of followedAt(server, client)) {
-      const made = routesOf(service, server, client);
-      if (made.routes.length === 0) continue;
-      addRoutes(hosts, sharedHosts(server, service, client.mesh), server, made);
-    }
+    for (const { names, ...made } of madeFor(server, client)) addRoutes(hosts, names, server, made);
     if (!isRedirecting(server)) continue;
     for (const host of server.hosts) addRoutes(hosts, [host.name], server, NO_ROUTES);
   }
+  keepApart(hosts, servers);
   const [first] = servers;
   const encoded =
     hosts.size === 0
@@ -47,25 +47,73 @@ type Made = Pick<Host, 'routes' | 'made'>;
 
 const NO_ROUTES: Made = { routes: [], made: '' };
 
+/** With the names of the server that they are for. */
+type MadeFor = Made & { readonly names: readonly string[] };
+
 function isRedirecting({ tls }: GatewayServer): boolean {
   return tls?.httpsRedirect === true;
 }
 
-function routesOf(service: VirtualService, server: GatewayServer, client: RouteClient): Made {
+function madeFor(server: GatewayServer, client: RouteClient): MadeFor[] {
+  const made =
+    server.ruledBy === 'routes' ? ofListener(server, client) : ofServices(server, client);
+  return made.filter(({ routes }) => routes.length > 0);
+}
+
+function ofServices(server: GatewayServer, client: RouteClient): MadeFor[] {
   const { gateway, number } = server;
   const { view, mesh, routing, context } = client;
-  const audience = {
-    port: number,
-    gateways: [gateway],
-    namespace: view.namespace,
-    labels: null,
-  };
-  const rules = rulesOfVirtualService(service, audience, routing.findVirtualService(context), mesh);
-  const origin = { namespace: namespaceOf(service), name: nameOf(service) };
+  const audience = { port: number, gateways: [gateway], namespace: view.namespace, labels: null };
+  return followedAt(server, client).map((service) => {
+    const find = routing.findVirtualService(context);
+    const rules = rulesOfVirtualService(service, audience, find, mesh);
+    const origin = { namespace: namespaceOf(service), name: nameOf(service) };
+    return {
+      names: sharedHosts(server, service, mesh),
+      ...listOf({ origin, rules }, server, client),
+    };
+  });
+}
+
+function listOf(list: RouteList, server: GatewayServer, client: RouteClient): Made {
+  const { gateway, number, kind } = server;
+  const { namespace, name } = list.origin;
   return {
-    routes: envoyRoutes([{ origin, rules }], number, client),
-    made: `${origin.namespace}/${origin.name} ${gateway} ${number}`,
+    routes: envoyRoutes([list], number, client, kind === 'https' ? 'https' : 'http'),
+    made: `${namespace}/${name} ${gateway} ${number}`,
   };
+}
+
+/** The routes at a listener that have one hostname are a list, named as Istio does; closer hostnames count first. */
+function ofListener(server: GatewayServer, client: RouteClient): MadeFor[] {
+  const { mesh, routing, context } = client;
+  const attached = routing
+    .attachmentsAt(context, server.gateway)
+    .flatMap(({ route, hosts }) => (isRaw(route) ? [] : hosts.map((host) => ({ route, ...host }))));
+  const byHost = Map.groupBy(attached, ({ written }) => written);
+  return [...byHost]
+    .toSorted(([a], [b]) => closestFirst(a, b))
+    .map(([written, members]) => {
+      const routes = members.map(({ route }) => route).toSorted(byAge);
+      const rules = rulesOfRoutes(routes, mesh, routing.mayLead(context));
+      const name = `${server.gateway.replace('/', '~')}~${written}`;
+      const origin = { namespace: namespaceOf(routes[0]!), name };
+      return {
+        names: [...new Set(members.map(({ served }) => served))],
+        ...listOf({ origin, rules }, server, client),
+      };
+    });
+}
+
+/** A name that a listener has to itself is not served by the pattern of another, even if no route of its own has it. */
+function keepApart(hosts: Map<string, Host>, servers: readonly GatewayServer[]): void {
+  for (const server of servers) {
+    if (server.ruledBy !== 'routes') continue;
+    for (const { name } of server.hosts) {
+      const isOthers = [...hosts.keys()].some((known) => hostCovers(known, name));
+      if (!hosts.has(name) && isOthers) addRoutes(hosts, [name], server, NO_ROUTES);
+    }
+  }
 }
 
 function addRoutes(

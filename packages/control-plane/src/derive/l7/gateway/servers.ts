@@ -1,13 +1,12 @@
-/** The servers of Istio's Gateways, by the port that a gateway listens on for them (spec l7 4.1; recordings l7/19, 20). */
+/** The servers of Gateways, by the port that a gateway listens on for them (spec l7 4.1; recordings l7/19 to 21). */
 import type { ServicePort } from '@aquifer/model';
-import type { IstioGateway } from '@aquifer/model/resources';
 import { keyOf } from '../../../ingest/cluster-inputs.ts';
+import type { ObjectRef } from '../../../ingest/kinds.ts';
+import type { ServerTls } from '../../gateway-api/gateway-listener.ts';
 import { byAge, nameOf, namespaceOf } from '../../object.ts';
 import { l7ProtocolOf, protocolNamed } from '../../protocol.ts';
 import { hasLabels } from '../../selectors.ts';
-
-type ServerSpec = NonNullable<NonNullable<IstioGateway['spec']>['servers']>[number];
-export type ServerTls = NonNullable<ServerSpec['tls']>;
+import type { RuledBy, ServerSource, ServerSpec } from './server-sources.ts';
 
 /** What becomes of connections: `https` and `tls` end the client's TLS, `passed` leads it on by the name that it asks for. */
 type ServerKind = 'http' | 'https' | 'tls' | 'passed' | 'tcp';
@@ -20,8 +19,10 @@ interface ServerHost {
 }
 
 export interface GatewayServer {
-  /** `namespace/name`. */
+  /** `namespace/name`, as rules name it. */
   readonly gateway: string;
+  readonly source: ObjectRef;
+  readonly ruledBy: RuledBy;
   readonly kind: ServerKind;
   /** The port as its Gateway names it; rules speak of that one. */
   readonly number: number;
@@ -39,25 +40,31 @@ export interface GatewayPort {
   readonly servers: readonly GatewayServer[];
 }
 
+interface FrontService {
+  /** `namespace/hostname`. */
+  readonly key: string;
+  readonly ports: readonly ServicePort[];
+}
+
 /** The gateway that serves. */
 export interface Listening {
   readonly labels: Readonly<Record<string, string>>;
   /** Of each Service in front of it, where its ports lead. */
-  readonly services: readonly { readonly ports: readonly ServicePort[] }[];
+  readonly services: readonly FrontService[];
   readonly wildcard: string;
 }
 
 /** Of several servers of one port those come first whose Gateway is older; one that does not fit in there is left out. */
 export function gatewayPorts(
-  gateways: readonly IstioGateway[],
+  gateways: readonly ServerSource[],
   listening: Listening,
 ): readonly GatewayPort[] {
   const ports = new Map<string, GatewayPort>();
   for (const gateway of gateways.toSorted(byAge)) {
-    const { selector = {}, servers = [] } = gateway.spec ?? {};
-    if (!hasLabels(selector, listening.labels)) continue;
-    for (const spec of servers) {
-      for (const number of portsBehind(spec.port.number, listening)) {
+    const services = frontOf(gateway, listening);
+    if (services === null) continue;
+    for (const spec of gateway.servers) {
+      for (const number of portsBehind(spec.port.number, services)) {
         const server = serverOf(spec, gateway, number);
         const address = spec.bind || listening.wildcard;
         const key = `${address} ${number}`;
@@ -70,8 +77,19 @@ export function gatewayPorts(
   return [...ports.values()];
 }
 
+/** Null if the proxy does not serve the Gateway, else the Services by which it is reached. */
+function frontOf({ chosenBy }: ServerSource, listening: Listening): readonly FrontService[] | null {
+  if (chosenBy.kind === 'labels') {
+    return hasLabels(chosenBy.labels, listening.labels) ? listening.services : null;
+  }
+  const services = listening.services.filter(({ key }) =>
+    chosenBy.hostnames.includes(key.slice(key.indexOf('/') + 1)),
+  );
+  return services.length === 0 ? null : services;
+}
+
 /** Where the gateway itself is reached by a port of its Service; what no Service has is listened on as it is. */
-function portsBehind(number: number, { services }: Listening): ReadonlySet<number> {
+function portsBehind(number: number, services: readonly FrontService[]): ReadonlySet<number> {
   const found = services
     .flatMap(({ ports }) => ports)
     .filter(({ servicePort }) => servicePort === number)
@@ -90,7 +108,7 @@ function fits(server: GatewayServer, known: readonly GatewayServer[]): boolean {
 }
 
 /** Null for what is not served: TLS that is led on without rules, and protocols that are unknown. */
-function serverOf(spec: ServerSpec, gateway: IstioGateway, number: number): GatewayServer | null {
+function serverOf(spec: ServerSpec, gateway: ServerSource, number: number): GatewayServer | null {
   const kind = kindOf(spec);
   if (kind === null) return null;
   const { port, hosts, bind = '', tls = null } = spec;
@@ -102,6 +120,8 @@ function serverOf(spec: ServerSpec, gateway: IstioGateway, number: number): Gate
   };
   return {
     gateway: keyOf(gateway),
+    source: gateway.source,
+    ruledBy: gateway.ruledBy,
     kind,
     number: port.number,
     hosts: hosts.map((text) => serverHost(text, namespaceOf(gateway))),

@@ -3,7 +3,7 @@ import { type Cluster, ClusterSchema } from '@aquifer/wire/gen/envoy/config/clus
 import { create } from '@bufbuild/protobuf';
 import { isHeadless } from '../../mesh-service.ts';
 import type { WorkloadResource } from '../../resource.ts';
-import type { TrafficPolicy } from '../../traffic/traffic-policy.ts';
+import type { ClientTls, TrafficPolicy } from '../../traffic/traffic-policy.ts';
 import { hboneSocket, PLAIN_SOCKET, type SocketMatch } from '../cluster-parts.ts';
 import { clusterLoadAssignment, type ServiceAssignment } from '../endpoints.ts';
 import { isHttp2 } from '../envoy-http-protocol.ts';
@@ -24,7 +24,7 @@ import {
   serviceCluster,
   tlsTransport,
 } from '../service-clusters.ts';
-import { userTls } from '../upstream-tls.ts';
+import { type Certificates, userTls } from '../upstream-tls.ts';
 import type { PeerTls, ServicePeers } from './service-peers.ts';
 
 /** Where connections of a proxy go: those to a headless service where the client of a sidecar has decided. */
@@ -35,6 +35,7 @@ export function calledDiscovery(part: PortCluster, role: ProxyNode['type']): Dis
 
 /** What the cluster of a called port is made of besides. */
 export interface ClusterContext {
+  readonly role: ProxyNode['type'];
   readonly discovery: Discovery;
   readonly peers: ServicePeers;
   readonly tls: PeerTls;
@@ -56,7 +57,7 @@ export function calledCluster(part: PortCluster, context: ClusterContext): Clust
     ...external(service),
     ...(userTls(policyOf(part)) !== null && { alpn_override: 'false' }),
     ...(subset !== '' && { subset }),
-    ...(traffic !== null && { config: configOf(traffic) }),
+    ...(traffic !== null && { config: configOf(traffic, service) }),
   };
   return create(ClusterSchema, {
     ...serviceCluster(name, part, discovery),
@@ -91,8 +92,9 @@ function transportsOf(part: PortCluster, context: ClusterContext): Transports {
   const { tls, discovery } = context;
   const isPassed = discovery === 'original-destination';
   const own = userTls(policy);
-  if (own !== null && !lacksCredential(own)) {
-    const transportSocket = tlsTransport(own, isHttp2(part.port, policy));
+  const found = context.role === 'router' ? 'secrets' : 'files';
+  if (own !== null && !lacksCredential(own, found)) {
+    const transportSocket = tlsTransport(own, isHttp2(part.port, policy), found);
     if (isPassed) return { transportSocket };
     return {
       transportSocketMatches: [hboneSocket(transportSocket), { name: 'user', transportSocket }],
@@ -115,8 +117,8 @@ function transportsOf(part: PortCluster, context: ClusterContext): Transports {
 }
 
 /** As recorded, a sidecar fetches no credential of a name unless its rule chooses it: it speaks plaintext. */
-function lacksCredential({ credentialName = '' }: NonNullable<TrafficPolicy['tls']>): boolean {
-  return credentialName !== '';
+function lacksCredential({ credentialName = '', roots }: ClientTls, found: Certificates): boolean {
+  return credentialName !== '' && roots === undefined && found === 'files';
 }
 
 function socketMatches(part: PortCluster, context: ClusterContext): SocketMatch[] {

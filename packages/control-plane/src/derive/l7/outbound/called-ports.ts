@@ -119,6 +119,7 @@ export function calledCollections(
       const assignment = assignmentOf(part, named);
       const cluster = calledCluster(part, {
         ...peersOf(part.service, discovery, context),
+        role: named.role,
         discovery,
         assignment,
         workloads: () => workloadsOf(assignment, mesh, context),

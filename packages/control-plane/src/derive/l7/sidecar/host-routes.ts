@@ -16,6 +16,7 @@ import {
   type RouteCluster,
   type RouteInit,
   type RouteTarget,
+  type Scheme,
 } from '../envoy-route.ts';
 import { outboundCluster } from '../names.ts';
 import { l7Ports } from '../port-protocol.ts';
@@ -68,10 +69,12 @@ export function envoyRoutes(
   lists: readonly RouteList[],
   port: number,
   client: RouteClient,
+  scheme: Scheme = 'http',
 ): RouteInit[] {
   return lists.flatMap(({ origin, rules }) => {
     const target: RouteTarget = {
       port,
+      scheme,
       origin,
       clusterOf: (destination) => clusterOf(destination, port, client),
       hashOf: (destination) => hashOf(destination, client),

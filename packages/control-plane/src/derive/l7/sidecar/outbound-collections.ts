@@ -100,7 +100,10 @@ function chainsIn(scope: EgressScope, inputs: ProxyInputs, context: Context): Ch
   const client = clientIn(scope, inputs, context);
   return (service, port, listener) => {
     const { hostname } = service;
-    const found = inputs.routing.virtualServicesOf(context, ANY_NAMESPACE, hostname);
+    const found = [
+      ...inputs.routing.virtualServicesOf(context, ANY_NAMESPACE, hostname),
+      ...inputs.routing.rawRoutesOf(context, ANY_NAMESPACE, hostname),
+    ];
     const virtualServices = covering(found, hostname, { scope, listener }, client.mesh);
     const of = { service, port, virtualServices, client };
     return { routed: routedChains(of), own: ownChain(of, outboundCluster(port.number, hostname)) };
