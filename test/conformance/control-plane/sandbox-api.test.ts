@@ -20,8 +20,8 @@ import {
   NodeService,
 } from '@aquifer/wire/gen/aquifer/node_pb';
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
-import { Client, credentials, Metadata } from '@grpc/grpc-js';
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { callControlPlane } from '../../fixtures/control-plane.ts';
 import {
   controlPlaneConfig,
   type DeployedCluster,
@@ -133,20 +133,20 @@ test('a waypoint Gateway becomes a Deployment, and Programmed once a pod of it h
 
 test('a Gateway of class istio becomes a gateway, and what is attached to it says so (P133)', async () => {
   const group = 'gateway.networking.k8s.io';
-  const create = (apiVersion: string, plural: string, kind: string, name: string, spec: object) =>
-    admin.create(`/apis/${apiVersion}/namespaces/shop/${plural}`, {
-      apiVersion,
+  const make = (plural: string, kind: string, name: string, spec: object) =>
+    admin.create(`/apis/${group}/v1/namespaces/shop/${plural}`, {
+      apiVersion: `${group}/v1`,
       kind,
       metadata: { name, namespace: 'shop' },
       spec,
     });
-  await create(`${group}/v1`, 'gateways', 'Gateway', 'front', {
+  await make('gateways', 'Gateway', 'front', {
     gatewayClassName: 'istio',
     listeners: [{ name: 'web', port: 80, protocol: 'HTTP' }],
     allowedListeners: { namespaces: { from: 'Same' } },
   });
   const parentRef = { group, kind: 'Gateway', name: 'front' };
-  await create(`${group}/v1`, 'listenersets', 'ListenerSet', 'more', {
+  await make('listenersets', 'ListenerSet', 'more', {
     parentRef,
     listeners: [{ name: 'secure', port: 8443, protocol: 'TLS', tls: { mode: 'Passthrough' } }],
   });
@@ -154,17 +154,17 @@ test('a Gateway of class istio becomes a gateway, and what is attached to it say
   const rules = [{ backendRefs }];
   const inSet = [{ group, kind: 'ListenerSet', name: 'more' }];
   const hostnames = ['a.test'];
-  await create(`${group}/v1`, 'tlsroutes', 'TLSRoute', 'secure', {
+  await make('tlsroutes', 'TLSRoute', 'secure', {
     parentRefs: inSet,
     hostnames,
     rules,
   });
-  await create(`${group}/v1`, 'tcproutes', 'TCPRoute', 'bytes', { parentRefs: [parentRef], rules });
-  await create(`${group}/v1`, 'httproutes', 'HTTPRoute', 'pages', {
+  await make('tcproutes', 'TCPRoute', 'bytes', { parentRefs: [parentRef], rules });
+  await make('httproutes', 'HTTPRoute', 'pages', {
     parentRefs: [parentRef],
     rules,
   });
-  await create(`${group}/v1`, 'backendtlspolicies', 'BackendTLSPolicy', 'nothing', {
+  await make('backendtlspolicies', 'BackendTLSPolicy', 'nothing', {
     targetRefs: [{ group: '', kind: 'Service', name: 'nothing' }],
     validation: { hostname: 'nothing.test', wellKnownCACertificates: 'System' },
   });
@@ -355,26 +355,8 @@ function send(
   report: MessageInitShape<typeof CaptureReportSchema>,
   token: string,
 ): Promise<unknown> {
-  const { path, requestSerialize, responseDeserialize } = grpcMethods(NodeService).reportCapture;
-  const metadata = new Metadata();
-  metadata.set('authorization', `Bearer ${token}`);
-  const client = new Client(
-    `127.0.0.1:${plane.ports.secureGrpc}`,
-    credentials.createSsl(Buffer.from(plane.rootBundle)),
-    { 'grpc.ssl_target_name_override': 'istiod.istio-system.svc' },
-  );
-  onTestFinished(() => client.close());
   const request = create(CaptureReportRequestSchema, { node: 'n1', reports: [report] });
-  return new Promise((resolve, reject) => {
-    client.makeUnaryRequest(
-      path,
-      requestSerialize,
-      responseDeserialize,
-      request,
-      metadata,
-      (error, response) => (error === null ? resolve(response) : reject(error)),
-    );
-  });
+  return callControlPlane(plane, grpcMethods(NodeService).reportCapture, request, token);
 }
 
 async function createPod(namespace: string, name: string, spec: object): Promise<Pod> {

@@ -227,5 +227,5 @@ test('whatever happens to the control plane that writes, another one does in sec
   for (const [name, generation] of rolledOut) expect(await isWhole(name, generation)).toBe(true);
   expect(trespasses()).toEqual([]);
   // One lease time, a look at the lease, and what a busy machine takes.
-  expect(Math.max(...handoversMs)).toBeLessThan(4 * LEASE_MS);
+  expect(Math.max(...handoversMs)).toBeLessThan(5 * LEASE_MS);
 }, 180_000);

@@ -15,7 +15,7 @@ export interface ProxyStart {
 export const USUAL_START: ProxyStart = { threads: null, environment: {} };
 
 /** What a waypoint takes. */
-export const MAX_THREADS = 256;
+const MAX_THREADS = 256;
 
 /** Of `ProxyConfig` in the mesh's configuration. */
 export function startIn(fields: Fields | null): ProxyStart {

@@ -4,6 +4,9 @@ import { namespaceObject, podObject } from '../../../fixtures/control-plane.ts';
 import { GATEWAY_CLASS, gatewayObject, WAYPOINT_POD } from '../../../fixtures/waypoint-process.ts';
 
 const NETWORKING = 'networking.istio.io/v1';
+const GATEWAY_API = 'gateway.networking.k8s.io/v1';
+const FRONT_PORTS = [80, 81, 443, 9000];
+const FROM_ALL = { allowedRoutes: { namespaces: { from: 'All' } } };
 
 /** A gateway for traffic from outside, and a pod with a sidecar. */
 export const PROXIES = {
@@ -54,7 +57,7 @@ const CAPTURED = { 'ambient.istio.io/redirection': 'enabled' };
 const WITH_SIDECAR = { 'sidecar.istio.io/status': '{}' };
 
 /**
- * `edge` has a gateway that leads to `stock`; `side` has sidecars, `stock`, and `api.test` outside; `shop` has a waypoint for
+ * `edge` has a gateway of Istio's own kind and one of the Gateway API, which lead to `stock`; `side` has sidecars, `stock`, and `api.test` outside; `shop` has a waypoint for
  * `cart`, and for `partner.test` outside.
  */
 export const MESH: readonly TestObject[] = [
@@ -80,6 +83,47 @@ export const MESH: readonly TestObject[] = [
       hosts: ['shop.test'],
       gateways: ['entry'],
       http: [{ route: [{ destination: { host: 'stock.side.svc.cluster.local' } }] }],
+    },
+  },
+  {
+    apiVersion: GATEWAY_API,
+    kind: 'GatewayClass',
+    metadata: { name: 'istio', uid: 'class-of-gateways' },
+    spec: { controllerName: 'istio.io/gateway-controller' },
+  },
+  {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { namespace: 'edge', name: 'front-istio', uid: 'front-service' },
+    spec: {
+      selector: { app: 'entry' },
+      clusterIP: '10.96.0.30',
+      clusterIPs: ['10.96.0.30'],
+      ports: FRONT_PORTS.map((port) => ({ name: `p${port}`, port, targetPort: 10_000 + port })),
+    },
+  },
+  {
+    apiVersion: GATEWAY_API,
+    kind: 'Gateway',
+    metadata: { namespace: 'edge', name: 'front', uid: 'front' },
+    spec: {
+      gatewayClassName: 'istio',
+      allowedListeners: { namespaces: { from: 'All' } },
+      listeners: [
+        { name: 'web', port: 80, protocol: 'HTTP', ...FROM_ALL },
+        { name: 'names', port: 443, protocol: 'TLS', tls: { mode: 'Passthrough' }, ...FROM_ALL },
+        { name: 'raw', port: 9000, protocol: 'TCP', ...FROM_ALL },
+      ],
+    },
+  },
+  {
+    apiVersion: GATEWAY_API,
+    kind: 'HTTPRoute',
+    metadata: { namespace: 'edge', name: 'stranger', uid: 'stranger' },
+    spec: {
+      parentRefs: [{ name: 'front', sectionName: 'web' }],
+      hostnames: ['stranger.test'],
+      rules: [{ backendRefs: [{ namespace: 'side', name: 'stock', port: 80 }] }],
     },
   },
   serviceOf('side', 'stock', '10.96.0.20'),

@@ -157,7 +157,7 @@ export const ROUTING_ROWS: readonly Row[] = [
       INTERNAL,
       'a namespace sees its own services only',
       added(`${NETWORKING}/Sidecar`, 'side/default', { spec: { egress: [{ hosts: ['./*'] }] } }),
-      { sidecar: 'RCE' },
+      { sidecar: 'LRCE' },
     ],
     [
       EGRESS,

@@ -16,6 +16,8 @@ const WITHOUT_TRAFFIC: Readonly<Record<string, string>> = {
   ConfigMap: 'the root certificates, which are written and not read',
   GatewayClassDefaults: 'is laid over what Gateways become',
   ReferredConfigMap: 'is laid over what Gateways become',
+  RootConfigMap: 'roots that BackendTLSPolicies and listeners name',
+  Secret: 'certificates that listeners name; they are asked for by name',
   ValidatingWebhookConfiguration: 'is told the root certificates',
 };
 
