@@ -230,7 +230,6 @@ const JUSTIFIED: Justified = {
     L057: GATEWAYS,
     L105: 'Of one backend only headers and the host are changed; a rule that asks for more answers 500 and says so in its status.',
     L115: 'UDPRoute is not read; a listener of UDP says in its status that it is not served.',
-    L125: GATEWAYS,
     L160: GATEWAYS,
     L161: GATEWAYS,
     L172: GATEWAYS,
