@@ -214,7 +214,6 @@ const JUSTIFIED: Justified = {
     P075: 'No policy is made yet that lets a waypoint in: policies of its pods must name it.',
     P118: AT_WAYPOINTS,
     P120: 'Server names are not looked at yet: a port of TLS is one of bytes.',
-    P122: 'Telemetry is not read yet.',
     ...each(['P125', 'P126', 'P128'], AT_WAYPOINTS),
     P130: CLUSTERS,
     ...each(['P140', 'P141', 'P141a', 'P143', 'P145', 'P146'], CLUSTERS),

@@ -233,7 +233,7 @@ const JUSTIFIED: Justified = {
     L160: GATEWAYS,
     L161: GATEWAYS,
     L172: GATEWAYS,
-    L173: 'ProxyConfig is not read yet.',
+    L173: '`proxyHeaders` of a ProxyConfig is not read yet; the log names it.',
     L184: 'TLS of one port is configured as recorded (`golden.test.ts`); nobody has asked for it here yet.',
     L185: 'No PROXY line is written yet; a cluster that asks for one is refused.',
     L186: 'Sidecars are not spoken to yet; such a pod is reached in plain text.',

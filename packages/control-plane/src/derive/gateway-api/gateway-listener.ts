@@ -77,12 +77,13 @@ export function allowedFrom(
   return WITHOUT_SELECTOR[from] ?? { kind: 'none' };
 }
 
-const KINDS: Readonly<Record<string, readonly RouteKindName[]>> = {
-  HTTP: ['HTTPRoute', 'GRPCRoute'],
-  HTTPS: ['HTTPRoute', 'GRPCRoute'],
-  TLS: ['TLSRoute'],
-  TCP: ['TCPRoute'],
-};
+/** By protocol, which may be any word. */
+const KINDS: ReadonlyMap<string, readonly RouteKindName[]> = new Map([
+  ['HTTP', ['HTTPRoute', 'GRPCRoute']],
+  ['HTTPS', ['HTTPRoute', 'GRPCRoute']],
+  ['TLS', ['TLSRoute']],
+  ['TCP', ['TCPRoute']],
+]);
 
 const ROUTE_GROUP = 'gateway.networking.k8s.io';
 
@@ -92,7 +93,7 @@ export function kindsOf({ protocol, tls, allowedRoutes }: ListenerSpec): {
   readonly areAllKnown: boolean;
 } {
   const ends = protocol === 'TLS' && tls?.mode === 'Terminate';
-  const possible = [...(KINDS[protocol] ?? []), ...(ends ? (['TCPRoute'] as const) : [])];
+  const possible = [...(KINDS.get(protocol) ?? []), ...(ends ? (['TCPRoute'] as const) : [])];
   const asked = (allowedRoutes?.kinds ?? []).map(
     ({ group = ROUTE_GROUP, kind }) => `${group}/${kind}`,
   );

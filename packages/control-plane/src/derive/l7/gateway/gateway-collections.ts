@@ -233,10 +233,8 @@ function listenersOf(
       const { namespace, labels } = view;
       const gateway = labels[GATEWAY_NAME_LABEL] ?? null;
       const security = securityOf({ namespace, labels, gateway }, context);
-      const providers = settingsIn(inputs.mesh, context).extensionProviders;
-      const judges = { ...security, providers };
       const { telemetry, telemetrySources } = gatewayTelemetry(view, inputs, context);
-      const client = { ...clientAt(view, inputs, context), judges, telemetry };
+      const client = { ...clientAt(view, inputs, context), judges: security, telemetry };
       const listener = gatewayListener(port, client);
       if (listener === null) return [];
       const policies = [...security.policies, ...security.authentications].map(refTo);

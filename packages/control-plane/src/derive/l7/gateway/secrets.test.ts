@@ -40,10 +40,10 @@ function servedTo(
     namespace: 'edge',
     podName: 'front-istio-0',
     account,
+    meshId: '',
     labels: { istio: 'ingress' },
     addresses: ['10.1.0.7'],
     locality: null,
-    meshId: '',
     inboundTunnels: 'none',
   });
   if (verdict !== undefined) derivation.secretReaders.set(`edge/${account}`, verdict);
