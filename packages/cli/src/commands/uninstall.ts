@@ -24,7 +24,8 @@ export function addUninstall(program: Command, context: CliContext): void {
       'after',
       `
 Namespaces and pods lose the label istio.io/dataplane-mode first, and nothing is removed before the node proxies have let
-go of every pod: connections of the applications go on. Gateways, routes and policies stay, without effect.
+go of every pod: new connections go direct, and those that go through the mesh get five seconds to end. Gateways, routes and
+policies stay, without effect.
 
 Examples:
   aquifer uninstall --dry-run

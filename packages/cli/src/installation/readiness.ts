@@ -75,8 +75,9 @@ async function controlPlaneReady(apps: AppsV1Api): Promise<boolean> {
   });
   if (metadata?.generation !== status?.observedGeneration) return false;
   const wanted = spec?.replicas ?? 1;
-  const { readyReplicas = 0, updatedReplicas = 0 } = status ?? {};
-  return readyReplicas >= wanted && updatedReplicas >= wanted;
+  // Until the old ones are gone, those that are ready may be they.
+  const { readyReplicas = 0, updatedReplicas = 0, replicas = 0 } = status ?? {};
+  return readyReplicas >= wanted && updatedReplicas >= wanted && replicas === updatedReplicas;
 }
 
 async function nodeProxiesReady(apps: AppsV1Api): Promise<boolean> {
