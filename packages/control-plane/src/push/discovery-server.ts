@@ -183,9 +183,12 @@ class StreamSession<Request extends FirstRequest> {
     this.#open(proxy.value, first, published);
   }
 
-  #open(proxy: ConnectedProxy, first: Request, published: Published): void {
+  #open(verified: ConnectedProxy, first: Request, published: Published): void {
     const { log, metrics, addresses, answerDebug } = this.#deps;
     if (this.#stream.cancelled) return;
+    const node = proxyNodeOf(verified);
+    // Not by its id, which anybody may say: streams share what they are served only if they are alike in everything.
+    const proxy = { ...verified, servedAs: node === null ? null : JSON.stringify(node) };
     log.info('proxy connected', { proxy: proxy.id, node: proxy.nodeName || null });
     const connection = this.#hooks.connect(proxy, {
       log,
@@ -196,8 +199,9 @@ class StreamSession<Request extends FirstRequest> {
       abandon: () => this.#refuse(new Refusal('CP_EXHAUSTED', 'responses are not read')),
     });
     this.connection = connection;
-    const node = proxyNodeOf(proxy);
-    if (node !== null) this.#leave = this.#deps.publisher.connect(proxy.id, node);
+    if (node !== null && proxy.servedAs !== null) {
+      this.#leave = this.#deps.publisher.connect(proxy.servedAs, node);
+    }
     this.#hooks.onConnected(connection);
     this.#stream.resume();
     this.#handle(connection, first);
