@@ -50,7 +50,7 @@ interface GatewayView {
 }
 
 export interface GatewayCollections {
-  /** The view of each gateway that is connected, by its id. */
+  /** The view of each gateway that is connected, by the key of the proxy. */
   readonly views: Collection<GatewayView>;
   readonly clusters: Collection<OwnedResource>;
   readonly endpoints: Collection<OwnedResource>;
@@ -77,7 +77,7 @@ interface Table {
   readonly servers: readonly GatewayServer[];
 }
 
-/** `nodes` are the proxies that are connected, by id. */
+/** `nodes` are the proxies that are connected, by key. */
 export function gatewayCollections(
   inputs: ProxyInputs,
   nodes: Collection<ProxyNode>,
