@@ -98,3 +98,21 @@ test('conflicts among 64,000 listeners, as a thousand ListenerSets may have, are
   expect(conflicts.filter((found) => found !== null)).toHaveLength(1);
   expect(performance.now() - started).toBeLessThan(2_000);
 });
+
+test.for(INHERITED)(
+  'a Gateway of Istio with %s for a version of TLS is served all the same',
+  (version) => {
+    const tls = { mode: 'SIMPLE', credentialName: 'own', minProtocolVersion: version };
+    const port = { number: 443, name: 'https', protocol: 'HTTPS' };
+    const spec = {
+      selector: { 'gateway.networking.k8s.io/gateway-name': 'front' },
+      servers: [{ port, hosts: ['*'], tls }],
+    };
+    const istio = {
+      ...object('Gateway', 'edge/istio', spec),
+      apiVersion: 'networking.istio.io/v1',
+    };
+    const { listeners } = servedToFront(new TestCluster([...base([443]), istio]));
+    expect(Array.from(listeners.values(), ({ name }) => name)).toContain('0.0.0.0_443');
+  },
+);
