@@ -1,4 +1,5 @@
 /** What gateways are served, as collections, by view: those of one deployment share theirs. */
+import { hash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import type { Locality } from '@aquifer/model';
 import type { Pod } from '@aquifer/model/resources';
@@ -35,7 +36,7 @@ import { type GatewayPort, type GatewayServer, gatewayPorts } from './servers.ts
 
 /** A gateway, and all that are like it. */
 interface GatewayView {
-  /** All of it as text. */
+  /** Made of all of it, and short: it is part of the key of each resource. */
   readonly key: string;
   readonly namespace: string;
   /** That it has proved, unless its pod runs under another; empty for none. */
@@ -173,7 +174,7 @@ function gatewayViews(
       wildcard: node.addresses[0]?.includes(':') ? '::' : '0.0.0.0',
       meshId: node.meshId,
     } as const;
-    return { ...view, key: `gateway ${JSON.stringify(view)}` };
+    return { ...view, key: `gateway ${hash('sha256', JSON.stringify(view))}` };
   });
 }
 
