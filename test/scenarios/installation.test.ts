@@ -68,6 +68,15 @@ describe.skipIf(obstacle !== null)(`installation${obstacle ? `: ${obstacle}` : '
     expect(await sandbox.kubectl.run('get', 'deployments', '-A')).not.toContain('istiod');
   });
 
+  test('an image that cannot be had is said soon, with what to do', async () => {
+    const said = await refused('install', '--set', 'pilot.image=registry.example/none:v1');
+    expect(said).toMatch(
+      /istiod-\S+: (?:ErrImagePull|ImagePullBackOff): .*registry\.example\/none/,
+    );
+    expect(said).toContain('npm run images');
+    await aquifer('uninstall', '--yes');
+  });
+
   test('once installed it captures what is enrolled, and there is nothing left to change', async () => {
     const { stdout } = await aquifer('install', '--set', 'ztunnel.logLevel=debug');
     expect(stdout).toContain('The mesh is ready');

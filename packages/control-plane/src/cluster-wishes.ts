@@ -15,6 +15,7 @@ import type { Wish } from './reconcile/wish.ts';
 import { addressWishes } from './status/allocated-addresses.ts';
 import { conditionWishes } from './status/derived-conditions.ts';
 import { malformedWishes } from './status/malformed-conditions.ts';
+import { proxyStartWishes } from './status/proxy-start-conditions.ts';
 import { routingWishes } from './status/routing-conditions.ts';
 import { telemetryWishes } from './status/telemetry-conditions.ts';
 
@@ -45,9 +46,10 @@ export function clusterWishes(derivation: Derivation, settings: WishSettings): C
     waypointWishes(graph, { cluster, mesh, gatewayApi, obstacles, parameters, settings }),
     listenerSetWishes(graph, { cluster, mesh, gatewayApi, settings: mesh.installation }),
     routeWishes(graph, { cluster, gatewayApi, malformed }, mesh),
-    malformedRouteWishes(graph, malformed),
+    malformedRouteWishes(graph, malformed, gatewayApi),
     backendTlsWishes(graph, gatewayApi),
     telemetryWishes(graph, cluster, mesh),
+    proxyStartWishes(graph, cluster, mesh, settings.revision),
   );
   return { wishes, obstacles, wantedMaps: wantedMaps(graph, cluster) };
 }

@@ -198,8 +198,6 @@ const AT_WAYPOINTS =
   'Waypoints serve ServiceEntries (recordings l7/11, 17, 22), but no test shows this row yet; names that are resolved as they are called lead nowhere.';
 const SIDECARS =
   'Sidecars are configured (recordings l7/02, 03 and others), but not put into pods.';
-const GATEWAYS =
-  'Gateways are configured (recordings l7/19 to 21), but nothing is deployed for them.';
 const CLUSTERS = 'Other clusters are not read yet.';
 const SEEN_DENIES =
   'A DENY that a node proxy cannot judge in full denies without what it cannot see (ADR 13), and so has an effect.';
@@ -216,8 +214,6 @@ const JUSTIFIED: Justified = {
     P075: 'No policy is made yet that lets a waypoint in: policies of its pods must name it.',
     P118: AT_WAYPOINTS,
     P120: 'Server names are not looked at yet: a port of TLS is one of bytes.',
-    P122: 'Telemetry is not read yet.',
-    P124: GATEWAYS,
     ...each(['P125', 'P126', 'P128'], AT_WAYPOINTS),
     P130: CLUSTERS,
     ...each(['P140', 'P141', 'P141a', 'P143', 'P145', 'P146'], CLUSTERS),

@@ -27,7 +27,7 @@ const CONFIG: ApiObject = {
   apiVersion: 'v1',
   kind: 'ConfigMap',
   metadata: { namespace: 'istio-system', name: 'istio', uid: 'cm-1' },
-  data: { mesh: 'trustDomain: corp.example\naccessLogFile: /dev/stdout\n' },
+  data: { mesh: 'trustDomain: corp.example\ninboundTrafficPolicy: {}\n' },
 };
 
 async function start(...objects: readonly ApiObject[]) {
@@ -79,7 +79,7 @@ test('the configuration of the mesh is read from its ConfigMap, and what is not 
   await eventually(() => plane.logs.some((line) => line.includes('trustDomain is no text')));
   await client.silence(100);
   const lines = plane.logs.filter(
-    (line) => line.includes('not read') && line.includes('accessLog'),
+    (line) => line.includes('not read') && line.includes('inboundTrafficPolicy'),
   );
   expect(lines).toHaveLength(1);
 });

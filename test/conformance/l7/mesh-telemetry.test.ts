@@ -68,7 +68,7 @@ describe('access logs', () => {
     expect(await linesOf(await startShop([meshConfig(said)]), '/a')).toEqual(['GET\n']);
   });
 
-  test('are turned off and on, by providers and for one Gateway or Service (L177)', async () => {
+  test('are turned off and on, by providers and for one Gateway or Service (L177, P122)', async () => {
     const all = 'accessLogFile: /dev/stdout\n';
     const off = telemetry({ accessLogging: [{ ...to('envoy'), disabled: true }] });
     expect(await linesOf(await startShop([meshConfig(all), off]), '/a')).toEqual([]);

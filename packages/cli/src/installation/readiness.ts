@@ -7,38 +7,64 @@ import { MESH_NAMESPACE } from './render.ts';
 
 const READY_TIMEOUT_MS = 120_000;
 const POLL_MS = 300;
+/** Registries fail for a moment; an image that is not there will not come. */
+const IMAGE_PATIENCE_MS = 20_000;
+const NO_IMAGE = /^(?:ErrImagePull|ImagePullBackOff|InvalidImageName|ErrImageNeverPull)$/;
 
 type Part = 'control plane' | 'node proxies';
 
-/** Waits until the control plane, or a node proxy on every node, runs in the version that was applied and is ready. */
+/**
+ * Waits until the control plane, or a node proxy on every node, runs in the version that was applied and is ready. Throws what
+ * its pods say: after the time limit, or as soon as it is sure that an image cannot be had.
+ */
 export async function untilMeshReady(
-  { apps, core }: Cluster,
+  cluster: Cluster,
   part: Part,
   timeoutMs: number = READY_TIMEOUT_MS,
 ): Promise<void> {
-  const deadlineMs = Date.now() + timeoutMs;
+  const startedMs = Date.now();
   const isReady = part === 'control plane' ? controlPlaneReady : nodeProxiesReady;
-  while (Date.now() < deadlineMs) {
-    if (await isReady(apps)) return;
+  let withoutImageSinceMs: number | null = null;
+  for (;;) {
+    if (await isReady(cluster.apps)) return;
+    const troubles = await troublesOf(cluster, part);
+    const isWithoutImage = troubles.some(({ reason }) => NO_IMAGE.test(reason));
+    withoutImageSinceMs = isWithoutImage ? (withoutImageSinceMs ?? Date.now()) : null;
+    const nowMs = Date.now();
+    const isHopeless =
+      withoutImageSinceMs !== null && nowMs - withoutImageSinceMs > IMAGE_PATIENCE_MS;
+    if (isHopeless || nowMs - startedMs > timeoutMs) {
+      const seconds = Math.round((nowMs - startedMs) / 1000);
+      throw new CliError(
+        `the ${part} did not become ready in ${seconds} s${troubles.map(({ text }) => text).join('')}`,
+        isHopeless
+          ? 'build and push images with: npm run images -- --hub REGISTRY/FOLDER --push; then name them: -f dist/images/values.yaml'
+          : `see: kubectl get pods -n ${MESH_NAMESPACE}; kubectl logs -n ${MESH_NAMESPACE} <pod>`,
+      );
+    }
     await delay(POLL_MS);
   }
+}
+
+interface Trouble {
+  readonly reason: string;
+  readonly text: string;
+}
+
+/** What keeps containers from being ready. */
+async function troublesOf({ core }: Cluster, part: Part): Promise<Trouble[]> {
   const app = part === 'control plane' ? 'istiod' : 'ztunnel';
   const { items } = await core.listNamespacedPod({
     namespace: MESH_NAMESPACE,
     labelSelector: `app=${app}`,
   });
-  const troubles = items.flatMap(({ metadata, status }) =>
+  return items.flatMap(({ metadata, status }) =>
     (status?.containerStatuses ?? []).flatMap(({ ready, state }) => {
       if (ready) return [];
-      const { reason, message } = state?.waiting ?? state?.terminated ?? {};
-      return [
-        `\n  ${metadata?.name}: ${[reason ?? 'not ready', message].filter(Boolean).join(': ')}`,
-      ];
+      const { reason = 'not ready', message } = state?.waiting ?? state?.terminated ?? {};
+      const said = [reason, message].filter(Boolean).join(': ');
+      return [{ reason, text: `\n  ${metadata?.name}: ${said}` }];
     }),
-  );
-  throw new CliError(
-    `the ${part} did not become ready in ${Math.round(timeoutMs / 1000)} s${troubles.join('')}`,
-    `see: kubectl get pods -n ${MESH_NAMESPACE}; kubectl logs -n ${MESH_NAMESPACE} <pod>`,
   );
 }
 

@@ -6,6 +6,7 @@ import { project } from '../ingest/project.ts';
 import { Derivation } from './derivation.ts';
 import type { MeshSettings } from './mesh.ts';
 import type { DerivationSettings } from './mesh-collections.ts';
+import { USUAL_START } from './proxy-start.ts';
 import { USUAL_TELEMETRY } from './telemetry/mesh-telemetry.ts';
 
 /** Those of the control plane that was recorded. */
@@ -26,6 +27,7 @@ export const MESH: MeshSettings = {
   network: '',
   extensionProviders: [],
   telemetry: USUAL_TELEMETRY,
+  proxies: USUAL_START,
 };
 
 /** The parts of any object that tests look at. */

@@ -52,8 +52,8 @@ const PROXIES: readonly ProxyNode[] = [
   labels,
   addresses: ['10.1.0.1'],
   locality: null,
-  account: '',
   meshId: '',
+  account: '',
   inboundTunnels: 'none',
 })) as readonly ProxyNode[];
 

@@ -16,6 +16,8 @@ export const BYPASS_INBOUND_ANNOTATION = 'ambient.istio.io/bypass-inbound-captur
 export const DNS_CAPTURE_ANNOTATION = 'ambient.istio.io/dns-capture';
 /** The kubelet's: of a pod that a file on its node describes, which has another uid in the API than on the node. */
 export const CONFIG_HASH_ANNOTATION = 'kubernetes.io/config.hash';
+/** How a pod's proxy is started: a ProxyConfig of the mesh's configuration, as YAML. */
+export const PROXY_CONFIG_ANNOTATION = 'proxy.istio.io/config';
 export const SIDECAR_STATUS_ANNOTATION = 'sidecar.istio.io/status';
 export const TUNNEL_LABEL = 'networking.istio.io/tunnel';
 /** Of a Service: the namespaces that see it. */

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { NO_MESH_CONFIG, parseMeshConfig } from './mesh-config.ts';
+import { USUAL_START } from './proxy-start.ts';
 import { USUAL_TELEMETRY } from './telemetry/mesh-telemetry.ts';
 
 test('what is not read is named by its path, once it is there', () => {
@@ -25,6 +26,7 @@ serviceEntryVisibility:
     },
     extensionProviders: [],
     telemetry: USUAL_TELEMETRY,
+    proxies: USUAL_START,
     unread: [
       'defaultConfig.discoveryAddress',
       'serviceEntryVisibility.policies[0].comment',

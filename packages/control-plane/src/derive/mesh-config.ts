@@ -5,6 +5,7 @@
 import { loadAll } from 'js-yaml';
 import { type ExtensionProvider, extensionProviders } from './extension-providers.ts';
 import { Fields, MeshConfigError } from './mesh-config-fields.ts';
+import { type ProxyStart, startIn, USUAL_START } from './proxy-start.ts';
 import type { LabelSelector } from './selectors.ts';
 import { type MeshTelemetry, meshTelemetry, USUAL_TELEMETRY } from './telemetry/mesh-telemetry.ts';
 
@@ -34,6 +35,8 @@ export interface MeshConfig {
   /** Services outside of the proxies that policies and telemetry name. */
   readonly extensionProviders: readonly ExtensionProvider[];
   readonly telemetry: MeshTelemetry;
+  /** How proxies are started of which no ProxyConfig says otherwise. */
+  readonly proxies: ProxyStart;
   /** Paths of fields that are there and not read, sorted. */
   readonly unread: readonly string[];
 }
@@ -45,6 +48,7 @@ export const NO_MESH_CONFIG: MeshConfig = {
   outboundTrafficPolicy: 'ALLOW_ANY',
   extensionProviders: [],
   telemetry: USUAL_TELEMETRY,
+  proxies: USUAL_START,
   unread: [],
 };
 
@@ -52,6 +56,7 @@ export const NO_MESH_CONFIG: MeshConfig = {
 export function parseMeshConfig(text: string): MeshConfig {
   const [document] = loadAll(text);
   const root = new Fields(document ?? {}, '');
+  const defaults = root.object('defaultConfig');
   const visibility = root.object('serviceEntryVisibility');
   const config = {
     trustDomain: root.text('trustDomain'),
@@ -59,7 +64,8 @@ export function parseMeshConfig(text: string): MeshConfig {
     serviceEntryVisibility: visibility && visibilityRules(visibility),
     outboundTrafficPolicy: outboundPolicy(root.object('outboundTrafficPolicy')),
     extensionProviders: extensionProviders(root.list('extensionProviders')),
-    telemetry: meshTelemetry(root),
+    telemetry: meshTelemetry(root, defaults),
+    proxies: startIn(defaults),
   };
   return { ...config, unread: root.unread().toSorted() };
 }

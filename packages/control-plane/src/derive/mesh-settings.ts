@@ -41,6 +41,7 @@ export function settingsCollections(
       network: labelsOf(home)[NETWORK_LABEL] ?? '',
       extensionProviders: config.extensionProviders,
       telemetry: config.telemetry,
+      proxies: config.proxies,
     };
   });
   return { meshConfig, settings };

@@ -1,4 +1,5 @@
 import type { ExtensionProvider } from './extension-providers.ts';
+import type { ProxyStart } from './proxy-start.ts';
 import type { MeshTelemetry } from './telemetry/mesh-telemetry.ts';
 
 /** What an installation fixes once for all derivations. */
@@ -22,6 +23,7 @@ export interface MeshSettings extends Pick<Installation, 'clusterId' | 'clusterD
   readonly network: string;
   readonly extensionProviders: readonly ExtensionProvider[];
   readonly telemetry: MeshTelemetry;
+  readonly proxies: ProxyStart;
 }
 
 /** `<name>.<namespace>.svc.<cluster domain>`. */

@@ -97,8 +97,8 @@ function mesh() {
       labels: { app },
       addresses: ['10.1.0.1'],
       locality: null,
-      account: '',
       meshId: '',
+      account: '',
       inboundTunnels: 'none',
     });
   }

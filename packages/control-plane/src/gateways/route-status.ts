@@ -257,8 +257,7 @@ export function routeWishes(
     gatewayApi.routeParents,
     ({ route, parents }, context) => {
       // Its last good version counts, but that is not what is to be said.
-      const key = malformedKey(routeKind(route), route);
-      if (context.get(malformed, key) !== undefined) return [];
+      if (context.get(malformed, malformedKey(routeKind(route), route)) !== undefined) return [];
       const mesh = {
         clusterDomain: installation.clusterDomain,
         hasHost: (hostname: string) => context.lookup(meshServicesByHostname, hostname).length > 0,

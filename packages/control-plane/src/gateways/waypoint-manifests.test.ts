@@ -234,6 +234,27 @@ test.for([
   },
 );
 
+test('its threads and its environment are as ProxyConfigs say, also of what it has by itself', () => {
+  const run = { gateway: gateway(), controller: WAYPOINT_CONTROLLER, listeners: [] };
+  const environment = { CA_ADDR: 'ca.example:1', NEW: 'n' };
+  const manifests = waypointManifests(run, SETTINGS, { start: { threads: 3, environment } });
+  if (!manifests.ok) throw new Error(manifests.error);
+  const [, deployment] = manifests.value as unknown as readonly {
+    spec: { template: { spec: { containers: { env: { name: string; value?: string }[] }[] } } };
+  }[];
+  const { env } = deployment!.spec.template.spec.containers[0]!;
+  const names = env.map(({ name }) => name);
+  expect(names).toEqual([...new Set(names)]);
+  expect(env).toEqual(
+    expect.arrayContaining([
+      { name: 'CONCURRENCY', value: '3' },
+      { name: 'PROXY_CONFIG', value: '{"concurrency":3}' },
+      { name: 'CA_ADDR', value: 'ca.example:1' },
+      { name: 'NEW', value: 'n' },
+    ]),
+  );
+});
+
 test('a Gateway of class istio becomes an Envoy behind a load balancer, outside of the mesh', () => {
   const spec = {
     gatewayClassName: 'istio',

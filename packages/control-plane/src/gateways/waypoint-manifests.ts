@@ -15,11 +15,20 @@ import {
   TRAFFIC_DISTRIBUTION_ANNOTATION,
 } from '../derive/labels.ts';
 import { annotationsOf, labelsOf, nameOf, namespaceOf } from '../derive/object.ts';
+import { type ProxyStart, USUAL_START } from '../derive/proxy-start.ts';
 import { MANAGED_LABEL } from '../ingest/kinds.ts';
 import type { Manifest } from '../reconcile/wish.ts';
 import { type Overlay, overlaid } from './overlay.ts';
 import { type WaypointPod, waypointPodSpec } from './waypoint-pod.ts';
 import type { WaypointSettings } from './waypoint-settings.ts';
+
+type Labels = Readonly<Record<string, string>>;
+
+/** What somebody says of one Gateway. */
+export interface GatewayWords {
+  readonly overlays?: readonly Overlay[];
+  readonly start?: ProxyStart;
+}
 
 const SERVICE_TYPE_ANNOTATION = 'networking.istio.io/service-type';
 const STATUS_PORT = 15021;
@@ -51,6 +60,10 @@ const GATEWAY: Controlled = {
   role: 'router',
 };
 
+function controlledBy(controller: string): Controlled {
+  return controller === GATEWAY_CONTROLLER ? GATEWAY : WAYPOINT;
+}
+
 /** A Gateway, who runs it, and what it listens for. */
 export interface RunGateway {
   readonly gateway: Gateway;
@@ -66,10 +79,10 @@ export interface RunGateway {
 export function waypointManifests(
   run: RunGateway,
   settings: WaypointSettings,
-  overlays: readonly Overlay[] = [],
+  { overlays = [], start = USUAL_START }: GatewayWords = {},
 ): Result<Manifest[], string> {
   const manifests: Manifest[] = [];
-  for (const plain of plainManifests(run, settings)) {
+  for (const plain of plainManifests(run, settings, start)) {
     const { kind } = plain;
     const own = overlays.filter(({ fragments }) => fragments[kind] !== undefined);
     if (own.length === 0 && ON_DEMAND.includes(kind)) continue;
@@ -90,9 +103,13 @@ export const ON_DEMAND: readonly Manifest['kind'][] = [
   'PodDisruptionBudget',
 ];
 
-function plainManifests(run: RunGateway, settings: WaypointSettings): Manifest[] {
+function plainManifests(
+  run: RunGateway,
+  settings: WaypointSettings,
+  start: ProxyStart,
+): Manifest[] {
   const { gateway, controller } = run;
-  const controlled = controller === GATEWAY_CONTROLLER ? GATEWAY : WAYPOINT;
+  const controlled = controlledBy(controller);
   const name = generatedName(gateway, controller);
   const serviceAccount = annotationsOf(gateway)[SERVICE_ACCOUNT_ANNOTATION] || name;
   const labels = objectLabels(gateway, controlled, settings);
@@ -103,7 +120,13 @@ function plainManifests(run: RunGateway, settings: WaypointSettings): Manifest[]
     annotations,
     ownerReferences: [ownerReference(gateway)],
   };
-  const pod = { namespace: namespaceOf(gateway), name, serviceAccount, role: controlled.role };
+  const pod = {
+    namespace: namespaceOf(gateway),
+    name,
+    serviceAccount,
+    role: controlled.role,
+    start,
+  };
   return [
     { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { ...metadata, name: serviceAccount } },
     {
@@ -153,8 +176,8 @@ function ownerReference(gateway: Gateway): object {
 function objectLabels(
   gateway: Gateway,
   { managedLabel, hasNetwork, role }: Controlled,
-  { network }: WaypointSettings,
-): Readonly<Record<string, string>> {
+  { network }: Pick<WaypointSettings, 'network'>,
+): Labels {
   const copied = gateway.spec.infrastructure?.labels ?? labelsOf(gateway);
   const ownNetwork = labelsOf(gateway)[NETWORK_LABEL] ?? (hasNetwork ? network : '');
   return {
@@ -209,17 +232,32 @@ function deploymentSpec(
           'prometheus.io/port': '15020',
           'prometheus.io/scrape': 'true',
         },
-        labels: {
-          ...copied.labels,
-          ...(pod.role === 'waypoint' && { [DATAPLANE_MODE_LABEL]: 'none' }),
-          'service.istio.io/canonical-name': pod.name,
-          'service.istio.io/canonical-revision': 'latest',
-          'sidecar.istio.io/inject': 'false',
-        },
+        labels: podLabels(pod, copied.labels),
       },
       spec: waypointPodSpec(pod, settings),
     },
   };
+}
+
+function podLabels({ name, role }: Pick<WaypointPod, 'name' | 'role'>, copied: Labels): Labels {
+  return {
+    ...copied,
+    ...(role === 'waypoint' && { [DATAPLANE_MODE_LABEL]: 'none' }),
+    'service.istio.io/canonical-name': name,
+    'service.istio.io/canonical-revision': 'latest',
+    'sidecar.istio.io/inject': 'false',
+  };
+}
+
+/** The pods of a Gateway, as ProxyConfigs and their like look at them. */
+export function podMetadata(
+  { gateway, controller }: Pick<RunGateway, 'gateway' | 'controller'>,
+  settings: Pick<WaypointSettings, 'network'>,
+): { readonly labels: Labels; readonly annotations: Labels } {
+  const controlled = controlledBy(controller);
+  const pod = { name: generatedName(gateway, controller), role: controlled.role };
+  const labels = podLabels(pod, objectLabels(gateway, controlled, settings));
+  return { labels, annotations: copiedAnnotations(gateway) };
 }
 
 function serviceSpec({ gateway, listeners }: RunGateway, { serviceType }: Controlled): object {

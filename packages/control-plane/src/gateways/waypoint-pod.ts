@@ -1,4 +1,5 @@
 /** The pod of a waypoint or a gateway (spec control-plane 5.3): container `istio-proxy`, as tools and dashboards expect it. */
+import type { ProxyStart } from '../derive/proxy-start.ts';
 import type { WaypointSettings } from './waypoint-settings.ts';
 
 export interface WaypointPod {
@@ -6,6 +7,7 @@ export interface WaypointPod {
   readonly name: string;
   readonly namespace: string;
   readonly serviceAccount: string;
+  readonly start: ProxyStart;
 }
 
 /**
@@ -85,7 +87,22 @@ const AGENT_MOUNTS = [
 ];
 const AGENT_VOLUMES = AGENT_MOUNTS.map(({ name }) => ({ name, emptyDir: {} }));
 
-function environment(pod: WaypointPod, settings: WaypointSettings): object[] {
+interface Variable {
+  readonly name: string;
+  readonly value?: string;
+  readonly valueFrom?: object;
+}
+
+/** What somebody says of a variable counts instead of what proxies have by themselves. */
+function environment(pod: WaypointPod, settings: WaypointSettings): Variable[] {
+  const said = pod.start.environment;
+  const own = ownVariables(pod, settings).filter(({ name }) => said[name] === undefined);
+  const others = Object.entries(said).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return [...own, ...others.map(([name, value]) => ({ name, value }))];
+}
+
+function ownVariables(pod: WaypointPod, settings: WaypointSettings): Variable[] {
+  const { threads } = pod.start;
   const owner = `kubernetes://apis/apps/v1/namespaces/${pod.namespace}/deployments/${pod.name}`;
   return [
     field('ISTIO_META_SERVICE_ACCOUNT', 'spec.serviceAccountName'),
@@ -98,9 +115,14 @@ function environment(pod: WaypointPod, settings: WaypointSettings): object[] {
     field('SERVICE_ACCOUNT', 'spec.serviceAccountName'),
     field('HOST_IP', 'status.hostIP'),
     limit('ISTIO_CPU_LIMIT', 'limits.cpu'),
-    // In whole CPUs, rounded up: a thread for each that the pod may use.
-    limit('CONCURRENCY', 'limits.cpu'),
-    { name: 'PROXY_CONFIG', value: '{}' },
+    threads === null
+      ? // In whole CPUs, rounded up: a thread for each that the pod may use.
+        limit('CONCURRENCY', 'limits.cpu')
+      : { name: 'CONCURRENCY', value: String(threads) },
+    {
+      name: 'PROXY_CONFIG',
+      value: JSON.stringify(threads === null ? {} : { concurrency: threads }),
+    },
     limit('GOMEMLIMIT', 'limits.memory'),
     { name: 'ISTIO_META_CLUSTER_ID', value: settings.clusterId },
     ...(settings.network === '' ? [] : [{ name: 'ISTIO_META_NETWORK', value: settings.network }]),
@@ -114,7 +136,7 @@ function environment(pod: WaypointPod, settings: WaypointSettings): object[] {
 }
 
 /** Where the authority is, and discovery if that is somewhere else. */
-function addresses({ systemNamespace, caAddress }: WaypointSettings): object[] {
+function addresses({ systemNamespace, caAddress }: WaypointSettings): Variable[] {
   const controlPlane = `istiod.${systemNamespace}.svc:15012`;
   if (caAddress === '') return [{ name: 'CA_ADDR', value: controlPlane }];
   return [
@@ -123,11 +145,11 @@ function addresses({ systemNamespace, caAddress }: WaypointSettings): object[] {
   ];
 }
 
-function field(name: string, fieldPath: string): object {
+function field(name: string, fieldPath: string): Variable {
   return { name, valueFrom: { fieldRef: { fieldPath } } };
 }
 
-function limit(name: string, resource: string): object {
+function limit(name: string, resource: string): Variable {
   return { name, valueFrom: { resourceFieldRef: { resource } } };
 }
 

@@ -1,14 +1,15 @@
 /** Turns Gateways into running waypoints and gateways, and says so in their status (spec control-plane 5). */
-import type { Gateway, GatewayClass } from '@aquifer/model/resources';
+import type { Gateway, GatewayClass, ProxyConfig } from '@aquifer/model/resources';
 import type { Context } from '../collections/cell.ts';
-import type { Collection } from '../collections/collection.ts';
+import type { Collection, Index } from '../collections/collection.ts';
 import type { Graph } from '../collections/graph.ts';
 import type { GatewayApiCollections } from '../derive/gateway-api/gateway-api-collections.ts';
 import { generatedName, isManual, isRunHere } from '../derive/gateway-api/gateway-services.ts';
-import { WAYPOINT_CONTROLLER } from '../derive/labels.ts';
+import { PROXY_CONFIG_ANNOTATION, WAYPOINT_CONTROLLER } from '../derive/labels.ts';
 import type { MeshCollections } from '../derive/mesh-collections.ts';
 import { settingsIn } from '../derive/mesh-settings.ts';
 import { annotationsOf, type LabelledObject, nameOf, namespaceOf } from '../derive/object.ts';
+import { effectiveStart } from '../derive/proxy-start.ts';
 import { type ClusterInputs, keyOf, objectKey } from '../ingest/cluster-inputs.ts';
 import { collectionPath, WATCHED_KINDS } from '../ingest/kinds.ts';
 import { isManaged } from '../ingest/revision.ts';
@@ -27,6 +28,7 @@ import { type ParameterCollections, parametersOf } from './parameters.ts';
 import {
   CONTROLLER_VERSION,
   ON_DEMAND,
+  podMetadata,
   type RunGateway,
   waypointManifests,
 } from './waypoint-manifests.ts';
@@ -47,17 +49,22 @@ const OUR_VERSION = 5;
 
 /** Every write that the waypoints and gateways of the cluster still lack. */
 export function waypointWishes(graph: Graph, inputs: WaypointInputs): Collection<Wish> {
+  const proxyConfigs = graph.index(
+    'ProxyConfigs by namespace',
+    inputs.cluster.of('ProxyConfig'),
+    (config) => [namespaceOf(config)],
+  );
   return graph.flatMap(
     'wishes for Gateways',
     inputs.cluster.of('Gateway'),
-    (gateway, context) => gatewayWishes(gateway, inputs, context),
+    (gateway, context) => gatewayWishes(gateway, { ...inputs, proxyConfigs }, context),
     isSameWish,
   );
 }
 
 function gatewayWishes(
   gateway: Gateway,
-  inputs: WaypointInputs,
+  inputs: WaypointInputs & { readonly proxyConfigs: Index<ProxyConfig> },
   context: Context,
 ): readonly KeyedWish[] {
   const { cluster, mesh } = inputs;
@@ -73,11 +80,23 @@ function gatewayWishes(
   if (parameters.kind === 'unusable') {
     return statusWish(gateway, withUnusable(status, parameters.problem));
   }
-  const { network, trustDomain } = settingsIn(mesh, context);
+  const meshSettings = settingsIn(mesh, context);
+  const { network, trustDomain } = meshSettings;
   const settings = { ...inputs.settings, network, trustDomain };
   const { listeners } = context.get(inputs.gatewayApi.gateways, keyOf(gateway)) ?? gateway.spec;
   const run = { gateway, controller, listeners };
-  const manifests = waypointManifests(run, settings, parameters.overlays);
+  const { labels, annotations } = podMetadata(run, settings);
+  const start = effectiveStart(
+    {
+      namespace: namespaceOf(gateway),
+      labels,
+      annotation: annotations[PROXY_CONFIG_ANNOTATION],
+    },
+    meshSettings,
+    (each) => context.lookup(inputs.proxyConfigs, each),
+  );
+  const { overlays } = parameters;
+  const manifests = waypointManifests(run, settings, { overlays, start });
   if (!manifests.ok) return statusWish(gateway, withUnusable(status, manifests.error));
   const objects = manifests.value.flatMap((manifest) => {
     const wish = objectWish(gateway, manifest, cluster, context);

@@ -1,10 +1,7 @@
 import { expect, test } from 'vitest';
-import { SETTINGS } from '../derive/derivation.fixture.ts';
-import { Derivation } from '../derive/derivation.ts';
 import { RECORDED_MESH, recordedObjects } from '../derive/l7/recorded-waypoint.fixture.ts';
-import { keyOf } from '../ingest/cluster-inputs.ts';
-import { WATCHED_KINDS, type WatchedKind } from '../ingest/kinds.ts';
 import { telemetryWishes } from './telemetry-conditions.ts';
+import { type WrittenObject, writtenAbout } from './written.fixture.ts';
 
 /** Two services with a waypoint, and the service that providers of the mesh's configuration name. */
 const BASE = [
@@ -58,18 +55,11 @@ function telemetry(
 
 /** What is said of each Telemetry that there is something to say of, by name. */
 function conditionsOf(...objects: readonly object[]): Record<string, unknown> {
-  const { graph, cluster, mesh } = new Derivation(SETTINGS, (collection, key, error) => {
-    throw new Error(`${collection} ${key}: ${error}`);
-  });
-  const wishes = telemetryWishes(graph, cluster, mesh);
-  for (const each of [...BASE, ...objects] as readonly { readonly kind: string }[]) {
-    if (!(each.kind in WATCHED_KINDS)) continue;
-    cluster.anyOf(each.kind as WatchedKind).set(keyOf(each as never), each as never);
-  }
-  graph.settle();
-  const said = Array.from(wishes.entries(), ([, { write }]) => {
-    if (write.verb !== 'apply') throw new Error(`a status is not written by ${write.verb}`);
-    const { metadata, status } = write.body as {
+  const written = writtenAbout([...BASE, ...objects] as readonly WrittenObject[], (derivation) =>
+    telemetryWishes(derivation.graph, derivation.cluster, derivation.mesh),
+  );
+  const said = written.map((body) => {
+    const { metadata, status } = body as {
       readonly metadata: { readonly name: string };
       readonly status: { readonly conditions: readonly object[] };
     };

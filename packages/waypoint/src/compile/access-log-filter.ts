@@ -5,7 +5,7 @@ import {
   ComparisonFilter_Op as Op,
 } from '@aquifer/wire/gen/envoy/config/accesslog/v3_pb';
 import { ExpressionFilterSchema } from '@aquifer/wire/gen/envoy/extensions/access_loggers/filters/cel/v3_pb';
-import type { AccessRecord } from './access-operators.ts';
+import type { AccessRecord } from './access-record.ts';
 import { unpack } from './any.ts';
 import { ConfigProblem } from './problem.ts';
 import { compileRecordExpression } from './record-expression.ts';

@@ -9,7 +9,7 @@ import { compileLine, DEFAULT_LINE } from './line-format.ts';
 import { ConfigProblem } from './problem.ts';
 import { compileRecordLog } from './record-log.ts';
 
-export type { AccessRecord } from './access-operators.ts';
+export type { AccessRecord } from './access-record.ts';
 
 const STREAMS: Readonly<Record<string, 'stdout' | 'stderr'>> = {
   '/dev/stdout': 'stdout',

@@ -4,7 +4,7 @@ import { joinHeader } from '@aquifer/http';
 import { type Attributes, durationAttribute } from '@aquifer/model/expressions';
 import type { HostMetadata } from '../clusters/host.ts';
 import type { SourcePeer } from '../telemetry/source-peer.ts';
-import type { AccessRecord } from './access-operators.ts';
+import type { AccessRecord } from './access-record.ts';
 
 type Root = (record: AccessRecord) => Attributes;
 

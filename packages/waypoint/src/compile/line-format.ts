@@ -1,7 +1,8 @@
 // hot path: a line for every request
 import type { SubstitutionFormatString } from '@aquifer/wire/gen/envoy/config/core/v3_pb';
 import type { JsonObject, JsonValue } from '@bufbuild/protobuf';
-import { type AccessRecord, compileOperator, type Operator } from './access-operators.ts';
+import { compileOperator, type Operator } from './access-operators.ts';
+import type { AccessRecord } from './access-record.ts';
 import { ConfigProblem } from './problem.ts';
 
 /** Text with commands of Envoy, filled in. */

@@ -2,7 +2,7 @@ import { PluginConfigSchema } from '@aquifer/wire/gen/istio/stats_pb';
 import { create, toBinary } from '@bufbuild/protobuf';
 import { AnySchema } from '@bufbuild/protobuf/wkt';
 import { expect, test } from 'vitest';
-import type { AccessRecord } from './access-operators.ts';
+import type { AccessRecord } from './access-record.ts';
 import { compileMetricRules } from './metric-rules.ts';
 
 const RECORD: AccessRecord = {

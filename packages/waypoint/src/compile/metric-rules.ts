@@ -2,7 +2,7 @@
 /** Which of Istio's metrics a chain counts, and with which labels (Istio's `stats.PluginConfig`). */
 import { type MetricConfig, PluginConfigSchema } from '@aquifer/wire/gen/istio/stats_pb';
 import type { MetricChanges, ToldMetrics } from '../telemetry/told-metrics.ts';
-import type { AccessRecord } from './access-operators.ts';
+import type { AccessRecord } from './access-record.ts';
 import { isType, unpack } from './any.ts';
 import { compileRecordExpression, textOfValue } from './record-expression.ts';
 

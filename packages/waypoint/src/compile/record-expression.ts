@@ -1,5 +1,5 @@
 import { compileExpression } from '@aquifer/model/expressions';
-import type { AccessRecord } from './access-operators.ts';
+import type { AccessRecord } from './access-record.ts';
 import { attributesOf } from './attributes.ts';
 import { ConfigProblem } from './problem.ts';
 

@@ -4,7 +4,7 @@ import { formatSocketAddress } from '@aquifer/wire';
 import { xxHash64 } from '../clusters/balance/xx-hash64.ts';
 import { ANY_HOST, type Cluster, type HostChoice } from '../clusters/cluster.ts';
 import type { Host } from '../clusters/host.ts';
-import type { AccessRecord } from '../compile/access-operators.ts';
+import type { AccessRecord } from '../compile/access-record.ts';
 import type { TcpChain } from '../compile/chain.ts';
 import type { AuthorizationInput } from '../compile/rbac.ts';
 import type { ConnectionInfo, EngineDeps, OpenConnection } from '../request/engine.ts';

@@ -1,4 +1,4 @@
-import type { AccessRecord } from '../compile/access-operators.ts';
+import type { AccessRecord } from '../compile/access-record.ts';
 import type { Collector } from './exporters.ts';
 
 /** A record of OpenTelemetry. */

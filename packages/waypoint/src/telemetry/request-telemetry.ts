@@ -1,7 +1,7 @@
 // hot path: every finished request
 import type { HttpProblem } from '@aquifer/http';
 import type { HostMetadata } from '../clusters/host.ts';
-import type { AccessRecord } from '../compile/access-operators.ts';
+import type { AccessRecord } from '../compile/access-record.ts';
 import type { MetricRules } from '../compile/metric-rules.ts';
 import type { CompiledTracing } from '../compile/tracing.ts';
 import type { ActiveTrace } from '../tracing/active-trace.ts';

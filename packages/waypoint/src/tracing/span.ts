@@ -1,7 +1,7 @@
 // hot path: every request that is traced
 /** What a proxy tells of a request that it has passed on, or answered itself (spec l7 8.4; Envoy `HttpTracerUtility`). */
 import { joinHeader } from '@aquifer/http';
-import type { AccessRecord } from '../compile/access-operators.ts';
+import type { AccessRecord } from '../compile/access-record.ts';
 import type { TraceContext } from './trace-context.ts';
 
 export type Tags = readonly (readonly [name: string, value: string])[];

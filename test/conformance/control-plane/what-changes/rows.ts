@@ -7,10 +7,12 @@ import { GATEWAY_API_ROWS } from './gateway-api-rows.ts';
 import { ROUTING_ROWS } from './routing-rows.ts';
 import type { Row } from './row.ts';
 import { SECURITY_ROWS } from './security-rows.ts';
+import { TELEMETRY_ROWS } from './telemetry-rows.ts';
 
 export const ROWS: readonly Row[] = [
   ...CLUSTER_ROWS,
   ...ROUTING_ROWS,
   ...GATEWAY_API_ROWS,
   ...SECURITY_ROWS,
+  ...TELEMETRY_ROWS,
 ];

@@ -18,11 +18,12 @@ const strict = (namespace: string): TestObject =>
   added(`${SECURITY}/PeerAuthentication`, `${namespace}/default`, {
     spec: { mtls: { mode: 'STRICT' } },
   });
+/** It logs as a mesh does that nobody has configured. */
 const meshConfig = (mesh: string): TestObject =>
   ({
     kind: 'MeshConfigMap',
     metadata: { namespace: 'istio-system', name: 'istio' },
-    data: { mesh },
+    data: { mesh: `accessLogFile: /dev/stdout\n${mesh}` },
   }) as TestObject;
 
 export const SECURITY_ROWS: readonly Row[] = [

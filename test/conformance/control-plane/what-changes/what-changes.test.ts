@@ -7,6 +7,7 @@ import { ROWS } from './rows.ts';
 const WITHOUT_TRAFFIC: Readonly<Record<string, string>> = {
   Node: 'says where pods are, as localities of their endpoints',
   GatewayClass: 'says which Gateways are waypoints',
+  ProxyConfig: 'says how waypoints are started',
   Deployment: 'of waypoints, which are written and not read',
   ServiceAccount: 'of waypoints, which are written and not read',
   HorizontalPodAutoscaler: 'of waypoints, which are written and not read',

@@ -78,6 +78,8 @@ export function gatewayApiCollections(
       sets: context.lookup(setsByGateway, key),
       namespaceLabels: namespaceLabels(cluster, context),
       secret: (namespace, name) => context.get(cluster.of('Secret'), objectKey(namespace, name)),
+      configMap: (namespace, name) =>
+        context.get(cluster.of('RootConfigMap'), objectKey(namespace, name)),
       isGranted: grantsIn(context),
     });
   });

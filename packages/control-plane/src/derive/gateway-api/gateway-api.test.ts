@@ -315,28 +315,6 @@ test('listeners of ListenerSets are served where the Gateway lets them in: its o
   );
 });
 
-test('a listener that should ask clients for certificates and cannot is not served', () => {
-  const https = {
-    name: 'https',
-    port: 443,
-    protocol: 'HTTPS',
-    tls: { certificateRefs: [{ name: 'no' }] },
-  };
-  const frontend = {
-    default: { validation: { caCertificateRefs: [{ kind: 'ConfigMap', name: 'ca' }] } },
-  };
-  const cluster = new TestCluster([...base([443]), gateway([https], { tls: { frontend } })]);
-  const [listener] = cluster.derivation.routing.gatewayApi.gateways.get('edge/front')!.listeners;
-  expect(listener?.problems).toMatchObject({
-    Accepted: { reason: 'UnsupportedValue' },
-    ResolvedRefs: {
-      reason: 'InvalidCertificateRef',
-      message: 'invalid certificate reference /Secret/no., secret edge/no not found',
-    },
-  });
-  expect(Object.keys(listenersOf(cluster))).toEqual(['connect_originate']);
-});
-
 test('a mesh TCPRoute leads connections at the waypoint of the Service, one of the port before that of none', () => {
   // The waypoint's own recordings show VirtualServices; here only what the route becomes matters.
   const cluster = new TestCluster([

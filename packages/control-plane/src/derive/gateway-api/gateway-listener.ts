@@ -85,6 +85,7 @@ export function allowedFrom(
   return WITHOUT_SELECTOR.get(from) ?? { kind: 'none' };
 }
 
+/** By protocol, which may be any word. */
 const KINDS: ReadonlyMap<string, readonly RouteKindName[]> = new Map([
   ['HTTP', ['HTTPRoute', 'GRPCRoute']],
   ['HTTPS', ['HTTPRoute', 'GRPCRoute']],

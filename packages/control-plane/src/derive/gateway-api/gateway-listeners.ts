@@ -3,6 +3,7 @@ import type { Gateway, ListenerSet } from '@aquifer/model/resources';
 import type { ObjectRef } from '../../ingest/kinds.ts';
 import { byAge, nameOf, namespaceOf, refTo } from '../object.ts';
 import { selects } from '../selectors.ts';
+import { type FrontendSources, withFrontend } from './frontend-tls.ts';
 import {
   type AllowedFrom,
   allowedFrom,
@@ -27,7 +28,9 @@ export interface ServedGateway {
   readonly sets: readonly ObjectRef[];
 }
 
-export interface GatewaySources extends TlsSources {
+type ListenerSources = TlsSources & FrontendSources;
+
+export interface GatewaySources extends ListenerSources {
   /** Those with the Gateway as parent. */
   readonly sets: readonly ListenerSet[];
   namespaceLabels(namespace: string): Readonly<Record<string, string>>;
@@ -91,7 +94,7 @@ export function isFrom(
 function listenersOf(
   owner: Gateway | ListenerSet,
   gateway: Gateway,
-  sources: TlsSources,
+  sources: ListenerSources,
 ): GatewayListener[] {
   const listedBy: ListenerOwner = {
     kind: owner === gateway ? 'Gateway' : 'ListenerSet',
@@ -106,11 +109,12 @@ function listenerOf(
   spec: ListenerSpec,
   owner: ListenerOwner,
   gateway: Gateway,
-  sources: TlsSources,
+  sources: ListenerSources,
 ): GatewayListener {
   const { kinds, areAllKnown } = kindsOf(spec);
-  const { tls, problem } = listenerTls(spec, owner, sources);
-  const unsupported = protocolProblem(spec.protocol) ?? frontendProblem(spec, gateway);
+  const { tls: own, problem } = listenerTls(spec, owner, sources);
+  const { tls, problems } = withFrontend(own, spec, gateway, sources);
+  const unsupported = protocolProblem(spec.protocol);
   return {
     owner,
     name: spec.name,
@@ -121,6 +125,7 @@ function listenerOf(
     allowedFrom: allowedFrom(spec.allowedRoutes?.namespaces, 'same'),
     tls,
     problems: {
+      ...problems,
       ...(unsupported !== null && { Accepted: unsupported }),
       ...(problem !== null && {
         Programmed: { reason: 'Invalid', message: 'Bad TLS configuration' },
@@ -146,14 +151,4 @@ function protocolProblem(protocol: string): Problem | null {
         ? `${said} is unsupported. hint: ${JSON.stringify(upper)} (uppercase) may be supported`
         : `${said} is unsupported`;
   return { reason: 'UnsupportedProtocol', message };
-}
-
-/** A listener that should ask clients for certificates lets nobody in, rather than everybody. */
-function frontendProblem({ protocol }: ListenerSpec, { spec }: Gateway): Problem | null {
-  if (protocol !== 'HTTPS' || spec.tls?.frontend === undefined) return null;
-  return {
-    reason: 'UnsupportedValue',
-    message:
-      'spec.tls.frontend of the Gateway asks clients for certificates, which this mesh does by the option gateway.istio.io/tls-terminate-mode: MUTUAL of the listener only',
-  };
 }

@@ -87,6 +87,22 @@ test('a Gateway does not serve the routes of a ListenerSet of its name that is a
   expect(domainsOf(cluster)).toEqual(['own.test']);
 });
 
+test('a ListenerSet of the name of its own Gateway adds to it, and takes nothing from it', () => {
+  const cluster = new TestCluster([
+    ...base([80, 81]),
+    gateway([{ ...HTTP, hostname: 'own.test' }], LETS_IN),
+    set('edge/front', 'front', [{ ...HTTP, port: 81, hostname: 'set.test' }]),
+    route('shop/of-gateway', FRONT),
+    route('shop/of-set', { ...FRONT, kind: 'ListenerSet' }),
+  ]);
+  const { routes } = servedToFront(cluster);
+  const tables = Array.from(routes.values(), ({ name, bytes }) => [
+    name,
+    fromBinary(RouteConfigurationSchema, bytes).virtualHosts.flatMap(({ domains }) => domains),
+  ]);
+  expect(Object.fromEntries(tables)).toEqual({ 'http.80': ['own.test'], 'http.81': ['set.test'] });
+});
+
 test('conflicts among 64,000 listeners, as a thousand ListenerSets may have, are found at once', () => {
   const listeners = Array.from({ length: 64_000 }, (_, i) => ({
     port: 80,

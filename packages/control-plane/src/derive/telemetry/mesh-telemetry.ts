@@ -42,7 +42,7 @@ export const USUAL_TELEMETRY: MeshTelemetry = {
   meshId: '',
 };
 
-export function meshTelemetry(root: Fields): MeshTelemetry {
+export function meshTelemetry(root: Fields, defaults: Fields | null): MeshTelemetry {
   // Without a provider it says nothing: proxies make no spans then.
   root.flag('enableTracing');
   const encoding = root.text('accessLogEncoding') ?? 'TEXT';
@@ -50,7 +50,7 @@ export function meshTelemetry(root: Fields): MeshTelemetry {
     accessLogFile: root.text('accessLogFile'),
     accessLogFormat: formatOf(root.text('accessLogFormat'), encoding),
     defaultProviders: defaultProviders(root.object('defaultProviders')),
-    ...proxyDefaults(root.object('defaultConfig')),
+    ...proxyDefaults(defaults),
   };
 }
 

@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import {
-  anyObject,
   keyedList,
   labelSelector,
   objectOf,
@@ -131,10 +130,35 @@ const gatewayStatus = z.object({
   listeners: listenerStatuses,
 });
 
+const frontendTls = z.object({
+  validation: z
+    .object({
+      caCertificateRefs: z
+        .array(z.object({ group, kind, name: objectName, namespace: namespaceName.optional() }))
+        .min(1)
+        .max(8)
+        .describe('One ConfigMap with `ca.crt`, PEM.'),
+      mode: z
+        .enum(['AllowValidOnly', 'AllowInsecureFallback'])
+        .default('AllowValidOnly')
+        .optional(),
+    })
+    .optional(),
+});
+
 /** TLS of a Gateway as a whole: what it shows to backends, and what it asks of clients (GEP-91, GEP-3155). */
 const gatewayTls = z.object({
   backend: z.object({ clientCertificateRef: secretReference.optional() }).optional(),
-  frontend: anyObject.optional(),
+  frontend: z
+    .object({
+      default: frontendTls,
+      perPort: z
+        .array(z.object({ port: portNumber, tls: frontendTls }))
+        .max(64)
+        .optional()
+        .describe('Instead of the default, for the HTTPS listeners of one port.'),
+    })
+    .optional(),
 });
 
 /** Gateway API: where traffic enters; of class `istio-waypoint`, a waypoint. */

@@ -113,7 +113,9 @@ export function gatewayCollections(
     'servers of Gateways',
     graph.map('servers of Istio Gateways', cluster.of('IstioGateway'), sourceOfIstio),
     graph.flatMap('servers of listeners', routing.gatewayApi.gateways, (gateway, _context, key) =>
-      sourcesOfListeners(gateway).map((source) => [`${key} ${keyOf(source)}`, source] as const),
+      sourcesOfListeners(gateway).map(
+        (source) => [`${key} ${source.source.kind} ${keyOf(source)}`, source] as const,
+      ),
     ),
   );
   const gateways = graph.index('Gateways', sources, () => ['']);
@@ -234,10 +236,8 @@ function listenersOf(
       const { namespace, labels } = view;
       const gateway = labels[GATEWAY_NAME_LABEL] ?? null;
       const security = securityOf({ namespace, labels, gateway }, context);
-      const providers = settingsIn(inputs.mesh, context).extensionProviders;
-      const judges = { ...security, providers };
       const { telemetry, telemetrySources } = gatewayTelemetry(view, inputs, context);
-      const client = { ...clientAt(view, inputs, context), judges, telemetry };
+      const client = { ...clientAt(view, inputs, context), judges: security, telemetry };
       const listener = gatewayListener(port, client);
       if (listener === null) return [];
       const policies = [...security.policies, ...security.authentications].map(refTo);

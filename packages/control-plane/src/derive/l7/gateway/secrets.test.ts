@@ -40,10 +40,10 @@ function servedTo(
     namespace: 'edge',
     podName: 'front-istio-0',
     account,
+    meshId: '',
     labels: { istio: 'ingress' },
     addresses: ['10.1.0.7'],
     locality: null,
-    meshId: '',
     inboundTunnels: 'none',
   });
   if (verdict !== undefined) derivation.secretReaders.set(`edge/${account}`, verdict);
@@ -198,4 +198,17 @@ test('a DestinationRule that names a Secret has it at gateways, which speak no p
     'kubernetes://own',
     'kubernetes://own-cacert',
   ]);
+});
+
+test('authorities of clients that a Gateway names are served from their ConfigMap', () => {
+  const data = { 'ca.crt': Buffer.from(PAIR['tls.crt']!, 'base64').toString() };
+  const ref = { group: '', kind: 'ConfigMap', name: 'ca' };
+  const frontend = { default: { validation: { caCertificateRefs: [ref] } } };
+  const served = servedTo({}, [
+    ...FRONT,
+    gateway([listener({ name: 'own' })], { tls: { frontend } }),
+    secret('edge/own'),
+    object('RootConfigMap', 'edge/ca', {}, { data }),
+  ]);
+  expect(served.get('configmap://edge/ca-cacert')?.type.case).toBe('validationContext');
 });
