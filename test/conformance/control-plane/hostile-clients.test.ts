@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect as connectHttp2, constants } from 'node:http2';
 import { connect as connectTcp } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { ADDRESS_TYPE, grpcMethods } from '@aquifer/wire';
+import { ADDRESS_TYPE, CLUSTER_TYPE, grpcMethods } from '@aquifer/wire';
 import {
   AggregatedDiscoveryService,
   DeltaDiscoveryRequestSchema,
@@ -116,6 +116,15 @@ test.for([
     await eventually(async () => (await connected(plane)) === 0);
   },
 );
+
+test('a gateway that says more of itself than a pod can is refused before anything is derived of it', async () => {
+  const plane = await start();
+  const client = plane.connect(null);
+  const LABELS = { a: 'x'.repeat(1_000_000) };
+  const node = { id: 'router~10.0.0.9~x.edge~edge.svc.cluster.local', metadata: { LABELS } };
+  client.send({ node, typeUrl: CLUSTER_TYPE });
+  await expect(client.next()).rejects.toMatchObject({ code: status.INVALID_ARGUMENT });
+});
 
 test('garbage ends its own stream only', async () => {
   const plane = await start();

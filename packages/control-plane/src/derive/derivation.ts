@@ -30,7 +30,7 @@ export class Derivation {
   readonly keySets: Input<string>;
   /** Addresses that RequestAuthentications name. */
   readonly keySetAddresses: Collection<string>;
-  /** Sidecars and gateways that are connected, by id: what they are served is derived while they are. */
+  /** Sidecars and gateways that are connected, by key: what they are served is derived while they are. */
   readonly proxies: Input<ProxyNode>;
   readonly sidecars: SidecarCollections;
   readonly gateways: GatewayCollections;

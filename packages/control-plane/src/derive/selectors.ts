@@ -33,7 +33,12 @@ export function selects(selector: LabelSelector, labels: Labels): boolean {
   const { matchLabels = {}, matchExpressions = [] } = selector;
   return (
     hasLabels(matchLabels, labels) &&
-    matchExpressions.every((requirement) => holds(requirement, labels[requirement.key]))
+    matchExpressions.every((requirement) =>
+      holds(
+        requirement,
+        Object.hasOwn(labels, requirement.key) ? labels[requirement.key] : undefined,
+      ),
+    )
   );
 }
 

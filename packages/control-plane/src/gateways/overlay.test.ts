@@ -197,3 +197,10 @@ test('a few lines whose aliases unfold without end are refused', () => {
 test('nothing but comments changes nothing', () => {
   expect(laidOver(DEPLOYMENT, { deployment: '# later\n' })).toEqual(DEPLOYMENT);
 });
+
+test('an overlay with a list of 300,000 entries is refused with a word', () => {
+  const list = `spec: { finalizers: [${'1,'.repeat(300_000)}1] }`;
+  expect(laidOver(DEPLOYMENT, { deployment: list })).toBe(
+    'ConfigMap "shop/sizes", key "deployment": has more than 10000 values',
+  );
+});

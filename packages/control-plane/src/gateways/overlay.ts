@@ -85,7 +85,9 @@ function isOfSize(root: object): boolean {
     const value = stack.pop();
     values += 1;
     if (values > MAX_VALUES) return false;
-    if (typeof value === 'object' && value !== null) stack.push(...Object.values(value));
+    if (typeof value !== 'object' || value === null) continue;
+    // Not all at once: a call takes so many arguments only.
+    for (const inner of Object.values(value)) stack.push(inner);
   }
   return true;
 }

@@ -121,6 +121,9 @@ interface SessionHooks<Request> {
 const MAX_NAMES = 50_000;
 const MAX_NAME_LENGTH = 1024;
 
+/** Of what a sidecar or a gateway says of itself; of a pod it is some hundreds. */
+const MAX_NODE_LENGTH = 65_536;
+
 /** A stream from its first byte on: it is not read further until it is known who asks. */
 class StreamSession<Request extends FirstRequest> {
   readonly #stream: DeltaStream | StateStream;
@@ -183,9 +186,19 @@ class StreamSession<Request extends FirstRequest> {
     this.#open(proxy.value, first, published);
   }
 
-  #open(proxy: ConnectedProxy, first: Request, published: Published): void {
+  #open(verified: ConnectedProxy, first: Request, published: Published): void {
     const { log, metrics, addresses, answerDebug } = this.#deps;
     if (this.#stream.cancelled) return;
+    const node = proxyNodeOf(verified);
+    // Not by its id, which anybody may say: streams share what they are served only if they are alike in everything.
+    const servedAs = node === null ? null : JSON.stringify(node);
+    if (servedAs !== null && servedAs.length > MAX_NODE_LENGTH) {
+      throw new Refusal(
+        'CP_BAD_NODE',
+        `labels and addresses of more than ${MAX_NODE_LENGTH} characters`,
+      );
+    }
+    const proxy = { ...verified, servedAs };
     log.info('proxy connected', { proxy: proxy.id, node: proxy.nodeName || null });
     const connection = this.#hooks.connect(proxy, {
       log,
@@ -196,8 +209,9 @@ class StreamSession<Request extends FirstRequest> {
       abandon: () => this.#refuse(new Refusal('CP_EXHAUSTED', 'responses are not read')),
     });
     this.connection = connection;
-    const node = proxyNodeOf(proxy);
-    if (node !== null) this.#leave = this.#deps.publisher.connect(proxy.id, node);
+    if (node !== null && servedAs !== null) {
+      this.#leave = this.#deps.publisher.connect(servedAs, node);
+    }
     this.#hooks.onConnected(connection);
     this.#stream.resume();
     this.#handle(connection, first);

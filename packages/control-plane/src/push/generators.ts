@@ -60,7 +60,7 @@ function proxyGenerator(typeUrl: string, kind: keyof ServedProxy): ResourceGener
         case 'sidecar':
         case 'router':
           // One that has just come waits for the round that derives what it is served.
-          return published.served.proxy(proxy.id)?.[kind] ?? null;
+          return published.served.proxy(proxy.servedAs ?? '')?.[kind] ?? null;
         case 'ztunnel':
           return NO_RESOURCES;
       }

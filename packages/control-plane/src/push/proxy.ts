@@ -22,6 +22,8 @@ export interface ConnectedProxy {
   readonly provenAccount: string;
   /** Whether the caller's token proved that it is this node's proxy. */
   readonly isNodeVerified: boolean;
+  /** Under which its own configuration is derived; null for proxies that are served what others are, too. */
+  readonly servedAs: string | null;
 }
 
 const TYPES: readonly string[] = ['sidecar', 'router', 'waypoint', 'ztunnel'];
@@ -57,5 +59,6 @@ export function parseProxy(
     locality,
     provenAccount: '',
     isNodeVerified: false,
+    servedAs: null,
   });
 }

@@ -15,7 +15,7 @@ export class Publisher {
   readonly #derivation: Derivation;
   readonly #served = new ServedResources();
   readonly #listeners = new Set<() => void>();
-  /** How many streams each proxy has whose configuration is its own. */
+  /** How many streams there are of each key, of proxies whose configuration is their own. */
   readonly #streams = new Map<string, number>();
   #demand: () => void = () => undefined;
   #current: Published | null = null;
@@ -29,17 +29,17 @@ export class Publisher {
     return this.#current;
   }
 
-  /** What a proxy is served is derived from now on; returns the function that ends that. */
-  connect(id: string, node: ProxyNode): () => void {
-    this.#derivation.proxies.set(id, node);
-    this.#streams.set(id, (this.#streams.get(id) ?? 0) + 1);
+  /** What a proxy is served is derived from now on, under a key of its own; returns the function that ends that. */
+  connect(key: string, node: ProxyNode): () => void {
+    this.#derivation.proxies.set(key, node);
+    this.#streams.set(key, (this.#streams.get(key) ?? 0) + 1);
     this.#demand();
     return () => {
-      const left = (this.#streams.get(id) ?? 1) - 1;
-      this.#streams.set(id, left);
+      const left = (this.#streams.get(key) ?? 1) - 1;
+      this.#streams.set(key, left);
       if (left > 0) return;
-      this.#streams.delete(id);
-      this.#derivation.proxies.set(id, undefined);
+      this.#streams.delete(key);
+      this.#derivation.proxies.set(key, undefined);
       this.#demand();
     };
   }

@@ -60,7 +60,7 @@ export class ServedResources {
     }),
     (served) => VIEW_TYPES.every((type) => served[type].isIdle),
   );
-  /** By id, while they are connected. */
+  /** By key, while they are connected. */
   readonly #proxies = new Map<string, ServedProxy>();
 
   /** To be called after each round. */
@@ -92,8 +92,8 @@ export class ServedResources {
   }
 
   /** Null for a proxy that is not known, or not yet. */
-  proxy(id: string): ServedProxy | null {
-    return this.#proxies.get(id) ?? null;
+  proxy(key: string): ServedProxy | null {
+    return this.#proxies.get(key) ?? null;
   }
 
   /** All sets by type and owner, for people. */
@@ -120,9 +120,9 @@ export class ServedResources {
 
   /** After their views, which are not empty then. */
   #followProxies<View>({ changes }: Collection<View>, servedTo: (view: View) => ServedProxy): void {
-    for (const [id, { now }] of changes) {
-      if (now === undefined) this.#proxies.delete(id);
-      else this.#proxies.set(id, servedTo(now));
+    for (const [key, { now }] of changes) {
+      if (now === undefined) this.#proxies.delete(key);
+      else this.#proxies.set(key, servedTo(now));
     }
   }
 

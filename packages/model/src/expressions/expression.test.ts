@@ -50,6 +50,21 @@ test.for([
   expect(outcomeOf(text!)).toContain(`refused: ${reason}`);
 });
 
+test('a text that each turn of a loop makes many times longer is refused', () => {
+  const many = Array.from({ length: 90 }, () => 'a').join('+');
+  expect(outcomeOf(`[request.path].map(a, ${many}).map(a, ${many})[0].contains('b')`)).toBe(
+    'refused: has more than 8 additions within loops',
+  );
+  expect(outcomeOf("['/'].exists(a, a + 'log?all' == request.path)")).toBe(true);
+});
+
+test('a pattern whose repetitions would fill the memory has no value', () => {
+  const pattern = 'a{1000}'.repeat(140);
+  const started = performance.now();
+  expect(outcomeOf(`'aaa'.matches('${pattern}')`)).toBe('no value: the pattern is too large');
+  expect(performance.now() - started).toBeLessThan(200);
+});
+
 test('a pattern that would make a backtracking engine try for ever is done at once', () => {
   const started = performance.now();
   expect(outcomeOf(`'${'a'.repeat(60)}b'.matches('^(a+)+$')`)).toBe(false);

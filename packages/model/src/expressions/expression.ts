@@ -6,6 +6,7 @@ import { type ASTNode, Environment } from '@marcbachmann/cel-js';
 import { Duration } from '@marcbachmann/cel-js/evaluator';
 import { RE2JS } from 're2js';
 import { err, ok, type Result } from '../result.ts';
+import { MAX_PATTERN_COST, patternCost } from './pattern-cost.ts';
 
 /** Values by name: whole numbers are bigints. What is not there has no value. */
 export type Attributes = Readonly<Record<string, unknown>>;
@@ -20,6 +21,8 @@ export interface Expression {
 const MAX_LENGTH = 4_096;
 const MAX_LOOPS = 2;
 const MAX_PATTERN_LENGTH = 1_024;
+/** What is made longer in a loop is made longer each time. */
+const MAX_ADDITIONS_IN_LOOPS = 8;
 const LIMITS = { maxAstNodes: 1_000, maxDepth: 50, maxListElements: 200, maxCallArguments: 16 };
 
 /** The library's own backtracks. */
@@ -40,6 +43,9 @@ export function compileExpression(text: string): Result<Expression, string> {
     const evaluate = environment.parse(text);
     const survey = surveyOf(evaluate.ast);
     if (survey.loops > MAX_LOOPS) return err(`has more than ${MAX_LOOPS} loops within each other`);
+    if (survey.additions > MAX_ADDITIONS_IN_LOOPS) {
+      return err(`has more than ${MAX_ADDITIONS_IN_LOOPS} additions within loops`);
+    }
     const { valid, error } = evaluate.check();
     if (!valid) return err(firstLine(error));
     return ok({
@@ -70,13 +76,15 @@ function firstLine(error: unknown): string {
 interface Survey {
   readonly roots: Set<string>;
   loops: number;
+  /** Within loops. */
+  additions: number;
 }
 
 const LOOPS: readonly unknown[] = ['all', 'exists', 'exists_one', 'map', 'filter'];
 
 /** What it is made of; calls of `matches` become those that are safe. */
 function surveyOf(ast: ASTNode): Survey {
-  const survey: Survey = { roots: new Set(), loops: 0 };
+  const survey: Survey = { roots: new Set(), loops: 0, additions: 0 };
   visit(ast, 0, survey);
   return survey;
 }
@@ -85,6 +93,7 @@ function visit(node: ASTNode, loops: number, survey: Survey): void {
   survey.loops = Math.max(survey.loops, loops);
   const { op } = node;
   if (op === 'id') survey.roots.add(node.args);
+  if (op === '+' && loops > 0) survey.additions += 1;
   let inner = loops;
   if (op === 'rcall') {
     const call = node.args as unknown as unknown[];
@@ -100,16 +109,24 @@ function partsOf(args: unknown): ASTNode[] {
   return typeof args === 'object' && args !== null && 'op' in args ? [args as ASTNode] : [];
 }
 
-const MAX_PATTERNS = 256;
+/** Of patterns that are kept, which clients may choose. */
+const MAX_KEPT_COST = 2 * MAX_PATTERN_COST;
 const patterns = new Map<string, RE2JS>();
+let keptCost = 0;
 
 function isFoundIn(text: string, pattern: string): boolean {
   let compiled = patterns.get(pattern);
   if (compiled === undefined) {
     if (pattern.length > MAX_PATTERN_LENGTH) throw new Error('the pattern is too long');
+    const cost = patternCost(pattern);
+    if (cost > MAX_PATTERN_COST) throw new Error('the pattern is too large');
     compiled = RE2JS.compile(pattern);
-    if (patterns.size >= MAX_PATTERNS) patterns.clear();
+    if (keptCost + cost > MAX_KEPT_COST) {
+      patterns.clear();
+      keptCost = 0;
+    }
     patterns.set(pattern, compiled);
+    keptCost += cost;
   }
   return compiled.matcher(text).find();
 }

@@ -1,2 +1,3 @@
 export type { Attributes, Expression } from './expression.ts';
 export { compileExpression, durationAttribute } from './expression.ts';
+export { MAX_PATTERN_COST, patternCost } from './pattern-cost.ts';

@@ -1,3 +1,4 @@
+import { patternCost } from '@aquifer/model/expressions';
 import {
   type UriTemplateMatchConfig,
   UriTemplateMatchConfigSchema,
@@ -12,7 +13,6 @@ import {
   type MessageShape,
 } from '@bufbuild/protobuf';
 import type { Any } from '@bufbuild/protobuf/wkt';
-import { expressionCost } from '../compile/expression.ts';
 import { ConfigProblem } from '../compile/problem.ts';
 import type { Capability, CapabilityTable } from './capability.ts';
 
@@ -81,7 +81,7 @@ export class CapabilityCheck {
 
   /** Compiling expressions takes long: about 10 µs for each step (2026-11). */
   #count(desc: DescMessage, message: Message, path: readonly string[]): void {
-    if (desc === RegexMatcherSchema) this.#cost += expressionCost((message as RegexMatcher).regex);
+    if (desc === RegexMatcherSchema) this.#cost += patternCost((message as RegexMatcher).regex);
     else if (desc === UriTemplateMatchConfigSchema)
       this.#cost += (message as UriTemplateMatchConfig).pathTemplate.length;
     else return;

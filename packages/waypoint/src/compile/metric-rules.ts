@@ -66,7 +66,7 @@ function add(
     found.removed.set(metric, removed);
     for (const [label, expression] of Object.entries(dimensions)) {
       const read = compileRecordExpression(expression, `${path}.dimensions[${label}]`);
-      labels.set(labelName(label), (record: AccessRecord) => textOfValue(read(record)) ?? UNKNOWN);
+      labels.set(labelName(label), (record: AccessRecord) => labelValue(read(record)));
       removed.delete(labelName(label));
     }
     for (const label of tagsToRemove) {
@@ -76,9 +76,23 @@ function add(
   }
 }
 
+/** Histograms have this label already. */
+const OF_BUCKETS = 'le';
+
 /** Prometheus has fewer characters for the names of labels than people have. */
 function labelName(text: string): string {
-  return text.replace(/[^a-zA-Z0-9_]/g, '_').replace(/^(?=\d)/, '_');
+  const name = text.replace(/[^a-zA-Z0-9_]/g, '_').replace(/^(?=\d|$)/, '_');
+  return name === OF_BUCKETS ? `_${name}` : name;
+}
+
+const MAX_VALUE_LENGTH = 256;
+
+/** Requests may make it up, and it is kept for every metric of a series. */
+function labelValue(value: unknown): string {
+  const text = textOfValue(value) ?? UNKNOWN;
+  if (text.length <= MAX_VALUE_LENGTH) return text;
+  // A part of a text would keep all of it.
+  return Buffer.from(text.slice(0, MAX_VALUE_LENGTH)).toString();
 }
 
 function rulesOf({ byMetric, removed, dropped }: Expressions): MetricRules {

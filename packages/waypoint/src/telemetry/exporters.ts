@@ -25,12 +25,17 @@ export interface Collector<Item> {
   readonly timeoutMs: number;
   /** How long an item waits for others at most. */
   readonly flushMs: number;
+  /** About, in bytes: clients have a say in how large an item is. */
+  sizeOf(item: Item): number;
   questionOf(items: readonly Item[], node: ProxyNode): Omit<SideQuestion, 'timeoutMs'>;
   isTaken(answer: SideAnswer): boolean;
 }
 
 const MAX_BATCH = 512;
+/** Below what gRPC takes unless told otherwise, which is 4 MiB. */
+const MAX_BATCH_BYTES = 1024 * 1024;
 const MAX_WAITING = 4_096;
+const MAX_WAITING_BYTES = 8 * 1024 * 1024;
 
 export interface ExporterDeps {
   readonly node: ProxyNode;
@@ -66,11 +71,17 @@ export class Exporters {
   }
 }
 
+interface Waiting {
+  readonly item: unknown;
+  readonly bytes: number;
+}
+
 class Queue {
   readonly #collector: Collector<unknown>;
   readonly #deps: ExporterDeps;
   readonly #onEmpty: () => void;
-  #items: unknown[] = [];
+  #items: Waiting[] = [];
+  #bytes = 0;
   #timer: { cancel(): void } | null = null;
   #isSending = false;
   #lost = 0;
@@ -82,21 +93,26 @@ class Queue {
   }
 
   add(item: unknown): void {
-    if (this.#items.length >= MAX_WAITING) {
+    const bytes = this.#collector.sizeOf(item);
+    if (this.#items.length >= MAX_WAITING || this.#bytes + bytes > MAX_WAITING_BYTES) {
       this.#lost += 1;
       return;
     }
-    this.#items.push(item);
-    if (this.#items.length >= MAX_BATCH) this.flush();
+    this.#items.push({ item, bytes });
+    this.#bytes += bytes;
+    if (this.#isFull()) this.flush();
     else this.#wait();
+  }
+
+  #isFull(): boolean {
+    return this.#items.length >= MAX_BATCH || this.#bytes >= MAX_BATCH_BYTES;
   }
 
   flush(): void {
     this.#timer?.cancel();
     this.#timer = null;
     if (this.#isSending || this.#items.length === 0) return;
-    const batch = this.#items.slice(0, MAX_BATCH);
-    this.#items = this.#items.slice(MAX_BATCH);
+    const batch = this.#takeBatch();
     this.#isSending = true;
     const { node, timers, clusters } = this.#deps;
     const { timeoutMs, cluster } = this.#collector;
@@ -105,6 +121,19 @@ class Queue {
       this.#sent(batch.length, answer),
     );
     call.start(clusters.get(cluster));
+  }
+
+  /** At least one. */
+  #takeBatch(): unknown[] {
+    let [count, bytes] = [0, 0];
+    for (const waiting of this.#items) {
+      const isFull = count >= MAX_BATCH || bytes + waiting.bytes > MAX_BATCH_BYTES;
+      if (count > 0 && isFull) break;
+      count += 1;
+      bytes += waiting.bytes;
+    }
+    this.#bytes -= bytes;
+    return this.#items.splice(0, count).map(({ item }) => item);
   }
 
   #wait(): void {
@@ -121,7 +150,7 @@ class Queue {
     const lost = this.#lost + (isTaken ? 0 : items);
     this.#lost = 0;
     if (lost > 0) this.#deps.onLoss(this.#collector.cluster, lost);
-    if (this.#items.length >= MAX_BATCH) this.flush();
+    if (this.#isFull()) this.flush();
     else if (this.#items.length > 0) this.#wait();
     else this.#onEmpty();
   }

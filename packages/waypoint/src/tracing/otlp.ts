@@ -11,7 +11,7 @@ import type { CollectorAddress } from '../compile/collector.ts';
 import type { SideAnswer, SideQuestion } from '../request/side-call.ts';
 import type { Collector, ProxyNode } from '../telemetry/exporters.ts';
 import type { LogRecord } from '../telemetry/log-sinks.ts';
-import type { Span, Tags } from './span.ts';
+import { type Span, sizeOfSpan, sizeOfTags, type Tags } from './span.ts';
 
 const SPANS_FLUSH_MS = 5_000;
 const LOGS_FLUSH_MS = 1_000;
@@ -48,6 +48,7 @@ export function spanCollector(
     cluster: address.cluster,
     timeoutMs: address.timeoutMs,
     flushMs: SPANS_FLUSH_MS,
+    sizeOf: sizeOfSpan,
     questionOf: (spans, node) => {
       const name = settings.serviceName || node.serviceName;
       const own: Tags = [['service.name', name], ...SDK];
@@ -71,6 +72,7 @@ export function logCollector(address: CollectorAddress): Collector<LogRecord> {
     cluster: address.cluster,
     timeoutMs: address.timeoutMs,
     flushMs: LOGS_FLUSH_MS,
+    sizeOf: ({ body, attributes }) => body.length + sizeOfTags(attributes),
     questionOf: (records, node) => {
       const resource = resourceOf([['service.name', node.serviceName], ...SDK]);
       const request = create(ExportLogsServiceRequestSchema, {

@@ -16,6 +16,18 @@ export interface Span {
   readonly outcome: 'done' | 'failed';
 }
 
+/** Of what is not text. */
+const FIXED_BYTES = 200;
+
+/** About how many bytes it is to tell. */
+export function sizeOfSpan({ name, tags, context }: Span): number {
+  return FIXED_BYTES + name.length + context.traceState.length + sizeOfTags(tags);
+}
+
+export function sizeOfTags(tags: Tags): number {
+  return tags.reduce((sum, [name, value]) => sum + name.length + value.length, 0);
+}
+
 /** A tag that somebody has asked for; null for one without a value. */
 export interface CustomTag {
   readonly name: string;

@@ -1,7 +1,7 @@
 /** Spans as Zipkin takes them: a list in JSON (Zipkin API v2). */
 import type { CollectorAddress } from '../compile/collector.ts';
 import type { Collector, ProxyNode } from '../telemetry/exporters.ts';
-import type { Span } from './span.ts';
+import { type Span, sizeOfSpan } from './span.ts';
 
 const FLUSH_MS = 5_000;
 
@@ -12,6 +12,7 @@ export function zipkinCollector(address: CollectorAddress): Collector<Span> {
     cluster,
     timeoutMs,
     flushMs: FLUSH_MS,
+    sizeOf: sizeOfSpan,
     questionOf: (spans, node) => {
       const body = Buffer.from(JSON.stringify(spans.map((span) => zipkinSpan(span, node))));
       const own = ['content-type', 'application/json', 'content-length', String(body.length)];

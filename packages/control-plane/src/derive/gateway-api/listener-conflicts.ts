@@ -2,27 +2,38 @@
 import type { GatewayListener, Problem } from './gateway-listener.ts';
 
 type Listener = Pick<GatewayListener, 'port' | 'protocol' | 'hostname'>;
+type ReadAs = 'plaintext' | 'tls' | 'bytes';
 
-/** How the bytes of a connection are read: what is read in different ways shares no port. */
-const READ_AS: Readonly<Record<string, 'plaintext' | 'tls' | 'bytes'>> = {
-  HTTP: 'plaintext',
-  HTTPS: 'tls',
-  TLS: 'tls',
-  TCP: 'bytes',
-};
+/** How the bytes of a connection are read: what is read in different ways shares no port. What nobody serves is in nobody's way. */
+const READ_AS: ReadonlyMap<string, ReadAs> = new Map([
+  ['HTTP', 'plaintext'],
+  ['HTTPS', 'tls'],
+  ['TLS', 'tls'],
+  ['TCP', 'bytes'],
+]);
+
+/** What is served on a port. */
+interface Taken {
+  readonly readAs: ReadAs;
+  /** By hostname. */
+  readonly protocols: Map<string, string>;
+}
 
 /** In the order of the listeners, of which an earlier one wins; null for those that are served. */
 export function listenerConflicts(listeners: readonly Listener[]): (Problem | null)[] {
-  const served: Listener[] = [];
-  return listeners.map((listener) => {
-    const reason = served.map((other) => conflict(listener, other)).find((found) => found !== null);
-    if (reason === undefined) served.push(listener);
-    return reason === undefined
-      ? null
-      : {
-          reason,
-          message: 'Listener has a conflict with another listener attached to the same Gateway',
-        };
+  const ports = new Map<number, Taken>();
+  return listeners.map(({ port, protocol, hostname }) => {
+    const readAs = READ_AS.get(protocol);
+    if (readAs === undefined) return null;
+    const taken = ports.get(port) ?? { readAs, protocols: new Map<string, string>() };
+    const reason = conflict(taken, readAs, taken.protocols.get(hostname), protocol);
+    if (reason === null) {
+      ports.set(port, taken);
+      taken.protocols.set(hostname, protocol);
+      return null;
+    }
+    const message = 'Listener has a conflict with another listener attached to the same Gateway';
+    return { reason, message };
   });
 }
 
@@ -30,12 +41,14 @@ export function listenerConflicts(listeners: readonly Listener[]): (Problem | nu
  * Istio says nothing of plaintext and TLS on one port, and serves the first only (recording l7/21 has none). Here the other
  * is said to be in conflict.
  */
-function conflict(a: Listener, b: Listener): 'HostnameConflict' | 'ProtocolConflict' | null {
-  if (a.port !== b.port) return null;
-  const [one, other] = [READ_AS[a.protocol], READ_AS[b.protocol]];
-  // What nobody serves is in nobody's way.
-  if (one === undefined || other === undefined) return null;
-  if (one !== other || one === 'bytes') return 'ProtocolConflict';
-  if (a.hostname !== b.hostname) return null;
-  return a.protocol === b.protocol ? 'HostnameConflict' : 'ProtocolConflict';
+function conflict(
+  { readAs, protocols }: Taken,
+  wanted: ReadAs,
+  rival: string | undefined,
+  protocol: string,
+): 'HostnameConflict' | 'ProtocolConflict' | null {
+  if (protocols.size === 0) return null;
+  if (readAs !== wanted || wanted === 'bytes') return 'ProtocolConflict';
+  if (rival === undefined) return null;
+  return rival === protocol ? 'HostnameConflict' : 'ProtocolConflict';
 }

@@ -39,7 +39,7 @@ export function listenerTls(
     return failed('UnsupportedValue', `tls.options: ${strange} is unknown`);
   const asked = options[MODE_OPTION];
   if (asked === 'ISTIO_MUTUAL') return { tls: { mode: 'ISTIO_MUTUAL' }, problem: null };
-  const mode = MODES[asked ?? ''];
+  const mode = MODES.get(asked ?? '');
   if (mode === undefined) {
     const message = `tls.options: ${MODE_OPTION} ${JSON.stringify(asked)} is not supported`;
     return failed('UnsupportedValue', message);
@@ -47,11 +47,11 @@ export function listenerTls(
   return ended(tls, mode, owner, sources);
 }
 
-const MODES: Readonly<Record<string, 'SIMPLE' | 'MUTUAL' | 'OPTIONAL_MUTUAL'>> = {
-  '': 'SIMPLE',
-  MUTUAL: 'MUTUAL',
-  OPTIONAL_MUTUAL: 'OPTIONAL_MUTUAL',
-};
+const MODES: ReadonlyMap<string, 'SIMPLE' | 'MUTUAL' | 'OPTIONAL_MUTUAL'> = new Map([
+  ['', 'SIMPLE'],
+  ['MUTUAL', 'MUTUAL'],
+  ['OPTIONAL_MUTUAL', 'OPTIONAL_MUTUAL'],
+]);
 
 function failed(reason: string, message: string): ReadTls {
   return { tls: null, problem: { reason, message } };

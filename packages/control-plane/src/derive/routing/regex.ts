@@ -1,3 +1,4 @@
+import { MAX_PATTERN_COST, patternCost } from '@aquifer/model/expressions';
 import { RE2JS } from 're2js';
 
 /** The text as an RE2 pattern that matches just it (Go's regexp.QuoteMeta). */
@@ -5,14 +6,19 @@ export function quoteRegex(text: string): string {
   return RE2JS.quote(text);
 }
 
-/** Whether RE2 can read the pattern. A proxy would refuse a whole listener for one that it cannot. */
+/** Whether proxies can read the pattern. They would refuse a whole listener for one that they cannot. */
 export function isRegex(pattern: string): boolean {
+  if (isTooLarge(pattern)) return false;
   try {
     RE2JS.compile(pattern);
     return true;
   } catch {
     return false;
   }
+}
+
+function isTooLarge(pattern: string): boolean {
+  return patternCost(pattern) > MAX_PATTERN_COST;
 }
 
 /** As much of the pattern as a condition has room for. */
@@ -22,7 +28,9 @@ const SHOWN_CHARACTERS = 200;
 export function regexProblem(pattern: string): string {
   const shown =
     pattern.length > SHOWN_CHARACTERS ? `${pattern.slice(0, SHOWN_CHARACTERS)}…` : pattern;
-  return `"${shown}" is no regular expression of RE2`;
+  return isTooLarge(pattern)
+    ? `"${shown}" is too large with its repetitions`
+    : `"${shown}" is no regular expression of RE2`;
 }
 
 /** Whether the pattern has all the groups that the substitution names, as `\1`. */

@@ -108,7 +108,7 @@ function layOver(laid: Laid, { disabled, tagOverrides = {} }: Override): void {
 function ruleOf(name: string, { isDropped, tags }: Laid): MetricRule {
   const inOrder = [...tags].toSorted(([a], [b]) => (a < b ? -1 : 1));
   return {
-    metric: METRICS[name] ?? name,
+    metric: Object.hasOwn(METRICS, name) ? METRICS[name]! : name,
     isDropped,
     labels: Object.fromEntries(
       inOrder.flatMap(([label, { removed, value }]) => (removed ? [] : [[label, value]])),

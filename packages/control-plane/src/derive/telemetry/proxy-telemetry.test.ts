@@ -197,6 +197,18 @@ function metricsOf(metrics: readonly NonNullable<Spec['metrics']>[], options: Op
 const PROMETHEUS = to('prometheus');
 const DROP = { disabled: true };
 
+test.for(['constructor', '__proto__'])(
+  'a metric of the name %s is one like any other',
+  (customMetric) => {
+    const rules = metricsOf([
+      [{ ...PROMETHEUS, overrides: [{ match: { customMetric }, ...DROP }] }],
+    ])?.rules;
+    expect(rules).toEqual([
+      { metric: customMetric, isDropped: true, labels: {}, removedLabels: [] },
+    ]);
+  },
+);
+
 test('rules of metrics are laid over each other, sorted, by the names of Prometheus', () => {
   const wide = {
     ...PROMETHEUS,

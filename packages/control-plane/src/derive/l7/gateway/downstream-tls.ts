@@ -30,13 +30,13 @@ const CIPHERS: readonly string[] = [
   'DES-CBC3-SHA',
 ];
 
-const PROTOCOLS: Readonly<Record<NonNullable<ServerTls['minProtocolVersion']>, TlsProtocol>> = {
-  TLS_AUTO: TlsProtocol.TLS_AUTO,
-  TLSV1_0: TlsProtocol.TLSv1_0,
-  TLSV1_1: TlsProtocol.TLSv1_1,
-  TLSV1_2: TlsProtocol.TLSv1_2,
-  TLSV1_3: TlsProtocol.TLSv1_3,
-};
+const PROTOCOLS: ReadonlyMap<string, TlsProtocol> = new Map([
+  ['TLS_AUTO', TlsProtocol.TLS_AUTO],
+  ['TLSV1_0', TlsProtocol.TLSv1_0],
+  ['TLSV1_1', TlsProtocol.TLSv1_1],
+  ['TLSV1_2', TlsProtocol.TLSv1_2],
+  ['TLSV1_3', TlsProtocol.TLSv1_3],
+]);
 
 const ASKING: readonly unknown[] = ['MUTUAL', 'ISTIO_MUTUAL', 'OPTIONAL_MUTUAL'];
 
@@ -65,8 +65,8 @@ function parametersOf(tls: ServerTls): Pick<CommonTls, 'tlsParams'> {
   if (ciphers.length === 0 && versions.every((version) => version === 'TLS_AUTO')) return {};
   return {
     tlsParams: {
-      tlsMinimumProtocolVersion: PROTOCOLS[minProtocolVersion],
-      tlsMaximumProtocolVersion: PROTOCOLS[maxProtocolVersion],
+      tlsMinimumProtocolVersion: PROTOCOLS.get(minProtocolVersion) ?? TlsProtocol.TLS_AUTO,
+      tlsMaximumProtocolVersion: PROTOCOLS.get(maxProtocolVersion) ?? TlsProtocol.TLS_AUTO,
       cipherSuites: ciphers,
     },
   };

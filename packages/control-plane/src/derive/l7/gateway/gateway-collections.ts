@@ -1,4 +1,5 @@
 /** What gateways are served, as collections, by view: those of one deployment share theirs. */
+import { hash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import type { Locality } from '@aquifer/model';
 import type { Pod } from '@aquifer/model/resources';
@@ -35,7 +36,7 @@ import { type GatewayPort, type GatewayServer, gatewayPorts } from './servers.ts
 
 /** A gateway, and all that are like it. */
 interface GatewayView {
-  /** All of it as text. */
+  /** Made of all of it, and short: it is part of the key of each resource. */
   readonly key: string;
   readonly namespace: string;
   /** That it has proved, unless its pod runs under another; empty for none. */
@@ -50,7 +51,7 @@ interface GatewayView {
 }
 
 export interface GatewayCollections {
-  /** The view of each gateway that is connected, by its id. */
+  /** The view of each gateway that is connected, by the key of the proxy. */
   readonly views: Collection<GatewayView>;
   readonly clusters: Collection<OwnedResource>;
   readonly endpoints: Collection<OwnedResource>;
@@ -77,7 +78,7 @@ interface Table {
   readonly servers: readonly GatewayServer[];
 }
 
-/** `nodes` are the proxies that are connected, by id. */
+/** `nodes` are the proxies that are connected, by key. */
 export function gatewayCollections(
   inputs: ProxyInputs,
   nodes: Collection<ProxyNode>,
@@ -112,7 +113,9 @@ export function gatewayCollections(
     'servers of Gateways',
     graph.map('servers of Istio Gateways', cluster.of('IstioGateway'), sourceOfIstio),
     graph.flatMap('servers of listeners', routing.gatewayApi.gateways, (gateway, _context, key) =>
-      sourcesOfListeners(gateway).map((source) => [`${key} ${keyOf(source)}`, source] as const),
+      sourcesOfListeners(gateway).map(
+        (source) => [`${key} ${source.source.kind} ${keyOf(source)}`, source] as const,
+      ),
     ),
   );
   const gateways = graph.index('Gateways', sources, () => ['']);
@@ -173,7 +176,7 @@ function gatewayViews(
       wildcard: node.addresses[0]?.includes(':') ? '::' : '0.0.0.0',
       meshId: node.meshId,
     } as const;
-    return { ...view, key: `gateway ${JSON.stringify(view)}` };
+    return { ...view, key: `gateway ${hash('sha256', JSON.stringify(view))}` };
   });
 }
 

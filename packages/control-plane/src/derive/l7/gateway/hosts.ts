@@ -6,16 +6,18 @@ import { isExportedTo } from '../../routing/exports.ts';
 import { hostCovers } from '../../routing/hosts.ts';
 import { hostsOf } from '../../routing/virtual-service-index.ts';
 import type { RouteClient } from '../sidecar/host-routes.ts';
-import type { GatewayServer } from './servers.ts';
+import { type GatewayServer, listenerKeyOf } from './servers.ts';
 
 /** Those that the gateway follows for the server, the oldest first; at a listener only TCPRoutes and TLSRoutes are such. */
 export function followedAt(
-  { gateway, ruledBy }: GatewayServer,
+  server: GatewayServer,
   { view, routing, context }: RouteClient,
 ): readonly VirtualService[] {
-  if (ruledBy === 'routes') return routing.rawRoutesAt(context, gateway).toSorted(byAge);
+  if (server.ruledBy === 'routes') {
+    return routing.rawRoutesAt(context, listenerKeyOf(server)).toSorted(byAge);
+  }
   return routing
-    .virtualServicesAt(context, gateway)
+    .virtualServicesAt(context, server.gateway)
     .filter((service) => isExportedTo(service, view.namespace))
     .toSorted(byAge);
 }

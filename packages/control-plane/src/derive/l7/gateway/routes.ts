@@ -10,7 +10,7 @@ import type { RouteList } from '../route-lists.ts';
 import { envoyRoutes, type RouteClient } from '../sidecar/host-routes.ts';
 import { encodeRouteTable, marshalled } from '../sidecar/routes.ts';
 import { followedAt, sharedHosts } from './hosts.ts';
-import type { GatewayServer } from './servers.ts';
+import { type GatewayServer, listenerKeyOf } from './servers.ts';
 
 /** Where requests for a name go. */
 interface Host {
@@ -88,7 +88,7 @@ function listOf(list: RouteList, server: GatewayServer, client: RouteClient): Ma
 function ofListener(server: GatewayServer, client: RouteClient): MadeFor[] {
   const { mesh, routing, context } = client;
   const attached = routing
-    .attachmentsAt(context, server.gateway)
+    .attachmentsAt(context, listenerKeyOf(server))
     .flatMap(({ route, hosts }) => (isRaw(route) ? [] : hosts.map((host) => ({ route, ...host }))));
   const byHost = Map.groupBy(attached, ({ written }) => written);
   return [...byHost]
@@ -107,10 +107,11 @@ function ofListener(server: GatewayServer, client: RouteClient): MadeFor[] {
 
 /** A name that a listener has to itself is not served by the pattern of another, even if no route of its own has it. */
 function keepApart(hosts: Map<string, Host>, servers: readonly GatewayServer[]): void {
+  const patterns = [...hosts.keys()].filter((name) => name.startsWith('*'));
   for (const server of servers) {
     if (server.ruledBy !== 'routes') continue;
     for (const { name } of server.hosts) {
-      const isOthers = [...hosts.keys()].some((known) => hostCovers(known, name));
+      const isOthers = patterns.some((pattern) => hostCovers(pattern, name));
       if (!hosts.has(name) && isOthers) addRoutes(hosts, [name], server, NO_ROUTES);
     }
   }

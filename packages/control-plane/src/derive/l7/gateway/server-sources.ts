@@ -1,7 +1,11 @@
 /** Gateways of either API as servers: those of Istio's own kind are chosen by labels, those of the Gateway API by Services. */
 import type { IstioGateway, ObjectMeta } from '@aquifer/model/resources';
 import type { ObjectRef } from '../../../ingest/kinds.ts';
-import { type GatewayListener, isServed, listenerKey } from '../../gateway-api/gateway-listener.ts';
+import {
+  type GatewayListener,
+  isServed,
+  listenerName,
+} from '../../gateway-api/gateway-listener.ts';
 import type { ServedGateway } from '../../gateway-api/gateway-listeners.ts';
 import { refTo } from '../../object.ts';
 
@@ -44,7 +48,7 @@ export function sourcesOfListeners({
 }: ServedGateway): readonly ServerSource[] {
   return listeners.filter(isServed).map((listener) => {
     const { namespace, createdAt } = listener.owner;
-    const name = listenerKey(listener).slice(namespace.length + 1);
+    const name = listenerName(listener).slice(namespace.length + 1);
     return {
       metadata: { namespace, name, ...(createdAt !== '' && { creationTimestamp: createdAt }) },
       source: listener.owner.kind === 'Gateway' ? source : ownerOf(listener),

@@ -40,6 +40,11 @@ export interface GatewayPort {
   readonly servers: readonly GatewayServer[];
 }
 
+/** Of a listener of the Gateway API, which the server is made of. */
+export function listenerKeyOf({ source, gateway }: GatewayServer): string {
+  return `${gateway}~${source.kind}`;
+}
+
 interface FrontService {
   /** `namespace/hostname`. */
   readonly key: string;
@@ -59,7 +64,7 @@ export function gatewayPorts(
   gateways: readonly ServerSource[],
   listening: Listening,
 ): readonly GatewayPort[] {
-  const ports = new Map<string, GatewayPort>();
+  const ports = new Map<string, OpenPort>();
   for (const gateway of gateways.toSorted(byAge)) {
     const services = frontOf(gateway, listening);
     if (services === null) continue;
@@ -68,13 +73,23 @@ export function gatewayPorts(
         const server = serverOf(spec, gateway, number);
         const address = spec.bind || listening.wildcard;
         const key = `${address} ${number}`;
-        const known = ports.get(key) ?? { address, number, servers: [] };
-        if (server === null || !fits(server, known.servers)) continue;
-        ports.set(key, { ...known, servers: [...known.servers, server] });
+        const port = ports.get(key) ?? { address, number, servers: [], names: new Set<string>() };
+        if (server === null || !fits(server, port)) continue;
+        ports.set(key, port);
+        port.servers.push(server);
+        for (const { name } of server.hosts) port.names.add(name);
       }
     }
   }
-  return [...ports.values()];
+  return Array.from(ports.values(), ({ address, number, servers }) => {
+    return { address, number, servers };
+  });
+}
+
+interface OpenPort extends GatewayPort {
+  readonly servers: GatewayServer[];
+  /** Of its servers' hosts. */
+  readonly names: Set<string>;
 }
 
 /** Null if the proxy does not serve the Gateway, else the Services by which it is reached. */
@@ -97,14 +112,13 @@ function portsBehind(number: number, services: readonly FrontService[]): Readonl
   return new Set(found.length > 0 ? found : [number]);
 }
 
-function fits(server: GatewayServer, known: readonly GatewayServer[]): boolean {
-  const [first] = known;
+function fits(server: GatewayServer, { servers, names }: OpenPort): boolean {
+  const [first] = servers;
   if (first === undefined) return true;
   if (first.kind === 'tcp' || server.kind === 'tcp') return false;
   if (first.kind === 'http' || server.kind === 'http') return first.kind === server.kind;
   // Two chains for one name would be refused by Envoy, with everything on the port.
-  const taken = new Set(known.flatMap(({ hosts }) => hosts.map(({ name }) => name)));
-  return !server.hosts.some(({ name }) => taken.has(name));
+  return !server.hosts.some(({ name }) => names.has(name));
 }
 
 /** Null for what is not served: TLS that is led on without rules, and protocols that are unknown. */

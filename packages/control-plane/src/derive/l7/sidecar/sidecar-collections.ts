@@ -23,7 +23,7 @@ import { clientTelemetry, type ProxyInputs } from './scope-inputs.ts';
 import { type InboundView, type OutboundView, type SidecarViews, viewsOf } from './views.ts';
 
 export interface SidecarCollections {
-  /** The views of each sidecar that is connected, by its id. */
+  /** The views of each sidecar that is connected, by the key of the proxy. */
   readonly views: Collection<SidecarViews>;
   readonly clusters: Collection<OwnedResource>;
   readonly endpoints: Collection<OwnedResource>;
@@ -31,7 +31,7 @@ export interface SidecarCollections {
   readonly routes: Collection<OwnedResource>;
 }
 
-/** `nodes` are the proxies that are connected, by id. */
+/** `nodes` are the proxies that are connected, by key. */
 export function sidecarCollections(
   inputs: ProxyInputs,
   nodes: Collection<ProxyNode>,
