@@ -31,12 +31,11 @@ class AquiferCommand extends Command {
   }
 }
 
-/** Runs one command line (without program name) and returns its exit code: 0, 64 for wrong usage, else 1. */
-export async function runCommandLine(
-  args: readonly string[],
+/** The command with all of its commands. `writeError` gets what is wrong with a command line. */
+export function aquiferProgram(
   context: CliContext,
   writeError: (text: string) => unknown,
-): Promise<number> {
+): Command {
   const program = new AquiferCommand('aquifer')
     .description(
       'An ambient service mesh: enrol namespaces by label, deploy waypoints, compare the cost',
@@ -70,6 +69,16 @@ export async function runCommandLine(
     addBugReport,
   ])
     add(program, context);
+  return program;
+}
+
+/** Runs one command line (without program name) and returns its exit code: 0, 64 for wrong usage, else 1. */
+export async function runCommandLine(
+  args: readonly string[],
+  context: CliContext,
+  writeError: (text: string) => unknown,
+): Promise<number> {
+  const program = aquiferProgram(context, writeError);
   try {
     await program.parseAsync(args, { from: 'user' });
     return 0;
