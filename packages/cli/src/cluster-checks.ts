@@ -9,6 +9,8 @@ import { assertSupported } from './installation/supported-cluster.ts';
 const NAMESPACE = 'istio-system';
 const AMBIENT = 'istio.io/dataplane-mode';
 const CAPTURED = 'ambient.istio.io/Captured';
+/** Pods with a sidecar, and static pods. */
+const NEVER_CAPTURED = ['sidecar.istio.io/status', 'kubernetes.io/config.mirror'];
 const CLASS = 'istio-waypoint';
 /** With these, pods start captured: NRI is there, and on unless it was switched off. */
 const GATED_RUNTIMES = [
@@ -163,12 +165,7 @@ async function enrolledPods({ core }: Cluster): Promise<Finding[]> {
   const found: V1Pod[] = [];
   for (const { metadata } of namespaces)
     found.push(...(await core.listNamespacedPod({ namespace: metadata!.name! })).items);
-  const enrolled = found.filter(
-    ({ metadata, spec, status }) =>
-      metadata?.labels?.[AMBIENT] !== 'none' &&
-      spec?.hostNetwork !== true &&
-      status?.phase === 'Running',
-  );
+  const enrolled = found.filter(isToBeCaptured);
   if (enrolled.length === 0) return [];
   const outside = enrolled.filter((pod) => conditionOf(pod)?.status !== 'True');
   const what = `enrolled pods that are captured: ${enrolled.length - outside.length} of ${enrolled.length}`;
@@ -182,6 +179,14 @@ async function enrolledPods({ core }: Cluster): Promise<Finding[]> {
       'kubectl describe pod: condition ambient.istio.io/Captured',
     ),
   ];
+}
+
+/** Of an enrolled namespace: neither left out, nor of those that are never captured. */
+function isToBeCaptured({ metadata, spec, status }: V1Pod): boolean {
+  const { labels = {}, annotations = {} } = metadata ?? {};
+  if (labels[AMBIENT] === 'none' || spec?.hostNetwork === true) return false;
+  if (NEVER_CAPTURED.some((annotation) => annotation in annotations)) return false;
+  return status?.phase === 'Running';
 }
 
 function conditionOf({ status }: V1Pod) {
