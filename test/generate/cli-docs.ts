@@ -1,12 +1,13 @@
 /** Writes `docs/cli.md`, the help of every command. Run by `npm run generate`. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Command } from 'commander';
 import { createContext } from '../../packages/cli/src/context.ts';
 import { aquiferProgram } from '../../packages/cli/src/program.ts';
 
 const file = join(import.meta.dirname, '../../docs/cli.md');
 const WIDTH = 100;
+
+type Command = ReturnType<typeof aquiferProgram>;
 
 const INTRODUCTION = `# The aquifer command
 
@@ -36,7 +37,7 @@ export function cliDocs(): string {
 /** Every command that does something, in the order of the help. */
 function commandsOf(command: Command): Command[] {
   const inner = command.commands.filter((one) => one.name() !== 'help');
-  return inner.length === 0 ? [command] : inner.flatMap(commandsOf);
+  return inner.length === 0 ? [command] : inner.flatMap((one) => commandsOf(one));
 }
 
 function nameOf(command: Command): string {
