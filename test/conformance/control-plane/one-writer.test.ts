@@ -134,8 +134,8 @@ test('control planes of two revisions come to rest: each deploys its own waypoin
   await createGateway('of-stable');
   await createGateway('of-canary', {}, { 'istio.io/rev': 'canary' });
   const image = (name: string) => async () => imageOf(await deployment(name));
-  await expect.poll(image('of-stable'), { timeout: 10_000 }).toBe('aquifer/waypoint:stable');
-  await expect.poll(image('of-canary'), { timeout: 10_000 }).toBe('aquifer/waypoint:canary');
+  await expect.poll(image('of-stable'), { timeout: 60_000 }).toBe('aquifer/waypoint:stable');
+  await expect.poll(image('of-canary'), { timeout: 60_000 }).toBe('aquifer/waypoint:canary');
   const policies = '/apis/security.istio.io/v1/namespaces/default/authorizationpolicies';
   const judged = (name: string) => async () =>
     (await admin.get<AuthorizationPolicy>(`${policies}/${name}`))?.status?.conditions?.length ?? 0;
@@ -150,7 +150,7 @@ test('control planes of two revisions come to rest: each deploys its own waypoin
       metadata: { name, namespace: 'default', labels },
       spec: { rules: [{ to: [{ operation: { methods: ['GET'] } }] }] },
     });
-    await expect.poll(judged(name), { timeout: 10_000 }).toBeGreaterThan(0);
+    await expect.poll(judged(name), { timeout: 60_000 }).toBeGreaterThan(0);
   }
   const versions = async () => {
     const kinds = [GATEWAYS, DEPLOYMENTS, policies, '/api/v1/configmaps'];
@@ -163,7 +163,7 @@ test('control planes of two revisions come to rest: each deploys its own waypoin
   const before = await versions();
   await delay(2000);
   expect(await versions()).toEqual(before);
-});
+}, 120_000);
 
 test('a waypoint whose Gateway has two listeners on one port, or dots in a name, gets a Service', async () => {
   await startPlane('istiod-ports', 'aquifer/waypoint:dev');

@@ -8,7 +8,7 @@ import { MESH_NAMESPACE } from './render.ts';
 const READY_TIMEOUT_MS = 120_000;
 const POLL_MS = 300;
 /** Registries fail for a moment; an image that is not there will not come. */
-const IMAGE_PATIENCE_MS = 20_000;
+const IMAGE_PATIENCE_MS = 10_000;
 const NO_IMAGE = /^(?:ErrImagePull|ImagePullBackOff|InvalidImageName|ErrImageNeverPull)$/;
 
 type Part = 'control plane' | 'node proxies';

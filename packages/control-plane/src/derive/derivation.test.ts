@@ -118,7 +118,7 @@ test('after any series of changes everything is the same as if it were derived a
         expect(versions(cluster)).toEqual(versions(clusterOf(cluster.objects())));
       }
     }),
-    runs(25),
+    runs(12),
   );
 }, 120_000);
 

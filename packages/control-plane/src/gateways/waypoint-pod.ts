@@ -115,10 +115,8 @@ function ownVariables(pod: WaypointPod, settings: WaypointSettings): Variable[] 
     field('SERVICE_ACCOUNT', 'spec.serviceAccountName'),
     field('HOST_IP', 'status.hostIP'),
     limit('ISTIO_CPU_LIMIT', 'limits.cpu'),
-    threads === null
-      ? // In whole CPUs, rounded up: a thread for each that the pod may use.
-        limit('CONCURRENCY', 'limits.cpu')
-      : { name: 'CONCURRENCY', value: String(threads) },
+    // One where nobody asks for more: a second one warms up by itself, and on a node of two CPUs both were slower.
+    { name: 'CONCURRENCY', value: String(threads ?? 1) },
     {
       name: 'PROXY_CONFIG',
       value: JSON.stringify(threads === null ? {} : { concurrency: threads }),

@@ -9,13 +9,13 @@ import {
   type DeployedCluster,
   LOOPBACK,
   startDeployedCluster,
-} from '../../fixtures/deployed-cluster.ts';
-import { eventually } from '../../fixtures/eventually.ts';
+} from '../fixtures/deployed-cluster.ts';
+import { eventually } from '../fixtures/eventually.ts';
 import {
   type AccessedWrite,
   type RecordedApiAccess,
   recordApiAccess,
-} from '../../fixtures/recorded-api-access.ts';
+} from '../fixtures/recorded-api-access.ts';
 
 /**
  * Three control planes as processes, of which the one that writes is killed, paused or cut off at random moments. What
@@ -26,7 +26,7 @@ const LEASES = '/apis/coordination.k8s.io/v1/namespaces/istio-system/leases';
 const OF_REVISION = 'istiod-writer';
 const OF_MESH = 'istiod-mesh-writer';
 const GATEWAYS = '/apis/gateway.networking.k8s.io/v1/namespaces/shop/gateways';
-const MAIN = join(import.meta.dirname, '../../../packages/control-plane/src/main.ts');
+const MAIN = join(import.meta.dirname, '../../packages/control-plane/src/main.ts');
 const writes: AccessedWrite[] = [];
 const replicas: Replica[] = [];
 let cluster: DeployedCluster;
