@@ -12,11 +12,12 @@ type Holder = Record<string | number, unknown>;
  * nowhere but for its last step: the paths are our own, and so are the manifests.
  */
 export function locate(manifest: object, field: string): Located {
-  const steps = field.match(/[^.[\]]+|\[[^\]]+\]/g) ?? [];
-  let holder = manifest as Holder;
-  const last = steps.length - 1;
-  for (const step of steps.slice(0, last)) holder = childOf(holder, step, field);
-  return { holder, key: keyOf(holder, steps[last]!) };
+  const path = pathTo(manifest, field);
+  const key = path.at(-1)!;
+  const holder = path
+    .slice(0, -1)
+    .reduce<Holder>((at, step) => at[step] as Holder, manifest as Holder);
+  return { holder, key };
 }
 
 /** The keys of that path in this manifest, with the positions of elements of lists. */
