@@ -1,0 +1,99 @@
+import { describe, expect, test } from 'vitest';
+import type { ProxyRole, RoundSample } from '../measure/sample.ts';
+import type { Mode } from '../modes.ts';
+import { breakEvenPods, type ClusterSize, costModel, fitCosts, needOf } from './cost-model.ts';
+import { parsePrices, project } from './projection.ts';
+
+const NODES = 2;
+const MIB = 1024;
+
+/** A round of proxies that cost what the lines say, two seconds long. */
+function sample(mode: Mode, pods: number, rate: number, block: number): RoundSample {
+  const cpuMicros = { sidecar: 0, nodeProxy: 0, waypoint: 0, generator: 0, servers: 0 };
+  const memory: Partial<
+    Record<ProxyRole, { privateKiB: number; fileKiB: number; peakKiB: number }>
+  > = {};
+  const use = (role: ProxyRole, mib: number, millis: number): void => {
+    memory[role] = { privateKiB: (mib - 10) * MIB, fileKiB: 10 * MIB, peakKiB: mib * MIB };
+    cpuMicros[role] = millis * 2 * 1000;
+  };
+  if (mode === 'sidecar') use('sidecar', 25 * NODES + 16 * pods, pods + 0.6 * rate);
+  if (mode === 'ambient') use('nodeProxy', 100 * NODES + 0.5 * pods, NODES * 2 + 0.2 * rate);
+  if (mode === 'waypoint') {
+    use('nodeProxy', 100 * NODES + 0.5 * pods, NODES * 2 + 0.3 * rate);
+    use('waypoint', 120, 3 + 0.25 * rate);
+  }
+  return {
+    ...{ pods, block, order: 1, mode, rate, seconds: 2, podsServed: pods, cpuMicros, memory },
+    load: {
+      ...{ intended: 2 * rate, succeeded: 2 * rate, failed: 0 },
+      ...{ latencies: {}, longestLateMs: 0 },
+    },
+    machine: { busy: 0, kernel: 0, softirq: 0, foreign: 0 },
+  };
+}
+
+const SAMPLES = (['none', 'sidecar', 'ambient', 'waypoint'] as const).flatMap((mode) =>
+  [4, 50].flatMap((pods) =>
+    [0, 500].flatMap((rate) => [1, 2].map((block) => sample(mode, pods, rate, block))),
+  ),
+);
+const CLUSTER: ClusterSize = { nodes: 40, podsPerNode: 30, rps: 1000, waypoints: 2 };
+
+describe('the cost model', () => {
+  const costs = fitCosts(SAMPLES, NODES);
+
+  test('finds what a node, a pod and a request cost, with residuals of nothing', () => {
+    const sidecar = costs.find(({ mode }) => mode === 'sidecar');
+    expect(sidecar?.memoryMiB.perInstance).toBeCloseTo(25);
+    expect(sidecar?.memoryMiB.perPod).toBeCloseTo(16);
+    expect(sidecar?.cpuMillis.perRps).toBeCloseTo(0.6);
+    for (const { observed, fitted } of sidecar!.memoryResiduals) {
+      expect(fitted).toBeCloseTo(observed);
+    }
+  });
+
+  test('adds the waypoints to the node proxies', () => {
+    const need = needOf(costs, 'waypoint', CLUSTER);
+    expect(need?.memoryMiB).toBeCloseTo(40 * 100 + 1200 * 0.5 + 2 * 120, 3);
+    expect(need?.cpuMillis).toBeCloseTo(40 * 2 + 1000 * 0.3 + 2 * 3 + 1000 * 0.25, 3);
+  });
+
+  test('knows from how many pods per node on ambient mode needs less memory', () => {
+    // 100 − 25 are paid once, 16 − 0.5 for each pod.
+    expect(breakEvenPods(costs, 'ambient')).toBeCloseTo(75 / 15.5);
+    expect(breakEvenPods(costs, 'waypoint')).toBeCloseTo(195 / 15.5);
+    const model = costModel(SAMPLES, NODES, 'a test');
+    expect(model?.breakEven[0]?.podsPerNode?.value).toBeCloseTo(75 / 15.5);
+  });
+
+  test('says nothing from one size', () => {
+    const small = SAMPLES.filter(({ pods }) => pods === 4);
+    expect(costModel(small, NODES, 'a test')).toBeNull();
+  });
+
+  test('never breaks even where a pod costs as much as a sidecar', () => {
+    const dear = costs.map((cost) => ({
+      ...cost,
+      memoryMiB: { perInstance: 100, perPod: 16, perRps: 0 },
+    }));
+    expect(breakEvenPods(dear, 'ambient')).toBeNaN();
+  });
+});
+
+test('a projection has a price where prices are given', () => {
+  const model = costModel(SAMPLES, NODES, 'a test')!;
+  const prices = parsePrices({ currency: 'EUR', vcpuMonth: 20, gibMonth: 3 });
+  const [sidecar] = project(model, CLUSTER, prices).modes;
+  expect(sidecar?.memoryGiB).toBeCloseTo((40 * 25 + 1200 * 16) / 1024, 3);
+  expect(sidecar?.costPerMonth).toBeCloseTo(3 * sidecar!.memoryGiB + 20 * sidecar!.cpuCores, 3);
+  expect(project(model, CLUSTER, null).modes[0]?.costPerMonth).toBeNull();
+});
+
+test.for([
+  { file: null, says: 'currency' },
+  { file: { currency: 'EUR', vcpuMonth: '20' }, says: 'vcpuMonth' },
+  { file: { currency: 'EUR', vcpuMonth: 20, gibMonth: -1 }, says: 'gibMonth' },
+])('the price file $file is refused by the name of what is wrong', ({ file, says }) => {
+  expect(() => parsePrices(file)).toThrow(says);
+});

@@ -1,0 +1,82 @@
+import { ENOUGH_IDLE } from '../measure/environment.ts';
+import { MODE_TITLES } from '../modes.ts';
+import type { ComparisonReport } from './report.ts';
+import { interval } from './table.ts';
+
+/** Of the processors; beyond that, what was measured is also of others. */
+const MUCH_FOREIGN = 0.1;
+
+/** The answer in sentences, most important first. */
+export function answers(report: ComparisonReport): string[] {
+  const { costModel, sizes } = report;
+  const last = sizes.at(-1);
+  const breakEven = (costModel?.breakEven ?? []).map(({ mode, podsPerNode }) =>
+    podsPerNode === null
+      ? `${MODE_TITLES[mode]} has no break-even with sidecars that these samples could tell.`
+      : `${MODE_TITLES[mode]} needs less memory than sidecars from ${interval(podsPerNode, 1)} pods per node on${mode === 'waypoint' ? ' (with a waypoint for each node)' : ''}: a node proxy costs the same whatever it carries, a sidecar is paid for each pod.`,
+  );
+  const ratios = (last?.modes ?? []).flatMap(({ mode, memory, rates }) => {
+    const cpu = rates.at(-1)?.ratioToSidecars ?? null;
+    if (mode === 'none' || cpu === null || memory.ratioToSidecars === null) return [];
+    return [
+      `With ${last!.pods} pods on ${report.environment.nodes} nodes, ${MODE_TITLES[mode]} needs ${interval(cpu, 2)} of the sidecars’ processor time per request, and ${interval(memory.ratioToSidecars, 2)} of their memory.`,
+    ];
+  });
+  return [...breakEven, ...ratios];
+}
+
+/** What to keep in mind about this run. */
+export function cautions(report: ComparisonReport): string[] {
+  const { environment, foreignPart, sizes, samples, settings } = report;
+  const percent = (part: number): string => `${Math.round(part * 100)} %`;
+  const late = Math.max(0, ...samples.map(({ load }) => load.longestLateMs));
+  const failed = samples.reduce((sum, { load }) => sum + load.failed, 0);
+  return [
+    ...(environment.idleBefore < ENOUGH_IDLE
+      ? [`Before the start only ${percent(environment.idleBefore)} of the processors were idle.`]
+      : []),
+    ...(foreignPart > MUCH_FOREIGN
+      ? [
+          `Programs outside of the cluster used ${percent(foreignPart)} of the processors meanwhile.`,
+        ]
+      : []),
+    ...sizes
+      .filter(({ outcome }) => outcome !== 'complete')
+      .map(({ pods, outcome, blocks }) =>
+        outcome === 'interrupted'
+          ? `The run was interrupted with ${pods} pods after ${blocks} blocks.`
+          : `With ${pods} pods the time was up after ${blocks} blocks: not every ratio of processor time is known to 5 %.`,
+      ),
+    ...sizes.flatMap(({ pods, unavailable }) =>
+      Object.entries(unavailable).map(
+        ([mode, reason]) =>
+          `${MODE_TITLES[mode as keyof typeof MODE_TITLES]} with ${pods} pods: not measured, because ${reason}.`,
+      ),
+    ),
+    ...sizes
+      .filter(({ unsettled }) => unsettled.length > 0)
+      .map(
+        ({ pods, unsettled }) =>
+          `With ${pods} pods the warm-up ended before the processor time of a request had settled: ${unsettled.map((mode) => MODE_TITLES[mode]).join(', ')}.`,
+      ),
+    ...(failed > 0 ? [`${failed} requests failed.`] : []),
+    ...(late > 20
+      ? [
+          `The client itself was up to ${late.toFixed(0)} ms late: tails of latencies are also its own.`,
+        ]
+      : []),
+    ...(settings.pods.length < 2
+      ? ['One size says nothing of others: give several with --pods.']
+      : []),
+  ];
+}
+
+/** What was not measured, in every run. */
+export const NOT_MEASURED: readonly string[] = [
+  'Istio’s agent beside each sidecar (a process of its own) and the filters that only Istio’s Envoy has: the sidecar here is a lower bound.',
+  'Configuration of a large mesh: sidecars here know the workload’s own Services only.',
+  'The control plane, whose cost is per mesh and not per mode.',
+  'Networks: nodes are namespaces of one machine, so a hop costs no time on a wire.',
+  'Connections that open and close, large bodies, HTTP/2 and gRPC: the load is small GET requests on 32 kept connections.',
+  'One program as sidecar and node proxy: Aquifer’s own engine does not run as a sidecar.',
+];
