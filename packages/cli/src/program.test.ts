@@ -99,6 +99,7 @@ const LEAVES = [
   'sandbox status',
   'compare run',
   'compare report',
+  'compare cluster',
   'check',
   'install',
   'upgrade',

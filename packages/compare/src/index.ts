@@ -1,9 +1,11 @@
 export {
-  type ClusterSize,
-  type CostModel,
-  type MeshMode,
-  needOf,
-} from './estimate/cost-model.ts';
+  type ClusterRule,
+  clusterSize,
+  type NamespaceFacts,
+  namespaceFacts,
+} from './estimate/cluster-facts.ts';
+export type { CostModel } from './estimate/cost-model.ts';
+export { DEFAULT_COST_MODEL } from './estimate/default-cost-model.ts';
 export { type Prices, parsePrices, project } from './estimate/projection.ts';
 export type { LoadRequest, LoadResult } from './load.ts';
 export { cpuSeconds, memoryKiB } from './machine/process-usage.ts';
@@ -20,6 +22,7 @@ export { type ComparisonReport, type ReportOptions, reportRun } from './report/r
 export {
   costTable,
   givenTable,
+  namespaceTable,
   projectionTable,
   sizeTables,
   type Table,

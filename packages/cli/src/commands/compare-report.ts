@@ -37,7 +37,7 @@ export function addCompareReport(group: Command, context: CliContext): void {
       'after',
       `
 Examples:
-  aquifer compare run -o json > run.json
+  aquifer compare report run.json                # of: aquifer compare run -o json > run.json
   aquifer compare report run.json --nodes 40 --pods-per-node 30 --rps 5000
   aquifer compare report run.json --nodes 40 --price-file prices.yaml -o html > report.html
 

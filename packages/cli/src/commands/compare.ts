@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { CliContext } from '../context.ts';
+import { addCompareCluster } from './compare-cluster.ts';
 import { addCompareReport } from './compare-report.ts';
 import { addCompareRun } from './compare-run.ts';
 
@@ -13,8 +14,10 @@ export function addCompare(program: Command, context: CliContext): void {
       `
 Examples:
   aquifer compare run --pods 2,10,25,50 -o json > run.json
-  aquifer compare report run.json -o html > report.html`,
+  aquifer compare report run.json -o html > report.html
+  aquifer compare cluster                  # reads the cluster, and estimates`,
     );
   addCompareRun(group, context);
   addCompareReport(group, context);
+  addCompareCluster(group, context);
 }

@@ -80,3 +80,39 @@ export const NOT_MEASURED: readonly string[] = [
   'Connections that open and close, large bodies, HTTP/2 and gRPC: the load is small GET requests on 32 kept connections.',
   'One program as sidecar and node proxy: Aquifer’s own engine does not run as a sidecar.',
 ];
+
+/** How every run measures. */
+export const METHOD: readonly string[] = [
+  'The same objects in a namespace for each mode, all at once; modes, rates and idle rounds take turns in a random order within each block, and each block has all of them.',
+  'Load: an open loop of GET requests at the times of a Poisson process. Latency counts from when a request was to start, so what a stalled proxy holds up is late.',
+  'Processor time: of containers from their cgroups, in microseconds, proxies apart from client and servers. Node proxies count whole, also what they do for pods of the other ambient mode.',
+  'Memory: private pages of every proxy, and pages of its program once for each node, as on nodes that run nothing else; mean of the rounds, and the most.',
+  'Warm-up until the processor time of a request differs by a tenth at most in three windows in a row.',
+  'Ratios of sums over blocks, with 95 % intervals by drawing blocks with replacement; measuring ends when half of each interval is below 5 %, or time is up, which the table says.',
+];
+
+/** What the figures suggest, most worth first. */
+export function actions(report: ComparisonReport): string[] {
+  const { costModel, projection, settings } = report;
+  const even = costModel?.breakEven.find(({ mode }) => mode === 'ambient')?.podsPerNode ?? null;
+  const podsPerNode = projection?.cluster.podsPerNode ?? null;
+  return [
+    ...(even !== null && podsPerNode !== null
+      ? [
+          podsPerNode > even.high
+            ? `Enrol namespaces at L4 first (label istio.io/dataplane-mode=ambient): with ${podsPerNode} pods per node you are beyond the break-even of ${even.value.toFixed(1)}.`
+            : `With ${podsPerNode} pods per node sidecars need no more memory than a node proxy: decide by what each mode gives, not by its memory.`,
+        ]
+      : []),
+    ...(even !== null && podsPerNode === null
+      ? [
+          `Count the pods per node that you would enrol: from ${even.value.toFixed(1)} on, ambient mode at L4 needs less memory than sidecars. Then see: aquifer compare report … --nodes N --pods-per-node P --rps R.`,
+        ]
+      : []),
+    'Add a waypoint only where a namespace needs HTTP routes, retries or policy by method and path: every request pays for it.',
+    ...(settings.pods.length < 2
+      ? ['Measure at two sizes or more, which gives a break-even and estimates.']
+      : []),
+    'Measure your own manifests before you decide: aquifer compare run -f FILE.',
+  ];
+}

@@ -1,3 +1,4 @@
+import type { Amount, NamespaceFacts, Needs } from '../estimate/cluster-facts.ts';
 import { MODE_TITLES, WHAT_MODES_GIVE } from '../modes.ts';
 import type { Estimate } from '../statistics/bootstrap.ts';
 import type { ComparisonReport, ModeReport, RateReport, SizeReport } from './report.ts';
@@ -124,6 +125,35 @@ export function projectionTable({
       memoryGiB.toFixed(2),
       cpuCores.toFixed(2),
       ...(costPerMonth === null ? [] : [costPerMonth.toFixed(2)]),
+    ]),
+  };
+}
+
+/** What a cluster runs, a line for each namespace. */
+export function namespaceTable(facts: readonly NamespaceFacts[]): Table {
+  const amount = ({ memoryMiB, cpuMillis }: Amount): string =>
+    `${memoryMiB.toFixed(0)}Mi, ${cpuMillis.toFixed(0)}m`;
+  const used = ({ requests, usage }: Needs): string =>
+    usage === null ? amount(requests) : `${amount(requests)} (uses ${amount(usage)})`;
+  return {
+    title: 'What the cluster runs (pods on the host network left out)',
+    header: [
+      'namespace',
+      'pods',
+      'sidecars',
+      'ambient',
+      'pods request',
+      'sidecars request',
+      'needs HTTP for',
+    ],
+    rows: facts.map((one) => [
+      one.namespace,
+      String(one.pods),
+      String(one.sidecars),
+      String(one.captured),
+      used(one.applications),
+      one.sidecars === 0 ? '' : used(one.sidecarNeeds),
+      one.needsL7.join(', '),
     ]),
   };
 }
