@@ -1,4 +1,4 @@
-import type { ComparisonReport } from '@aquifer/compare';
+import type { ComparisonReport, NamespaceFacts, project } from '@aquifer/compare';
 
 /** What the story runs: one size, as short as it goes. */
 export const COMPARISON = [
@@ -65,4 +65,10 @@ function ratioBounds({ mode, memory, rates: [rate] }: MeasuredMode): Bound[] {
     ['ratio', ratio?.value, LEAST_RATIO, MOST_RATIO],
     ['ratio in its interval', ratio?.value, ratio?.low ?? 1, ratio?.high ?? 0],
   ]);
+}
+
+/** What `aquifer compare cluster -o json` prints. */
+export interface ClusterEstimate {
+  readonly namespaces: readonly NamespaceFacts[];
+  readonly projection: ReturnType<typeof project>;
 }

@@ -28,10 +28,25 @@ interface ClusterOptions {
 
 /** Kinds that may need a proxy which reads HTTP. */
 const RULES = [
-  { group: 'security.istio.io', version: 'v1', plural: 'authorizationpolicies' },
-  { group: 'security.istio.io', version: 'v1', plural: 'requestauthentications' },
-  { group: 'networking.istio.io', version: 'v1', plural: 'virtualservices' },
-  { group: 'gateway.networking.k8s.io', version: 'v1', plural: 'httproutes' },
+  {
+    group: 'security.istio.io',
+    version: 'v1',
+    plural: 'authorizationpolicies',
+    kind: 'AuthorizationPolicy',
+  },
+  {
+    group: 'security.istio.io',
+    version: 'v1',
+    plural: 'requestauthentications',
+    kind: 'RequestAuthentication',
+  },
+  {
+    group: 'networking.istio.io',
+    version: 'v1',
+    plural: 'virtualservices',
+    kind: 'VirtualService',
+  },
+  { group: 'gateway.networking.k8s.io', version: 'v1', plural: 'httproutes', kind: 'HTTPRoute' },
 ] as const;
 
 /** `aquifer compare cluster`. */
@@ -107,11 +122,11 @@ async function readFacts(
 /** None where the kind is not installed. */
 async function readRules(
   { custom }: Cluster,
-  kind: (typeof RULES)[number],
+  { kind, ...resource }: (typeof RULES)[number],
 ): Promise<ClusterRule[]> {
   try {
-    const list = (await custom.listClusterCustomObject(kind)) as { items: ClusterRule[] };
-    return list.items;
+    const list = (await custom.listClusterCustomObject(resource)) as { items: object[] };
+    return list.items.map((item) => ({ ...item, kind }));
   } catch (error) {
     if (isNotFound(error)) return [];
     throw error;
