@@ -5,7 +5,7 @@ import { bootstrap, type Estimate } from '../statistics/bootstrap.ts';
 import { fitLine, type Residual } from '../statistics/least-squares.ts';
 
 /** `perInstance · instances + perPod · pods + perRps · requests per second`; instances are nodes, or waypoints. */
-export interface Line {
+interface Line {
   readonly perInstance: number;
   readonly perPod: number;
   readonly perRps: number;

@@ -15,7 +15,7 @@ export interface Prices {
   readonly gibMonth: number;
 }
 
-export interface ProjectedMode {
+interface ProjectedMode {
   readonly mode: MeshMode;
   readonly memoryGiB: number;
   readonly cpuCores: number;

@@ -50,7 +50,7 @@ export class CgroupCpu {
 }
 
 /** Mount points of the hierarchies that count processor time: the unified one, then v1's `cpuacct`. */
-export function cpuHierarchies(mountInfo: string): string[] {
+function cpuHierarchies(mountInfo: string): string[] {
   const unified: string[] = [];
   const accounting: string[] = [];
   for (const line of mountInfo.split('\n')) {

@@ -11,7 +11,7 @@ export interface Series {
   readonly dots: readonly Point[];
 }
 
-export interface Axis {
+interface Axis {
   readonly title: string;
   readonly ticks: readonly number[];
   readonly isLogarithmic?: boolean;

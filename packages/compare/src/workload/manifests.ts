@@ -19,7 +19,7 @@ export const CLIENT_LABELS = { 'aquifer.dev/compare': 'client' } as const;
 
 const CLIENT = 'aquifer-load';
 /** What callers inside of the namespace may do, in every mode that has a policy for HTTP. */
-export const ALLOWED_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
+const ALLOWED_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
 
 /** Everything that a mode needs, in the order in which to apply it: the namespace first. */
 export function modeManifests(options: ManifestOptions): Manifest[] {
