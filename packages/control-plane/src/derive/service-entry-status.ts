@@ -1,5 +1,5 @@
 /** What the status of a ServiceEntry says (spec control-plane 2.8; recordings wds/19, 31). */
-import type { MeshService } from './mesh-service.ts';
+import { type MeshService, racesAddresses } from './mesh-service.ts';
 import { isWildcard } from './service-entry.ts';
 import type { BoundCondition } from './waypoints.ts';
 
@@ -60,6 +60,18 @@ export function conditionsOfEntry(
       status: 'True',
       reason: 'NoWaypointForWildcardService',
       message: 'ServiceEntry will not apply until it is bound to a valid waypoint.',
+    });
+  }
+  const isUnheeded = services.some(
+    ({ service, waypoints }) => racesAddresses(service) && !waypoints[0],
+  );
+  if (isUnheeded && !conditions.some(({ type }) => type === 'istio.io/WaypointMissing')) {
+    conditions.push({
+      type: 'istio.io/WaypointMissing',
+      status: 'True',
+      reason: 'NoWaypointForRacingConnectStrategy',
+      message:
+        'The connect strategy will not apply until the ServiceEntry is bound to a valid waypoint.',
     });
   }
   if (services.some(({ service, waypoints }) => isUnresolved(service) && waypoints[0])) {

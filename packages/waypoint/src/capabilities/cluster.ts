@@ -157,6 +157,7 @@ const TLS: readonly MessageCapabilities[] = [
     tls_params: harmless('TLS 1.2 and 1.3 are spoken'),
     ...handled('alpn_protocols', 'tls_certificate_sds_secret_configs'),
     ...handled('validation_context', 'combined_validation_context'),
+    tls_certificate_provider_instance: refused('it is for gRPC clients, which are no proxies'),
   }),
   capabilitiesOf(
     CommonTlsContext_CombinedCertificateValidationContextSchema,
@@ -167,6 +168,7 @@ const TLS: readonly MessageCapabilities[] = [
     crl: refused('certificates are not looked up in it'),
     match_subject_alt_names: HANDLED,
     match_typed_subject_alt_names: refused('match_subject_alt_names says it here'),
+    ca_certificate_provider_instance: refused('it is for gRPC clients, which are no proxies'),
   }),
   capabilitiesOf(SdsSecretConfigSchema, {
     name: HANDLED,

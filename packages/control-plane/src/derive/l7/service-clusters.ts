@@ -11,7 +11,7 @@ import { ProxyProtocolUpstreamTransportSchema } from '@aquifer/wire/gen/envoy/ex
 import { RawBufferSchema } from '@aquifer/wire/gen/envoy/extensions/transport_sockets/raw_buffer/v3_pb';
 import { UpstreamTlsContextSchema } from '@aquifer/wire/gen/envoy/extensions/transport_sockets/tls/v3_pb';
 import { create, type JsonObject } from '@bufbuild/protobuf';
-import { isHeadless, type MeshService, type Resolution } from '../mesh-service.ts';
+import { isHeadless, type MeshService, type Resolution, racesAddresses } from '../mesh-service.ts';
 import { nameOf, namespaceOf } from '../object.ts';
 import {
   type ClientTls,
@@ -151,13 +151,21 @@ export function serviceCluster(name: string, part: PortCluster, discovery: Disco
   };
 }
 
+/** All addresses of the name are one host. */
+const RACING: ClusterInit = {
+  clusterDiscoveryType: { case: 'type', value: DiscoveryType.LOGICAL_DNS },
+  dnsLookupFamily: DnsLookupFamily.ALL,
+};
+
 /** `inbound-vip|<port>|<kind>|<host>`, for one of the kinds of traffic that the port may carry. */
 export function inboundServiceCluster(kind: 'http' | 'tcp', part: PortCluster): Cluster {
   const { service, port, subset, traffic } = part;
   const policy = policyOf(part);
   const name = inboundCluster(kind, port.port, service.hostname, subset);
+  const discovery = discoveryOf(part, 'inbound');
   return create(ClusterSchema, {
-    ...serviceCluster(name, part, discoveryOf(part, 'inbound')),
+    ...serviceCluster(name, part, discovery),
+    ...(discovery === 'dns' && racesAddresses(service) && RACING),
     metadata: {
       filterMetadata: {
         istio: {

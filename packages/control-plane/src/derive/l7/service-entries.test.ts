@@ -108,6 +108,31 @@ test.for([
   expect(assignments.has(OUT)).toBe(type === 'EDS');
 });
 
+test('a name whose addresses race is one host with all of them (P128)', () => {
+  const annotations = { 'istio.io/connect-strategy': 'RACE_FIRST_TCP_CONNECT' };
+  const entry: TestObject = {
+    kind: 'ServiceEntry',
+    metadata: { namespace: 'shop', name: 'out', annotations } as TestObject['metadata'],
+    spec: { hosts: ['out.test'], addresses: ['192.0.2.9'], ports: [HTTP], resolution: 'DNS' },
+  };
+  const { clusters } = deriveWaypoint([...BASE, entry]);
+  expect(asJson(ClusterSchema, clusters.get(OUT)?.value)).toMatchObject({
+    type: 'LOGICAL_DNS',
+    dnsLookupFamily: 'ALL',
+  });
+});
+
+test('an entry of a wildcard without a waypoint adds nothing to one (P126)', () => {
+  const wildcard: TestObject = {
+    kind: 'ServiceEntry',
+    metadata: { namespace: 'shop', name: 'out', labels: { 'istio.io/use-waypoint': 'none' } },
+    spec: { hosts: ['*.domain.test'], ports: [HTTP], resolution: 'DYNAMIC_DNS' },
+  };
+  const namesWith = (objects: readonly TestObject[]): readonly string[] =>
+    [...deriveWaypoint(objects).clusters.keys()].toSorted();
+  expect(namesWith([...BASE, wildcard])).toEqual(namesWith(BASE));
+});
+
 test('the endpoints of a subset are those with its labels', () => {
   const rule: TestObject = {
     kind: 'DestinationRule',
