@@ -92,10 +92,24 @@ export async function runComparison(options: ComparisonOptions): Promise<Compari
     await removeAll(all);
     await comparison.measure();
   } finally {
-    await progress.step('Workloads removed', () => removeAll(all));
+    await removeAtEnd(all, progress);
   }
   const { sizes, samples } = comparison;
   return { settings, workload: workload.title, environment, sizes, samples };
+}
+
+/** What was measured is worth more than a clean cluster: a failure is told, and not thrown. */
+async function removeAtEnd(
+  all: readonly ModeWorkloads[],
+  progress: ComparisonProgress,
+): Promise<void> {
+  try {
+    await progress.step('Workloads removed', () => removeAll(all));
+  } catch (error) {
+    progress.note(
+      `  ! ${(error as Error).message}\n    remove what is left: kubectl delete namespace ${all.map(({ namespace }) => namespace).join(' ')}`,
+    );
+  }
 }
 
 async function removeAll(all: readonly ModeWorkloads[]): Promise<void> {

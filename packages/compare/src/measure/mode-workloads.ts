@@ -54,7 +54,7 @@ export class ModeWorkloads {
     this.#options = options;
   }
 
-  get #namespace(): string {
+  get namespace(): string {
     return modeNamespace(this.mode);
   }
 
@@ -93,7 +93,7 @@ export class ModeWorkloads {
         deadlineMs = Date.now() + STANDSTILL_MS;
       }
       if (Date.now() > deadlineMs) {
-        return `for ${STANDSTILL_MS / 1000} s no more than ${most} of ${wanted} pods were ready (kubectl get pods -n ${this.#namespace})`;
+        return `for ${STANDSTILL_MS / 1000} s no more than ${most} of ${wanted} pods were ready (kubectl get pods -n ${this.namespace})`;
       }
       await delay(POLL_MS);
     }
@@ -104,11 +104,11 @@ export class ModeWorkloads {
     const name = client?.metadata?.name;
     if (name === undefined) {
       throw new ComparisonError(
-        `the client of ${this.#namespace} is gone`,
+        `the client of ${this.namespace} is gone`,
         'run again, and leave the namespaces aquifer-compare-… alone meanwhile',
       );
     }
-    return { namespace: this.#namespace, name };
+    return { namespace: this.namespace, name };
   }
 
   /** Everything that works for the mode: its own containers and, in ambient modes, all node proxies. */
@@ -127,16 +127,19 @@ export class ModeWorkloads {
 
   /** Starts removing everything; `untilRemoved` waits for the end. */
   async remove(): Promise<void> {
-    await this.#cluster.removeNamespace(this.#namespace);
+    await this.#cluster.removeNamespace(this.namespace);
   }
 
   async untilRemoved(): Promise<void> {
     const deadlineMs = Date.now() + REMOVAL_TIMEOUT_MS;
-    while (await this.#cluster.hasNamespace(this.#namespace)) {
+    // A cluster that is busy with removing may answer late.
+    const isThere = (): Promise<boolean> =>
+      this.#cluster.hasNamespace(this.namespace).catch(() => true);
+    while (await isThere()) {
       if (Date.now() > deadlineMs) {
         throw new ComparisonError(
-          `namespace ${this.#namespace} is not removed`,
-          `see: kubectl get all -n ${this.#namespace}`,
+          `namespace ${this.namespace} is not removed`,
+          `see: kubectl get all -n ${this.namespace}`,
         );
       }
       await delay(POLL_MS);
@@ -144,7 +147,7 @@ export class ModeWorkloads {
   }
 
   async #own(): Promise<readonly Pod[]> {
-    const pods = await this.#cluster.pods(this.#namespace);
+    const pods = await this.#cluster.pods(this.namespace);
     return pods.filter(({ metadata }) => metadata?.deletionTimestamp === undefined);
   }
 

@@ -43,12 +43,18 @@ export class RoundMeter {
     round: Round,
     order: { readonly url: string; readonly seed: number; readonly podsServed: number },
   ): Promise<RoundSample> {
+    let last = 'a load did not begin when it should, or a container ended meanwhile';
     for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-      const sample = await this.#attempt(workloads, round, order);
-      if (sample !== null) return sample;
+      try {
+        const sample = await this.#attempt(workloads, round, order);
+        if (sample !== null) return sample;
+      } catch (error) {
+        // A busy cluster may answer late, once.
+        last = (error as Error).message;
+      }
     }
     throw new ComparisonError(
-      `${ATTEMPTS} times a load did not begin when it should, or a container ended meanwhile`,
+      `${ATTEMPTS} attempts at one round failed: ${last}`,
       'this machine is too busy, or pods restart: kubectl get pods -A',
     );
   }
