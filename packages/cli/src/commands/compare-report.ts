@@ -55,6 +55,7 @@ The price file says what a month costs:
   command.action(
     async (path: string, options: ProjectionOptions & { readonly output: ComparisonFormat }) => {
       const { command: made, ...run } = savedReport(path);
+      requireTwoSizes(options, run.settings.pods);
       const report = reportRun(run, { command: made, ...projectionOf(options) });
       context.stdout.write(await formatComparison(report, options.output));
     },
@@ -94,6 +95,15 @@ export function addProjectionOptions(command: Command): void {
     )
     .option('--waypoints <count>', 'waypoints of the whole cluster', integerBetween(0, 100_000), 1)
     .option('--price-file <path>', 'prices per month: currency, vcpuMonth, gibMonth');
+}
+
+/** An estimate of another size needs two. */
+export function requireTwoSizes({ nodes }: ProjectionOptions, pods: readonly number[]): void {
+  if (nodes === undefined || pods.length > 1) return;
+  throw new CliError(
+    'a run of one size does not tell what a pod costs, so --nodes cannot be estimated',
+    'measure two: aquifer compare run --pods 2,10',
+  );
 }
 
 /** What is to be estimated; nothing without `--nodes`. */

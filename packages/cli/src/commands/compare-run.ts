@@ -23,7 +23,12 @@ import type { CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { integerBetween, listOf, parseDuration } from '../option-values.ts';
 import { runningSandbox, type SandboxState, sandboxPaths } from '../sandbox-process.ts';
-import { addProjectionOptions, type ProjectionOptions, projectionOf } from './compare-report.ts';
+import {
+  addProjectionOptions,
+  type ProjectionOptions,
+  projectionOf,
+  requireTwoSizes,
+} from './compare-report.ts';
 
 const SECONDS_PER_ROUND = 2;
 const SHORTEST_LIMIT_SECONDS = 10;
@@ -92,6 +97,7 @@ export function addCompareRun(group: Command, context: CliContext): void {
     const cluster = await context.cluster(command);
     const sandbox = requireSandbox(context, cluster);
     const settings = comparisonSettings(options);
+    requireTwoSizes(options, settings.pods);
     const workload = chosenWorkload(options);
     if (Math.min(...settings.pods) < fewestPods(workload)) {
       throw new CliError(

@@ -152,9 +152,7 @@ class Comparison {
 
   async #measureSize(pods: number): Promise<void> {
     const { settings, progress, signal } = this.#options;
-    await progress.step(`${pods} pods in each of ${this.#available.length} modes`, () =>
-      this.#deploy(pods),
-    );
+    await this.#deploy(pods);
     if (this.#available.length === 0) {
       const [reason] = this.#unavailable.values();
       throw new ComparisonError(`no mode can be measured: ${reason}`, 'see: aquifer check');
@@ -195,11 +193,13 @@ class Comparison {
   }
 
   async #deploy(pods: number): Promise<void> {
+    const { progress } = this.#options;
     for (const workloads of this.#available) {
-      const reason = await workloads.scaleTo(pods);
+      const title = MODE_TITLES[workloads.mode];
+      const reason = await progress.step(`${pods} pods: ${title}`, () => workloads.scaleTo(pods));
       if (reason === null) continue;
       this.#unavailable.set(workloads.mode, reason);
-      this.#options.progress.note(`  ! ${MODE_TITLES[workloads.mode]}: ${reason}`);
+      progress.note(`  ! ${title}: ${reason}`);
     }
     this.#available = this.#available.filter(({ mode }) => !this.#unavailable.has(mode));
   }
