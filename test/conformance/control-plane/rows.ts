@@ -209,7 +209,6 @@ function each(rows: readonly string[], reason: string): Readonly<Record<string, 
 const JUSTIFIED: Justified = {
   'not yet': {
     P120: 'Server names are not looked at yet: a port of TLS is one of bytes.',
-    P125: 'Names that are resolved as they are called lead nowhere at a waypoint, which the status says.',
     P130: CLUSTERS,
     ...each(['P140', 'P141', 'P141a', 'P143', 'P145', 'P146'], CLUSTERS),
     P153: 'Virtual interfaces of a pod are not captured yet; the other forms are shown on real packets (`ztunnel-capture.test.ts`, `ztunnel-dns.test.ts`).',

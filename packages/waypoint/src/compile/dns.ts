@@ -22,10 +22,14 @@ export function compileDns(config: PbCluster): DnsSettings | null {
   if (!isLogical && type.value !== DiscoveryType.STRICT_DNS) return null;
   return {
     uses: usesOf(isLogical, dnsLookupFamily),
-    family: FAMILIES.get(dnsLookupFamily) ?? 'any',
+    family: familyOf(dnsLookupFamily),
     refreshMs: durationMs(dnsRefreshRate) ?? DEFAULT_REFRESH_MS,
     heeds: respectDnsTtl ? 'time-to-live' : 'refresh-rate',
   };
+}
+
+export function familyOf(family: LookupFamily): DnsSettings['family'] {
+  return FAMILIES.get(family) ?? 'any';
 }
 
 function usesOf(isLogical: boolean, family: LookupFamily): DnsSettings['uses'] {

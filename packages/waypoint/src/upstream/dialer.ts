@@ -5,6 +5,7 @@ import { formatSocketAddress } from '@aquifer/wire';
 import type { HostAddress } from '../clusters/host.ts';
 import type { UpstreamTls } from '../compile/upstream-tls.ts';
 import { beginTls } from './begin-tls.ts';
+import { publicAddresses } from './public-addresses.ts';
 
 const HBONE_PORT = 15_008;
 const TUNNEL_CONNECT_TIMEOUT_MS = 10_000;
@@ -16,6 +17,8 @@ export interface DialerOptions {
   readonly trustedPrefixes: () => readonly string[];
   /** Who this proxy says it is, for `baggage`. */
   readonly baggage: string;
+  /** What names that clients chose resolve to. Default: what DNS says, without addresses of this machine. */
+  readonly addressesOf?: typeof publicAddresses;
 }
 
 /** An endpoint took too long to accept a connection. */
@@ -55,6 +58,11 @@ export class Dialer {
   }
 
   async #reach(address: HostAddress, connectTimeoutMs: number): Promise<Duplex> {
+    if (address.kind === 'named') {
+      const { addressesOf = publicAddresses } = this.#options;
+      const found = await addressesOf(address.ip, address.family);
+      return connectTcp(found, address.port, connectTimeoutMs);
+    }
     if (address.kind === 'plain') {
       const { ip, port, alternatives = [] } = address;
       return connectTcp([ip, ...alternatives], port, connectTimeoutMs);

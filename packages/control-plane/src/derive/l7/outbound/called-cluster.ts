@@ -30,7 +30,9 @@ import type { PeerTls, ServicePeers } from './service-peers.ts';
 /** Where connections of a proxy go: those to a headless service where the client of a sidecar has decided. */
 export function calledDiscovery(part: PortCluster, role: ProxyNode['type']): Discovery {
   if (role === 'sidecar' && isHeadless(part.service)) return 'original-destination';
-  return discoveryOf(part, 'outbound');
+  const found = discoveryOf(part, 'outbound');
+  // Only a waypoint tells the names of a wildcard apart.
+  return found === 'by-name' ? 'original-destination' : found;
 }
 
 /** What the cluster of a called port is made of besides. */
