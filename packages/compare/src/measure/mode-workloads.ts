@@ -20,7 +20,7 @@ const HOPELESS = ['ErrImagePull', 'ImagePullBackOff', 'InvalidImageName'];
 const WAVE = 8;
 /** For so long nothing may get better while pods are waited for. */
 const STANDSTILL_MS = 60_000;
-const REMOVAL_TIMEOUT_MS = 120_000;
+const REMOVAL_TIMEOUT_MS = 300_000;
 const POLL_MS = 250;
 
 /** Who does the work of a container: three kinds of proxies, the client, and the application. */
