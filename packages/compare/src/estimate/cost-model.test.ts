@@ -26,8 +26,9 @@ describe('the cost model', () => {
 
   test('knows from how many pods per node on ambient mode needs less memory', () => {
     // 100 − 25 are paid once, 16 − 0.5 for each pod.
-    expect(breakEvenPods(costs, 'ambient')).toBeCloseTo(75 / 15.5);
-    expect(breakEvenPods(costs, 'waypoint')).toBeCloseTo(195 / 15.5);
+    expect(breakEvenPods(costs, 'ambient', NODES)).toBeCloseTo(75 / 15.5);
+    // And one waypoint for both nodes.
+    expect(breakEvenPods(costs, 'waypoint', NODES)).toBeCloseTo((75 + 120 / 2) / 15.5);
     const model = costModel(SAMPLES, NODES, 'a test');
     expect(model?.breakEven[0]?.podsPerNode?.value).toBeCloseTo(75 / 15.5);
   });
@@ -42,7 +43,7 @@ describe('the cost model', () => {
       ...cost,
       memoryMiB: { perInstance: 100, perPod: 16, perRps: 0 },
     }));
-    expect(breakEvenPods(dear, 'ambient')).toBeNaN();
+    expect(breakEvenPods(dear, 'ambient', NODES)).toBeNaN();
   });
 });
 

@@ -30,7 +30,7 @@ export interface CostModel {
   /** Of the run, for people: when, on what, with what. */
   readonly source: string;
   readonly costs: readonly ProxyCost[];
-  /** Pods per node from which on the mode needs less memory than sidecars; null where it never does. */
+  /** Pods per node from which on the mode needs less memory than sidecars, on the run's nodes; null where it never does. */
   readonly breakEven: readonly {
     readonly mode: 'ambient' | 'waypoint';
     readonly podsPerNode: Estimate | null;
@@ -141,10 +141,17 @@ export function needOf(
   return { memoryMiB: total((cost) => cost.memoryMiB), cpuMillis: total((cost) => cost.cpuMillis) };
 }
 
-/** Pods per node from which on a mode needs less memory than sidecars; NaN if it never does. One waypoint for a node. */
-export function breakEvenPods(costs: readonly ProxyCost[], mode: 'ambient' | 'waypoint'): number {
+/**
+ * Pods per node from which on a mode needs less memory than sidecars, on so many nodes and with one waypoint for all; NaN if
+ * it never does.
+ */
+export function breakEvenPods(
+  costs: readonly ProxyCost[],
+  mode: 'ambient' | 'waypoint',
+  nodes: number,
+): number {
   const at = (of: MeshMode, podsPerNode: number): number => {
-    const cluster = { nodes: 1, podsPerNode, rps: 0, waypoints: 1 };
+    const cluster = { nodes, podsPerNode, rps: 0, waypoints: 1 };
     return needOf(costs, of, cluster)?.memoryMiB ?? Number.NaN;
   };
   const fixed = at(mode, 0) - at('sidecar', 0);
@@ -167,7 +174,7 @@ export function costModel(
           {
             mode,
             podsPerNode: bootstrap(byBlock(samples), (blocks) =>
-              breakEvenPods(fitCosts(blocks.flat(), nodes), mode),
+              breakEvenPods(fitCosts(blocks.flat(), nodes), mode, nodes),
             ),
           },
         ]

@@ -6,14 +6,16 @@ import { interval } from './table.ts';
 /** Of the processors; beyond that, what was measured is also of others. */
 const MUCH_FOREIGN = 0.1;
 
+const CAPITALS = { ambient: 'Ambient L4', waypoint: 'Ambient with a waypoint' } as const;
+
 /** The answer in sentences, most important first. */
 export function answers(report: ComparisonReport): string[] {
   const { costModel, sizes } = report;
   const last = sizes.at(-1);
   const breakEven = (costModel?.breakEven ?? []).map(({ mode, podsPerNode }) =>
     podsPerNode === null
-      ? `${MODE_TITLES[mode]} has no break-even with sidecars that these samples could tell.`
-      : `${MODE_TITLES[mode]} needs less memory than sidecars from ${interval(podsPerNode, 1)} pods per node on${mode === 'waypoint' ? ' (with a waypoint for each node)' : ''}: a node proxy costs the same whatever it carries, a sidecar is paid for each pod.`,
+      ? `${CAPITALS[mode]} has no break-even with sidecars that these samples could tell.`
+      : `${CAPITALS[mode]} needs less memory than sidecars from ${interval(podsPerNode, 1)} pods per node on${mode === 'waypoint' ? `, with one waypoint on ${report.environment.nodes} nodes.` : ': a node proxy costs the same whatever it carries, a sidecar is paid for each pod.'}`,
   );
   const ratios = (last?.modes ?? []).flatMap(({ mode, memory, rates }) => {
     const cpu = rates.at(-1)?.ratioToSidecars ?? null;
@@ -30,6 +32,7 @@ export function cautions(report: ComparisonReport): string[] {
   const { environment, foreignPart, sizes, samples, settings } = report;
   const percent = (part: number): string => `${Math.round(part * 100)} %`;
   const late = Math.max(0, ...samples.map(({ load }) => load.longestLateMs));
+  const unsettled = sizes.filter((size) => size.unsettled.length > 0);
   const failed = samples.reduce((sum, { load }) => sum + load.failed, 0);
   return [
     ...(environment.idleBefore < ENOUGH_IDLE
@@ -40,25 +43,23 @@ export function cautions(report: ComparisonReport): string[] {
           `Programs outside of the cluster used ${percent(foreignPart)} of the processors meanwhile.`,
         ]
       : []),
-    ...sizes
-      .filter(({ outcome }) => outcome !== 'complete')
-      .map(({ pods, outcome, blocks }) =>
-        outcome === 'interrupted'
-          ? `The run was interrupted with ${pods} pods after ${blocks} blocks.`
-          : `With ${pods} pods the time was up after ${blocks} blocks: not every ratio of processor time is known to 5 %.`,
-      ),
+    ...ended(sizes, 'interrupted', 'The run was interrupted'),
+    ...ended(
+      sizes,
+      'not resolved',
+      'Time was up before each ratio of processor time was known to 5 %',
+    ),
     ...sizes.flatMap(({ pods, unavailable }) =>
       Object.entries(unavailable).map(
         ([mode, reason]) =>
           `${MODE_TITLES[mode as keyof typeof MODE_TITLES]} with ${pods} pods: not measured, because ${reason}.`,
       ),
     ),
-    ...sizes
-      .filter(({ unsettled }) => unsettled.length > 0)
-      .map(
-        ({ pods, unsettled }) =>
-          `With ${pods} pods the warm-up ended before the processor time of a request had settled: ${unsettled.map((mode) => MODE_TITLES[mode]).join(', ')}.`,
-      ),
+    ...(unsettled.length > 0
+      ? [
+          `The warm-up ended before the processor time of a request had settled, with ${unsettled.map(({ pods }) => pods).join(', ')} pods: ${[...new Set(unsettled.flatMap((size) => size.unsettled))].map((mode) => MODE_TITLES[mode]).join(', ')}.`,
+        ]
+      : []),
     ...(failed > 0 ? [`${failed} requests failed.`] : []),
     ...(late > 20
       ? [
@@ -68,6 +69,19 @@ export function cautions(report: ComparisonReport): string[] {
     ...(settings.pods.length < 2
       ? ['One size says nothing of others: give several with --pods.']
       : []),
+  ];
+}
+
+/** The sizes at which measuring ended so, in one sentence. */
+function ended(
+  sizes: ComparisonReport['sizes'],
+  outcome: ComparisonReport['sizes'][number]['outcome'],
+  sentence: string,
+): string[] {
+  const those = sizes.filter((size) => size.outcome === outcome);
+  if (those.length === 0) return [];
+  return [
+    `${sentence}: ${those.map(({ pods, blocks }) => `${pods} pods, ${blocks} blocks`).join('; ')}.`,
   ];
 }
 

@@ -17,7 +17,7 @@ h1 { font-size: 1.7rem; margin: 0 0 .2rem } h2 { font-size: 1.2rem; margin: 2.2r
 .legend span { margin-right: 1.4rem; white-space: nowrap } .legend svg { vertical-align: -1px; margin-right: .35rem }
 .wide { overflow-x: auto }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .92rem; margin-bottom: 1.2rem }
-caption { text-align: left; font-weight: 600; padding: .3rem 0 }
+caption { text-align: left; font-weight: 600; padding: .3rem 0; white-space: nowrap }
 th, td { padding: .28rem .9rem .28rem 0; border-bottom: 1px solid #e9ecef; text-align: left; vertical-align: top }
 td:first-child { color: #495057 } td.part { padding-left: 1rem }
 code { background: #f1f3f5; padding: .1rem .3rem; overflow-wrap: anywhere }
@@ -46,7 +46,7 @@ ${warnings.length === 0 ? '' : `<div class="caution"><strong>Keep in mind</stron
 <div class="charts">${reportCharts(report)
     .map((chart) => `<figure style="margin:0">${drawChart(chart)}</figure>`)
     .join('')}</div>
-<p class="about">Dots are measured; lines are the fit below. Sidecars are paid for each pod, node proxies for each node.</p>
+<p class="about">Dots are measured; lines are the fit below. Sidecars are paid for each pod, node proxies for each node. While they are measured, node proxies hold the pods of all ambient modes, so their dots are above their lines.</p>
 <h2>What to do</h2>
 <ul>${items(actions(report))}</ul>
 ${section('Your cluster', [projectionTable(report)])}

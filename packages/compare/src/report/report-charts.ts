@@ -54,7 +54,7 @@ function processorChart(report: ComparisonReport, model: CostModel): Chart {
     rps: rate,
   });
   return {
-    title: `Processor time of the proxies of a node, ${rate} requests/s on ${nodes} nodes`,
+    title: `CPU of the proxies of a node, ${rate} requests/s in all`,
     x: { title: 'pods per node', ticks: ticksTo(mostPods(report)) },
     y: { title: 'millicores', ticks: ticksTo(highest(series)) },
     series,

@@ -52,8 +52,8 @@ describe('a report', () => {
   test('says the break-even first, then the ratios, then what to keep in mind', () => {
     expect(answers(REPORT)[0]).toContain('needs less memory than sidecars from 4.8 pods per node');
     expect(answers(REPORT).at(-1)).toMatch(/With 50 pods on 2 nodes, ambient \+ waypoint needs/);
-    expect(cautions(REPORT).join()).toContain('With 50 pods the time was up after 2 blocks');
-    expect(cautions(REPORT).join()).toContain('had settled: ambient L4');
+    expect(cautions(REPORT).join()).toContain('was known to 5 %: 50 pods, 2 blocks.');
+    expect(cautions(REPORT).join()).toContain('had settled, with 50 pods: ambient L4.');
     expect(actions(REPORT)[0]).toContain('beyond the break-even of 4.8');
   });
 
