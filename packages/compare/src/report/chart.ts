@@ -76,8 +76,12 @@ export function drawChart(chart: Chart): string {
     `<text x="${(LEFT + WIDTH - RIGHT) / 2}" y="${HEIGHT - 8}" text-anchor="middle">${escapeHtml(chart.x.title)}</text>`,
     `<text transform="translate(13 ${(TOP + HEIGHT - BOTTOM) / 2}) rotate(-90)" text-anchor="middle">${escapeHtml(chart.y.title)}</text>`,
     ...chart.marks.map(
+      (mark) =>
+        `<line x1="${x(mark.x)}" x2="${x(mark.x)}" y1="${TOP}" y2="${HEIGHT - BOTTOM}" stroke="${COLORS[mark.mode]}" stroke-dasharray="3 3"/>`,
+    ),
+    ...chart.marks.map(
       (mark, place) =>
-        `<line x1="${x(mark.x)}" x2="${x(mark.x)}" y1="${TOP}" y2="${HEIGHT - BOTTOM}" stroke="${COLORS[mark.mode]}" stroke-dasharray="3 3"/><text x="${x(mark.x) + 5}" y="${TOP + 10 + 15 * place}" fill="${COLORS[mark.mode]}" font-weight="600">${escapeHtml(mark.text)}</text>`,
+        `<text x="${x(mark.x) + 5}" y="${TOP + 10 + 15 * place}" fill="${COLORS[mark.mode]}" font-weight="600" paint-order="stroke" stroke="#fff" stroke-width="4">${escapeHtml(mark.text)}</text>`,
     ),
     ...chart.series.flatMap(({ mode, line, dots }) => [
       line.length === 0
