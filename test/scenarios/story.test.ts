@@ -238,7 +238,7 @@ describe.skipIf(obstacle !== null)(`the story${obstacle ? `: ${obstacle}` : ''}`
     expect(stderr).not.toContain('✘');
     expect(code).toBe(0);
     expect(problemsOfComparison(stdout)).toEqual([]);
-  });
+  }, 240_000);
 
   test('6. compare cluster reads what runs here and what needs HTTP, and estimates each mode', async () => {
     const { code, stdout } = await sandbox.aquifer(['compare', 'cluster', '-o', 'json']);
