@@ -10,6 +10,7 @@ import {
   reviewResources,
 } from '@aquifer/model/resources';
 import { isObject, listOr, objectOr, stringOr } from './json.ts';
+import { schemaOfKind, schemaOfMessage } from './kinds/kind-schema.ts';
 import type { NamedKind } from './status.ts';
 
 interface ScalePaths {
@@ -67,7 +68,7 @@ function fromDefinition(definition: ResourceDefinition, review: boolean): Served
     categories: definition.categories ?? [],
     namespaced,
     collection: `${group}/${plural}`,
-    schema: openApiSchema(definition),
+    schema: schemaOfKind(apiVersionOf(group, version), kind, openApiSchema(definition)),
     status: definition.subresources?.status === true,
     scale: definition.subresources?.scale === true ? replicaPaths : null,
     columns: [],
@@ -77,7 +78,7 @@ function fromDefinition(definition: ResourceDefinition, review: boolean): Served
   }));
 }
 
-const metadataSchema = openApiSchemaOf(objectMeta);
+const metadataSchema = schemaOfMessage('ObjectMeta', openApiSchemaOf(objectMeta));
 
 function pathOf(jsonPath: unknown): string[] {
   return (stringOr(jsonPath) ?? '').split('.').filter((part) => part !== '');

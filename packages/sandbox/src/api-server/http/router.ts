@@ -11,7 +11,6 @@ import { handleEviction } from './eviction.ts';
 import { type Exchange, sendJson } from './exchange.ts';
 import { warnOfKind } from './kind-warnings.ts';
 import type { OpenApiDocuments } from './openapi.ts';
-import { OPENAPI_V2_ACCEPT, OPENAPI_V2_TYPE, openApiV2Document } from './openapi-v2.ts';
 import {
   handleList,
   handleWatch,
@@ -158,17 +157,6 @@ const documents: Readonly<Record<string, Document>> = {
   '/metrics': sendMetrics,
   '/.well-known/openid-configuration': sendTokenIssuer,
   '/openapi/v3': ({ response }, { openApi }) => sendJson(response, 200, openApi.index()),
-  '/openapi/v2': ({ request, response }, { registry }) => {
-    if (!(request.headers.accept ?? '').includes(OPENAPI_V2_ACCEPT)) {
-      throw new ApiStatusError(
-        406,
-        'NotAcceptable',
-        `only ${OPENAPI_V2_ACCEPT} is served; see /openapi/v3`,
-        {},
-      );
-    }
-    sendText(response, OPENAPI_V2_TYPE, openApiV2Document(registry));
-  },
   '/openid/v1/jwks': async ({ response }, { tokens }) =>
     sendJson(response, 200, { keys: [await tokens.jwk()] }),
 };
