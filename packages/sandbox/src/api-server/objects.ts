@@ -16,6 +16,7 @@ import {
 import { bodyRefusal, decodeObject, fillDefaults, type Refusal } from './decode.ts';
 import { managedFieldsAfterUpdate, SERVER_OWNED } from './fields/managed-fields.ts';
 import { type JsonObject, listOr, objectOr, sameJson, stringOr, timestampOf } from './json.ts';
+import { asStored, inVersion } from './kinds/conversions.ts';
 import { checkNamespace } from './namespace-rules.ts';
 import type { ServedResource } from './resource-registry.ts';
 import { requiredCauses, schemaCauses } from './schema-rules.ts';
@@ -79,7 +80,7 @@ function asApiObject(object: JsonObject): ApiObject {
   return object as unknown as ApiObject;
 }
 
-/** Everything it returns is stored state and must not be modified. */
+/** Everything it returns is stored state, in the version that is stored, and must not be modified. */
 export class Objects {
   readonly #storage: Storage;
   readonly #admission: Admission;
@@ -156,8 +157,8 @@ export class Objects {
     if (this.#storage.get(resource.collection, namespace, name) !== null) {
       throw alreadyExists(resource, name);
     }
-    if (request.dryRun) return asApiObject(admitted);
-    return this.#storage.put(resource.collection, asApiObject(admitted));
+    const made = asStored(resource, asApiObject(admitted), null);
+    return request.dryRun ? made : this.#storage.put(resource.collection, made);
   }
 
   /** Throws 404 if there is none, 409 if the change names a stale resourceVersion. */
@@ -165,7 +166,7 @@ export class Objects {
     const { resource, target } = write;
     for (let attempt = 0; attempt < WRITE_ATTEMPTS; attempt++) {
       const current = this.get(resource, target);
-      const next = await this.#prepare(write, change, current);
+      const next = await this.#prepare(write, change, inVersion(resource, current));
       const latest = this.#storage.get(resource.collection, target.namespace, target.name);
       if (latest === current) return this.#store(write, current, next);
       if (latest === null) throw notFound(resource, target.name);
@@ -243,7 +244,7 @@ export class Objects {
 
   #store(write: Write, current: ApiObject, next: JsonObject): ApiObject {
     const { resource, request } = write;
-    const object = asApiObject(next);
+    const object = asStored(resource, asApiObject(next), current);
     if (isFinished(object)) {
       return request.dryRun ? object : this.#storage.remove(resource.collection, object);
     }

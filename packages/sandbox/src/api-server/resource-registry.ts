@@ -10,6 +10,7 @@ import {
   reviewResources,
 } from '@aquifer/model/resources';
 import { isObject, listOr, objectOr, stringOr } from './json.ts';
+import { collectionOf } from './kinds/conversions.ts';
 import { schemaOfKind, schemaOfMessage } from './kinds/kind-schema.ts';
 import type { NamedKind } from './status.ts';
 
@@ -30,7 +31,7 @@ export interface ServedResource extends NamedKind {
   readonly shortNames: readonly string[];
   readonly categories: readonly string[];
   readonly namespaced: boolean;
-  /** `group/plural`: all versions share one collection. */
+  /** `group/plural`: all versions share one collection, and so do the two APIs of events. */
   readonly collection: string;
   readonly schema: OpenApiSchema;
   readonly status: boolean;
@@ -67,7 +68,7 @@ function fromDefinition(definition: ResourceDefinition, review: boolean): Served
     shortNames: definition.shortNames ?? [],
     categories: definition.categories ?? [],
     namespaced,
-    collection: `${group}/${plural}`,
+    collection: collectionOf(group, plural),
     schema: schemaOfKind(apiVersionOf(group, version), kind, openApiSchema(definition)),
     status: definition.subresources?.status === true,
     scale: definition.subresources?.scale === true ? replicaPaths : null,

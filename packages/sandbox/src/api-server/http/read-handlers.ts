@@ -1,6 +1,7 @@
 /** get, list and watch. */
 import type { ApiObject } from '../../cluster-client.ts';
 import { isObject, type JsonObject, objectOr } from '../json.ts';
+import { inVersion } from '../kinds/conversions.ts';
 import type { Objects } from '../objects.ts';
 import { encodeWatchEvent } from '../protobuf/encode.ts';
 import type { ServedResource } from '../resource-registry.ts';
@@ -20,12 +21,6 @@ export interface ReadDependencies {
   readonly objects: Objects;
 }
 
-/** The object as the requested version shows it: versions differ by name only (conversion strategy None). */
-function asVersion(resource: ServedResource, object: ApiObject): ApiObject {
-  if (object.apiVersion === resource.apiVersion) return object;
-  return { ...object, apiVersion: resource.apiVersion };
-}
-
 function includeObject(query: URLSearchParams): IncludeObject {
   const asked = query.get('includeObject');
   return asked === 'None' || asked === 'Object' ? asked : 'Metadata';
@@ -38,12 +33,12 @@ export function sendObject(
   object: ApiObject,
   status = 200,
 ): void {
-  const shown = asVersion(resource, object);
   const accept = request.headers.accept ?? '';
   if (wantsTable(accept)) {
     const metadata = { resourceVersion: object.metadata.resourceVersion };
-    sendJson(response, status, tableOf(resource, [shown], metadata, includeObject(info.query)));
+    sendJson(response, status, tableOf(resource, [object], metadata, includeObject(info.query)));
   } else {
+    const shown = inVersion(resource, object);
     sendKind(response, status, wantsMetadata(accept) ? metadataOnly(shown) : shown);
   }
 }
@@ -118,8 +113,9 @@ function pageOf(all: readonly ApiObject[], query: URLSearchParams, revision: num
 
 /** Items of a built-in list carry neither kind nor version, as Go's typed lists do not. */
 function listItem(resource: ServedResource, object: ApiObject): unknown {
-  if (resource.custom) return asVersion(resource, object);
-  const { kind: _kind, apiVersion: _version, ...rest } = object;
+  const shown = inVersion(resource, object);
+  if (resource.custom) return shown;
+  const { kind: _kind, apiVersion: _version, ...rest } = shown;
   return rest;
 }
 
@@ -136,8 +132,7 @@ export function handleList(
   const { items, metadata } = pageOf(all, info.query, storage.revision);
   const accept = request.headers.accept ?? '';
   if (wantsTable(accept)) {
-    const shown = items.map((object) => asVersion(resource, object));
-    sendJson(response, 200, tableOf(resource, shown, metadata, includeObject(info.query)));
+    sendJson(response, 200, tableOf(resource, items, metadata, includeObject(info.query)));
   } else if (
     accept.includes('as=PartialObjectMetadataList;') &&
     !accept.startsWith('application/json,')
@@ -173,15 +168,11 @@ function shownTo(accept: string | undefined): Stream['shows'] {
 }
 
 function objectForm(stream: Stream, object: ApiObject, include: IncludeObject): unknown {
-  const shown = asVersion(stream.resource, object);
-  if (stream.shows === 'objects') return shown;
-  if (stream.shows === 'metadata') return metadataOnly(shown);
-  return tableOf(
-    stream.resource,
-    [shown],
-    { resourceVersion: object.metadata.resourceVersion },
-    include,
-  );
+  const { resource, shows } = stream;
+  if (shows === 'objects') return inVersion(resource, object);
+  if (shows === 'metadata') return metadataOnly(object);
+  const metadata = { resourceVersion: object.metadata.resourceVersion };
+  return tableOf(resource, [object], metadata, include);
 }
 
 function bookmark({ resource, shows }: Stream, revision: number, initialEnd: boolean): unknown {
