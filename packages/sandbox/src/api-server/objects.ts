@@ -30,6 +30,7 @@ import {
   staleVersion,
 } from './status.ts';
 import type { Storage } from './storage.ts';
+import { warningsOf } from './without-effect.ts';
 import type { Subresource, Target, WriteRequest } from './write-request.ts';
 
 /** A write on its way in. */
@@ -157,6 +158,7 @@ export class Objects {
     if (this.#storage.get(resource.collection, namespace, name) !== null) {
       throw alreadyExists(resource, name);
     }
+    for (const warning of warningsOf(resource.collection, admitted, null)) request.warn(warning);
     const made = asStored(resource, asApiObject(admitted), null);
     return request.dryRun ? made : this.#storage.put(resource.collection, made);
   }
@@ -243,7 +245,10 @@ export class Objects {
   }
 
   #store(write: Write, current: ApiObject, next: JsonObject): ApiObject {
-    const { resource, request } = write;
+    const { resource, subresource, request } = write;
+    if (subresource === '') {
+      for (const text of warningsOf(resource.collection, next, current)) request.warn(text);
+    }
     const object = asStored(resource, asApiObject(next), current);
     if (isFinished(object)) {
       return request.dryRun ? object : this.#storage.remove(resource.collection, object);

@@ -117,7 +117,7 @@ async function handleResource(
   const resource = dependencies.registry.find(path.group, path.version, path.plural);
   if (resource === null) throw noSuchResource();
   const { verb } = exchange.info;
-  warnOfKind(exchange, resource.collection, path);
+  warnOfKind(exchange, resource.collection);
   const special = subresourceHandlers[`${resource.collection}/${path.subresource} ${verb}`];
   if (resource.review && special === undefined) {
     if (verb !== 'create')
