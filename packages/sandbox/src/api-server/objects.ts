@@ -158,7 +158,7 @@ export class Objects {
     if (this.#storage.get(resource.collection, namespace, name) !== null) {
       throw alreadyExists(resource, name);
     }
-    for (const warning of warningsOf(resource.collection, admitted, null)) request.warn(warning);
+    warn(resource, admitted, null, request);
     const made = asStored(resource, asApiObject(admitted), null);
     return request.dryRun ? made : this.#storage.put(resource.collection, made);
   }
@@ -246,9 +246,7 @@ export class Objects {
 
   #store(write: Write, current: ApiObject, next: JsonObject): ApiObject {
     const { resource, subresource, request } = write;
-    if (subresource === '') {
-      for (const text of warningsOf(resource.collection, next, current)) request.warn(text);
-    }
+    if (subresource === '') warn(resource, next, current, request);
     const object = asStored(resource, asApiObject(next), current);
     if (isFinished(object)) {
       return request.dryRun ? object : this.#storage.remove(resource.collection, object);
@@ -258,6 +256,15 @@ export class Objects {
     if (sameJson(withoutTimes(object), withoutTimes(current))) return current;
     return this.#storage.put(resource.collection, object);
   }
+}
+
+function warn(
+  { collection }: ServedResource,
+  object: JsonObject,
+  previous: ApiObject | null,
+  request: WriteRequest,
+): void {
+  for (const warning of warningsOf(collection, object, previous)) request.warn(warning);
 }
 
 /** Marked for deletion and nothing holds it any more. */
