@@ -10,7 +10,12 @@ const LIMITS = 'the sandbox does not enforce limits';
 
 describe('a warning', () => {
   test.for<[what: string, collection: string, object: JsonObject, warnings: string[]]>([
-    ['is given for a whole kind', '/resourcequotas', { kind: 'ResourceQuota' }, ['the sandbox does not enforce quotas']],
+    [
+      'is given for a whole kind',
+      '/resourcequotas',
+      { kind: 'ResourceQuota' },
+      ['the sandbox does not enforce quotas'],
+    ],
     [
       'names the field of a pod',
       '/pods',

@@ -6,7 +6,7 @@ import type { AccessAttributes, Authorizer } from '../security/authorization.ts'
 import { methodNotAllowed, noSuchResource } from '../status.ts';
 import { handleLogs } from '../streams/logs.ts';
 import type { UserInfo } from '../write-request.ts';
-import { aggregatedDiscovery, aggregatedVersion, discoveryDocument } from './discovery.ts';
+import { aggregatedDiscovery, discoveryDocument, wantsAggregated } from './discovery.ts';
 import { handleEviction } from './eviction.ts';
 import { type Exchange, sendJson } from './exchange.ts';
 import { warnOfKind } from './kind-warnings.ts';
@@ -135,17 +135,12 @@ type Document = (exchange: Exchange, dependencies: RouterDependencies) => void |
 const discovery =
   (core: boolean): Document =>
   ({ request, response, info }, { registry }) => {
-    const version = aggregatedVersion(request.headers.accept);
-    if (version === null) {
+    if (!wantsAggregated(request.headers.accept)) {
       sendJson(response, 200, discoveryDocument(registry, info.path.replace(/\/$/, '')));
       return;
     }
-    const text = JSON.stringify(aggregatedDiscovery(registry, core, version));
-    sendText(
-      response,
-      `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`,
-      text,
-    );
+    const type = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList';
+    sendText(response, type, JSON.stringify(aggregatedDiscovery(registry, core)));
   };
 
 const documents: Readonly<Record<string, Document>> = {
