@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { isCompiledGoProgram } from '../fixtures/go-program.ts';
 import { runKubernetesClient } from '../fixtures/kubernetes-client.ts';
+import { isCompiledGoProgram } from '../setup/go-programs.mjs';
 
 const STEPS = [
   'what is created comes back whole, of every kind',

@@ -4,3 +4,4 @@ export const GO_PROGRAMS: Readonly<
 >;
 export function goFolder(folder: string): string;
 export function buildGoProgramsAhead(): void;
+export function isCompiledGoProgram(folder: keyof typeof GO_PROGRAMS): boolean;

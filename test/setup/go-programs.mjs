@@ -25,6 +25,18 @@ export function goFolder(folder) {
   return join(repositoryRoot, 'test', 'fixtures', folder);
 }
 
+/** Whether all that a program consists of is in Go's cache, so that it is there in seconds. False without Go. */
+export function isCompiledGoProgram(folder) {
+  if (goCommand === null) return false;
+  const args = ['build', '-n', '-o', '/dev/null', GO_PROGRAMS[folder]];
+  const { status, stderr } = spawnSync(goCommand, args, {
+    cwd: goFolder(folder),
+    encoding: 'utf8',
+    maxBuffer: 64 << 20,
+  });
+  return status === 0 && !stderr.includes('/compile ');
+}
+
 /** For builds that have no network. What is missing then is said by whoever builds. */
 export function downloadGoModules() {
   if (goCommand === null) return;
