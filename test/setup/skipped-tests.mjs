@@ -4,6 +4,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { relative } from 'node:path';
+import { isCompiledGoProgram } from './go-programs.mjs';
 
 function hasProgram(name) {
   return spawnSync('sh', ['-c', `command -v ${name}`], { stdio: 'ignore' }).status === 0;
@@ -20,6 +21,11 @@ const REASONS = [
     files: /go-client|nri-plugin|start-gate|l7-grpc-go|grpc-go|\bgo\b/,
     because: 'Go is not installed',
     holds: () => !hasProgram('go'),
+  },
+  {
+    files: /kubernetes-clients/,
+    because: 'Go has not compiled client-go: npm run conformance -- --against client-go',
+    holds: () => !isCompiledGoProgram('kubernetes-client'),
   },
   {
     files: /http2-peers/,

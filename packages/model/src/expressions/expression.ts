@@ -4,9 +4,8 @@
  */
 import { type ASTNode, Environment } from '@marcbachmann/cel-js';
 import { Duration } from '@marcbachmann/cel-js/evaluator';
-import { RE2JS } from 're2js';
 import { err, ok, type Result } from '../result.ts';
-import { MAX_PATTERN_COST, patternCost } from './pattern-cost.ts';
+import { partsOf, useSafeMatches, withSafeMatches } from './safe-matches.ts';
 
 /** Values by name: whole numbers are bigints. What is not there has no value. */
 export type Attributes = Readonly<Record<string, unknown>>;
@@ -20,21 +19,17 @@ export interface Expression {
 
 const MAX_LENGTH = 4_096;
 const MAX_LOOPS = 2;
-const MAX_PATTERN_LENGTH = 1_024;
 /** What is made longer in a loop is made longer each time. */
 const MAX_ADDITIONS_IN_LOOPS = 8;
 const LIMITS = { maxAstNodes: 1_000, maxDepth: 50, maxListElements: 200, maxCallArguments: 16 };
 
-/** The library's own backtracks. */
-const SAFE_MATCHES = 'matchesPattern';
-
-const environment = new Environment({
-  unlistedVariablesAreDyn: true,
-  homogeneousAggregateLiterals: false,
-  limits: LIMITS,
-})
-  .registerFunction(`string.${SAFE_MATCHES}(string): bool`, isFoundIn)
-  .registerFunction('matches(string, string): bool', isFoundIn);
+const environment = withSafeMatches(
+  new Environment({
+    unlistedVariablesAreDyn: true,
+    homogeneousAggregateLiterals: false,
+    limits: LIMITS,
+  }),
+);
 
 /** The error says what is wrong with it. */
 export function compileExpression(text: string): Result<Expression, string> {
@@ -46,6 +41,7 @@ export function compileExpression(text: string): Result<Expression, string> {
     if (survey.additions > MAX_ADDITIONS_IN_LOOPS) {
       return err(`has more than ${MAX_ADDITIONS_IN_LOOPS} additions within loops`);
     }
+    useSafeMatches(evaluate.ast);
     const { valid, error } = evaluate.check();
     if (!valid) return err(firstLine(error));
     return ok({
@@ -82,7 +78,7 @@ interface Survey {
 
 const LOOPS: readonly unknown[] = ['all', 'exists', 'exists_one', 'map', 'filter'];
 
-/** What it is made of; calls of `matches` become those that are safe. */
+/** What it is made of. */
 function surveyOf(ast: ASTNode): Survey {
   const survey: Survey = { roots: new Set(), loops: 0, additions: 0 };
   visit(ast, 0, survey);
@@ -98,35 +94,6 @@ function visit(node: ASTNode, loops: number, survey: Survey): void {
   if (op === 'rcall') {
     const call = node.args as unknown as unknown[];
     if (LOOPS.includes(call[0])) inner += 1;
-    if (call[0] === 'matches') call[0] = SAFE_MATCHES;
   }
   for (const part of partsOf(node.args)) visit(part, inner, survey);
-}
-
-/** Nodes in the arguments of another, at whatever depth of lists. */
-function partsOf(args: unknown): ASTNode[] {
-  if (Array.isArray(args)) return args.flatMap(partsOf);
-  return typeof args === 'object' && args !== null && 'op' in args ? [args as ASTNode] : [];
-}
-
-/** Of patterns that are kept, which clients may choose. */
-const MAX_KEPT_COST = 2 * MAX_PATTERN_COST;
-const patterns = new Map<string, RE2JS>();
-let keptCost = 0;
-
-function isFoundIn(text: string, pattern: string): boolean {
-  let compiled = patterns.get(pattern);
-  if (compiled === undefined) {
-    if (pattern.length > MAX_PATTERN_LENGTH) throw new Error('the pattern is too long');
-    const cost = patternCost(pattern);
-    if (cost > MAX_PATTERN_COST) throw new Error('the pattern is too large');
-    compiled = RE2JS.compile(pattern);
-    if (keptCost + cost > MAX_KEPT_COST) {
-      patterns.clear();
-      keptCost = 0;
-    }
-    patterns.set(pattern, compiled);
-    keptCost += cost;
-  }
-  return compiled.matcher(text).find();
 }

@@ -42,7 +42,12 @@ export interface OpenApiSchema {
   'x-kubernetes-map-type'?: 'atomic' | 'granular';
   'x-kubernetes-patch-merge-key'?: string;
   'x-kubernetes-patch-strategy'?: string;
-  'x-kubernetes-validations'?: { rule: string; message?: string; messageExpression?: string }[];
+  'x-kubernetes-validations'?: {
+    rule: string;
+    message?: string;
+    messageExpression?: string;
+    optionalOldSelf?: boolean;
+  }[];
   'x-kubernetes-group-version-kind'?: { group: string; version: string; kind: string }[];
 }
 

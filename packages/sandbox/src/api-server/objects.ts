@@ -16,6 +16,7 @@ import {
 import { bodyRefusal, decodeObject, fillDefaults, type Refusal } from './decode.ts';
 import { managedFieldsAfterUpdate, SERVER_OWNED } from './fields/managed-fields.ts';
 import { type JsonObject, listOr, objectOr, sameJson, stringOr, timestampOf } from './json.ts';
+import { asStored, inVersion } from './kinds/conversions.ts';
 import { checkNamespace } from './namespace-rules.ts';
 import type { ServedResource } from './resource-registry.ts';
 import { requiredCauses, schemaCauses } from './schema-rules.ts';
@@ -29,6 +30,7 @@ import {
   staleVersion,
 } from './status.ts';
 import type { Storage } from './storage.ts';
+import { warningsOf } from './without-effect.ts';
 import type { Subresource, Target, WriteRequest } from './write-request.ts';
 
 /** A write on its way in. */
@@ -79,7 +81,7 @@ function asApiObject(object: JsonObject): ApiObject {
   return object as unknown as ApiObject;
 }
 
-/** Everything it returns is stored state and must not be modified. */
+/** Everything it returns is stored state, in the version that is stored, and must not be modified. */
 export class Objects {
   readonly #storage: Storage;
   readonly #admission: Admission;
@@ -156,8 +158,9 @@ export class Objects {
     if (this.#storage.get(resource.collection, namespace, name) !== null) {
       throw alreadyExists(resource, name);
     }
-    if (request.dryRun) return asApiObject(admitted);
-    return this.#storage.put(resource.collection, asApiObject(admitted));
+    warn(resource, admitted, null, request);
+    const made = asStored(resource, asApiObject(admitted), null);
+    return request.dryRun ? made : this.#storage.put(resource.collection, made);
   }
 
   /** Throws 404 if there is none, 409 if the change names a stale resourceVersion. */
@@ -165,7 +168,7 @@ export class Objects {
     const { resource, target } = write;
     for (let attempt = 0; attempt < WRITE_ATTEMPTS; attempt++) {
       const current = this.get(resource, target);
-      const next = await this.#prepare(write, change, current);
+      const next = await this.#prepare(write, change, inVersion(resource, current));
       const latest = this.#storage.get(resource.collection, target.namespace, target.name);
       if (latest === current) return this.#store(write, current, next);
       if (latest === null) throw notFound(resource, target.name);
@@ -242,8 +245,9 @@ export class Objects {
   }
 
   #store(write: Write, current: ApiObject, next: JsonObject): ApiObject {
-    const { resource, request } = write;
-    const object = asApiObject(next);
+    const { resource, subresource, request } = write;
+    if (subresource === '') warn(resource, next, current, request);
+    const object = asStored(resource, asApiObject(next), current);
     if (isFinished(object)) {
       return request.dryRun ? object : this.#storage.remove(resource.collection, object);
     }
@@ -252,6 +256,15 @@ export class Objects {
     if (sameJson(withoutTimes(object), withoutTimes(current))) return current;
     return this.#storage.put(resource.collection, object);
   }
+}
+
+function warn(
+  { collection }: ServedResource,
+  object: JsonObject,
+  previous: ApiObject | null,
+  request: WriteRequest,
+): void {
+  for (const warning of warningsOf(collection, object, previous)) request.warn(warning);
 }
 
 /** Marked for deletion and nothing holds it any more. */

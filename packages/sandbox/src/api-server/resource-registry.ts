@@ -10,6 +10,8 @@ import {
   reviewResources,
 } from '@aquifer/model/resources';
 import { isObject, listOr, objectOr, stringOr } from './json.ts';
+import { collectionOf } from './kinds/conversions.ts';
+import { schemaOfKind, schemaOfMessage } from './kinds/kind-schema.ts';
 import type { NamedKind } from './status.ts';
 
 interface ScalePaths {
@@ -29,7 +31,7 @@ export interface ServedResource extends NamedKind {
   readonly shortNames: readonly string[];
   readonly categories: readonly string[];
   readonly namespaced: boolean;
-  /** `group/plural`: all versions share one collection. */
+  /** `group/plural`: all versions share one collection, and so do the two APIs of events. */
   readonly collection: string;
   readonly schema: OpenApiSchema;
   readonly status: boolean;
@@ -66,8 +68,8 @@ function fromDefinition(definition: ResourceDefinition, review: boolean): Served
     shortNames: definition.shortNames ?? [],
     categories: definition.categories ?? [],
     namespaced,
-    collection: `${group}/${plural}`,
-    schema: openApiSchema(definition),
+    collection: collectionOf(group, plural),
+    schema: schemaOfKind(apiVersionOf(group, version), kind, openApiSchema(definition)),
     status: definition.subresources?.status === true,
     scale: definition.subresources?.scale === true ? replicaPaths : null,
     columns: [],
@@ -77,7 +79,7 @@ function fromDefinition(definition: ResourceDefinition, review: boolean): Served
   }));
 }
 
-const metadataSchema = openApiSchemaOf(objectMeta);
+const metadataSchema = schemaOfMessage('ObjectMeta', openApiSchemaOf(objectMeta));
 
 function pathOf(jsonPath: unknown): string[] {
   return (stringOr(jsonPath) ?? '').split('.').filter((part) => part !== '');

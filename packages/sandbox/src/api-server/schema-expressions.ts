@@ -1,6 +1,8 @@
 /** CEL rules of a CRD (`x-kubernetes-validations`). */
+
+import { err, ok, type Result } from '@aquifer/model';
 import type { OpenApiSchema } from '@aquifer/model/resources';
-import { Environment } from '@marcbachmann/cel-js';
+import { kubernetesCel, parseRule } from './cel-library.ts';
 import { isObject } from './json.ts';
 import { type Cause, invalidValue } from './status.ts';
 
@@ -11,26 +13,39 @@ interface Subject {
   readonly path: string;
 }
 
-type Rule = (context: Record<string, unknown>) => unknown;
+type Rule = NonNullable<OpenApiSchema['x-kubernetes-validations']>[number];
+type Evaluate = (context: Record<string, unknown>) => unknown;
 
-const environment = new Environment({
-  unlistedVariablesAreDyn: true,
-  homogeneousAggregateLiterals: false,
-  enableOptionalTypes: true,
-});
-const compiled = new Map<string, Rule | null>();
+const environment = kubernetesCel();
+/** Definitions come and go. */
+const MAX_KEPT = 1_000;
+const compiled = new Map<string, Result<Evaluate, string>>();
+const someValue = environment.parse('optional.of(value)');
+const noValue: unknown = environment.evaluate('optional.none()');
 
-function compile(rule: string): Rule | null {
-  const known = compiled.get(rule);
-  if (known !== undefined) return known;
-  let parsed: Rule | null = null;
+function firstLine(error: unknown): string {
+  return (error as Error).message.split('\n')[0] ?? '';
+}
+
+function compile(text: string): Result<Evaluate, string> {
   try {
-    parsed = environment.parse(rule) as Rule;
-  } catch {
-    // A function of Kubernetes' own CEL library that this evaluator lacks: the rule cannot be checked here.
+    return ok(parseRule(environment, text) as Evaluate);
+  } catch (error) {
+    return err(firstLine(error));
   }
-  compiled.set(rule, parsed);
-  return parsed;
+}
+
+/** The error says why an expression has no value here: it cannot be read, or looks at what is not there. */
+function outcomeOf(text: string, context: Record<string, unknown>): Result<unknown, string> {
+  const evaluate = compiled.get(text) ?? compile(text);
+  if (compiled.size >= MAX_KEPT) compiled.clear();
+  compiled.set(text, evaluate);
+  if (!evaluate.ok) return evaluate;
+  try {
+    return ok(evaluate.value(context));
+  } catch (error) {
+    return err(firstLine(error));
+  }
 }
 
 /** CEL tells integers from doubles, JSON does not: the schema says which a number is. */
@@ -55,27 +70,42 @@ function shown(value: unknown): unknown {
   return isObject(value) ? 'object' : value;
 }
 
+/** What is said when the rule does not hold. */
+function messageOf(
+  { rule, message, messageExpression }: Rule,
+  context: Record<string, unknown>,
+): string {
+  const made = messageExpression === undefined ? undefined : outcomeOf(messageExpression, context);
+  if (made?.ok === true && typeof made.value === 'string') return made.value;
+  return message ?? `failed rule: ${rule}`;
+}
+
+/**
+ * What a rule refuses. A rule that has no value refuses too: the API cannot tell that it holds, and kube-apiserver does the
+ * same.
+ */
 function ruleCauses(schema: OpenApiSchema, { value, previous, path }: Subject): Cause[] {
   const causes: Cause[] = [];
-  for (const { rule, message } of schema['x-kubernetes-validations'] ?? []) {
+  const self = celValue(schema, value);
+  for (const rule of schema['x-kubernetes-validations'] ?? []) {
     // A transition rule is only checked when there is something to compare with.
-    if (rule.includes('oldSelf') && previous === undefined) continue;
-    const evaluate = compile(rule);
-    if (evaluate === null) continue;
-    if (!holds(evaluate, celValue(schema, value), celValue(schema, previous))) {
-      causes.push(invalidValue(path, shown(value), message ?? `failed rule: ${rule}`));
-    }
+    const isTransition = /\boldSelf\b/.test(rule.rule) && rule.optionalOldSelf !== true;
+    if (isTransition && previous === undefined) continue;
+    const context = { self, oldSelf: oldValue(schema, previous, rule) };
+    const holds = outcomeOf(rule.rule, context);
+    if (holds.ok && holds.value === true) continue;
+    const why = holds.ok
+      ? messageOf(rule, context)
+      : `${holds.error} evaluating rule: ${rule.message ?? rule.rule}`;
+    causes.push(invalidValue(path, shown(value), why));
   }
   return causes;
 }
 
-function holds(evaluate: Rule, self: unknown, oldSelf: unknown): boolean {
-  try {
-    return evaluate({ self, oldSelf }) !== false;
-  } catch {
-    // Evaluation needs what this evaluator lacks: not checked.
-    return true;
-  }
+function oldValue(schema: OpenApiSchema, previous: unknown, rule: Rule): unknown {
+  const value = celValue(schema, previous);
+  if (rule.optionalOldSelf !== true) return value;
+  return previous === undefined ? noValue : someValue({ value });
 }
 
 function partsOf(

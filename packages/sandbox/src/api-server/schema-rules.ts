@@ -1,7 +1,10 @@
 /** The constraints of a structural schema, worded as kube-apiserver words them (apiextensions validation). */
 import type { OpenApiSchema } from '@aquifer/model/resources';
-import { isObject, type JsonObject, sameJson } from './json.ts';
+import { isObject, type JsonObject, sameJson, sortedJson } from './json.ts';
+import { alternativeCauses } from './schema-alternatives.ts';
 import { expressionCauses } from './schema-expressions.ts';
+import { hasFormat } from './schema-formats.ts';
+import { matchesPattern } from './schema-pattern.ts';
 import { type Cause, invalidValue, requiredValue, unsupportedValue } from './status.ts';
 
 type Check = (schema: OpenApiSchema, value: never, path: string) => Cause | null;
@@ -10,35 +13,36 @@ function inBody(path: string, value: unknown, should: string): Cause {
   return invalidValue(path, value, `${path} in body should ${should}`);
 }
 
+function broken(holds: boolean, path: string, value: unknown, should: string): Cause | null {
+  return holds ? null : inBody(path, value, should);
+}
+
+/** OpenAPI 3.0 says by a boolean that a bound is excluded, later ones by the bound itself. */
+function bounds({ minimum, maximum, exclusiveMinimum, exclusiveMaximum }: OpenApiSchema) {
+  return {
+    least: exclusiveMinimum === true ? undefined : minimum,
+    most: exclusiveMaximum === true ? undefined : maximum,
+    above: exclusiveMinimum === true ? minimum : exclusiveMinimum || undefined,
+    below: exclusiveMaximum === true ? maximum : exclusiveMaximum || undefined,
+  };
+}
+
 const numberChecks: readonly Check[] = [
-  (schema, value: number, path) =>
-    schema.maximum !== undefined && value > schema.maximum
-      ? inBody(path, value, `be less than or equal to ${schema.maximum}`)
-      : null,
-  (schema, value: number, path) =>
-    schema.minimum !== undefined && value < schema.minimum
-      ? inBody(path, value, `be greater than or equal to ${schema.minimum}`)
-      : null,
+  (schema, value: number, path) => {
+    const { most, below } = bounds(schema);
+    if (below !== undefined) return broken(value < below, path, value, `be less than ${below}`);
+    return broken(!(value > (most ?? value)), path, value, `be less than or equal to ${most}`);
+  },
+  (schema, value: number, path) => {
+    const { least, above } = bounds(schema);
+    if (above !== undefined) return broken(value > above, path, value, `be greater than ${above}`);
+    return broken(!(value < (least ?? value)), path, value, `be greater than or equal to ${least}`);
+  },
   (schema, value: number, path) =>
     schema.multipleOf !== undefined && value % schema.multipleOf !== 0
       ? inBody(path, value, `be a multiple of ${schema.multipleOf}`)
       : null,
 ];
-
-const patterns = new Map<string, RegExp | null>();
-
-function patternOf(source: string): RegExp | null {
-  const known = patterns.get(source);
-  if (known !== undefined) return known;
-  let compiled: RegExp | null = null;
-  try {
-    compiled = new RegExp(source);
-  } catch {
-    // RE2 syntax that JavaScript lacks: the constraint cannot be checked here.
-  }
-  patterns.set(source, compiled);
-  return compiled;
-}
 
 const stringChecks: readonly Check[] = [
   (schema, value: string, path) =>
@@ -53,10 +57,20 @@ const stringChecks: readonly Check[] = [
     schema.minLength !== undefined && value.length < schema.minLength
       ? inBody(path, value, `be at least ${schema.minLength} chars long`)
       : null,
-  (schema, value: string, path) =>
-    schema.pattern !== undefined && patternOf(schema.pattern)?.test(value) === false
-      ? inBody(path, value, `match '${schema.pattern}'`)
-      : null,
+  ({ pattern }, value: string, path) => {
+    if (pattern === undefined) return null;
+    const matches = matchesPattern(pattern, value);
+    if (matches.ok) return broken(matches.value, path, value, `match '${pattern}'`);
+    return invalidValue(path, value, `cannot be compared with '${pattern}': ${matches.error}`);
+  },
+  ({ format }, value: string, path) =>
+    format === undefined || hasFormat(format, value)
+      ? null
+      : invalidValue(
+          path,
+          value,
+          `${path} in body must be of type ${format}: ${JSON.stringify(value)}`,
+        ),
 ];
 
 function duplicateKey(
@@ -97,13 +111,36 @@ const arrayChecks: readonly Check[] = [
     schema.minItems !== undefined && value.length < schema.minItems
       ? inBody(path, value.length, `have at least ${schema.minItems} items`)
       : null,
+  (schema, value: readonly unknown[], path) =>
+    schema.uniqueItems === true &&
+    new Set(value.map((item) => sortedJson(item))).size < value.length
+      ? invalidValue(path, value, `${path} in body shouldn't contain duplicates`)
+      : null,
   duplicateKey as Check,
+];
+
+const objectChecks: readonly Check[] = [
+  ({ maxProperties: most }, value: JsonObject, path) =>
+    broken(
+      most === undefined || Object.keys(value).length <= most,
+      path,
+      value,
+      `have at most ${most} properties`,
+    ),
+  ({ minProperties: least }, value: JsonObject, path) =>
+    broken(
+      least === undefined || Object.keys(value).length >= least,
+      path,
+      value,
+      `have at least ${least} properties`,
+    ),
 ];
 
 function checksFor(value: unknown): readonly Check[] {
   if (typeof value === 'number') return numberChecks;
   if (typeof value === 'string') return stringChecks;
-  return Array.isArray(value) ? arrayChecks : [];
+  if (Array.isArray(value)) return arrayChecks;
+  return isObject(value) ? objectChecks : [];
 }
 
 function missingFields(schema: OpenApiSchema, value: JsonObject, path: string): Cause[] {
@@ -137,6 +174,20 @@ function children(
   });
 }
 
+const types: Readonly<Record<string, (value: unknown) => boolean>> = {
+  integer: Number.isInteger,
+  number: (value) => typeof value === 'number',
+  string: (value) => typeof value === 'string',
+  boolean: (value) => typeof value === 'boolean',
+  array: Array.isArray,
+  object: isObject,
+};
+
+/** Alternatives may name types: those of an int-or-string do. */
+function isOfType({ type = '' }: OpenApiSchema, value: unknown): boolean {
+  return types[type]?.(value) ?? true;
+}
+
 function constraintCauses(schema: OpenApiSchema, value: unknown, path: string): Cause[] {
   if (value === undefined || (value === null && schema.nullable === true)) return [];
   const causes: Cause[] = [];
@@ -148,6 +199,11 @@ function constraintCauses(schema: OpenApiSchema, value: unknown, path: string): 
     const cause = check(schema, value as never, path);
     if (cause !== null) causes.push(cause);
   }
+  const judge = (other: OpenApiSchema): Cause[] =>
+    isOfType(other, value)
+      ? constraintCauses(other, value, path)
+      : [inBody(path, value, `be of type ${other.type}`)];
+  causes.push(...alternativeCauses(schema, path, judge));
   for (const [field, item, at] of children(schema, value, path)) {
     causes.push(...constraintCauses(field, item, at));
   }
@@ -185,7 +241,7 @@ export function schemaCauses(schema: OpenApiSchema, value: JsonObject, previous:
   return [...causes, ...expressionCauses(schema, { value, previous, path: '' })];
 }
 
-/** Only what is required: the rules of a built-in kind beyond its schema live in `built-in-rules.ts`. */
+/** Only what is required: the rules of a built-in kind beyond its schema live in `built-in/rules.ts`. */
 export function requiredCauses(schema: OpenApiSchema, value: JsonObject): Cause[] {
   const { status: _status, ...properties } = schema.properties ?? {};
   return constraintCauses({ ...schema, properties }, value, '').filter(

@@ -60,13 +60,16 @@ export function endpointSliceDefaults(slice: JsonObject): void {
   }
 }
 
-/** One pod at least, and 80 % of the CPU unless other metrics are given. The first version of the kind knew no others. */
+/** One pod at least, and 80 % of the CPU unless other metrics are given. Its first version knows no others. */
 export function autoscalerDefaults(autoscaler: JsonObject): void {
   const spec = objectOr(autoscaler.spec);
   fill(spec, 'minReplicas', 1);
-  const { targetCPUUtilizationPercentage: percentage = 80 } = spec;
-  delete spec.targetCPUUtilizationPercentage;
-  const target = { type: 'Utilization', averageUtilization: percentage };
+  if (autoscaler.apiVersion === 'autoscaling/v1') {
+    fill(spec, 'targetCPUUtilizationPercentage', 80);
+    fill(autoscaler, 'status', { desiredReplicas: 0 });
+    return;
+  }
+  const target = { type: 'Utilization', averageUtilization: 80 };
   fill(spec, 'metrics', [{ type: 'Resource', resource: { name: 'cpu', target } }]);
   fill(autoscaler, 'status', { currentMetrics: null, desiredReplicas: 0 });
 }

@@ -128,26 +128,16 @@ function groups(registry: ResourceRegistry): Map<string, Map<string, ServedResou
   return result;
 }
 
-/**
- * The version of aggregated discovery that an Accept header asks for, v2 before v2beta1 (kubectl up to 1.29); null when
- * it wants the plain documents.
- */
-export function aggregatedVersion(accept: string | undefined): 'v2' | 'v2beta1' | null {
-  const asked = (accept ?? '').split(',').map((type) => type.split(';').map((part) => part.trim()));
-  const accepts = (version: string): boolean =>
-    asked.some(
-      (parts) => parts.includes('as=APIGroupDiscoveryList') && parts.includes(`v=${version}`),
-    );
-  if (accepts('v2')) return 'v2';
-  return accepts('v2beta1') ? 'v2beta1' : null;
+/** Whether an Accept header asks for everything in one document (aggregated discovery v2). */
+export function wantsAggregated(accept: string | undefined): boolean {
+  return (accept ?? '').split(',').some((type) => {
+    const parts = type.split(';').map((part) => part.trim());
+    return parts.includes('as=APIGroupDiscoveryList') && parts.includes('v=v2');
+  });
 }
 
 /** `/api` or `/apis` with everything in it. */
-export function aggregatedDiscovery(
-  registry: ResourceRegistry,
-  core: boolean,
-  version: 'v2' | 'v2beta1',
-): JsonObject {
+export function aggregatedDiscovery(registry: ResourceRegistry, core: boolean): JsonObject {
   const items = [...groups(registry)]
     .filter(([group]) => (group === '') === core)
     .map(([group, versions]) => ({
@@ -160,7 +150,7 @@ export function aggregatedDiscovery(
     }));
   return {
     kind: 'APIGroupDiscoveryList',
-    apiVersion: `apidiscovery.k8s.io/${version}`,
+    apiVersion: 'apidiscovery.k8s.io/v2',
     metadata: {},
     items,
   };

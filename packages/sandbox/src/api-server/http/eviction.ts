@@ -8,7 +8,7 @@ import type { ResourceRegistry, ServedResource } from '../resource-registry.ts';
 import { matchesLabelSelector } from '../selectors.ts';
 import { noSuchResource } from '../status.ts';
 import type { WriteRequest } from '../write-request.ts';
-import { type Exchange, objectBody, sendJson, writeRequestOf } from './exchange.ts';
+import { type Exchange, objectBody, sendKind, writeRequestOf } from './exchange.ts';
 import type { ResourcePath } from './request-info.ts';
 import { type WriteDependencies, withDryRun } from './write-handlers.ts';
 
@@ -29,7 +29,7 @@ export async function handleEviction(
   const pod = dependencies.objects.get(resource, { namespace, name });
   await askBudget(pod, dependencies, request);
   await deleteObject(dependencies, { resource, target: { namespace, name } }, options, request);
-  sendJson(exchange.response, 201, {
+  sendKind(exchange.response, 201, {
     kind: 'Status',
     apiVersion: 'v1',
     metadata: {},

@@ -4,8 +4,10 @@ import { parse as parseYaml } from 'yaml';
 import { ApiStatusError } from '../../api-status-error.ts';
 import { isObject, type JsonObject } from '../json.ts';
 import { decodeProtobuf } from '../protobuf/decode.ts';
+import { encodeProtobuf } from '../protobuf/encode.ts';
 import { badRequest, statusObject, unsupportedMediaType } from '../status.ts';
 import type { FieldValidation, UserInfo, WriteRequest } from '../write-request.ts';
+import { formOf, PROTOBUF } from './media-type.ts';
 import type { RequestInfo } from './request-info.ts';
 
 /** etcd's limit on one object is 1.5 MiB; kube-apiserver reads 3 MiB. */
@@ -45,7 +47,7 @@ export function contentType(request: IncomingMessage): string {
 function parseBody(type: string, body: Buffer): unknown {
   try {
     if (type.endsWith('yaml')) return parseYaml(body.toString());
-    if (type === 'application/vnd.kubernetes.protobuf') return decodeProtobuf(body);
+    if (type === PROTOBUF) return decodeProtobuf(body);
     return JSON.parse(body.toString());
   } catch (cause) {
     if (cause instanceof ApiStatusError) throw cause;
@@ -58,7 +60,7 @@ const readable = new Set([
   '',
   'application/json',
   'application/yaml',
-  'application/vnd.kubernetes.protobuf',
+  PROTOBUF,
   'application/json-patch+json',
   'application/merge-patch+json',
   'application/strategic-merge-patch+json',
@@ -91,16 +93,25 @@ function isForPeople({ headers, url }: IncomingMessage): boolean {
   return asked || /^(curl|Wget|Mozilla\/5\.0)/.test(headers['user-agent'] ?? '');
 }
 
+function send(response: ServerResponse, status: number, type: string, body: Buffer): void {
+  response.writeHead(status, { 'Content-Type': type, 'Content-Length': body.length });
+  response.end(body);
+}
+
 /** Answers with JSON and its length, indented for people. */
 export function sendJson(response: ServerResponse, status: number, body: unknown): void {
   const text = isForPeople(response.req)
     ? JSON.stringify(body, null, 2)
     : `${JSON.stringify(body)}\n`;
-  response.writeHead(status, {
-    'Content-Type': 'application/json',
-    'Content-Length': Buffer.byteLength(text),
-  });
-  response.end(text);
+  send(response, status, 'application/json', Buffer.from(text));
+}
+
+/** Answers with an object or a list of objects, in protobuf if the client prefers that. Throws 406. */
+export function sendKind(response: ServerResponse, status: number, object: JsonObject): void {
+  const { accept } = response.req.headers;
+  const form = formOf(accept, String(object.apiVersion), String(object.kind));
+  if (form === 'json') sendJson(response, status, object);
+  else send(response, status, PROTOBUF, encodeProtobuf(object));
 }
 
 /** Answers with the Status of an error; breaks off an answer that has begun. */
@@ -109,7 +120,7 @@ export function sendError(response: ServerResponse, error: ApiStatusError): void
     response.destroy();
     return;
   }
-  sendJson(response, error.code, statusObject(error));
+  sendKind(response, error.code, statusObject(error));
 }
 
 function fieldValidation(query: URLSearchParams): FieldValidation {

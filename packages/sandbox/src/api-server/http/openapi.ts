@@ -47,8 +47,6 @@ function pathsOf(resource: ServedResource): JsonObject {
   if (resource.review) return { [collection]: { post } };
   const schema = { type: 'object' };
   return {
-    // kubectl 1.27 looks for every kind at the path that lists all namespaces.
-    [`${root}${resource.apiVersion}/${resource.plural}`]: { get: operation(resource, 'list') },
     [collection]: { get: operation(resource, 'list'), post },
     [`${collection}/{name}`]: {
       get: operation(resource, 'get'),

@@ -1,7 +1,9 @@
 /** get, list and watch. */
 import type { ApiObject } from '../../cluster-client.ts';
 import { isObject, type JsonObject, objectOr } from '../json.ts';
+import { inVersion } from '../kinds/conversions.ts';
 import type { Objects } from '../objects.ts';
+import { encodeWatchEvent } from '../protobuf/encode.ts';
 import type { ServedResource } from '../resource-registry.ts';
 import { type Predicate, parseFieldSelector, parseLabelSelector } from '../selectors.ts';
 import { badRequest, expired, statusObject } from '../status.ts';
@@ -9,19 +11,14 @@ import type { Storage, StoredEvent } from '../storage.ts';
 import { selectorText } from '../tables/cells.ts';
 import { type IncludeObject, scaleTable, tableOf, wantsTable } from '../tables/table.ts';
 import { visibleChange, watchCollection } from '../watch.ts';
-import { type Exchange, sendJson } from './exchange.ts';
+import { type Exchange, sendJson, sendKind } from './exchange.ts';
+import { formOf, PROTOBUF } from './media-type.ts';
 import type { ResourcePath } from './request-info.ts';
 
 /** What reading needs. */
 export interface ReadDependencies {
   readonly storage: Storage;
   readonly objects: Objects;
-}
-
-/** The object as the requested version shows it: versions differ by name only (conversion strategy None). */
-function asVersion(resource: ServedResource, object: ApiObject): ApiObject {
-  if (object.apiVersion === resource.apiVersion) return object;
-  return { ...object, apiVersion: resource.apiVersion };
 }
 
 function includeObject(query: URLSearchParams): IncludeObject {
@@ -36,21 +33,22 @@ export function sendObject(
   object: ApiObject,
   status = 200,
 ): void {
-  const shown = asVersion(resource, object);
   const accept = request.headers.accept ?? '';
   if (wantsTable(accept)) {
     const metadata = { resourceVersion: object.metadata.resourceVersion };
-    sendJson(response, status, tableOf(resource, [shown], metadata, includeObject(info.query)));
-  } else if ((accept.split(',')[0] ?? '').includes('as=PartialObjectMetadata;')) {
-    const { metadata } = shown;
-    sendJson(response, status, {
-      kind: 'PartialObjectMetadata',
-      apiVersion: 'meta.k8s.io/v1',
-      metadata,
-    });
+    sendJson(response, status, tableOf(resource, [object], metadata, includeObject(info.query)));
   } else {
-    sendJson(response, status, shown);
+    const shown = inVersion(resource, object);
+    sendKind(response, status, wantsMetadata(accept) ? metadataOnly(shown) : shown);
   }
+}
+
+function wantsMetadata(accept: string | undefined): boolean {
+  return (accept ?? '').split(',')[0]?.includes('as=PartialObjectMetadata;') === true;
+}
+
+function metadataOnly({ metadata }: ApiObject): ApiObject {
+  return { kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1', metadata };
 }
 
 /** Namespace, name, labels and fields of a request in one test. Throws 400 for a selector that does not parse. */
@@ -115,8 +113,9 @@ function pageOf(all: readonly ApiObject[], query: URLSearchParams, revision: num
 
 /** Items of a built-in list carry neither kind nor version, as Go's typed lists do not. */
 function listItem(resource: ServedResource, object: ApiObject): unknown {
-  if (resource.custom) return asVersion(resource, object);
-  const { kind: _kind, apiVersion: _version, ...rest } = object;
+  const shown = inVersion(resource, object);
+  if (resource.custom) return shown;
+  const { kind: _kind, apiVersion: _version, ...rest } = shown;
   return rest;
 }
 
@@ -133,18 +132,17 @@ export function handleList(
   const { items, metadata } = pageOf(all, info.query, storage.revision);
   const accept = request.headers.accept ?? '';
   if (wantsTable(accept)) {
-    const shown = items.map((object) => asVersion(resource, object));
-    sendJson(response, 200, tableOf(resource, shown, metadata, includeObject(info.query)));
+    sendJson(response, 200, tableOf(resource, items, metadata, includeObject(info.query)));
   } else if (
     accept.includes('as=PartialObjectMetadataList;') &&
     !accept.startsWith('application/json,')
   ) {
     const partial = items.map(({ metadata: own }) => ({ metadata: own }));
     const kind = 'PartialObjectMetadataList';
-    sendJson(response, 200, { kind, apiVersion: 'meta.k8s.io/v1', metadata, items: partial });
+    sendKind(response, 200, { kind, apiVersion: 'meta.k8s.io/v1', metadata, items: partial });
   } else {
     const { listKind: kind, apiVersion } = resource;
-    sendJson(response, 200, {
+    sendKind(response, 200, {
       kind,
       apiVersion,
       metadata,
@@ -160,26 +158,55 @@ const MIN_WATCH_SECONDS = 1800;
 interface Stream {
   readonly resource: ServedResource;
   send(type: string, object: unknown): void;
-  readonly table: boolean;
+  readonly shows: 'objects' | 'tables' | 'metadata';
+}
+
+/** What a watcher of this Accept header is shown. */
+function shownTo(accept: string | undefined): Stream['shows'] {
+  if (wantsTable(accept)) return 'tables';
+  return wantsMetadata(accept) ? 'metadata' : 'objects';
 }
 
 function objectForm(stream: Stream, object: ApiObject, include: IncludeObject): unknown {
-  const shown = asVersion(stream.resource, object);
-  if (!stream.table) return shown;
-  return tableOf(
-    stream.resource,
-    [shown],
-    { resourceVersion: object.metadata.resourceVersion },
-    include,
-  );
+  const { resource, shows } = stream;
+  if (shows === 'objects') return inVersion(resource, object);
+  if (shows === 'metadata') return metadataOnly(object);
+  const metadata = { resourceVersion: object.metadata.resourceVersion };
+  return tableOf(resource, [object], metadata, include);
 }
 
-function bookmark(resource: ServedResource, revision: number, initialEnd: boolean): JsonObject {
+function bookmark({ resource, shows }: Stream, revision: number, initialEnd: boolean): unknown {
   const annotations = initialEnd ? { annotations: { 'k8s.io/initial-events-end': 'true' } } : {};
-  return {
+  const whole = {
     kind: resource.kind,
     apiVersion: resource.apiVersion,
     metadata: { resourceVersion: String(revision), creationTimestamp: null, ...annotations },
+  };
+  return shows === 'metadata' ? metadataOnly(whole as unknown as ApiObject) : whole;
+}
+
+/** How events go out: as lines of JSON, or as frames of protobuf. */
+function eventWriter({ request, response }: Exchange, resource: ServedResource): Stream {
+  const { accept } = request.headers;
+  const shows = shownTo(accept);
+  const [apiVersion, kind] =
+    shows === 'metadata'
+      ? ['meta.k8s.io/v1', 'PartialObjectMetadata']
+      : [resource.apiVersion, resource.kind];
+  const binary = shows !== 'tables' && formOf(accept, apiVersion, kind) === 'protobuf';
+  response.writeHead(200, {
+    'Content-Type': binary ? `${PROTOBUF};stream=watch` : 'application/json',
+    'Cache-Control': 'no-cache, private',
+  });
+  return {
+    resource,
+    shows,
+    send: (type, object) => {
+      const event = binary
+        ? encodeWatchEvent(type, object)
+        : `${JSON.stringify({ type, object })}\n`;
+      response.write(event);
+    },
   };
 }
 
@@ -196,27 +223,19 @@ function startRevision(query: URLSearchParams): number | null {
   return revision;
 }
 
-/** `GET` of a collection with `watch`: one JSON event a line, until the client leaves or the time is up. */
+/** `GET` of a collection with `watch`: one event after the other, until the client leaves or the time is up. */
 export function handleWatch(
   exchange: Exchange,
   { storage }: ReadDependencies,
   resource: ServedResource,
   path: ResourcePath,
 ): void {
-  const { request, response, info } = exchange;
+  const { response, info } = exchange;
   const { query } = info;
   const selects = selectorOf(resource, path, query);
   const from = startRevision(query);
   const include = includeObject(query);
-  response.writeHead(200, {
-    'Content-Type': 'application/json',
-    'Cache-Control': 'no-cache, private',
-  });
-  const stream: Stream = {
-    resource,
-    table: wantsTable(request.headers.accept),
-    send: (type, object) => void response.write(`${JSON.stringify({ type, object })}\n`),
-  };
+  const stream = eventWriter(exchange, resource);
   const deliver = (event: StoredEvent): void => {
     const change = visibleChange(event, selects);
     if (change === null) return;
@@ -239,7 +258,7 @@ export function handleWatch(
   for (const event of missed) deliver(event);
   const bookmarks = query.get('allowWatchBookmarks') === 'true';
   if (bookmarks && query.get('sendInitialEvents') === 'true') {
-    stream.send('BOOKMARK', bookmark(resource, storage.revision, true));
+    stream.send('BOOKMARK', bookmark(stream, storage.revision, true));
   }
   // Sent at once, so that a client of an empty collection knows that its watch has begun.
   response.flushHeaders();
@@ -262,7 +281,7 @@ function followUntilClosed({ exchange, storage, stream, deliver, bookmarks }: Fo
   const seconds = asked > 0 ? asked : MIN_WATCH_SECONDS * (1 + Math.random());
   const deadline = setTimeout(() => response.end(), seconds * 1000);
   const beat = setInterval(() => {
-    if (bookmarks) stream.send('BOOKMARK', bookmark(resource, storage.revision, false));
+    if (bookmarks) stream.send('BOOKMARK', bookmark(stream, storage.revision, false));
   }, BOOKMARK_INTERVAL_MS);
   response.on('close', () => {
     clearTimeout(deadline);
@@ -279,11 +298,9 @@ export function sendScale(
 ): void {
   const scale = scaleOf(resource, object);
   const table = wantsTable(request.headers.accept);
-  sendJson(
-    response,
-    200,
-    table ? scaleTable(scale as unknown as ApiObject, includeObject(info.query)) : scale,
-  );
+  if (table) {
+    sendJson(response, 200, scaleTable(scale as unknown as ApiObject, includeObject(info.query)));
+  } else sendKind(response, 200, scale);
 }
 
 function scaleSelector(selector: JsonObject): string | undefined {

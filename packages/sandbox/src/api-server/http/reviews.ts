@@ -6,7 +6,7 @@ import { ISSUER, type Tokens } from '../security/tokens.ts';
 import { badRequest, conflict, type NamedKind, notFound } from '../status.ts';
 import type { Storage } from '../storage.ts';
 import type { UserInfo } from '../write-request.ts';
-import { type Exchange, objectBody, sendJson } from './exchange.ts';
+import { type Exchange, objectBody, sendKind } from './exchange.ts';
 import type { ResourcePath } from './request-info.ts';
 import { reviewBody } from './write-handlers.ts';
 
@@ -93,7 +93,7 @@ export async function handleReview(
   const answer = answers[resource.kind];
   if (answer === undefined) throw badRequest(`${resource.kind} is not answered by this server`);
   const status = await answer(review, exchange, dependencies);
-  sendJson(exchange.response, 201, { ...review, status });
+  sendKind(exchange.response, 201, { ...review, status });
 }
 
 /** What a token may be bound to. */
@@ -146,7 +146,7 @@ export async function handleTokenRequest(
         ? { name: stringOr(bound.name) ?? '', uid: stringOr(bound.uid) }
         : undefined,
   });
-  sendJson(exchange.response, 201, {
+  sendKind(exchange.response, 201, {
     kind: 'TokenRequest',
     apiVersion: 'authentication.k8s.io/v1',
     metadata: {

@@ -6,12 +6,11 @@ import type { AccessAttributes, Authorizer } from '../security/authorization.ts'
 import { methodNotAllowed, noSuchResource } from '../status.ts';
 import { handleLogs } from '../streams/logs.ts';
 import type { UserInfo } from '../write-request.ts';
-import { aggregatedDiscovery, aggregatedVersion, discoveryDocument } from './discovery.ts';
+import { aggregatedDiscovery, discoveryDocument, wantsAggregated } from './discovery.ts';
 import { handleEviction } from './eviction.ts';
 import { type Exchange, sendJson } from './exchange.ts';
 import { warnOfKind } from './kind-warnings.ts';
 import type { OpenApiDocuments } from './openapi.ts';
-import { OPENAPI_V2_ACCEPT, OPENAPI_V2_TYPE, openApiV2Document } from './openapi-v2.ts';
 import {
   handleList,
   handleWatch,
@@ -118,7 +117,7 @@ async function handleResource(
   const resource = dependencies.registry.find(path.group, path.version, path.plural);
   if (resource === null) throw noSuchResource();
   const { verb } = exchange.info;
-  warnOfKind(exchange, resource.collection, path);
+  warnOfKind(exchange, resource.collection);
   const special = subresourceHandlers[`${resource.collection}/${path.subresource} ${verb}`];
   if (resource.review && special === undefined) {
     if (verb !== 'create')
@@ -136,17 +135,12 @@ type Document = (exchange: Exchange, dependencies: RouterDependencies) => void |
 const discovery =
   (core: boolean): Document =>
   ({ request, response, info }, { registry }) => {
-    const version = aggregatedVersion(request.headers.accept);
-    if (version === null) {
+    if (!wantsAggregated(request.headers.accept)) {
       sendJson(response, 200, discoveryDocument(registry, info.path.replace(/\/$/, '')));
       return;
     }
-    const text = JSON.stringify(aggregatedDiscovery(registry, core, version));
-    sendText(
-      response,
-      `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`,
-      text,
-    );
+    const type = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList';
+    sendText(response, type, JSON.stringify(aggregatedDiscovery(registry, core)));
   };
 
 const documents: Readonly<Record<string, Document>> = {
@@ -158,17 +152,6 @@ const documents: Readonly<Record<string, Document>> = {
   '/metrics': sendMetrics,
   '/.well-known/openid-configuration': sendTokenIssuer,
   '/openapi/v3': ({ response }, { openApi }) => sendJson(response, 200, openApi.index()),
-  '/openapi/v2': ({ request, response }, { registry }) => {
-    if (!(request.headers.accept ?? '').includes(OPENAPI_V2_ACCEPT)) {
-      throw new ApiStatusError(
-        406,
-        'NotAcceptable',
-        `only ${OPENAPI_V2_ACCEPT} is served; see /openapi/v3`,
-        {},
-      );
-    }
-    sendText(response, OPENAPI_V2_TYPE, openApiV2Document(registry));
-  },
   '/openid/v1/jwks': async ({ response }, { tokens }) =>
     sendJson(response, 200, { keys: [await tokens.jwk()] }),
 };

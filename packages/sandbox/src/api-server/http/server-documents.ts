@@ -75,7 +75,6 @@ export function sendPaths({ response }: Exchange, { registry }: ServerDocumentDe
     ...groups,
     ...health,
     '/metrics',
-    '/openapi/v2',
     '/openapi/v3',
     '/openid/v1/jwks',
     '/version',

@@ -14,7 +14,7 @@ import {
   contentType,
   type Exchange,
   objectBody,
-  sendJson,
+  sendKind,
   writeRequestOf,
 } from './exchange.ts';
 import { applyConfiguration, patchChange } from './patch-changes.ts';
@@ -152,7 +152,7 @@ async function writeScale(
     { resource, target: targetOf(path), subresource: 'scale', request },
     change,
   );
-  sendJson(exchange.response, 200, scaleOf(resource, updated));
+  sendKind(exchange.response, 200, scaleOf(resource, updated));
 }
 
 async function deleteOptions(exchange: Exchange): Promise<DeleteOptions> {
@@ -206,7 +206,7 @@ export async function handleDelete(
   const where = { resource, target: targetOf(path) };
   const { object, gone } = await deleteObject(dependencies, where, options, request);
   if (gone && !answersWithObject.has(resource.collection)) {
-    sendJson(exchange.response, 200, success(resource, object));
+    sendKind(exchange.response, 200, success(resource, object));
   } else {
     sendObject(exchange, resource, object);
   }
@@ -229,7 +229,7 @@ export async function handleDeleteCollection(
   }
   const { listKind: kind, apiVersion } = resource;
   const metadata = { resourceVersion: String(dependencies.storage.revision) };
-  sendJson(exchange.response, 200, { kind, apiVersion, metadata, items: doomed });
+  sendKind(exchange.response, 200, { kind, apiVersion, metadata, items: doomed });
 }
 
 /** `POST pods/NAME/binding`, or `POST bindings` with the pod's name: puts the pod on a node. */
@@ -254,7 +254,7 @@ export async function handleBinding(
     refusal: bodyRefusal(resource),
     apply: (pod) => applyMergePatch(pod, { spec: { nodeName } }) as JsonObject,
   });
-  sendJson(exchange.response, 201, {
+  sendKind(exchange.response, 201, {
     kind: 'Status',
     apiVersion: 'v1',
     metadata: {},

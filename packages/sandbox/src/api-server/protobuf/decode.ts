@@ -6,19 +6,18 @@
  */
 import type { ApiStatusError } from '../../api-status-error.ts';
 import { type JsonObject, timestampOf } from '../json.ts';
+import { type FieldRow, kinds, messages } from '../kinds/messages.ts';
 import { badRequest, unsupportedMediaType } from '../status.ts';
-import { type FieldRow, kinds, messages } from './messages.ts';
 import {
   doubleOf,
   integerOf,
   lastField,
+  MAGIC,
   saysNothing,
   textOf,
   type WireValue,
   wireFields,
 } from './wire.ts';
-
-const MAGIC = Buffer.from('k8s\0');
 
 /** A `Timestamp`; undefined for the empty message, which stands for no time. */
 function instant(value: WireValue): Date | undefined {
@@ -51,7 +50,8 @@ function intOrString(value: WireValue): string | number {
 /** `undefined` leaves the field out. */
 const readers: Readonly<Record<string, (value: WireValue) => unknown>> = {
   string: textOf,
-  int: integerOf,
+  int32: integerOf,
+  int64: integerOf,
   double: doubleOf,
   bool: (value) => value === 1n,
   bytes: (value) => (typeof value === 'bigint' ? '' : value.toString('base64')),
@@ -108,7 +108,7 @@ function readField(result: JsonObject, [name, type]: FieldRow, value: WireValue)
 }
 
 function readMessage(name: string, value: WireValue): JsonObject {
-  const table = messages[name] ?? {};
+  const table = messages[name]?.fields ?? {};
   const result: JsonObject = {};
   for (const field of wireFields(value)) {
     const row = table[field.number];
@@ -120,8 +120,9 @@ function readMessage(name: string, value: WireValue): JsonObject {
 
 /** Throws 415 for a kind or a field that is not in the table, 400 if the bytes are no Kubernetes message. */
 export function decodeProtobuf(body: Buffer): JsonObject {
-  if (!body.subarray(0, 4).equals(MAGIC)) throw badRequest('protobuf: the envelope is missing');
-  const envelope = body.subarray(4);
+  if (!body.subarray(0, MAGIC.length).equals(MAGIC))
+    throw badRequest('protobuf: the envelope is missing');
+  const envelope = body.subarray(MAGIC.length);
   const type = lastField(envelope, 1) ?? Buffer.of();
   const apiVersion = textOf(lastField(type, 1));
   const kind = textOf(lastField(type, 2));

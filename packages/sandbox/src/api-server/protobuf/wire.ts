@@ -1,6 +1,9 @@
 /** The little of protobuf's wire format that Kubernetes uses. */
 import { badRequest } from '../status.ts';
 
+/** What an envelope begins with. */
+export const MAGIC: Buffer = Buffer.from('k8s\0');
+
 /** A varint, or the bytes of a fixed or length-delimited field. */
 export type WireValue = bigint | Buffer;
 
@@ -70,4 +73,12 @@ export function integerOf(value: WireValue | undefined): number {
 /** As a floating-point number; 0 without a value. */
 export function doubleOf(value: WireValue): number {
   return typeof value !== 'bigint' && value.length === 8 ? value.readDoubleLE() : 0;
+}
+
+/** A whole number as a varint; a negative one takes ten bytes. */
+export function varintBytes(value: number | bigint): Buffer {
+  const bytes: number[] = [];
+  let rest = BigInt.asUintN(64, BigInt(value));
+  for (; rest > 127n; rest >>= 7n) bytes.push(Number(rest & 0x7fn) | 0x80);
+  return Buffer.from([...bytes, Number(rest)]);
 }

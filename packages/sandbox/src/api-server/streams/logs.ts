@@ -11,11 +11,13 @@ function logOptions(query: URLSearchParams): LogOptions {
     const value = query.get(name);
     return value === null ? {} : { [name]: Number(value) };
   };
+  const since = query.get('sinceTime');
   return {
     follow: flag('follow'),
     timestamps: flag('timestamps'),
     previous: flag('previous'),
     ...number('tailLines'),
+    ...(since === null ? {} : { sinceSeconds: (Date.now() - Date.parse(since)) / 1000 }),
     ...number('sinceSeconds'),
     ...number('limitBytes'),
   };

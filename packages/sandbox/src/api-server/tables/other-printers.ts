@@ -1,18 +1,7 @@
 /** Columns and cells of the kinds that are only stored here (kubernetes `printers/internalversion/printers.go`). */
 import type { ApiObject } from '../../cluster-client.ts';
 import { isObject, type JsonObject, listOr, objectOr, stringOr } from '../json.ts';
-import {
-  age,
-  containerCells,
-  count,
-  mapText,
-  name,
-  objects,
-  replicaCells,
-  selectorText,
-  specOf,
-  statusOf,
-} from './cells.ts';
+import { age, count, name, objects, selectorText, specOf, statusOf } from './cells.ts';
 import { humanDuration } from './duration.ts';
 import type { Printer } from './printers.ts';
 
@@ -148,18 +137,6 @@ export const otherPrinters: Readonly<Record<string, Printer>> = {
     columns: ['Name', 'Pod-Selector', 'Age'],
     cells: (object) => [name(object), selectorText(specOf(object).podSelector), age(object)],
   },
-  'networking.k8s.io/servicecidrs': {
-    columns: ['Name', 'CIDRs', 'Age'],
-    cells: (object) => [name(object), listOr(specOf(object).cidrs).join(','), age(object)],
-  },
-  'networking.k8s.io/ipaddresses': {
-    columns: ['Name', 'ParentRef'],
-    cells: (object) => {
-      const { group, resource, namespace, name: parent } = objectOr(specOf(object).parentRef);
-      const path = [group, resource, namespace, parent].filter((part) => stringOr(part));
-      return [name(object), path.join('/')];
-    },
-  },
   'policy/poddisruptionbudgets': {
     columns: ['Name', 'Min Available', 'Max Unavailable', 'Allowed Disruptions', 'Age'],
     cells: (object) => [
@@ -177,20 +154,6 @@ export const otherPrinters: Readonly<Record<string, Printer>> = {
       quotaCell(object, false),
       quotaCell(object, true),
       age(object),
-    ],
-  },
-  '/limitranges': {
-    columns: ['Name', 'Created At'],
-    cells: (object) => [name(object), object.metadata.creationTimestamp],
-  },
-  '/replicationcontrollers': {
-    columns: ['Name', 'Desired', 'Current', 'Ready', 'Age', 'Containers*', 'Images*', 'Selector*'],
-    cells: (object) => [
-      name(object),
-      ...replicaCells(object),
-      age(object),
-      ...containerCells(object),
-      mapText(specOf(object).selector),
     ],
   },
   '/persistentvolumes': {

@@ -1,6 +1,7 @@
 /** Server-side printing: objects as a `meta.k8s.io/v1` Table, when the client accepts one. */
 import type { ApiObject } from '../../cluster-client.ts';
 import type { JsonObject } from '../json.ts';
+import { inVersion, type Version } from '../kinds/conversions.ts';
 import type { ServedResource } from '../resource-registry.ts';
 import { ageOf } from './duration.ts';
 import { readJsonPath } from './json-path.ts';
@@ -75,9 +76,14 @@ function cellsOf(resource: ServedResource, object: ApiObject): unknown[] {
   return [object.metadata.name, ...resource.columns.map((column) => customCell(column, object))];
 }
 
-function rowObject(object: ApiObject, include: IncludeObject): JsonObject {
+function rowObject(
+  object: ApiObject,
+  include: IncludeObject,
+  version: Version | null = null,
+): JsonObject {
   if (include === 'None') return {};
-  if (include === 'Object') return { object };
+  if (include === 'Object')
+    return { object: version === null ? object : inVersion(version, object) };
   const partial = {
     kind: 'PartialObjectMetadata',
     apiVersion: 'meta.k8s.io/v1',
@@ -86,7 +92,10 @@ function rowObject(object: ApiObject, include: IncludeObject): JsonObject {
   return { object: partial };
 }
 
-/** @param metadata of the Table: the list's resourceVersion and continuation. */
+/**
+ * @param objects as they are stored.
+ * @param metadata of the Table: the list's resourceVersion and continuation.
+ */
 export function tableOf(
   resource: ServedResource,
   objects: readonly ApiObject[],
@@ -102,7 +111,7 @@ export function tableOf(
       : builtInColumns(printerOf(resource)),
     rows: objects.map((object) => ({
       cells: cellsOf(resource, object),
-      ...rowObject(object, include),
+      ...rowObject(object, include, resource),
     })),
   };
 }

@@ -1,0 +1,95 @@
+/** Writes `docs/sandbox.md` from the table of what has no effect in the sandbox. Run by `npm run generate`. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  WITHOUT_EFFECT,
+  type WithoutEffect,
+} from '../../packages/sandbox/src/api-server/without-effect.ts';
+
+const file = join(import.meta.dirname, '../../docs/sandbox.md');
+
+const DOES = `# What the sandbox does, and does not
+
+<!-- Written by test/generate/sandbox-docs.ts; change the table in packages/sandbox/src/api-server/without-effect.ts. -->
+
+The sandbox is a Kubernetes cluster on one machine: \`aquifer sandbox up\`. It is for trying, developing, testing and comparing;
+how it is built is in [its README](../packages/sandbox/README.md).
+
+## It does
+
+| | |
+| --- | --- |
+| kubectl 1.30 to 1.37, helm, client-go, controller-runtime | every verb, in JSON and protobuf; server-side apply, strategic, merge and JSON patches, watches with bookmarks, tables, dry runs, \`exec\`, \`logs\`, \`port-forward\`, \`cp\` |
+| custom resources | schemas, defaults, CEL rules, status and scale, printer columns, field selectors |
+| access | client certificates, tokens of service accounts (bound, renewed), RBAC, admission webhooks |
+| workloads | Deployment, ReplicaSet, StatefulSet, DaemonSet, Job; disruption budgets; garbage collection; namespaces |
+| pods | init containers and sidecars, probes, lifecycle hooks, restarts with back-off, volumes, environment, users and groups |
+| network | an address for each pod, Services (cluster addresses, node ports, headless), EndpointSlices, DNS |
+| storage | claims of the class \`standard\`: a directory of this machine |
+
+## It stores without effect
+
+Manifests with the following can be applied, so that what a real cluster gets can be tried here. It has no effect, and the
+write says so in a \`Warning:\`, which kubectl and helm print.
+`;
+
+const SAYS_NO = `
+## It refuses
+
+What is not stored says so itself: an image that cannot be had ends in \`ErrImagePull\`, a volume of a type that is not there in
+\`CreateContainerConfigError\`, \`kubectl top\` in "Metrics API not available", \`proxy\` to pods and Services in 404. A protobuf field of
+another version of Kubernetes is refused with 415, a rule of CEL that cannot be evaluated with 422.
+`;
+
+function cell(text: string): string {
+  return text.replaceAll('|', '\\|');
+}
+
+function table(heading: string, rows: readonly (readonly string[])[]): string {
+  const lines = rows.map((row) => `| ${row.map(cell).join(' | ')} |`);
+  return [`\n### ${heading}\n`, '| what | the sandbox |', '| --- | --- |', ...lines, ''].join('\n');
+}
+
+const kindOf = (collection: string): string => {
+  const [group = '', plural = ''] = collection.split('/');
+  return group === '' ? `\`${plural}\`` : `\`${plural}.${group}\``;
+};
+
+/** `spec.type`, with the values that have an effect. */
+function fieldOf({ path = '', unless = [] }: WithoutEffect): string {
+  const values = unless.map((value) => `\`${JSON.stringify(value)}\``);
+  return `\`${path}\`${values.length === 0 ? '' : ` (other than ${values.join(', ')})`}`;
+}
+
+/** The text that the page has to have. */
+export function sandboxPage(): string {
+  const kinds = WITHOUT_EFFECT.filter(({ path }) => path === undefined);
+  const fields = WITHOUT_EFFECT.filter(({ path }) => path !== undefined);
+  const ofPods = fields.filter(({ collections }) => collections === 'pods');
+  const named = ({ collections }: WithoutEffect): string =>
+    collections === 'pods' ? '' : collections.map(kindOf).join(', ');
+  return [
+    DOES,
+    table(
+      'Kinds',
+      kinds.map((row) => [named(row), row.says]),
+    ),
+    table(
+      'Fields of pods and of pod templates',
+      ofPods.map((row) => [fieldOf(row), row.says]),
+    ),
+    table(
+      'Fields of other kinds',
+      fields
+        .filter((row) => row.collections !== 'pods')
+        .map((row) => [`${named(row)} ${fieldOf(row)}`, row.says]),
+    ),
+    SAYS_NO,
+  ].join('');
+}
+
+export function sandboxPageOnDisk(): string {
+  return readFileSync(file, 'utf8');
+}
+
+if (import.meta.main) writeFileSync(file, sandboxPage());
