@@ -3,9 +3,9 @@
  * "Common Expression Language", CEL options and libraries). Missing: sets, semver, `format`, URLs and IP addresses as values.
  */
 import { isIP } from 'node:net';
+import { quantityValue } from '@aquifer/model';
 import { compiledPattern, useSafeMatches, withSafeMatches } from '@aquifer/model/expressions';
 import { type ASTNode, Environment } from '@marcbachmann/cel-js';
-import { quantityValue } from '../quantity.ts';
 import { isObject } from './json.ts';
 import { isCidr, isUri } from './schema-formats.ts';
 
