@@ -5,12 +5,15 @@ import { installationRoot } from '@aquifer/runtime';
 import type { ApiServer } from './api-server/api-server.ts';
 import { DATA } from './cleanup.ts';
 import type { SandboxConfig } from './config.ts';
+import { ImageStore } from './image-store/store.ts';
 import { type NodeAddresses, PodAddressPool } from './nodes/addresses.ts';
 import { Cgroups } from './nodes/cgroups.ts';
 import { clusterClaimSource } from './nodes/claim-source.ts';
 import { clusterConfigSource } from './nodes/config-source.ts';
 import { machineMounts } from './nodes/container-launch.ts';
+import { copyTools } from './nodes/container-tools.ts';
 import { EventRecorder } from './nodes/event-recorder.ts';
+import { ImageResolver } from './nodes/image-resolver.ts';
 import type { Machine } from './nodes/images.ts';
 import { Kubelet, type KubeletDeps } from './nodes/kubelet.ts';
 import { NodeProber } from './nodes/node-prober.ts';
@@ -20,11 +23,11 @@ import type { VolumeSources } from './nodes/pod-volumes.ts';
 const INSTALLATION = installationRoot(import.meta.dirname);
 
 /** Makes the kubelets of this machine's nodes; what they have in common is looked up once. */
-export function kubeletFactory(
+export async function kubeletFactory(
   config: SandboxConfig,
   api: ApiServer,
   on: Pick<KubeletDeps, 'onError' | 'onPodAddresses'>,
-): (node: NodeAddresses) => Kubelet {
+): Promise<(node: NodeAddresses) => Kubelet> {
   const { client } = api;
   const cgroups = new Cgroups();
   const capacity = { cpu: availableParallelism(), memoryBytes: totalmem() };
@@ -50,13 +53,19 @@ export function kubeletFactory(
         pod: { name: metadata.name, uid: metadata.uid },
       }),
   };
+  const store = new ImageStore(join(config.dataDirectory, DATA.images));
+  const toolsDirectory = join(config.dataDirectory, DATA.tools);
+  await copyTools(toolsDirectory, config.path);
+  const images = new ImageResolver({ machine, ownImages: config.ownImages, store });
   return (node) =>
     new Kubelet({
       client,
       ...on,
       host: {
         node,
-        machine,
+        images,
+        layersDirectory: store.layersDirectory,
+        toolsDirectory,
         machineMounts: mounts,
         capacity,
         volumeSources,

@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { installationRoot } from '@aquifer/runtime';
 import { type Command, Option } from 'commander';
@@ -13,6 +14,7 @@ import {
   stopSandboxProcess,
 } from '../sandbox-process.ts';
 import { findProgram } from '../tool-path.ts';
+import { addSandboxImages } from './sandbox-images.ts';
 
 const EXAMPLES = `
 Examples:
@@ -25,6 +27,8 @@ interface UpOptions {
   readonly nodes: number;
   readonly port: number;
   readonly mesh: boolean;
+  readonly image: readonly string[];
+  readonly imageFile?: string;
 }
 
 export function addSandbox(program: Command, context: CliContext): void {
@@ -43,7 +47,17 @@ export function addSandbox(program: Command, context: CliContext): void {
       6443,
     )
     .option('--no-mesh', 'leave the mesh out')
-    .addHelpText('after', '\nExample:\n  aquifer sandbox up --nodes 3 --no-mesh')
+    .option(
+      '--image <name=program>',
+      'an image that stands for a program of this machine, with its arguments; may be given again',
+      (image: string, before: readonly string[]) => [...before, image],
+      [],
+    )
+    .option('--image-file <path>', 'a file of such images, one a line')
+    .addHelpText(
+      'after',
+      '\nExample:\n  aquifer sandbox up --nodes 3 --image shop/cart=/srv/cart/server',
+    )
     .action((options: UpOptions) => up(context, options));
   group
     .command('down')
@@ -70,6 +84,7 @@ export function addSandbox(program: Command, context: CliContext): void {
     )
     .addHelpText('after', '\nExample:\n  eval "$(aquifer sandbox env)"')
     .action(() => printEnvironment(context));
+  addSandboxImages(group, context);
 }
 
 async function up(context: CliContext, options: UpOptions): Promise<void> {
@@ -86,6 +101,7 @@ async function up(context: CliContext, options: UpOptions): Promise<void> {
     ...context.env,
     SANDBOX_NODES: String(options.nodes),
     SANDBOX_API_PORT: String(options.port),
+    SANDBOX_IMAGES: ownImages(options),
   };
   await progress.step(`Kubernetes API and ${options.nodes} nodes`, () =>
     startSandboxProcess(paths, env),
@@ -99,6 +115,12 @@ The sandbox is up. Talk to it with any Kubernetes tool:
   kubectl get pods -A
 `,
   );
+}
+
+function ownImages({ image, imageFile }: UpOptions): string {
+  if (imageFile === undefined) return image.join('\n');
+  if (!existsSync(imageFile)) throw new CliError(`--image-file ${imageFile}: no such file`);
+  return [...image, readFileSync(imageFile, 'utf8')].join('\n');
 }
 
 async function install(
