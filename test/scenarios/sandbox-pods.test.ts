@@ -1,4 +1,4 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync, type SpawnSyncReturns, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { eventually } from '../fixtures/eventually.ts';
@@ -67,6 +67,20 @@ describe.skipIf(obstacle !== null)(`pods of the sandbox${obstacle ? `: ${obstacl
   const shop = (...args: string[]): string => sandbox.kubectl(['-n', 'shop', ...args]);
   const inClient = (...command: string[]): string =>
     shop('exec', 'deploy/client', '--', ...command);
+
+  /** kubectl with an input of one line, from a terminal or from a pipe. */
+  const onTerminal = (command: string, isTerminal: boolean): SpawnSyncReturns<string> => {
+    const kubectl = `${findKubectl()} -n shop ${command}`;
+    const [program, ...args] = isTerminal
+      ? ['script', '-qec', kubectl, '/dev/null']
+      : ['sh', '-c', kubectl];
+    return spawnSync(program!, args, {
+      encoding: 'utf8',
+      env: { ...process.env, KUBECONFIG: join(sandbox.dataDirectory, 'kubeconfig') },
+      input: 'hello\n',
+      timeout: 60_000,
+    });
+  };
 
   beforeAll(async () => {
     sandbox = await SandboxProcess.start();
@@ -163,15 +177,33 @@ describe.skipIf(obstacle !== null)(`pods of the sandbox${obstacle ? `: ${obstacl
 
   test('exec -it gives a terminal and passes the exit code on', () => {
     const command = 'tty; read line; echo "got $line"; exit 7';
-    const kubectl = `${findKubectl()} -n shop exec -it deploy/client -- sh -c '${command}'`;
-    const terminal = spawnSync('script', ['-qec', kubectl, '/dev/null'], {
-      encoding: 'utf8',
-      env: { ...process.env, KUBECONFIG: join(sandbox.dataDirectory, 'kubeconfig') },
-      input: 'hello\n',
-    });
+    const terminal = onTerminal(`exec -it deploy/client -- sh -c '${command}'`, true);
     expect(terminal.stdout).toContain('/dev/pts/');
     expect(terminal.stdout).toContain('got hello');
     expect(terminal.status).toBe(7);
+  });
+
+  test('run -i --rm and run -it --rm talk to a program that is gone afterwards', () => {
+    const script = 'tty; read line; echo "got $line"';
+    const run = (how: string, name: string): string =>
+      `run ${how} --rm ${name} --image=busybox --restart=Never --quiet -- sh -c '${script}'`;
+    const piped = onTerminal(run('-i', 'piped'), false);
+    expect(piped.stdout).toContain('not a tty\ngot hello\n');
+    const typed = onTerminal(run('-it', 'typed'), true);
+    expect(typed.stdout).toContain('got hello');
+    expect(shop('get', 'pods', '--no-headers')).not.toMatch(/piped|typed/);
+  });
+
+  test('debug puts a container into a running pod, with its network, and the pod goes on', () => {
+    const script = 'read line; echo "$line from $(hostname)"; curl -s localhost:8080 | head -c 1';
+    const pod = shop('get', 'pods', '-l', 'app=echo', '-o', 'jsonpath={.items[0].metadata.name}');
+    const debug = `debug -i ${pod} --image=busybox -c look --quiet -- sh -c '${script}'`;
+    expect(onTerminal(debug, false).stdout).toContain(`hello from ${pod}\n{`);
+    const status = shop('get', 'pod', pod, '-o', 'jsonpath={.status.ephemeralContainerStatuses}');
+    expect(JSON.parse(status)).toMatchObject([
+      { name: 'look', restartCount: 0, state: { terminated: { exitCode: 0 } } },
+    ]);
+    expect(shop('get', 'pod', pod, '--no-headers')).toMatch(/1\/1\s+Running/);
   });
 
   test('an unknown image keeps its pod waiting and lists the known ones', async () => {
@@ -185,7 +217,7 @@ describe.skipIf(obstacle !== null)(`pods of the sandbox${obstacle ? `: ${obstacl
       const text = shop('get', 'events', '--field-selector', 'reason=Failed');
       return text.includes('example.com/cart:7') ? text : null;
     });
-    expect(events).toMatch(/known are aquifer\/echo/);
+    expect(events).toMatch(/images load ARCHIVE; programs of the sandbox are aquifer\/echo/);
     shop('delete', 'deploy', 'unknown');
   });
 

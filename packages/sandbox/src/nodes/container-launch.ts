@@ -48,6 +48,10 @@ export interface Launch {
   /** Shell lines that the image wants run inside the finished root. */
   readonly preparation: readonly string[];
   readonly workingDirectory: string;
+  /** Whether the program has an input, whether that ends with the first who was attached to it, and a terminal. */
+  readonly stdin: boolean;
+  readonly stdinOnce: boolean;
+  readonly tty: boolean;
   readonly privileges: Privileges;
   readonly environment: Readonly<Record<string, string>>;
   readonly command: readonly string[];
@@ -72,9 +76,10 @@ export const LAUNCH_ENVIRONMENT: Readonly<Record<string, string>> = { PATH };
 export const LAUNCH_PIPE = 3;
 export const LAUNCHED = 'launched';
 
-/** Program and arguments that turn into the container's process. */
-export function launchCommand(launch: Launch): readonly [string, ...string[]] {
-  const enter = `inner=$1; shift
+/** Program and arguments that turn into the container's process. `pipe` is opened as LAUNCH_PIPE unless it is there. */
+export function launchCommand(launch: Launch, pipe: string | null): readonly [string, ...string[]] {
+  const open = pipe === null ? '' : `exec ${LAUNCH_PIPE}> ${quote(pipe)}\n`;
+  const enter = `${open}inner=$1; shift
 ${joinLines(launch.joinFiles)}
 exec nsenter --net=${quote(launch.network)} unshare --mount --uts --propagation private sh -ec "$inner" launch "$@"`;
   return ['sh', '-ec', enter, 'launch', rootScript(launch), ...programArguments(launch)];

@@ -42,6 +42,7 @@ export async function setUpContainer(
     source: host.volumeSources.config,
   });
   if (!environment.ok) return configError(environment.error);
+  if (container.tty === true) environment.value.TERM ??= 'xterm';
   const { layers } = image.value;
   if (layers === null && privileges.value.user !== null) environment.value.HOME = '/';
   try {
@@ -60,6 +61,9 @@ export async function setUpContainer(
     mounts: [...image.value.mounts, ...volumes.mounts(pod, container, environment.value)],
     preparation: image.value.preparation,
     workingDirectory: container.workingDir ?? image.value.workingDirectory,
+    stdin: container.stdin === true,
+    stdinOnce: container.stdinOnce === true,
+    tty: container.tty === true,
     privileges: privileges.value,
     environment: environment.value,
     command: commandLine(container, image.value, environment.value),

@@ -34,6 +34,7 @@ export class PodWorker {
   readonly #abort = new AbortController();
   #sandbox: PodSandbox | null = null;
   #runners: readonly ContainerRunner[] = [];
+  #runnerContext: RunnerContext | null = null;
   #isInitialized = false;
   #finalPhase: 'Succeeded' | 'Failed' | null = null;
   #life: Promise<void> = Promise.resolve();
@@ -64,9 +65,10 @@ export class PodWorker {
     });
   }
 
-  /** Takes over what the API now says of the pod: labels, annotations, foreign conditions. */
+  /** Takes over what the API now says of the pod: labels, annotations, foreign conditions, ephemeral containers. */
   update(pod: NodePod): void {
     this.#pod = pod;
+    if (this.#isInitialized) this.#runEphemeral();
   }
 
   /** Ends the pod: main containers first, then sidecars, last started first. Nothing of it is left afterwards. */
@@ -97,6 +99,7 @@ export class PodWorker {
     const sidecars = await this.#initialize();
     if (sidecars === null) return;
     this.#isInitialized = true;
+    this.#runEphemeral();
     const main = this.#runners.filter(({ role }) => role === 'main');
     const ends = await Promise.all(main.map((runner) => runner.run(this.#abort.signal)));
     if (this.#abort.signal.aborted) return;
@@ -120,14 +123,14 @@ export class PodWorker {
   }
 
   #makeRunners(sandbox: PodSandbox, volumes: PodVolumes): void {
-    const context: RunnerContext = {
+    const context: RunnerContext = (this.#runnerContext = {
       host: this.#deps.host,
       // The address is known before the API has stored it.
       pod: () => withAddress(this.#pod, sandbox.address, this.#deps.host.node.address),
       sandbox,
       volumes,
       onChange: () => this.#report(),
-    };
+    });
     const { initContainers = [], containers } = this.#pod.spec;
     this.#runners = [
       ...initContainers.map(
@@ -135,6 +138,18 @@ export class PodWorker {
       ),
       ...containers.map((spec) => new ContainerRunner(spec, 'main', context)),
     ];
+  }
+
+  /** Starts the ephemeral containers that have come since. */
+  #runEphemeral(): void {
+    const context = this.#runnerContext;
+    if (context === null || this.#abort.signal.aborted) return;
+    const known = new Set(this.#runners.map(({ spec }) => spec.name));
+    const added = (this.#pod.spec.ephemeralContainers ?? [])
+      .filter(({ name }) => !known.has(name))
+      .map((spec) => new ContainerRunner(spec, 'ephemeral', context));
+    this.#runners = [...this.#runners, ...added];
+    for (const runner of added) void runner.run(this.#abort.signal);
   }
 
   async #mountVolumes(volumes: PodVolumes): Promise<boolean> {
@@ -166,7 +181,7 @@ export class PodWorker {
     const { signal } = this.#abort;
     const sidecars: Promise<unknown>[] = [];
     for (const runner of this.#runners) {
-      if (runner.role === 'main') continue;
+      if (runner.role !== 'init' && runner.role !== 'sidecar') continue;
       if (runner.role === 'sidecar') {
         sidecars.push(runner.run(signal));
         await this.#untilStarted(runner);
