@@ -48,13 +48,18 @@ export interface Launch {
   /** Shell lines that the image wants run inside the finished root. */
   readonly preparation: readonly string[];
   readonly workingDirectory: string;
-  /** Whether the program has an input, whether that ends with the first who was attached to it, and a terminal. */
-  readonly stdin: boolean;
-  readonly stdinOnce: boolean;
-  readonly tty: boolean;
+  readonly input: ContainerInput;
   readonly privileges: Privileges;
   readonly environment: Readonly<Record<string, string>>;
   readonly command: readonly string[];
+}
+
+export interface ContainerInput {
+  readonly isOpen: boolean;
+  /** It ends when the first who was attached to it leaves. */
+  readonly isOnce: boolean;
+  /** Input and output are a terminal. */
+  readonly isTerminal: boolean;
 }
 
 export interface Privileges {

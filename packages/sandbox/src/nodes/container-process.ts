@@ -74,7 +74,7 @@ export class ContainerProcess {
    */
   static async start(launch: Launch, log: ContainerLog): Promise<ContainerProcess> {
     const output = new ContainerOutput(log);
-    const running = await (launch.tty ? runInTerminal : runWithPipes)(launch, output);
+    const running = await (launch.input.isTerminal ? runInTerminal : runWithPipes)(launch, output);
     const container = new ContainerProcess(running, launch, output);
     const said = await running.said;
     if (said.trim() === LAUNCHED) return container;
@@ -90,13 +90,13 @@ export class ContainerProcess {
 
   /**
    * The program's own streams, from now on. Its input ends with the first who had it when the container asked for that
-   * (`stdinOnce`), and otherwise stays open for the next.
+   * (`isOnce`), and otherwise stays open for the next.
    */
   attach(wantsInput: boolean): ExecSession {
     const { stdin } = this.#running;
     const { stdout, stderr } = this.#output.attach();
     const endInput = (): void => {
-      if (wantsInput && this.launch.stdinOnce) stdin?.end();
+      if (wantsInput && this.launch.input.isOnce) stdin?.end();
     };
     const ownInput = new Writable({
       write: (chunk, _encoding, done) => {
@@ -111,7 +111,7 @@ export class ContainerProcess {
     return {
       stdin: wantsInput ? ownInput : null,
       stdout,
-      stderr: this.launch.tty ? null : stderr,
+      stderr: this.launch.input.isTerminal ? null : stderr,
       resize: (columns, rows) => this.#running.resize(columns, rows),
       kill: () => {
         endInput();
@@ -130,7 +130,7 @@ async function runWithPipes(launch: Launch, output: ContainerOutput): Promise<Ru
   const [program, ...args] = launchCommand(launch, null);
   const child: ChildProcess = spawn(program, args, {
     // The fourth is LAUNCH_PIPE.
-    stdio: [launch.stdin ? 'pipe' : 'ignore', stdout.writeEnd, stderr.writeEnd, 'pipe'],
+    stdio: [launch.input.isOpen ? 'pipe' : 'ignore', stdout.writeEnd, stderr.writeEnd, 'pipe'],
     env: LAUNCH_ENVIRONMENT,
     cwd: '/',
     detached: true,

@@ -42,7 +42,6 @@ export async function setUpContainer(
     source: host.volumeSources.config,
   });
   if (!environment.ok) return configError(environment.error);
-  if (container.tty === true) environment.value.TERM ??= 'xterm';
   const { layers } = image.value;
   if (layers === null && privileges.value.user !== null) environment.value.HOME = '/';
   try {
@@ -61,9 +60,7 @@ export async function setUpContainer(
     mounts: [...image.value.mounts, ...volumes.mounts(pod, container, environment.value)],
     preparation: image.value.preparation,
     workingDirectory: container.workingDir ?? image.value.workingDirectory,
-    stdin: container.stdin === true,
-    stdinOnce: container.stdinOnce === true,
-    tty: container.tty === true,
+    input: containerInput(container),
     privileges: privileges.value,
     environment: environment.value,
     command: commandLine(container, image.value, environment.value),
@@ -75,6 +72,10 @@ function containerRoot(layers: Program['layers'], host: NodeHost): ContainerRoot
   return layers === null
     ? { kind: 'machine', mounts: machineMounts }
     : { kind: 'image', layersDirectory, layers, toolsDirectory };
+}
+
+function containerInput({ stdin, stdinOnce, tty }: Container): Launch['input'] {
+  return { isOpen: stdin === true, isOnce: stdinOnce === true, isTerminal: tty === true };
 }
 
 function configError(message: string): Result<never, SetupFailure> {

@@ -49,6 +49,7 @@ export async function containerEnvironment(
   const environment: Environment = {
     ...DEFAULTS,
     HOSTNAME: context.hostname,
+    ...(context.container.tty === true ? { TERM: 'xterm' } : {}),
     ...context.image,
   };
   for (const entry of context.container.envFrom ?? []) {

@@ -123,14 +123,15 @@ export class PodWorker {
   }
 
   #makeRunners(sandbox: PodSandbox, volumes: PodVolumes): void {
-    const context: RunnerContext = (this.#runnerContext = {
+    const context: RunnerContext = {
       host: this.#deps.host,
       // The address is known before the API has stored it.
       pod: () => withAddress(this.#pod, sandbox.address, this.#deps.host.node.address),
       sandbox,
       volumes,
       onChange: () => this.#report(),
-    });
+    };
+    this.#runnerContext = context;
     const { initContainers = [], containers } = this.#pod.spec;
     this.#runners = [
       ...initContainers.map(
