@@ -206,6 +206,80 @@ describe.skipIf(obstacle !== null)(`pods of the sandbox${obstacle ? `: ${obstacl
     expect(shop('get', 'pod', pod, '--no-headers')).toMatch(/1\/1\s+Running/);
   });
 
+  test('a LoadBalancer gets an address that works from the machine, and loses it again', async () => {
+    const type = (name: string): string =>
+      shop('patch', 'service', 'echo', '-p', JSON.stringify({ spec: { type: name } }));
+    const address = (): string =>
+      shop('get', 'service', 'echo', '-o', 'jsonpath={.status.loadBalancer.ingress[0].ip}');
+    type('LoadBalancer');
+    await eventually(() => address() !== '');
+    const answer = await eventually(() => {
+      const { stdout } = spawnSync('curl', ['-sS', '-m', '3', `http://${address()}/`]);
+      return stdout.length > 0 ? stdout.toString() : null;
+    });
+    expect(JSON.parse(answer)).toMatchObject({ namespace: 'shop', version: 'v1' });
+    type('ClusterIP');
+    await eventually(() => address() === '');
+  });
+
+  test('with session affinity a client meets the same endpoint, and an ExternalName leads to a Service', async () => {
+    const alias = `
+apiVersion: v1
+kind: Service
+metadata: { name: alias, namespace: shop }
+spec: { type: ExternalName, externalName: echo.shop.svc.cluster.local }`;
+    sandbox.kubectl(['apply', '-f', '-'], alias);
+    shop('patch', 'service', 'echo', '-p', '{"spec":{"sessionAffinity":"ClientIP"}}');
+    const loop = 'for n in 1 2 3 4 5 6 7 8 9 10; do curl -sS -m 3 http://alias/; echo; done';
+    const askedPods = (): string[] => {
+      const answers = inClient('sh', '-c', loop)
+        .split('\n')
+        .filter((line) => line !== '');
+      return answers.map((answer) => JSON.parse(answer).pod);
+    };
+    await eventually(() => new Set(askedPods()).size === 1);
+    expect(askedPods()).toHaveLength(10);
+    shop('patch', 'service', 'echo', '-p', '{"spec":{"sessionAffinity":"None"}}');
+  });
+
+  test('a NetworkPolicy keeps others out, on the ports that it does not open', async () => {
+    const policy = (ingress: string): void => {
+      const spec = `{ podSelector: { matchLabels: { app: echo } }, ingress: ${ingress} }`;
+      const metadata = '{ name: door, namespace: shop }';
+      const text = `{ apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: ${metadata}, spec: ${spec} }`;
+      sandbox.kubectl(['apply', '-f', '-'], text);
+    };
+    const reaches = (port: number): boolean => {
+      try {
+        inClient('curl', '-sS', '-m', '2', '-o', '/dev/null', `http://echo:${port}/`);
+        return true;
+      } catch (error) {
+        // At 9090 nobody speaks HTTP, which curl says once it is through.
+        return !/timed out/i.test(String(error));
+      }
+    };
+    policy('[]');
+    await eventually(() => !reaches(80));
+    policy(
+      '[{ from: [{ podSelector: { matchLabels: { app: client } } }], ports: [{ port: http }] }]',
+    );
+    await eventually(() => reaches(80));
+    expect(reaches(9090)).toBe(false);
+    shop('delete', 'networkpolicy', 'door');
+    await eventually(() => reaches(9090));
+  });
+
+  test('a tainted node loses the pods that do not tolerate it, and gets none', async () => {
+    const nodes = (): string[] =>
+      shop('get', 'pods', '-l', 'app=echo', '-o', 'jsonpath={.items[*].spec.nodeName}').split(' ');
+    sandbox.kubectl(['taint', 'node', 'node-2', 'maintenance=now:NoExecute']);
+    await eventually(() => nodes().join() === 'node-1,node-1', { timeoutMs: 20_000 });
+    const events = ['get', 'events', '--field-selector', 'reason=TaintManagerEviction'];
+    expect(shop(...events)).toContain('Marking for deletion Pod shop/echo-');
+    sandbox.kubectl(['taint', 'node', 'node-2', 'maintenance-']);
+    shop('rollout', 'status', 'deploy/echo', 'deploy/client', '--timeout=60s');
+  });
+
   test('an unknown image keeps its pod waiting and lists the known ones', async () => {
     sandbox.kubectl(['apply', '-f', '-'], deployment('unknown', 'image: example.com/cart:7'));
     await eventually(() =>

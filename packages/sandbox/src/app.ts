@@ -14,6 +14,7 @@ import { DnsServer } from './nodes/dns.ts';
 import { findProgram } from './nodes/find-program.ts';
 import type { Kubelet } from './nodes/kubelet.ts';
 import { createNetwork, nodeNamespace } from './nodes/network.ts';
+import { NetworkPolicies } from './nodes/network-policies.ts';
 import { podAccess } from './nodes/pod-access.ts';
 import { ServiceProxy } from './nodes/service-proxy.ts';
 import { takeLock } from './sandbox-lock.ts';
@@ -101,6 +102,13 @@ async function start(
     onError,
   );
   stack.defer(() => proxy.stop());
+  const policies = new NetworkPolicies({
+    client,
+    nodes: new Map(nodes.map(({ name }) => [name, nodeNamespace(name)])),
+    dnsPort: DNS_PORT,
+    onError,
+  });
+  stack.defer(() => policies.stop());
 
   const onPodAddresses = (): void => proxy.changed();
   const makeKubelet = await kubeletFactory(config, api, { onError, onPodAddresses });

@@ -18,9 +18,13 @@ import type { Machine } from './nodes/images.ts';
 import { Kubelet, type KubeletDeps } from './nodes/kubelet.ts';
 import { NodeProber } from './nodes/node-prober.ts';
 import type { VolumeSources } from './nodes/pod-volumes.ts';
+import { StartSlots } from './nodes/start-slots.ts';
 
 /** Every container of our own images sees it. */
 const INSTALLATION = installationRoot(import.meta.dirname);
+
+/** Programs wait for files and for each other while they start. */
+const STARTS_PER_PROCESSOR = 2;
 
 /** Makes the kubelets of this machine's nodes; what they have in common is looked up once. */
 export async function kubeletFactory(
@@ -57,6 +61,7 @@ export async function kubeletFactory(
   const toolsDirectory = join(config.dataDirectory, DATA.tools);
   await copyTools(toolsDirectory, config.path);
   const images = new ImageResolver({ machine, ownImages: config.ownImages, store });
+  const startSlots = new StartSlots(STARTS_PER_PROCESSOR * availableParallelism());
   return (node) =>
     new Kubelet({
       client,
@@ -71,6 +76,7 @@ export async function kubeletFactory(
         volumeSources,
         events: new EventRecorder(client, 'kubelet', node.name),
         prober: new NodeProber(node.name),
+        startSlots,
       },
       sandboxes: {
         node,

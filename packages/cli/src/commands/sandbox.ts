@@ -4,6 +4,7 @@ import { installationRoot } from '@aquifer/runtime';
 import { type Command, Option } from 'commander';
 import type { CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
+import { leaveSandbox, SANDBOX_CONTEXT, switchToSandbox } from '../kubectl-context.ts';
 import { integerBetween } from '../option-values.ts';
 import { formatTable } from '../output/table.ts';
 import {
@@ -15,12 +16,15 @@ import {
 } from '../sandbox-process.ts';
 import { findProgram } from '../tool-path.ts';
 import { addSandboxImages } from './sandbox-images.ts';
+import { addSandboxShell } from './sandbox-shell.ts';
 
 const EXAMPLES = `
 Examples:
   aquifer sandbox up                 # two nodes, the mesh installed
   aquifer sandbox up --nodes 3 --no-mesh
-  eval "$(aquifer sandbox env)"      # this shell's kubectl talks to it
+  kubectl get pods -A                # its context is aquifer-sandbox now
+  aquifer sandbox shell              # a shell with kubectl, where there is none
+  aquifer sandbox images load cart.tar
   aquifer sandbox down               # leaves nothing behind`;
 
 interface UpOptions {
@@ -29,6 +33,8 @@ interface UpOptions {
   readonly mesh: boolean;
   readonly image: readonly string[];
   readonly imageFile?: string;
+  /** Of the program: where kubectl's context goes. */
+  readonly kubeconfig?: string;
 }
 
 export function addSandbox(program: Command, context: CliContext): void {
@@ -58,7 +64,7 @@ export function addSandbox(program: Command, context: CliContext): void {
       'after',
       '\nExample:\n  aquifer sandbox up --nodes 3 --image shop/cart=/srv/cart/server',
     )
-    .action((options: UpOptions) => up(context, options));
+    .action((_options: UpOptions, command: Command) => up(context, command.optsWithGlobals()));
   group
     .command('down')
     .description('Take the sandbox down and remove everything it made, also after a crash')
@@ -84,6 +90,7 @@ export function addSandbox(program: Command, context: CliContext): void {
     )
     .addHelpText('after', '\nExample:\n  eval "$(aquifer sandbox env)"')
     .action(() => printEnvironment(context));
+  addSandboxShell(group, context);
   addSandboxImages(group, context);
 }
 
@@ -107,10 +114,12 @@ async function up(context: CliContext, options: UpOptions): Promise<void> {
     startSandboxProcess(paths, env),
   );
   await orTakenDown(context, paths, () => install(context, paths, options));
+  const file = switchToSandbox(paths, context.env, options.kubeconfig);
+  const where = file === null ? 'KUBECONFIG' : `context ${SANDBOX_CONTEXT} in ${file}`;
   context.stdout.write(
     `
-The sandbox is up. Talk to it with any Kubernetes tool:
-  eval "$(npx aquifer sandbox env)"
+The sandbox is up, and kubectl talks to it (${where}):
+  npx aquifer sandbox shell                # a shell that has kubectl, where that is not installed
   kubectl apply -f ${samplePath()}   # something to look at
   kubectl get pods -A
 `,
@@ -209,6 +218,7 @@ async function down({ env, progress, stdout }: CliContext): Promise<void> {
   const paths = sandboxPaths(env);
   const isRunning = runningSandbox(paths) !== null;
   const title = isRunning ? 'Sandbox taken down' : 'Leftovers, if any, removed';
+  leaveSandbox(paths);
   await progress.step(title, () => stopSandboxProcess(paths, env));
   stdout.write(isRunning ? 'Nothing is left behind.\n' : 'No sandbox was running.\n');
   if (env.KUBECONFIG === paths.kubeconfig)

@@ -4,6 +4,7 @@ import type { EventRecorder } from './event-recorder.ts';
 import type { ImageResolver } from './image-resolver.ts';
 import type { NodeProber } from './node-prober.ts';
 import type { VolumeSources } from './pod-volumes.ts';
+import type { StartSlots } from './start-slots.ts';
 
 /** What a node offers each of its pods. */
 export interface NodeHost {
@@ -19,4 +20,6 @@ export interface NodeHost {
   readonly volumeSources: VolumeSources;
   readonly events: EventRecorder;
   readonly prober: NodeProber;
+  /** Those of the machine: its nodes share them. */
+  readonly startSlots: StartSlots;
 }

@@ -9,6 +9,7 @@ import { isSidecar, type NodePod } from './node-pod.ts';
 import { PodSandbox, type PodSandboxDeps } from './pod-sandbox.ts';
 import { podStatus } from './pod-status.ts';
 import { PodVolumes, VolumeError } from './pod-volumes.ts';
+import type { ReleaseSlot } from './start-slots.ts';
 
 /** How often a pod whose namespace or volumes cannot be made is tried again. */
 const RETRY_MS = 1_000;
@@ -36,6 +37,8 @@ export class PodWorker {
   #runners: readonly ContainerRunner[] = [];
   #runnerContext: RunnerContext | null = null;
   #isInitialized = false;
+  /** Of `StartSlots`. */
+  #releaseSlot: ReleaseSlot = () => undefined;
   #finalPhase: 'Succeeded' | 'Failed' | null = null;
   #life: Promise<void> = Promise.resolve();
 
@@ -85,6 +88,15 @@ export class PodWorker {
   }
 
   async #live(): Promise<void> {
+    this.#releaseSlot = await this.#deps.host.startSlots.take();
+    try {
+      await this.#liveInSlot();
+    } finally {
+      this.#releaseSlot();
+    }
+  }
+
+  async #liveInSlot(): Promise<void> {
     const sandbox = await this.#createSandbox();
     if (sandbox === null) return;
     const volumes = new PodVolumes(
@@ -227,6 +239,9 @@ export class PodWorker {
   }
 
   #report(): void {
+    if (this.#runners.every((runner) => runner.role !== 'main' || runner.view().isReady)) {
+      this.#releaseSlot();
+    }
     this.#deps.onChange(this);
   }
 

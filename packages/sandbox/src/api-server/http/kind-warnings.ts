@@ -19,10 +19,6 @@ const withoutEffect: Readonly<Record<string, string>> = {
     'the sandbox does not enforce admission policies; webhooks are called',
   'apiregistration.k8s.io/apiservices': 'the sandbox does not serve aggregated APIs',
   'autoscaling/horizontalpodautoscalers': 'the sandbox does not scale workloads by itself',
-  'batch/cronjobs':
-    'the sandbox does not run schedules; start a job with: kubectl create job --from=cronjob/NAME',
-  'networking.k8s.io/networkpolicies':
-    'the sandbox does not enforce network policies; the mesh enforces its own',
 };
 
 const writes: ReadonlySet<string> = new Set(['create', 'update', 'patch']);
