@@ -120,6 +120,10 @@ describe.skipIf(obstacle !== null)(`installation${obstacle ? `: ${obstacle}` : '
     const { stdout: table } = await aquifer('proxy-status');
     expect(table).toMatch(/^waypoint-\S+\.shop +Kubernetes +istiod-\S+ .*3 \(CDS,LDS,EDS\)$/m);
     expect(table.match(/^ztunnel-\S+\.istio-system .*\(WDS,WADS,PODS\)$/gm)).toHaveLength(2);
+    const { stdout: versions } = await aquifer('version');
+    expect(versions).toMatch(
+      /^control plane version: \S+\ndata plane version: \S+ \(3 proxies\)$/m,
+    );
   });
 
   test('what a waypoint is served can be read, and so can the connections of a ztunnel', async () => {

@@ -102,10 +102,23 @@ const LEAVES = [
   'uninstall',
   'proxy-status',
   'bug-report',
+  'version',
 ];
 
 test.for(LEAVES)('the help of aquifer %s has an example', async (line) => {
   expect((await run(`${line} --help`)).out).toMatch(new RegExp(`Examples?:\\n  .*aquifer ${line}`));
+});
+
+test('the version of the command is told also where no cluster can be asked', async () => {
+  const { code, out, errors } = await run('version --kubeconfig /nowhere');
+  expect([code, out]).toEqual([0, 'client version: 0.1.0\n']);
+  expect(errors).toContain('of the cluster nothing is known: --kubeconfig /nowhere: no such file');
+  const { out: json } = await run('version --no-remote -o json');
+  expect(JSON.parse(json)).toEqual({
+    clientVersion: '0.1.0',
+    controlPlane: null,
+    dataPlane: null,
+  });
 });
 
 test('a kubeconfig that is not there, not readable or of another context is named; no other cluster is asked', async () => {

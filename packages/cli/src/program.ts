@@ -12,6 +12,7 @@ import { addProxyConfig } from './commands/proxy-config.ts';
 import { addProxyStatus } from './commands/proxy-status.ts';
 import { addSandbox } from './commands/sandbox.ts';
 import { addUninstall } from './commands/uninstall.ts';
+import { addVersion } from './commands/version.ts';
 import { addWaypoint } from './commands/waypoint.ts';
 import { addZtunnelConfig } from './commands/ztunnel-config.ts';
 import type { CliContext } from './context.ts';
@@ -67,6 +68,7 @@ export function aquiferProgram(
     addCompare,
     addCheck,
     addBugReport,
+    addVersion,
   ])
     add(program, context);
   return program;

@@ -13,6 +13,7 @@ const HOUR_MS = 60 * MINUTE_MS;
 /** What the control plane is told at its start. An alias, because `/debug/config` takes it as a record of anything. */
 export type ControlPlaneConfig = {
   readonly systemNamespace: string;
+  readonly isWaypointAllowed: boolean;
   readonly podName: string;
   readonly leaseDurationMs: number;
   readonly clusterId: string;
@@ -147,6 +148,11 @@ export const CONTROL_PLANE_KEYS: ConfigKeys<ControlPlaneConfig> = {
   maxTtlMs: durationKey('MAX_WORKLOAD_CERT_TTL', 'Longest lifetime that may be asked for.', {
     default: 2160 * HOUR_MS,
   }),
+  isWaypointAllowed: booleanKey(
+    'PILOT_AUTO_ALLOW_WAYPOINT_POLICY',
+    'Whether workloads let the waypoint before them in by a policy of their own: one that lets nobody else in without another.',
+    { default: false },
+  ),
   debounceAfterMs: durationKey(
     'PILOT_DEBOUNCE_AFTER',
     'Quiet time after a change before it is served. Istio waits 100ms.',

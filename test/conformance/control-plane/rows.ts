@@ -194,8 +194,6 @@ const ROWS: Rows = {
   },
 };
 
-const AT_WAYPOINTS =
-  'Waypoints serve ServiceEntries (recordings l7/11, 17, 22), but no test shows this row yet; names that are resolved as they are called lead nowhere.';
 const SIDECARS =
   'Sidecars are configured (recordings l7/02, 03 and others), but not put into pods.';
 const CLUSTERS = 'Other clusters are not read yet.';
@@ -210,11 +208,7 @@ function each(rows: readonly string[], reason: string): Readonly<Record<string, 
 
 const JUSTIFIED: Justified = {
   'not yet': {
-    P074: 'No test shows it yet.',
-    P075: 'No policy is made yet that lets a waypoint in: policies of its pods must name it.',
-    P118: AT_WAYPOINTS,
     P120: 'Server names are not looked at yet: a port of TLS is one of bytes.',
-    ...each(['P125', 'P126', 'P128'], AT_WAYPOINTS),
     P130: CLUSTERS,
     ...each(['P140', 'P141', 'P141a', 'P143', 'P145', 'P146'], CLUSTERS),
     P153: 'Virtual interfaces of a pod are not captured yet; the other forms are shown on real packets (`ztunnel-capture.test.ts`, `ztunnel-dns.test.ts`).',

@@ -51,6 +51,38 @@ test('a pod that moves is sent as endpoints of its Service, a route as a listene
   await client.silence(200);
 });
 
+test('an entry of a workload that nobody behind the waypoint has to do with is no news to it (P118)', async () => {
+  const { client, plane } = await startWaypoint();
+  await subscribe(client, LISTENER_TYPE);
+  const outsider = {
+    apiVersion: 'networking.istio.io/v1',
+    kind: 'WorkloadEntry',
+    metadata: { namespace: 'default', name: 'outsider', uid: 'outsider' },
+    spec: { address: '192.0.2.7', labels: { app: 'outsider' } },
+  };
+  plane.api.put(outsider);
+  plane.api.put({ ...outsider, spec: { ...outsider.spec, address: '192.0.2.8' } });
+  await client.silence(300);
+  plane.api.put({
+    apiVersion: 'networking.istio.io/v1',
+    kind: 'ServiceEntry',
+    metadata: {
+      namespace: 'shop',
+      name: 'bound',
+      uid: 'bound',
+      labels: { 'istio.io/use-waypoint': 'waypoint' },
+    },
+    spec: {
+      hosts: ['bound.test'],
+      addresses: ['192.0.2.99'],
+      resolution: 'STATIC',
+      ports: [{ number: 80, name: 'http', protocol: 'HTTP' }],
+    },
+  });
+  const { typeUrl, resources } = await client.next();
+  expect([typeUrl, resources.map(({ name }) => name)]).toEqual([LISTENER_TYPE, ['main_internal']]);
+});
+
 test('names that come while nothing is known of the proxy are answered later', async () => {
   const { plane, find } = await startRecordedWaypoint();
   const client = plane.connect('wp');

@@ -1,25 +1,8 @@
 import { type Command, Option } from 'commander';
-import { askPod } from '../admin-client.ts';
 import type { CliContext } from '../context.ts';
-import { controlPlanePods, MONITORING_PORT } from '../control-plane-pods.ts';
 import { formatData, type OutputFormat } from '../output/print.ts';
 import { formatTable } from '../output/table.ts';
-
-/** What the control plane says of a proxy and one type that it subscribes to. */
-interface TypeStatus {
-  readonly typeUrl: string;
-  readonly configStatus?: 'NOT_SENT' | 'SYNCED' | 'STALE' | 'ERROR';
-  readonly errorState?: { readonly details?: string };
-}
-
-interface ProxyStatus {
-  readonly proxy: string;
-  readonly cluster_id?: string;
-  readonly istio_version?: string;
-  readonly genericXdsConfigs?: readonly TypeStatus[];
-  /** The replica that serves it. */
-  readonly istiod: string;
-}
+import { type ProxyStatus, proxyStatuses, type TypeStatus } from '../proxy-statuses.ts';
 
 /** In the order of Istio's table, with its short names. */
 const SHORT_NAMES: Readonly<Record<string, string>> = {
@@ -47,16 +30,7 @@ export function addProxyStatus(program: Command, context: CliContext): void {
     )
     .addHelpText('after', '\nExamples:\n  aquifer proxy-status\n  aquifer proxy-status -o json')
     .action(async ({ output }: { output: OutputFormat }) => {
-      const cluster = await context.cluster(command);
-      const replicas = await controlPlanePods(cluster);
-      const page = { port: MONITORING_PORT, path: '/debug/syncz' };
-      const answers = await Promise.all(
-        replicas.map(async (pod) => {
-          const proxies = JSON.parse(await askPod(cluster, pod, page)) as ProxyStatus[];
-          return proxies.map((proxy) => ({ ...proxy, istiod: pod.name }));
-        }),
-      );
-      const proxies = answers.flat().toSorted((a, b) => (a.proxy < b.proxy ? -1 : 1));
+      const proxies = await proxyStatuses(await context.cluster(command));
       context.stdout.write(output === 'short' ? table(proxies) : formatData(proxies, output));
     });
 }

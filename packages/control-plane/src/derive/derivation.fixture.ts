@@ -46,12 +46,16 @@ let lastVersion = 0;
 
 /** A cluster that changes object by object, as a test says. Throws whatever a derivation throws. */
 export class TestCluster {
-  readonly derivation: Derivation = new Derivation(SETTINGS, (collection, key, error) => {
-    throw new Error(`${collection} ${key}: ${error}`, { cause: error });
-  });
+  readonly derivation: Derivation;
 
   /** Kinds that are not watched are left out. */
-  constructor(objects: readonly { readonly kind: string }[] = []) {
+  constructor(
+    objects: readonly { readonly kind: string }[] = [],
+    settings: DerivationSettings = SETTINGS,
+  ) {
+    this.derivation = new Derivation(settings, (collection, key, error) => {
+      throw new Error(`${collection} ${key}: ${error}`, { cause: error });
+    });
     this.put(...(objects as readonly TestObject[]));
   }
 

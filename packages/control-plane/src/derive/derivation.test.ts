@@ -44,6 +44,7 @@ const OBJECTS: readonly TestObject[] = readyCluster(PLAIN).objects();
 const PROXIES: readonly ProxyNode[] = [
   ['sidecar', 'team', 'web-1', { app: 'web' }],
   ['sidecar', 'shop', 'cart-1', { app: 'cart' }],
+  ['grpc', 'shop', 'caller-1', { app: 'web' }],
   ['router', 'edge', 'ingressgateway-0', { istio: 'ingressgateway' }],
 ].map(([type, namespace, podName, labels]) => ({
   type,
@@ -66,7 +67,8 @@ function clusterOf(objects: readonly TestObject[]): TestCluster {
 }
 
 /** All that is served, as versions. */
-function versions({ derivation: { mesh, waypoints, sidecars, gateways } }: TestCluster): unknown {
+function versions({ derivation }: TestCluster): unknown {
+  const { mesh, waypoints, sidecars, grpcClients, gateways } = derivation;
   const flat = (collection: Collection<Resource>) =>
     new Map(Array.from(collection.entries(), ([name, { version }]) => [name, version]));
   const owned = (collection: Collection<OwnedResource>) =>
@@ -81,7 +83,7 @@ function versions({ derivation: { mesh, waypoints, sidecars, gateways } }: TestC
     owned(waypoints.clusters),
     owned(waypoints.endpoints),
     owned(waypoints.listeners),
-    ...[sidecars, gateways].flatMap(({ clusters, endpoints, listeners, routes }) =>
+    ...[sidecars, grpcClients, gateways].flatMap(({ clusters, endpoints, listeners, routes }) =>
       [clusters, endpoints, listeners, routes].map(owned),
     ),
   ];

@@ -8,6 +8,7 @@ import { type MalformedObjects, malformedObjects } from '../ingest/malformed.ts'
 import type { ReferredMap } from '../ingest/referred-maps.ts';
 import { gatewayApiCollections } from './gateway-api/gateway-api-collections.ts';
 import { type GatewayCollections, gatewayCollections } from './l7/gateway/gateway-collections.ts';
+import { type GrpcCollections, grpcCollections } from './l7/grpc/grpc-collections.ts';
 import type { ProxyNode } from './l7/proxy-node.ts';
 import { keySetAddresses } from './l7/request-authentication.ts';
 import { type RoutingLookups, routingLookups } from './l7/routing-lookups.ts';
@@ -30,9 +31,10 @@ export class Derivation {
   readonly keySets: Input<string>;
   /** Addresses that RequestAuthentications name. */
   readonly keySetAddresses: Collection<string>;
-  /** Sidecars and gateways that are connected, by key: what they are served is derived while they are. */
+  /** Sidecars, gateways and gRPC clients that are connected, by key: what they are served is derived while they are. */
   readonly proxies: Input<ProxyNode>;
   readonly sidecars: SidecarCollections;
+  readonly grpcClients: GrpcCollections;
   readonly gateways: GatewayCollections;
   /** Whether accounts of gateways may read the Secrets of their namespaces, by `namespace/name`. */
   readonly secretReaders: Input<'allowed' | 'refused'>;
@@ -60,6 +62,7 @@ export class Derivation {
     this.waypoints = waypointCollections(inputs);
     this.proxies = graph.input<ProxyNode>('proxies', isDeepStrictEqual);
     this.sidecars = sidecarCollections(inputs, this.proxies);
+    this.grpcClients = grpcCollections(inputs, this.sidecars.views);
     this.secretReaders = graph.input('readers of Secrets');
     this.gateways = gatewayCollections(inputs, this.proxies, this.secretReaders);
   }

@@ -24,6 +24,8 @@ export const TUNNEL_LABEL = 'networking.istio.io/tunnel';
 export const EXPORT_TO_ANNOTATION = 'networking.istio.io/exportTo';
 /** Of a pod or an endpoint: `istio` where a sidecar takes mutual TLS. */
 export const TLS_MODE_LABEL = 'security.istio.io/tlsMode';
+/** Of a ServiceEntry: `RACE_FIRST_TCP_CONNECT` connects to whichever of the addresses of its name answers first. */
+export const CONNECT_STRATEGY_ANNOTATION = 'istio.io/connect-strategy';
 export const TRAFFIC_DISTRIBUTION_ANNOTATION = 'networking.istio.io/traffic-distribution';
 /** Of a ServiceEntry: `false` where hosts are given no addresses. */
 export const AUTOALLOCATE_LABEL = 'networking.istio.io/enable-autoallocate-ip';

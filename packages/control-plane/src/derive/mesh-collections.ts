@@ -13,6 +13,7 @@ import { type PlacedPod, placedPod } from './pod-resources.ts';
 import { authorizationResources, type PolicyEntry, policyEntries } from './policy-collections.ts';
 import { isSameResource, type Resource, type WorkloadResource } from './resource.ts';
 import { type ServiceCollections, serviceCollections } from './service-collections.ts';
+import { withAllowances } from './waypoint-allowance.ts';
 import { deriveWaypoint, type Waypoint } from './waypoints.ts';
 import { type WorkloadCollections, workloadCollections } from './workload-collections.ts';
 
@@ -59,7 +60,11 @@ export function meshCollections(
     (peer) => [namespaceOf(peer)],
   );
   const inputs = { graph, cluster, mesh, waypoints, services, policies, peers };
-  const { workloads, workloadEntries } = workloadCollections(inputs);
+  const { workloads: derived, workloadEntries } = workloadCollections(inputs);
+  const own = authorizationResources({ graph, cluster, mesh }, policies, peers);
+  const { workloads, authorizations } = installation.isWaypointAllowed
+    ? withAllowances(inputs, derived, own)
+    : { workloads: derived, authorizations: own };
   return {
     ...mesh,
     installation,
@@ -79,7 +84,7 @@ export function meshCollections(
       ),
       workloads,
     ),
-    authorizations: authorizationResources({ graph, cluster, mesh }, policies, peers),
+    authorizations,
     enrolledPods: graph.flatMap(
       'enrolled pods',
       cluster.of('Pod'),

@@ -8,6 +8,7 @@ import type { ObjectMeta, Service } from '@aquifer/model/resources';
 import { MANAGED_LABEL } from '../ingest/kinds.ts';
 import {
   CANARY_WEIGHT_ANNOTATION,
+  CONNECT_STRATEGY_ANNOTATION,
   EXPORT_TO_ANNOTATION,
   INGRESS_USE_WAYPOINT_LABEL,
   TRAFFIC_DISTRIBUTION_ANNOTATION,
@@ -85,6 +86,12 @@ export function isHeadless({ resolution }: Pick<MeshService, 'resolution'>): boo
   return resolution === 'headless';
 }
 
+/** Whether connections go to whichever address of its name answers first: only a waypoint does that. */
+export function racesAddresses(service: MeshService): boolean {
+  const strategy = annotationsOf(service)[CONNECT_STRATEGY_ANNOTATION];
+  return service.kind === 'ServiceEntry' && strategy === 'RACE_FIRST_TCP_CONNECT';
+}
+
 /** `<namespace>/<hostname>`: what node proxies know a service by. */
 export function namespacedHostname(service: MeshService): string {
   return `${namespaceOf(service)}/${service.hostname}`;
@@ -153,7 +160,7 @@ const LABELS: readonly string[] = [
   INGRESS_USE_WAYPOINT_LABEL,
   MANAGED_LABEL,
 ];
-const ANNOTATIONS: readonly string[] = [CANARY_WEIGHT_ANNOTATION];
+const ANNOTATIONS: readonly string[] = [CANARY_WEIGHT_ANNOTATION, CONNECT_STRATEGY_ANNOTATION];
 
 /** The part of an object's metadata that a MeshService has. */
 export function meaningOf(object: LabelledObject): MeshService['metadata'] {

@@ -12,6 +12,8 @@ export interface Installation {
   readonly trustDomain: string;
   /** Where the control plane runs, and what configures the mesh is. Default `istio-system`. */
   readonly systemNamespace: string;
+  /** Whether what a waypoint stands before lets it in by itself. Default: false. */
+  readonly isWaypointAllowed?: boolean;
 }
 
 /** What holds for the whole mesh at a time. */

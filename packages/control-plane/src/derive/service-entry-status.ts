@@ -1,5 +1,6 @@
 /** What the status of a ServiceEntry says (spec control-plane 2.8; recordings wds/19, 31). */
-import type { MeshService } from './mesh-service.ts';
+import { type MeshService, racesAddresses } from './mesh-service.ts';
+import { l7ProtocolOf } from './protocol.ts';
 import { isWildcard } from './service-entry.ts';
 import type { BoundCondition } from './waypoints.ts';
 
@@ -36,10 +37,12 @@ const VISIBILITY = {
 } as const;
 
 const UNRESOLVED =
-  'spec.resolution: DYNAMIC_DNS is not followed at a waypoint, whose requests to the hosts fail. Name each host in an entry with resolution DNS instead';
+  'spec.ports: with resolution DYNAMIC_DNS a request says by its host where it goes, so that connections to ports that are not of HTTP fail. Name each host in an entry with resolution DNS instead';
 
-function isUnresolved({ resolution }: MeshService): boolean {
-  return resolution === 'dynamic-dns';
+function isUnresolved({ resolution, ports }: MeshService): boolean {
+  return (
+    resolution === 'dynamic-dns' && ports.some(({ protocol }) => l7ProtocolOf(protocol) === 'tcp')
+  );
 }
 
 /** `hasRules`: whether the mesh is configured to say who may see what. An entry that is no service says nothing. */
@@ -60,6 +63,18 @@ export function conditionsOfEntry(
       status: 'True',
       reason: 'NoWaypointForWildcardService',
       message: 'ServiceEntry will not apply until it is bound to a valid waypoint.',
+    });
+  }
+  const isUnheeded = services.some(
+    ({ service, waypoints }) => racesAddresses(service) && !waypoints[0],
+  );
+  if (isUnheeded && !conditions.some(({ type }) => type === 'istio.io/WaypointMissing')) {
+    conditions.push({
+      type: 'istio.io/WaypointMissing',
+      status: 'True',
+      reason: 'NoWaypointForRacingConnectStrategy',
+      message:
+        'The connect strategy will not apply until the ServiceEntry is bound to a valid waypoint.',
     });
   }
   if (services.some(({ service, waypoints }) => isUnresolved(service) && waypoints[0])) {

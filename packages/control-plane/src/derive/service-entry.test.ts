@@ -247,7 +247,8 @@ test.for([
 });
 
 test('a wildcard that is resolved as it is called has a waypoint, which else its status misses (P057)', () => {
-  const spec = { hosts: ['*.foo.com'], resolution: 'DYNAMIC_DNS' };
+  const ports = [{ number: 80, name: 'http', protocol: 'HTTP' }];
+  const spec = { hosts: ['*.foo.com'], resolution: 'DYNAMIC_DNS', ports };
   const status = { addresses: [{ host: '*.foo.com', value: '240.240.0.9' }] };
   const said = (labels: Given['labels']) => {
     const objects = [waypoint('ns1'), entry({ spec, status, ...(labels && { labels }) })];
@@ -256,7 +257,10 @@ test('a wildcard that is resolved as it is called has a waypoint, which else its
     const conditions = conditionsOfEntry(valuesOf(services), false);
     return [served?.resource.value.waypoint !== null, conditions.map(({ reason }) => reason)];
   };
+  expect(said(TO_OWN)).toEqual([true, ['WaypointAccepted']]);
+  ports.push({ number: 5432, name: 'db', protocol: 'TCP' });
   expect(said(TO_OWN)).toEqual([true, ['WaypointAccepted', 'UnsupportedValue']]);
+  ports.pop();
   expect(said(undefined)).toEqual([false, ['NoWaypointForWildcardService']]);
   expect(said({ 'istio.io/use-waypoint': 'ghost' })).toEqual([
     false,

@@ -9,7 +9,7 @@ export function proxyNodeOf(proxy: ConnectedProxy): ProxyNode | null {
   const instances = metadata.INSTANCE_IPS;
   const others = typeof instances === 'string' ? instances.split(',') : [];
   return {
-    type,
+    type: type === 'sidecar' && metadata.GENERATOR === 'grpc' ? 'grpc' : type,
     namespace,
     podName,
     account: provenAccount,

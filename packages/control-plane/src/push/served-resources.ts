@@ -15,7 +15,7 @@ export interface ServedWaypoint {
   readonly listeners: ServedSet;
 }
 
-/** What one sidecar or gateway is served. */
+/** What one sidecar, gateway or gRPC client is served. */
 export interface ServedProxy {
   readonly clusters: ResourceSet;
   readonly endpoints: ResourceSet;
@@ -64,7 +64,7 @@ export class ServedResources {
   readonly #proxies = new Map<string, ServedProxy>();
 
   /** To be called after each round. */
-  follow({ mesh, waypoints, sidecars, gateways }: Derivation): void {
+  follow({ mesh, waypoints, sidecars, grpcClients, gateways }: Derivation): void {
     followAll(mesh.addresses, this.addresses);
     followAll(mesh.authorizations, this.authorizations);
     this.#followPods(mesh.enrolledPods);
@@ -72,8 +72,9 @@ export class ServedResources {
       followOwned(waypoints[type], (owner) => this.#waypoints.at(owner)[type]);
     }
     for (const type of PROXY_TYPES) {
-      followOwned(sidecars[type], (owner) => this.#views.at(owner)[type]);
-      followOwned(gateways[type], (owner) => this.#views.at(owner)[type]);
+      for (const { [type]: owned } of [sidecars, grpcClients, gateways]) {
+        followOwned(owned, (owner) => this.#views.at(owner)[type]);
+      }
     }
     followOwned(gateways.secrets, (owner) => this.#views.at(owner).secrets);
     this.#followProxies(sidecars.views, (views) => this.#joined(views));

@@ -6,6 +6,7 @@ import {
   Cluster_CommonLbConfig_LocalityWeightedLbConfigSchema,
   Cluster_CommonLbConfig_ZoneAwareLbConfigSchema,
   Cluster_CommonLbConfigSchema,
+  Cluster_CustomClusterTypeSchema,
   Cluster_EdsClusterConfigSchema,
   Cluster_LeastRequestLbConfigSchema,
   Cluster_MaglevLbConfigSchema,
@@ -24,6 +25,8 @@ import {
   TransportSocketSchema,
   UpstreamHttpProtocolOptionsSchema,
 } from '@aquifer/wire/gen/envoy/config/core/v3_pb';
+import { ClusterConfigSchema as NamedClusterSchema } from '@aquifer/wire/gen/envoy/extensions/clusters/dynamic_forward_proxy/v3_pb';
+import { DnsCacheConfigSchema } from '@aquifer/wire/gen/envoy/extensions/common/dynamic_forward_proxy/v3_pb';
 import { InternalUpstreamTransportSchema } from '@aquifer/wire/gen/envoy/extensions/transport_sockets/internal_upstream/v3_pb';
 import { ProxyProtocolUpstreamTransportSchema } from '@aquifer/wire/gen/envoy/extensions/transport_sockets/proxy_protocol/v3_pb';
 import { RawBufferSchema } from '@aquifer/wire/gen/envoy/extensions/transport_sockets/raw_buffer/v3_pb';
@@ -157,6 +160,7 @@ const TLS: readonly MessageCapabilities[] = [
     tls_params: harmless('TLS 1.2 and 1.3 are spoken'),
     ...handled('alpn_protocols', 'tls_certificate_sds_secret_configs'),
     ...handled('validation_context', 'combined_validation_context'),
+    tls_certificate_provider_instance: refused('it is for gRPC clients, which are no proxies'),
   }),
   capabilitiesOf(
     CommonTlsContext_CombinedCertificateValidationContextSchema,
@@ -167,6 +171,7 @@ const TLS: readonly MessageCapabilities[] = [
     crl: refused('certificates are not looked up in it'),
     match_subject_alt_names: HANDLED,
     match_typed_subject_alt_names: refused('match_subject_alt_names says it here'),
+    ca_certificate_provider_instance: refused('it is for gRPC clients, which are no proxies'),
   }),
   capabilitiesOf(SdsSecretConfigSchema, {
     name: HANDLED,
@@ -178,7 +183,7 @@ const TLS: readonly MessageCapabilities[] = [
 /** Clusters: how endpoints are reached, and in which HTTP. */
 export const CLUSTERS: readonly MessageCapabilities[] = [
   capabilitiesOf(ClusterSchema, {
-    ...handled('name', 'type', 'eds_cluster_config', 'load_assignment'),
+    ...handled('name', 'type', 'cluster_type', 'eds_cluster_config', 'load_assignment'),
     ...BALANCING_FIELDS,
     ...handled('transport_socket', 'transport_socket_matches', 'filters'),
     typed_extension_protocol_options: extension({ [HttpProtocolOptionsSchema.typeName]: HANDLED }),
@@ -195,6 +200,15 @@ export const CLUSTERS: readonly MessageCapabilities[] = [
     upstream_connection_options: harmless(
       'a dead connection is noticed by the timeouts of requests',
     ),
+  }),
+  capabilitiesOf(Cluster_CustomClusterTypeSchema, {
+    name: harmless(A_LABEL),
+    typed_config: extension({ [NamedClusterSchema.typeName]: HANDLED }),
+  }),
+  capabilitiesOf(NamedClusterSchema, handled('dns_cache_config')),
+  capabilitiesOf(DnsCacheConfigSchema, {
+    name: harmless(A_LABEL),
+    dns_lookup_family: HANDLED,
   }),
   capabilitiesOf(Cluster_EdsClusterConfigSchema, {
     eds_config: harmless('endpoints come from whoever the cluster came from'),

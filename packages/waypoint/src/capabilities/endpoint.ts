@@ -7,6 +7,7 @@ import {
 import {
   ClusterLoadAssignment_PolicySchema,
   ClusterLoadAssignmentSchema,
+  Endpoint_AdditionalAddressSchema,
   EndpointSchema,
   LbEndpointSchema,
   LocalityLbEndpointsSchema,
@@ -42,9 +43,9 @@ export const ENDPOINTS: readonly MessageCapabilities[] = [
     handled('endpoint', 'health_status', 'metadata', 'load_balancing_weight'),
   ),
   capabilitiesOf(EndpointSchema, {
-    address: HANDLED,
-    additional_addresses: harmless('the first address is the one that the workload is reached at'),
+    ...handled('address', 'additional_addresses'),
   }),
+  capabilitiesOf(Endpoint_AdditionalAddressSchema, handled('address')),
   capabilitiesOf(AddressSchema, {
     ...handled('socket_address', 'envoy_internal_address'),
     pipe: refused('endpoints are reached over IP'),

@@ -17,6 +17,7 @@ import {
   CorsPolicySchema,
   CorsSchema,
 } from '@aquifer/wire/gen/envoy/extensions/filters/http/cors/v3_pb';
+import { FilterConfigSchema as NamedFilterSchema } from '@aquifer/wire/gen/envoy/extensions/filters/http/dynamic_forward_proxy/v3_pb';
 import {
   AuthorizationRequestSchema,
   AuthorizationResponseSchema,
@@ -191,6 +192,7 @@ export const HTTP_FILTERS: readonly MessageCapabilities[] = [
       [LocalRateLimitSchema.typeName]: HANDLED,
       [RouterSchema.typeName]: HANDLED,
       [GrpcStatsSchema.typeName]: harmless('gRPC is counted in any case'),
+      [NamedFilterSchema.typeName]: harmless('the cluster looks the name of a request up'),
       [ExtAuthzSchema.typeName]: HANDLED,
       [HttpFilterStateSchema.typeName]: refused('what policies compare would change'),
       'istio.envoy.config.filter.http.alpn.v2alpha1.FilterConfig': harmless(

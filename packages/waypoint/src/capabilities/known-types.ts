@@ -1,3 +1,4 @@
+import { FilterConfigSchema as NamedFilterSchema } from '@aquifer/wire/gen/envoy/extensions/filters/http/dynamic_forward_proxy/v3_pb';
 import { ExtAuthzSchema } from '@aquifer/wire/gen/envoy/extensions/filters/http/ext_authz/v3_pb';
 import { FilterConfigSchema as GrpcStatsSchema } from '@aquifer/wire/gen/envoy/extensions/filters/http/grpc_stats/v3_pb';
 import { ConfigSchema as HttpFilterStateSchema } from '@aquifer/wire/gen/envoy/extensions/filters/http/set_filter_state/v3_pb';
@@ -25,6 +26,7 @@ const NAMED: readonly DescMessage[] = [
   HttpInspectorSchema,
   TlsInspectorSchema,
   GrpcStatsSchema,
+  NamedFilterSchema,
   HttpFilterStateSchema,
   ExtAuthzSchema,
   DownstreamTlsContextSchema,

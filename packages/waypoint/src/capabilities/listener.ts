@@ -142,6 +142,7 @@ export const LISTENERS: readonly MessageCapabilities[] = [
     listener_filters_timeout: refused('an undeclared port is listened to for a second'),
     continue_on_listener_filters_timeout: harmless('it is what happens in any case'),
     traffic_direction: harmless(OF_STATISTICS),
+    api_listener: refused('it is for gRPC clients, which are no proxies'),
     connection_balance_config: harmless('the kernel spreads connections over threads'),
     access_log: harmless(
       'filter chains log what they serve; a connection without one is only closed',

@@ -92,6 +92,7 @@ export const TUNNELS: readonly MessageCapabilities[] = [
     tls_certificate_sds_secret_configs: harmless('the certificate is the one of this proxy'),
     validation_context: refused('combined_validation_context says it here'),
     combined_validation_context: HANDLED,
+    tls_certificate_provider_instance: refused('the certificate is the one of this proxy'),
   }),
   capabilitiesOf(CommonTlsContext_CombinedCertificateValidationContextSchema, {
     default_validation_context: HANDLED,
@@ -102,6 +103,7 @@ export const TUNNELS: readonly MessageCapabilities[] = [
     crl: refused('the roots are those of this proxy'),
     match_subject_alt_names: refused('match_typed_subject_alt_names says it here'),
     match_typed_subject_alt_names: HANDLED,
+    ca_certificate_provider_instance: refused('the roots are those of this proxy'),
   }),
   capabilitiesOf(SubjectAltNameMatcherSchema, handled('san_type', 'matcher')),
   capabilitiesOf(StringMatcherSchema, {

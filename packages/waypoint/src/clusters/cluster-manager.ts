@@ -5,15 +5,16 @@ import { UpstreamTlsContextSchema } from '@aquifer/wire/gen/envoy/extensions/tra
 import { isType, unpack } from '../compile/any.ts';
 import { type CompiledAssignment, compileAssignment, NO_ENDPOINTS } from '../compile/assignment.ts';
 import { type CompiledCluster, compileCluster } from '../compile/cluster.ts';
-import { tlsFor } from '../compile/upstream-tls.ts';
+import { tlsFor, type UpstreamTls } from '../compile/upstream-tls.ts';
 import { ConnectionPool } from '../upstream/connection-pool.ts';
 import type { Dialer } from '../upstream/dialer.ts';
 import { Cluster } from './cluster.ts';
 import type { ClusterStatus } from './cluster-status.ts';
-import { DirectHosts } from './direct-hosts.ts';
+import { DirectHosts, type KnownWorkload } from './direct-hosts.ts';
 import { DnsHosts } from './dns-hosts.ts';
 import { EndpointHosts } from './endpoint-hosts.ts';
 import { Host, type HostAddress } from './host.ts';
+import { NamedHosts } from './named-hosts.ts';
 import { resolveName } from './resolve-name.ts';
 
 const ORIGINATE = 'connect_originate';
@@ -24,7 +25,8 @@ interface Served {
   readonly hosts:
     | { readonly kind: 'endpoints'; readonly set: EndpointHosts }
     | { readonly kind: 'dns'; readonly set: EndpointHosts; readonly names: DnsHosts }
-    | { readonly kind: 'original-destination'; readonly set: DirectHosts };
+    | { readonly kind: 'original-destination'; readonly set: DirectHosts }
+    | { readonly kind: 'by-name'; readonly set: NamedHosts };
   /** Its last version. */
   config: CompiledCluster;
 }
@@ -41,13 +43,20 @@ export class ClusterManager {
     this.#dialer = dialer;
   }
 
-  /** Some lead where the connection was going. */
-  get(name: string, destination: SocketAddress | null = null): Cluster | null {
+  /** Some lead where the connection was going, some to the host that the request is for. */
+  get(
+    name: string,
+    destination: SocketAddress | null = null,
+    authority: string | null = null,
+  ): Cluster | null {
     const served = this.#clusters.get(name);
     if (served === undefined) return null;
-    const { cluster, hosts } = served;
-    const isDirect = destination !== null && hosts.kind === 'original-destination';
-    return isDirect ? hosts.set.to(destination) : cluster;
+    const { cluster, config, hosts } = served;
+    if (hosts.kind === 'original-destination' && destination !== null) {
+      return hosts.set.to(destination);
+    }
+    if (hosts.kind !== 'by-name' || authority === null) return cluster;
+    return hosts.set.to(authority, config.transport.some(({ tls }) => tls !== null) ? 443 : 80);
   }
 
   get trustedPrefixes(): readonly string[] {
@@ -79,13 +88,13 @@ export class ClusterManager {
     served.config = config;
     served.cluster.breakers.limits = config.breakers;
     served.cluster.protocol = config.protocol;
-    if (served.hosts.kind !== 'original-destination') {
+    if (served.hosts.kind === 'endpoints' || served.hosts.kind === 'dns') {
       served.hosts.set.setOutliers(config.outliers);
     }
     if (served.hosts.kind === 'dns' && config.hosts.kind === 'dns') {
       served.hosts.names.setSettings(config.hosts.dns);
     }
-    if (config.hosts.kind !== 'original-destination' && config.hosts.assignment !== null)
+    if ('assignment' in config.hosts && config.hosts.assignment !== null)
       this.#assignments.set(config.name, config.hosts.assignment);
     this.#applyEndpoints(config.name);
     served.cluster.setBalancing(config.balancing);
@@ -128,7 +137,7 @@ export class ClusterManager {
     const { hosts } = served;
     if (hosts.kind === 'endpoints') hosts.set.setEndpoints(assignment);
     else if (hosts.kind === 'dns') hosts.names.setEndpoints(assignment);
-    else hosts.set.setKnown(knownOf(assignment));
+    else if (hosts.kind === 'original-destination') hosts.set.setKnown(knownOf(assignment));
   }
 
   #newHost(address: HostAddress, served: Served): Host {
@@ -136,7 +145,8 @@ export class ClusterManager {
     const pool = new ConnectionPool({
       dial: () => {
         const { connectTimeoutMs, transport } = served.config;
-        return this.#dialer.dial(address, connectTimeoutMs, tlsFor(transport, host.socketLabels));
+        const tls = tlsTo(address, tlsFor(transport, host.socketLabels));
+        return this.#dialer.dial(address, connectTimeoutMs, tls);
       },
       breakers,
       lifetimes: () => served.config.lifetimes,
@@ -154,15 +164,26 @@ function hostsOf(
   if (hosts.kind === 'original-destination') {
     return { kind: hosts.kind, set: new DirectHosts(cluster, newHost) };
   }
+  if (hosts.kind === 'by-name')
+    return { kind: hosts.kind, set: new NamedHosts(cluster, newHost, hosts.family) };
   const set = new EndpointHosts(cluster, newHost);
   if (hosts.kind === 'endpoints') return { kind: hosts.kind, set };
   return { kind: hosts.kind, set, names: new DnsHosts(set, hosts.dns, resolveName) };
 }
 
+/** A host that is known by its name is called by it. */
+function tlsTo(address: HostAddress, tls: UpstreamTls | null): UpstreamTls | null {
+  if (tls === null || address.kind !== 'named') return tls;
+  return { ...tls, serverName: tls.serverName ?? address.ip };
+}
+
 function knownOf({ localities }: CompiledAssignment) {
   const endpoints = localities.flatMap((locality) => locality.endpoints);
   return new Map(
-    endpoints.map(({ address: { ip, kind }, metadata }) => [ip, { kind, metadata }] as const),
+    endpoints.map(({ address: { ip, kind }, metadata }): [string, KnownWorkload] => [
+      ip,
+      { kind: kind === 'hbone' ? kind : 'plain', metadata },
+    ]),
   );
 }
 

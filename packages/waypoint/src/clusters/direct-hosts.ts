@@ -8,7 +8,7 @@ const SWEEP_MS = 60_000;
 
 /** How a workload takes traffic, as far as it is known. */
 export interface KnownWorkload {
-  readonly kind: HostAddress['kind'];
+  readonly kind: 'plain' | 'hbone';
   readonly metadata: HostMetadata | null;
 }
 

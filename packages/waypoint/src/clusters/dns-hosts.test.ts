@@ -110,3 +110,17 @@ test('how long an answer lives counts only where it is heeded', async () => {
   expect(asked).toHaveLength(2);
   names.close();
 });
+
+test('of a name whose addresses are all one host, the first that was used stays first', async () => {
+  const { hosts, names } = resolved(
+    { uses: 'any-address', family: 'any' },
+    ['10.0.0.1', '2001:db8::1'],
+    ['2001:db8::1', '10.0.0.1'],
+  );
+  await vi.advanceTimersByTimeAsync(0);
+  const [host] = hosts.all();
+  expect(host?.address).toMatchObject({ ip: '10.0.0.1', alternatives: ['2001:db8::1'] });
+  await vi.advanceTimersByTimeAsync(5000);
+  expect([...hosts.all()]).toEqual([host]);
+  names.close();
+});

@@ -1,11 +1,16 @@
 import { isIP } from 'node:net';
+import { formatSocketAddress } from '@aquifer/wire';
 import type { CompiledAssignment, EndpointSpec } from '../compile/assignment.ts';
 import type { EndpointHosts } from './endpoint-hosts.ts';
+import type { HostAddress } from './host.ts';
 
 /** How the names of a cluster's endpoints become addresses. */
 export interface DnsSettings {
-  /** Every address of a name is a host (STRICT_DNS), or the first one only (LOGICAL_DNS). */
-  readonly uses: 'every-address' | 'first-address';
+  /**
+   * Every address of a name is a host (STRICT_DNS), or the first one only (LOGICAL_DNS); or all are one host, which is
+   * connected to at the first that answers (LOGICAL_DNS with the family ALL).
+   */
+  readonly uses: 'every-address' | 'first-address' | 'any-address';
   readonly family: 4 | 6 | 'any';
   /** How often a name is looked up, in milliseconds; a longer life of the answer counts if `heeds` says so. */
   readonly refreshMs: number;
@@ -94,8 +99,9 @@ export class DnsHosts {
   /** One that is in use stays in use while it is in the answer. */
   #used(answered: readonly string[], before: readonly string[]): readonly string[] {
     if (this.#settings.uses === 'every-address') return answered;
-    const kept = before.find((address) => answered.includes(address));
-    return [kept ?? answered[0]!];
+    const first = before.find((address) => answered.includes(address)) ?? answered[0]!;
+    if (this.#settings.uses === 'first-address') return [first];
+    return [first, ...answered.filter((address) => address !== first).toSorted()];
   }
 
   #apply(): void {
@@ -111,11 +117,16 @@ export class DnsHosts {
     const { address } = endpoint;
     if (isIP(address.ip) !== 0) return [endpoint];
     const { addresses = [] } = this.#names.get(address.ip) ?? {};
-    return addresses.map((ip) => {
-      const text = ip.includes(':') ? `[${ip}]` : ip;
-      return { ...endpoint, address: { ...address, ip }, hashKey: `${text}:${address.port}` };
-    });
+    const [first, ...alternatives] = addresses;
+    if (this.#settings.uses === 'any-address' && first !== undefined) {
+      return [resolvedTo({ kind: 'plain', ip: first, port: address.port, alternatives }, endpoint)];
+    }
+    return addresses.map((ip) => resolvedTo({ ...address, ip }, endpoint));
   }
+}
+
+function resolvedTo(address: HostAddress, endpoint: EndpointSpec): EndpointSpec {
+  return { ...endpoint, address, hashKey: formatSocketAddress(address) };
 }
 
 function namesOf({ localities }: CompiledAssignment): string[] {

@@ -65,7 +65,7 @@ export class EndpointHosts {
   }
 
   #hostOf(spec: EndpointSpec, after: Map<string, Host>): Host {
-    const key = `${spec.address.kind}:${spec.address.ip}:${spec.address.port}`;
+    const key = keyOf(spec.address);
     const host = after.get(key) ?? this.#hosts.get(key) ?? this.#newHost(spec.address);
     host.isHealthy = spec.isHealthy;
     host.weight = spec.weight;
@@ -82,4 +82,10 @@ export class EndpointHosts {
     if (host.monitor !== null) this.#detector?.remove(host.monitor);
     host.pool.close();
   }
+}
+
+function keyOf(address: HostAddress): string {
+  const { kind, ip, port } = address;
+  const alternatives = kind === 'plain' ? (address.alternatives ?? []) : [];
+  return [kind, ip, port, ...alternatives].join();
 }

@@ -5,7 +5,20 @@ import type { HostMonitor, Outcome } from './host-monitor.ts';
 
 /** How an endpoint is reached. */
 export type HostAddress =
-  | { readonly kind: 'plain'; readonly ip: string; readonly port: number }
+  | {
+      readonly kind: 'plain';
+      readonly ip: string;
+      readonly port: number;
+      /** Further addresses of the same endpoint: of another family, or of the same name. Default: none. */
+      readonly alternatives?: readonly string[];
+    }
+  /** A name that DNS is asked for whenever a connection is opened: `ip` is the name. */
+  | {
+      readonly kind: 'named';
+      readonly ip: string;
+      readonly port: number;
+      readonly family: 4 | 6 | 'any';
+    }
   /** Through the endpoint's own node proxy: a CONNECT to `ip:port` sent to `ip:15008`. */
   | { readonly kind: 'hbone'; readonly ip: string; readonly port: number };
 

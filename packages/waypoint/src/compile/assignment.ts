@@ -1,8 +1,13 @@
 import { formatSocketAddress, parseAuthority } from '@aquifer/wire';
-import { HealthStatus } from '@aquifer/wire/gen/envoy/config/core/v3_pb';
+import {
+  type Address,
+  HealthStatus,
+  type SocketAddress,
+} from '@aquifer/wire/gen/envoy/config/core/v3_pb';
 import type {
   ClusterLoadAssignment,
   Endpoint,
+  Endpoint_AdditionalAddress,
   LbEndpoint,
 } from '@aquifer/wire/gen/envoy/config/endpoint/v3_pb';
 import type { JsonObject } from '@bufbuild/protobuf';
@@ -89,11 +94,9 @@ function readAddress(
   metadata: Readonly<Record<string, JsonObject>>,
   path: string,
 ): HostAddress {
-  const address = endpoint?.address?.address;
+  const { address: { address } = {}, additionalAddresses = [] } = endpoint ?? {};
   if (address?.case === 'socketAddress') {
-    const { address: ip, portSpecifier } = address.value;
-    if (portSpecifier.case !== 'portValue') throw new ConfigProblem(path, 'has no port');
-    return { kind: 'plain', ip, port: portSpecifier.value };
+    return socketAddress(address.value, additionalAddresses, path);
   }
   if (address?.case === 'envoyInternalAddress') {
     const local = metadata['envoy.filters.listener.original_dst']?.local;
@@ -103,6 +106,25 @@ function readAddress(
     return { kind: 'hbone', ip: target.ip, port: target.port };
   }
   throw new ConfigProblem(path, 'address of a kind that is not supported');
+}
+
+function socketAddress(
+  { address: ip, portSpecifier }: SocketAddress,
+  further: readonly Endpoint_AdditionalAddress[],
+  path: string,
+): HostAddress {
+  if (portSpecifier.case !== 'portValue') throw new ConfigProblem(path, 'has no port');
+  const alternatives = further.map(({ address }, i) =>
+    furtherAddress(address?.address, `${path}.additional_addresses[${i}]`),
+  );
+  const port = portSpecifier.value;
+  return { kind: 'plain', ip, port, ...(alternatives.length > 0 && { alternatives }) };
+}
+
+/** One that has the port of the first. */
+function furtherAddress(address: Address['address'] | undefined, path: string): string {
+  if (address?.case !== 'socketAddress') throw new ConfigProblem(path, 'is no socket address');
+  return address.value.address;
 }
 
 /** As Envoy writes it. */

@@ -1,18 +1,21 @@
 import {
   Cluster_DiscoveryType as DiscoveryType,
+  Cluster_DnsLookupFamily as LookupFamily,
   type Cluster as PbCluster,
 } from '@aquifer/wire/gen/envoy/config/cluster/v3_pb';
+import { ClusterConfigSchema as NamedClusterSchema } from '@aquifer/wire/gen/envoy/extensions/clusters/dynamic_forward_proxy/v3_pb';
 import type { BreakerLimits } from '../clusters/breakers.ts';
 import type { DnsSettings } from '../clusters/dns-hosts.ts';
 import type { BalancingSettings } from '../clusters/host-set.ts';
 import type { OutlierSettings } from '../clusters/outlier-settings.ts';
 import type { ConnectionLifetimes } from '../upstream/request-pool.ts';
-import { durationMs } from './any.ts';
+import { durationMs, isType, unpack } from './any.ts';
 import { type CompiledAssignment, compileAssignment, NO_ENDPOINTS } from './assignment.ts';
 import { compileBalancing } from './balancing.ts';
 import { compileBreakers } from './circuit-breakers.ts';
-import { compileDns } from './dns.ts';
+import { compileDns, familyOf } from './dns.ts';
 import { compileOutlierDetection } from './outlier-detection.ts';
+import { ConfigProblem } from './problem.ts';
 import {
   connectionLifetimes,
   type UpstreamProtocol,
@@ -35,7 +38,9 @@ export interface CompiledCluster {
     /** Endpoints that are names, or addresses. */
     | { readonly kind: 'dns'; readonly assignment: CompiledAssignment; readonly dns: DnsSettings }
     /** Connections go where they were going. Outliers are not looked for, as there is one host for each. */
-    | { readonly kind: 'original-destination' };
+    | { readonly kind: 'original-destination' }
+    /** Each request goes to the host that it is for, as DNS knows it. */
+    | { readonly kind: 'by-name'; readonly family: DnsSettings['family'] };
   readonly protocol: UpstreamProtocol;
   readonly transport: readonly TransportRule[];
   readonly lifetimes: ConnectionLifetimes;
@@ -60,6 +65,8 @@ export function compileCluster(config: PbCluster): CompiledCluster {
     const hosts = { kind: 'original-destination' } as const;
     return { ...base, hosts, balancing: ONE_HOST, outliers: null };
   }
+  const named = compileNamed(config);
+  if (named !== null) return { ...base, hosts: named, balancing: ONE_HOST, outliers: null };
   const { loadAssignment } = config;
   const assignment = loadAssignment === undefined ? null : compileAssignment(loadAssignment);
   const dns = compileDns(config);
@@ -72,6 +79,17 @@ export function compileCluster(config: PbCluster): CompiledCluster {
     balancing: compileBalancing(config),
     outliers: compileOutlierDetection(config.outlierDetection, 'outlier_detection'),
   };
+}
+
+/** Null for a cluster of another kind. */
+function compileNamed({ clusterDiscoveryType: found }: PbCluster) {
+  if (found.case !== 'clusterType') return null;
+  const path = 'cluster_type.typed_config';
+  const any = found.value.typedConfig;
+  if (!isType(any, NamedClusterSchema)) throw new ConfigProblem(path, 'is not supported');
+  const { clusterImplementationSpecifier: cache } = unpack(any, NamedClusterSchema, path);
+  const family = cache.value?.dnsLookupFamily ?? LookupFamily.AUTO;
+  return { kind: 'by-name', family: familyOf(family) } as const;
 }
 
 const ONE_HOST: BalancingSettings = {

@@ -21,9 +21,18 @@ export function compileDns(config: PbCluster): DnsSettings | null {
   const isLogical = type.value === DiscoveryType.LOGICAL_DNS;
   if (!isLogical && type.value !== DiscoveryType.STRICT_DNS) return null;
   return {
-    uses: isLogical ? 'first-address' : 'every-address',
-    family: FAMILIES.get(dnsLookupFamily) ?? 'any',
+    uses: usesOf(isLogical, dnsLookupFamily),
+    family: familyOf(dnsLookupFamily),
     refreshMs: durationMs(dnsRefreshRate) ?? DEFAULT_REFRESH_MS,
     heeds: respectDnsTtl ? 'time-to-live' : 'refresh-rate',
   };
+}
+
+export function familyOf(family: LookupFamily): DnsSettings['family'] {
+  return FAMILIES.get(family) ?? 'any';
+}
+
+function usesOf(isLogical: boolean, family: LookupFamily): DnsSettings['uses'] {
+  if (!isLogical) return 'every-address';
+  return family === LookupFamily.ALL ? 'any-address' : 'first-address';
 }

@@ -64,11 +64,16 @@ interface RequestNames {
   readonly isValidated: boolean;
 }
 
-function requestNames({ typedExtensionProtocolOptions, metadata }: PbCluster): RequestNames {
+function requestNames(config: PbCluster): RequestNames {
+  const { typedExtensionProtocolOptions, metadata, clusterDiscoveryType } = config;
   const any = typedExtensionProtocolOptions[HTTP_OPTIONS];
   const path = `typed_extension_protocol_options[${HTTP_OPTIONS}]`;
   const options = any && unpack(any, HttpProtocolOptionsSchema, path).upstreamHttpProtocolOptions;
   if (options?.autoSni !== true) return { serverName: null, isValidated: false };
+  // Each host of such a cluster is known by the name that requests are for.
+  if (clusterDiscoveryType.case === 'clusterType') {
+    return { serverName: null, isValidated: options.autoSanValidation };
+  }
   const services = metadata?.filterMetadata.istio?.services;
   const [service] = Array.isArray(services) ? (services as JsonObject[]) : [];
   const host = service?.host;

@@ -9,7 +9,9 @@ export function forward(request: HttpRequest): boolean {
   const target = request.backend;
   const { info, deps } = request.connection;
   const cluster =
-    target === null ? null : deps.config.clusters.get(target.cluster, info.destination);
+    target === null
+      ? null
+      : deps.config.clusters.get(target.cluster, info.destination, request.authority);
   if (target === null || cluster === null) {
     request.reply(clusterNotFound(action.clusterNotFoundStatus));
     return true;

@@ -112,7 +112,7 @@ export class UpstreamCall implements Call, AttemptOwner {
     const { request } = this;
     if (request.isUpgrade || !isDrawn(policy.fraction)) return;
     const { info, deps, version } = request.connection;
-    const cluster = deps.config.clusters.get(policy.cluster, info.destination);
+    const cluster = deps.config.clusters.get(policy.cluster, info.destination, request.authority);
     const host = cluster?.pick(ANY_HOST) ?? null;
     if (cluster === null || host === null) return;
     const headers = [...this.#head.headers];

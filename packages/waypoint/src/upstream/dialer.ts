@@ -1,10 +1,11 @@
-import { connect, type Socket } from 'node:net';
+import { connect, isIP, type LookupFunction, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { exchangeDuplex, type HboneSecureContext, TunnelPool } from '@aquifer/hbone';
 import { formatSocketAddress } from '@aquifer/wire';
 import type { HostAddress } from '../clusters/host.ts';
 import type { UpstreamTls } from '../compile/upstream-tls.ts';
 import { beginTls } from './begin-tls.ts';
+import { publicAddresses } from './public-addresses.ts';
 
 const HBONE_PORT = 15_008;
 const TUNNEL_CONNECT_TIMEOUT_MS = 10_000;
@@ -16,6 +17,8 @@ export interface DialerOptions {
   readonly trustedPrefixes: () => readonly string[];
   /** Who this proxy says it is, for `baggage`. */
   readonly baggage: string;
+  /** What names that clients chose resolve to. Default: what DNS says, without addresses of this machine. */
+  readonly addressesOf?: typeof publicAddresses;
 }
 
 /** An endpoint took too long to accept a connection. */
@@ -36,7 +39,7 @@ export class Dialer {
     this.#tunnels = new TunnelPool({
       dialer: {
         secureContext: () => this.#secureContext(),
-        dial: ({ ip, port }) => connectTcp(ip, port, TUNNEL_CONNECT_TIMEOUT_MS),
+        dial: ({ ip, port }) => connectTcp([ip], port, TUNNEL_CONNECT_TIMEOUT_MS),
       },
     });
   }
@@ -55,7 +58,15 @@ export class Dialer {
   }
 
   async #reach(address: HostAddress, connectTimeoutMs: number): Promise<Duplex> {
-    if (address.kind === 'plain') return connectTcp(address.ip, address.port, connectTimeoutMs);
+    if (address.kind === 'named') {
+      const { addressesOf = publicAddresses } = this.#options;
+      const found = await addressesOf(address.ip, address.family);
+      return connectTcp(found, address.port, connectTimeoutMs);
+    }
+    if (address.kind === 'plain') {
+      const { ip, port, alternatives = [] } = address;
+      return connectTcp([ip, ...alternatives], port, connectTimeoutMs);
+    }
     const { exchange } = await this.#tunnels.lease({
       hop: { ip: address.ip, port: HBONE_PORT },
       // The only one there is.
@@ -93,13 +104,26 @@ async function secured(stream: Duplex, tls: UpstreamTls, timeoutMs: number): Pro
   }
 }
 
-function connectTcp(host: string, port: number, timeoutMs: number): Promise<Socket> {
+/** To the first of an endpoint's addresses that answers: Node asks the next after 250 ms, families by turns (RFC 8305). */
+function connectTcp(
+  addresses: readonly string[],
+  port: number,
+  timeoutMs: number,
+): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const socket = connect({ host, port, noDelay: true, allowHalfOpen: true });
+    const socket = connect({
+      // More than one is no address, so that `lookup` says which there are.
+      host: addresses.join(),
+      port,
+      noDelay: true,
+      allowHalfOpen: true,
+      ...(addresses.length > 1 && { autoSelectFamily: true, lookup: answering(addresses) }),
+    });
     const timer = setTimeout(() => socket.destroy(new ConnectTimeout()), timeoutMs);
     const onError = (error: Error): void => {
       clearTimeout(timer);
-      reject(error);
+      // Of several addresses none has answered: the last says why.
+      reject(error instanceof AggregateError ? error.errors.at(-1) : error);
     };
     socket.once('error', onError);
     socket.once('connect', () => {
@@ -108,4 +132,9 @@ function connectTcp(host: string, port: number, timeoutMs: number): Promise<Sock
       resolve(socket);
     });
   });
+}
+
+function answering(addresses: readonly string[]): LookupFunction {
+  const found = addresses.map((address) => ({ address, family: isIP(address) }));
+  return (_name, _options, done) => done(null, found);
 }

@@ -16,9 +16,12 @@ import { file_envoy_extensions_access_loggers_file_v3 } from './envoy/extensions
 import { file_envoy_extensions_access_loggers_filters_cel_v3 } from './envoy/extensions/access_loggers/filters/cel/v3_pb.ts';
 import { file_envoy_extensions_access_loggers_grpc_v3 } from './envoy/extensions/access_loggers/grpc/v3_pb.ts';
 import { file_envoy_extensions_access_loggers_open_telemetry_v3 } from './envoy/extensions/access_loggers/open_telemetry/v3_pb.ts';
+import { file_envoy_extensions_clusters_dynamic_forward_proxy_v3 } from './envoy/extensions/clusters/dynamic_forward_proxy/v3_pb.ts';
+import { file_envoy_extensions_common_dynamic_forward_proxy_v3 } from './envoy/extensions/common/dynamic_forward_proxy/v3_pb.ts';
 import { file_envoy_extensions_filters_common_fault_v3 } from './envoy/extensions/filters/common/fault/v3_pb.ts';
 import { file_envoy_extensions_filters_common_set_filter_state_v3 } from './envoy/extensions/filters/common/set_filter_state/v3_pb.ts';
 import { file_envoy_extensions_filters_http_cors_v3 } from './envoy/extensions/filters/http/cors/v3_pb.ts';
+import { file_envoy_extensions_filters_http_dynamic_forward_proxy_v3 } from './envoy/extensions/filters/http/dynamic_forward_proxy/v3_pb.ts';
 import { file_envoy_extensions_filters_http_ext_authz_v3 } from './envoy/extensions/filters/http/ext_authz/v3_pb.ts';
 import { file_envoy_extensions_filters_http_fault_v3 } from './envoy/extensions/filters/http/fault/v3_pb.ts';
 import { file_envoy_extensions_filters_http_grpc_stats_v3 } from './envoy/extensions/filters/http/grpc_stats/v3_pb.ts';
@@ -88,9 +91,12 @@ export const ALL_FILES: readonly DescFile[] = [
   file_envoy_extensions_access_loggers_filters_cel_v3,
   file_envoy_extensions_access_loggers_grpc_v3,
   file_envoy_extensions_access_loggers_open_telemetry_v3,
+  file_envoy_extensions_clusters_dynamic_forward_proxy_v3,
+  file_envoy_extensions_common_dynamic_forward_proxy_v3,
   file_envoy_extensions_filters_common_fault_v3,
   file_envoy_extensions_filters_common_set_filter_state_v3,
   file_envoy_extensions_filters_http_cors_v3,
+  file_envoy_extensions_filters_http_dynamic_forward_proxy_v3,
   file_envoy_extensions_filters_http_ext_authz_v3,
   file_envoy_extensions_filters_http_fault_v3,
   file_envoy_extensions_filters_http_grpc_stats_v3,

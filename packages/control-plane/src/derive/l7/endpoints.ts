@@ -23,9 +23,10 @@ type LocalityInit = Init<typeof LocalityLbEndpointsSchema>;
 
 /**
  * How a cluster picks the transport of an endpoint: always the tunnel, of its own accord (`internal`); the tunnel or
- * plaintext, by the endpoint's metadata (`hbone`); and the mutual TLS of sidecars besides (`hbone-and-mtls`).
+ * plaintext, by the endpoint's metadata (`hbone`); and the mutual TLS of sidecars besides (`hbone-and-mtls`). Or the cluster
+ * knows one, and the endpoint is where its address says (`direct`).
  */
-export type Transports = 'internal' | 'hbone' | 'hbone-and-mtls';
+export type Transports = 'internal' | 'hbone' | 'hbone-and-mtls' | 'direct';
 
 /** A port of a Service, and the cluster that is made of it. */
 interface Assignment {
@@ -190,6 +191,7 @@ type Transport = 'hbone' | 'mtls' | 'plain';
 
 /** A sidecar in front of a workload takes mutual TLS, and no tunnel. */
 function transportOf({ value, traits }: WorkloadResource, transports: Transports): Transport {
+  if (transports === 'direct') return 'plain';
   if (transports === 'hbone-and-mtls' && traits.tlsMode === 'istio') return 'mtls';
   return value.protocol === 'hbone' ? 'hbone' : 'plain';
 }

@@ -10,9 +10,11 @@ import type { CorsPolicy, Fault, RouteRule, Share } from '../routing/route-rule.
 import { stringMatcher } from './envoy-match.ts';
 import { duration, type Init, packed } from './packed.ts';
 
+export const FAULT_FILTER = 'envoy.filters.http.fault';
+
 export function filterConfigs({ cors, fault }: RouteRule): Record<string, Any> {
   return {
-    ...(fault !== null && { 'envoy.filters.http.fault': faultConfig(fault) }),
+    ...(fault !== null && { [FAULT_FILTER]: faultConfig(fault) }),
     ...(cors !== null && { 'envoy.filters.http.cors': corsConfig(cors) }),
   };
 }

@@ -11,6 +11,7 @@ import { type Extension, extension, type Init } from './packed.ts';
 import { type L7Port, speaks } from './port-protocol.ts';
 import { defaultRoutes, serviceRoutes } from './routes.ts';
 import type { ServiceScope } from './scope.ts';
+import { NAMES_FILTER } from './service-clusters.ts';
 import { statsFilters } from './stats-filter.ts';
 import { serviceTcpProxy } from './tcp-proxy.ts';
 
@@ -30,6 +31,7 @@ function httpFilter(
   { port, protocol }: L7Port,
   routes: RouteConfigInit,
   { judges, telemetry }: ChainScope,
+  lookups: readonly Extension[] = [],
 ): Extension {
   return connectionManager({
     statPrefix: `inbound_0.0.0.0_${port};`,
@@ -37,7 +39,7 @@ function httpFilter(
     ...(protocol === 'http2' && { http2ProtocolOptions: {} }),
     telemetry,
     routeSpecifier: { case: 'routeConfig', value: routes },
-    filters: authorizationFilters(judges, { protocol: 'http', peer: TUNNEL }),
+    filters: [...authorizationFilters(judges, { protocol: 'http', peer: TUNNEL }), ...lookups],
   });
 }
 
@@ -59,7 +61,8 @@ export function portChains(port: L7Port, scope: ServiceScope): ChainInit[] {
       };
     }
     const routes = serviceRoutes(name, port.port, scope);
-    return { name, filters: [httpFilter(port, routes, scope)] };
+    const lookups = service.resolution === 'dynamic-dns' ? [NAMES_FILTER] : [];
+    return { name, filters: [httpFilter(port, routes, scope, lookups)] };
   });
 }
 

@@ -12,6 +12,7 @@ import { UuidRequestIdConfigSchema } from '@aquifer/wire/gen/envoy/extensions/re
 import type { ProxyTelemetry } from '../telemetry/proxy-telemetry.ts';
 import { everyRequest } from './access-log.ts';
 import { OVER_ADS } from './ads.ts';
+import { FAULT_FILTER } from './envoy-filters.ts';
 import { type Extension, extension, type Init, packed, seconds } from './packed.ts';
 import { statsFilters } from './stats-filter.ts';
 import { tracingConfig } from './tracing.ts';
@@ -23,7 +24,7 @@ const CORE_FILTERS: readonly Extension[] = [
     emitFilterState: true,
     perMethodStatSpecifier: { case: 'statsForAllMethods', value: { value: false } },
   }),
-  extension('envoy.filters.http.fault', HTTPFaultSchema),
+  extension(FAULT_FILTER, HTTPFaultSchema),
   extension('envoy.filters.http.cors', CorsSchema),
 ];
 const ROUTER = extension('envoy.filters.http.router', RouterSchema);

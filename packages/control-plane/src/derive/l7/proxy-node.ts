@@ -1,8 +1,8 @@
 import type { Locality } from '@aquifer/model';
 
-/** A sidecar or a gateway that is connected, as it describes itself. */
+/** A sidecar, a gateway or an application that speaks gRPC by itself, as it describes itself while it is connected. */
 export interface ProxyNode {
-  readonly type: 'sidecar' | 'router';
+  readonly type: 'sidecar' | 'router' | 'grpc';
   readonly namespace: string;
   readonly podName: string;
   /** Its service account, if a token proved it; else empty. */

@@ -33,6 +33,18 @@ function routeConfig(
   };
 }
 
+/** The same for names that the host covers only, whatever port they are asked for with. */
+function forNamesOf(hostname: string, config: RouteConfigInit): RouteConfigInit {
+  const virtualHosts = config.virtualHosts?.map((host) => ({ ...host, domains: [hostname] }));
+  return {
+    ...config,
+    ignorePortInHostMatching: true,
+    ...(virtualHosts && {
+      virtualHosts: virtualHosts as NonNullable<RouteConfigInit['virtualHosts']>,
+    }),
+  };
+}
+
 interface DefaultTarget {
   readonly cluster: string;
   /** How traces show it; may be empty. */
@@ -67,6 +79,12 @@ export function defaultRoutes(
 
 /** The rules for the port, else the default route. Requests that no rule of theirs takes get 404. */
 export function serviceRoutes(name: string, port: number, scope: ServiceScope): RouteConfigInit {
+  const { hostname, resolution } = scope.service;
+  const config = routesOfAnyHost(name, port, scope);
+  return resolution === 'dynamic-dns' ? forNamesOf(hostname, config) : config;
+}
+
+function routesOfAnyHost(name: string, port: number, scope: ServiceScope): RouteConfigInit {
   const lists = scope.lists.get(port) ?? [];
   if (lists.length === 0) {
     const hash = scope.traffic === null ? null : consistentHashOf(scope.traffic, '', port);

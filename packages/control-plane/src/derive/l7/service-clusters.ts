@@ -4,14 +4,18 @@ import {
   ClusterSchema,
   Cluster_DiscoveryType as DiscoveryType,
   Cluster_DnsLookupFamily as DnsLookupFamily,
+  Cluster_LbPolicy as LbPolicy,
 } from '@aquifer/wire/gen/envoy/config/cluster/v3_pb';
 import { ProxyProtocolConfig_Version as ProxyVersion } from '@aquifer/wire/gen/envoy/config/core/v3_pb';
+import { ClusterConfigSchema as NamedClusterSchema } from '@aquifer/wire/gen/envoy/extensions/clusters/dynamic_forward_proxy/v3_pb';
+import { DnsCacheConfigSchema } from '@aquifer/wire/gen/envoy/extensions/common/dynamic_forward_proxy/v3_pb';
+import { FilterConfigSchema as NamedFilterSchema } from '@aquifer/wire/gen/envoy/extensions/filters/http/dynamic_forward_proxy/v3_pb';
 import { CaresDnsResolverConfigSchema } from '@aquifer/wire/gen/envoy/extensions/network/dns_resolver/cares/v3_pb';
 import { ProxyProtocolUpstreamTransportSchema } from '@aquifer/wire/gen/envoy/extensions/transport_sockets/proxy_protocol/v3_pb';
 import { RawBufferSchema } from '@aquifer/wire/gen/envoy/extensions/transport_sockets/raw_buffer/v3_pb';
 import { UpstreamTlsContextSchema } from '@aquifer/wire/gen/envoy/extensions/transport_sockets/tls/v3_pb';
 import { create, type JsonObject } from '@bufbuild/protobuf';
-import { isHeadless, type MeshService, type Resolution } from '../mesh-service.ts';
+import { isHeadless, type MeshService, type Resolution, racesAddresses } from '../mesh-service.ts';
 import { nameOf, namespaceOf } from '../object.ts';
 import {
   type ClientTls,
@@ -83,9 +87,9 @@ export function configOf(
 
 /**
  * Where connections of a cluster go: to endpoints that are sent by themselves, to names that are part of the cluster and
- * that DNS knows, or where they were going.
+ * that DNS knows, to the name that each request is for, or where they were going.
  */
-export type Discovery = 'endpoints' | 'dns' | 'original-destination';
+export type Discovery = 'endpoints' | 'dns' | 'by-name' | 'original-destination';
 
 const DISCOVERIES: Readonly<Record<Resolution, Discovery>> = {
   workloads: 'endpoints',
@@ -93,7 +97,7 @@ const DISCOVERIES: Readonly<Record<Resolution, Discovery>> = {
   none: 'original-destination',
   dns: 'dns',
   'dns-round-robin': 'dns',
-  'dynamic-dns': 'original-destination',
+  'dynamic-dns': 'by-name',
   alias: 'endpoints',
 };
 
@@ -127,6 +131,8 @@ function discoveryFields(
         respectDnsTtl: true,
         typedDnsResolverConfig: DNS_RESOLVER,
       };
+    case 'by-name':
+      return TO_NAMES;
     case 'original-destination':
       return TO_ORIGINAL_DESTINATION;
   }
@@ -140,6 +146,33 @@ const DNS_RESOLVER = {
   typedConfig: packed(CaresDnsResolverConfigSchema, { udpMaxQueries: 100 }),
 };
 
+/** One for all clusters and filters: names mean the same everywhere. */
+const NAMES = create(DnsCacheConfigSchema, {
+  name: 'names_of_requests',
+  dnsLookupFamily: DnsLookupFamily.ALL,
+});
+
+const TO_NAMES: ClusterInit = {
+  clusterDiscoveryType: {
+    case: 'clusterType',
+    value: {
+      name: 'envoy.clusters.dynamic_forward_proxy',
+      typedConfig: packed(NamedClusterSchema, {
+        clusterImplementationSpecifier: { case: 'dnsCacheConfig', value: NAMES },
+      }),
+    },
+  },
+  lbPolicy: LbPolicy.CLUSTER_PROVIDED,
+  lbConfig: { case: undefined },
+};
+
+/** Looks up the name of a request before a cluster leads there. */
+export const NAMES_FILTER: Extension = extension(
+  'envoy.filters.http.dynamic_forward_proxy',
+  NamedFilterSchema,
+  { implementationSpecifier: { case: 'dnsCacheConfig', value: NAMES } },
+);
+
 /** What clusters of all roles are made of. */
 export function serviceCluster(name: string, part: PortCluster, discovery: Discovery): ClusterInit {
   const policy = policyOf(part);
@@ -151,13 +184,21 @@ export function serviceCluster(name: string, part: PortCluster, discovery: Disco
   };
 }
 
+/** All addresses of the name are one host. */
+const RACING: ClusterInit = {
+  clusterDiscoveryType: { case: 'type', value: DiscoveryType.LOGICAL_DNS },
+  dnsLookupFamily: DnsLookupFamily.ALL,
+};
+
 /** `inbound-vip|<port>|<kind>|<host>`, for one of the kinds of traffic that the port may carry. */
 export function inboundServiceCluster(kind: 'http' | 'tcp', part: PortCluster): Cluster {
   const { service, port, subset, traffic } = part;
   const policy = policyOf(part);
   const name = inboundCluster(kind, port.port, service.hostname, subset);
+  const discovery = discoveryOf(part, 'inbound');
   return create(ClusterSchema, {
-    ...serviceCluster(name, part, discoveryOf(part, 'inbound')),
+    ...serviceCluster(name, part, discovery),
+    ...(discovery === 'dns' && racesAddresses(service) && RACING),
     metadata: {
       filterMetadata: {
         istio: {

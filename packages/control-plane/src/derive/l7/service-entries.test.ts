@@ -1,5 +1,6 @@
 import { ClusterSchema } from '@aquifer/wire/gen/envoy/config/cluster/v3_pb';
 import { ClusterLoadAssignmentSchema } from '@aquifer/wire/gen/envoy/config/endpoint/v3_pb';
+import { ListenerSchema } from '@aquifer/wire/gen/envoy/config/listener/v3_pb';
 import { type DescMessage, type JsonObject, type Message, toJson } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
 import { messageRegistry } from '../../../../../test/fixtures/message-registry.ts';
@@ -106,6 +107,54 @@ test.for([
   if (inline === undefined) expect(found).toBe('null');
   else expect(found).toContain(`"socketAddress":{"address":"${inline}","portValue":80}`);
   expect(assignments.has(OUT)).toBe(type === 'EDS');
+});
+
+test('a name whose addresses race is one host with all of them (P128)', () => {
+  const annotations = { 'istio.io/connect-strategy': 'RACE_FIRST_TCP_CONNECT' };
+  const entry: TestObject = {
+    kind: 'ServiceEntry',
+    metadata: { namespace: 'shop', name: 'out', annotations } as TestObject['metadata'],
+    spec: { hosts: ['out.test'], addresses: ['192.0.2.9'], ports: [HTTP], resolution: 'DNS' },
+  };
+  const { clusters } = deriveWaypoint([...BASE, entry]);
+  expect(asJson(ClusterSchema, clusters.get(OUT)?.value)).toMatchObject({
+    type: 'LOGICAL_DNS',
+    dnsLookupFamily: 'ALL',
+  });
+});
+
+test('an entry of a wildcard leads each request to the name that it is for (P125)', () => {
+  const wildcard: TestObject = {
+    kind: 'ServiceEntry',
+    metadata: { namespace: 'shop', name: 'out' },
+    spec: {
+      hosts: ['*.domain.test'],
+      addresses: ['192.0.2.9'],
+      ports: [HTTP, { number: 5432, name: 'db', protocol: 'TCP' }],
+      resolution: 'DYNAMIC_DNS',
+    },
+  };
+  const { clusters, listeners } = deriveWaypoint([...BASE, wildcard]);
+  const name = 'inbound-vip|80|http|*.domain.test';
+  expect(asJson(ClusterSchema, clusters.get(name)?.value)).toMatchObject({
+    clusterType: { name: 'envoy.clusters.dynamic_forward_proxy' },
+    lbPolicy: 'CLUSTER_PROVIDED',
+  });
+  expect(clusters.has('inbound-vip|5432|tcp|*.domain.test')).toBe(false);
+  const main = JSON.stringify(asJson(ListenerSchema, listeners.get('main_internal')?.value));
+  expect(main).toContain('"domains":["*.domain.test"]');
+  expect(main).toContain('envoy.filters.http.dynamic_forward_proxy');
+});
+
+test('an entry of a wildcard without a waypoint adds nothing to one (P126)', () => {
+  const wildcard: TestObject = {
+    kind: 'ServiceEntry',
+    metadata: { namespace: 'shop', name: 'out', labels: { 'istio.io/use-waypoint': 'none' } },
+    spec: { hosts: ['*.domain.test'], ports: [HTTP], resolution: 'DYNAMIC_DNS' },
+  };
+  const namesWith = (objects: readonly TestObject[]): readonly string[] =>
+    [...deriveWaypoint(objects).clusters.keys()].toSorted();
+  expect(namesWith([...BASE, wildcard])).toEqual(namesWith(BASE));
 });
 
 test('the endpoints of a subset are those with its labels', () => {

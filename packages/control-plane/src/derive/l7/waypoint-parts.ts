@@ -152,8 +152,6 @@ function clustersOf(
   const clusters: Resource<null>[] = [];
   const resolved: ResolvedCluster[] = [];
   const assignments: ServiceAssignment[] = [];
-  // Names that are looked up when they are asked for are in no cluster: requests to them fail.
-  if (service.resolution === 'dynamic-dns') return { clusters, resolved, assignments };
   const sources = [...given, ...(traffic?.sources ?? [])];
   const subsets = [WHOLE, ...(traffic?.subsets ?? [])];
   for (const port of l7Ports(service.ports)) {
@@ -185,10 +183,12 @@ function clustersOf(
 /** All endpoints. */
 const WHOLE: Pick<Subset, 'name' | 'labels'> = { name: '', labels: {} };
 
+/** Bytes name nobody: where names decide there is no cluster for them, nor for what routes send there from elsewhere. */
 function clustersAt(part: PortCluster, direction: Direction): Cluster[] {
-  if (direction === 'outbound') return [outboundServiceCluster(part)];
+  const isByName = discoveryOf(part, direction) === 'by-name';
+  if (direction === 'outbound') return isByName ? [] : [outboundServiceCluster(part)];
   return (['http', 'tcp'] as const)
-    .filter((kind) => speaks(part.port, kind))
+    .filter((kind) => speaks(part.port, kind) && (kind === 'http' || !isByName))
     .map((kind) => inboundServiceCluster(kind, part));
 }
 

@@ -30,12 +30,15 @@ import type { PeerTls, ServicePeers } from './service-peers.ts';
 /** Where connections of a proxy go: those to a headless service where the client of a sidecar has decided. */
 export function calledDiscovery(part: PortCluster, role: ProxyNode['type']): Discovery {
   if (role === 'sidecar' && isHeadless(part.service)) return 'original-destination';
-  return discoveryOf(part, 'outbound');
+  const found = discoveryOf(part, 'outbound');
+  // Only a waypoint tells the names of a wildcard apart.
+  return found === 'by-name' ? 'original-destination' : found;
 }
 
 /** What the cluster of a called port is made of besides. */
 export interface ClusterContext {
-  readonly role: ProxyNode['type'];
+  /** Where the proxy finds certificates that a rule names. */
+  readonly found: Certificates;
   readonly discovery: Discovery;
   readonly peers: ServicePeers;
   readonly tls: PeerTls;
@@ -89,10 +92,9 @@ interface Transports {
 /** TLS that a DestinationRule asks for takes the place of what the proxy would do of its own accord. */
 function transportsOf(part: PortCluster, context: ClusterContext): Transports {
   const policy = policyOf(part);
-  const { tls, discovery } = context;
+  const { tls, discovery, found } = context;
   const isPassed = discovery === 'original-destination';
   const own = userTls(policy);
-  const found = context.role === 'router' ? 'secrets' : 'files';
   if (own !== null && !lacksCredential(own, found)) {
     const transportSocket = tlsTransport(own, isHttp2(part.port, policy), found);
     if (isPassed) return { transportSocket };

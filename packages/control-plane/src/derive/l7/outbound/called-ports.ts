@@ -22,6 +22,7 @@ import {
   type ServiceAssignment,
   type Transports,
 } from '../endpoints.ts';
+import { grpcCluster } from '../grpc/cluster.ts';
 import { outboundCluster } from '../names.ts';
 import { encoded, type OwnedResource } from '../owned-resource.ts';
 import { type L7Port, l7Ports } from '../port-protocol.ts';
@@ -115,11 +116,15 @@ export function calledCollections(
     clusters: encodedOnce(graph, 'clusters of called services', wanted, (named, context) => {
       const part = partOf(named, context);
       if (part === null) return null;
+      if (named.role === 'grpc') {
+        const { peers } = peersOf(part.service, 'endpoints', context);
+        return grpcCluster(part, peers.identities);
+      }
       const discovery = calledDiscovery(part, named.role);
       const assignment = assignmentOf(part, named);
       const cluster = calledCluster(part, {
         ...peersOf(part.service, discovery, context),
-        role: named.role,
+        found: named.role === 'router' ? 'secrets' : 'files',
         discovery,
         assignment,
         workloads: () => workloadsOf(assignment, mesh, context),
@@ -154,18 +159,22 @@ function arrangementOf(part: PortCluster, { place }: NamedPort): Arrange | undef
 }
 
 /** Endpoints say that they take the mutual TLS of sidecars only where it is asked of them. */
-function transportsOf({ traffic, port, subset }: PortCluster): Transports {
+function transportsOf({ traffic, port, subset }: PortCluster, role: ProxyNode['type']): Transports {
+  if (role === 'grpc') return 'direct';
   const mode = traffic === null ? null : endpointTlsMode(traffic, port.port, subset);
   return mode === null || mode === 'ISTIO_MUTUAL' ? 'hbone-and-mtls' : 'hbone';
 }
 
-function assignmentOf(part: PortCluster, { subset: { labels } }: NamedPort): ServiceAssignment {
+function assignmentOf(
+  part: PortCluster,
+  { role, subset: { labels } }: NamedPort,
+): ServiceAssignment {
   const { service, port, subset } = part;
   return {
     clusterName: outboundCluster(port.port, service.hostname, subset),
     serviceKey: namespacedHostname(service),
     servicePort: port.port,
-    transports: transportsOf(part),
+    transports: transportsOf(part, role),
     service,
     labels,
   };

@@ -38,8 +38,26 @@ export function outboundCollections(
   inputs: ProxyInputs,
   views: Collection<OutboundView>,
 ): OutboundCollections {
-  const { graph, cluster, mesh, routing } = inputs;
-  const scopes = graph.map(
+  const { graph } = inputs;
+  const scopes = egressScopes(inputs, views);
+  const scoped: ScopeInputs = { ...inputs, scopes };
+  return {
+    ports: calledPorts(inputs, scopes, 'sidecar'),
+    listeners: graph.union(
+      'outbound listeners',
+      virtualListeners(scoped),
+      serviceListeners(scoped),
+    ),
+    routes: routeCollection(scoped),
+  };
+}
+
+/** What each view of the mesh holds. */
+export function egressScopes(
+  { graph, cluster, mesh, routing }: ProxyInputs,
+  views: Collection<OutboundView>,
+): Collection<EgressScope> {
+  return graph.map(
     'egress scopes',
     views,
     (view, context) => {
@@ -51,16 +69,6 @@ export function outboundCollections(
     },
     isSameScope,
   );
-  const scoped: ScopeInputs = { ...inputs, scopes };
-  return {
-    ports: calledPorts(inputs, scopes, 'sidecar'),
-    listeners: graph.union(
-      'outbound listeners',
-      virtualListeners(scoped),
-      serviceListeners(scoped),
-    ),
-    routes: routeCollection(scoped),
-  };
 }
 
 function virtualListeners(inputs: ScopeInputs): Collection<OwnedResource> {

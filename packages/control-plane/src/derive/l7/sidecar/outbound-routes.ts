@@ -133,7 +133,8 @@ function domainsOf(
   return [...names, ...ofPods, ...addresses];
 }
 
-function namesOf(hostname: string, namespace: string, clusterDomain: string): string[] {
+/** All that a client in the namespace may call a host by. */
+export function namesOf(hostname: string, namespace: string, clusterDomain: string): string[] {
   return [hostname, `${hostname}.`, ...shortForms(hostname, namespace, clusterDomain)];
 }
 

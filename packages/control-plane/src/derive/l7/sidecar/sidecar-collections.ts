@@ -23,7 +23,7 @@ import { clientTelemetry, type ProxyInputs } from './scope-inputs.ts';
 import { type InboundView, type OutboundView, type SidecarViews, viewsOf } from './views.ts';
 
 export interface SidecarCollections {
-  /** The views of each sidecar that is connected, by the key of the proxy. */
+  /** The views of each sidecar and gRPC client that is connected, by the key of the proxy. */
   readonly views: Collection<SidecarViews>;
   readonly clusters: Collection<OwnedResource>;
   readonly endpoints: Collection<OwnedResource>;
@@ -41,12 +41,12 @@ export function sidecarCollections(
   const outboundViews = graph.flatMap<SidecarViews, OutboundView>(
     'outbound views',
     views,
-    ({ outbound }) => [[outbound.key, outbound]],
+    ({ outbound }) => (outbound.client === 'sidecar' ? [[outbound.key, outbound]] : []),
   );
   const inboundViews = graph.flatMap<SidecarViews, InboundView>(
     'inbound views',
     views,
-    ({ inbound }) => [[inbound.key, inbound]],
+    ({ inbound }) => (inbound.client === 'sidecar' ? [[inbound.key, inbound]] : []),
   );
   const outbound = outboundCollections(inputs, outboundViews);
   const inbound = inboundCollections(inputs, inboundViews);
@@ -94,12 +94,12 @@ function sidecarViews(inputs: ProxyInputs, nodes: Collection<ProxyNode>): Collec
     namespaceOf(sidecar),
   ]);
   return graph.map('views of sidecars', nodes, (node, context) => {
-    if (node.type !== 'sidecar') return null;
+    if (node.type === 'router') return null;
     const settings = settingsIn(mesh, context);
     const { namespace, podName } = node;
     const uid = podUid(settings, { metadata: { namespace, name: podName } });
     const workload = context.get(mesh.workloads, uid)?.value;
-    return viewsOf(node, {
+    return viewsOf(node, node.type, {
       pod: context.get(cluster.of('Pod'), objectKey(namespace, podName)),
       locality: workload?.locality ?? null,
       services: workload?.services ?? new Map(),

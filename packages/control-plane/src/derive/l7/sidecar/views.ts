@@ -10,6 +10,8 @@ import type { ProxyNode } from '../proxy-node.ts';
 interface View {
   /** All of it as text. */
   readonly key: string;
+  /** What the proxy reads. */
+  readonly client: 'sidecar' | 'grpc';
   readonly namespace: string;
   /** `namespace/name` of the Sidecar that holds; null for none. */
   readonly sidecar: string | null;
@@ -67,11 +69,16 @@ export interface ProxyPod {
   service(key: string): MeshService | undefined;
 }
 
-export function viewsOf(node: ProxyNode, of: ProxyPod): SidecarViews {
+export function viewsOf(
+  node: ProxyNode,
+  client: OutboundView['client'],
+  of: ProxyPod,
+): SidecarViews {
   // As Istio does: what the proxy says of itself wins, since people may say it for it.
   const labels = { ...labelsOf(of.pod), ...node.labels };
   const sidecar = sidecarFor(labels, of);
   const common = {
+    client,
     namespace: node.namespace,
     sidecar: sidecar === undefined ? null : keyOf(sidecar),
     wildcard: node.addresses[0]?.includes(':') ? '::' : '0.0.0.0',

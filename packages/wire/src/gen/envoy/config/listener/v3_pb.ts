@@ -20,7 +20,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file envoy/config/listener/v3.proto.
  */
 export const file_envoy_config_listener_v3: GenFile = /*@__PURE__*/
-  fileDesc("Ch5lbnZveS9jb25maWcvbGlzdGVuZXIvdjMucHJvdG8SGGVudm95LmNvbmZpZy5saXN0ZW5lci52MyJTCgZGaWx0ZXISDAoEbmFtZRgBIAEoCRIsCgx0eXBlZF9jb25maWcYBCABKAsyFC5nb29nbGUucHJvdG9idWYuQW55SABCDQoLY29uZmlnX3R5cGUizgIKC0ZpbHRlckNoYWluEkYKEmZpbHRlcl9jaGFpbl9tYXRjaBgBIAEoCzIqLmVudm95LmNvbmZpZy5saXN0ZW5lci52My5GaWx0ZXJDaGFpbk1hdGNoEjEKB2ZpbHRlcnMYAyADKAsyIC5lbnZveS5jb25maWcubGlzdGVuZXIudjMuRmlsdGVyEjAKCG1ldGFkYXRhGAUgASgLMh4uZW52b3kuY29uZmlnLmNvcmUudjMuTWV0YWRhdGESPwoQdHJhbnNwb3J0X3NvY2tldBgGIAEoCzIlLmVudm95LmNvbmZpZy5jb3JlLnYzLlRyYW5zcG9ydFNvY2tldBIMCgRuYW1lGAcgASgJEkMKIHRyYW5zcG9ydF9zb2NrZXRfY29ubmVjdF90aW1lb3V0GAkgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uItMBChBGaWx0ZXJDaGFpbk1hdGNoEjYKDXByZWZpeF9yYW5nZXMYAyADKAsyHy5lbnZveS5jb25maWcuY29yZS52My5DaWRyUmFuZ2USNgoQZGVzdGluYXRpb25fcG9ydBgIIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZRIaChJ0cmFuc3BvcnRfcHJvdG9jb2wYCSABKAkSHQoVYXBwbGljYXRpb25fcHJvdG9jb2xzGAogAygJEhQKDHNlcnZlcl9uYW1lcxgLIAMoCSKpCQoITGlzdGVuZXISDAoEbmFtZRgBIAEoCRIuCgdhZGRyZXNzGAIgASgLMh0uZW52b3kuY29uZmlnLmNvcmUudjMuQWRkcmVzcxI8Cg1maWx0ZXJfY2hhaW5zGAMgAygLMiUuZW52b3kuY29uZmlnLmxpc3RlbmVyLnYzLkZpbHRlckNoYWluEjQKEHVzZV9vcmlnaW5hbF9kc3QYBCABKAsyGi5nb29nbGUucHJvdG9idWYuQm9vbFZhbHVlEkIKEGxpc3RlbmVyX2ZpbHRlcnMYCSADKAsyKC5lbnZveS5jb25maWcubGlzdGVuZXIudjMuTGlzdGVuZXJGaWx0ZXISOwoYbGlzdGVuZXJfZmlsdGVyc190aW1lb3V0GA8gASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEkEKEXRyYWZmaWNfZGlyZWN0aW9uGBAgASgOMiYuZW52b3kuY29uZmlnLmNvcmUudjMuVHJhZmZpY0RpcmVjdGlvbhIsCiRjb250aW51ZV9vbl9saXN0ZW5lcl9maWx0ZXJzX3RpbWVvdXQYESABKAgSXQoZY29ubmVjdGlvbl9iYWxhbmNlX2NvbmZpZxgUIAEoCzI6LmVudm95LmNvbmZpZy5saXN0ZW5lci52My5MaXN0ZW5lci5Db25uZWN0aW9uQmFsYW5jZUNvbmZpZxI4CgphY2Nlc3NfbG9nGBYgAygLMiQuZW52b3kuY29uZmlnLmFjY2Vzc2xvZy52My5BY2Nlc3NMb2cSQwoUZGVmYXVsdF9maWx0ZXJfY2hhaW4YGSABKAsyJS5lbnZveS5jb25maWcubGlzdGVuZXIudjMuRmlsdGVyQ2hhaW4SMAoMYmluZF90b19wb3J0GBogASgLMhouZ29vZ2xlLnByb3RvYnVmLkJvb2xWYWx1ZRJWChFpbnRlcm5hbF9saXN0ZW5lchgbIAEoCzI5LmVudm95LmNvbmZpZy5saXN0ZW5lci52My5MaXN0ZW5lci5JbnRlcm5hbExpc3RlbmVyQ29uZmlnSAASNQoRZW5hYmxlX3JldXNlX3BvcnQYHSABKAsyGi5nb29nbGUucHJvdG9idWYuQm9vbFZhbHVlEjoKFGZpbHRlcl9jaGFpbl9tYXRjaGVyGCAgASgLMhwueGRzLnR5cGUubWF0Y2hlci52My5NYXRjaGVyElAKKm1heF9jb25uZWN0aW9uc190b19hY2NlcHRfcGVyX3NvY2tldF9ldmVudBgiIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZRqbAQoXQ29ubmVjdGlvbkJhbGFuY2VDb25maWcSYAoNZXhhY3RfYmFsYW5jZRgBIAEoCzJHLmVudm95LmNvbmZpZy5saXN0ZW5lci52My5MaXN0ZW5lci5Db25uZWN0aW9uQmFsYW5jZUNvbmZpZy5FeGFjdEJhbGFuY2VIABoOCgxFeGFjdEJhbGFuY2VCDgoMYmFsYW5jZV90eXBlGhgKFkludGVybmFsTGlzdGVuZXJDb25maWdCFAoSbGlzdGVuZXJfc3BlY2lmaWVyIrEBCg5MaXN0ZW5lckZpbHRlchIMCgRuYW1lGAEgASgJEiwKDHR5cGVkX2NvbmZpZxgDIAEoCzIULmdvb2dsZS5wcm90b2J1Zi5BbnlIABJUCg9maWx0ZXJfZGlzYWJsZWQYBCABKAsyOy5lbnZveS5jb25maWcubGlzdGVuZXIudjMuTGlzdGVuZXJGaWx0ZXJDaGFpbk1hdGNoUHJlZGljYXRlQg0KC2NvbmZpZ190eXBlIuwCCiFMaXN0ZW5lckZpbHRlckNoYWluTWF0Y2hQcmVkaWNhdGUSWAoIb3JfbWF0Y2gYASABKAsyRC5lbnZveS5jb25maWcubGlzdGVuZXIudjMuTGlzdGVuZXJGaWx0ZXJDaGFpbk1hdGNoUHJlZGljYXRlLk1hdGNoU2V0SAASUAoJbm90X21hdGNoGAMgASgLMjsuZW52b3kuY29uZmlnLmxpc3RlbmVyLnYzLkxpc3RlbmVyRmlsdGVyQ2hhaW5NYXRjaFByZWRpY2F0ZUgAEjsKFmRlc3RpbmF0aW9uX3BvcnRfcmFuZ2UYBSABKAsyGS5lbnZveS50eXBlLnYzLkludDMyUmFuZ2VIABpWCghNYXRjaFNldBJKCgVydWxlcxgBIAMoCzI7LmVudm95LmNvbmZpZy5saXN0ZW5lci52My5MaXN0ZW5lckZpbHRlckNoYWluTWF0Y2hQcmVkaWNhdGVCBgoEcnVsZWIGcHJvdG8z", [file_envoy_config_accesslog_v3, file_envoy_config_core_v3, file_envoy_type_v3, file_google_protobuf_any, file_google_protobuf_duration, file_google_protobuf_wrappers, file_xds_type_matcher_v3]);
+  fileDesc("Ch5lbnZveS9jb25maWcvbGlzdGVuZXIvdjMucHJvdG8SGGVudm95LmNvbmZpZy5saXN0ZW5lci52MyJTCgZGaWx0ZXISDAoEbmFtZRgBIAEoCRIsCgx0eXBlZF9jb25maWcYBCABKAsyFC5nb29nbGUucHJvdG9idWYuQW55SABCDQoLY29uZmlnX3R5cGUizgIKC0ZpbHRlckNoYWluEkYKEmZpbHRlcl9jaGFpbl9tYXRjaBgBIAEoCzIqLmVudm95LmNvbmZpZy5saXN0ZW5lci52My5GaWx0ZXJDaGFpbk1hdGNoEjEKB2ZpbHRlcnMYAyADKAsyIC5lbnZveS5jb25maWcubGlzdGVuZXIudjMuRmlsdGVyEjAKCG1ldGFkYXRhGAUgASgLMh4uZW52b3kuY29uZmlnLmNvcmUudjMuTWV0YWRhdGESPwoQdHJhbnNwb3J0X3NvY2tldBgGIAEoCzIlLmVudm95LmNvbmZpZy5jb3JlLnYzLlRyYW5zcG9ydFNvY2tldBIMCgRuYW1lGAcgASgJEkMKIHRyYW5zcG9ydF9zb2NrZXRfY29ubmVjdF90aW1lb3V0GAkgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uItMBChBGaWx0ZXJDaGFpbk1hdGNoEjYKDXByZWZpeF9yYW5nZXMYAyADKAsyHy5lbnZveS5jb25maWcuY29yZS52My5DaWRyUmFuZ2USNgoQZGVzdGluYXRpb25fcG9ydBgIIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZRIaChJ0cmFuc3BvcnRfcHJvdG9jb2wYCSABKAkSHQoVYXBwbGljYXRpb25fcHJvdG9jb2xzGAogAygJEhQKDHNlcnZlcl9uYW1lcxgLIAMoCSI5CgtBcGlMaXN0ZW5lchIqCgxhcGlfbGlzdGVuZXIYASABKAsyFC5nb29nbGUucHJvdG9idWYuQW55IuYJCghMaXN0ZW5lchIMCgRuYW1lGAEgASgJEi4KB2FkZHJlc3MYAiABKAsyHS5lbnZveS5jb25maWcuY29yZS52My5BZGRyZXNzEjwKDWZpbHRlcl9jaGFpbnMYAyADKAsyJS5lbnZveS5jb25maWcubGlzdGVuZXIudjMuRmlsdGVyQ2hhaW4SNAoQdXNlX29yaWdpbmFsX2RzdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5Cb29sVmFsdWUSQgoQbGlzdGVuZXJfZmlsdGVycxgJIAMoCzIoLmVudm95LmNvbmZpZy5saXN0ZW5lci52My5MaXN0ZW5lckZpbHRlchI7ChhsaXN0ZW5lcl9maWx0ZXJzX3RpbWVvdXQYDyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SQQoRdHJhZmZpY19kaXJlY3Rpb24YECABKA4yJi5lbnZveS5jb25maWcuY29yZS52My5UcmFmZmljRGlyZWN0aW9uEiwKJGNvbnRpbnVlX29uX2xpc3RlbmVyX2ZpbHRlcnNfdGltZW91dBgRIAEoCBI7CgxhcGlfbGlzdGVuZXIYEyABKAsyJS5lbnZveS5jb25maWcubGlzdGVuZXIudjMuQXBpTGlzdGVuZXISXQoZY29ubmVjdGlvbl9iYWxhbmNlX2NvbmZpZxgUIAEoCzI6LmVudm95LmNvbmZpZy5saXN0ZW5lci52My5MaXN0ZW5lci5Db25uZWN0aW9uQmFsYW5jZUNvbmZpZxI4CgphY2Nlc3NfbG9nGBYgAygLMiQuZW52b3kuY29uZmlnLmFjY2Vzc2xvZy52My5BY2Nlc3NMb2cSQwoUZGVmYXVsdF9maWx0ZXJfY2hhaW4YGSABKAsyJS5lbnZveS5jb25maWcubGlzdGVuZXIudjMuRmlsdGVyQ2hhaW4SMAoMYmluZF90b19wb3J0GBogASgLMhouZ29vZ2xlLnByb3RvYnVmLkJvb2xWYWx1ZRJWChFpbnRlcm5hbF9saXN0ZW5lchgbIAEoCzI5LmVudm95LmNvbmZpZy5saXN0ZW5lci52My5MaXN0ZW5lci5JbnRlcm5hbExpc3RlbmVyQ29uZmlnSAASNQoRZW5hYmxlX3JldXNlX3BvcnQYHSABKAsyGi5nb29nbGUucHJvdG9idWYuQm9vbFZhbHVlEjoKFGZpbHRlcl9jaGFpbl9tYXRjaGVyGCAgASgLMhwueGRzLnR5cGUubWF0Y2hlci52My5NYXRjaGVyElAKKm1heF9jb25uZWN0aW9uc190b19hY2NlcHRfcGVyX3NvY2tldF9ldmVudBgiIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZRqbAQoXQ29ubmVjdGlvbkJhbGFuY2VDb25maWcSYAoNZXhhY3RfYmFsYW5jZRgBIAEoCzJHLmVudm95LmNvbmZpZy5saXN0ZW5lci52My5MaXN0ZW5lci5Db25uZWN0aW9uQmFsYW5jZUNvbmZpZy5FeGFjdEJhbGFuY2VIABoOCgxFeGFjdEJhbGFuY2VCDgoMYmFsYW5jZV90eXBlGhgKFkludGVybmFsTGlzdGVuZXJDb25maWdCFAoSbGlzdGVuZXJfc3BlY2lmaWVyIrEBCg5MaXN0ZW5lckZpbHRlchIMCgRuYW1lGAEgASgJEiwKDHR5cGVkX2NvbmZpZxgDIAEoCzIULmdvb2dsZS5wcm90b2J1Zi5BbnlIABJUCg9maWx0ZXJfZGlzYWJsZWQYBCABKAsyOy5lbnZveS5jb25maWcubGlzdGVuZXIudjMuTGlzdGVuZXJGaWx0ZXJDaGFpbk1hdGNoUHJlZGljYXRlQg0KC2NvbmZpZ190eXBlIuwCCiFMaXN0ZW5lckZpbHRlckNoYWluTWF0Y2hQcmVkaWNhdGUSWAoIb3JfbWF0Y2gYASABKAsyRC5lbnZveS5jb25maWcubGlzdGVuZXIudjMuTGlzdGVuZXJGaWx0ZXJDaGFpbk1hdGNoUHJlZGljYXRlLk1hdGNoU2V0SAASUAoJbm90X21hdGNoGAMgASgLMjsuZW52b3kuY29uZmlnLmxpc3RlbmVyLnYzLkxpc3RlbmVyRmlsdGVyQ2hhaW5NYXRjaFByZWRpY2F0ZUgAEjsKFmRlc3RpbmF0aW9uX3BvcnRfcmFuZ2UYBSABKAsyGS5lbnZveS50eXBlLnYzLkludDMyUmFuZ2VIABpWCghNYXRjaFNldBJKCgVydWxlcxgBIAMoCzI7LmVudm95LmNvbmZpZy5saXN0ZW5lci52My5MaXN0ZW5lckZpbHRlckNoYWluTWF0Y2hQcmVkaWNhdGVCBgoEcnVsZWIGcHJvdG8z", [file_envoy_config_accesslog_v3, file_envoy_config_core_v3, file_envoy_type_v3, file_google_protobuf_any, file_google_protobuf_duration, file_google_protobuf_wrappers, file_xds_type_matcher_v3]);
 
 /**
  * @generated from message envoy.config.listener.v3.Filter
@@ -130,6 +130,23 @@ export const FilterChainMatchSchema: GenMessage<FilterChainMatch> = /*@__PURE__*
   messageDesc(file_envoy_config_listener_v3, 2);
 
 /**
+ * @generated from message envoy.config.listener.v3.ApiListener
+ */
+export type ApiListener = Message<"envoy.config.listener.v3.ApiListener"> & {
+  /**
+   * @generated from field: google.protobuf.Any api_listener = 1;
+   */
+  apiListener?: Any | undefined;
+};
+
+/**
+ * Describes the message envoy.config.listener.v3.ApiListener.
+ * Use `create(ApiListenerSchema)` to create a new message.
+ */
+export const ApiListenerSchema: GenMessage<ApiListener> = /*@__PURE__*/
+  messageDesc(file_envoy_config_listener_v3, 3);
+
+/**
  * @generated from message envoy.config.listener.v3.Listener
  */
 export type Listener = Message<"envoy.config.listener.v3.Listener"> & {
@@ -172,6 +189,11 @@ export type Listener = Message<"envoy.config.listener.v3.Listener"> & {
    * @generated from field: bool continue_on_listener_filters_timeout = 17;
    */
   continueOnListenerFiltersTimeout: boolean;
+
+  /**
+   * @generated from field: envoy.config.listener.v3.ApiListener api_listener = 19;
+   */
+  apiListener?: ApiListener | undefined;
 
   /**
    * @generated from field: envoy.config.listener.v3.Listener.ConnectionBalanceConfig connection_balance_config = 20;
@@ -225,7 +247,7 @@ export type Listener = Message<"envoy.config.listener.v3.Listener"> & {
  * Use `create(ListenerSchema)` to create a new message.
  */
 export const ListenerSchema: GenMessage<Listener> = /*@__PURE__*/
-  messageDesc(file_envoy_config_listener_v3, 3);
+  messageDesc(file_envoy_config_listener_v3, 4);
 
 /**
  * @generated from message envoy.config.listener.v3.Listener.ConnectionBalanceConfig
@@ -248,7 +270,7 @@ export type Listener_ConnectionBalanceConfig = Message<"envoy.config.listener.v3
  * Use `create(Listener_ConnectionBalanceConfigSchema)` to create a new message.
  */
 export const Listener_ConnectionBalanceConfigSchema: GenMessage<Listener_ConnectionBalanceConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_config_listener_v3, 3, 0);
+  messageDesc(file_envoy_config_listener_v3, 4, 0);
 
 /**
  * @generated from message envoy.config.listener.v3.Listener.ConnectionBalanceConfig.ExactBalance
@@ -261,7 +283,7 @@ export type Listener_ConnectionBalanceConfig_ExactBalance = Message<"envoy.confi
  * Use `create(Listener_ConnectionBalanceConfig_ExactBalanceSchema)` to create a new message.
  */
 export const Listener_ConnectionBalanceConfig_ExactBalanceSchema: GenMessage<Listener_ConnectionBalanceConfig_ExactBalance> = /*@__PURE__*/
-  messageDesc(file_envoy_config_listener_v3, 3, 0, 0);
+  messageDesc(file_envoy_config_listener_v3, 4, 0, 0);
 
 /**
  * @generated from message envoy.config.listener.v3.Listener.InternalListenerConfig
@@ -274,7 +296,7 @@ export type Listener_InternalListenerConfig = Message<"envoy.config.listener.v3.
  * Use `create(Listener_InternalListenerConfigSchema)` to create a new message.
  */
 export const Listener_InternalListenerConfigSchema: GenMessage<Listener_InternalListenerConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_config_listener_v3, 3, 1);
+  messageDesc(file_envoy_config_listener_v3, 4, 1);
 
 /**
  * @generated from message envoy.config.listener.v3.ListenerFilter
@@ -307,7 +329,7 @@ export type ListenerFilter = Message<"envoy.config.listener.v3.ListenerFilter"> 
  * Use `create(ListenerFilterSchema)` to create a new message.
  */
 export const ListenerFilterSchema: GenMessage<ListenerFilter> = /*@__PURE__*/
-  messageDesc(file_envoy_config_listener_v3, 4);
+  messageDesc(file_envoy_config_listener_v3, 5);
 
 /**
  * @generated from message envoy.config.listener.v3.ListenerFilterChainMatchPredicate
@@ -342,7 +364,7 @@ export type ListenerFilterChainMatchPredicate = Message<"envoy.config.listener.v
  * Use `create(ListenerFilterChainMatchPredicateSchema)` to create a new message.
  */
 export const ListenerFilterChainMatchPredicateSchema: GenMessage<ListenerFilterChainMatchPredicate> = /*@__PURE__*/
-  messageDesc(file_envoy_config_listener_v3, 5);
+  messageDesc(file_envoy_config_listener_v3, 6);
 
 /**
  * @generated from message envoy.config.listener.v3.ListenerFilterChainMatchPredicate.MatchSet
@@ -359,5 +381,5 @@ export type ListenerFilterChainMatchPredicate_MatchSet = Message<"envoy.config.l
  * Use `create(ListenerFilterChainMatchPredicate_MatchSetSchema)` to create a new message.
  */
 export const ListenerFilterChainMatchPredicate_MatchSetSchema: GenMessage<ListenerFilterChainMatchPredicate_MatchSet> = /*@__PURE__*/
-  messageDesc(file_envoy_config_listener_v3, 5, 0);
+  messageDesc(file_envoy_config_listener_v3, 6, 0);
 

@@ -15,7 +15,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file envoy/extensions/transport_sockets/tls/v3.proto.
  */
 export const file_envoy_extensions_transport_sockets_tls_v3: GenFile = /*@__PURE__*/
-  fileDesc("Ci9lbnZveS9leHRlbnNpb25zL3RyYW5zcG9ydF9zb2NrZXRzL3Rscy92My5wcm90bxIpZW52b3kuZXh0ZW5zaW9ucy50cmFuc3BvcnRfc29ja2V0cy50bHMudjMiswIKHENlcnRpZmljYXRlVmFsaWRhdGlvbkNvbnRleHQSNAoKdHJ1c3RlZF9jYRgBIAEoCzIgLmVudm95LmNvbmZpZy5jb3JlLnYzLkRhdGFTb3VyY2USLQoDY3JsGAcgASgLMiAuZW52b3kuY29uZmlnLmNvcmUudjMuRGF0YVNvdXJjZRJFChdtYXRjaF9zdWJqZWN0X2FsdF9uYW1lcxgJIAMoCzIkLmVudm95LnR5cGUubWF0Y2hlci52My5TdHJpbmdNYXRjaGVyEmcKHW1hdGNoX3R5cGVkX3N1YmplY3RfYWx0X25hbWVzGA8gAygLMkAuZW52b3kuZXh0ZW5zaW9ucy50cmFuc3BvcnRfc29ja2V0cy50bHMudjMuU3ViamVjdEFsdE5hbWVNYXRjaGVyIuwFChBDb21tb25UbHNDb250ZXh0EkwKCnRsc19wYXJhbXMYASABKAsyOC5lbnZveS5leHRlbnNpb25zLnRyYW5zcG9ydF9zb2NrZXRzLnRscy52My5UbHNQYXJhbWV0ZXJzEmUKEnZhbGlkYXRpb25fY29udGV4dBgDIAEoCzJHLmVudm95LmV4dGVuc2lvbnMudHJhbnNwb3J0X3NvY2tldHMudGxzLnYzLkNlcnRpZmljYXRlVmFsaWRhdGlvbkNvbnRleHRIABKHAQobY29tYmluZWRfdmFsaWRhdGlvbl9jb250ZXh0GAggASgLMmAuZW52b3kuZXh0ZW5zaW9ucy50cmFuc3BvcnRfc29ja2V0cy50bHMudjMuQ29tbW9uVGxzQ29udGV4dC5Db21iaW5lZENlcnRpZmljYXRlVmFsaWRhdGlvbkNvbnRleHRIABIWCg5hbHBuX3Byb3RvY29scxgEIAMoCRJmCiJ0bHNfY2VydGlmaWNhdGVfc2RzX3NlY3JldF9jb25maWdzGAYgAygLMjouZW52b3kuZXh0ZW5zaW9ucy50cmFuc3BvcnRfc29ja2V0cy50bHMudjMuU2RzU2VjcmV0Q29uZmlnGv0BCiRDb21iaW5lZENlcnRpZmljYXRlVmFsaWRhdGlvbkNvbnRleHQSawoaZGVmYXVsdF92YWxpZGF0aW9uX2NvbnRleHQYASABKAsyRy5lbnZveS5leHRlbnNpb25zLnRyYW5zcG9ydF9zb2NrZXRzLnRscy52My5DZXJ0aWZpY2F0ZVZhbGlkYXRpb25Db250ZXh0EmgKJHZhbGlkYXRpb25fY29udGV4dF9zZHNfc2VjcmV0X2NvbmZpZxgCIAEoCzI6LmVudm95LmV4dGVuc2lvbnMudHJhbnNwb3J0X3NvY2tldHMudGxzLnYzLlNkc1NlY3JldENvbmZpZ0IZChd2YWxpZGF0aW9uX2NvbnRleHRfdHlwZSKvAQoURG93bnN0cmVhbVRsc0NvbnRleHQSVwoSY29tbW9uX3Rsc19jb250ZXh0GAEgASgLMjsuZW52b3kuZXh0ZW5zaW9ucy50cmFuc3BvcnRfc29ja2V0cy50bHMudjMuQ29tbW9uVGxzQ29udGV4dBI+ChpyZXF1aXJlX2NsaWVudF9jZXJ0aWZpY2F0ZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5Cb29sVmFsdWUiVwoPU2RzU2VjcmV0Q29uZmlnEgwKBG5hbWUYASABKAkSNgoKc2RzX2NvbmZpZxgCIAEoCzIiLmVudm95LmNvbmZpZy5jb3JlLnYzLkNvbmZpZ1NvdXJjZSLbAQoGU2VjcmV0EgwKBG5hbWUYASABKAkSVAoPdGxzX2NlcnRpZmljYXRlGAIgASgLMjkuZW52b3kuZXh0ZW5zaW9ucy50cmFuc3BvcnRfc29ja2V0cy50bHMudjMuVGxzQ2VydGlmaWNhdGVIABJlChJ2YWxpZGF0aW9uX2NvbnRleHQYBCABKAsyRy5lbnZveS5leHRlbnNpb25zLnRyYW5zcG9ydF9zb2NrZXRzLnRscy52My5DZXJ0aWZpY2F0ZVZhbGlkYXRpb25Db250ZXh0SABCBgoEdHlwZSKMAgoVU3ViamVjdEFsdE5hbWVNYXRjaGVyEloKCHNhbl90eXBlGAEgASgOMkguZW52b3kuZXh0ZW5zaW9ucy50cmFuc3BvcnRfc29ja2V0cy50bHMudjMuU3ViamVjdEFsdE5hbWVNYXRjaGVyLlNhblR5cGUSNQoHbWF0Y2hlchgCIAEoCzIkLmVudm95LnR5cGUubWF0Y2hlci52My5TdHJpbmdNYXRjaGVyImAKB1NhblR5cGUSGAoUU0FOX1RZUEVfVU5TUEVDSUZJRUQQABIJCgVFTUFJTBABEgcKA0ROUxACEgcKA1VSSRADEg4KCklQX0FERFJFU1MQBBIOCgpPVEhFUl9OQU1FEAUihAEKDlRsc0NlcnRpZmljYXRlEjsKEWNlcnRpZmljYXRlX2NoYWluGAEgASgLMiAuZW52b3kuY29uZmlnLmNvcmUudjMuRGF0YVNvdXJjZRI1Cgtwcml2YXRlX2tleRgCIAEoCzIgLmVudm95LmNvbmZpZy5jb3JlLnYzLkRhdGFTb3VyY2UizwIKDVRsc1BhcmFtZXRlcnMSagocdGxzX21pbmltdW1fcHJvdG9jb2xfdmVyc2lvbhgBIAEoDjJELmVudm95LmV4dGVuc2lvbnMudHJhbnNwb3J0X3NvY2tldHMudGxzLnYzLlRsc1BhcmFtZXRlcnMuVGxzUHJvdG9jb2wSagocdGxzX21heGltdW1fcHJvdG9jb2xfdmVyc2lvbhgCIAEoDjJELmVudm95LmV4dGVuc2lvbnMudHJhbnNwb3J0X3NvY2tldHMudGxzLnYzLlRsc1BhcmFtZXRlcnMuVGxzUHJvdG9jb2wSFQoNY2lwaGVyX3N1aXRlcxgDIAMoCSJPCgtUbHNQcm90b2NvbBIMCghUTFNfQVVUTxAAEgsKB1RMU3YxXzAQARILCgdUTFN2MV8xEAISCwoHVExTdjFfMhADEgsKB1RMU3YxXzMQBCJ6ChJVcHN0cmVhbVRsc0NvbnRleHQSVwoSY29tbW9uX3Rsc19jb250ZXh0GAEgASgLMjsuZW52b3kuZXh0ZW5zaW9ucy50cmFuc3BvcnRfc29ja2V0cy50bHMudjMuQ29tbW9uVGxzQ29udGV4dBILCgNzbmkYAiABKAliBnByb3RvMw", [file_envoy_config_core_v3, file_envoy_type_matcher_v3, file_google_protobuf_wrappers]);
+  fileDesc("Ci9lbnZveS9leHRlbnNpb25zL3RyYW5zcG9ydF9zb2NrZXRzL3Rscy92My5wcm90bxIpZW52b3kuZXh0ZW5zaW9ucy50cmFuc3BvcnRfc29ja2V0cy50bHMudjMiqwMKHENlcnRpZmljYXRlVmFsaWRhdGlvbkNvbnRleHQSNAoKdHJ1c3RlZF9jYRgBIAEoCzIgLmVudm95LmNvbmZpZy5jb3JlLnYzLkRhdGFTb3VyY2USLQoDY3JsGAcgASgLMiAuZW52b3kuY29uZmlnLmNvcmUudjMuRGF0YVNvdXJjZRJFChdtYXRjaF9zdWJqZWN0X2FsdF9uYW1lcxgJIAMoCzIkLmVudm95LnR5cGUubWF0Y2hlci52My5TdHJpbmdNYXRjaGVyEnYKIGNhX2NlcnRpZmljYXRlX3Byb3ZpZGVyX2luc3RhbmNlGA0gASgLMkwuZW52b3kuZXh0ZW5zaW9ucy50cmFuc3BvcnRfc29ja2V0cy50bHMudjMuQ2VydGlmaWNhdGVQcm92aWRlclBsdWdpbkluc3RhbmNlEmcKHW1hdGNoX3R5cGVkX3N1YmplY3RfYWx0X25hbWVzGA8gAygLMkAuZW52b3kuZXh0ZW5zaW9ucy50cmFuc3BvcnRfc29ja2V0cy50bHMudjMuU3ViamVjdEFsdE5hbWVNYXRjaGVyIlQKIUNlcnRpZmljYXRlUHJvdmlkZXJQbHVnaW5JbnN0YW5jZRIVCg1pbnN0YW5jZV9uYW1lGAEgASgJEhgKEGNlcnRpZmljYXRlX25hbWUYAiABKAki5QYKEENvbW1vblRsc0NvbnRleHQSTAoKdGxzX3BhcmFtcxgBIAEoCzI4LmVudm95LmV4dGVuc2lvbnMudHJhbnNwb3J0X3NvY2tldHMudGxzLnYzLlRsc1BhcmFtZXRlcnMSZQoSdmFsaWRhdGlvbl9jb250ZXh0GAMgASgLMkcuZW52b3kuZXh0ZW5zaW9ucy50cmFuc3BvcnRfc29ja2V0cy50bHMudjMuQ2VydGlmaWNhdGVWYWxpZGF0aW9uQ29udGV4dEgAEocBChtjb21iaW5lZF92YWxpZGF0aW9uX2NvbnRleHQYCCABKAsyYC5lbnZveS5leHRlbnNpb25zLnRyYW5zcG9ydF9zb2NrZXRzLnRscy52My5Db21tb25UbHNDb250ZXh0LkNvbWJpbmVkQ2VydGlmaWNhdGVWYWxpZGF0aW9uQ29udGV4dEgAEhYKDmFscG5fcHJvdG9jb2xzGAQgAygJEmYKInRsc19jZXJ0aWZpY2F0ZV9zZHNfc2VjcmV0X2NvbmZpZ3MYBiADKAsyOi5lbnZveS5leHRlbnNpb25zLnRyYW5zcG9ydF9zb2NrZXRzLnRscy52My5TZHNTZWNyZXRDb25maWcSdwohdGxzX2NlcnRpZmljYXRlX3Byb3ZpZGVyX2luc3RhbmNlGA4gASgLMkwuZW52b3kuZXh0ZW5zaW9ucy50cmFuc3BvcnRfc29ja2V0cy50bHMudjMuQ2VydGlmaWNhdGVQcm92aWRlclBsdWdpbkluc3RhbmNlGv0BCiRDb21iaW5lZENlcnRpZmljYXRlVmFsaWRhdGlvbkNvbnRleHQSawoaZGVmYXVsdF92YWxpZGF0aW9uX2NvbnRleHQYASABKAsyRy5lbnZveS5leHRlbnNpb25zLnRyYW5zcG9ydF9zb2NrZXRzLnRscy52My5DZXJ0aWZpY2F0ZVZhbGlkYXRpb25Db250ZXh0EmgKJHZhbGlkYXRpb25fY29udGV4dF9zZHNfc2VjcmV0X2NvbmZpZxgCIAEoCzI6LmVudm95LmV4dGVuc2lvbnMudHJhbnNwb3J0X3NvY2tldHMudGxzLnYzLlNkc1NlY3JldENvbmZpZ0IZChd2YWxpZGF0aW9uX2NvbnRleHRfdHlwZSKvAQoURG93bnN0cmVhbVRsc0NvbnRleHQSVwoSY29tbW9uX3Rsc19jb250ZXh0GAEgASgLMjsuZW52b3kuZXh0ZW5zaW9ucy50cmFuc3BvcnRfc29ja2V0cy50bHMudjMuQ29tbW9uVGxzQ29udGV4dBI+ChpyZXF1aXJlX2NsaWVudF9jZXJ0aWZpY2F0ZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5Cb29sVmFsdWUiVwoPU2RzU2VjcmV0Q29uZmlnEgwKBG5hbWUYASABKAkSNgoKc2RzX2NvbmZpZxgCIAEoCzIiLmVudm95LmNvbmZpZy5jb3JlLnYzLkNvbmZpZ1NvdXJjZSLbAQoGU2VjcmV0EgwKBG5hbWUYASABKAkSVAoPdGxzX2NlcnRpZmljYXRlGAIgASgLMjkuZW52b3kuZXh0ZW5zaW9ucy50cmFuc3BvcnRfc29ja2V0cy50bHMudjMuVGxzQ2VydGlmaWNhdGVIABJlChJ2YWxpZGF0aW9uX2NvbnRleHQYBCABKAsyRy5lbnZveS5leHRlbnNpb25zLnRyYW5zcG9ydF9zb2NrZXRzLnRscy52My5DZXJ0aWZpY2F0ZVZhbGlkYXRpb25Db250ZXh0SABCBgoEdHlwZSKMAgoVU3ViamVjdEFsdE5hbWVNYXRjaGVyEloKCHNhbl90eXBlGAEgASgOMkguZW52b3kuZXh0ZW5zaW9ucy50cmFuc3BvcnRfc29ja2V0cy50bHMudjMuU3ViamVjdEFsdE5hbWVNYXRjaGVyLlNhblR5cGUSNQoHbWF0Y2hlchgCIAEoCzIkLmVudm95LnR5cGUubWF0Y2hlci52My5TdHJpbmdNYXRjaGVyImAKB1NhblR5cGUSGAoUU0FOX1RZUEVfVU5TUEVDSUZJRUQQABIJCgVFTUFJTBABEgcKA0ROUxACEgcKA1VSSRADEg4KCklQX0FERFJFU1MQBBIOCgpPVEhFUl9OQU1FEAUihAEKDlRsc0NlcnRpZmljYXRlEjsKEWNlcnRpZmljYXRlX2NoYWluGAEgASgLMiAuZW52b3kuY29uZmlnLmNvcmUudjMuRGF0YVNvdXJjZRI1Cgtwcml2YXRlX2tleRgCIAEoCzIgLmVudm95LmNvbmZpZy5jb3JlLnYzLkRhdGFTb3VyY2UizwIKDVRsc1BhcmFtZXRlcnMSagocdGxzX21pbmltdW1fcHJvdG9jb2xfdmVyc2lvbhgBIAEoDjJELmVudm95LmV4dGVuc2lvbnMudHJhbnNwb3J0X3NvY2tldHMudGxzLnYzLlRsc1BhcmFtZXRlcnMuVGxzUHJvdG9jb2wSagocdGxzX21heGltdW1fcHJvdG9jb2xfdmVyc2lvbhgCIAEoDjJELmVudm95LmV4dGVuc2lvbnMudHJhbnNwb3J0X3NvY2tldHMudGxzLnYzLlRsc1BhcmFtZXRlcnMuVGxzUHJvdG9jb2wSFQoNY2lwaGVyX3N1aXRlcxgDIAMoCSJPCgtUbHNQcm90b2NvbBIMCghUTFNfQVVUTxAAEgsKB1RMU3YxXzAQARILCgdUTFN2MV8xEAISCwoHVExTdjFfMhADEgsKB1RMU3YxXzMQBCJ6ChJVcHN0cmVhbVRsc0NvbnRleHQSVwoSY29tbW9uX3Rsc19jb250ZXh0GAEgASgLMjsuZW52b3kuZXh0ZW5zaW9ucy50cmFuc3BvcnRfc29ja2V0cy50bHMudjMuQ29tbW9uVGxzQ29udGV4dBILCgNzbmkYAiABKAliBnByb3RvMw", [file_envoy_config_core_v3, file_envoy_type_matcher_v3, file_google_protobuf_wrappers]);
 
 /**
  * @generated from message envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext
@@ -37,6 +37,11 @@ export type CertificateValidationContext = Message<"envoy.extensions.transport_s
   matchSubjectAltNames: StringMatcher[];
 
   /**
+   * @generated from field: envoy.extensions.transport_sockets.tls.v3.CertificateProviderPluginInstance ca_certificate_provider_instance = 13;
+   */
+  caCertificateProviderInstance?: CertificateProviderPluginInstance | undefined;
+
+  /**
    * @generated from field: repeated envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher match_typed_subject_alt_names = 15;
    */
   matchTypedSubjectAltNames: SubjectAltNameMatcher[];
@@ -48,6 +53,28 @@ export type CertificateValidationContext = Message<"envoy.extensions.transport_s
  */
 export const CertificateValidationContextSchema: GenMessage<CertificateValidationContext> = /*@__PURE__*/
   messageDesc(file_envoy_extensions_transport_sockets_tls_v3, 0);
+
+/**
+ * @generated from message envoy.extensions.transport_sockets.tls.v3.CertificateProviderPluginInstance
+ */
+export type CertificateProviderPluginInstance = Message<"envoy.extensions.transport_sockets.tls.v3.CertificateProviderPluginInstance"> & {
+  /**
+   * @generated from field: string instance_name = 1;
+   */
+  instanceName: string;
+
+  /**
+   * @generated from field: string certificate_name = 2;
+   */
+  certificateName: string;
+};
+
+/**
+ * Describes the message envoy.extensions.transport_sockets.tls.v3.CertificateProviderPluginInstance.
+ * Use `create(CertificateProviderPluginInstanceSchema)` to create a new message.
+ */
+export const CertificateProviderPluginInstanceSchema: GenMessage<CertificateProviderPluginInstance> = /*@__PURE__*/
+  messageDesc(file_envoy_extensions_transport_sockets_tls_v3, 1);
 
 /**
  * @generated from message envoy.extensions.transport_sockets.tls.v3.CommonTlsContext
@@ -84,6 +111,11 @@ export type CommonTlsContext = Message<"envoy.extensions.transport_sockets.tls.v
    * @generated from field: repeated envoy.extensions.transport_sockets.tls.v3.SdsSecretConfig tls_certificate_sds_secret_configs = 6;
    */
   tlsCertificateSdsSecretConfigs: SdsSecretConfig[];
+
+  /**
+   * @generated from field: envoy.extensions.transport_sockets.tls.v3.CertificateProviderPluginInstance tls_certificate_provider_instance = 14;
+   */
+  tlsCertificateProviderInstance?: CertificateProviderPluginInstance | undefined;
 };
 
 /**
@@ -91,7 +123,7 @@ export type CommonTlsContext = Message<"envoy.extensions.transport_sockets.tls.v
  * Use `create(CommonTlsContextSchema)` to create a new message.
  */
 export const CommonTlsContextSchema: GenMessage<CommonTlsContext> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_transport_sockets_tls_v3, 1);
+  messageDesc(file_envoy_extensions_transport_sockets_tls_v3, 2);
 
 /**
  * @generated from message envoy.extensions.transport_sockets.tls.v3.CommonTlsContext.CombinedCertificateValidationContext
@@ -113,7 +145,7 @@ export type CommonTlsContext_CombinedCertificateValidationContext = Message<"env
  * Use `create(CommonTlsContext_CombinedCertificateValidationContextSchema)` to create a new message.
  */
 export const CommonTlsContext_CombinedCertificateValidationContextSchema: GenMessage<CommonTlsContext_CombinedCertificateValidationContext> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_transport_sockets_tls_v3, 1, 0);
+  messageDesc(file_envoy_extensions_transport_sockets_tls_v3, 2, 0);
 
 /**
  * @generated from message envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext
@@ -135,7 +167,7 @@ export type DownstreamTlsContext = Message<"envoy.extensions.transport_sockets.t
  * Use `create(DownstreamTlsContextSchema)` to create a new message.
  */
 export const DownstreamTlsContextSchema: GenMessage<DownstreamTlsContext> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_transport_sockets_tls_v3, 2);
+  messageDesc(file_envoy_extensions_transport_sockets_tls_v3, 3);
 
 /**
  * @generated from message envoy.extensions.transport_sockets.tls.v3.SdsSecretConfig
@@ -157,7 +189,7 @@ export type SdsSecretConfig = Message<"envoy.extensions.transport_sockets.tls.v3
  * Use `create(SdsSecretConfigSchema)` to create a new message.
  */
 export const SdsSecretConfigSchema: GenMessage<SdsSecretConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_transport_sockets_tls_v3, 3);
+  messageDesc(file_envoy_extensions_transport_sockets_tls_v3, 4);
 
 /**
  * @generated from message envoy.extensions.transport_sockets.tls.v3.Secret
@@ -191,7 +223,7 @@ export type Secret = Message<"envoy.extensions.transport_sockets.tls.v3.Secret">
  * Use `create(SecretSchema)` to create a new message.
  */
 export const SecretSchema: GenMessage<Secret> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_transport_sockets_tls_v3, 4);
+  messageDesc(file_envoy_extensions_transport_sockets_tls_v3, 5);
 
 /**
  * @generated from message envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher
@@ -213,7 +245,7 @@ export type SubjectAltNameMatcher = Message<"envoy.extensions.transport_sockets.
  * Use `create(SubjectAltNameMatcherSchema)` to create a new message.
  */
 export const SubjectAltNameMatcherSchema: GenMessage<SubjectAltNameMatcher> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_transport_sockets_tls_v3, 5);
+  messageDesc(file_envoy_extensions_transport_sockets_tls_v3, 6);
 
 /**
  * @generated from enum envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher.SanType
@@ -259,7 +291,7 @@ export type SubjectAltNameMatcher_SanType = (typeof SubjectAltNameMatcher_SanTyp
  * Describes the enum envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher.SanType.
  */
 export const SubjectAltNameMatcher_SanTypeSchema: GenEnum<SubjectAltNameMatcher_SanType> = /*@__PURE__*/
-  enumDesc(file_envoy_extensions_transport_sockets_tls_v3, 5, 0);
+  enumDesc(file_envoy_extensions_transport_sockets_tls_v3, 6, 0);
 
 /**
  * @generated from message envoy.extensions.transport_sockets.tls.v3.TlsCertificate
@@ -281,7 +313,7 @@ export type TlsCertificate = Message<"envoy.extensions.transport_sockets.tls.v3.
  * Use `create(TlsCertificateSchema)` to create a new message.
  */
 export const TlsCertificateSchema: GenMessage<TlsCertificate> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_transport_sockets_tls_v3, 6);
+  messageDesc(file_envoy_extensions_transport_sockets_tls_v3, 7);
 
 /**
  * @generated from message envoy.extensions.transport_sockets.tls.v3.TlsParameters
@@ -308,7 +340,7 @@ export type TlsParameters = Message<"envoy.extensions.transport_sockets.tls.v3.T
  * Use `create(TlsParametersSchema)` to create a new message.
  */
 export const TlsParametersSchema: GenMessage<TlsParameters> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_transport_sockets_tls_v3, 7);
+  messageDesc(file_envoy_extensions_transport_sockets_tls_v3, 8);
 
 /**
  * @generated from enum envoy.extensions.transport_sockets.tls.v3.TlsParameters.TlsProtocol
@@ -349,7 +381,7 @@ export type TlsParameters_TlsProtocol = (typeof TlsParameters_TlsProtocol)[keyof
  * Describes the enum envoy.extensions.transport_sockets.tls.v3.TlsParameters.TlsProtocol.
  */
 export const TlsParameters_TlsProtocolSchema: GenEnum<TlsParameters_TlsProtocol> = /*@__PURE__*/
-  enumDesc(file_envoy_extensions_transport_sockets_tls_v3, 7, 0);
+  enumDesc(file_envoy_extensions_transport_sockets_tls_v3, 8, 0);
 
 /**
  * @generated from message envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext
@@ -371,5 +403,5 @@ export type UpstreamTlsContext = Message<"envoy.extensions.transport_sockets.tls
  * Use `create(UpstreamTlsContextSchema)` to create a new message.
  */
 export const UpstreamTlsContextSchema: GenMessage<UpstreamTlsContext> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_transport_sockets_tls_v3, 8);
+  messageDesc(file_envoy_extensions_transport_sockets_tls_v3, 9);
 
