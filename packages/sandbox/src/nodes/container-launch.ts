@@ -54,7 +54,7 @@ export interface Launch {
   readonly command: readonly string[];
 }
 
-export interface ContainerInput {
+interface ContainerInput {
   readonly isOpen: boolean;
   /** It ends when the first who was attached to it leaves. */
   readonly isOnce: boolean;

@@ -61,6 +61,10 @@ const IMAGES: readonly ImageEntry[] = [
     program: (machine) => ours(machine, 'echo'),
   },
   {
+    names: ['aquifer/shop'],
+    program: (machine) => ours(machine, 'shop', { user: NON_ROOT_USER }),
+  },
+  {
     names: ['aquifer/open-loop-load'],
     program: (machine) => ours(machine, 'open-loop-load'),
   },
