@@ -1,5 +1,8 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { eventually } from '../fixtures/eventually.ts';
-import { problemsOfComparison } from '../story/comparison.ts';
+import { COMPARISON, problemsOfComparison } from '../story/comparison.ts';
 import { type CapturedPackets, captureLink, showsTls13 } from '../story/link-capture.ts';
 import { ALLOW_CLIENT, DENY_DELETE, ROUTE, SERVER_V2, SHOP, STRICT } from '../story/manifests.ts';
 import type { LoadResult } from '../story/request-load.ts';
@@ -188,13 +191,21 @@ async function waypoint(stage: Stage): Promise<void> {
 
 /** 6. What each mode costs. */
 async function compared(stage: Stage): Promise<void> {
-  const { code, stdout } = await stage.aquifer(['compare', 'run', '--duration', '5s'], 40);
-  const problems = problemsOfComparison(stdout);
-  if (problems.length > 0) stage.narrator.cameBack(`wrong: ${problems.join('; ')}`);
-  stage.narrator.claim(
-    'each mode carried the load without an error, and its cost stands beside the others',
-    code === 0 && problems.length === 0,
-  );
+  const directory = mkdtempSync(join(tmpdir(), 'aquifer-demo-'));
+  try {
+    const saved = join(directory, 'run.json');
+    const { code, stdout } = await stage.aquifer([...COMPARISON, '-o', 'json'], 0);
+    writeFileSync(saved, stdout);
+    if (code === 0) await stage.aquifer(['compare', 'report', saved], 40);
+    const problems = code === 0 ? problemsOfComparison(stdout) : ['no report'];
+    if (problems.length > 0) stage.narrator.cameBack(`wrong: ${problems.join('; ')}`);
+    stage.narrator.claim(
+      'each mode carried the load without an error, and its cost stands beside the others',
+      problems.length === 0,
+    );
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
 }
 
 /** 7. The label comes off again. */

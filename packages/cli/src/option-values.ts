@@ -27,3 +27,8 @@ export function integerBetween(min: number, max: number): (text: string) => numb
 export function withNamespace(command: Command): Command {
   return command.option('-n, --namespace <namespace>', 'namespace (default: that of the context)');
 }
+
+/** A parser of values between commas. */
+export function listOf<T>(parseOne: (text: string) => T): (text: string) => T[] {
+  return (text) => text.split(',').map((part) => parseOne(part.trim()));
+}

@@ -68,8 +68,10 @@ test.for([
   { line: 'waypoint list -o xml', says: 'Allowed choices are short, json, yaml.' },
   { line: 'sandbox up --nodes x', says: "--nodes <count>' argument 'x' is invalid" },
   { line: 'sandbox up --port 70000', says: 'Give a number from 0 to 65535.' },
-  { line: 'compare run --pods 1', says: 'Give a number from 2 to 50.' },
-  { line: 'compare run --duration 0s', says: "--duration <duration>' argument '0s' is invalid" },
+  { line: 'compare run --pods 2,1', says: 'Give a number from 2 to 100.' },
+  { line: 'compare run --time-limit 0s', says: 'It must be 10s at least.' },
+  { line: 'compare run --modes none,all', says: 'Modes are none, sidecar, ambient, waypoint.' },
+  { line: 'compare report', says: "missing required argument 'run'" },
 ])('aquifer $line is wrong usage: exit code 64', async ({ line, says }) => {
   const { code, out, errors } = await run(line);
   expect({ code, out }).toEqual({ code: 64, out: '' });
@@ -96,6 +98,8 @@ const LEAVES = [
   'sandbox down',
   'sandbox status',
   'compare run',
+  'compare report',
+  'compare cluster',
   'check',
   'install',
   'upgrade',

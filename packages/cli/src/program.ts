@@ -4,7 +4,7 @@ import { apiMessage } from './api-errors.ts';
 import { addAnalyze } from './commands/analyze.ts';
 import { addBugReport } from './commands/bug-report.ts';
 import { addCheck } from './commands/check.ts';
-import { addCompare } from './commands/compare-run.ts';
+import { addCompare } from './commands/compare.ts';
 import { addDashboard } from './commands/dashboard.ts';
 import { addExplain } from './commands/explain.ts';
 import { addInstall, addUpgrade } from './commands/install.ts';

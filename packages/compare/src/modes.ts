@@ -15,3 +15,66 @@ export const MODE_TITLES: Readonly<Record<Mode, string>> = {
 export function modeNamespace(mode: Mode): string {
   return `aquifer-compare-${mode}`;
 }
+
+/** What one gets for the cost, a line for each thing and an answer for each mode. */
+export const WHAT_MODES_GIVE: readonly {
+  readonly what: string;
+  readonly answers: Readonly<Record<Mode, string>>;
+}[] = [
+  {
+    what: 'mutual TLS between pods',
+    answers: { none: 'no', sidecar: 'yes', ambient: 'yes', waypoint: 'yes' },
+  },
+  {
+    what: 'policy by identity and port (L4)',
+    answers: { none: 'no', sidecar: 'yes', ambient: 'yes', waypoint: 'yes' },
+  },
+  {
+    what: 'policy by method, path, header, token (L7)',
+    answers: { none: 'no', sidecar: 'yes', ambient: 'no', waypoint: 'yes' },
+  },
+  {
+    what: 'retries, routes, splits of traffic',
+    answers: { none: 'no', sidecar: 'yes', ambient: 'no', waypoint: 'yes' },
+  },
+  {
+    what: 'balancing of each request, not only of each connection',
+    answers: { none: 'no', sidecar: 'yes', ambient: 'no', waypoint: 'yes' },
+  },
+  {
+    what: 'metrics and access log',
+    answers: {
+      none: 'no',
+      sidecar: 'of requests',
+      ambient: 'of connections and bytes',
+      waypoint: 'of requests',
+    },
+  },
+  {
+    what: 'to enrol or leave',
+    answers: {
+      none: '–',
+      sidecar: 'restarts each pod',
+      ambient: 'a label, no restart',
+      waypoint: 'a label, no restart',
+    },
+  },
+  {
+    what: 'to upgrade the proxies',
+    answers: {
+      none: '–',
+      sidecar: 'restarts each pod',
+      ambient: 'one proxy per node, connections of its pods end',
+      waypoint: 'as ambient L4, and a rolling update of the waypoint',
+    },
+  },
+  {
+    what: 'who is hit when a proxy fails',
+    answers: {
+      none: '–',
+      sidecar: 'its pod',
+      ambient: 'pods of its node',
+      waypoint: 'pods of its node; services of the waypoint',
+    },
+  },
+];

@@ -2,8 +2,7 @@ import { type LoadContext, measureRequests } from '../load.ts';
 import { SERVER_ADDRESS } from '../machine.ts';
 import { alternate, CONNECTIONS, type L7Bench, type Quantities } from './bench.ts';
 import { allowing, l7Bootstrap, ROUTED } from './bootstrap.ts';
-import { measureOpenLoop } from './open-loop.ts';
-import type { OpenLoopResult } from './open-loop-client.ts';
+import { measureOpenLoop, type OpenLoopResult } from './open-loop.ts';
 import { contender, HTTP1, onlyGet, staticProxies, urlOf } from './proxies.ts';
 
 const PATH = `${ROUTED}/item`;

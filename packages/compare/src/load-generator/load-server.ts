@@ -1,13 +1,14 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import autocannon from 'autocannon';
-import type { LoadResult } from '../load.ts';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { createServer } from 'node:http';
+import type { LoadRequest } from '../load.ts';
+import { generateLoad } from './generate-load.ts';
 
 /** Loads must not overlap: their results would be of neither. */
 let isBusy = false;
 
 /**
- * Serves GET /load with the parameters of `LoadRequest` on the loopback address: makes that load with autocannon, at a
- * fixed rate so that every mode carries the same, and answers a `LoadResult`; 400 for parameters that autocannon refuses.
+ * Serves GET /load with the parameters of a `LoadRequest` on the loopback address: makes that load and answers a
+ * `LoadResult`; 400 for a load that cannot be made, 409 while another one runs.
  */
 export function startLoadGenerator(port: number): Server {
   const server = createServer((request, response) => {
@@ -26,7 +27,7 @@ async function serve(request: IncomingMessage, response: ServerResponse): Promis
   if (isBusy) return answer(409, { error: 'a load is running' });
   isBusy = true;
   try {
-    answer(200, await generateLoad(searchParams));
+    answer(200, await generateLoad(loadRequest(searchParams)));
   } catch (error) {
     answer(400, { error: (error as Error).message });
   } finally {
@@ -34,39 +35,14 @@ async function serve(request: IncomingMessage, response: ServerResponse): Promis
   }
 }
 
-async function generateLoad(parameters: URLSearchParams): Promise<LoadResult> {
-  const latenciesMs: number[] = [];
-  let failed = 0;
-  const options = {
-    url: parameters.get('url') ?? '',
-    connections: Number(parameters.get('connections')),
-    overallRate: Number(parameters.get('rate')),
-    // A little less, because autocannon makes a second's requests at its start.
-    duration: Number(parameters.get('seconds')) - 0.05,
-    timeout: 5,
-    // How often it looks whether the time is over, in milliseconds.
-    sampleInt: 100,
-  };
-  const { errors, timeouts } = await new Promise<autocannon.Result>((resolve, reject) => {
-    const run = autocannon(options, (error: Error | null, result) => {
-      if (error === null) resolve(result);
-      else reject(error);
-    });
-    run.on('response', (_client, status, _bytes, latencyMs) => {
-      latenciesMs.push(latencyMs);
-      if (status !== 200) failed += 1;
-    });
-  });
-  latenciesMs.sort((a, b) => a - b);
+function loadRequest(parameters: URLSearchParams): LoadRequest {
+  const number = (name: string): number => Number(parameters.get(name));
   return {
-    requests: latenciesMs.length,
-    errors: failed + errors + timeouts,
-    p50Ms: percentile(latenciesMs, 0.5),
-    p99Ms: percentile(latenciesMs, 0.99),
+    url: parameters.get('url') ?? '',
+    rate: number('rate'),
+    seconds: number('seconds'),
+    connections: number('connections'),
+    seed: number('seed'),
+    beginAtMs: number('beginAtMs'),
   };
-}
-
-/** Nearest rank; 0 of nothing. */
-function percentile(sorted: readonly number[], fraction: number): number {
-  return sorted[Math.max(0, Math.ceil(sorted.length * fraction) - 1)] ?? 0;
 }

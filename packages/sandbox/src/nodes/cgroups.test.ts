@@ -9,12 +9,12 @@ test.for([
   { host: 'v2', mounts: [unified('/sys/fs/cgroup')], used: ['/sys/fs/cgroup'] },
   {
     host: 'v1',
-    mounts: [controller('memory'), controller('pids')],
-    used: ['/sys/fs/cgroup/pids'],
+    mounts: [controller('memory'), controller('pids'), controller('cpuacct')],
+    used: ['/sys/fs/cgroup/cpuacct', '/sys/fs/cgroup/pids'],
   },
   {
     host: 'hybrid',
-    mounts: [controller('pids'), unified('/sys/fs/cgroup/unified')],
+    mounts: [controller('pids'), controller('cpuacct'), unified('/sys/fs/cgroup/unified')],
     used: ['/sys/fs/cgroup/unified', '/sys/fs/cgroup/pids'],
   },
 ])('on a $host machine $used are used', ({ mounts, used }) => {

@@ -5,7 +5,8 @@
  *
  * They name the pod of every process (ztunnel finds a pod by its uid in /proc/<pid>/cgroup) and end a pod with
  * everything that it started. Used are the unified hierarchy (v2, or the v2 half of a hybrid machine) and, where the
- * machine has v1 controllers, `pids`.
+ * machine has v1 controllers, `pids`; without a unified one `cpuacct`, too, which counts the processor time of each
+ * container as `cpu.stat` does.
  */
 import { existsSync, readdirSync, readFileSync, rmdirSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
@@ -27,15 +28,20 @@ export function podGroup(uid: string, qos: QosClass): string {
 export function hierarchies(mountInfo: string): readonly string[] {
   const unified: string[] = [];
   const pids: string[] = [];
+  const accounting: string[] = [];
   for (const line of mountInfo.split('\n')) {
     const [mount, filesystem] = line.split(' - ');
     const path = mount?.split(' ')[4];
     if (path === undefined || filesystem === undefined) continue;
     const [type, , options] = filesystem.split(' ');
     if (type === 'cgroup2') unified.push(path);
-    if (type === 'cgroup' && options?.split(',').includes('pids')) pids.push(path);
+    if (type !== 'cgroup') continue;
+    const controllers = options?.split(',') ?? [];
+    if (controllers.includes('pids')) pids.push(path);
+    if (controllers.includes('cpuacct')) accounting.push(path);
   }
-  return [...unified.slice(0, 1), ...pids.slice(0, 1)];
+  const counting = unified.length > 0 ? unified : accounting;
+  return [...counting.slice(0, 1), ...pids.slice(0, 1)];
 }
 
 /** All groups of this machine's sandbox. Paths given to its methods are relative, as `podGroup` makes them. */

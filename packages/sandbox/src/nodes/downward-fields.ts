@@ -3,9 +3,8 @@
  * (https://kubernetes.io/docs/concepts/workloads/pods/downward-api/).
  */
 
-import { err, ok, type Result } from '@aquifer/model';
+import { err, ok, quantityValue, type Result } from '@aquifer/model';
 import type { Container } from '@aquifer/model/resources';
-import { quantityValue } from '../quantity.ts';
 import type { NodePod } from './node-pod.ts';
 
 /** The value of a field, or the reason why a pod has no such field. */

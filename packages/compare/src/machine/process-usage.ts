@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 
 /** Ticks per second of the times in /proc/<pid>/stat: USER_HZ, 100 on every Linux port of Node (proc(5)). */
 const TICKS_PER_SECOND = 100;
@@ -29,28 +29,6 @@ export function memoryKiB(pids: readonly number[]): number {
     total += Number(readProcess(pid, 'smaps_rollup')?.match(/^Pss:\s+(\d+) kB/m)?.[1] ?? 0);
   }
   return total;
-}
-
-/** A process of this machine. */
-export interface RunningProcess {
-  readonly pid: number;
-  /** Path of its cgroup, all hierarchies joined by blanks. */
-  readonly cgroup: string;
-  readonly command: readonly string[];
-}
-
-/** All processes that this process can see, without kernel threads. */
-export function runningProcesses(): RunningProcess[] {
-  const found: RunningProcess[] = [];
-  for (const entry of readdirSync('/proc')) {
-    if (!/^\d+$/.test(entry)) continue;
-    const pid = Number(entry);
-    const command = readProcess(pid, 'cmdline')?.split('\0').slice(0, -1) ?? [];
-    if (command.length === 0) continue;
-    const cgroup = readProcess(pid, 'cgroup') ?? '';
-    found.push({ pid, cgroup: cgroup.trim().replaceAll('\n', ' '), command });
-  }
-  return found;
 }
 
 /** Null if the process is gone, which may happen at any moment. */

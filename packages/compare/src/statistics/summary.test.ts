@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { median, summarize, summarizeRatio } from './statistics.ts';
+import { median, summarize, summarizeRatio } from './summary.ts';
 
 test.for([
   { values: [3], expected: 3 },

@@ -1,0 +1,79 @@
+import { PROXY_CONTAINER, SIDECAR_CERTIFICATES, SIDECAR_USER } from './envoy-sidecar.ts';
+import type { Manifest } from './manifest.ts';
+import { podTemplate } from './workload.ts';
+
+const CONFIG_MOUNT = { name: 'aquifer-sidecar', mountPath: '/etc/envoy' };
+const CERTIFICATE_MOUNT = { name: 'aquifer-certificates', mountPath: SIDECAR_CERTIFICATES };
+
+/** The name of the headless twin of a Service, which resolves to its pods: sidecars balance among them by themselves. */
+export function headlessName(service: string): string {
+  return `${service}-pods`;
+}
+
+/** The same object with a sidecar in each of its pods, as an injector would add it. */
+export function withSidecar(object: Manifest): Manifest {
+  const template = podTemplate(object)!;
+  const { spec } = template;
+  const injected = {
+    ...spec,
+    initContainers: [...initContainers(), ...(spec.initContainers ?? [])],
+    containers: [...spec.containers, sidecarContainer()],
+    volumes: [...(spec.volumes ?? []), ...volumes()],
+  };
+  return {
+    ...object,
+    spec: { ...(object.spec as object), template: { ...template, spec: injected } },
+  };
+}
+
+function initContainers(): object[] {
+  const field = (name: string, fieldPath: string) => ({
+    name,
+    valueFrom: { fieldRef: { fieldPath } },
+  });
+  return [
+    {
+      name: 'aquifer-certificate',
+      image: 'aquifer/certificate-files:dev',
+      env: [
+        { name: 'OUTPUT_DIRECTORY', value: SIDECAR_CERTIFICATES },
+        field('POD_NAMESPACE', 'metadata.namespace'),
+        field('SERVICE_ACCOUNT', 'spec.serviceAccountName'),
+      ],
+      securityContext: { runAsUser: SIDECAR_USER },
+      volumeMounts: [
+        CERTIFICATE_MOUNT,
+        { name: 'istio-token', mountPath: '/var/run/secrets/tokens' },
+        { name: 'istiod-ca-cert', mountPath: '/var/run/secrets/istio' },
+      ],
+    },
+    {
+      name: 'aquifer-redirection',
+      image: 'debian:stable',
+      command: ['nft', '-f', `${CONFIG_MOUNT.mountPath}/redirect.nft`],
+      securityContext: { capabilities: { add: ['NET_ADMIN'] } },
+      volumeMounts: [CONFIG_MOUNT],
+    },
+  ];
+}
+
+function sidecarContainer(): object {
+  const quiet = ['--log-level', 'warning', '--disable-hot-restart'];
+  return {
+    name: PROXY_CONTAINER,
+    image: 'envoyproxy/envoy:v1.40.0',
+    args: ['-c', `${CONFIG_MOUNT.mountPath}/envoy.yaml`, '--concurrency', '2', ...quiet],
+    securityContext: { runAsUser: SIDECAR_USER },
+    volumeMounts: [CONFIG_MOUNT, CERTIFICATE_MOUNT],
+  };
+}
+
+function volumes(): object[] {
+  const token = { path: 'istio-token', audience: 'istio-ca', expirationSeconds: 43_200 };
+  return [
+    { name: CONFIG_MOUNT.name, configMap: { name: 'sidecar' } },
+    { name: CERTIFICATE_MOUNT.name, emptyDir: {} },
+    { name: 'istio-token', projected: { sources: [{ serviceAccountToken: token }] } },
+    { name: 'istiod-ca-cert', configMap: { name: 'istio-ca-root-cert' } },
+  ];
+}
