@@ -21,6 +21,7 @@ async function start() {
     podAccess: {
       logs: refuse,
       exec: refuse,
+      attach: refuse,
       portForward: async () => connect(plane.app.ports.monitoring, '127.0.0.1'),
     },
   });

@@ -2,28 +2,34 @@ import { parseArgs } from 'node:util';
 import { hasGo } from '../fixtures/go-program.ts';
 import { runKubernetesClient } from '../fixtures/kubernetes-client.ts';
 import { ENVOY } from '../fixtures/static-proxy.ts';
+import { runGatewayApiSuite } from './gateway-api/run-suite.ts';
 import { compareProxies } from './l7-differential/differential.ts';
 import { describeDifference } from './l7-differential/report.ts';
 import { PAGES } from './rows/pages.ts';
 import { reportRows } from './rows/report.ts';
 
+const SUITE = 'gateway-api';
 const NAMES = PAGES.map(({ name }) => name);
 
 const USAGE = `usage: npm run conformance [-- --page <name>]
        npm run conformance -- --against envoy [--requests <n>] [--seed <n>]
        npm run conformance -- --against client-go
+       npm run conformance -- gateway-api
 
-Without --against: runs the tests of every row, and writes the pages ${PAGES.map(({ file }) => file).join(', ')} of docs/conformance.
+Without any of these: runs the tests of every row, and writes the pages ${PAGES.map(({ file }) => file).join(', ')} of docs/conformance.
 
   --page <name>        only one of them: ${NAMES.join(', ')}
   --against envoy      plays generated requests to a real Envoy and to the waypoint, and prints what they do not treat alike
   --against client-go  builds a program on client-go and controller-runtime (Go; minutes the first time), and says what of it
                        works with the sandbox's Kubernetes API
+  gateway-api          runs the official suite of the Gateway API for meshes on a sandbox (root, Go; minutes), and writes its
+                       report, docs/conformance/gateway-api.yaml
   --requests <n>       how many (default 10000)
   --seed <n>           where generation begins (default: from the clock)
 `;
 
-const { values: flags } = parseArgs({
+const { values: flags, positionals } = parseArgs({
+  allowPositionals: true,
   options: {
     page: { type: 'string' },
     against: { type: 'string' },
@@ -71,12 +77,14 @@ async function tryClients(): Promise<boolean> {
 
 async function run(): Promise<boolean> {
   const { page, against, requests, seed, help } = flags;
+  const [suite] = positionals;
   const isUnknown = page !== undefined && !NAMES.includes(page);
   const isOther = against !== undefined && against !== 'envoy' && against !== 'client-go';
-  if (help || isUnknown || isOther) {
+  if (help || isUnknown || isOther || (suite !== undefined && suite !== SUITE)) {
     console.log(USAGE);
     return help;
   }
+  if (suite !== undefined) return runGatewayApiSuite();
   if (against === 'client-go') return tryClients();
   if (against !== undefined) return compareWithEnvoy(Number(requests), Number(seed));
   return reportRows(PAGES.filter(({ name }) => page === undefined || name === page));

@@ -14,6 +14,9 @@ const narrator = new Narrator(process.stdout);
 const stateHome = process.env.XDG_STATE_HOME || join(process.env.HOME || homedir(), '.local/state');
 const kubeconfig = join(process.env.SANDBOX_DATA_DIR || join(stateHome, 'aquifer'), 'kubeconfig');
 
+/** Whoever watches keeps the context of their own kubectl. */
+const env = { ...process.env, KUBECONFIG: kubeconfig };
+
 async function takeDown(): Promise<boolean> {
   return (await aquifer(process.env, ['sandbox', 'down'])).code === 0;
 }
@@ -21,7 +24,7 @@ async function takeDown(): Promise<boolean> {
 async function bringUp(): Promise<boolean> {
   narrator.typed('npx aquifer sandbox up');
   const onErrorLine = (line: string): void => narrator.cameBack(line);
-  const { code } = await aquifer(process.env, ['sandbox', 'up'], { onErrorLine });
+  const { code } = await aquifer(env, ['sandbox', 'up'], { onErrorLine });
   return code === 0;
 }
 

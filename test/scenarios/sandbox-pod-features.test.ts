@@ -88,6 +88,43 @@ spec:
     spec: { accessModes: [ReadWriteOnce], resources: { requests: { storage: 1Gi } } }
 `;
 
+const JOBS = `
+apiVersion: batch/v1
+kind: Job
+metadata: { name: parts }
+spec:
+  completions: 3
+  parallelism: 2
+  completionMode: Indexed
+  ttlSecondsAfterFinished: 3
+  template:
+    spec:
+      restartPolicy: Never
+      containers: [{ name: app, image: busybox, command: [sh, -c, 'echo part $JOB_COMPLETION_INDEX on $(hostname)'] }]
+---
+apiVersion: batch/v1
+kind: Job
+metadata: { name: endless }
+spec:
+  activeDeadlineSeconds: 2
+  template:
+    spec:
+      restartPolicy: Never
+      terminationGracePeriodSeconds: 0
+      containers: [{ name: app, image: pause }]
+---
+apiVersion: batch/v1
+kind: CronJob
+metadata: { name: often }
+spec:
+  schedule: '@every 1s'
+  successfulJobsHistoryLimit: 1
+  jobTemplate:
+    metadata: { labels: { run-by: often } }
+    spec:
+      template: { spec: { restartPolicy: Never, containers: [{ name: app, image: busybox, command: [echo, often] }] } }
+`;
+
 describe.skipIf(obstacle !== null)(
   `what a pod may ask for${obstacle ? `: ${obstacle}` : ''}`,
   () => {
@@ -177,6 +214,34 @@ spec:
       sandbox.kubectl(['apply', '-f', '-'], JOB);
       sandbox.kubectl(['wait', '--for=condition=Complete', 'job/count', '--timeout=30s']);
       expect(sandbox.kubectl(['logs', 'job/count'])).toContain('counted');
+    });
+
+    test('Jobs know their index, end at their deadline and go when they said; CronJobs run again and again', async () => {
+      sandbox.kubectl(['apply', '-f', '-'], JOBS);
+      const field = (job: string, path: string): string =>
+        sandbox.kubectl(['get', job, '-o', `jsonpath={.status.${path}}`]);
+      sandbox.kubectl(['wait', '--for=condition=Complete', 'job/parts', '--timeout=30s']);
+      expect(field('job/parts', 'completedIndexes')).toBe('0-2');
+      const logs = sandbox.kubectl(['logs', '-l', 'job-name=parts', '--tail=1']);
+      expect(logs.trim().split('\n').sort()).toEqual(
+        [0, 1, 2].map((index) => `part ${index} on parts-${index}`),
+      );
+      sandbox.kubectl(['wait', '--for=condition=Failed', 'job/endless', '--timeout=30s']);
+      expect(field('job/endless', 'conditions[?(@.type=="Failed")].reason')).toBe(
+        'DeadlineExceeded',
+      );
+      await eventually(() => sandbox.kubectl(['get', 'pods', '-l', 'job-name=endless']) === '');
+      sandbox.kubectl(['wait', '--for=delete', 'job/parts', '--timeout=30s']);
+      const runs = (): string[] =>
+        sandbox.kubectl(['get', 'jobs', '-l', 'run-by=often', '-o', 'name']).trim().split('\n');
+      const first = runs();
+      await eventually(() => field('cronjob/often', 'lastSuccessfulTime') !== '');
+      await eventually(() => runs().every((run) => run !== '' && !first.includes(run)), {
+        timeoutMs: 20_000,
+        what: 'later runs, and none of the first',
+      });
+      sandbox.kubectl(['delete', 'cronjob/often', '--timeout=30s']);
+      await eventually(() => runs().join('') === '');
     });
   },
 );

@@ -33,6 +33,7 @@ const PROGRAMS = {
   cli: 'packages/cli/src/main.ts',
   sandbox: 'packages/sandbox/src/main.ts',
   echo: 'packages/sandbox/src/images/echo/main.ts',
+  shop: 'packages/sandbox/src/images/shop/main.ts',
   'open-loop-load': 'packages/sandbox/src/images/open-loop-load/main.ts',
   'load-generator': 'packages/compare/src/load-generator/main.ts',
   'certificate-files': 'packages/control-plane-client/src/certificate-files/main.ts',

@@ -21,7 +21,9 @@ export class MeshSandbox {
     options: readonly string[] = [],
   ): Promise<MeshSandbox> {
     const parent = mkdtempSync(join(tmpdir(), 'aquifer-story-'));
-    const env = { ...inherited, SANDBOX_DATA_DIR: join(parent, 'data') };
+    // Whoever runs this keeps the context of their own kubectl.
+    const KUBECONFIG = join(parent, 'contexts');
+    const env = { ...inherited, KUBECONFIG, SANDBOX_DATA_DIR: join(parent, 'data') };
     const { code, stdout, stderr } = await aquifer(env, [
       'sandbox',
       'up',

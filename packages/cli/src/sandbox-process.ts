@@ -1,7 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { installationRoot } from '@aquifer/runtime';
 import { CliError } from './errors.ts';
@@ -128,26 +130,48 @@ export async function stopSandboxProcess(paths: SandboxPaths, env: Env): Promise
       );
     }
   }
-  await cleanUp(paths, env);
+  await runSandboxCommand(paths, env, ['cleanup']);
   rmSync(paths.log, { force: true });
   return state !== null;
 }
 
-function cleanUp(paths: SandboxPaths, env: Env): Promise<void> {
-  const args = [...SANDBOX_OPTIONS, SANDBOX_MAIN, 'cleanup'];
-  const child = spawn(process.execPath, args, {
+/** An image that was loaded or pulled. */
+export interface SandboxImage {
+  readonly name: string;
+  /** Digest of its configuration. */
+  readonly id: string;
+  readonly layers: number;
+}
+
+/** `images` of the sandbox: `load ARCHIVE…`, `pull NAME…`, `list`; also while none runs. Throws with its refusal. */
+export async function sandboxImages(
+  paths: SandboxPaths,
+  env: Env,
+  args: readonly string[],
+): Promise<readonly SandboxImage[]> {
+  const printed = await runSandboxCommand(paths, env, ['images', ...args]);
+  const lines = printed.split('\n').filter((line) => line !== '');
+  return lines.map((line) => {
+    const { name, id, layers } = JSON.parse(line) as SandboxImage;
+    return { name, id, layers };
+  });
+}
+
+/** A command of the sandbox's program, to its end. Returns its standard output; throws with what it says otherwise. */
+async function runSandboxCommand(
+  paths: SandboxPaths,
+  env: Env,
+  args: readonly string[],
+): Promise<string> {
+  const child = spawn(process.execPath, [...SANDBOX_OPTIONS, SANDBOX_MAIN, ...args], {
     env: { ...env, SANDBOX_DATA_DIR: paths.dataDirectory },
-    stdio: ['ignore', 'ignore', 'pipe'],
+    stdio: ['ignore', 'pipe', 'pipe'],
   });
-  let errors = '';
-  child.stderr.on('data', (chunk: Buffer) => {
-    errors += chunk.toString();
-  });
-  return new Promise((resolve, reject) => {
-    child.once('error', reject);
-    child.once('close', (code) => {
-      if (code === 0) resolve();
-      else reject(new CliError(`leftovers could not be removed: ${errors.trim()}`));
-    });
-  });
+  const [output, errors, [code]] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    once(child, 'close'),
+  ]);
+  if (code === 0) return output;
+  throw new CliError(errors.trim());
 }

@@ -11,9 +11,10 @@ import { SandboxError } from './errors.ts';
 import { kubeletFactory } from './kubelet-factory.ts';
 import { HOST_ADDRESS } from './nodes/addresses.ts';
 import { DnsServer } from './nodes/dns.ts';
-import { findProgram } from './nodes/images.ts';
+import { findProgram } from './nodes/find-program.ts';
 import type { Kubelet } from './nodes/kubelet.ts';
 import { createNetwork, nodeNamespace } from './nodes/network.ts';
+import { NetworkPolicies } from './nodes/network-policies.ts';
 import { podAccess } from './nodes/pod-access.ts';
 import { ServiceProxy } from './nodes/service-proxy.ts';
 import { takeLock } from './sandbox-lock.ts';
@@ -21,7 +22,18 @@ import { takeLock } from './sandbox-lock.ts';
 /** On the fabric only; pods reach it as 10.96.0.10:53. Not 53, which a resolver of the machine may hold on all addresses. */
 const DNS_PORT = 10_053;
 
-const PROGRAMS = ['ip', 'nft', 'nsenter', 'unshare', 'setpriv', 'mount', 'mkfifo', 'pivot_root'];
+const PROGRAMS = [
+  'ip',
+  'nft',
+  'nsenter',
+  'unshare',
+  'setpriv',
+  'mount',
+  'mkfifo',
+  'pivot_root',
+  'tar',
+  'ldd',
+];
 
 export interface Sandbox {
   readonly url: string;
@@ -90,9 +102,16 @@ async function start(
     onError,
   );
   stack.defer(() => proxy.stop());
+  const policies = new NetworkPolicies({
+    client,
+    nodes: new Map(nodes.map(({ name }) => [name, nodeNamespace(name)])),
+    dnsPort: DNS_PORT,
+    onError,
+  });
+  stack.defer(() => policies.stop());
 
   const onPodAddresses = (): void => proxy.changed();
-  const makeKubelet = kubeletFactory(config, api, { onError, onPodAddresses });
+  const makeKubelet = await kubeletFactory(config, api, { onError, onPodAddresses });
   kubelets.push(...nodes.map(makeKubelet));
   stack.defer(() => Promise.all(kubelets.map((kubelet) => kubelet.stop())).then(() => undefined));
   await Promise.all(kubelets.map((kubelet) => kubelet.start()));
@@ -146,6 +165,6 @@ function checkMachine(config: SandboxConfig): void {
   if (missing.length === 0) return;
   throw new SandboxError(
     'SB_MISSING_PROGRAM',
-    `missing on this machine: ${missing.join(', ')}; install them: apt-get install nftables iproute2 util-linux coreutils`,
+    `missing on this machine: ${missing.join(', ')}; install them: apt-get install nftables iproute2 util-linux coreutils tar libc-bin`,
   );
 }

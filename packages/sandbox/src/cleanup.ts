@@ -5,11 +5,13 @@ import { runCommand } from './nodes/command.ts';
 import { removeNetwork } from './nodes/network.ts';
 import { dropLock, readLock, refuseSecondSandbox, type SandboxLock } from './sandbox-lock.ts';
 
-/** Below the data directory. `api` holds the API server's database and keys; `pods` a directory per pod, `volumes` one per claim. */
+/** Below the data directory. `api` holds the API server's database and keys; `pods` a directory per pod, `volumes` one per claim, `images` those that were loaded, `tools` programs for their containers. */
 export const DATA = {
   api: 'api',
   pods: 'pods',
   volumes: 'volumes',
+  images: 'images',
+  tools: 'tools',
   kubeconfig: 'kubeconfig',
   state: 'sandbox.json',
 } as const;
@@ -26,14 +28,14 @@ export async function cleanUp(): Promise<boolean> {
   return lock !== null;
 }
 
-/** The machine without a trace of that sandbox; with `keepData` only the API's database and the volumes stay. */
+/** The machine without a trace of that sandbox; with `keepData` the API's database, the volumes and the images stay. */
 export async function removeAll(lock: SandboxLock | null): Promise<void> {
   await new Cgroups().removeAll();
   await removeNetwork();
   if (lock !== null) {
     const { dataDirectory, keepData } = lock;
-    const kept = keepData ? [] : [DATA.api, DATA.volumes];
-    const gone = [DATA.pods, DATA.kubeconfig, DATA.state, ...kept];
+    const kept = keepData ? [] : [DATA.api, DATA.volumes, DATA.images];
+    const gone = [DATA.pods, DATA.tools, DATA.kubeconfig, DATA.state, ...kept];
     for (const name of gone) await rm(join(dataDirectory, name), { recursive: true, force: true });
     // Only if empty: somebody may keep files of their own there.
     await rmdir(dataDirectory).catch(() => undefined);

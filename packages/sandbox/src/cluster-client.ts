@@ -116,6 +116,8 @@ export interface PodAccess {
   /** Throws `ApiStatusError` when the container does not exist or has not started. */
   logs(ref: ContainerRef, options: LogOptions): Promise<Readable>;
   exec(ref: ContainerRef, request: ExecRequest): Promise<ExecSession>;
+  /** The streams of the container's own process, from now on. Throws as `exec` does. */
+  attach(ref: ContainerRef, request: { readonly stdin: boolean }): Promise<ExecSession>;
   /** A byte stream to 127.0.0.1:port inside the pod's network namespace. */
   portForward(ref: ContainerRef, port: number): Promise<Duplex>;
 }

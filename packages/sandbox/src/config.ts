@@ -7,11 +7,13 @@ import {
   integerKey,
   optionalStringKey,
   type ParsedConfig,
+  parsedKey,
   parseEnv,
   portKey,
   stringKey,
 } from '@aquifer/runtime';
 import { MAX_NODES } from './nodes/addresses.ts';
+import { type OwnImage, parseOwnImages } from './nodes/own-images.ts';
 
 /** What a sandbox is told at its start. */
 export interface SandboxConfig {
@@ -20,6 +22,7 @@ export interface SandboxConfig {
   readonly apiPort: number;
   readonly nodes: number;
   readonly keepData: boolean;
+  readonly ownImages: readonly OwnImage[];
   readonly path: string;
   readonly logLevel: string;
 }
@@ -46,6 +49,11 @@ export const configSchema: ConfigKeys<SandboxEnvironment> = {
     'SANDBOX_KEEP_DATA',
     'Leaves the database and the volumes in the data directory on stop, so that the next start continues with the same objects.',
     { default: false },
+  ),
+  ownImages: parsedKey<readonly OwnImage[]>(
+    'SANDBOX_IMAGES',
+    'Images that stand for programs of this machine: a line of NAME=PROGRAM ARGUMENT… for each.',
+    { type: 'lines', parse: parseOwnImages, default: [], show: () => '' },
   ),
   path: stringKey('PATH', 'Where programs of images are searched.', {
     default: '/usr/sbin:/usr/bin:/sbin:/bin',

@@ -1,7 +1,12 @@
-/** Why the sandbox does not start. */
-export type SandboxErrorCode = 'SB_NOT_ROOT' | 'SB_MISSING_PROGRAM' | 'SB_ALREADY_RUNNING';
+/** Why the sandbox does not do what it was asked for. */
+export type SandboxErrorCode =
+  | 'SB_NOT_ROOT'
+  | 'SB_MISSING_PROGRAM'
+  | 'SB_ALREADY_RUNNING'
+  | 'SB_COMMAND'
+  | 'SB_IMAGE';
 
-/** A start that was refused. The message says what to do about it. */
+/** A refusal. The message says what to do about it. */
 export class SandboxError extends Error {
   readonly code: SandboxErrorCode;
 

@@ -5,26 +5,33 @@ import { installationRoot } from '@aquifer/runtime';
 import type { ApiServer } from './api-server/api-server.ts';
 import { DATA } from './cleanup.ts';
 import type { SandboxConfig } from './config.ts';
+import { ImageStore } from './image-store/store.ts';
 import { type NodeAddresses, PodAddressPool } from './nodes/addresses.ts';
 import { Cgroups } from './nodes/cgroups.ts';
 import { clusterClaimSource } from './nodes/claim-source.ts';
 import { clusterConfigSource } from './nodes/config-source.ts';
 import { machineMounts } from './nodes/container-launch.ts';
+import { copyTools } from './nodes/container-tools.ts';
 import { EventRecorder } from './nodes/event-recorder.ts';
+import { ImageResolver } from './nodes/image-resolver.ts';
 import type { Machine } from './nodes/images.ts';
 import { Kubelet, type KubeletDeps } from './nodes/kubelet.ts';
 import { NodeProber } from './nodes/node-prober.ts';
 import type { VolumeSources } from './nodes/pod-volumes.ts';
+import { StartSlots } from './nodes/start-slots.ts';
 
 /** Every container of our own images sees it. */
 const INSTALLATION = installationRoot(import.meta.dirname);
 
+/** Programs wait for files and for each other while they start. */
+const STARTS_PER_PROCESSOR = 2;
+
 /** Makes the kubelets of this machine's nodes; what they have in common is looked up once. */
-export function kubeletFactory(
+export async function kubeletFactory(
   config: SandboxConfig,
   api: ApiServer,
   on: Pick<KubeletDeps, 'onError' | 'onPodAddresses'>,
-): (node: NodeAddresses) => Kubelet {
+): Promise<(node: NodeAddresses) => Kubelet> {
   const { client } = api;
   const cgroups = new Cgroups();
   const capacity = { cpu: availableParallelism(), memoryBytes: totalmem() };
@@ -50,18 +57,26 @@ export function kubeletFactory(
         pod: { name: metadata.name, uid: metadata.uid },
       }),
   };
+  const store = new ImageStore(join(config.dataDirectory, DATA.images));
+  const toolsDirectory = join(config.dataDirectory, DATA.tools);
+  await copyTools(toolsDirectory, config.path);
+  const images = new ImageResolver({ machine, ownImages: config.ownImages, store });
+  const startSlots = new StartSlots(STARTS_PER_PROCESSOR * availableParallelism());
   return (node) =>
     new Kubelet({
       client,
       ...on,
       host: {
         node,
-        machine,
+        images,
+        layersDirectory: store.layersDirectory,
+        toolsDirectory,
         machineMounts: mounts,
         capacity,
         volumeSources,
         events: new EventRecorder(client, 'kubelet', node.name),
         prober: new NodeProber(node.name),
+        startSlots,
       },
       sandboxes: {
         node,

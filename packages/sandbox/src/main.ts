@@ -1,20 +1,17 @@
 import { createLogger, describeProblems, EXIT_BAD_CONFIG } from '@aquifer/runtime';
 import { startSandbox } from './app.ts';
-import { cleanUp } from './cleanup.ts';
+import { runCommand } from './commands.ts';
 import { parseConfig } from './config.ts';
 import { SandboxError } from './errors.ts';
 
-/** `main.ts` runs a sandbox until SIGTERM, SIGINT or SIGHUP; `main.ts cleanup` removes what a crashed one left. */
-async function main(command: string | undefined): Promise<void> {
-  if (command === 'cleanup') {
-    report({ event: 'cleaned-up', found: await cleanUp() });
-    return;
-  }
+/** `main.ts` runs a sandbox until SIGTERM, SIGINT or SIGHUP; `main.ts COMMAND …` does what `runCommand` says. */
+async function main(words: readonly string[]): Promise<void> {
   const config = parseConfig(process.env);
   if (!config.ok) {
     process.stderr.write(`${describeProblems(config.error)}\n`);
     process.exit(EXIT_BAD_CONFIG);
   }
+  if (words.length > 0) return runCommand(words, config.value.dataDirectory, report);
   const write = (text: string): boolean => process.stderr.write(text);
   const log = createLogger('sandbox', { format: 'plain', levels: config.value.logLevel, write });
   const signalled = new Promise((resolve) => {
@@ -32,7 +29,7 @@ function report(step: Readonly<Record<string, unknown>>): void {
   process.stdout.write(`${JSON.stringify(step)}\n`);
 }
 
-main(process.argv[2]).catch((error: unknown) => {
+main(process.argv.slice(2)).catch((error: unknown) => {
   const { message, stack } = error as Error;
   process.stderr.write(`${error instanceof SandboxError ? message : stack}\n`);
   process.exit(1);

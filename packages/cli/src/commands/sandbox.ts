@@ -1,8 +1,10 @@
+import { existsSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { installationRoot } from '@aquifer/runtime';
 import { type Command, Option } from 'commander';
 import type { CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
+import { leaveSandbox, SANDBOX_CONTEXT, switchToSandbox } from '../kubectl-context.ts';
 import { integerBetween } from '../option-values.ts';
 import { formatTable } from '../output/table.ts';
 import {
@@ -13,18 +15,26 @@ import {
   stopSandboxProcess,
 } from '../sandbox-process.ts';
 import { findProgram } from '../tool-path.ts';
+import { addSandboxImages } from './sandbox-images.ts';
+import { addSandboxShell } from './sandbox-shell.ts';
 
 const EXAMPLES = `
 Examples:
   aquifer sandbox up                 # two nodes, the mesh installed
   aquifer sandbox up --nodes 3 --no-mesh
-  eval "$(aquifer sandbox env)"      # this shell's kubectl talks to it
+  kubectl get pods -A                # its context is aquifer-sandbox now
+  aquifer sandbox shell              # a shell with kubectl, where there is none
+  aquifer sandbox images load cart.tar
   aquifer sandbox down               # leaves nothing behind`;
 
 interface UpOptions {
   readonly nodes: number;
   readonly port: number;
   readonly mesh: boolean;
+  readonly image: readonly string[];
+  readonly imageFile?: string;
+  /** Of the program: where kubectl's context goes. */
+  readonly kubeconfig?: string;
 }
 
 export function addSandbox(program: Command, context: CliContext): void {
@@ -43,8 +53,18 @@ export function addSandbox(program: Command, context: CliContext): void {
       6443,
     )
     .option('--no-mesh', 'leave the mesh out')
-    .addHelpText('after', '\nExample:\n  aquifer sandbox up --nodes 3 --no-mesh')
-    .action((options: UpOptions) => up(context, options));
+    .option(
+      '--image <name=program>',
+      'an image that stands for a program of this machine, with its arguments; may be given again',
+      (image: string, before: readonly string[]) => [...before, image],
+      [],
+    )
+    .option('--image-file <path>', 'a file of such images, one a line')
+    .addHelpText(
+      'after',
+      '\nExample:\n  aquifer sandbox up --nodes 3 --image shop/cart=/srv/cart/server',
+    )
+    .action((_options: UpOptions, command: Command) => up(context, command.optsWithGlobals()));
   group
     .command('down')
     .description('Take the sandbox down and remove everything it made, also after a crash')
@@ -70,6 +90,8 @@ export function addSandbox(program: Command, context: CliContext): void {
     )
     .addHelpText('after', '\nExample:\n  eval "$(aquifer sandbox env)"')
     .action(() => printEnvironment(context));
+  addSandboxShell(group, context);
+  addSandboxImages(group, context);
 }
 
 async function up(context: CliContext, options: UpOptions): Promise<void> {
@@ -86,19 +108,28 @@ async function up(context: CliContext, options: UpOptions): Promise<void> {
     ...context.env,
     SANDBOX_NODES: String(options.nodes),
     SANDBOX_API_PORT: String(options.port),
+    SANDBOX_IMAGES: ownImages(options),
   };
   await progress.step(`Kubernetes API and ${options.nodes} nodes`, () =>
     startSandboxProcess(paths, env),
   );
   await orTakenDown(context, paths, () => install(context, paths, options));
+  const file = switchToSandbox(paths, context.env, options.kubeconfig);
+  const where = file === null ? 'KUBECONFIG' : `context ${SANDBOX_CONTEXT} in ${file}`;
   context.stdout.write(
     `
-The sandbox is up. Talk to it with any Kubernetes tool:
-  eval "$(npx aquifer sandbox env)"
+The sandbox is up, and kubectl talks to it (${where}):
+  npx aquifer sandbox shell                # a shell that has kubectl, where that is not installed
   kubectl apply -f ${samplePath()}   # something to look at
   kubectl get pods -A
 `,
   );
+}
+
+function ownImages({ image, imageFile }: UpOptions): string {
+  if (imageFile === undefined) return image.join('\n');
+  if (!existsSync(imageFile)) throw new CliError(`--image-file ${imageFile}: no such file`);
+  return [...image, readFileSync(imageFile, 'utf8')].join('\n');
 }
 
 async function install(
@@ -187,6 +218,7 @@ async function down({ env, progress, stdout }: CliContext): Promise<void> {
   const paths = sandboxPaths(env);
   const isRunning = runningSandbox(paths) !== null;
   const title = isRunning ? 'Sandbox taken down' : 'Leftovers, if any, removed';
+  leaveSandbox(paths);
   await progress.step(title, () => stopSandboxProcess(paths, env));
   stdout.write(isRunning ? 'Nothing is left behind.\n' : 'No sandbox was running.\n');
   if (env.KUBECONFIG === paths.kubeconfig)

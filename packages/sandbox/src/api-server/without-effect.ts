@@ -48,14 +48,6 @@ const KINDS: readonly WithoutEffect[] = [
     says: 'does not scale workloads by itself; use kubectl scale',
   },
   {
-    collections: ['batch/cronjobs'],
-    says: 'does not run schedules; start a job with: kubectl create job --from=cronjob/NAME',
-  },
-  {
-    collections: ['networking.k8s.io/networkpolicies'],
-    says: 'does not enforce network policies; the mesh enforces its own',
-  },
-  {
     collections: ['networking.k8s.io/ingresses'],
     says: 'runs no ingress controller; use a Gateway, which the mesh serves',
   },
@@ -140,17 +132,6 @@ const POD_FIELDS: readonly WithoutEffect[] = [
 /** Fields of other kinds. */
 const FIELDS: readonly WithoutEffect[] = [
   {
-    collections: ['/nodes'],
-    path: 'spec.taints',
-    says: 'keeps no pods away by taints; use kubectl cordon',
-  },
-  {
-    collections: ['/services'],
-    path: 'spec.sessionAffinity',
-    unless: ['None'],
-    says: 'sends each connection to any endpoint',
-  },
-  {
     collections: ['/services'],
     path: 'spec.externalTrafficPolicy',
     unless: ['Cluster'],
@@ -178,17 +159,6 @@ const FIELDS: readonly WithoutEffect[] = [
     says: 'lets every source reach load balancers',
   },
   {
-    collections: ['/services'],
-    path: 'spec.externalName',
-    says: 'resolves no external names; use a ServiceEntry, or the name itself',
-  },
-  {
-    collections: ['/services'],
-    path: 'spec.type',
-    unless: ['ClusterIP', 'NodePort', 'ExternalName'],
-    says: 'gives load balancers no address; their node ports work',
-  },
-  {
     collections: ['apps/deployments'],
     path: 'spec.progressDeadlineSeconds',
     unless: [600],
@@ -207,18 +177,10 @@ const FIELDS: readonly WithoutEffect[] = [
     says: 'keeps the claims of StatefulSets',
   },
   ...[
-    ['spec.activeDeadlineSeconds', 'does not end jobs at a deadline'],
-    ['spec.ttlSecondsAfterFinished', 'keeps jobs that have ended'],
     ['spec.podFailurePolicy', 'counts every failed pod of a job'],
     ['spec.successPolicy', 'completes jobs by the number of pods that succeeded'],
     ['spec.backoffLimitPerIndex', 'counts failed pods of a job together'],
   ].map(([path = '', says = '']) => ({ collections: ['batch/jobs'], path, says })),
-  {
-    collections: ['batch/jobs'],
-    path: 'spec.completionMode',
-    unless: ['NonIndexed'],
-    says: 'gives the pods of a job no index',
-  },
   {
     collections: ['rbac.authorization.k8s.io/clusterroles'],
     path: 'aggregationRule',

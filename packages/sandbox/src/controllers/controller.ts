@@ -25,6 +25,7 @@ export interface Informers {
   readonly replicaSets: Informer;
   readonly daemonSets: Informer;
   readonly jobs: Informer;
+  readonly cronJobs: Informer;
   readonly statefulSets: Informer;
   readonly disruptionBudgets: Informer;
   readonly claims: Informer;

@@ -1,5 +1,6 @@
 import { EventRecorder } from '../nodes/event-recorder.ts';
 import type { Controller, ControllerDeps, Informers } from './controller.ts';
+import { runCronJobs } from './cron-job.ts';
 import { runDaemonSets } from './daemon-set.ts';
 import { runDeployments } from './deployment.ts';
 import { runDisruptionBudgets } from './disruption.ts';
@@ -7,9 +8,11 @@ import { runEndpointSlices } from './endpoint-slice.ts';
 import { runEndpoints } from './endpoints.ts';
 import { Informer } from './informer.ts';
 import { runJobs } from './job.ts';
+import { runLoadBalancers } from './load-balancer.ts';
 import { runReplicaSets } from './replica-set.ts';
 import {
   CLAIMS,
+  CRON_JOBS,
   DAEMON_SETS,
   DEPLOYMENTS,
   DISRUPTION_BUDGETS,
@@ -24,15 +27,19 @@ import {
 } from './resource-keys.ts';
 import { runScheduler } from './scheduler.ts';
 import { runStatefulSets } from './stateful-set.ts';
+import { runTaintEviction } from './taint-eviction.ts';
 import { runVolumeClaims } from './volume-claims.ts';
 import { runVolumes } from './volumes.ts';
 
 const CONTROLLERS: Readonly<Record<string, (deps: ControllerDeps) => Controller>> = {
   'default-scheduler': runScheduler,
+  'taint-eviction-controller': runTaintEviction,
+  'service-controller': runLoadBalancers,
   'deployment-controller': runDeployments,
   'replicaset-controller': runReplicaSets,
   'daemonset-controller': runDaemonSets,
   'job-controller': runJobs,
+  'cronjob-controller': runCronJobs,
   'endpoint-slice-controller': runEndpointSlices,
   'endpoint-controller': runEndpoints,
   'statefulset-controller': runStatefulSets,
@@ -60,6 +67,7 @@ export async function startControllers(
     replicaSets: new Informer(client, REPLICA_SETS),
     daemonSets: new Informer(client, DAEMON_SETS),
     jobs: new Informer(client, JOBS),
+    cronJobs: new Informer(client, CRON_JOBS),
     statefulSets: new Informer(client, STATEFUL_SETS),
     disruptionBudgets: new Informer(client, DISRUPTION_BUDGETS),
     claims: new Informer(client, CLAIMS),

@@ -7,6 +7,7 @@ import { byAge, isActive, isAvailable, isFinished, isReady } from './pod-state.t
 import { isOfRevision, podFromTemplate, revisionLabel, templateHash } from './pod-template.ts';
 import { DAEMON_SETS, PODS } from './resource-keys.ts';
 import { fits } from './scheduler.ts';
+import { repellingTaints } from './tolerations.ts';
 import { writeStatus } from './write-status.ts';
 
 /** Keeps one pod of a template on every node that the template may run on. */
@@ -24,7 +25,8 @@ export function runDaemonSets(deps: ControllerDeps): Controller {
     async (set) => {
       const pods = informers.pods.ownedBy(set);
       const hash = templateHash(set.spec.template);
-      const nodes = informers.nodes.list().filter((node) => fits(podFromTemplate(set), node));
+      const model = podFromTemplate(set);
+      const nodes = informers.nodes.list().filter((node) => takes(node, model, pods));
       const byNode = new Map(
         nodes.map(({ metadata: { name } }) => [
           name,
@@ -73,6 +75,14 @@ export function runDaemonSets(deps: ControllerDeps): Controller {
     await client.delete(PODS, { name, namespace });
     events.normal(set, 'SuccessfulDelete', `Deleted pod: ${name}`);
   }
+}
+
+/** A taint that came later keeps new daemons away; the one that is there stays, unless the taint evicts it. */
+function takes(node: ApiObject, model: ApiObject, pods: readonly ApiObject[]): boolean {
+  if (!fits(model, node)) return false;
+  const isThere = pods.some(({ spec }) => spec.nodeName === node.metadata.name);
+  const repelling = repellingTaints(model, node);
+  return isThere ? repelling.every(({ effect }) => effect !== 'NoExecute') : repelling.length === 0;
 }
 
 /** Nodes are counted, not pods: of two on one node the older one counts. */

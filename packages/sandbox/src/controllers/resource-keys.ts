@@ -31,6 +31,7 @@ export const DEPLOYMENTS: ResourceKey = { group: 'apps', version: 'v1', plural: 
 export const REPLICA_SETS: ResourceKey = { group: 'apps', version: 'v1', plural: 'replicasets' };
 export const DAEMON_SETS: ResourceKey = { group: 'apps', version: 'v1', plural: 'daemonsets' };
 export const JOBS: ResourceKey = { group: 'batch', version: 'v1', plural: 'jobs' };
+export const CRON_JOBS: ResourceKey = { group: 'batch', version: 'v1', plural: 'cronjobs' };
 export const ENDPOINT_SLICES: ResourceKey = {
   group: 'discovery.k8s.io',
   version: 'v1',

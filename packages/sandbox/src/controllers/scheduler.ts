@@ -5,6 +5,7 @@ import { type Controller, runController } from './controller.ts';
 import { matchesLabels, matchesRequirement, type Requirement } from './label-selector.ts';
 import { isFinished, isTerminating } from './pod-state.ts';
 import { PODS } from './resource-keys.ts';
+import { reluctance, repellingTaints } from './tolerations.ts';
 
 /** How soon a pod that fits nowhere is looked at again. */
 const RETRY_MS = 2_000;
@@ -32,11 +33,11 @@ export function runScheduler(deps: ControllerDeps): Controller {
       controller.look(pod, RETRY_MS);
       return;
     }
-    const fitting = nodes.filter((node) => node.spec?.unschedulable !== true && fits(pod, node));
-    const node = leastLoaded(fitting, informers.pods.list(), assumed);
+    const selected = nodes.filter((node) => node.spec?.unschedulable !== true && fits(pod, node));
+    const fitting = selected.filter((node) => repellingTaints(pod, node).length === 0);
+    const node = leastLoaded(mostWilling(pod, fitting), informers.pods.list(), assumed);
     if (node === null) {
-      const message = `0/${nodes.length} nodes are available: ${nodes.length} node(s) didn't match Pod's node affinity/selector.`;
-      events.warning(pod, 'FailedScheduling', message);
+      events.warning(pod, 'FailedScheduling', refusal(pod, nodes, selected));
       controller.look(pod, RETRY_MS);
       return;
     }
@@ -69,6 +70,30 @@ export function fits(pod: ApiObject, node: ApiObject): boolean {
       matchExpressions.every((requirement) => matchesRequirement(requirement, labels)) &&
       matchFields.every((requirement) => matchesRequirement(requirement, fields)),
   );
+}
+
+/** Why no node takes the pod. */
+function refusal(
+  pod: ApiObject,
+  nodes: readonly ApiObject[],
+  selected: readonly ApiObject[],
+): string {
+  const all = `0/${nodes.length} nodes are available:`;
+  const [first] = selected.flatMap((node) => repellingTaints(pod, node));
+  const others = nodes.length - selected.length;
+  const reasons = [
+    others > 0 ? `${others} node(s) didn't match Pod's node affinity/selector` : null,
+    first === undefined
+      ? null
+      : `${selected.length} node(s) had untolerated taint {${first.key}: ${first.value ?? ''}}`,
+  ];
+  return `${all} ${reasons.filter((reason) => reason !== null).join(', ')}.`;
+}
+
+/** Those nodes of which the fewest taints would rather not have the pod. */
+function mostWilling(pod: ApiObject, nodes: readonly ApiObject[]): readonly ApiObject[] {
+  const least = Math.min(...nodes.map((node) => reluctance(pod, node)));
+  return nodes.filter((node) => reluctance(pod, node) === least);
 }
 
 function leastLoaded(

@@ -1,5 +1,7 @@
 const FIRST_RETRY_MS = 50;
 const LAST_RETRY_MS = 10_000;
+/** A timer reaches no further; a look that comes early does no harm. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /**
  * Reconciles keys one at a time each, several keys side by side. A key that changes while it is being reconciled is
@@ -37,10 +39,13 @@ export class WorkQueue {
     const known = this.#timers.get(key);
     if (known !== undefined && known.atMs <= atMs) return;
     clearTimeout(known?.timer);
-    const timer = setTimeout(() => {
-      this.#timers.delete(key);
-      this.add(key);
-    }, delayMs);
+    const timer = setTimeout(
+      () => {
+        this.#timers.delete(key);
+        this.add(key);
+      },
+      Math.min(delayMs, LONGEST_TIMER_MS),
+    );
     timer.unref();
     this.#timers.set(key, { timer, atMs });
   }

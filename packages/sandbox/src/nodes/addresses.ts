@@ -3,10 +3,18 @@
  *
  *   10.244.<n>.0/24   pods of node n, gateway 10.244.<n>.1
  *   10.96.0.0/16      Service addresses; 10.96.0.1 is the API, 10.96.0.10 the DNS
+ *   10.97.0.0/24      addresses of load balancers, reached through node 1
  *   10.245.0.0/24     the fabric that joins the nodes and the machine itself: node n is .<n>, the machine .254
  */
 
 export const SERVICE_NETWORK = '10.96.0.0/16';
+
+export const LOAD_BALANCER_NETWORK = '10.97.0.0/24';
+
+/** All of them, in the order in which they are given out. */
+export function loadBalancerAddresses(): readonly string[] {
+  return Array.from({ length: 254 }, (_, index) => `10.97.0.${index + 1}`);
+}
 
 /** The machine's own address on the fabric: API server and DNS. */
 export const HOST_ADDRESS = '10.245.0.254';

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { LAUNCH_ENVIRONMENT, privilegeOptions } from './container-launch.ts';
+import { LAUNCH_ENVIRONMENT, programArguments } from './container-launch.ts';
 import type { ContainerProcess } from './container-process.ts';
 
 /**
@@ -11,26 +11,16 @@ export function execCommand(
   command: readonly string[],
   extra: Readonly<Record<string, string>> = {},
 ): readonly [string, ...string[]] {
-  const { joinFiles, privileges, environment } = container.launch;
+  const { launch } = container;
   const script = `pid=$1; shift
-${joinFiles.map((file) => `echo 0 > '${file}'`).join('\n')}
+${launch.joinFiles.map((file) => `echo 0 > '${file}'`).join('\n')}
 exec nsenter --target "$pid" --mount --uts --net "--wd=/proc/$pid/cwd" -- "$@"`;
-  const variables = Object.entries({ ...environment, ...extra }).map(
-    ([name, value]) => `${name}=${value}`,
-  );
-  return [
-    'sh',
-    '-ec',
-    script,
-    'exec',
-    String(container.pid),
-    'setpriv',
-    ...privilegeOptions(privileges),
-    'env',
-    '-i',
-    ...variables,
-    ...command,
-  ];
+  const program = programArguments({
+    ...launch,
+    environment: { ...launch.environment, ...extra },
+    command,
+  });
+  return ['sh', '-ec', script, 'exec', String(container.pid), ...program];
 }
 
 /** What fits into an event; more of a probe's output is thrown away. */

@@ -4,9 +4,11 @@
  *
  *   sh (joins the cgroups) → nsenter (network) → unshare (mounts, host name) → sh (root file system) → setpriv → program
  *
- * The root file system is an overlay of the machine's own, its upper layer a tmpfs that only this mount namespace
- * knows: what a container writes vanishes with it, and nothing is left to unmount.
+ * The root file system is an overlay of the machine's own, or of an image's layers; its upper layer is a tmpfs that only
+ * this mount namespace knows: what a container writes vanishes with it, and nothing is left to unmount.
  */
+import { dirname } from 'node:path/posix';
+import { TOOL_FUNCTIONS, TOOLS_IN_CONTAINER, toolInContainer } from './container-tools.ts';
 
 /** A file or directory of the machine that the container sees at `target`. */
 export interface BindMount {
@@ -15,6 +17,19 @@ export interface BindMount {
   readonly kind: 'file' | 'directory';
   readonly readOnly: boolean;
 }
+
+/** What lies below what a container writes. */
+export type ContainerRoot =
+  /** The machine's own, with these of its further file systems. */
+  | { readonly kind: 'machine'; readonly mounts: readonly string[] }
+  | {
+      readonly kind: 'image';
+      readonly layersDirectory: string;
+      /** Names below it, lowest first. */
+      readonly layers: readonly string[];
+      /** See `copyTools`. */
+      readonly toolsDirectory: string;
+    };
 
 export interface Launch {
   /** File of the network namespace, as for `nsenter --net=`. */
@@ -26,17 +41,25 @@ export interface Launch {
   readonly scratchDirectory: string;
   /** Copied over the root: `etc/hosts` and so on. */
   readonly overlayDirectory: string;
-  /** File systems of the machine, beside the root, that the container sees too. */
-  readonly machineMounts: readonly string[];
+  readonly root: ContainerRoot;
   /** What the container sees as process 1, which is a process of its node; null for the machine's. */
   readonly firstProcess: number | null;
   readonly mounts: readonly BindMount[];
   /** Shell lines that the image wants run inside the finished root. */
   readonly preparation: readonly string[];
   readonly workingDirectory: string;
+  readonly input: ContainerInput;
   readonly privileges: Privileges;
   readonly environment: Readonly<Record<string, string>>;
   readonly command: readonly string[];
+}
+
+interface ContainerInput {
+  readonly isOpen: boolean;
+  /** It ends when the first who was attached to it leaves. */
+  readonly isOnce: boolean;
+  /** Input and output are a terminal. */
+  readonly isTerminal: boolean;
 }
 
 export interface Privileges {
@@ -58,9 +81,10 @@ export const LAUNCH_ENVIRONMENT: Readonly<Record<string, string>> = { PATH };
 export const LAUNCH_PIPE = 3;
 export const LAUNCHED = 'launched';
 
-/** Program and arguments that turn into the container's process. */
-export function launchCommand(launch: Launch): readonly [string, ...string[]] {
-  const enter = `inner=$1; shift
+/** Program and arguments that turn into the container's process. `pipe` is opened as LAUNCH_PIPE unless it is there. */
+export function launchCommand(launch: Launch, pipe: string | null): readonly [string, ...string[]] {
+  const open = pipe === null ? '' : `exec ${LAUNCH_PIPE}> ${quote(pipe)}\n`;
+  const enter = `${open}inner=$1; shift
 ${joinLines(launch.joinFiles)}
 exec nsenter --net=${quote(launch.network)} unshare --mount --uts --propagation private sh -ec "$inner" launch "$@"`;
   return ['sh', '-ec', enter, 'launch', rootScript(launch), ...programArguments(launch)];
@@ -84,22 +108,23 @@ function joinLines(joinFiles: readonly string[]): string {
 /** Runs inside the new mount and UTS namespaces; its arguments are the program. */
 function rootScript(launch: Launch): string {
   const scratch = quote(launch.scratchDirectory);
+  const { root, firstProcess } = launch;
   return `echo ${quote(launch.hostname)} > /proc/sys/kernel/hostname
 mount -t tmpfs -o mode=0755 aquifer ${scratch}
 mkdir ${scratch}/upper ${scratch}/work ${scratch}/root
 cp -R ${quote(launch.overlayDirectory)}/. ${scratch}/upper/
-mount -t overlay overlay -o lowerdir=/,upperdir=${scratch}/upper,workdir=${scratch}/work ${scratch}/root
+cd ${quote(root.kind === 'machine' ? '/' : root.layersDirectory)}
+mount -t overlay overlay -o lowerdir=${lowerDirectories(root)},upperdir=${scratch}/upper,workdir=${scratch}/work ${scratch}/root
 cd ${scratch}/root
+mkdir -p proc sys dev .machine
 mount --rbind /proc proc
-${launch.firstProcess === null ? '' : `mount --bind /proc/${launch.firstProcess} proc/1`}
+${firstProcess === null ? '' : `mount --bind /proc/${firstProcess} proc/1`}
 mount --rbind /sys sys
 mount --rbind /dev dev
-mount -t tmpfs -o mode=0755 aquifer run
-mount -t tmpfs -o mode=1777 aquifer tmp
-${launch.machineMounts.map((path) => `mount --rbind ${quote(path)} .${quote(path)}`).join('\n')}
-mkdir -p .machine
+${root.kind === 'machine' ? machineRootLines(root.mounts) : imageRootLines(root.toolsDirectory)}
 pivot_root . .machine
 cd /
+${root.kind === 'image' ? TOOL_FUNCTIONS : ''}
 ${launch.mounts.map(bindLine).join('\n')}
 umount -l /.machine
 rmdir /.machine
@@ -110,18 +135,42 @@ echo ${LAUNCHED} >&${LAUNCH_PIPE}
 exec "$@" ${LAUNCH_PIPE}>&-`;
 }
 
+function lowerDirectories(root: ContainerRoot): string {
+  return root.kind === 'machine' ? '/' : root.layers.toReversed().join(':');
+}
+
+function machineRootLines(mounts: readonly string[]): string {
+  return `mount -t tmpfs -o mode=0755 aquifer run
+mount -t tmpfs -o mode=1777 aquifer tmp
+${mounts.map((path) => `mount --rbind ${quote(path)} .${quote(path)}`).join('\n')}`;
+}
+
+function imageRootLines(toolsDirectory: string): string {
+  return `mkdir .${TOOLS_IN_CONTAINER}
+mount -o bind,ro ${quote(toolsDirectory)} .${TOOLS_IN_CONTAINER}`;
+}
+
 function bindLine({ source, target, kind, readOnly }: BindMount): string {
   const make =
     kind === 'directory'
       ? `mkdir -p ${quote(target)}`
-      : `mkdir -p "$(dirname ${quote(target)})"; [ -e ${quote(target)} ] || : > ${quote(target)}`;
+      : `mkdir -p ${quote(dirname(target))}; [ -e ${quote(target)} ] || : > ${quote(target)}`;
   const options = readOnly ? 'bind,ro' : 'rbind';
   return `${make}\nmount -o ${options} ${quote(`/.machine${source}`)} ${quote(target)}`;
 }
 
-function programArguments({ privileges, environment, command }: Launch): string[] {
+/** A command line that, inside of the container, runs `command` with its rights and no other variables. */
+export function programArguments({
+  root,
+  privileges,
+  environment,
+  command,
+}: Pick<Launch, 'root' | 'privileges' | 'environment' | 'command'>): readonly string[] {
   const variables = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
-  return ['setpriv', ...privilegeOptions(privileges), 'env', '-i', ...variables, ...command];
+  const tool = (name: 'setpriv' | 'env'): readonly string[] =>
+    root.kind === 'machine' ? [name] : toolInContainer(name);
+  const options = privilegeOptions(privileges);
+  return [...tool('setpriv'), ...options, ...tool('env'), '-i', ...variables, ...command];
 }
 
 /** Options of setpriv(1); with them the program also dies with the sandbox. */

@@ -24,6 +24,14 @@ const BACK_OFF_RESET_MS = 600_000;
 const SETUP_RETRY_MS = 2_000;
 const HOOK_TIMEOUT_MS = 30_000;
 
+/** Where a pod's specification has the containers of each role. */
+const LISTS: Readonly<Record<ContainerRole, string>> = {
+  init: 'initContainers',
+  sidecar: 'initContainers',
+  main: 'containers',
+  ephemeral: 'ephemeralContainers',
+};
+
 type Hook = NonNullable<NonNullable<Container['lifecycle']>['preStop']>;
 
 interface Running {
@@ -181,7 +189,7 @@ export class ContainerRunner {
         return this.#end(running, this.#graceMs());
       }
     }
-    if (this.role === 'init') return;
+    if (this.role === 'init' || this.role === 'ephemeral') return;
     const events = {
       started: () => {
         this.#isStarted = true;
@@ -250,6 +258,8 @@ export class ContainerRunner {
         return true;
       case 'init':
         return isFailure && policy !== 'Never';
+      case 'ephemeral':
+        return false;
       case 'main':
         return policy === 'Always' || (isFailure && policy === 'OnFailure');
     }
@@ -307,8 +317,7 @@ export class ContainerRunner {
   }
 
   #event(type: 'Normal' | 'Warning', reason: string, message: string): void {
-    const list = this.role === 'main' ? 'containers' : 'initContainers';
-    const field = `spec.${list}{${this.spec.name}}`;
+    const field = `spec.${LISTS[this.role]}{${this.spec.name}}`;
     const pod = { apiVersion: 'v1', kind: 'Pod', metadata: subject(this.#context.pod()) };
     const { events } = this.#context.host;
     if (type === 'Normal') events.normal(pod, reason, message, field);

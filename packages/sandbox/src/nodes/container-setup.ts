@@ -2,9 +2,9 @@
 import { join } from 'node:path';
 import { err, ok, type Result } from '@aquifer/model';
 import type { Container } from '@aquifer/model/resources';
-import type { Launch, Privileges } from './container-launch.ts';
+import type { ContainerRoot, Launch, Privileges } from './container-launch.ts';
 import { commandLine, containerEnvironment } from './environment.ts';
-import { type Program, resolveImage } from './images.ts';
+import type { Program } from './images.ts';
 import type { NodeHost } from './node-host.ts';
 import { type NodePod, podKey } from './node-pod.ts';
 import type { PodSandbox } from './pod-sandbox.ts';
@@ -29,7 +29,7 @@ export async function setUpContainer(
   context: SetupContext,
 ): Promise<Result<Omit<Launch, 'joinFiles'>, SetupFailure>> {
   const { host, pod, sandbox, volumes } = context;
-  const image = resolveImage(container.image ?? '', host.machine);
+  const image = await host.images.resolve(container.image ?? '');
   if (!image.ok) return err({ reason: 'ErrImagePull', message: image.error });
   const privileges = containerPrivileges(pod, container, image.value);
   if (!privileges.ok) return configError(privileges.error);
@@ -42,7 +42,8 @@ export async function setUpContainer(
     source: host.volumeSources.config,
   });
   if (!environment.ok) return configError(environment.error);
-  if (privileges.value.user !== null) environment.value.HOME = '/';
+  const { layers } = image.value;
+  if (layers === null && privileges.value.user !== null) environment.value.HOME = '/';
   try {
     await volumes.write(pod);
   } catch (error) {
@@ -54,15 +55,27 @@ export async function setUpContainer(
     hostname: sandbox.hostname,
     scratchDirectory: join(sandbox.directory, 'containers', container.name),
     overlayDirectory: join(sandbox.directory, 'root'),
-    machineMounts: host.machineMounts,
+    root: containerRoot(layers, host),
     firstProcess: pod.spec.hostPID === true ? host.prober.pid : null,
     mounts: [...image.value.mounts, ...volumes.mounts(pod, container, environment.value)],
     preparation: image.value.preparation,
-    workingDirectory: container.workingDir ?? '/',
+    workingDirectory: container.workingDir ?? image.value.workingDirectory,
+    input: containerInput(container),
     privileges: privileges.value,
     environment: environment.value,
     command: commandLine(container, image.value, environment.value),
   });
+}
+
+function containerRoot(layers: Program['layers'], host: NodeHost): ContainerRoot {
+  const { machineMounts, layersDirectory, toolsDirectory } = host;
+  return layers === null
+    ? { kind: 'machine', mounts: machineMounts }
+    : { kind: 'image', layersDirectory, layers, toolsDirectory };
+}
+
+function containerInput({ stdin, stdinOnce, tty }: Container): Launch['input'] {
+  return { isOpen: stdin === true, isOnce: stdinOnce === true, isTerminal: tty === true };
 }
 
 function configError(message: string): Result<never, SetupFailure> {
@@ -83,14 +96,22 @@ function containerPrivileges(
       `container has runAsNonRoot and image will run as root (pod: "${podKey(pod)}", container: ${container.name})`,
     );
   }
+  // The image's groups are those of the image's user.
+  const { group, supplementalGroups: groups } =
+    merged.runAsUser === undefined ? image : groupsOfOther(image);
   const fsGroup = ofPod.fsGroup === undefined ? [] : [ofPod.fsGroup];
   return ok({
     user: user === 0 ? null : user,
-    group: merged.runAsGroup ?? null,
-    supplementalGroups: [...(ofPod.supplementalGroups ?? []), ...fsGroup],
+    group: merged.runAsGroup ?? group,
+    supplementalGroups: [...groups, ...(ofPod.supplementalGroups ?? []), ...fsGroup],
     capabilities: keptCapabilities(container),
     mayGainPrivileges: merged.allowPrivilegeEscalation !== false,
   });
+}
+
+/** Of a user that the pod chose. */
+function groupsOfOther({ layers }: Program): Pick<Program, 'group' | 'supplementalGroups'> {
+  return { group: layers === null ? null : 0, supplementalGroups: [] };
 }
 
 /** Null, all of them, unless the container drops ALL: then those that it adds. */

@@ -27,5 +27,5 @@ export interface ContainerView {
   readonly isStarted: boolean;
 }
 
-/** `sidecar`: an init container with restartPolicy Always. */
-export type ContainerRole = 'init' | 'sidecar' | 'main';
+/** `sidecar`: an init container with restartPolicy Always. `ephemeral`: added to a running pod, to look at it. */
+export type ContainerRole = 'init' | 'sidecar' | 'main' | 'ephemeral';

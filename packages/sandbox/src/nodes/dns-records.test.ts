@@ -21,9 +21,26 @@ const names = new DnsNames(
       spec: { clusterIP: '10.96.1.1', ports: [{ name: 'http', port: 80 }] },
     },
     { ...service, metadata: { name: 'db', namespace: 'shop' }, spec: { clusterIP: 'None' } },
+    ...[
+      ['bank', 'api.bank.example'],
+      ['front', 'web.shop.svc.cluster.local'],
+    ].map(([name = '', externalName = '']) => ({
+      ...service,
+      metadata: { name, namespace: 'shop' },
+      spec: { type: 'ExternalName', externalName },
+    })),
   ],
   [slice],
 );
+
+test('an ExternalName is an alias, with the address behind it where that is in the cluster', () => {
+  const bank = { type: 'CNAME', name: 'bank.shop.svc.cluster.local', target: 'api.bank.example' };
+  expect(names.lookup('bank.shop.svc.cluster.local', 'A')).toEqual([bank]);
+  expect(names.lookup('front.shop.svc.cluster.local', 'A')).toMatchObject([
+    { type: 'CNAME', target: 'web.shop.svc.cluster.local' },
+    { type: 'A', address: '10.96.1.1' },
+  ]);
+});
 
 test('a Service has its address, in any case of its name, and its ports as SRV', () => {
   const name = 'web.shop.svc.cluster.local';

@@ -5,6 +5,7 @@ import type { EndpointSlice, Service } from '@aquifer/model/resources';
 export type Lookup = readonly DnsRecord[] | null;
 
 export type DnsRecord =
+  | { readonly type: 'CNAME'; readonly name: string; readonly target: string }
   | { readonly type: 'A'; readonly name: string; readonly address: string }
   | { readonly type: 'SRV'; readonly name: string; readonly target: string; readonly port: number };
 
@@ -16,9 +17,13 @@ export class DnsNames {
 
   constructor(services: readonly Service[], slices: readonly EndpointSlice[]) {
     for (const service of services) {
-      const { clusterIP = '', type } = service.spec ?? {};
-      if (type === 'ExternalName' || clusterIP === '') continue;
+      const { clusterIP = '', type, externalName = '' } = service.spec ?? {};
+      if (type !== 'ExternalName' && clusterIP === '') continue;
       const name = `${service.metadata?.name}.${service.metadata?.namespace}.${ZONE}`;
+      if (type === 'ExternalName') {
+        this.#add([{ type: 'CNAME', name, target: externalName }]);
+        continue;
+      }
       if (clusterIP !== 'None') {
         this.#add(addressedRecords(name, service, clusterIP));
         continue;
@@ -30,11 +35,14 @@ export class DnsNames {
     }
   }
 
-  /** `name` in any case, without the final dot. */
+  /** `name` in any case, without the final dot. An alias comes with what it leads to, as far as the cluster knows. */
   lookup(name: string, type: string): Lookup {
     const records = this.#records.get(name.toLowerCase());
     if (records === undefined) return null;
-    return records.filter((record) => record.type === type);
+    const [alias] = records;
+    if (alias?.type !== 'CNAME') return records.filter((record) => record.type === type);
+    const beyond = this.#records.get(alias.target.toLowerCase()) ?? [];
+    return [alias, ...beyond.filter((record) => record.type === type)];
   }
 
   #add(records: readonly DnsRecord[]): void {

@@ -111,7 +111,7 @@ export class DnsServer {
       id: query.id ?? 0,
       flags,
       questions: [question],
-      answers: shuffled(found ?? []).map((record) => answerOf(record, question.name)),
+      answers: inOrder(found ?? []).map((record) => answerOf(record, question.name)),
     };
     const encoded = encode(response);
     if (encoded.length <= maxBytes) return encoded;
@@ -122,10 +122,19 @@ export class DnsServer {
 type Answer = NonNullable<Packet['answers']>[number];
 
 /** The name is repeated as it was asked: some resolvers vary its case and compare. */
-function answerOf(record: DnsRecord, name: string): Answer {
+function answerOf(record: DnsRecord, asked: string): Answer {
+  const name = record.name === asked.toLowerCase() ? asked : record.name;
+  if (record.type === 'CNAME')
+    return { type: 'CNAME', name, ttl: TTL_SECONDS, data: record.target };
   if (record.type === 'A') return { type: 'A', name, ttl: TTL_SECONDS, data: record.address };
   const { port, target } = record;
   return { type: 'SRV', name, ttl: TTL_SECONDS, data: { port, target, priority: 0, weight: 100 } };
+}
+
+/** An alias goes before what it leads to. */
+function inOrder(records: readonly DnsRecord[]): readonly DnsRecord[] {
+  const isAlias = ({ type }: DnsRecord): boolean => type === 'CNAME';
+  return [...records.filter(isAlias), ...shuffled(records.filter((record) => !isAlias(record)))];
 }
 
 /** Clients take the first address: without this all would meet at one pod of a headless Service. */

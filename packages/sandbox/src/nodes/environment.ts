@@ -49,6 +49,7 @@ export async function containerEnvironment(
   const environment: Environment = {
     ...DEFAULTS,
     HOSTNAME: context.hostname,
+    ...(context.container.tty === true ? { TERM: 'xterm' } : {}),
     ...context.image,
   };
   for (const entry of context.container.envFrom ?? []) {
@@ -133,8 +134,11 @@ export function commandLine(
   environment: Readonly<Environment>,
 ): readonly string[] {
   const isOwnCommand = (container.command?.length ?? 0) > 0;
-  const entrypoint = isOwnCommand ? container.command! : image.entrypoint;
   const isOwnArgs = (container.args?.length ?? 0) > 0;
-  const args = isOwnArgs ? container.args! : isOwnCommand ? [] : image.args;
-  return [...entrypoint, ...args].map((word) => expandReferences(word, environment));
+  const expanded = (words: readonly string[]): readonly string[] =>
+    words.map((word) => expandReferences(word, environment));
+  // What the image says is taken as it is.
+  const entrypoint = isOwnCommand ? expanded(container.command!) : image.entrypoint;
+  const args = isOwnArgs ? expanded(container.args!) : isOwnCommand ? [] : image.args;
+  return [...entrypoint, ...args];
 }

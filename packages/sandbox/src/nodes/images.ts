@@ -1,10 +1,10 @@
-/**
- * There are no images in the sandbox: a name stands for a program of this machine. This table is all there is.
- */
-import { accessSync, constants, existsSync, globSync, realpathSync } from 'node:fs';
-import { delimiter, dirname, join, relative } from 'node:path';
+/** The sandbox's own images: names that stand for programs of this machine. Others are loaded or pulled. */
+import { existsSync, globSync, realpathSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
 import { err, ok, type Result } from '@aquifer/model';
+import { parseReference } from '../image-store/reference.ts';
 import type { BindMount } from './container-launch.ts';
+import { findProgram } from './find-program.ts';
 
 /** Where every container sees the installation, read-only. */
 const INSTALLATION_IN_CONTAINER = '/aquifer';
@@ -24,6 +24,12 @@ export interface Program {
   readonly preparation: readonly string[];
   /** The user of the image; null is root. */
   readonly user: number | null;
+  /** Null is a group of the user's own. */
+  readonly group: number | null;
+  readonly supplementalGroups: readonly number[];
+  readonly workingDirectory: string;
+  /** Of an image that was loaded or pulled, lowest first; null when the machine's own files are what it sees. */
+  readonly layers: readonly string[] | null;
 }
 
 /** What of this machine the programs come from. */
@@ -53,6 +59,10 @@ const IMAGES: readonly ImageEntry[] = [
   {
     names: ['aquifer/echo'],
     program: (machine) => ours(machine, 'echo'),
+  },
+  {
+    names: ['aquifer/shop'],
+    program: (machine) => ours(machine, 'shop', { user: NON_ROOT_USER }),
   },
   {
     names: ['aquifer/open-loop-load'],
@@ -92,52 +102,26 @@ const IMAGES: readonly ImageEntry[] = [
   { names: ['pause'], program: () => ok({ entrypoint: ['sleep'], args: ['infinity'] }) },
 ];
 
-/** The program behind an image name, whatever its registry, tag or digest; or why there is none, for people. */
-export function resolveImage(image: string, machine: Machine): Result<Program, string> {
+/** The program behind an image name, whatever its registry, tag or digest; or why it cannot run; null for other names. */
+export function programOf(
+  image: string,
+  machine: Machine,
+): Result<Partial<Program>, string> | null {
   const name = repositoryName(image);
   const entry = IMAGES.find(({ names }) =>
     names.some((known) => name === known || name.endsWith(`/${known}`)),
   );
-  if (entry === undefined) {
-    const known = IMAGES.flatMap(({ names }) => names.slice(0, 1)).join(', ');
-    return err(
-      `the sandbox has no program for image ${JSON.stringify(image)}: an image name stands for a program of this machine; known are ${known}`,
-    );
-  }
-  const found = entry.program(machine);
-  if (!found.ok) return found;
-  const none = {
-    environment: {},
-    mounts: [],
-    preparation: [],
-    user: null,
-    entrypoint: [],
-    args: [],
-  };
-  return ok({ ...none, ...found.value });
+  return entry === undefined ? null : entry.program(machine);
+}
+
+/** What people may write, as a list for them. */
+export function knownNames(): string {
+  return IMAGES.flatMap(({ names }) => names.slice(0, 1)).join(', ');
 }
 
 /** `aquifer/echo` of `docker.io/aquifer/echo:dev@sha256:…`. */
 export function repositoryName(image: string): string {
-  const withoutDigest = image.split('@')[0]!;
-  const withoutTag = withoutDigest.replace(/:[^/:]*$/, '');
-  const [first, ...rest] = withoutTag.split('/');
-  const isRegistry = rest.length > 0 && (/[.:]/.test(first!) || first === 'localhost');
-  return (isRegistry ? rest.join('/') : withoutTag).replace(/^library\//, '');
-}
-
-/** The file of a program, or null. */
-export function findProgram(name: string, path: string): string | null {
-  for (const directory of path.split(delimiter)) {
-    const file = join(directory, name);
-    try {
-      accessSync(file, constants.X_OK);
-      return file;
-    } catch {
-      // Not here; the next directory may have it.
-    }
-  }
-  return null;
+  return parseReference(image).repository.replace(/^library\//, '');
 }
 
 function ours(

@@ -12,6 +12,7 @@
 import { readdir, rm } from 'node:fs/promises';
 import {
   HOST_ADDRESS,
+  LOAD_BALANCER_NETWORK,
   lastOctet,
   type NodeAddresses,
   nodeAddresses,
@@ -69,6 +70,7 @@ export async function createNetwork(nodeCount: number): Promise<readonly NodeAdd
     `link set ${HOST_LINK} up`,
     ...nodes.map((node) => `route add ${node.podCidr} via ${node.address}`),
     `route add ${SERVICE_NETWORK} via ${nodes[0]!.address}`,
+    `route add ${LOAD_BALANCER_NETWORK} via ${nodes[0]!.address}`,
   ]);
   return nodes;
 }
@@ -88,6 +90,7 @@ function nodeLinks(node: NodeAddresses, nodes: readonly NodeAddresses[]): string
       .map((other) => `route add ${other.podCidr} via ${other.address}`),
     // Only so that the forward hook sees, and refuses, what no Service claims.
     `route add ${SERVICE_NETWORK} dev fabric`,
+    `route add ${LOAD_BALANCER_NETWORK} dev fabric`,
   ];
 }
 

@@ -1,9 +1,7 @@
-/** `logs`, `exec` and `port-forward` for the API server, answered by the kubelet of the pod's node. */
+/** `logs`, `exec`, `attach` and `port-forward` for the API server, answered by the kubelet of the pod's node. */
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
-import { type Duplex, PassThrough, Writable } from 'node:stream';
-import { StringDecoder } from 'node:string_decoder';
-import { spawn as spawnTerminal } from '@lydell/node-pty';
+import type { Duplex } from 'node:stream';
 import { ApiStatusError } from '../api-status-error.ts';
 import type { ContainerRef, ExecRequest, ExecSession, PodAccess } from '../cluster-client.ts';
 import { execCommand } from './container-exec.ts';
@@ -12,6 +10,7 @@ import type { ContainerProcess } from './container-process.ts';
 import type { ContainerRunner } from './container-runner.ts';
 import type { PodWorker } from './pod-worker.ts';
 import { connectInside } from './port-forward.ts';
+import { startTerminal } from './terminal.ts';
 
 /** Finds a pod on any node; null if no node runs it. */
 export type FindWorker = (namespace: string, pod: string) => PodWorker | null;
@@ -33,6 +32,11 @@ export function podAccess(find: FindWorker): PodAccess {
       const container = runnerOf(ref, find).process;
       if (container === null) throw notRunning(ref, find);
       return request.tty ? execInTerminal(container, request) : execWithPipes(container, request);
+    },
+    attach: async (ref, { stdin }) => {
+      const container = runnerOf(ref, find).process;
+      if (container === null) throw notRunning(ref, find);
+      return container.attach(stdin);
     },
     portForward: async (ref, port): Promise<Duplex> => {
       const network = find(ref.namespace, ref.pod)?.sandbox?.network;
@@ -109,53 +113,14 @@ function execWithPipes(container: ContainerProcess, request: ExecRequest): ExecS
 
 function execInTerminal(container: ContainerProcess, request: ExecRequest): ExecSession {
   const [program, ...args] = execCommand(container, request.command, { TERM: 'xterm' });
-  const terminal = spawnTerminal(program, args, {
-    name: 'xterm',
-    cols: 80,
-    rows: 24,
-    cwd: '/',
-    env: { ...LAUNCH_ENVIRONMENT },
-    encoding: null,
-  });
-  const stdout = new PassThrough();
-  terminal.onData((data: string | Buffer) => {
-    if (!stdout.write(data)) {
-      terminal.pause();
-      stdout.once('drain', () => terminal.resume());
-    }
-  });
-  const exitCode = new Promise<number>((resolve) => {
-    terminal.onExit((exit) => {
-      stdout.end();
-      resolve(exit.signal ? 128 + exit.signal : exit.exitCode);
-    });
-  });
-  // A character may arrive in two pieces.
-  const decoder = new StringDecoder('utf8');
-  const stdin = new Writable({
-    write(chunk: Buffer, _encoding, done) {
-      terminal.write(decoder.write(chunk));
-      done();
-    },
-    final(done) {
-      // What a terminal sends for the end of the input.
-      terminal.write('\x04');
-      done();
-    },
-  });
+  const terminal = startTerminal(program, args);
   return {
-    stdin,
-    stdout,
+    stdin: terminal.stdin,
+    stdout: terminal.stdout,
     stderr: null,
-    resize: (columns, rows) => {
-      try {
-        terminal.resize(columns, rows);
-      } catch {
-        // The command has ended, and its terminal with it.
-      }
-    },
+    resize: terminal.resize,
     kill: () => killGroup(terminal.pid),
-    exitCode,
+    exitCode: terminal.exited.then(({ exitCode, signal }) => (signal ? 128 + signal : exitCode)),
   };
 }
 

@@ -1,6 +1,6 @@
 /** The status of a pod, from what its containers do. Pure. */
 import type { ContainerStatus, PodStatus } from '@aquifer/model/resources';
-import type { ContainerState, ContainerView } from './container-state.ts';
+import type { ContainerRole, ContainerState, ContainerView } from './container-state.ts';
 import type { NodePod } from './node-pod.ts';
 import { qosClass } from './pod-sandbox.ts';
 
@@ -27,9 +27,10 @@ type Finding = readonly [type: string, isTrue: boolean, ...Reason];
 export function podStatus(observation: PodObservation): PodStatus {
   const { pod, hostAddress, podAddress, containers, startTime } = observation;
   const address = podAddress === null ? {} : { podIP: podAddress, podIPs: [{ ip: podAddress }] };
-  const views = (isMain: boolean): ContainerStatus[] =>
-    containers.filter(({ role }) => (role === 'main') === isMain).map(containerStatus);
-  const initStatuses = views(false);
+  const statuses = (...roles: readonly ContainerRole[]): ContainerStatus[] =>
+    containers.filter(({ role }) => roles.includes(role)).map(containerStatus);
+  const initStatuses = statuses('init', 'sidecar');
+  const ephemeralStatuses = statuses('ephemeral');
   return {
     phase: phase(observation),
     conditions: conditions(observation),
@@ -38,7 +39,8 @@ export function podStatus(observation: PodObservation): PodStatus {
     ...address,
     startTime: seconds(startTime),
     ...(initStatuses.length > 0 ? { initContainerStatuses: initStatuses } : {}),
-    containerStatuses: views(true),
+    containerStatuses: statuses('main'),
+    ...(ephemeralStatuses.length > 0 ? { ephemeralContainerStatuses: ephemeralStatuses } : {}),
     qosClass: qosClass(pod.spec),
   };
 }
@@ -55,7 +57,7 @@ function phase({ containers, finalPhase }: PodObservation): string {
 function conditions(observation: PodObservation): Conditions {
   const { pod, containers, isInitialized, podAddress, finalPhase, now } = observation;
   const before = pod.status?.conditions ?? [];
-  const judged = containers.filter(({ role }) => role !== 'init');
+  const judged = containers.filter(({ role }) => role === 'main' || role === 'sidecar');
   const unready = judged.filter(({ isReady }) => !isReady).map(({ spec }) => spec.name);
   const areReady = unready.length === 0 && finalPhase === null;
   const gatesOpen = (pod.spec.readinessGates ?? []).every(({ conditionType }) =>
@@ -82,7 +84,7 @@ function conditions(observation: PodObservation): Conditions {
 function initReason({ isInitialized, containers }: PodObservation): Reason {
   if (isInitialized) return [];
   const names = containers
-    .filter(({ role, isReady }) => role !== 'main' && !isReady)
+    .filter(({ role, isReady }) => (role === 'init' || role === 'sidecar') && !isReady)
     .map(({ spec }) => spec.name);
   return ['ContainersNotInitialized', `containers with incomplete status: [${names.join(' ')}]`];
 }

@@ -9,6 +9,7 @@ import { isSidecar, type NodePod } from './node-pod.ts';
 import { PodSandbox, type PodSandboxDeps } from './pod-sandbox.ts';
 import { podStatus } from './pod-status.ts';
 import { PodVolumes, VolumeError } from './pod-volumes.ts';
+import type { ReleaseSlot } from './start-slots.ts';
 
 /** How often a pod whose namespace or volumes cannot be made is tried again. */
 const RETRY_MS = 1_000;
@@ -34,7 +35,10 @@ export class PodWorker {
   readonly #abort = new AbortController();
   #sandbox: PodSandbox | null = null;
   #runners: readonly ContainerRunner[] = [];
+  #runnerContext: RunnerContext | null = null;
   #isInitialized = false;
+  /** Of `StartSlots`. */
+  #releaseSlot: ReleaseSlot = () => undefined;
   #finalPhase: 'Succeeded' | 'Failed' | null = null;
   #life: Promise<void> = Promise.resolve();
 
@@ -64,9 +68,10 @@ export class PodWorker {
     });
   }
 
-  /** Takes over what the API now says of the pod: labels, annotations, foreign conditions. */
+  /** Takes over what the API now says of the pod: labels, annotations, foreign conditions, ephemeral containers. */
   update(pod: NodePod): void {
     this.#pod = pod;
+    if (this.#isInitialized) this.#runEphemeral();
   }
 
   /** Ends the pod: main containers first, then sidecars, last started first. Nothing of it is left afterwards. */
@@ -83,6 +88,15 @@ export class PodWorker {
   }
 
   async #live(): Promise<void> {
+    this.#releaseSlot = await this.#deps.host.startSlots.take();
+    try {
+      await this.#liveInSlot();
+    } finally {
+      this.#releaseSlot();
+    }
+  }
+
+  async #liveInSlot(): Promise<void> {
     const sandbox = await this.#createSandbox();
     if (sandbox === null) return;
     const volumes = new PodVolumes(
@@ -97,6 +111,7 @@ export class PodWorker {
     const sidecars = await this.#initialize();
     if (sidecars === null) return;
     this.#isInitialized = true;
+    this.#runEphemeral();
     const main = this.#runners.filter(({ role }) => role === 'main');
     const ends = await Promise.all(main.map((runner) => runner.run(this.#abort.signal)));
     if (this.#abort.signal.aborted) return;
@@ -128,6 +143,7 @@ export class PodWorker {
       volumes,
       onChange: () => this.#report(),
     };
+    this.#runnerContext = context;
     const { initContainers = [], containers } = this.#pod.spec;
     this.#runners = [
       ...initContainers.map(
@@ -135,6 +151,18 @@ export class PodWorker {
       ),
       ...containers.map((spec) => new ContainerRunner(spec, 'main', context)),
     ];
+  }
+
+  /** Starts the ephemeral containers that have come since. */
+  #runEphemeral(): void {
+    const context = this.#runnerContext;
+    if (context === null || this.#abort.signal.aborted) return;
+    const known = new Set(this.#runners.map(({ spec }) => spec.name));
+    const added = (this.#pod.spec.ephemeralContainers ?? [])
+      .filter(({ name }) => !known.has(name))
+      .map((spec) => new ContainerRunner(spec, 'ephemeral', context));
+    this.#runners = [...this.#runners, ...added];
+    for (const runner of added) void runner.run(this.#abort.signal);
   }
 
   async #mountVolumes(volumes: PodVolumes): Promise<boolean> {
@@ -166,7 +194,7 @@ export class PodWorker {
     const { signal } = this.#abort;
     const sidecars: Promise<unknown>[] = [];
     for (const runner of this.#runners) {
-      if (runner.role === 'main') continue;
+      if (runner.role !== 'init' && runner.role !== 'sidecar') continue;
       if (runner.role === 'sidecar') {
         sidecars.push(runner.run(signal));
         await this.#untilStarted(runner);
@@ -211,6 +239,9 @@ export class PodWorker {
   }
 
   #report(): void {
+    if (this.#runners.every((runner) => runner.role !== 'main' || runner.view().isReady)) {
+      this.#releaseSlot();
+    }
     this.#deps.onChange(this);
   }
 

@@ -89,15 +89,29 @@ export function servicePortRules(
     const { clusterIP, ports = [] } = service.spec ?? {};
     if (clusterIP === undefined || clusterIP === '' || clusterIP === 'None') return [];
     const own = slices.filter((slice) => belongsTo(slice, service));
+    const balancerIps = loadBalancerIps(service);
+    const isSticky = service.spec?.sessionAffinity === 'ClientIP';
     return ports.flatMap(({ name = '', port, nodePort, protocol = 'TCP' }) => {
       const known = protocol.toLowerCase();
       if (known !== 'tcp' && known !== 'udp') return [];
       const endpoints = own.flatMap((slice) => readyEndpoints(slice, name));
       return [
-        { clusterIp: clusterIP, protocol: known, port, nodePort: nodePort ?? null, endpoints },
+        {
+          clusterIp: clusterIP,
+          balancerIps,
+          protocol: known,
+          port,
+          nodePort: nodePort ?? null,
+          endpoints,
+          isSticky,
+        },
       ];
     });
   });
+}
+
+function loadBalancerIps({ status }: Service): readonly string[] {
+  return (status?.loadBalancer?.ingress ?? []).flatMap(({ ip }) => ip ?? []);
 }
 
 function belongsTo({ metadata, addressType }: EndpointSlice, service: Service): boolean {

@@ -5,6 +5,8 @@ import { tableChange, tableContent } from './service-rules.ts';
 
 const ECHO: ServicePortRule = {
   clusterIp: '10.96.0.7',
+  balancerIps: ['10.97.0.1'],
+  isSticky: false,
   protocol: 'tcp',
   port: 80,
   nodePort: 30_080,
@@ -21,10 +23,17 @@ function content(...services: ServicePortRule[]): TableContent {
 test('a Service address is translated to one of its endpoints at random, and node ports too', () => {
   const rules = tableChange(null, content(ECHO));
   expect(rules).toContain('10.96.0.7 . tcp . 80 : goto service-10.96.0.7-tcp-80');
+  expect(rules).toContain('10.97.0.1 . tcp . 80 : goto service-10.96.0.7-tcp-80');
   expect(rules).toContain('tcp . 30080 : goto service-10.96.0.7-tcp-80');
   expect(rules).toContain('meta l4proto tcp numgen random mod 2 0 dnat to 10.244.1.2:8080');
   expect(rules).toContain('meta l4proto tcp dnat to 10.244.2.2:8080');
   expect(rules).toContain('10.244.1.2 . 10.244.1.2');
+});
+
+test('with session affinity the address of the client chooses', () => {
+  const rules = tableChange(null, content({ ...ECHO, isSticky: true }));
+  expect(rules).toContain('jhash ip saddr mod 2 seed 0x1 0 dnat to 10.244.1.2:8080');
+  expect(rules).toContain('meta l4proto tcp dnat to 10.244.2.2:8080');
 });
 
 test('a Service without endpoints is left to the rule that refuses', () => {
@@ -35,7 +44,7 @@ test('a Service without endpoints is left to the rule that refuses', () => {
 
 test('other endpoints change the rules of that Service and nothing else', () => {
   const after = { ...ECHO, endpoints: ECHO.endpoints.slice(1) };
-  const other = { ...ECHO, clusterIp: '10.96.0.8', nodePort: null };
+  const other = { ...ECHO, clusterIp: '10.96.0.8', balancerIps: [], nodePort: null };
   expect(tableChange(content(ECHO, other), content(after, other))).toBe(
     `add chain ip aquifer service-10.96.0.7-tcp-80
 flush chain ip aquifer service-10.96.0.7-tcp-80
@@ -51,7 +60,7 @@ test('a Service that loses its last endpoint, its node port or itself leaves not
     'delete element ip aquifer node-ports { tcp . 30080 : goto service-10.96.0.7-tcp-80 }\n',
   );
   expect(tableChange(content(withoutNodePort), content({ ...ECHO, endpoints: [] }))).toBe(
-    `delete element ip aquifer service-addresses { 10.96.0.7 . tcp . 80 : goto service-10.96.0.7-tcp-80 }
+    `delete element ip aquifer service-addresses { 10.96.0.7 . tcp . 80 : goto service-10.96.0.7-tcp-80, 10.97.0.1 . tcp . 80 : goto service-10.96.0.7-tcp-80 }
 flush chain ip aquifer service-10.96.0.7-tcp-80
 delete chain ip aquifer service-10.96.0.7-tcp-80
 `,
@@ -83,7 +92,7 @@ test('the endpoints of a port are the ready ones of the slices of that Service, 
     ports: [{ name: 'http', port: 8080, protocol: 'TCP' }],
   };
   const elsewhere = { ...slice, metadata: { ...slice.metadata, namespace: 'other' } };
-  const common = { clusterIp: '10.96.0.7', nodePort: null };
+  const common = { clusterIp: '10.96.0.7', balancerIps: [], nodePort: null, isSticky: false };
   expect(servicePortRules([service], [slice, elsewhere])).toEqual([
     { ...common, protocol: 'tcp', port: 80, endpoints: [{ address: '10.244.1.2', port: 8080 }] },
     { ...common, protocol: 'udp', port: 53, endpoints: [] },

@@ -5,7 +5,7 @@
  * Always: a change touches only what differs, and endpoints stand in rules, not in maps. A connection that begins while a
  * map is being replaced can find its element in neither the old nor the new one, and is refused.
  */
-import { SERVICE_NETWORK } from './addresses.ts';
+import { LOAD_BALANCER_NETWORK, SERVICE_NETWORK } from './addresses.ts';
 
 export interface ServiceEndpoint {
   readonly address: string;
@@ -15,11 +15,15 @@ export interface ServiceEndpoint {
 /** One port of one Service and its ready endpoints. */
 export interface ServicePortRule {
   readonly clusterIp: string;
+  /** Further addresses, of a load balancer. */
+  readonly balancerIps: readonly string[];
   readonly protocol: 'tcp' | 'udp';
   readonly port: number;
   /** Null unless the Service is of type NodePort or LoadBalancer. */
   readonly nodePort: number | null;
   readonly endpoints: readonly ServiceEndpoint[];
+  /** Session affinity ClientIP: an address meets the same endpoint as long as the endpoints are the same. */
+  readonly isSticky: boolean;
 }
 
 export interface NodeRules {
@@ -36,9 +40,11 @@ export interface TableContent {
 
 export function tableContent({ services, podAddresses }: NodeRules): TableContent {
   const reachable = services.filter((service) => service.endpoints.length > 0);
-  const vips = reachable.map(
-    (service) =>
-      `${service.clusterIp} . ${service.protocol} . ${service.port} : goto ${chainName(service)}`,
+  const vips = reachable.flatMap((service) =>
+    [service.clusterIp, ...service.balancerIps].map(
+      (address) =>
+        `${address} . ${service.protocol} . ${service.port} : goto ${chainName(service)}`,
+    ),
   );
   const nodePorts = reachable
     .filter((service) => service.nodePort !== null)
@@ -52,6 +58,9 @@ export function tableContent({ services, podAddresses }: NodeRules): TableConten
     chains: new Map(reachable.map((service) => [chainName(service), chainRules(service)])),
   };
 }
+
+/** Addresses that nobody has: what is not translated is refused. */
+const VIRTUAL = `${SERVICE_NETWORK}, ${LOAD_BALANCER_NETWORK}`;
 
 /** The table without content, in place of one that may be there. */
 const EMPTY_TABLE = `table ip aquifer
@@ -83,13 +92,13 @@ table ip aquifer {
   }
   chain forward {
     type filter hook forward priority 0; policy accept;
-    ip daddr ${SERVICE_NETWORK} meta l4proto tcp reject with tcp reset
-    ip daddr ${SERVICE_NETWORK} reject with icmp type port-unreachable
+    ip daddr { ${VIRTUAL} } meta l4proto tcp reject with tcp reset
+    ip daddr { ${VIRTUAL} } reject with icmp type port-unreachable
   }
   chain own-traffic {
     type filter hook output priority 0; policy accept;
-    ip daddr ${SERVICE_NETWORK} meta l4proto tcp reject with tcp reset
-    ip daddr ${SERVICE_NETWORK} reject with icmp type port-unreachable
+    ip daddr { ${VIRTUAL} } meta l4proto tcp reject with tcp reset
+    ip daddr { ${VIRTUAL} } reject with icmp type port-unreachable
   }
 }
 `;
@@ -137,10 +146,13 @@ function chainName(service: ServicePortRule): string {
 }
 
 /** Of n endpoints the first is taken once in n times, else the second once in n - 1, and so on: all alike. */
-function chainRules({ endpoints, protocol }: ServicePortRule): string[] {
+function chainRules({ endpoints, protocol, isSticky }: ServicePortRule): string[] {
   return endpoints.map(({ address, port }, index) => {
     const remaining = endpoints.length - index;
-    const chance = remaining === 1 ? '' : `numgen random mod ${remaining} 0 `;
+    const choice = isSticky
+      ? `jhash ip saddr mod ${endpoints.length} seed 0x1 ${index} `
+      : `numgen random mod ${remaining} 0 `;
+    const chance = remaining === 1 ? '' : choice;
     return `meta l4proto ${protocol} ${chance}dnat to ${address}:${port}`;
   });
 }

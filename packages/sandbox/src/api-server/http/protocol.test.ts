@@ -364,11 +364,11 @@ test('webhooks change and refuse objects, and one that cannot be reached fails a
 });
 
 test('a kind on which nothing in the sandbox acts says so when it is written, not when it is read', async () => {
-  const path = '/apis/networking.k8s.io/v1/namespaces/default/networkpolicies';
-  const body = { metadata: { name: 'closed' }, spec: { podSelector: {} } };
+  const path = '/api/v1/namespaces/default/resourcequotas';
+  const body = { metadata: { name: 'small' }, spec: { hard: { pods: '1' } } };
   const written = await api.send('POST', path, { body });
   expect(written.status).toBe(201);
-  expect(written.warnings.join()).toContain('the sandbox does not enforce network policies');
+  expect(written.warnings.join()).toContain('the sandbox does not enforce quotas');
   expect((await api.send('GET', path)).warnings).toEqual([]);
   const plain = { metadata: { name: 'plain' }, data: {} };
   expect((await api.send('POST', CONFIG_MAPS, { body: plain })).warnings).toEqual([]);

@@ -103,6 +103,7 @@ function served(resource: ServedResource, subresource: string): boolean {
   if (subresource === '') return true;
   if (subresource === 'status') return resource.status;
   if (subresource === 'scale') return resource.scale !== null;
+  if (subresource === 'ephemeralcontainers') return resource.collection === '/pods';
   if (subresource === 'approval') {
     return resource.collection === 'certificates.k8s.io/certificatesigningrequests';
   }

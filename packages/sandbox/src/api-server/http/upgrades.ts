@@ -6,7 +6,6 @@ import type { ApiStatusError } from '../../api-status-error.ts';
 import type { ContainerRef, PodAccess } from '../../cluster-client.ts';
 import { badRequest, statusObject, toApiStatusError } from '../status.ts';
 import type { Storage } from '../storage.ts';
-import { attachedTo } from '../streams/attach.ts';
 import { SPDY_EXEC_PROTOCOL, serveSpdyExec } from '../streams/exec-spdy.ts';
 import { EXEC_PROTOCOLS, serveExec } from '../streams/exec-websocket.ts';
 import { podTarget, requireNode } from '../streams/pod-target.ts';
@@ -100,7 +99,10 @@ export class Upgrades {
       throw badRequest('this path takes no upgrade');
     }
     const ref = requireNode(podTarget(this.#storage, path, info.query));
-    const podAccess = path.subresource === 'attach' ? attachedTo(this.#podAccess) : this.#podAccess;
+    // Attaching is an exec of the program that runs already.
+    const { attach } = this.#podAccess;
+    const podAccess =
+      path.subresource === 'attach' ? { ...this.#podAccess, exec: attach } : this.#podAccess;
     const isPortForward = path.subresource === 'portforward';
     const channelPorts = isPortForward && wantsChannels(request) ? forwardedPorts(info.query) : [];
     return { ref, info, podAccess, isPortForward, channelPorts };

@@ -86,11 +86,11 @@ export async function handleUpdate(
   sendObject(exchange, resource, await objects.update(write, change));
 }
 
-/** `finalize` writes what a namespace still waits for; it is an update of the object itself. */
+/** `finalize` (what a namespace waits for) and `ephemeralcontainers` (of a pod) are updates of the object itself. */
 function subresourceOf(path: ResourcePath): Subresource {
   // An approval is a condition of the status.
   if (path.subresource === 'status' || path.subresource === 'approval') return 'status';
-  if (path.subresource === '' || path.subresource === 'finalize') return '';
+  if (['', 'finalize', 'ephemeralcontainers'].includes(path.subresource)) return '';
   throw methodNotAllowed(`the server does not allow this method on ${path.subresource}`);
 }
 

@@ -18,21 +18,18 @@ import { type ApiServer, startApiServer } from '../api-server.ts';
 const kubectl = findKubectl();
 const directory = mkdtempSync(join(tmpdir(), 'kubectl-streams-'));
 
+const runLocally = (program: string, args: readonly string[]): ExecSession => {
+  const child = spawn(program, args, { stdio: 'pipe' });
+  const exitCode = once(child, 'close').then(([code]) => Number(code));
+  const { stdin, stdout, stderr } = child;
+  const kill = (): void => void child.kill();
+  return { stdin, stdout, stderr, exitCode, resize: () => undefined, kill };
+};
+
 const localProcesses: PodAccess = {
   logs: async (_ref, { tailLines }) => Readable.from([`tail ${tailLines}\n`]),
-  exec: async (_ref, { command }): Promise<ExecSession> => {
-    const child = spawn(command[0]!, command.slice(1), { stdio: 'pipe' });
-    const exitCode = once(child, 'close').then(([code]) => Number(code));
-    const { stdin, stdout, stderr } = child;
-    return {
-      stdin,
-      stdout,
-      stderr,
-      exitCode,
-      resize: () => undefined,
-      kill: () => void child.kill(),
-    };
-  },
+  exec: async (_ref, { command }) => runLocally(command[0]!, command.slice(1)),
+  attach: async () => runLocally('cat', []),
   portForward: async (_ref, port) => {
     const socket = connect(port, '127.0.0.1');
     await once(socket, 'connect');

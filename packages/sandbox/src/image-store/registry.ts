@@ -1,0 +1,121 @@
+/**
+ * Pulling from a registry (https://github.com/opencontainers/distribution-spec/blob/main/spec.md), as somebody whom it
+ * does not know: images that need a login are loaded from an archive.
+ */
+import { Readable } from 'node:stream';
+import type { ReadableStream } from 'node:stream/web';
+import {
+  type Descriptor,
+  forThisMachine,
+  type ImageSource,
+  type Manifest,
+  verified,
+} from './image-source.ts';
+import type { ImageReference } from './reference.ts';
+
+const MANIFEST_TYPES = [
+  'application/vnd.oci.image.index.v1+json',
+  'application/vnd.oci.image.manifest.v1+json',
+  'application/vnd.docker.distribution.manifest.list.v2+json',
+  'application/vnd.docker.distribution.manifest.v2+json',
+].join(', ');
+
+/** Where the registry of that name is reached; others are reached by their name. */
+const HOSTS: Readonly<Record<string, string>> = { 'docker.io': 'registry-1.docker.io' };
+
+const ANSWER_TIMEOUT_MS = 15_000;
+
+/** What a registry has under a name; its layers are fetched when they are opened. Throws with the registry's refusal. */
+export async function pullableImage(reference: ImageReference): Promise<ImageSource> {
+  const repository = new Repository(reference);
+  let manifest = await repository.manifest(reference.version);
+  if (manifest.manifests !== undefined) {
+    manifest = await repository.manifest(forThisMachine(manifest.manifests).digest);
+  }
+  const { config, layers = [] } = manifest;
+  if (config === undefined) throw new Error('what the registry has is no image');
+  return {
+    names: [reference.name],
+    config: verified(await repository.bytes(config), config.digest),
+    layers: layers.map((layer) => () => repository.blob(layer)),
+  };
+}
+
+class Repository {
+  readonly #base: string;
+  readonly #path: string;
+  /** What the registry asked for at the first refusal. */
+  #authorization: Readonly<Record<string, string>> = {};
+
+  constructor({ registry, repository }: ImageReference) {
+    const host = HOSTS[registry] ?? registry;
+    // As every client: a registry on this machine needs no certificate.
+    const isLocal = /^(localhost|127\.[\d.]+|\[::1\])(:|$)/.test(host);
+    this.#base = `${isLocal ? 'http' : 'https'}://${host}/v2/${repository}`;
+    this.#path = repository;
+  }
+
+  async manifest(version: string): Promise<Manifest> {
+    const response = await this.#get(`manifests/${version}`, { accept: MANIFEST_TYPES });
+    const bytes = Buffer.from(await response.arrayBuffer());
+    if (version.includes(':')) verified(bytes, version);
+    return JSON.parse(bytes.toString()) as Manifest;
+  }
+
+  async bytes({ digest }: Descriptor): Promise<Buffer> {
+    const response = await this.#get(`blobs/${digest}`);
+    return Buffer.from(await response.arrayBuffer());
+  }
+
+  async blob({ digest }: Descriptor): Promise<Readable> {
+    const { body } = await this.#get(`blobs/${digest}`);
+    if (body === null) throw new Error(`${digest}: the registry sends no content`);
+    return Readable.fromWeb(body as ReadableStream<Uint8Array>);
+  }
+
+  async #get(path: string, headers: Readonly<Record<string, string>> = {}): Promise<Response> {
+    const url = `${this.#base}/${path}`;
+    let response = await answered(url, { ...headers, ...this.#authorization });
+    const challenge = response.headers.get('www-authenticate');
+    if (response.status === 401 && challenge !== null) {
+      await response.body?.cancel();
+      this.#authorization = { authorization: await this.#token(challenge) };
+      response = await answered(url, { ...headers, ...this.#authorization });
+    }
+    if (response.ok) return response;
+    await response.body?.cancel();
+    throw new Error(`${url}: ${response.status} ${response.statusText}`.trim());
+  }
+
+  /** https://distribution.github.io/distribution/spec/auth/token/ */
+  async #token(challenge: string): Promise<string> {
+    const fields = Object.fromEntries(
+      [...challenge.matchAll(/(\w+)="([^"]*)"/g)].map(([, name, value]) => [name, value]),
+    );
+    const { realm, service } = fields;
+    if (!/^bearer /i.test(challenge) || realm === undefined) {
+      throw new Error('the registry wants a login: save the image to an archive and load that');
+    }
+    const url = new URL(realm);
+    if (service !== undefined) url.searchParams.set('service', service);
+    url.searchParams.set('scope', `repository:${this.#path}:pull`);
+    const response = await answered(url.href, {});
+    const { token, access_token } = (await response.json()) as Record<string, string>;
+    return `Bearer ${token ?? access_token}`;
+  }
+}
+
+/** The answer's head; throws when there is none in time. Its body may take as long as it needs. */
+async function answered(url: string, headers: Readonly<Record<string, string>>): Promise<Response> {
+  const patience = new AbortController();
+  const timer = setTimeout(() => patience.abort(), ANSWER_TIMEOUT_MS);
+  try {
+    return await fetch(url, { headers, signal: patience.signal });
+  } catch (error) {
+    const { cause, message } = error as Error & { cause?: Error };
+    const reason = patience.signal.aborted ? 'no answer in time' : (cause?.message ?? message);
+    throw new Error(`${new URL(url).host}: ${reason}`);
+  } finally {
+    clearTimeout(timer);
+  }
+}
