@@ -36,7 +36,7 @@ function cellsOf({ key, type, defaultText, doc, secret }: ConfigKey<unknown>): s
 }
 
 /** A Markdown table, its columns as wide as their widest cell. */
-function table(rows: readonly (readonly string[])[]): string {
+export function table(rows: readonly (readonly string[])[]): string {
   const [head = [], ...body] = rows;
   const widths = head.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
   const line = (cells: readonly string[]): string =>

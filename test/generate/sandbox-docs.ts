@@ -5,6 +5,7 @@ import {
   WITHOUT_EFFECT,
   type WithoutEffect,
 } from '../../packages/sandbox/src/api-server/without-effect.ts';
+import { table } from './config-docs.ts';
 
 const file = join(import.meta.dirname, '../../docs/sandbox.md');
 
@@ -17,21 +18,48 @@ how it is built is in [its README](../packages/sandbox/README.md).
 
 ## It does
 
-| | |
-| --- | --- |
-| kubectl 1.30 to 1.37, helm, client-go, controller-runtime | every verb, in JSON and protobuf; server-side apply, strategic, merge and JSON patches, watches with bookmarks, tables, dry runs, \`exec\`, \`logs\`, \`port-forward\`, \`cp\` |
-| custom resources | schemas, defaults, CEL rules, status and scale, printer columns, field selectors |
-| access | client certificates, tokens of service accounts (bound, renewed), RBAC, admission webhooks |
-| workloads | Deployment, ReplicaSet, StatefulSet, DaemonSet, Job; disruption budgets; garbage collection; namespaces |
-| pods | init containers and sidecars, probes, lifecycle hooks, restarts with back-off, volumes, environment, users and groups |
-| network | an address for each pod, Services (cluster addresses, node ports, headless), EndpointSlices, DNS |
-| storage | claims of the class \`standard\`: a directory of this machine |
+`;
 
+const WITHOUT_EFFECT_TITLE = `
 ## It stores without effect
 
 Manifests with the following can be applied, so that what a real cluster gets can be tried here. It has no effect, and the
 write says so in a \`Warning:\`, which kubectl and helm print.
 `;
+
+/** Each with what is meant by it. */
+const PARTS: readonly (readonly string[])[] = [
+  ['', ''],
+  [
+    'kubectl 1.30 to 1.37, helm, client-go, controller-runtime',
+    'every verb, in JSON and protobuf; server-side apply, strategic, merge and JSON patches, watches with bookmarks, tables, dry runs, `exec`, `attach`, `run -it`, `debug`, `logs`, `port-forward`, `cp`',
+  ],
+  [
+    'custom resources',
+    'schemas, defaults, CEL rules, status and scale, printer columns, field selectors',
+  ],
+  [
+    'access',
+    'client certificates, tokens of service accounts (bound, renewed), RBAC, admission webhooks',
+  ],
+  [
+    'workloads',
+    'Deployment, ReplicaSet, StatefulSet, DaemonSet, Job, CronJob; taints; disruption budgets; garbage collection; namespaces',
+  ],
+  [
+    'images',
+    'programs of this machine by a name (`--image NAME=PROGRAM`), archives of docker and OCI (`aquifer sandbox images load`), registries without a login',
+  ],
+  [
+    'pods',
+    'init, sidecar and ephemeral containers, probes, lifecycle hooks, restarts with back-off, volumes, environment, users and groups',
+  ],
+  [
+    'network',
+    'an address for each pod, Services (cluster addresses, node ports, load balancers, headless, external names, session affinity), EndpointSlices, DNS, NetworkPolicies',
+  ],
+  ['storage', 'claims of the class `standard`: a directory of this machine'],
+];
 
 const SAYS_NO = `
 ## It refuses
@@ -45,9 +73,9 @@ function cell(text: string): string {
   return text.replaceAll('|', '\\|');
 }
 
-function table(heading: string, rows: readonly (readonly string[])[]): string {
-  const lines = rows.map((row) => `| ${row.map(cell).join(' | ')} |`);
-  return [`\n### ${heading}\n`, '| what | the sandbox |', '| --- | --- |', ...lines, ''].join('\n');
+function section(heading: string, rows: readonly (readonly string[])[]): string {
+  const cells = rows.map((row) => row.map(cell));
+  return `\n### ${heading}\n\n${table([['what', 'the sandbox'], ...cells])}\n`;
 }
 
 const kindOf = (collection: string): string => {
@@ -70,15 +98,17 @@ export function sandboxPage(): string {
     collections === 'pods' ? '' : collections.map(kindOf).join(', ');
   return [
     DOES,
-    table(
+    `${table(PARTS)}\n`,
+    WITHOUT_EFFECT_TITLE,
+    section(
       'Kinds',
       kinds.map((row) => [named(row), row.says]),
     ),
-    table(
+    section(
       'Fields of pods and of pod templates',
       ofPods.map((row) => [fieldOf(row), row.says]),
     ),
-    table(
+    section(
       'Fields of other kinds',
       fields
         .filter((row) => row.collections !== 'pods')
