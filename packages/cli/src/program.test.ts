@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -107,10 +107,24 @@ const LEAVES = [
   'proxy-status',
   'bug-report',
   'version',
+  'completion',
 ];
 
 test.for(LEAVES)('the help of aquifer %s has an example', async (line) => {
   expect((await run(`${line} --help`)).out).toMatch(new RegExp(`Examples?:\\n  .*aquifer ${line}`));
+});
+
+test('a shell completes commands, and what an option may be', () => {
+  const complete = (...words: readonly string[]): readonly string[] => {
+    const main = join(import.meta.dirname, 'main.ts');
+    const printed = execFileSync(process.execPath, [main, 'complete', '--', ...words], {
+      encoding: 'utf8',
+    });
+    return printed.split('\n').map((line) => line.split('\t')[0]!);
+  };
+  expect(complete('way')).toContain('waypoint');
+  expect(complete('waypoint', '')).toEqual(expect.arrayContaining(['apply', 'delete', 'list']));
+  expect(complete('version', '-o', '')).toEqual(expect.arrayContaining(['short', 'json', 'yaml']));
 });
 
 test('the version of the command is told also where no cluster can be asked', async () => {

@@ -5,6 +5,7 @@ import { addAnalyze } from './commands/analyze.ts';
 import { addBugReport } from './commands/bug-report.ts';
 import { addCheck } from './commands/check.ts';
 import { addCompare } from './commands/compare.ts';
+import { addCompletion } from './commands/completion.ts';
 import { addDashboard } from './commands/dashboard.ts';
 import { addExplain } from './commands/explain.ts';
 import { addInstall, addUpgrade } from './commands/install.ts';
@@ -71,6 +72,7 @@ export function aquiferProgram(
     addVersion,
   ])
     add(program, context);
+  addCompletion(program);
   return program;
 }
 

@@ -120,7 +120,7 @@ test('after any series of changes everything is the same as if it were derived a
         expect(versions(cluster)).toEqual(versions(clusterOf(cluster.objects())));
       }
     }),
-    runs(12),
+    runs(8),
   );
 }, 120_000);
 

@@ -45,8 +45,10 @@ describe('a warning', () => {
     [
       'is given for another value',
       '/services',
-      { spec: { sessionAffinity: 'ClientIP' } },
-      ['spec.sessionAffinity: the sandbox sends each connection to any endpoint'],
+      { spec: { internalTrafficPolicy: 'Local' } },
+      [
+        'spec.internalTrafficPolicy: the sandbox sends traffic without the mesh to the endpoints of all nodes',
+      ],
     ],
     ['is not given for what is switched off', '/pods', pod({ hostIPC: false }), []],
     [
