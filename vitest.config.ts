@@ -1,6 +1,29 @@
 import { defineConfig } from 'vitest/config';
 
-/** `unit` needs neither root nor a cluster; `scenarios` runs whole processes in network namespaces. */
+/** Tests beside the code that start programs, sockets of TLS or HTTP, or namespaces, or that derive for a minute. */
+const BESIDE_THE_CODE = [
+  'packages/{cli,sandbox,hbone,control-plane-client}/src/**/*.test.ts',
+  'packages/{compare,runtime}/src/**/{load-generator,give-back,log-output,run-program}.test.ts',
+  'packages/waypoint/src/{request,listeners,filters,upstream,clusters}/**/*.test.ts',
+  'packages/waypoint/src/{waypoint,capabilities/check}.test.ts',
+  'packages/ztunnel/src/{listeners,capture,connections,dns,nri,node,zds,data-plane}/**/*.test.ts',
+  'packages/control-plane/src/**/{derivation,odd-objects,write-queue,analyze,sign,rotation}.test.ts',
+  'packages/{ztunnel,waypoint}/src/**/{revocation-file,exporters}.test.ts',
+  'packages/http/src/{sockets,http1,http2}/**/*.test.ts',
+];
+
+const BOTH = {
+  // Files of one worker share modules: loading them anew for each file was most of the time.
+  isolate: false,
+  // Generous: some start programs, and the machine may be busy.
+  testTimeout: 30_000,
+  hookTimeout: 60_000,
+};
+
+/**
+ * `unit` needs nothing but this process, `integration` programs and the network of a machine, `scenarios` run whole
+ * clusters in network namespaces.
+ */
 export default defineConfig({
   test: {
     experimental: { viteModuleRunner: false },
@@ -8,13 +31,18 @@ export default defineConfig({
       {
         extends: true,
         test: {
+          ...BOTH,
           name: 'unit',
-          // Files of one worker share modules: loading them anew for each file was most of the time.
-          isolate: false,
-          include: ['packages/*/src/**/*.test.ts', 'test/{repository,conformance}/**/*.test.ts'],
-          // Generous: some start programs, and the machine may be busy.
-          testTimeout: 30_000,
-          hookTimeout: 60_000,
+          include: ['packages/*/src/**/*.test.ts'],
+          exclude: BESIDE_THE_CODE,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          ...BOTH,
+          name: 'integration',
+          include: ['test/{repository,conformance}/**/*.test.ts', ...BESIDE_THE_CODE],
         },
       },
       {

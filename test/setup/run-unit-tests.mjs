@@ -10,7 +10,7 @@ import { reportedTo, runWithOneMoreTry } from './failed-tests.mjs';
 import { downloadGoModules } from './go-programs.mjs';
 
 const OWN_NETWORK = ['unshare', '--net', '--', 'sh', '-c', 'ip link set lo up && exec "$@"', 'sh'];
-const TESTS = ['vitest', 'run', '--project', 'unit'];
+const TESTS = ['vitest', 'run', '--project', 'unit', '--project', 'integration'];
 const PARTS = 4;
 
 function canHaveOwnNetwork() {
