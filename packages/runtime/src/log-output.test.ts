@@ -36,10 +36,16 @@ function start(linesPerTick: number, lines: number, output: 'pipe' | number = 'p
   return { child, reports };
 }
 
-/** All that comes until the pipe ends. */
-async function read(child: ChildProcess): Promise<string> {
+/** All that comes until the pipe ends; `onLines` hears of how many more lines came. */
+async function read(
+  child: ChildProcess,
+  onLines: (count: number) => void = () => undefined,
+): Promise<string> {
   let output = '';
-  for await (const chunk of child.stdout!.setEncoding('utf8')) output += chunk as string;
+  for await (const chunk of child.stdout!.setEncoding('utf8')) {
+    output += chunk as string;
+    onLines((chunk as string).split('\n').length - 1);
+  }
   return output;
 }
 
@@ -70,7 +76,12 @@ test('threads go on while nobody reads the log, and every line that was kept arr
   // The pipe is full, and so is what each thread keeps: 10,000 lines and a batch or two. By now all threads have been counted.
   const { dropped } = reports.get('main')!;
   expect(dropped).toBeGreaterThan(3 * 29_000);
-  const whole = read(child);
+  let arrived = 0;
+  const whole = read(child, (count) => {
+    arrived += count;
+  });
+  // At its end a process waits for its log for a moment only.
+  await eventually(() => arrived >= 3 * 40_000 - dropped, { timeoutMs: 20_000 });
   child.send('end');
   const output = await whole;
   const received = THREADS.map((thread) => numbersOf(thread, output));
@@ -78,7 +89,7 @@ test('threads go on while nobody reads the log, and every line that was kept arr
   expect(received.flat()).toHaveLength(3 * 40_000 - dropped);
   const missing = [...output.matchAll(/lines are missing here: .*lines=(\d+)/g)];
   expect(missing.reduce((sum, [, lines]) => sum + Number(lines), 0)).toBe(dropped);
-});
+}, 60_000);
 
 test('with a reader that keeps up nothing is dropped', async () => {
   const { child, reports } = start(5, 2_000);

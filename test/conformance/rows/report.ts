@@ -40,7 +40,7 @@ function filesWithRows(pages: readonly RowPage[]): string[] {
 }
 
 /** One after the other, as `npm test` does: scenarios have limits of time, which other tests beside them would break. */
-const PROJECTS = ['unit', 'scenarios'] as const;
+const PROJECTS = ['unit', 'integration', 'scenarios'] as const;
 
 function run(files: readonly string[]): readonly Finished[] {
   console.log(`running ${files.length} files with tests of rows …`);
