@@ -8,15 +8,13 @@ import { calledCollections } from '../outbound/called-ports.ts';
 import { calledPorts } from '../outbound/called-services.ts';
 import { isSameOwned, type OwnedResource, ownedBy } from '../owned-resource.ts';
 import { type L7Port, l7Ports } from '../port-protocol.ts';
-import { ANY_NAMESPACE } from '../routing-lookups.ts';
 import type { EgressListener, EgressScope } from '../sidecar/egress-scope.ts';
-import { envoyRoutes, hashOfService, rulesOfHost, rulesOfService } from '../sidecar/host-routes.ts';
+import { envoyRoutes, hashOfService, rulesAt } from '../sidecar/host-routes.ts';
 import { egressScopes } from '../sidecar/outbound-collections.ts';
 import { namesOf } from '../sidecar/outbound-routes.ts';
 import { defaultRoute } from '../sidecar/routes.ts';
 import { clientIn, type ProxyInputs } from '../sidecar/scope-inputs.ts';
 import type { OutboundView, SidecarViews } from '../sidecar/views.ts';
-import { covering } from '../sidecar/virtual-services.ts';
 import { grpcListener } from './listener.ts';
 import { grpcRoutes } from './route.ts';
 
@@ -40,7 +38,7 @@ export function grpcCollections(
   inputs: ProxyInputs,
   views: Collection<SidecarViews>,
 ): GrpcCollections {
-  const { graph, mesh, routing } = inputs;
+  const { graph, mesh } = inputs;
   const clients = graph.flatMap<SidecarViews, OutboundView>(
     'views of gRPC clients',
     views,
@@ -74,15 +72,7 @@ export function grpcCollections(
       const { scope, listener, service, port } = seen;
       const { hostname } = service;
       const client = clientIn(scope, inputs, context);
-      const found = routing.virtualServicesOf(context, ANY_NAMESPACE, hostname);
-      const lists = [
-        ...rulesOfService(service, port.port, client),
-        ...rulesOfHost(
-          covering(found, hostname, { scope, listener }, client.mesh),
-          port.port,
-          client,
-        ),
-      ];
+      const lists = rulesAt({ hostname, port: port.port, service }, { scope, listener }, client);
       const usual = (): ReturnType<typeof defaultRoute> =>
         defaultRoute({ hostname, port: port.port }, hashOfService(service, '', port.port, client));
       const made = lists.length > 0 ? envoyRoutes(lists, port.port, client) : [usual()];

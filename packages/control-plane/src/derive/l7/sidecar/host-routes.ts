@@ -21,9 +21,11 @@ import {
 import { outboundCluster } from '../names.ts';
 import { l7Ports } from '../port-protocol.ts';
 import { gatewayLists, type RouteList } from '../route-lists.ts';
-import type { RoutingLookups } from '../routing-lookups.ts';
+import { ANY_NAMESPACE, type RoutingLookups } from '../routing-lookups.ts';
 import { parentKey, sourceOf } from '../waypoint-ref.ts';
+import type { EgressListener, EgressScope } from './egress-scope.ts';
 import type { OutboundView } from './views.ts';
+import { covering } from './virtual-services.ts';
 
 /** Who follows rules, and how what they name is found. */
 export interface RouteClient {
@@ -34,7 +36,7 @@ export interface RouteClient {
 }
 
 /** The rules of the Gateway API for a service: those of the client's namespace, else those of the service's. */
-export function rulesOfService(
+function rulesOfService(
   service: MeshService,
   port: number,
   { view, mesh, routing, context }: RouteClient,
@@ -52,7 +54,7 @@ export function rulesOfService(
 }
 
 /** The rules of the first VirtualService that covers the host; none if none of them is for the client. */
-export function rulesOfHost(
+function rulesOfHost(
   [first]: readonly VirtualService[],
   port: number,
   { view, mesh, routing, context }: RouteClient,
@@ -63,6 +65,27 @@ export function rulesOfHost(
   const rules = rulesOfVirtualService(first, audience, find, mesh);
   const origin = { namespace: namespaceOf(first), name: nameOf(first) };
   return rules.length === 0 ? [] : [{ origin, rules }];
+}
+
+/** A host that clients ask for at a port. */
+interface AskedHost {
+  readonly hostname: string;
+  readonly port: number;
+  /** Null where only VirtualServices know the host. */
+  readonly service: MeshService | null;
+}
+
+/** All rules for a host, as a listener of the scope sees it: those of the Gateway API first. */
+export function rulesAt(
+  { hostname, port, service }: AskedHost,
+  seen: { readonly scope: EgressScope; readonly listener: EgressListener },
+  client: RouteClient,
+): RouteList[] {
+  const found = client.routing.virtualServicesOf(client.context, ANY_NAMESPACE, hostname);
+  return [
+    ...(service === null ? [] : rulesOfService(service, port, client)),
+    ...rulesOfHost(covering(found, hostname, seen, client.mesh), port, client),
+  ];
 }
 
 export function envoyRoutes(

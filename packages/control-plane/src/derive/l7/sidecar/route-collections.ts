@@ -8,11 +8,11 @@ import type { HashPolicyInit } from '../envoy-route.ts';
 import { isSameOwned, type OwnedResource } from '../owned-resource.ts';
 import { ANY_NAMESPACE } from '../routing-lookups.ts';
 import type { EgressScope } from './egress-scope.ts';
-import { envoyRoutes, hashOfService, rulesOfHost, rulesOfService } from './host-routes.ts';
+import { envoyRoutes, hashOfService, rulesAt } from './host-routes.ts';
 import { isSameTable, type RouteTable, routeTables, type VirtualHost } from './outbound-routes.ts';
 import { defaultRoute, encodeRouteTable, encodeVirtualHost } from './routes.ts';
 import { clientIn, type ProxyInputs, type ScopeInputs } from './scope-inputs.ts';
-import { covering, otherHosts } from './virtual-services.ts';
+import { otherHosts } from './virtual-services.ts';
 
 interface OwnedTable {
   readonly scope: EgressScope;
@@ -96,15 +96,7 @@ function contentOf(
 ): HostContent | null {
   const client = clientIn(scope, inputs, context);
   const { hostname, port, service } = host;
-  const found = inputs.routing.virtualServicesOf(context, ANY_NAMESPACE, hostname);
-  const lists = [
-    ...(service === null ? [] : rulesOfService(service, port, client)),
-    ...rulesOfHost(
-      covering(found, hostname, { scope, listener: table.listener }, client.mesh),
-      port,
-      client,
-    ),
-  ];
+  const lists = rulesAt(host, { scope, listener: table.listener }, client);
   if (lists.length > 0) {
     return { kind: 'ruled', bytes: encodeVirtualHost(host, envoyRoutes(lists, port, client)) };
   }
