@@ -1,7 +1,9 @@
 import { parseArgs } from 'node:util';
+import { DefinitionValidator } from '../fixtures/crd-validation.ts';
 import { hasGo } from '../fixtures/go-program.ts';
 import { runKubernetesClient } from '../fixtures/kubernetes-client.ts';
 import { ENVOY } from '../fixtures/static-proxy.ts';
+import { crdFiles } from '../generate/crds.ts';
 import { runGatewayApiSuite } from './gateway-api/run-suite.ts';
 import { compareProxies } from './l7-differential/differential.ts';
 import { describeDifference } from './l7-differential/report.ts';
@@ -14,6 +16,7 @@ const NAMES = PAGES.map(({ name }) => name);
 const USAGE = `usage: npm run conformance [-- --page <name>]
        npm run conformance -- --against envoy [--requests <n>] [--seed <n>]
        npm run conformance -- --against client-go
+       npm run conformance -- --against kube-apiserver
        npm run conformance -- gateway-api
 
 Without any of these: runs the tests of every row, and writes the pages ${PAGES.map(({ file }) => file).join(', ')} of docs/conformance.
@@ -22,6 +25,9 @@ Without any of these: runs the tests of every row, and writes the pages ${PAGES.
   --against envoy      plays generated requests to a real Envoy and to the waypoint, and prints what they do not treat alike
   --against client-go  builds a program on client-go and controller-runtime (Go; minutes the first time), and says what of it
                        works with the sandbox's Kubernetes API
+  --against kube-apiserver
+                       asks the validation of a Kubernetes API server (Go; minutes the first time) about the custom resources
+                       in deploy/crds: whether their schemas are structural, and what their rules may cost
   gateway-api          runs the official suite of the Gateway API for meshes on a sandbox (root, Go; minutes), and writes its
                        report, docs/conformance/gateway-api.yaml
   --requests <n>       how many (default 10000)
@@ -75,18 +81,36 @@ async function tryClients(): Promise<boolean> {
   return steps.every(({ error }) => error === undefined);
 }
 
+function validateOwnDefinitions(): boolean {
+  if (!hasGo) {
+    console.error('Go is not installed: see https://go.dev/dl');
+    return false;
+  }
+  console.log("building an API server's validation: some minutes, where Go has none of it yet …");
+  using validator = new DefinitionValidator();
+  const found = Object.entries(validator.validate([...crdFiles().values()].join('\n---\n')));
+  for (const [name, mistakes] of found) {
+    console.log(mistakes.length === 0 ? `✔ ${name}` : `✘ ${name}: ${mistakes.join('; ')}`);
+  }
+  return found.every(([, mistakes]) => mistakes.length === 0);
+}
+
 async function run(): Promise<boolean> {
   const { page, against, requests, seed, help } = flags;
   const [suite] = positionals;
+  const peers: Readonly<Record<string, () => boolean | Promise<boolean>>> = {
+    envoy: () => compareWithEnvoy(Number(requests), Number(seed)),
+    'client-go': tryClients,
+    'kube-apiserver': validateOwnDefinitions,
+  };
   const isUnknown = page !== undefined && !NAMES.includes(page);
-  const isOther = against !== undefined && against !== 'envoy' && against !== 'client-go';
+  const isOther = against !== undefined && peers[against] === undefined;
   if (help || isUnknown || isOther || (suite !== undefined && suite !== SUITE)) {
     console.log(USAGE);
     return help;
   }
   if (suite !== undefined) return runGatewayApiSuite();
-  if (against === 'client-go') return tryClients();
-  if (against !== undefined) return compareWithEnvoy(Number(requests), Number(seed));
+  if (against !== undefined) return peers[against]!();
   return reportRows(PAGES.filter(({ name }) => page === undefined || name === page));
 }
 

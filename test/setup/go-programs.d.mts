@@ -1,6 +1,6 @@
 export const goCommand: string | null;
 export const GO_PROGRAMS: Readonly<
-  Record<'grpc-peer' | 'h2spec' | 'nri-runtime' | 'kubernetes-client', string>
+  Record<'crd-validation' | 'grpc-peer' | 'h2spec' | 'nri-runtime' | 'kubernetes-client', string>
 >;
 export function goFolder(folder: string): string;
 export function buildGoProgramsAhead(): void;

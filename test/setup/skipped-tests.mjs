@@ -28,6 +28,12 @@ const REASONS = [
     holds: () => !isCompiledGoProgram('kubernetes-client'),
   },
   {
+    files: /crd-validation/,
+    because:
+      "Go has not compiled an API server's validation: npm run conformance -- --against kube-apiserver",
+    holds: () => !isCompiledGoProgram('crd-validation'),
+  },
+  {
     files: /http2-peers/,
     because: "nghttp2's programs are not installed",
     holds: () => !hasProgram('nghttpd') || !hasProgram('h2load'),
