@@ -54,7 +54,7 @@ describe.skipIf(kubectl === null)('kubectl prints', () => {
     [
       'a schedule of another form',
       "create cronjob odd --image=busybox --schedule='61 * * * *'",
-      'CronJob.batch "odd" is invalid: spec.schedule: Invalid value: "61 * * * *": end of range (61) above maximum (59): 61',
+      'CronJob.batch "odd" is invalid: spec.schedule: Invalid value: "61 * * * *": CronPattern: Invalid value for minute: 61',
     ],
     [
       'a strategy that keeps the settings of another',

@@ -1,3 +1,4 @@
+import { SERVICE_NAME_LABEL } from '@aquifer/model/kubernetes';
 import { isObject, listOr, objectOr } from './json.ts';
 import type { Storage } from './storage/storage.ts';
 
@@ -13,7 +14,7 @@ export function serviceEndpoint(
   const servicePort = ports.find((item) => item.port === port);
   if (servicePort === undefined) return null;
   for (const slice of storage.list('discovery.k8s.io/endpointslices', namespace)) {
-    if (slice.metadata.labels?.['kubernetes.io/service-name'] !== name) continue;
+    if (slice.metadata.labels?.[SERVICE_NAME_LABEL] !== name) continue;
     const slicePort = listOr(slice.ports)
       .filter(isObject)
       .find((item) => (item.name ?? '') === (servicePort.name ?? ''));

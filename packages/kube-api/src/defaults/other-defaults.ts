@@ -1,5 +1,6 @@
 /** Defaults of the kinds that need only a few. */
-import { isObject, type JsonObject, listOr, objectOr, stringOr, timestampOf } from '../json.ts';
+import { timestampOf } from '@aquifer/model/kubernetes';
+import { isObject, type JsonObject, listOr, objectOr, stringOr } from '../json.ts';
 import { fill, itemsOf } from './pod-defaults.ts';
 
 /** The name as a label, the finalizer that lets a namespace empty itself, and its phase. */

@@ -1,4 +1,5 @@
 /** Defaults of pods and pod templates (kubernetes `pkg/apis/core/v1/defaults.go`, and the admission plugins that are always on). */
+import { qosClass } from '@aquifer/model/kubernetes';
 import { isObject, type JsonObject, listOr, objectOr, stringOr } from '../json.ts';
 
 /** Sets a field that is absent. */
@@ -127,25 +128,6 @@ function defaultTolerations(spec: JsonObject): void {
     if (!tolerated) tolerations.push(toleration(key));
   }
   spec.tolerations = tolerations;
-}
-
-function qosClass(spec: JsonObject): string {
-  const all = [...itemsOf(spec, 'containers'), ...itemsOf(spec, 'initContainers')].map((item) =>
-    objectOr(item.resources),
-  );
-  const asks = (resources: JsonObject, field: string): JsonObject => objectOr(resources[field]);
-  if (
-    all.every((r) => Object.keys({ ...asks(r, 'limits'), ...asks(r, 'requests') }).length === 0)
-  ) {
-    return 'BestEffort';
-  }
-  const guaranteed = all.every((resources) =>
-    ['cpu', 'memory'].every((name) => {
-      const limit = asks(resources, 'limits')[name];
-      return limit !== undefined && String(limit) === String(asks(resources, 'requests')[name]);
-    }),
-  );
-  return guaranteed ? 'Guaranteed' : 'Burstable';
 }
 
 /** A pod's own defaults, beyond those of its spec. */

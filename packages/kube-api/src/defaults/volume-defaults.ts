@@ -2,7 +2,7 @@
 
 import { type JsonObject, listOr, objectOr } from '../json.ts';
 import type { Storage } from '../storage/storage.ts';
-import { CLAIM_PROTECTION, IS_DEFAULT_CLASS } from '../vocabulary/storage-class.ts';
+import { CLAIM_PROTECTION, IS_DEFAULT_CLASS } from '../storage-class.ts';
 import { fill } from './pod-defaults.ts';
 
 /** A claim waits until something binds it. */

@@ -1,4 +1,5 @@
 /** Columns and cells of the kinds that are only stored here (kubernetes `printers/internalversion/printers.go`). */
+import { controllerOf } from '@aquifer/model/kubernetes';
 import type { ApiObject } from '../cluster-client.ts';
 import { isObject, type JsonObject, listOr, objectOr, stringOr } from '../json.ts';
 import { age, count, name, objects, selectorText, specOf, statusOf } from './cells.ts';
@@ -275,12 +276,12 @@ export const otherPrinters: Readonly<Record<string, Printer>> = {
   'apps/controllerrevisions': {
     columns: ['Name', 'Controller', 'Revision', 'Age'],
     cells: (object) => {
-      const owner = object.metadata.ownerReferences?.find((item) => item.controller === true);
+      const owner = controllerOf(object);
       const [group, version] = (owner?.apiVersion ?? '').split('/');
       const kind = `${owner?.kind.toLowerCase() ?? ''}${version === undefined ? '' : `.${group}`}`;
       return [
         name(object),
-        owner === undefined ? '<none>' : `${kind}/${owner.name}`,
+        owner === null ? '<none>' : `${kind}/${owner.name}`,
         object.revision,
         age(object),
       ];

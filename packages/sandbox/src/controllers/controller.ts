@@ -1,7 +1,8 @@
 import type { ApiObject, ClusterClient } from '@aquifer/kube-api';
+import { controllerOf } from '@aquifer/model/kubernetes';
 import type { EventRecorder } from '../nodes/event-recorder.ts';
 import type { Informer } from './informer.ts';
-import { controllerOf, objectKey, splitKey } from './informer.ts';
+import { objectKey, splitKey } from './informer.ts';
 import { WorkQueue } from './work-queue.ts';
 
 /** What every controller gets. */

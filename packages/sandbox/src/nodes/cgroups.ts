@@ -8,15 +8,15 @@
  * machine has v1 controllers, `pids`; without a unified one `cpuacct`, too, which counts the processor time of each
  * container as `cpu.stat` does.
  */
+
 import { existsSync, readdirSync, readFileSync, rmdirSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { QosClass } from '@aquifer/model/kubernetes';
 
 const OWN_DIRECTORY = 'aquifer';
 /** How long the kernel may take to end killed processes before `remove` gives up. */
 const REMOVE_DEADLINE_MS = 5_000;
-
-export type QosClass = 'Guaranteed' | 'Burstable' | 'BestEffort';
 
 /** The path of a pod's group below each hierarchy. */
 export function podGroup(uid: string, qos: QosClass): string {

@@ -1,10 +1,11 @@
 /** What a pod has before its containers: a network namespace, a cgroup, a directory, and a process that holds them. */
+
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { PodSpec } from '@aquifer/model/resources';
+import { qosClass } from '@aquifer/model/kubernetes';
 import type { NodeAddresses, PodAddressPool } from './addresses.ts';
-import { type Cgroups, podGroup, type QosClass } from './cgroups.ts';
+import { type Cgroups, podGroup } from './cgroups.ts';
 import { LAUNCH_ENVIRONMENT, pauseCommand } from './container-launch.ts';
 import {
   attachPod,
@@ -132,25 +133,4 @@ export class PodSandbox {
       writeFile(join(etc, 'resolv.conf'), resolvConf(pod, this.#deps.machineResolvConf)),
     ]);
   }
-}
-
-/** https://kubernetes.io/docs/concepts/workloads/pods/pod-qos/ */
-export function qosClass(spec: PodSpec): QosClass {
-  const containers = [...spec.containers, ...(spec.initContainers ?? [])];
-  const amounts = containers.map(({ resources }) => resources ?? {});
-  if (amounts.every(({ limits, requests }) => isEmpty(limits) && isEmpty(requests))) {
-    return 'BestEffort';
-  }
-  const isGuaranteed = amounts.every(({ limits, requests }) =>
-    ['cpu', 'memory'].every(
-      (name) =>
-        limits?.[name] !== undefined &&
-        (requests?.[name] === undefined || String(requests[name]) === String(limits[name])),
-    ),
-  );
-  return isGuaranteed ? 'Guaranteed' : 'Burstable';
-}
-
-function isEmpty(amounts: Readonly<Record<string, unknown>> | undefined): boolean {
-  return amounts === undefined || Object.keys(amounts).length === 0;
 }
