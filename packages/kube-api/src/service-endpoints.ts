@@ -1,5 +1,5 @@
-import { SERVICE_NAME_LABEL } from '@aquifer/model/kubernetes';
-import { isObject, listOr, objectOr } from './json.ts';
+import { isSliceOf } from '@aquifer/model/kubernetes';
+import type { EndpointSlice, Service } from '@aquifer/model/resources';
 import type { Storage } from './storage/storage.ts';
 
 /** A ready endpoint of a Service's port, from its EndpointSlices; null when there is none. */
@@ -9,22 +9,18 @@ export function serviceEndpoint(
   name: string,
   port: number,
 ): { readonly host: string; readonly port: number } | null {
-  const service = storage.get('/services', namespace, name);
-  const ports = listOr(objectOr(service?.spec).ports).filter(isObject);
-  const servicePort = ports.find((item) => item.port === port);
-  if (servicePort === undefined) return null;
-  for (const slice of storage.list('discovery.k8s.io/endpointslices', namespace)) {
-    if (slice.metadata.labels?.[SERVICE_NAME_LABEL] !== name) continue;
-    const slicePort = listOr(slice.ports)
-      .filter(isObject)
-      .find((item) => (item.name ?? '') === (servicePort.name ?? ''));
-    const endpoint = listOr(slice.endpoints)
-      .filter(isObject)
-      .find((item) => objectOr(item.conditions).ready !== false);
-    const [host] = listOr(endpoint?.addresses);
-    if (typeof host === 'string' && typeof slicePort?.port === 'number') {
-      return { host, port: slicePort.port };
-    }
+  const service = storage.get('/services', namespace, name) as Service | null;
+  const servicePort = service?.spec?.ports?.find((item) => item.port === port);
+  if (service === null || servicePort === undefined) return null;
+  for (const object of storage.list('discovery.k8s.io/endpointslices', namespace)) {
+    const slice = object as EndpointSlice;
+    if (!isSliceOf(slice, service)) continue;
+    const slicePort = slice.ports?.find(
+      (item) => (item.name ?? '') === (servicePort.name ?? ''),
+    )?.port;
+    const ready = slice.endpoints?.find(({ conditions }) => conditions?.ready !== false);
+    const [host] = ready?.addresses ?? [];
+    if (host !== undefined && slicePort) return { host, port: slicePort };
   }
   return null;
 }

@@ -1,4 +1,5 @@
 /** Columns and cells of the built-in kinds (kubernetes `printers/internalversion/printers.go`). */
+import type { Pod } from '@aquifer/model/resources';
 import type { ApiObject } from '../cluster-client.ts';
 import { isObject, listOr, objectOr, stringOr } from '../json.ts';
 import {
@@ -175,7 +176,7 @@ export const printers: Readonly<Record<string, Printer>> = {
       'Nominated Node*',
       'Readiness Gates*',
     ],
-    cells: podCells,
+    cells: (object) => podCells(object as Pod),
   },
   '/namespaces': {
     columns: ['Name', 'Status', 'Age'],

@@ -6,7 +6,7 @@ export { controllerOf } from './owners.ts';
 export { scaledValue } from './percentage.ts';
 export type { QosClass } from './quality-of-service.ts';
 export { qosClass } from './quality-of-service.ts';
-export { quantityValue } from './quantity.ts';
+export { canonicalQuantity, quantityValue } from './quantity.ts';
 export type { MergeSchema } from './strategic-patch.ts';
 export { applyStrategicPatch, StrategicPatchError } from './strategic-patch.ts';
 export { timestampOf } from './time.ts';

@@ -93,8 +93,7 @@ function appliesTo(
   direction: Direction,
   pod: AddressedPod,
 ): boolean {
-  const fallback = spec.egress === undefined ? ['Ingress'] : ['Ingress', 'Egress'];
-  const types: readonly string[] = spec.policyTypes ?? fallback;
+  const types: readonly string[] = spec.policyTypes;
   return (
     metadata.namespace === pod.namespace &&
     types.some((type) => type.toLowerCase() === direction) &&

@@ -1,30 +1,7 @@
-/** Defaults of the kinds that need only a few. */
+/** Defaults of the kinds that say how the API itself works: webhooks, definitions, access, priorities. */
 import { timestampOf } from '@aquifer/model/kubernetes';
 import { isObject, type JsonObject, listOr, objectOr, stringOr } from '../json.ts';
-import { fill, itemsOf } from './pod-defaults.ts';
-
-/** The name as a label, the finalizer that lets a namespace empty itself, and its phase. */
-export function namespaceDefaults(namespace: JsonObject): void {
-  const metadata = objectOr(namespace.metadata);
-  metadata.labels = { ...objectOr(metadata.labels), 'kubernetes.io/metadata.name': metadata.name };
-  fill(namespace, 'spec', {});
-  if (metadata.deletionTimestamp === undefined) {
-    fill(objectOr(namespace.spec), 'finalizers', ['kubernetes']);
-  }
-  fill(namespace, 'status', { phase: 'Active' });
-}
-
-/** `stringData` is write-only: its values end up in `data`, in base64. */
-export function secretDefaults(secret: JsonObject): void {
-  fill(secret, 'type', 'Opaque');
-  if (!isObject(secret.stringData)) return;
-  const plain = Object.entries(secret.stringData).map(([key, value]) => [
-    key,
-    Buffer.from(String(value)).toString('base64'),
-  ]);
-  secret.data = { ...objectOr(secret.data), ...Object.fromEntries(plain) };
-  delete secret.stringData;
-}
+import { fill, fillEmpty, itemsOf } from './fill.ts';
 
 /** Fail closed within ten seconds, everything selected. */
 export function webhookDefaults(configuration: JsonObject): void {
@@ -42,42 +19,22 @@ export function webhookDefaults(configuration: JsonObject): void {
   }
 }
 
-/** The API group of users and groups. */
+const RBAC = 'rbac.authorization.k8s.io';
+
+/** The API group of roles, users and groups. */
 export function bindingDefaults(binding: JsonObject): void {
   const roleRef = objectOr(binding.roleRef);
-  if (stringOr(roleRef.apiGroup) === '') roleRef.apiGroup = 'rbac.authorization.k8s.io';
+  fillEmpty(roleRef, 'apiGroup', RBAC);
   for (const subject of itemsOf(binding, 'subjects')) {
     if (subject.kind === 'User' || subject.kind === 'Group') {
-      fill(subject, 'apiGroup', 'rbac.authorization.k8s.io');
+      fillEmpty(subject, 'apiGroup', RBAC);
     }
   }
 }
 
-/** Ports have a name, empty if none, and TCP. */
-export function endpointSliceDefaults(slice: JsonObject): void {
-  for (const port of itemsOf(slice, 'ports')) {
-    fill(port, 'name', '');
-    fill(port, 'protocol', 'TCP');
-  }
-}
-
-/** One pod at least, and 80 % of the CPU unless other metrics are given. Its first version knows no others. */
-export function autoscalerDefaults(autoscaler: JsonObject): void {
-  const spec = objectOr(autoscaler.spec);
-  fill(spec, 'minReplicas', 1);
-  if (autoscaler.apiVersion === 'autoscaling/v1') {
-    fill(spec, 'targetCPUUtilizationPercentage', 80);
-    fill(autoscaler, 'status', { desiredReplicas: 0 });
-    return;
-  }
-  const target = { type: 'Utilization', averageUtilization: 80 };
-  fill(spec, 'metrics', [{ type: 'Resource', resource: { name: 'cpu', target } }]);
-  fill(autoscaler, 'status', { currentMetrics: null, desiredReplicas: 0 });
-}
-
-/** A lease has a spec, however empty. */
-export function leaseDefaults(lease: JsonObject): void {
-  fill(lease, 'spec', {});
+/** Pods of this priority may take the place of others. */
+export function priorityClassDefaults(priorityClass: JsonObject): void {
+  fill(priorityClass, 'preemptionPolicy', 'PreemptLowerPriority');
 }
 
 function established(type: string, reason: string, message: string, now: string): JsonObject {
