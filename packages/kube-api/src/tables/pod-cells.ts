@@ -10,18 +10,20 @@ function terminatedReason({ reason, signal = 0, exitCode }: Terminated): string 
 }
 
 /** Why a pod is still in its init containers; null when they are through. */
-function initReason({ spec, status }: Pod): string | null {
+function initReason({ spec, status = {} }: Pod): string | null {
   const { initContainers = [] } = spec;
-  for (const [index, { name, state, started }] of (status?.initContainerStatuses ?? []).entries()) {
-    const terminated = state?.terminated;
-    const isSidecar = initContainers.find((item) => item.name === name)?.restartPolicy === 'Always';
-    if (terminated?.exitCode === 0 || (isSidecar && started === true)) continue;
-    if (terminated !== undefined) return `Init:${terminatedReason(terminated)}`;
-    const waiting = state?.waiting?.reason;
-    if (waiting && waiting !== 'PodInitializing') return `Init:${waiting}`;
-    return `Init:${index}/${initContainers.length}`;
-  }
-  return null;
+  const sidecars = initContainers.filter(({ restartPolicy }) => restartPolicy === 'Always');
+  const { initContainerStatuses: statuses = [] } = status;
+  const current = statuses.findIndex(({ name, state, started = false }) => {
+    const isStarted = started && sidecars.some((sidecar) => sidecar.name === name);
+    return state?.terminated?.exitCode !== 0 && !isStarted;
+  });
+  const { waiting, terminated } = statuses[current]?.state ?? {};
+  if (current < 0) return null;
+  if (terminated !== undefined) return `Init:${terminatedReason(terminated)}`;
+  const reason = waiting?.reason ?? '';
+  if (reason !== '' && reason !== 'PodInitializing') return `Init:${reason}`;
+  return `Init:${current}/${initContainers.length}`;
 }
 
 function containerReason(statuses: readonly ContainerStatus[], fallback: string): string {
