@@ -52,7 +52,7 @@ const PARTS: readonly (readonly string[])[] = [
   ],
   [
     'pods',
-    'init, sidecar and ephemeral containers, probes, lifecycle hooks, restarts with back-off, volumes, environment, users and groups',
+    'init, sidecar and ephemeral containers, probes, lifecycle hooks, restarts with back-off, volumes, environment, users and groups, limits of memory and processor time',
   ],
   [
     'network',

@@ -125,6 +125,23 @@ spec:
       template: { spec: { restartPolicy: Never, containers: [{ name: app, image: busybox, command: [echo, often] }] } }
 `;
 
+const LIMITED = `
+apiVersion: v1
+kind: Pod
+metadata: { name: greedy }
+spec:
+  terminationGracePeriodSeconds: 0
+  containers:
+  - name: memory
+    image: busybox
+    command: [sh, -c, 'sleep 0.2; exec tail /dev/zero']
+    resources: { limits: { memory: 32Mi } }
+  - name: processor
+    image: busybox
+    command: [sh, -c, 'echo $$$$; while :; do :; done']
+    resources: { limits: { cpu: 100m } }
+`;
+
 describe.skipIf(obstacle !== null)(
   `what a pod may ask for${obstacle ? `: ${obstacle}` : ''}`,
   () => {
@@ -179,6 +196,32 @@ spec:
       sandbox.kubectl(['patch', 'configmap', 'settings', '-p', '{"data":{"color":"red"}}']);
       await eventually(() => read() === 'red', { timeoutMs: 20_000, what: 'the new color' });
       sandbox.kubectl(['delete', 'pod', 'reader', '--grace-period=0', '--force']);
+    });
+
+    test('a container gets no more memory and processor time than its limits', async () => {
+      sandbox.kubectl(['apply', '-f', '-'], LIMITED);
+      const status = (field: string): string =>
+        sandbox.kubectl([
+          'get',
+          'pod',
+          'greedy',
+          '-o',
+          `jsonpath={.status.containerStatuses[0]${field}}`,
+        ]);
+      await eventually(() => Number(status('.restartCount') || 0) > 0, { timeoutMs: 30_000 });
+      const { reason, exitCode } = JSON.parse(status('.lastState.terminated'));
+      expect({ reason, exitCode }).toEqual({ reason: 'OOMKilled', exitCode: 137 });
+      const pid = sandbox.kubectl(['logs', 'greedy', '-c', 'processor']).trim();
+      const [, path] = /^\d+:(?:cpu(?:,cpuacct)?)?:(.*)$/m.exec(
+        readFileSync(`/proc/${pid}/cgroup`, 'utf8'),
+      )!;
+      const root = ['cpu', '']
+        .map((name) => `/sys/fs/cgroup/${name}`)
+        .find((each) => existsSync(`${each}${path}`));
+      const throttled = (): number =>
+        Number(/^nr_throttled (\d+)$/m.exec(readFileSync(`${root}${path}/cpu.stat`, 'utf8'))?.[1]);
+      await eventually(() => throttled() > 0, { what: 'a container that wants more time' });
+      sandbox.kubectl(['delete', 'pod', 'greedy', '--timeout=30s']);
     });
 
     test('the pods of a StatefulSet find their files again, each its own, as long as the claims are there', async () => {

@@ -10,6 +10,7 @@ import { startControllers } from './controllers/controllers.ts';
 import { SandboxError } from './errors.ts';
 import { kubeletFactory } from './kubelet-factory.ts';
 import { HOST_ADDRESS } from './nodes/addresses.ts';
+import { Cgroups } from './nodes/cgroups.ts';
 import { DnsServer } from './nodes/dns.ts';
 import { findProgram } from './nodes/find-program.ts';
 import type { Kubelet } from './nodes/kubelet.ts';
@@ -111,7 +112,13 @@ async function start(
   stack.defer(() => policies.stop());
 
   const onPodAddresses = (): void => proxy.changed();
-  const makeKubelet = await kubeletFactory(config, api, { onError, onPodAddresses });
+  const cgroups = new Cgroups();
+  for (const name of cgroups.missingLimits()) {
+    log.warn(
+      `limits of ${name} have no effect: no hierarchy of cgroups with that controller may be written`,
+    );
+  }
+  const makeKubelet = await kubeletFactory(config, api, { cgroups, onError, onPodAddresses });
   kubelets.push(...nodes.map(makeKubelet));
   stack.defer(() => Promise.all(kubelets.map((kubelet) => kubelet.stop())).then(() => undefined));
   await Promise.all(kubelets.map((kubelet) => kubelet.start()));

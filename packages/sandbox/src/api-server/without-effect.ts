@@ -71,7 +71,6 @@ const KINDS: readonly WithoutEffect[] = [
 
 /** Fields of pods, and of the templates that workloads make pods from. */
 const POD_FIELDS: readonly WithoutEffect[] = [
-  { path: 'containers[].resources.limits', says: 'does not enforce limits' },
   {
     path: 'containers[].ports[].hostPort',
     says: 'opens no ports on nodes; use a NodePort Service',

@@ -1,7 +1,8 @@
 /** From a container's specification to what is launched, or to the reason why it cannot be. */
 import { join } from 'node:path';
-import { err, ok, type Result } from '@aquifer/model';
+import { err, ok, quantityValue, type Result } from '@aquifer/model';
 import type { Container } from '@aquifer/model/resources';
+import type { ContainerLimits } from './cgroup-hierarchies.ts';
 import type { ContainerRoot, Launch, Privileges } from './container-launch.ts';
 import { commandLine, containerEnvironment } from './environment.ts';
 import type { Program } from './images.ts';
@@ -80,6 +81,15 @@ function containerInput({ stdin, stdinOnce, tty }: Container): Launch['input'] {
 
 function configError(message: string): Result<never, SetupFailure> {
   return err({ reason: 'CreateContainerConfigError', message });
+}
+
+/** What `resources.limits` say. Amounts were checked when the pod was stored. */
+export function containerLimits({ resources }: Container): ContainerLimits {
+  const { cpu, memory } = resources?.limits ?? {};
+  return {
+    processors: cpu === undefined ? null : quantityValue(cpu),
+    memoryBytes: memory === undefined ? null : Math.floor(quantityValue(memory)),
+  };
 }
 
 /** The user and what it may do, from the container's and the pod's securityContext and the image's own user. */
