@@ -142,6 +142,23 @@ spec:
     resources: { limits: { cpu: 100m } }
 `;
 
+const BUSY = `
+apiVersion: apps/v1
+kind: Deployment
+metadata: { name: busy }
+spec:
+  selector: { matchLabels: { app: busy } }
+  template:
+    metadata: { labels: { app: busy } }
+    spec:
+      terminationGracePeriodSeconds: 0
+      containers:
+      - name: app
+        image: busybox
+        command: [sh, -c, 'while :; do :; done']
+        resources: { requests: { cpu: 20m }, limits: { cpu: 60m } }
+`;
+
 describe.skipIf(obstacle !== null)(
   `what a pod may ask for${obstacle ? `: ${obstacle}` : ''}`,
   () => {
@@ -221,7 +238,41 @@ spec:
       const throttled = (): number =>
         Number(/^nr_throttled (\d+)$/m.exec(readFileSync(`${root}${path}/cpu.stat`, 'utf8'))?.[1]);
       await eventually(() => throttled() > 0, { what: 'a container that wants more time' });
+    });
+
+    test('kubectl top tells what pods and nodes use', async () => {
+      const top = (...args: string[]): string => sandbox.kubectl(['top', ...args, '--no-headers']);
+      const rows = await eventually(
+        () => {
+          const text = top('pod', 'greedy', '--containers');
+          return /processor +[1-9]\d*m +\d+Mi/.test(text) ? text : null;
+        },
+        { timeoutMs: 20_000 },
+      );
+      const [, processor = ''] = /processor +(\d+)m/.exec(rows) ?? [];
+      // It would use a whole processor if it could; a period of the quota more or less is in each window.
+      expect(Number(processor)).toBeLessThan(130);
+      expect(top('nodes').match(/^node-\d +\d+m +\d+% +\d+Mi +\d+%/gm)).toHaveLength(2);
+      expect(sandbox.kubectl(['get', 'podmetrics', 'greedy'])).toMatch(/NAME +CPU +MEMORY +WINDOW/);
       sandbox.kubectl(['delete', 'pod', 'greedy', '--timeout=30s']);
+    });
+
+    test('a HorizontalPodAutoscaler gives a busy workload more pods, up to its maximum', async () => {
+      sandbox.kubectl(['apply', '-f', '-'], BUSY);
+      sandbox.kubectl(['autoscale', 'deployment/busy', '--cpu=50%', '--min=1', '--max=3']);
+      sandbox.kubectl([
+        'wait',
+        '--for=jsonpath={.status.readyReplicas}=3',
+        'deployment/busy',
+        '--timeout=60s',
+      ]);
+      const described = sandbox.kubectl(['describe', 'hpa', 'busy']);
+      expect(described).toMatch(/ScalingActive +True +ValidMetricFound/);
+      expect(described).toMatch(
+        /SuccessfulRescale .*New size: 3; reason: cpu resource utilization/,
+      );
+      expect(sandbox.kubectl(['get', 'hpa', 'busy'])).toMatch(/cpu: [1-9]\d*%\/50% +1 +3 +3/);
+      sandbox.kubectl(['delete', 'hpa/busy', 'deployment/busy', '--timeout=30s']);
     });
 
     test('the pods of a StatefulSet find their files again, each its own, as long as the claims are there', async () => {

@@ -1,7 +1,7 @@
 /** Puts the sandbox together: the order of the start, and its reverse. */
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type ApiServer, startApiServer } from '@aquifer/kube-api';
+import { type ApiServer, type MetricsSource, startApiServer } from '@aquifer/kube-api';
 import type { Logger } from '@aquifer/runtime';
 import { cleanUp, DATA, removeAll } from './cleanup.ts';
 import { publishClusterServices } from './cluster-services.ts';
@@ -18,6 +18,7 @@ import { createNetwork, nodeNamespace } from './nodes/network.ts';
 import { NetworkPolicies } from './nodes/network-policies.ts';
 import { podAccess } from './nodes/pod-access.ts';
 import { ServiceProxy } from './nodes/service-proxy.ts';
+import { UsageMeter } from './nodes/usage-meter.ts';
 import { takeLock } from './sandbox-lock.ts';
 
 /** On the fabric only; pods reach it as 10.96.0.10:53. Not 53, which a resolver of the machine may hold on all addresses. */
@@ -79,7 +80,9 @@ async function start(
   onStep({ event: 'network', nodes: nodes.map(({ name }) => name) });
 
   const kubelets: Kubelet[] = [];
-  const api = await startApi(config, kubelets);
+  const meter = new UsageMeter(onError);
+  stack.defer(() => meter.stop());
+  const api = await startApi(config, kubelets, meter);
   stack.defer(() => api.stop());
   onStep({ event: 'api', url: api.url });
   const { client } = api;
@@ -91,6 +94,7 @@ async function start(
   const controllers = await startControllers({
     client,
     volumesDirectory: join(config.dataDirectory, DATA.volumes),
+    metrics: meter,
     onError,
   });
   stack.defer(() => controllers.stop());
@@ -122,17 +126,23 @@ async function start(
   kubelets.push(...nodes.map(makeKubelet));
   stack.defer(() => Promise.all(kubelets.map((kubelet) => kubelet.stop())).then(() => undefined));
   await Promise.all(kubelets.map((kubelet) => kubelet.start()));
+  meter.start(kubelets);
   await writeStateFiles(config, api);
   return api;
 }
 
-async function startApi(config: SandboxConfig, kubelets: readonly Kubelet[]): Promise<ApiServer> {
+async function startApi(
+  config: SandboxConfig,
+  kubelets: readonly Kubelet[],
+  metrics: MetricsSource,
+): Promise<ApiServer> {
   const dataDirectory = join(config.dataDirectory, DATA.api);
   await mkdir(dataDirectory, { recursive: true });
   const api = await startApiServer({
     dataDirectory,
     listen: [{ host: '127.0.0.1', port: config.apiPort }],
     extraNames: [HOST_ADDRESS],
+    metrics,
     podAccess: podAccess((namespace, pod) => {
       for (const kubelet of kubelets) {
         const worker = kubelet.worker(namespace, pod);

@@ -44,10 +44,6 @@ const KINDS: readonly WithoutEffect[] = [
   { collections: POLICIES, says: 'does not enforce admission policies; webhooks are called' },
   { collections: ['apiregistration.k8s.io/apiservices'], says: 'does not serve aggregated APIs' },
   {
-    collections: ['autoscaling/horizontalpodautoscalers'],
-    says: 'does not scale workloads by itself; use kubectl scale',
-  },
-  {
     collections: ['networking.k8s.io/ingresses'],
     says: 'runs no ingress controller; use a Gateway, which the mesh serves',
   },

@@ -1,5 +1,6 @@
 /** Defaults of pods and pod templates (kubernetes `pkg/apis/core/v1/defaults.go`, and the admission plugins that are always on). */
 import { isObject, type JsonObject, listOr, objectOr, stringOr } from '../json.ts';
+import type { Storage } from '../storage/storage.ts';
 
 /** Sets a field that is absent. */
 export function fill(target: JsonObject, field: string, value: unknown): void {
@@ -171,6 +172,13 @@ export function podDefaults(pod: JsonObject): void {
 }
 
 /** What admission adds to a new pod. */
-export function admitPod(pod: JsonObject): void {
-  defaultTolerations(objectOr(pod.spec));
+export function admitPod(pod: JsonObject, storage: Storage): void {
+  const spec = objectOr(pod.spec);
+  defaultTolerations(spec);
+  // Of the pod's service account, unless the pod names its own.
+  if (listOr(spec.imagePullSecrets).length > 0) return;
+  const namespace = stringOr(objectOr(pod.metadata).namespace) ?? '';
+  const account = stringOr(spec.serviceAccountName) ?? 'default';
+  const { imagePullSecrets } = objectOr(storage.get('/serviceaccounts', namespace, account));
+  if (imagePullSecrets !== undefined) spec.imagePullSecrets = structuredClone(imagePullSecrets);
 }

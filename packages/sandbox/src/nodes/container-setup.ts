@@ -30,7 +30,7 @@ export async function setUpContainer(
   context: SetupContext,
 ): Promise<Result<Omit<Launch, 'joinFiles'>, SetupFailure>> {
   const { host, pod, sandbox, volumes } = context;
-  const image = await host.images.resolve(container.image ?? '');
+  const image = await host.images.resolve(container.image ?? '', await pullSecrets(context));
   if (!image.ok) return err({ reason: 'ErrImagePull', message: image.error });
   const privileges = containerPrivileges(pod, container, image.value);
   if (!privileges.ok) return configError(privileges.error);
@@ -66,6 +66,14 @@ export async function setUpContainer(
     environment: environment.value,
     command: commandLine(container, image.value, environment.value),
   });
+}
+
+/** Those that are there: a Secret that is missing leaves a pod to pull as anybody, as with the kubelet. */
+async function pullSecrets({ host, pod }: SetupContext): Promise<Record<string, Buffer>[]> {
+  const names = (pod.spec.imagePullSecrets ?? []).flatMap(({ name }) => name ?? []);
+  const { config } = host.volumeSources;
+  const found = names.map((name) => config.data('secret', pod.metadata.namespace, name));
+  return (await Promise.all(found)).filter((data) => data !== null);
 }
 
 function containerRoot(layers: Program['layers'], host: NodeHost): ContainerRoot {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { PodSpec } from '@aquifer/model/resources';
 import type { NodeAddresses, PodAddressPool } from './addresses.ts';
 import type { ContainerLimits } from './cgroup-hierarchies.ts';
-import { type Cgroups, podGroup, type QosClass } from './cgroups.ts';
+import { type Cgroups, type GroupUsage, podGroup, type QosClass } from './cgroups.ts';
 import { LAUNCH_ENVIRONMENT, pauseCommand } from './container-launch.ts';
 import { namespacePath, nodeNamespace, podNamespace } from './network.ts';
 import type { NodePod } from './node-pod.ts';
@@ -76,6 +76,11 @@ export class PodSandbox {
   /** Whether the kernel has ended a process of the container at its limit of memory. */
   async hasRunOutOfMemory(containerId: string): Promise<boolean> {
     return this.#deps.cgroups.hasRunOutOfMemory(`${this.#group}/${containerId}`);
+  }
+
+  /** Null when the container is gone. */
+  async containerUsage(containerId: string): Promise<GroupUsage | null> {
+    return this.#deps.cgroups.usage(`${this.#group}/${containerId}`);
   }
 
   /** Kills what is left of a container, its children included. */
