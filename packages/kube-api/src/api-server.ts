@@ -19,6 +19,7 @@ import { Authorizer } from './security/authorization.ts';
 import { Authority } from './security/certificates.ts';
 import { Tokens } from './security/tokens.ts';
 import { serviceEndpoint } from './service-endpoints.ts';
+import type { OnFault } from './status.ts';
 import { Storage } from './storage/storage.ts';
 
 /** What the composer decides. */
@@ -32,6 +33,8 @@ export interface ApiServerOptions {
   readonly podAccess: PodAccess;
   /** Without it `metrics.k8s.io` is not served. */
   readonly metrics?: MetricsSource;
+  /** Told of errors of this program's own, which clients are answered 500 with. */
+  readonly onFault: OnFault;
 }
 
 interface ServiceAccountTokenRequest {
@@ -98,7 +101,7 @@ function startCollector({
 
 /** Starts the API on what `dataDirectory` holds, or on a new cluster. Throws if an address cannot be bound. */
 export async function startApiServer(options: ApiServerOptions): Promise<ApiServer> {
-  const { dataDirectory, podAccess } = options;
+  const { dataDirectory, podAccess, onFault } = options;
   mkdirSync(dataDirectory, { recursive: true, mode: 0o700 });
   const pki = join(dataDirectory, 'pki');
   const authority = new Authority(pki);
@@ -130,6 +133,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       podAccess,
       metrics: options.metrics ?? null,
       proxy: new ProxySubresource(storage),
+      onFault,
       openApi: new OpenApiDocuments(registry),
     },
     { ...authority.serverCertificate(altNames), caPem },

@@ -82,7 +82,7 @@ async function start(
   const kubelets: Kubelet[] = [];
   const meter = new UsageMeter(onError);
   stack.defer(() => meter.stop());
-  const api = await startApi(config, kubelets, meter);
+  const api = await startApi(config, { kubelets, metrics: meter, log });
   stack.defer(() => api.stop());
   onStep({ event: 'api', url: api.url });
   const { client } = api;
@@ -133,8 +133,15 @@ async function start(
 
 async function startApi(
   config: SandboxConfig,
-  kubelets: readonly Kubelet[],
-  metrics: MetricsSource,
+  {
+    kubelets,
+    metrics,
+    log,
+  }: {
+    readonly kubelets: readonly Kubelet[];
+    readonly metrics: MetricsSource;
+    readonly log: Logger;
+  },
 ): Promise<ApiServer> {
   const dataDirectory = join(config.dataDirectory, DATA.api);
   await mkdir(dataDirectory, { recursive: true });
@@ -143,6 +150,7 @@ async function startApi(
     listen: [{ host: '127.0.0.1', port: config.apiPort }],
     extraNames: [HOST_ADDRESS],
     metrics,
+    onFault: (error) => log.error('the API failed', { error: error.stack ?? error.message }),
     podAccess: podAccess((namespace, pod) => {
       for (const kubelet of kubelets) {
         const worker = kubelet.worker(namespace, pod);

@@ -100,13 +100,12 @@ function outboundListener(options: SidecarOptions): object {
             num_retries: 2,
           },
         },
+        request_headers_to_add: metadataHeaders(options),
+        response_headers_to_remove: METADATA_HEADERS,
       },
     ],
   }));
-  const manager = connectionManager({ name: 'outbound_0.0.0.0', options }, virtualHosts, [], {
-    request_headers_to_add: metadataHeaders(options),
-    response_headers_to_remove: METADATA_HEADERS,
-  });
+  const manager = connectionManager({ name: 'outbound_0.0.0.0', options }, virtualHosts, []);
   return {
     name: 'virtualOutbound',
     address: address('0.0.0.0', OUTBOUND_PORT),
@@ -153,16 +152,14 @@ function inboundChain(port: number, options: SidecarOptions): object {
       match: { prefix: '/' },
       decorator: { operation: 'inbound' },
       route: { cluster: inboundName(port), timeout: '0s' },
+      request_headers_to_remove: METADATA_HEADERS,
+      response_headers_to_add: metadataHeaders(options),
     },
   ];
   const manager = connectionManager(
     { name: `inbound_0.0.0.0_${port}`, options },
     [{ name: `inbound|http|${port}`, domains: ['*'], routes }],
     [rbac(options)],
-    {
-      request_headers_to_remove: METADATA_HEADERS,
-      response_headers_to_add: metadataHeaders(options),
-    },
   );
   return { filters: [manager], transport_socket: sidecarTls('downstream', options) };
 }

@@ -47,14 +47,13 @@ export function connectionManager(
   { name, options }: { readonly name: string; readonly options: SidecarOptions },
   virtualHosts: readonly object[],
   filters: readonly object[],
-  headers: object,
 ): object {
   return {
     name: 'envoy.filters.network.http_connection_manager',
     typed_config: {
       '@type': `${TYPE}.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager`,
       stat_prefix: name,
-      route_config: { virtual_hosts: virtualHosts, ...headers },
+      route_config: { virtual_hosts: virtualHosts },
       server_name: 'istio-envoy',
       use_remote_address: false,
       normalize_path: true,

@@ -97,7 +97,7 @@ export class HttpListeners {
       const info = parseRequest(request.method ?? 'GET', request.url ?? '/');
       await route({ request, response, info, user }, this.#dependencies);
     } catch (cause) {
-      sendError(response, toApiStatusError(cause));
+      sendError(response, toApiStatusError(cause, this.#dependencies.onFault));
     }
   }
 

@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import { createWebSocketStream, type WebSocket, WebSocketServer } from 'ws';
 import type { ApiStatusError } from '../api-status-error.ts';
 import type { ContainerRef, PodAccess } from '../cluster-client.ts';
-import { badRequest, statusObject, toApiStatusError } from '../status.ts';
+import { badRequest, type OnFault, statusObject, toApiStatusError } from '../status.ts';
 import type { Storage } from '../storage/storage.ts';
 import { SPDY_EXEC_PROTOCOL, serveSpdyExec } from '../streams/exec-spdy.ts';
 import { EXEC_PROTOCOLS, serveExec } from '../streams/exec-websocket.ts';
@@ -37,6 +37,7 @@ interface UpgradeDependencies {
   readonly storage: Storage;
   readonly podAccess: PodAccess;
   readonly proxy: ProxySubresource;
+  readonly onFault: OnFault;
 }
 
 interface Session {
@@ -58,6 +59,7 @@ export class Upgrades {
   readonly #storage: Storage;
   readonly #podAccess: PodAccess;
   readonly #proxy: ProxySubresource;
+  readonly #onFault: OnFault;
   /** Upgraded connections are no longer the HTTP server's to close. */
   readonly #sockets = new Set<Duplex>();
   readonly #webSockets = new WebSocketServer({
@@ -70,10 +72,11 @@ export class Upgrades {
     },
   });
 
-  constructor({ storage, podAccess, proxy }: UpgradeDependencies) {
+  constructor({ storage, podAccess, proxy, onFault }: UpgradeDependencies) {
     this.#storage = storage;
     this.#podAccess = podAccess;
     this.#proxy = proxy;
+    this.#onFault = onFault;
   }
 
   stop(): void {
@@ -104,7 +107,7 @@ export class Upgrades {
         await this.#serveSpdy(socket, session);
       }
     } catch (cause) {
-      refuse(socket, toApiStatusError(cause));
+      refuse(socket, toApiStatusError(cause, this.#onFault));
     }
   }
 
