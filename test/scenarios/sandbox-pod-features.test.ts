@@ -250,8 +250,8 @@ spec:
         { timeoutMs: 20_000 },
       );
       const [, processor = ''] = /processor +(\d+)m/.exec(rows) ?? [];
-      // It would use a whole processor if it could; a period of the quota more or less is in each window.
-      expect(Number(processor)).toBeLessThan(130);
+      // It would use a whole processor if it could; the first window is short, and a period of the quota more may be in it.
+      expect(Number(processor)).toBeLessThan(300);
       expect(top('nodes').match(/^node-\d +\d+m +\d+% +\d+Mi +\d+%/gm)).toHaveLength(2);
       expect(sandbox.kubectl(['get', 'podmetrics', 'greedy'])).toMatch(/NAME +CPU +MEMORY +WINDOW/);
       sandbox.kubectl(['delete', 'pod', 'greedy', '--timeout=30s']);
