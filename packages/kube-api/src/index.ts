@@ -16,6 +16,7 @@ export type {
   ExecSession,
   ListFilter,
   LogOptions,
+  MetricsSource,
   PodAccess,
   ResourceKey,
   WatchEvent,

@@ -42,6 +42,8 @@ export interface ServedResource extends NamedKind {
   readonly custom: boolean;
   /** Posted and answered, never stored. */
   readonly review: boolean;
+  /** Made at each request of what the kubelets measure, never stored. */
+  readonly measured: boolean;
 }
 
 /** `v1`, `apps/v1`. */
@@ -76,8 +78,42 @@ function fromDefinition(definition: ResourceDefinition, review: boolean): Served
     selectableFields: [],
     custom: false,
     review,
+    measured: false,
   }));
 }
+
+export const metricsGroup = 'metrics.k8s.io';
+
+/** https://github.com/kubernetes/metrics, API version v1beta1. */
+function measuredResource(kind: string, plural: string, namespaced: boolean): ServedResource {
+  const version = 'v1beta1';
+  return {
+    group: metricsGroup,
+    version,
+    apiVersion: apiVersionOf(metricsGroup, version),
+    plural,
+    kind,
+    singular: '',
+    listKind: `${kind}List`,
+    shortNames: [],
+    categories: [],
+    namespaced,
+    collection: collectionOf(metricsGroup, plural),
+    schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true },
+    status: false,
+    scale: null,
+    columns: [],
+    selectableFields: [],
+    custom: false,
+    review: false,
+    measured: true,
+  };
+}
+
+const measuredResources = [
+  measuredResource('PodMetrics', 'pods', true),
+  measuredResource('NodeMetrics', 'nodes', false),
+];
 
 const metadataSchema = schemaOfMessage('ObjectMeta', openApiSchemaOf(objectMeta));
 
@@ -145,6 +181,7 @@ export function servedByDefinition({ spec }: CustomResourceDefinition): ServedRe
       ),
       custom: true,
       review: false,
+      measured: false,
     }));
 }
 
@@ -161,10 +198,11 @@ export class ResourceRegistry {
   #index = new Map<string, ServedResource>();
   #changes = 0;
 
-  constructor() {
+  constructor({ measures = false }: { readonly measures?: boolean } = {}) {
     this.#builtIn = [
       ...kubernetesResources.flatMap((definition) => fromDefinition(definition, false)),
       ...reviewResources.flatMap((definition) => fromDefinition(definition, true)),
+      ...(measures ? measuredResources : []),
     ];
     this.#reindex();
   }

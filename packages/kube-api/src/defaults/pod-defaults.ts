@@ -1,6 +1,7 @@
 /** Defaults of pods and pod templates (kubernetes `pkg/apis/core/v1/defaults.go`, and the admission plugins that are always on). */
 import { qosClass } from '@aquifer/model/kubernetes';
-import { isObject, type JsonObject, objectOr, stringOr } from '../json.ts';
+import { isObject, type JsonObject, listOr, objectOr, stringOr } from '../json.ts';
+import type { Storage } from '../storage/storage.ts';
 import { fill, fillEmpty, itemsOf, madeObject } from './fill.ts';
 import { claimSpecDefaults, hostPathDefaults } from './volume-defaults.ts';
 
@@ -151,6 +152,13 @@ export function podDefaults(pod: JsonObject): void {
 }
 
 /** What admission adds to a new pod. */
-export function admitPod(pod: JsonObject): void {
-  defaultTolerations(objectOr(pod.spec));
+export function admitPod(pod: JsonObject, storage: Storage): void {
+  const spec = objectOr(pod.spec);
+  defaultTolerations(spec);
+  // Of the pod's service account, unless the pod names its own.
+  if (listOr(spec.imagePullSecrets).length > 0) return;
+  const namespace = stringOr(objectOr(pod.metadata).namespace) ?? '';
+  const account = stringOr(spec.serviceAccountName) ?? 'default';
+  const { imagePullSecrets } = objectOr(storage.get('/serviceaccounts', namespace, account));
+  if (imagePullSecrets !== undefined) spec.imagePullSecrets = structuredClone(imagePullSecrets);
 }

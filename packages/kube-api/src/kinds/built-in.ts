@@ -80,7 +80,7 @@ export const kindAdmission: Readonly<
   Record<string, (object: JsonObject, storage: Storage) => void>
 > = {
   '/pods': (pod, storage) => {
-    admitPod(pod);
+    admitPod(pod, storage);
     resolvePriority(storage, pod);
   },
   'batch/jobs': admitJob,
