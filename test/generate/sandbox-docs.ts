@@ -53,7 +53,7 @@ const PARTS: readonly (readonly string[])[] = [
   ],
   [
     'network',
-    'an address for each pod, Services (cluster addresses, node ports, load balancers, headless, external names, session affinity), EndpointSlices, DNS, NetworkPolicies',
+    'an address for each pod, Services (cluster addresses, node ports, load balancers, headless, external names, session affinity), EndpointSlices, DNS, NetworkPolicies; the way out of the machine with `--egress`',
   ],
   ['storage', 'claims of the class `standard`: a directory of this machine'],
 ];

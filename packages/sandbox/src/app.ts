@@ -12,6 +12,8 @@ import { kubeletFactory } from './kubelet-factory.ts';
 import { HOST_ADDRESS } from './nodes/addresses.ts';
 import { Cgroups } from './nodes/cgroups.ts';
 import { DnsServer } from './nodes/dns.ts';
+import { machineDns } from './nodes/dns-relay.ts';
+import { isForwarding, openEgress } from './nodes/egress.ts';
 import { findProgram } from './nodes/find-program.ts';
 import type { Kubelet } from './nodes/kubelet.ts';
 import { createNetwork, nodeNamespace } from './nodes/network.ts';
@@ -54,7 +56,11 @@ export interface SandboxDeps {
 export async function startSandbox(config: SandboxConfig, deps: SandboxDeps): Promise<Sandbox> {
   checkMachine(config);
   if (await cleanUp()) deps.onStep({ event: 'cleaned-up' });
-  const lock = takeLock(config.dataDirectory, config.keepData);
+  const lock = takeLock({
+    dataDirectory: config.dataDirectory,
+    keepData: config.keepData,
+    egress: config.egress ? { stopsForwarding: !isForwarding() } : null,
+  });
   const stack = new AsyncDisposableStack();
   stack.defer(() => removeAll(lock));
   try {
@@ -77,6 +83,7 @@ async function start(
 ): Promise<ApiServer> {
   const onError = (error: Error): void => log.warn(error.message);
   const nodes = await createNetwork(config.nodes);
+  if (config.egress) await openEgress(nodes);
   onStep({ event: 'network', nodes: nodes.map(({ name }) => name) });
 
   const kubelets: Kubelet[] = [];
@@ -88,7 +95,7 @@ async function start(
   const { client } = api;
   await publishClusterServices(client, { api: api.addresses[0]!.port, dns: DNS_PORT });
 
-  const dns = new DnsServer(client);
+  const dns = new DnsServer(client, config.egress ? machineDns() : null);
   stack.defer(() => dns.stop());
   await dns.listen(HOST_ADDRESS, DNS_PORT);
   const controllers = await startControllers({

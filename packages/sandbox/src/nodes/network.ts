@@ -6,8 +6,8 @@
  *
  * Always: a pod holds a /32 and sends everything to its gateway, so that two pods of one node also meet the node's
  * nftables (a Service address must be translated back on the way home).
- * Never: touch the machine's own nftables, sysctls or default route. On the machine there is one link, `aqf-host`,
- * with one address and the routes to pods and Services; they vanish with the link.
+ * Never: touch the machine's own nftables, sysctls or default route (`egress.ts` does, for who asks for it). On the machine
+ * there is one link, `aqf-host`, with one address and the routes to pods and Services; they vanish with the link.
  */
 import { readdir, rm } from 'node:fs/promises';
 import {
@@ -22,7 +22,8 @@ import { refuseForeignRoutes } from './foreign-routes.ts';
 
 /** Every namespace and link that the sandbox makes on the machine begins with this. */
 const PREFIX = 'aqf-';
-const HOST_LINK = 'aqf-host';
+/** On the machine, towards the nodes. */
+export const HOST_LINK = 'aqf-host';
 const FABRIC_NAMESPACE = 'aqf-fabric';
 const NAMESPACE_DIRECTORY = '/run/netns';
 
