@@ -4,7 +4,7 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { MergeSchema } from '@aquifer/model';
+import type { MergeSchema } from '@aquifer/model/kubernetes';
 import { deployment, openApiSchema, service, serviceAccount } from '@aquifer/model/resources';
 
 const file = join(import.meta.dirname, '../../packages/control-plane/src/gen/overlay-schemas.json');

@@ -29,7 +29,7 @@ const PARTS: readonly (readonly string[])[] = [
   ['', ''],
   [
     'kubectl 1.30 to 1.37, helm, client-go, controller-runtime',
-    'every verb, in JSON and protobuf; server-side apply, strategic, merge and JSON patches, watches with bookmarks, tables, dry runs, `exec`, `attach`, `run -it`, `debug`, `logs`, `port-forward`, `cp`',
+    'every verb, in JSON and protobuf; server-side apply, strategic, merge and JSON patches, watches with bookmarks, tables, dry runs, `exec`, `attach`, `run -it`, `debug`, `logs`, `port-forward`, `proxy`, `cp`, `top`',
   ],
   [
     'custom resources',
@@ -41,19 +41,19 @@ const PARTS: readonly (readonly string[])[] = [
   ],
   [
     'workloads',
-    'Deployment, ReplicaSet, StatefulSet, DaemonSet, Job, CronJob; taints; disruption budgets; garbage collection; namespaces',
+    'Deployment, ReplicaSet, StatefulSet, DaemonSet, Job, CronJob; HorizontalPodAutoscalers by processor time and memory; taints; disruption budgets; garbage collection; namespaces',
   ],
   [
     'images',
-    'programs of this machine by a name (`--image NAME=PROGRAM`), archives of docker and OCI (`aquifer sandbox images load`), registries without a login',
+    'programs of this machine by a name (`--image NAME=PROGRAM`), archives of docker and OCI (`aquifer sandbox images load`), registries, with `imagePullSecrets` where they want a login',
   ],
   [
     'pods',
-    'init, sidecar and ephemeral containers, probes, lifecycle hooks, restarts with back-off, volumes, environment, users and groups',
+    'init, sidecar and ephemeral containers, probes, lifecycle hooks, restarts with back-off, volumes, environment, users and groups, limits of memory and processor time',
   ],
   [
     'network',
-    'an address for each pod, Services (cluster addresses, node ports, load balancers, headless, external names, session affinity), EndpointSlices, DNS, NetworkPolicies',
+    'an address for each pod, Services (cluster addresses, node ports, load balancers, headless, external names, session affinity), EndpointSlices, DNS, NetworkPolicies; the way out of the machine with `--egress`',
   ],
   ['storage', 'claims of the class `standard`: a directory of this machine'],
 ];
@@ -62,8 +62,9 @@ const SAYS_NO = `
 ## It refuses
 
 What is not stored says so itself: an image that cannot be had ends in \`ErrImagePull\`, a volume of a type that is not there in
-\`CreateContainerConfigError\`, \`kubectl top\` in "Metrics API not available", \`proxy\` to pods and Services in 404. A protobuf field of
-another version of Kubernetes is refused with 415, a rule of CEL that cannot be evaluated with 422.
+\`CreateContainerConfigError\`, \`proxy\` to nodes in 404. A protobuf field of another version of Kubernetes is refused with 415, a
+rule of CEL that cannot be evaluated with 422. What pods answer through \`proxy\` is passed on as it is: redirections lead back
+through it, links in pages do not.
 `;
 
 function cell(text: string): string {

@@ -88,6 +88,26 @@ describe.skipIf(obstacle !== null)(`images of the user${obstacle ? `: ${obstacle
     expect(registry.served.filter((path) => path.includes('/blobs/'))).toHaveLength(1);
   });
 
+  test('an image that needs a login is pulled with the Secret of the pod or of its service account', async () => {
+    await using closed = await ImageRegistry.start(image, 'shop/secret', 'cart:open sesame');
+    const name = `${closed.host}/shop/secret:v1`;
+    const login = [`--docker-server=${closed.host}`, '--docker-username=cart'];
+    const secret = ['create', 'secret', 'docker-registry'];
+    sandbox.kubectl([...secret, 'wrong', ...login, '--docker-password=nobody']);
+    sandbox.kubectl([...secret, 'right', ...login, '--docker-password=open sesame']);
+    sandbox.kubectl(['apply', '-f', '-'], pod('nobody', name));
+    const message = ['get', 'pod', 'nobody', '-o', 'jsonpath={..waiting.message}'];
+    await eventually(async () => (await sandbox.kubectlAsync(message)).includes('401'), {
+      timeoutMs: 20_000,
+    });
+    const patch = JSON.stringify({ imagePullSecrets: [{ name: 'wrong' }, { name: 'right' }] });
+    sandbox.kubectl(['patch', 'serviceaccount', 'default', '-p', patch]);
+    sandbox.kubectl(['apply', '-f', '-'], pod('known', name));
+    await sandbox.kubectlAsync(['wait', '--for=condition=Ready', 'pod/known', '--timeout=30s']);
+    const own = ['get', 'pod', 'known', '-o', 'jsonpath={.spec.imagePullSecrets[*].name}'];
+    expect(sandbox.kubectl(own)).toBe('wrong right');
+  });
+
   test('images go with the sandbox', async () => {
     expect(existsSync(join(sandbox.dataDirectory, 'images'))).toBe(true);
     await sandbox.stop();

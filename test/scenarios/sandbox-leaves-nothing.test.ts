@@ -1,6 +1,7 @@
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
+import { OutsideHost } from '../fixtures/outside-host.ts';
 import {
   cleanUpSandbox,
   machineTraces,
@@ -53,9 +54,13 @@ describe.skipIf(obstacle !== null)(`the end of a sandbox${obstacle ? `: ${obstac
     expect(existsSync(running.dataDirectory)).toBe(false);
   });
 
-  test('after a crash, cleanup finds everything', async () => {
+  test('after a crash, cleanup finds everything, the way out of the machine included', async () => {
+    await using outside = await OutsideHost.start();
     const before = machineTraces();
-    const running = await startWithPods();
+    const running = await startWithPods({ SANDBOX_EGRESS: 'true' });
+    const curl = ['curl', '-sS', '--max-time', '5', outside.url];
+    const seen = running.kubectl(['exec', 'ds/web', '--', ...curl]);
+    expect(seen).toBe(outside.machineAddress);
     await running.stop('SIGKILL');
     expect(machineTraces()).not.toEqual(before);
     expect(cleanUpSandbox()).toContain('"found":true');

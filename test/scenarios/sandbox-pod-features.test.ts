@@ -125,6 +125,40 @@ spec:
       template: { spec: { restartPolicy: Never, containers: [{ name: app, image: busybox, command: [echo, often] }] } }
 `;
 
+const LIMITED = `
+apiVersion: v1
+kind: Pod
+metadata: { name: greedy }
+spec:
+  terminationGracePeriodSeconds: 0
+  containers:
+  - name: memory
+    image: busybox
+    command: [sh, -c, 'sleep 0.2; exec tail /dev/zero']
+    resources: { limits: { memory: 32Mi } }
+  - name: processor
+    image: busybox
+    command: [sh, -c, 'echo $$$$; while :; do :; done']
+    resources: { limits: { cpu: 100m } }
+`;
+
+const BUSY = `
+apiVersion: apps/v1
+kind: Deployment
+metadata: { name: busy }
+spec:
+  selector: { matchLabels: { app: busy } }
+  template:
+    metadata: { labels: { app: busy } }
+    spec:
+      terminationGracePeriodSeconds: 0
+      containers:
+      - name: app
+        image: busybox
+        command: [sh, -c, 'while :; do :; done']
+        resources: { requests: { cpu: 20m }, limits: { cpu: 60m } }
+`;
+
 describe.skipIf(obstacle !== null)(
   `what a pod may ask for${obstacle ? `: ${obstacle}` : ''}`,
   () => {
@@ -179,6 +213,66 @@ spec:
       sandbox.kubectl(['patch', 'configmap', 'settings', '-p', '{"data":{"color":"red"}}']);
       await eventually(() => read() === 'red', { timeoutMs: 20_000, what: 'the new color' });
       sandbox.kubectl(['delete', 'pod', 'reader', '--grace-period=0', '--force']);
+    });
+
+    test('a container gets no more memory and processor time than its limits', async () => {
+      sandbox.kubectl(['apply', '-f', '-'], LIMITED);
+      const status = (field: string): string =>
+        sandbox.kubectl([
+          'get',
+          'pod',
+          'greedy',
+          '-o',
+          `jsonpath={.status.containerStatuses[0]${field}}`,
+        ]);
+      await eventually(() => Number(status('.restartCount') || 0) > 0, { timeoutMs: 30_000 });
+      const { reason, exitCode } = JSON.parse(status('.lastState.terminated'));
+      expect({ reason, exitCode }).toEqual({ reason: 'OOMKilled', exitCode: 137 });
+      const pid = sandbox.kubectl(['logs', 'greedy', '-c', 'processor']).trim();
+      const [, path] = /^\d+:(?:cpu(?:,cpuacct)?)?:(.*)$/m.exec(
+        readFileSync(`/proc/${pid}/cgroup`, 'utf8'),
+      )!;
+      const root = ['cpu', '']
+        .map((name) => `/sys/fs/cgroup/${name}`)
+        .find((each) => existsSync(`${each}${path}`));
+      const throttled = (): number =>
+        Number(/^nr_throttled (\d+)$/m.exec(readFileSync(`${root}${path}/cpu.stat`, 'utf8'))?.[1]);
+      await eventually(() => throttled() > 0, { what: 'a container that wants more time' });
+    });
+
+    test('kubectl top tells what pods and nodes use', async () => {
+      const top = (...args: string[]): string => sandbox.kubectl(['top', ...args, '--no-headers']);
+      const rows = await eventually(
+        () => {
+          const text = top('pod', 'greedy', '--containers');
+          return /processor +[1-9]\d*m +\d+Mi/.test(text) ? text : null;
+        },
+        { timeoutMs: 20_000 },
+      );
+      const [, processor = ''] = /processor +(\d+)m/.exec(rows) ?? [];
+      // It would use a whole processor if it could; the first window is short, and a period of the quota more may be in it.
+      expect(Number(processor)).toBeLessThan(300);
+      expect(top('nodes').match(/^node-\d +\d+m +\d+% +\d+Mi +\d+%/gm)).toHaveLength(2);
+      expect(sandbox.kubectl(['get', 'podmetrics', 'greedy'])).toMatch(/NAME +CPU +MEMORY +WINDOW/);
+      sandbox.kubectl(['delete', 'pod', 'greedy', '--timeout=30s']);
+    });
+
+    test('a HorizontalPodAutoscaler gives a busy workload more pods, up to its maximum', async () => {
+      sandbox.kubectl(['apply', '-f', '-'], BUSY);
+      sandbox.kubectl(['autoscale', 'deployment/busy', '--cpu=50%', '--min=1', '--max=3']);
+      sandbox.kubectl([
+        'wait',
+        '--for=jsonpath={.status.readyReplicas}=3',
+        'deployment/busy',
+        '--timeout=60s',
+      ]);
+      const described = sandbox.kubectl(['describe', 'hpa', 'busy']);
+      expect(described).toMatch(/ScalingActive +True +ValidMetricFound/);
+      expect(described).toMatch(
+        /SuccessfulRescale .*New size: 3; reason: cpu resource utilization/,
+      );
+      expect(sandbox.kubectl(['get', 'hpa', 'busy'])).toMatch(/cpu: [1-9]\d*%\/50% +1 +3 +3/);
+      sandbox.kubectl(['delete', 'hpa/busy', 'deployment/busy', '--timeout=30s']);
     });
 
     test('the pods of a StatefulSet find their files again, each its own, as long as the claims are there', async () => {

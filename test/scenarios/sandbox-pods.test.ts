@@ -1,7 +1,9 @@
 import { execFileSync, type SpawnSyncReturns, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { eventually } from '../fixtures/eventually.ts';
+import { KubectlProxy } from '../fixtures/kubectl-proxy.ts';
 import { SandboxProcess, sandboxObstacle } from '../fixtures/sandbox.ts';
 import { findKubectl } from '../setup/find-kubectl.ts';
 
@@ -141,6 +143,51 @@ describe.skipIf(obstacle !== null)(`pods of the sandbox${obstacle ? `: ${obstacl
     expect(() => inClient('curl', '-sS', '-m', '3', 'http://nothing.shop/')).toThrow(
       /could not resolve host/i,
     );
+  });
+
+  test('pods and Services answer through the API, to those who may ask', async () => {
+    const below = (target: string): string => `/api/v1/namespaces/shop/${target}/proxy`;
+    const raw = (target: string, path: string): string =>
+      sandbox.kubectl(['get', '--raw', `${below(target)}${path}`]);
+    const [pod] = shop(
+      'get',
+      'pods',
+      '-l',
+      'app=echo',
+      '-o',
+      'jsonpath={.items[*].metadata.name}',
+    ).split(' ');
+    for (const target of [
+      'services/http:echo:http',
+      'services/echo:80',
+      `pods/${pod}:8080`,
+      `pods/${pod}`,
+    ]) {
+      expect(JSON.parse(raw(target, '/a%20b?c=d'))).toMatchObject({
+        path: '/a%20b',
+        query: { c: 'd' },
+      });
+    }
+    expect(() => raw('services/nobody', '/')).toThrow(
+      /no endpoints available for service "nobody"/,
+    );
+    expect(() => raw('services/echo:81', '/')).toThrow(
+      /no service port 81 found for service "echo"/,
+    );
+    expect(() => raw(`pods/${pod}:81`, '/')).toThrow(
+      /dial tcp 10\.244\.\d+\.\d+:81: connect: connection refused/,
+    );
+    const stranger = ['--as=system:serviceaccount:shop:echo'];
+    expect(() =>
+      sandbox.kubectl(['get', '--raw', `${below('services/echo:80')}/`, ...stranger]),
+    ).toThrow(/cannot get resource "services\/proxy"/);
+    await using proxy = await KubectlProxy.start(sandbox);
+    const webSocket = new WebSocket(`ws://${proxy.address}${below('services/echo:80')}/`);
+    await once(webSocket, 'open');
+    webSocket.send('hello');
+    const [message] = await once(webSocket, 'message');
+    expect(message.data).toBe('hello');
+    webSocket.close();
   });
 
   test('a hundred megabytes arrive whole in both directions across nodes', () => {

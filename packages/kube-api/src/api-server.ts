@@ -4,12 +4,13 @@ import { join } from 'node:path';
 import { AdmissionWebhooks } from './admission/webhooks.ts';
 import { bootstrapCluster } from './bootstrap.ts';
 import { type ClientDependencies, StorageClient } from './client.ts';
-import type { ApiObject, ClusterClient, PodAccess } from './cluster-client.ts';
+import type { ApiObject, ClusterClient, MetricsSource, PodAccess } from './cluster-client.ts';
 import { followDefinitions } from './custom-definitions.ts';
 import { API_SERVICE_ADDRESS } from './defaults/service-defaults.ts';
 import { GarbageCollector } from './garbage-collection.ts';
 import { HttpListeners, type ListenAddress } from './http/listener.ts';
 import { OpenApiDocuments } from './http/openapi.ts';
+import { ProxySubresource } from './http/proxy-subresource.ts';
 import { kubeconfigOf } from './kubeconfig.ts';
 import { NamespaceController } from './namespaces.ts';
 import { Objects } from './objects/objects.ts';
@@ -30,6 +31,8 @@ export interface ApiServerOptions {
   /** Further names and addresses that the serving certificate covers, beside the `kubernetes` service and localhost. */
   readonly extraNames?: readonly string[];
   readonly podAccess: PodAccess;
+  /** Without it `metrics.k8s.io` is not served. */
+  readonly metrics?: MetricsSource;
   /** Told of errors of this program's own, which clients are answered 500 with. */
   readonly onFault: OnFault;
 }
@@ -104,7 +107,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const authority = new Authority(pki);
   const caPem = authority.certificatePem;
   const storage = new Storage(join(dataDirectory, 'cluster.db'));
-  const registry = new ResourceRegistry();
+  const registry = new ResourceRegistry({ measures: options.metrics !== undefined });
   const admission = new AdmissionWebhooks(storage, (namespace, name, port) =>
     serviceEndpoint(storage, namespace, name, port),
   );
@@ -128,6 +131,8 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       tokens,
       authorizer,
       podAccess,
+      metrics: options.metrics ?? null,
+      proxy: new ProxySubresource(storage),
       onFault,
       openApi: new OpenApiDocuments(registry),
     },

@@ -8,7 +8,7 @@ import { ApiStatusError } from './api-status-error.ts';
 import type { ApiObject, ClusterClient, ResourceKey } from './cluster-client.ts';
 import { API_SERVICE_ADDRESS } from './defaults/service-defaults.ts';
 import { DEFAULT_BINDINGS, DEFAULT_ROLES } from './security/default-roles.ts';
-import { IS_DEFAULT_CLASS, PROVISIONER } from './vocabulary/storage-class.ts';
+import { IS_DEFAULT_CLASS, PROVISIONER } from './storage-class.ts';
 
 const RBAC = 'rbac.authorization.k8s.io';
 
@@ -28,6 +28,14 @@ async function ensure(client: ClusterClient, key: ResourceKey, object: ApiObject
   } catch (cause) {
     if (!(cause instanceof ApiStatusError) || cause.reason !== 'AlreadyExists') throw cause;
   }
+}
+
+/** Creates it, or gives what is stored this specification: it may have changed with the program. */
+async function renew(client: ClusterClient, key: ResourceKey, object: ApiObject): Promise<void> {
+  const { name, namespace } = object.metadata;
+  const stored = await client.get(key, name, namespace);
+  if (stored === null) await client.create(key, object);
+  else await client.update(key, { ...stored, spec: object.spec });
 }
 
 const roleLabels = { 'kubernetes.io/bootstrapping': 'rbac-defaults' };
@@ -64,12 +72,12 @@ const systemPriorities: Readonly<Record<string, readonly [value: number, descrip
   ],
 };
 
-/** Creates what is missing, and renews the CRDs, which may have changed with the program. */
+/** Creates what is missing; the CRDs and the address of the API itself are renewed. */
 export async function bootstrapCluster(client: ClusterClient, port: number): Promise<void> {
   for (const name of ['default', 'kube-system', 'kube-public', 'kube-node-lease']) {
     await ensure(client, namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
   }
-  await ensure(client, services, {
+  await renew(client, services, {
     apiVersion: 'v1',
     kind: 'Service',
     metadata: {
@@ -79,6 +87,7 @@ export async function bootstrapCluster(client: ClusterClient, port: number): Pro
     },
     spec: {
       clusterIP: API_SERVICE_ADDRESS,
+      clusterIPs: [API_SERVICE_ADDRESS],
       ports: [{ name: 'https', port: 443, protocol: 'TCP', targetPort: port }],
     },
   });
@@ -100,9 +109,6 @@ export async function bootstrapCluster(client: ClusterClient, port: number): Pro
     });
   }
   for (const resource of [...gatewayApiResources, ...istioResources]) {
-    const definition = customResourceDefinitionOf(resource) as ApiObject;
-    const existing = await client.get(definitions, definition.metadata.name);
-    if (existing === null) await client.create(definitions, definition);
-    else await client.update(definitions, { ...existing, spec: definition.spec });
+    await renew(client, definitions, customResourceDefinitionOf(resource) as ApiObject);
   }
 }

@@ -121,3 +121,9 @@ export interface PodAccess {
   /** A byte stream to 127.0.0.1:port inside the pod's network namespace. */
   portForward(ref: ContainerRef, port: number): Promise<Duplex>;
 }
+
+/** What the kubelets of a cluster have measured lately: objects of `metrics.k8s.io/v1beta1`. */
+export interface MetricsSource {
+  nodes(): readonly ApiObject[];
+  pods(): readonly ApiObject[];
+}

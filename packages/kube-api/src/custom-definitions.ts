@@ -1,4 +1,5 @@
 /** Serves what CustomResourceDefinitions describe, from the moment they are stored. */
+import type { CustomResourceDefinition } from '@aquifer/model/resources';
 import type { ClusterClient } from './cluster-client.ts';
 import { type ResourceRegistry, servedByDefinition } from './resource-registry.ts';
 import type { Storage } from './storage/storage.ts';
@@ -12,12 +13,15 @@ export function followDefinitions(
   client: ClusterClient,
 ): Disposable {
   for (const definition of storage.list(COLLECTION)) {
-    registry.setCustom(definition.metadata.name, servedByDefinition(definition));
+    registry.setCustom(
+      definition.metadata.name,
+      servedByDefinition(definition as CustomResourceDefinition),
+    );
   }
   return storage.subscribe(({ collection, type, object }) => {
     if (collection !== COLLECTION) return;
     const { name } = object.metadata;
-    const resources = servedByDefinition(object);
+    const resources = servedByDefinition(object as CustomResourceDefinition);
     if (type !== 'deleted') {
       registry.setCustom(name, resources);
       return;

@@ -16,8 +16,19 @@ export type {
   ExecSession,
   ListFilter,
   LogOptions,
+  MetricsSource,
   PodAccess,
   ResourceKey,
   WatchEvent,
 } from './cluster-client.ts';
+// What the server and the cluster around it have to agree on.
+export { API_SERVICE_ADDRESS } from './defaults/service-defaults.ts';
 export { schemaOfKind } from './kinds/kind-schema.ts';
+export {
+  CLAIM_PROTECTION,
+  IS_DEFAULT_CLASS,
+  PROVISIONED_BY,
+  PROVISIONER,
+} from './storage-class.ts';
+export type { Schedule } from './validation/schedule.ts';
+export { parseSchedule } from './validation/schedule.ts';

@@ -47,8 +47,3 @@ export function sortedJson(value: unknown): string {
       : item,
   );
 }
-
-/** RFC 3339 in UTC with seconds, as metav1.Time is written. */
-export function timestampOf(date: Date): string {
-  return date.toISOString().replace(/\.\d{3}Z$/, 'Z');
-}

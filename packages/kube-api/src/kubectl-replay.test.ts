@@ -26,12 +26,14 @@ interface Conversation {
 const LINES_IN_ANY_ORDER = '71-get-events';
 
 const pods = { group: '', version: 'v1', plural: 'pods' };
+const configMaps = { group: '', version: 'v1', plural: 'configmaps' };
 const namespaces = { group: '', version: 'v1', plural: 'namespaces' };
 
 /** Between 15 and 16 the recording patched one pod's status by hand. */
 async function makeFirstPodReady(client: ClusterClient): Promise<void> {
-  await expect.poll(async () => (await client.list(pods, { namespace: 'shop' })).length).toBe(2);
-  const [pod] = await client.list(pods, { namespace: 'shop' });
+  const shopPods = () => client.list(pods, { namespace: 'shop' });
+  await expect.poll(shopPods, { timeout: 10_000 }).toHaveLength(2);
+  const [pod] = await shopPods();
   const startedAt = '2026-11-21T10:00:00Z';
   await client.updateStatus(pods, {
     ...pod!,
@@ -57,6 +59,12 @@ async function makeFirstPodReady(client: ClusterClient): Promise<void> {
       ],
     },
   });
+}
+
+/** A real server takes seconds to end a namespace; ours might before kubectl looks at it. */
+async function keepNamespaceFromEnding(client: ClusterClient): Promise<void> {
+  const metadata = { name: 'kept', namespace: 'shop', finalizers: ['example.com/kept'] };
+  await client.create(configMaps, { apiVersion: 'v1', kind: 'ConfigMap', metadata });
 }
 
 const varying: readonly (readonly [RegExp, string])[] = [
@@ -123,6 +131,7 @@ describe.skipIf(kubectl === null)('kubectl answers as with a real API server', (
     const recorded = JSON.parse(readFileSync(join(RECORDINGS, file), 'utf8')) as Conversation;
     const name = file.replace('.json', '');
     if (name === '16-apply-unchanged') await makeFirstPodReady(cluster.api.client);
+    if (name === '78-delete-ns') await keepNamespaceFromEnding(cluster.api.client);
     const answer = await run(recorded.command);
     const shown = ({ exit, stdout, stderr }: Conversation): unknown[] => {
       const lines = normalise(stdout).split('\n');

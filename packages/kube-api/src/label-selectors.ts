@@ -1,27 +1,19 @@
 /** Label selectors on the wire, parsed as apimachinery `labels.Parse` does, with its complaints. */
-import { stringOr } from './json.ts';
+import type { Requirement } from '@aquifer/model/kubernetes';
 import { badRequest } from './status.ts';
 
-/** Whether labels are selected. */
-export type LabelTest = (labels: Readonly<Record<string, unknown>>) => boolean;
-
-/** One requirement; `operator` is one of those of the wire. */
-export function valueTest(key: string, operator: string, values: readonly string[]): LabelTest {
-  switch (operator) {
-    case 'in':
-    case '=':
-    case '==':
-      return (labels) => values.includes(stringOr(labels[key]) ?? '\0');
-    case 'notin':
-    case '!=':
-      return (labels) => !values.includes(stringOr(labels[key]) ?? '\0');
-    case '>':
-    case 'gt':
-      return (labels) => Number(labels[key]) > Number(values[0]);
-    default:
-      return (labels) => Number(labels[key]) < Number(values[0]);
-  }
-}
+/** Operators of the wire, as those of expressions. */
+const OPERATORS: Readonly<Record<string, string>> = {
+  in: 'In',
+  '=': 'In',
+  '==': 'In',
+  notin: 'NotIn',
+  '!=': 'NotIn',
+  '>': 'Gt',
+  gt: 'Gt',
+  '<': 'Lt',
+  lt: 'Lt',
+};
 
 const token = /\s*(==|!=|[=!<>(),]|[^\s=!<>(),]+)/y;
 
@@ -35,7 +27,6 @@ function tokensOf(selector: string): string[] {
 }
 
 const symbols = new Set(['=', '==', '!=', '!', '<', '>', '(', ')', ',', '']);
-const operators = ['in', 'notin', '=', '==', '!=', 'gt', 'lt', '<', '>'];
 
 /** A reader of tokens; after the last it reads the empty one. */
 class Parser {
@@ -56,16 +47,16 @@ class Parser {
     return taken;
   }
 
-  requirements(): LabelTest[] {
-    const tests: LabelTest[] = [];
+  requirements(): Requirement[] {
+    const found: Requirement[] = [];
     while (this.next() !== '') {
       const first = this.next();
       if (symbols.has(first) && first !== '!') {
         throw badRequest(`found '${first}', expected: !, identifier, or 'end of string'`);
       }
-      tests.push(this.#requirement());
+      found.push(this.#requirement());
       const after = this.take();
-      if (after === '') return tests;
+      if (after === '') return found;
       if (after !== ',') {
         throw badRequest(`found '${after}', expected: ',' or 'end of string'`);
       }
@@ -73,23 +64,24 @@ class Parser {
         throw badRequest(`found '${this.next()}', expected: identifier after ','`);
       }
     }
-    return tests;
+    return found;
   }
 
-  #requirement(): LabelTest {
+  #requirement(): Requirement {
     const isAbsent = this.next() === '!';
     if (isAbsent) this.take();
     const key = this.take();
     if (symbols.has(key)) throw unparsed(`found '${key}', expected: identifier`);
     if (this.next() === '' || this.next() === ',') {
-      return isAbsent ? (labels) => !(key in labels) : (labels) => key in labels;
+      return { key, operator: isAbsent ? 'DoesNotExist' : 'Exists' };
     }
-    const operator = this.take();
-    if (!operators.includes(operator)) {
-      throw unparsed(`found '${operator}', expected: in, notin, =, ==, !=, gt, lt`);
+    const word = this.take();
+    const operator = OPERATORS[word];
+    if (operator === undefined) {
+      throw unparsed(`found '${word}', expected: in, notin, =, ==, !=, gt, lt`);
     }
-    const isSet = operator === 'in' || operator === 'notin';
-    return valueTest(key, operator, isSet ? this.#values() : [this.#value()]);
+    const isSet = word === 'in' || word === 'notin';
+    return { key, operator, values: isSet ? this.#values() : [this.#value()] };
   }
 
   #value(): string {
@@ -118,6 +110,6 @@ function unparsed(problem: string): Error {
 }
 
 /** All must hold. Throws 400 if the selector does not parse. */
-export function parseLabelTests(selector: string): readonly LabelTest[] {
+export function parseRequirements(selector: string): readonly Requirement[] {
   return new Parser(selector).requirements();
 }

@@ -1,5 +1,6 @@
 /** Which resources are served: the built-in ones, and one set more for every CustomResourceDefinition. */
 import {
+  type CustomResourceDefinition,
   kubernetesResources,
   type OpenApiSchema,
   objectMeta,
@@ -9,7 +10,6 @@ import {
   type ResourceDefinition,
   reviewResources,
 } from '@aquifer/model/resources';
-import { isObject, listOr, objectOr, stringOr } from './json.ts';
 import { collectionOf } from './kinds/conversions.ts';
 import { schemaOfKind, schemaOfMessage } from './kinds/kind-schema.ts';
 import type { NamedKind } from './status.ts';
@@ -42,6 +42,8 @@ export interface ServedResource extends NamedKind {
   readonly custom: boolean;
   /** Posted and answered, never stored. */
   readonly review: boolean;
+  /** Made at each request of what the kubelets measure, never stored. */
+  readonly measured: boolean;
 }
 
 /** `v1`, `apps/v1`. */
@@ -76,22 +78,59 @@ function fromDefinition(definition: ResourceDefinition, review: boolean): Served
     selectableFields: [],
     custom: false,
     review,
+    measured: false,
   }));
 }
 
-const metadataSchema = schemaOfMessage('ObjectMeta', openApiSchemaOf(objectMeta));
+export const metricsGroup = 'metrics.k8s.io';
 
-function pathOf(jsonPath: unknown): string[] {
-  return (stringOr(jsonPath) ?? '').split('.').filter((part) => part !== '');
+/** https://github.com/kubernetes/metrics, API version v1beta1. */
+function measuredResource(kind: string, plural: string, namespaced: boolean): ServedResource {
+  const version = 'v1beta1';
+  return {
+    group: metricsGroup,
+    version,
+    apiVersion: apiVersionOf(metricsGroup, version),
+    plural,
+    kind,
+    singular: '',
+    listKind: `${kind}List`,
+    shortNames: [],
+    categories: [],
+    namespaced,
+    collection: collectionOf(metricsGroup, plural),
+    schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true },
+    status: false,
+    scale: null,
+    columns: [],
+    selectableFields: [],
+    custom: false,
+    review: false,
+    measured: true,
+  };
 }
 
-function scaleOf(subresources: unknown): ScalePaths | null {
-  const { scale } = objectOr(subresources);
-  if (!isObject(scale)) return null;
+const measuredResources = [
+  measuredResource('PodMetrics', 'pods', true),
+  measuredResource('NodeMetrics', 'nodes', false),
+];
+
+const metadataSchema = schemaOfMessage('ObjectMeta', openApiSchemaOf(objectMeta));
+
+function pathOf(jsonPath: string): string[] {
+  return jsonPath.split('.').filter((part) => part !== '');
+}
+
+type DefinedVersion = CustomResourceDefinition['spec']['versions'][number];
+
+function scaleOf({ subresources }: DefinedVersion): ScalePaths | null {
+  const scale = subresources?.scale;
+  if (scale === undefined) return null;
+  const { specReplicasPath, statusReplicasPath, labelSelectorPath } = scale;
   return {
-    specReplicas: pathOf(scale.specReplicasPath),
-    statusReplicas: pathOf(scale.statusReplicasPath),
-    selector: scale.labelSelectorPath === undefined ? null : pathOf(scale.labelSelectorPath),
+    specReplicas: pathOf(specReplicasPath),
+    statusReplicas: pathOf(statusReplicasPath),
+    selector: labelSelectorPath === undefined ? null : pathOf(labelSelectorPath),
   };
 }
 
@@ -101,8 +140,8 @@ const ageColumn: PrinterColumn = {
   jsonPath: '.metadata.creationTimestamp',
 };
 
-function customSchema(version: Record<string, unknown>): OpenApiSchema {
-  const declared = objectOr(objectOr(version.schema).openAPIV3Schema) as OpenApiSchema;
+function customSchema({ schema }: DefinedVersion): OpenApiSchema {
+  const declared: OpenApiSchema = schema?.openAPIV3Schema ?? {};
   return {
     ...declared,
     type: 'object',
@@ -115,42 +154,41 @@ function customSchema(version: Record<string, unknown>): OpenApiSchema {
   };
 }
 
-/** The resources that a CustomResourceDefinition object describes, one for each served version. */
-export function servedByDefinition(definition: unknown): ServedResource[] {
-  const spec = objectOr(objectOr(definition).spec);
-  const names = objectOr(spec.names);
-  const group = stringOr(spec.group) ?? '';
-  const kind = stringOr(names.kind) ?? '';
-  const plural = stringOr(names.plural) ?? '';
-  return listOr(spec.versions)
-    .map(objectOr)
-    .filter((version) => version.served === true)
-    .map((version) => {
-      const name = stringOr(version.name) ?? '';
-      const columns = listOr(version.additionalPrinterColumns) as readonly PrinterColumn[];
-      return {
-        group,
-        version: name,
-        apiVersion: apiVersionOf(group, name),
-        plural,
-        kind,
-        singular: stringOr(names.singular) ?? kind.toLowerCase(),
-        listKind: stringOr(names.listKind) ?? `${kind}List`,
-        shortNames: listOr(names.shortNames).map(String),
-        categories: listOr(names.categories).map(String),
-        namespaced: spec.scope === 'Namespaced',
-        collection: `${group}/${plural}`,
-        schema: customSchema(version),
-        status: isObject(objectOr(version.subresources).status),
-        scale: scaleOf(version.subresources),
-        columns: columns.length > 0 ? columns : [ageColumn],
-        selectableFields: listOr(version.selectableFields).map((field) =>
-          pathOf(objectOr(field).jsonPath).join('.'),
-        ),
-        custom: true,
-        review: false,
-      };
-    });
+/** The resources that a CustomResourceDefinition describes, one for each served version. */
+export function servedByDefinition({ spec }: CustomResourceDefinition): ServedResource[] {
+  const { group, names, scope, versions } = spec;
+  const { kind, plural } = names;
+  return versions
+    .filter(({ served }) => served)
+    .map((version) => ({
+      group,
+      version: version.name,
+      apiVersion: apiVersionOf(group, version.name),
+      plural,
+      kind,
+      singular: names.singular ?? kind.toLowerCase(),
+      listKind: names.listKind ?? `${kind}List`,
+      shortNames: names.shortNames ?? [],
+      categories: names.categories ?? [],
+      namespaced: scope === 'Namespaced',
+      collection: `${group}/${plural}`,
+      schema: customSchema(version),
+      status: version.subresources?.status !== undefined,
+      scale: scaleOf(version),
+      columns: columnsOf(version),
+      selectableFields: (version.selectableFields ?? []).map(({ jsonPath }) =>
+        pathOf(jsonPath).join('.'),
+      ),
+      custom: true,
+      review: false,
+      measured: false,
+    }));
+}
+
+function columnsOf({ additionalPrinterColumns = [] }: DefinedVersion): readonly PrinterColumn[] {
+  if (additionalPrinterColumns.length === 0) return [ageColumn];
+  // What a definition may say of types is checked when it is written.
+  return additionalPrinterColumns as readonly PrinterColumn[];
 }
 
 /** Custom resources come and go; the built-in ones stay. */
@@ -160,10 +198,11 @@ export class ResourceRegistry {
   #index = new Map<string, ServedResource>();
   #changes = 0;
 
-  constructor() {
+  constructor({ measures = false }: { readonly measures?: boolean } = {}) {
     this.#builtIn = [
       ...kubernetesResources.flatMap((definition) => fromDefinition(definition, false)),
       ...reviewResources.flatMap((definition) => fromDefinition(definition, true)),
+      ...(measures ? measuredResources : []),
     ];
     this.#reindex();
   }

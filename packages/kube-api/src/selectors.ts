@@ -1,7 +1,8 @@
 /** Label and field selectors, as on the wire (apimachinery `labels.Parse`, `fields.ParseSelector`). */
+import { selects } from '@aquifer/model/kubernetes';
 import type { ApiObject } from './cluster-client.ts';
-import { isObject, listOr, objectOr, stringOr, valueAt } from './json.ts';
-import { type LabelTest, parseLabelTests, valueTest } from './label-selectors.ts';
+import { isObject, stringOr, valueAt } from './json.ts';
+import { parseRequirements } from './label-selectors.ts';
 import { badRequest } from './status.ts';
 
 /** Whether an object is selected. */
@@ -9,41 +10,8 @@ export type Predicate = (object: ApiObject) => boolean;
 
 /** Throws 400 if the selector does not parse. Empty or absent selects everything. */
 export function parseLabelSelector(selector: string | undefined): Predicate {
-  const tests = parseLabelTests(selector ?? '');
-  return (object) => {
-    const labels = object.metadata.labels ?? {};
-    return tests.every((test) => test(labels));
-  };
-}
-
-function expressionTest(expression: unknown): LabelTest {
-  const { key, operator, values } = objectOr(expression);
-  const name = stringOr(key) ?? '';
-  const allowed = listOr(values).map(String);
-  switch (operator) {
-    case 'In':
-      return valueTest(name, 'in', allowed);
-    case 'NotIn':
-      return valueTest(name, 'notin', allowed);
-    case 'Exists':
-      return (labels) => name in labels;
-    case 'DoesNotExist':
-      return (labels) => !(name in labels);
-    default:
-      return () => false;
-  }
-}
-
-/** A metav1.LabelSelector (an object, not the wire form); absent or empty selects everything. */
-export function matchesLabelSelector(
-  selector: unknown,
-  labels: Readonly<Record<string, unknown>>,
-): boolean {
-  if (!isObject(selector)) return true;
-  const equal = Object.entries(objectOr(selector.matchLabels)).every(
-    ([key, value]) => labels[key] === value,
-  );
-  return equal && listOr(selector.matchExpressions).every((item) => expressionTest(item)(labels));
+  const matchExpressions = parseRequirements(selector ?? '');
+  return ({ metadata }) => selects({ matchExpressions }, metadata.labels);
 }
 
 /** Field labels beyond `metadata.name` and `metadata.namespace`, by `group/plural` (kube-apiserver's own lists). */

@@ -1,29 +1,43 @@
-import { isObject, listOr, objectOr } from './json.ts';
+import { SERVICE_NAME_LABEL } from '@aquifer/model/kubernetes';
+import type { EndpointSlice, Service } from '@aquifer/model/resources';
 import type { Storage } from './storage/storage.ts';
 
-/** A ready endpoint of a Service's port, from its EndpointSlices; null when there is none. */
+/** Where something listens. */
+interface Endpoint {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** The ready endpoints of a Service's port, which its name tells, from its EndpointSlices. */
+export function servicePortEndpoints(
+  storage: Storage,
+  namespace: string,
+  service: string,
+  portName: string,
+): readonly Endpoint[] {
+  return storage
+    .list('discovery.k8s.io/endpointslices', namespace)
+    .filter(({ metadata }) => metadata.labels?.[SERVICE_NAME_LABEL] === service)
+    .flatMap((slice) => readyEndpoints(slice as EndpointSlice, portName));
+}
+
+function readyEndpoints({ ports, endpoints }: EndpointSlice, portName: string): Endpoint[] {
+  const port = ports?.find(({ name }) => (name ?? '') === portName)?.port;
+  if (!port) return [];
+  return (endpoints ?? [])
+    .filter(({ conditions }) => conditions?.ready !== false)
+    .flatMap(({ addresses }) => addresses.slice(0, 1).map((host) => ({ host, port })));
+}
+
+/** A ready endpoint of a Service's port; null when there is none. */
 export function serviceEndpoint(
   storage: Storage,
   namespace: string,
   name: string,
   port: number,
-): { readonly host: string; readonly port: number } | null {
-  const service = storage.get('/services', namespace, name);
-  const ports = listOr(objectOr(service?.spec).ports).filter(isObject);
-  const servicePort = ports.find((item) => item.port === port);
+): Endpoint | null {
+  const service = storage.get('/services', namespace, name) as Service | null;
+  const servicePort = service?.spec?.ports?.find((item) => item.port === port);
   if (servicePort === undefined) return null;
-  for (const slice of storage.list('discovery.k8s.io/endpointslices', namespace)) {
-    if (slice.metadata.labels?.['kubernetes.io/service-name'] !== name) continue;
-    const slicePort = listOr(slice.ports)
-      .filter(isObject)
-      .find((item) => (item.name ?? '') === (servicePort.name ?? ''));
-    const endpoint = listOr(slice.endpoints)
-      .filter(isObject)
-      .find((item) => objectOr(item.conditions).ready !== false);
-    const [host] = listOr(endpoint?.addresses);
-    if (typeof host === 'string' && typeof slicePort?.port === 'number') {
-      return { host, port: slicePort.port };
-    }
-  }
-  return null;
+  return servicePortEndpoints(storage, namespace, name, servicePort.name ?? '')[0] ?? null;
 }

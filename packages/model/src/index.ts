@@ -24,11 +24,8 @@ export {
 } from './ip-address.ts';
 export type { ErrorFacts, ErrorOrigin, RetryRule } from './mesh-error.ts';
 export { MeshError } from './mesh-error.ts';
-export { quantityValue } from './quantity.ts';
 export type { Result } from './result.ts';
 export { err, ok } from './result.ts';
-export type { MergeSchema } from './strategic-patch.ts';
-export { applyStrategicPatch, StrategicPatchError } from './strategic-patch.ts';
 export type {
   ApplicationTunnel,
   AppProtocol,

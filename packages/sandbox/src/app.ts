@@ -1,7 +1,7 @@
 /** Puts the sandbox together: the order of the start, and its reverse. */
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type ApiServer, startApiServer } from '@aquifer/kube-api';
+import { type ApiServer, type MetricsSource, startApiServer } from '@aquifer/kube-api';
 import type { Logger } from '@aquifer/runtime';
 import { cleanUp, DATA, removeAll } from './cleanup.ts';
 import { publishClusterServices } from './cluster-services.ts';
@@ -10,13 +10,17 @@ import { startControllers } from './controllers/controllers.ts';
 import { SandboxError } from './errors.ts';
 import { kubeletFactory } from './kubelet-factory.ts';
 import { HOST_ADDRESS } from './nodes/addresses.ts';
+import { Cgroups } from './nodes/cgroups.ts';
 import { DnsServer } from './nodes/dns.ts';
+import { machineDns } from './nodes/dns-relay.ts';
+import { isForwarding, openEgress } from './nodes/egress.ts';
 import { findProgram } from './nodes/find-program.ts';
 import type { Kubelet } from './nodes/kubelet.ts';
 import { createNetwork, nodeNamespace } from './nodes/network.ts';
 import { NetworkPolicies } from './nodes/network-policies.ts';
 import { podAccess } from './nodes/pod-access.ts';
 import { ServiceProxy } from './nodes/service-proxy.ts';
+import { UsageMeter } from './nodes/usage-meter.ts';
 import { takeLock } from './sandbox-lock.ts';
 
 /** On the fabric only; pods reach it as 10.96.0.10:53. Not 53, which a resolver of the machine may hold on all addresses. */
@@ -52,7 +56,11 @@ export interface SandboxDeps {
 export async function startSandbox(config: SandboxConfig, deps: SandboxDeps): Promise<Sandbox> {
   checkMachine(config);
   if (await cleanUp()) deps.onStep({ event: 'cleaned-up' });
-  const lock = takeLock(config.dataDirectory, config.keepData);
+  const lock = takeLock({
+    dataDirectory: config.dataDirectory,
+    keepData: config.keepData,
+    egress: config.egress ? { stopsForwarding: !isForwarding() } : null,
+  });
   const stack = new AsyncDisposableStack();
   stack.defer(() => removeAll(lock));
   try {
@@ -75,21 +83,25 @@ async function start(
 ): Promise<ApiServer> {
   const onError = (error: Error): void => log.warn(error.message);
   const nodes = await createNetwork(config.nodes);
+  if (config.egress) await openEgress(nodes);
   onStep({ event: 'network', nodes: nodes.map(({ name }) => name) });
 
   const kubelets: Kubelet[] = [];
-  const api = await startApi(config, kubelets, log);
+  const meter = new UsageMeter(onError);
+  stack.defer(() => meter.stop());
+  const api = await startApi(config, { kubelets, metrics: meter, log });
   stack.defer(() => api.stop());
   onStep({ event: 'api', url: api.url });
   const { client } = api;
   await publishClusterServices(client, { api: api.addresses[0]!.port, dns: DNS_PORT });
 
-  const dns = new DnsServer(client);
+  const dns = new DnsServer(client, config.egress ? machineDns() : null);
   stack.defer(() => dns.stop());
   await dns.listen(HOST_ADDRESS, DNS_PORT);
   const controllers = await startControllers({
     client,
     volumesDirectory: join(config.dataDirectory, DATA.volumes),
+    metrics: meter,
     onError,
   });
   stack.defer(() => controllers.stop());
@@ -111,18 +123,32 @@ async function start(
   stack.defer(() => policies.stop());
 
   const onPodAddresses = (): void => proxy.changed();
-  const makeKubelet = await kubeletFactory(config, api, { onError, onPodAddresses });
+  const cgroups = new Cgroups();
+  for (const name of cgroups.missingLimits()) {
+    log.warn(
+      `limits of ${name} have no effect: no hierarchy of cgroups with that controller may be written`,
+    );
+  }
+  const makeKubelet = await kubeletFactory(config, api, { cgroups, onError, onPodAddresses });
   kubelets.push(...nodes.map(makeKubelet));
   stack.defer(() => Promise.all(kubelets.map((kubelet) => kubelet.stop())).then(() => undefined));
   await Promise.all(kubelets.map((kubelet) => kubelet.start()));
+  meter.start(kubelets);
   await writeStateFiles(config, api);
   return api;
 }
 
 async function startApi(
   config: SandboxConfig,
-  kubelets: readonly Kubelet[],
-  log: Logger,
+  {
+    kubelets,
+    metrics,
+    log,
+  }: {
+    readonly kubelets: readonly Kubelet[];
+    readonly metrics: MetricsSource;
+    readonly log: Logger;
+  },
 ): Promise<ApiServer> {
   const dataDirectory = join(config.dataDirectory, DATA.api);
   await mkdir(dataDirectory, { recursive: true });
@@ -130,6 +156,7 @@ async function startApi(
     dataDirectory,
     listen: [{ host: '127.0.0.1', port: config.apiPort }],
     extraNames: [HOST_ADDRESS],
+    metrics,
     onFault: (error) => log.error('the API failed', { error: error.stack ?? error.message }),
     podAccess: podAccess((namespace, pod) => {
       for (const kubelet of kubelets) {

@@ -2,6 +2,7 @@ import { readdir, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Cgroups } from './nodes/cgroups.ts';
 import { runCommand } from './nodes/command.ts';
+import { closeEgress } from './nodes/egress.ts';
 import { removeNetwork } from './nodes/network.ts';
 import { dropLock, readLock, refuseSecondSandbox, type SandboxLock } from './sandbox-lock.ts';
 
@@ -32,6 +33,7 @@ export async function cleanUp(): Promise<boolean> {
 export async function removeAll(lock: SandboxLock | null): Promise<void> {
   await new Cgroups().removeAll();
   await removeNetwork();
+  if (lock?.egress != null) await closeEgress(lock.egress);
   if (lock !== null) {
     const { dataDirectory, keepData } = lock;
     const kept = keepData ? [] : [DATA.api, DATA.volumes, DATA.images];

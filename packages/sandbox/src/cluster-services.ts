@@ -1,6 +1,7 @@
-/** The Services that every cluster has: the API and the DNS, both served by the sandbox's own process. */
+/** The Services that the sandbox's own process serves: the API, which the API server names itself, and the DNS. */
 import type { ApiObject, ClusterClient, ResourceKey } from '@aquifer/kube-api';
-import { API_SERVICE_ADDRESS, DNS_SERVICE_ADDRESS, HOST_ADDRESS } from './nodes/addresses.ts';
+import { SERVICE_NAME_LABEL } from '@aquifer/model/kubernetes';
+import { DNS_SERVICE_ADDRESS, HOST_ADDRESS } from './nodes/addresses.ts';
 
 const SERVICES: ResourceKey = { group: '', version: 'v1', plural: 'services' };
 const SLICES: ResourceKey = { group: 'discovery.k8s.io', version: 'v1', plural: 'endpointslices' };
@@ -12,44 +13,40 @@ interface ClusterPort {
   readonly targetPort: number;
 }
 
-/** Creates `default/kubernetes` and `kube-system/kube-dns`, or points them at this process's ports. */
+/** Creates `kube-system/kube-dns`, and points it and `default/kubernetes` at this process's ports. */
 export async function publishClusterServices(
   client: ClusterClient,
   ports: { readonly api: number; readonly dns: number },
 ): Promise<void> {
-  await publish(client, 'default/kubernetes', API_SERVICE_ADDRESS, [
+  await publishEndpoint(client, { namespace: 'default', name: 'kubernetes' }, [
     { name: 'https', port: 443, protocol: 'TCP', targetPort: ports.api },
   ]);
-  await publish(client, 'kube-system/kube-dns', DNS_SERVICE_ADDRESS, [
+  const dns = { namespace: 'kube-system', name: 'kube-dns' };
+  const dnsPorts: readonly ClusterPort[] = [
     { name: 'dns', port: 53, protocol: 'UDP', targetPort: ports.dns },
     { name: 'dns-tcp', port: 53, protocol: 'TCP', targetPort: ports.dns },
-  ]);
-}
-
-async function publish(
-  client: ClusterClient,
-  fullName: string,
-  clusterIP: string,
-  ports: readonly ClusterPort[],
-): Promise<void> {
-  const [namespace = '', name = ''] = fullName.split('/');
+  ];
   await put(client, SERVICES, {
     apiVersion: 'v1',
     kind: 'Service',
-    metadata: { name, namespace, labels: { 'aquifer.dev/component': name } },
-    spec: { clusterIP, clusterIPs: [clusterIP], ports },
+    metadata: { ...dns, labels: { 'k8s-app': 'kube-dns' } },
+    spec: { clusterIP: DNS_SERVICE_ADDRESS, clusterIPs: [DNS_SERVICE_ADDRESS], ports: dnsPorts },
   });
+  await publishEndpoint(client, dns, dnsPorts);
+}
+
+async function publishEndpoint(
+  client: ClusterClient,
+  service: { readonly namespace: string; readonly name: string },
+  ports: readonly ClusterPort[],
+): Promise<void> {
   await put(client, SLICES, {
     apiVersion: 'discovery.k8s.io/v1',
     kind: 'EndpointSlice',
-    metadata: { name, namespace, labels: { 'kubernetes.io/service-name': name } },
+    metadata: { ...service, labels: { [SERVICE_NAME_LABEL]: service.name } },
     addressType: 'IPv4',
     endpoints: [{ addresses: [HOST_ADDRESS], conditions: { ready: true } }],
-    ports: ports.map((port) => ({
-      name: port.name,
-      port: port.targetPort,
-      protocol: port.protocol,
-    })),
+    ports: ports.map(({ name, protocol, targetPort }) => ({ name, port: targetPort, protocol })),
   });
 }
 

@@ -43,7 +43,7 @@ async function runImagesCommand(
     case 'pull':
       for (const name of args) {
         const pull = async (): Promise<readonly StoredImage[]> =>
-          store.add(await pullableImage(parseReference(name)));
+          store.add(await pullableImage(parseReference(name), []));
         reportAll('pulled', await explained(name, pull));
       }
       return;

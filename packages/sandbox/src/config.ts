@@ -22,6 +22,7 @@ export interface SandboxConfig {
   readonly apiPort: number;
   readonly nodes: number;
   readonly keepData: boolean;
+  readonly egress: boolean;
   readonly ownImages: readonly OwnImage[];
   readonly path: string;
   readonly logLevel: string;
@@ -48,6 +49,11 @@ export const configSchema: ConfigKeys<SandboxEnvironment> = {
   keepData: booleanKey(
     'SANDBOX_KEEP_DATA',
     'Leaves the database and the volumes in the data directory on stop, so that the next start continues with the same objects.',
+    { default: false },
+  ),
+  egress: booleanKey(
+    'SANDBOX_EGRESS',
+    "Lets pods reach what the machine reaches, under its address: with forwarding and a table of nftables on the machine, until the stop; other names go to the machine's DNS.",
     { default: false },
   ),
   ownImages: parsedKey<readonly OwnImage[]>(

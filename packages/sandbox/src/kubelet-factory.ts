@@ -7,7 +7,7 @@ import { DATA } from './cleanup.ts';
 import type { SandboxConfig } from './config.ts';
 import { ImageStore } from './image-store/store.ts';
 import { type NodeAddresses, PodAddressPool } from './nodes/addresses.ts';
-import { Cgroups } from './nodes/cgroups.ts';
+import type { Cgroups } from './nodes/cgroups.ts';
 import { clusterClaimSource } from './nodes/claim-source.ts';
 import { clusterConfigSource } from './nodes/config-source.ts';
 import { machineMounts } from './nodes/container-launch.ts';
@@ -17,6 +17,7 @@ import { ImageResolver } from './nodes/image-resolver.ts';
 import type { Machine } from './nodes/images.ts';
 import { Kubelet, type KubeletDeps } from './nodes/kubelet.ts';
 import { NodeProber } from './nodes/node-prober.ts';
+import { PodLinks } from './nodes/pod-links.ts';
 import type { VolumeSources } from './nodes/pod-volumes.ts';
 import { StartSlots } from './nodes/start-slots.ts';
 
@@ -30,10 +31,12 @@ const STARTS_PER_PROCESSOR = 2;
 export async function kubeletFactory(
   config: SandboxConfig,
   api: ApiServer,
-  on: Pick<KubeletDeps, 'onError' | 'onPodAddresses'>,
+  {
+    cgroups,
+    ...on
+  }: Pick<KubeletDeps, 'onError' | 'onPodAddresses'> & { readonly cgroups: Cgroups },
 ): Promise<(node: NodeAddresses) => Kubelet> {
   const { client } = api;
-  const cgroups = new Cgroups();
   const capacity = { cpu: availableParallelism(), memoryBytes: totalmem() };
   const resolvConf = '/etc/resolv.conf';
   const machineResolvConf = existsSync(resolvConf) ? readFileSync(resolvConf, 'utf8') : '';
@@ -81,6 +84,7 @@ export async function kubeletFactory(
       sandboxes: {
         node,
         addresses: new PodAddressPool(node.index),
+        links: new PodLinks(node),
         cgroups,
         directory: join(config.dataDirectory, DATA.pods),
         machineResolvConf,

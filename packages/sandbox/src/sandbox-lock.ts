@@ -14,6 +14,8 @@ export interface SandboxLock {
   readonly startTicks: string;
   readonly dataDirectory: string;
   readonly keepData: boolean;
+  /** Null unless pods may leave the machine; `stopsForwarding` where it forwarded nothing before. */
+  readonly egress: { readonly stopsForwarding: boolean } | null;
   /** Of `TOOL_DIRECTORIES`, those that the sandbox's tools were the first to make. */
   readonly madeDirectories: readonly string[];
 }
@@ -45,13 +47,14 @@ export function refuseSecondSandbox(): void {
 }
 
 /** To be called before anything is made. */
-export function takeLock(dataDirectory: string, keepData: boolean): SandboxLock {
+export function takeLock(
+  options: Pick<SandboxLock, 'dataDirectory' | 'keepData' | 'egress'>,
+): SandboxLock {
   const { pid } = process;
   const lock: SandboxLock = {
     pid,
     startTicks: processStartTicks(pid) ?? '',
-    dataDirectory,
-    keepData,
+    ...options,
     madeDirectories: TOOL_DIRECTORIES.filter((directory) => !existsSync(directory)),
   };
   writeFileSync(LOCK_FILE, JSON.stringify(lock));

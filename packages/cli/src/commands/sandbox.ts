@@ -31,6 +31,7 @@ interface UpOptions {
   readonly nodes: number;
   readonly port: number;
   readonly mesh: boolean;
+  readonly egress?: boolean;
   readonly image: readonly string[];
   readonly imageFile?: string;
   /** Of the program: where kubectl's context goes. */
@@ -53,6 +54,7 @@ export function addSandbox(program: Command, context: CliContext): void {
       6443,
     )
     .option('--no-mesh', 'leave the mesh out')
+    .option('--egress', 'let pods reach what this machine reaches, under its address')
     .option(
       '--image <name=program>',
       'an image that stands for a program of this machine, with its arguments; may be given again',
@@ -109,6 +111,7 @@ async function up(context: CliContext, options: UpOptions): Promise<void> {
     SANDBOX_NODES: String(options.nodes),
     SANDBOX_API_PORT: String(options.port),
     SANDBOX_IMAGES: ownImages(options),
+    ...(options.egress === true ? { SANDBOX_EGRESS: 'true' } : {}),
   };
   await progress.step(`Kubernetes API and ${options.nodes} nodes`, () =>
     startSandboxProcess(paths, env),

@@ -1,4 +1,4 @@
-import { quantityValue } from '@aquifer/model';
+import { quantityValue } from '@aquifer/model/kubernetes';
 import type { ClusterSize } from './cost-model.ts';
 
 /** What was read of a cluster: objects as the API has them, as far as they matter here. */

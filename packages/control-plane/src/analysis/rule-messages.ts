@@ -1,5 +1,6 @@
 /** Rules that can never match, policies that select nothing, and labels that contradict each other. */
 import { isDeepStrictEqual } from 'node:util';
+import { hasLabels } from '@aquifer/model/kubernetes';
 import type {
   AuthorizationPolicy,
   HTTPRoute,
@@ -14,7 +15,6 @@ import { DATAPLANE_MODE_LABEL, GATEWAY_CONTROLLER, GATEWAY_NAME_LABEL } from '..
 import type { MeshCollections } from '../derive/mesh-collections.ts';
 import { settingsIn } from '../derive/mesh-settings.ts';
 import { type LabelledObject, labelsOf, namespaceOf, refTo } from '../derive/object.ts';
-import { hasLabels } from '../derive/selectors.ts';
 import type { ClusterInputs, ClusterReader } from '../ingest/cluster-inputs.ts';
 import { type AnalysisMessage, analysisMessage, type MessageCode } from './message.ts';
 

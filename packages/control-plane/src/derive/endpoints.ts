@@ -1,13 +1,13 @@
 /** EndpointSlice endpoints that are no pods, as Workloads (spec control-plane 2.4). */
+
 import type { ServicePort, Workload } from '@aquifer/model';
 import { canonicalIpAddress } from '@aquifer/model';
+import { SERVICE_NAME_LABEL } from '@aquifer/model/kubernetes';
 import type { EndpointSlice, ObjectMeta } from '@aquifer/model/resources';
 import type { MeshSettings } from './mesh.ts';
 import { type MeshService, namespacedHostname } from './mesh-service.ts';
 import { labelsOf, nameOf, namespaceOf } from './object.ts';
 import { lastOfEachNumber } from './ports.ts';
-
-const SERVICE_NAME_LABEL = 'kubernetes.io/service-name';
 
 type Endpoint = NonNullable<EndpointSlice['endpoints']>[number];
 

@@ -2,11 +2,11 @@
  * The configuration of the mesh: key `mesh` of ConfigMap `istio` (spec control-plane 12), as far as it is read. What
  * else it says is named, so that nobody believes it to hold.
  */
+import type { LabelSelector } from '@aquifer/model/kubernetes';
 import { loadAll } from 'js-yaml';
 import { type ExtensionProvider, extensionProviders } from './extension-providers.ts';
 import { Fields, MeshConfigError } from './mesh-config-fields.ts';
 import { type ProxyStart, startIn, USUAL_START } from './proxy-start.ts';
-import type { LabelSelector } from './selectors.ts';
 import { type MeshTelemetry, meshTelemetry, USUAL_TELEMETRY } from './telemetry/mesh-telemetry.ts';
 
 /** Who may look a ServiceEntry up: everybody, its own namespace, or nobody. */

@@ -6,6 +6,7 @@
 import { canonicalIpAddress, type ServiceAddress } from '@aquifer/model';
 import type { ObjectMeta, Service } from '@aquifer/model/resources';
 import { MANAGED_LABEL } from '../ingest/kinds.ts';
+import { isEmptyMap } from './label-maps.ts';
 import {
   CANARY_WEIGHT_ANNOTATION,
   CONNECT_STRATEGY_ANNOTATION,
@@ -20,7 +21,6 @@ import {
 import { type Installation, serviceHostname } from './mesh.ts';
 import { annotationsOf, type LabelledObject, labelsOf, nameOf, namespaceOf } from './object.ts';
 import { type MeshPort, portsOfService } from './ports.ts';
-import { isEmptyMap } from './selectors.ts';
 
 /**
  * Where connections to a service go: to one of the workloads behind it; to the workload that the client has looked up

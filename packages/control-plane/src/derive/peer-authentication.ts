@@ -2,10 +2,12 @@
  * PeerAuthentication to DENY policies of ztunnel (spec control-plane 2.10). STRICT is one static policy that workloads
  * list; port-level modes of a selector policy become a policy of their own.
  */
+
 import { type Authorization, type AuthorizationMatch, EMPTY_MATCH } from '@aquifer/model';
+import { hasLabels } from '@aquifer/model/kubernetes';
 import type { PeerAuthentication } from '@aquifer/model/resources';
+import { isEmptyMap } from './label-maps.ts';
 import { byAge, nameOf, namespaceOf } from './object.ts';
-import { hasLabels, isEmptyMap } from './selectors.ts';
 
 type Mode = 'UNSET' | 'DISABLE' | 'PERMISSIVE' | 'STRICT';
 

@@ -2,12 +2,14 @@
  * AuthorizationPolicy to ztunnel's Authorization (spec control-plane 2.9), and what the policy's status says about it.
  * ztunnel sees no HTTP: an ALLOW rule that needs it is dropped, a DENY rule is enforced without it (ADR 13).
  */
+
 import type { Authorization, AuthorizationMatch } from '@aquifer/model';
+import { hasLabels } from '@aquifer/model/kubernetes';
 import type { AuthorizationPolicy, AuthorizationRule } from '@aquifer/model/resources';
 import { convertRule, type RuleFindings } from './authorization-rule.ts';
+import { isEmptyMap } from './label-maps.ts';
 import { DRY_RUN_ANNOTATION } from './labels.ts';
 import { annotationsOf, nameOf, namespaceOf, parseGoBool } from './object.ts';
-import { hasLabels, isEmptyMap } from './selectors.ts';
 
 /** Condition `ZtunnelAccepted` of a policy. */
 export interface PolicyVerdict {

@@ -1,9 +1,10 @@
 /** How proxies are started where something is said about it: ProxyConfigs, the annotation of their pods, the mesh's configuration. */
+import { hasLabels } from '@aquifer/model/kubernetes';
 import type { ProxyConfig } from '@aquifer/model/resources';
 import { loadAll } from 'js-yaml';
+import { isEmptyMap } from './label-maps.ts';
 import { Fields, MeshConfigError } from './mesh-config-fields.ts';
 import { byAge, type LabelledObject } from './object.ts';
-import { hasLabels, isEmptyMap } from './selectors.ts';
 
 export interface ProxyStart {
   /** Null for as many as the proxy's limit of CPUs: also where 0 is asked for, that is, all of the machine's. */

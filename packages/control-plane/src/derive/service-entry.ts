@@ -1,6 +1,9 @@
 /** ServiceEntries as services of the mesh, one for each host (spec control-plane 2.5). */
+
 import { type Cidr, formatIpAddress, parseCidr, parseIpAddress } from '@aquifer/model';
+import { selects } from '@aquifer/model/kubernetes';
 import type { ServiceEntry } from '@aquifer/model/resources';
+import { isEmptyMap } from './label-maps.ts';
 import { AUTOALLOCATE_LABEL, TRAFFIC_DISTRIBUTION_ANNOTATION } from './labels.ts';
 import type { Installation } from './mesh.ts';
 import type { Visibility, VisibilityRules } from './mesh-config.ts';
@@ -14,7 +17,6 @@ import {
 import { annotationsOf, labelsOf, namespaceOf } from './object.ts';
 import type { MeshPort } from './ports.ts';
 import { protocolNamed } from './protocol.ts';
-import { isEmptyMap, selects } from './selectors.ts';
 
 type EntrySpec = NonNullable<ServiceEntry['spec']>;
 

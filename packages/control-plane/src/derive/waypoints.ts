@@ -2,8 +2,10 @@
  * Which Gateways are waypoints, and which waypoint an object is bound to (spec control-plane 2.7).
  * A failed binding never bypasses silently: it is a value with the reason that the object's status shows.
  */
+
 import type { ApplicationTunnel, GatewayAddress } from '@aquifer/model';
 import { canonicalIpAddress } from '@aquifer/model';
+import { type LabelSelector, selects } from '@aquifer/model/kubernetes';
 import type { Gateway, GatewayClass, Namespace } from '@aquifer/model/resources';
 import type { ObjectRef } from '../ingest/kinds.ts';
 import {
@@ -20,7 +22,6 @@ import {
   namespaceOf,
   refTo,
 } from './object.ts';
-import { type LabelSelector, selects } from './selectors.ts';
 
 export type TrafficType = 'service' | 'workload';
 

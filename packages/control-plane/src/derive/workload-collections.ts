@@ -1,11 +1,14 @@
 /** Workloads of every source as collections: pods, endpoints that are none, entries, and gateways of other networks. */
+
 import type { GatewayAddress } from '@aquifer/model';
+import { hasLabels } from '@aquifer/model/kubernetes';
 import type { EndpointSlice, PeerAuthentication } from '@aquifer/model/resources';
 import type { Context } from '../collections/cell.ts';
 import type { Collection, Index } from '../collections/collection.ts';
 import type { Graph } from '../collections/graph.ts';
 import { type ClusterInputs, objectKey } from '../ingest/cluster-inputs.ts';
 import { deriveEndpointWorkloads, manualEndpoints, podTarget, serviceNameOf } from './endpoints.ts';
+import { labelPairs } from './label-maps.ts';
 import { type MeshSettings, serviceHostname } from './mesh.ts';
 import { type MeshService, meshServiceKey } from './mesh-service.ts';
 import { type SettingsCollections, settingsIn } from './mesh-settings.ts';
@@ -15,7 +18,6 @@ import { inheritedPeerAuthentication } from './peer-authentication.ts';
 import { podWorkload, sourcesOf } from './pod-resources.ts';
 import type { PolicyEntry } from './policy-collections.ts';
 import { isSameWorkload, type WorkloadResource, workloadResource } from './resource.ts';
-import { hasLabels, labelPairs } from './selectors.ts';
 import type { ServiceCollections } from './service-collections.ts';
 import { hostsOf } from './service-entry.ts';
 import type { BoundCondition, Waypoint } from './waypoints.ts';

@@ -1,3 +1,4 @@
+import { controllerOf } from '@aquifer/model/kubernetes';
 import type { Pod } from '@aquifer/model/resources';
 import { labelsOf, nameOf } from './object.ts';
 
@@ -12,8 +13,8 @@ export function workloadNameOf(pod: Pod): string {
   const label = labels[WORKLOAD_NAME_LABEL];
   if (label !== undefined) return label;
   if (!pod.metadata.generateName) return nameOf(pod);
-  const owner = pod.metadata.ownerReferences?.find(({ controller }) => controller === true);
-  if (owner === undefined) return nameOf(pod);
+  const owner = controllerOf(pod);
+  if (owner === null) return nameOf(pod);
   return nameOfOwner(owner.kind, owner.name, labels) || nameOf(pod);
 }
 

@@ -4,14 +4,12 @@
  *
  * Always: an overlay holds as a whole or not at all.
  */
+import { err, ok, type Result } from '@aquifer/model';
 import {
   applyStrategicPatch,
-  err,
   type MergeSchema,
-  ok,
-  type Result,
   StrategicPatchError,
-} from '@aquifer/model';
+} from '@aquifer/model/kubernetes';
 import type { ConfigMap } from '@aquifer/model/resources';
 import { loadAll } from 'js-yaml';
 import { nameOf, namespaceOf } from '../derive/object.ts';

@@ -1,4 +1,5 @@
 /** What is kept of an object: of kinds that there are many of, only what is read. */
+import { controllerOf } from '@aquifer/model/kubernetes';
 import type { ConfigMap, Node, ObjectMeta, Pod, Secret } from '@aquifer/model/resources';
 import type { StoredObject } from './cluster-inputs.ts';
 import { MANAGED_LABEL, type WatchedKind } from './kinds.ts';
@@ -69,13 +70,13 @@ function projectPod({ apiVersion, kind, metadata, spec, status }: Pod): Pod {
 }
 
 function podMetadata(metadata: ObjectMeta): ObjectMeta {
-  const { generateName, deletionTimestamp, ownerReferences } = metadata;
-  const controller = ownerReferences?.find((owner) => owner.controller === true);
+  const { generateName, deletionTimestamp } = metadata;
+  const controller = controllerOf({ metadata });
   return {
     ...identity(metadata),
     ...(generateName !== undefined && { generateName }),
     ...(deletionTimestamp !== undefined && { deletionTimestamp }),
-    ...(controller !== undefined && { ownerReferences: [controller] }),
+    ...(controller !== null && { ownerReferences: [controller] }),
   };
 }
 

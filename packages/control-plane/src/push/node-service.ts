@@ -1,4 +1,5 @@
 /** Capture results of node proxies become the pod's annotation and condition (DESIGN 5, decision 11). */
+import { timestampOf } from '@aquifer/model/kubernetes';
 import type { Pod } from '@aquifer/model/resources';
 import type { Logger } from '@aquifer/runtime';
 import {
@@ -127,9 +128,7 @@ function conditionPatch(pod: Pod, outcome: Outcome | null): Readonly<Record<stri
   const known = conditionOf(pod);
   const { status, reason, message } = outcome;
   const lastTransitionTime =
-    known?.status === status
-      ? known.lastTransitionTime
-      : `${new Date().toISOString().slice(0, 19)}Z`;
+    known?.status === status ? known.lastTransitionTime : timestampOf(new Date());
   return { type: CAPTURED_CONDITION, status, reason, message, lastTransitionTime };
 }
 

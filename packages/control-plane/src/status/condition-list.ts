@@ -1,4 +1,5 @@
 /** Kubernetes conditions: what is there, what should be there, and whether that is the same. */
+import { timestampOf } from '@aquifer/model/kubernetes';
 
 /** A condition without its times. */
 export interface ConditionText {
@@ -43,8 +44,6 @@ export function withTransitionTime<T extends ConditionText>(
 ): T & { readonly lastTransitionTime: string } {
   const known = stored?.find(({ type }) => type === wanted.type);
   const isSame = known?.status === wanted.status && typeof known.lastTransitionTime === 'string';
-  const lastTransitionTime = isSame
-    ? String(known.lastTransitionTime)
-    : `${now.toISOString().slice(0, 19)}Z`;
+  const lastTransitionTime = isSame ? String(known.lastTransitionTime) : timestampOf(now);
   return { ...wanted, lastTransitionTime };
 }

@@ -1,12 +1,13 @@
 /** Mutating and validating admission webhooks (Kubernetes "Dynamic Admission Control"). */
+
 import { randomUUID } from 'node:crypto';
 import { request as httpsRequest } from 'node:https';
+import { type Labels, selects } from '@aquifer/model/kubernetes';
 import type { AdmissionWebhook } from '@aquifer/model/resources';
 import { ApiStatusError } from '../api-status-error.ts';
 import { isObject, type JsonObject, listOr, objectOr, stringOr } from '../json.ts';
 import type { Admission, AdmissionRequest } from '../objects/objects.ts';
 import { applyJsonPatch } from '../patches/json-patch.ts';
-import { matchesLabelSelector } from '../selectors.ts';
 import type { Storage } from '../storage/storage.ts';
 
 const GROUP = 'admissionregistration.k8s.io';
@@ -110,14 +111,14 @@ export class AdmissionWebhooks implements Admission {
         ? (object ?? previous)
         : this.#storage.get('/namespaces', '', target.namespace);
     const isNamespaced = resource.namespaced || resource.collection === '/namespaces';
-    const labelsOf = (value: unknown): JsonObject =>
-      objectOr(objectOr(objectOr(value).metadata).labels);
+    const labelsOf = (value: unknown): Labels =>
+      objectOr(objectOr(objectOr(value).metadata).labels) as Labels;
     const namespaceSelected =
-      !isNamespaced || matchesLabelSelector(webhook.namespaceSelector, labelsOf(holder));
+      !isNamespaced || selects(webhook.namespaceSelector ?? {}, labelsOf(holder));
     const subjects = [object, previous].filter((value) => value !== null);
     return (
       namespaceSelected &&
-      subjects.some((subject) => matchesLabelSelector(webhook.objectSelector, labelsOf(subject)))
+      subjects.some((subject) => selects(webhook.objectSelector ?? {}, labelsOf(subject)))
     );
   }
 

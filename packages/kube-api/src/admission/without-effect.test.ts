@@ -4,9 +4,9 @@ import type { JsonObject } from '../json.ts';
 import { warningsOf } from './without-effect.ts';
 
 const container = (fields: JsonObject): JsonObject => ({ name: 'web', image: 'nginx', ...fields });
-const limits = { resources: { limits: { memory: '64Mi' } } };
+const readOnly = { securityContext: { readOnlyRootFilesystem: true } };
 const pod = (spec: JsonObject): JsonObject => ({ kind: 'Pod', spec });
-const LIMITS = 'the sandbox does not enforce limits';
+const READ_ONLY = 'the sandbox lets containers write to their root';
 
 describe('a warning', () => {
   test.for<[what: string, collection: string, object: JsonObject, warnings: string[]]>([
@@ -19,22 +19,25 @@ describe('a warning', () => {
     [
       'names the field of a pod',
       '/pods',
-      pod({ containers: [container({}), container(limits)] }),
-      [`spec.containers[].resources.limits: ${LIMITS}`],
+      pod({ containers: [container({}), container(readOnly)] }),
+      [`spec.containers[].securityContext.readOnlyRootFilesystem: ${READ_ONLY}`],
     ],
     [
       'is given for init containers too',
       '/pods',
-      pod({ initContainers: [container(limits)], containers: [container({})] }),
-      [`spec.initContainers[].resources.limits: ${LIMITS}`],
+      pod({ initContainers: [container(readOnly)], containers: [container({})] }),
+      [`spec.initContainers[].securityContext.readOnlyRootFilesystem: ${READ_ONLY}`],
     ],
     [
       'is given for the template of a workload',
       'apps/deployments',
       {
-        spec: { progressDeadlineSeconds: 600, template: pod({ containers: [container(limits)] }) },
+        spec: {
+          progressDeadlineSeconds: 600,
+          template: pod({ containers: [container(readOnly)] }),
+        },
       },
-      [`spec.template.spec.containers[].resources.limits: ${LIMITS}`],
+      [`spec.template.spec.containers[].securityContext.readOnlyRootFilesystem: ${READ_ONLY}`],
     ],
     [
       'is not given for values that are fulfilled',
@@ -62,7 +65,7 @@ describe('a warning', () => {
   });
 
   test('about a field is not repeated while the field is there', () => {
-    const object = pod({ containers: [container(limits)] });
+    const object = pod({ containers: [container(readOnly)] });
     expect(warningsOf('/pods', object, object as unknown as ApiObject)).toEqual([]);
   });
 });

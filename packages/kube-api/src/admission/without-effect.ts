@@ -44,10 +44,6 @@ const KINDS: readonly WithoutEffect[] = [
   { collections: POLICIES, says: 'does not enforce admission policies; webhooks are called' },
   { collections: ['apiregistration.k8s.io/apiservices'], says: 'does not serve aggregated APIs' },
   {
-    collections: ['autoscaling/horizontalpodautoscalers'],
-    says: 'does not scale workloads by itself; use kubectl scale',
-  },
-  {
     collections: ['networking.k8s.io/ingresses'],
     says: 'runs no ingress controller; use a Gateway, which the mesh serves',
   },
@@ -71,7 +67,6 @@ const KINDS: readonly WithoutEffect[] = [
 
 /** Fields of pods, and of the templates that workloads make pods from. */
 const POD_FIELDS: readonly WithoutEffect[] = [
-  { path: 'containers[].resources.limits', says: 'does not enforce limits' },
   {
     path: 'containers[].ports[].hostPort',
     says: 'opens no ports on nodes; use a NodePort Service',

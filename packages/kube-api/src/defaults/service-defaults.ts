@@ -4,30 +4,41 @@ import { BlockList, isIPv4 } from 'node:net';
 import type { ApiObject } from '../cluster-client.ts';
 import { type JsonObject, listOr, objectOr, stringOr } from '../json.ts';
 import { type Cause, invalidValue } from '../status.ts';
-import { fill, itemsOf } from './pod-defaults.ts';
+import { fill, fillEmpty, itemsOf, madeObject } from './fill.ts';
 
 /** Service addresses are 10.96.0.0/16, as kubeadm has them; the API itself is the first. */
 export const API_SERVICE_ADDRESS = '10.96.0.1';
 const NODE_PORTS = { first: 30_000, last: 32_767 } as const;
 
+/** How long a Service remembers its clients: three hours. */
+const AFFINITY_SECONDS = 10_800;
+
 /** ClusterIP, no affinity, TCP, and the target port is the port. */
 export function serviceDefaults(service: JsonObject): void {
-  fill(service, 'spec', {});
-  const spec = objectOr(service.spec);
-  fill(spec, 'type', 'ClusterIP');
-  fill(spec, 'sessionAffinity', 'None');
+  const spec = madeObject(service, 'spec');
+  fillEmpty(spec, 'type', 'ClusterIP');
+  fillEmpty(spec, 'sessionAffinity', 'None');
+  if (spec.sessionAffinity === 'None') delete spec.sessionAffinityConfig;
   if (spec.sessionAffinity === 'ClientIP') {
-    fill(spec, 'sessionAffinityConfig', { clientIP: { timeoutSeconds: 10_800 } });
+    const clientIP = madeObject(madeObject(spec, 'sessionAffinityConfig'), 'clientIP');
+    fill(clientIP, 'timeoutSeconds', AFFINITY_SECONDS);
   }
   for (const port of itemsOf(spec, 'ports')) {
-    fill(port, 'protocol', 'TCP');
-    fill(port, 'targetPort', port.port);
+    fillEmpty(port, 'protocol', 'TCP');
+    fillEmpty(port, 'targetPort', port.port);
   }
-  fill(service, 'status', { loadBalancer: {} });
+  const { loadBalancer } = madeObject(service, 'status');
+  fill(objectOr(service.status), 'loadBalancer', {});
+  if (spec.type === 'LoadBalancer') {
+    fill(spec, 'allocateLoadBalancerNodePorts', true);
+    for (const address of itemsOf(objectOr(loadBalancer), 'ingress')) {
+      if (stringOr(address.ip) !== undefined) fill(address, 'ipMode', 'VIP');
+    }
+  }
   if (spec.type === 'ExternalName') return;
   fill(spec, 'internalTrafficPolicy', 'Cluster');
-  if (spec.type !== 'ClusterIP') fill(spec, 'externalTrafficPolicy', 'Cluster');
-  if (spec.type === 'LoadBalancer') fill(spec, 'allocateLoadBalancerNodePorts', true);
+  const isExternal = spec.type !== 'ClusterIP' || listOr(spec.externalIPs).length > 0;
+  if (isExternal) fillEmpty(spec, 'externalTrafficPolicy', 'Cluster');
 }
 
 function usedAddresses(services: readonly ApiObject[]): Set<string> {

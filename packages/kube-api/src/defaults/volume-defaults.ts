@@ -1,24 +1,33 @@
 /** Defaults of claims, volumes and storage classes, and the admission plugins that are always on for claims. */
 
-import { type JsonObject, listOr, objectOr } from '../json.ts';
+import { isObject, type JsonObject, listOr, objectOr } from '../json.ts';
 import type { Storage } from '../storage/storage.ts';
-import { CLAIM_PROTECTION, IS_DEFAULT_CLASS } from '../vocabulary/storage-class.ts';
-import { fill } from './pod-defaults.ts';
+import { CLAIM_PROTECTION, IS_DEFAULT_CLASS } from '../storage-class.ts';
+import { fill, fillEmpty, madeObject } from './fill.ts';
+
+/** Of a claim, or of the template of one. */
+export function claimSpecDefaults(spec: JsonObject): void {
+  fill(spec, 'volumeMode', 'Filesystem');
+}
 
 /** A claim waits until something binds it. */
 export function claimDefaults(claim: JsonObject): void {
-  fill(claim, 'spec', {});
-  fill(objectOr(claim.spec), 'volumeMode', 'Filesystem');
-  fill(claim, 'status', { phase: 'Pending' });
+  claimSpecDefaults(madeObject(claim, 'spec'));
+  fillEmpty(madeObject(claim, 'status'), 'phase', 'Pending');
+}
+
+/** Whatever is at the path will do. */
+export function hostPathDefaults({ hostPath }: JsonObject): void {
+  if (isObject(hostPath)) fill(hostPath, 'type', '');
 }
 
 /** What somebody made by hand is kept when its claim goes. */
 export function volumeDefaults(volume: JsonObject): void {
-  fill(volume, 'spec', {});
-  const spec = objectOr(volume.spec);
-  fill(spec, 'persistentVolumeReclaimPolicy', 'Retain');
+  const spec = madeObject(volume, 'spec');
+  fillEmpty(spec, 'persistentVolumeReclaimPolicy', 'Retain');
   fill(spec, 'volumeMode', 'Filesystem');
-  fill(volume, 'status', { phase: 'Pending' });
+  hostPathDefaults(spec);
+  fillEmpty(madeObject(volume, 'status'), 'phase', 'Pending');
 }
 
 export function storageClassDefaults(storageClass: JsonObject): void {

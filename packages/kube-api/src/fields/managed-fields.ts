@@ -1,14 +1,7 @@
 /** `metadata.managedFields`: who set which field, kept on every write (Kubernetes: "Field Management"). */
+import { timestampOf } from '@aquifer/model/kubernetes';
 import type { OpenApiSchema } from '@aquifer/model/resources';
-import {
-  isObject,
-  type JsonObject,
-  listOr,
-  objectOr,
-  sameJson,
-  stringOr,
-  timestampOf,
-} from '../json.ts';
+import { isObject, type JsonObject, listOr, objectOr, sameJson, stringOr } from '../json.ts';
 import { type FieldPath, fromFieldsV1, pathOf, toFieldsV1, union } from './field-paths.ts';
 import { compareFields } from './field-tree.ts';
 

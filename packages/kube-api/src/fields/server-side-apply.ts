@@ -1,7 +1,8 @@
 /** Server-side apply (Kubernetes docs "Server-Side Apply"; structured-merge-diff `merge/update.go`). */
+import { timestampOf } from '@aquifer/model/kubernetes';
 import type { OpenApiSchema } from '@aquifer/model/resources';
 import { ApiStatusError } from '../api-status-error.ts';
-import { type JsonObject, objectOr, timestampOf } from '../json.ts';
+import { type JsonObject, objectOr } from '../json.ts';
 import { displayPath, type FieldPath, union, withAncestors } from './field-paths.ts';
 import { appliedFields, compareFields, mergeApplied, removeFields } from './field-tree.ts';
 import { fieldsLastApplied, KUBECTL, renewLastApplied } from './last-applied.ts';

@@ -22,6 +22,7 @@ interface SubresourceRow {
 }
 
 const readWrite = ['get', 'patch', 'update'];
+const proxied = ['create', 'delete', 'get', 'patch', 'update'];
 
 /** Subresources beside `status` and `scale`. */
 const special: Readonly<Record<string, readonly SubresourceRow[]>> = {
@@ -33,7 +34,9 @@ const special: Readonly<Record<string, readonly SubresourceRow[]>> = {
     { name: 'exec', kind: 'PodExecOptions', verbs: ['create', 'get'] },
     { name: 'log', kind: 'Pod', verbs: ['get'] },
     { name: 'portforward', kind: 'PodPortForwardOptions', verbs: ['create', 'get'] },
+    { name: 'proxy', kind: 'PodProxyOptions', verbs: proxied },
   ],
+  '/services': [{ name: 'proxy', kind: 'ServiceProxyOptions', verbs: proxied }],
   '/namespaces': [{ name: 'finalize', kind: 'Namespace', verbs: ['update'] }],
   '/serviceaccounts': [
     {
@@ -61,6 +64,7 @@ function subresourcesOf(resource: ServedResource): SubresourceRow[] {
 
 function verbsOf(resource: ServedResource): readonly string[] {
   if (resource.review) return ['create'];
+  if (resource.measured) return ['get', 'list'];
   if (resource.collection !== '/namespaces') return standardVerbs;
   return standardVerbs.filter((verb) => verb !== 'deletecollection');
 }

@@ -1,12 +1,12 @@
 /** `POST pods/NAME/eviction`: a deletion that disruption budgets may refuse (kubernetes `storage/eviction.go`). */
+import { selects, timestampOf } from '@aquifer/model/kubernetes';
 import { ApiStatusError } from '../api-status-error.ts';
 import type { ApiObject } from '../cluster-client.ts';
-import { isObject, listOr, objectOr, stringOr, timestampOf } from '../json.ts';
+import { isObject, listOr, objectOr, stringOr } from '../json.ts';
 import { bodyRefusal } from '../objects/decode.ts';
 import { type DeleteOptions, deleteObject } from '../objects/deletion.ts';
 import type { WriteRequest } from '../objects/write-request.ts';
 import type { ResourceRegistry, ServedResource } from '../resource-registry.ts';
-import { matchesLabelSelector } from '../selectors.ts';
 import { noSuchResource } from '../status.ts';
 import { type Exchange, objectBody, sendKind, writeRequestOf } from './exchange.ts';
 import type { ResourcePath } from './request-info.ts';
@@ -47,7 +47,7 @@ async function askBudget(
   if (servesNobody(pod)) return;
   const { namespace = '', labels = {} } = pod.metadata;
   const [budget, another] = storage.list(BUDGETS, namespace).filter(({ spec }) => {
-    return isObject(spec?.selector) && matchesLabelSelector(spec.selector, labels);
+    return isObject(spec?.selector) && selects(spec.selector, labels);
   });
   if (another !== undefined) {
     const why =

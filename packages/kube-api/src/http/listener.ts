@@ -31,11 +31,7 @@ export class HttpListeners {
   constructor(dependencies: RouterDependencies, tls: KeyPair & { readonly caPem: string }) {
     this.#dependencies = dependencies;
     this.#tls = tls;
-    this.#upgrades = new Upgrades(
-      dependencies.storage,
-      dependencies.podAccess,
-      dependencies.onFault,
-    );
+    this.#upgrades = new Upgrades(dependencies);
   }
 
   /** Resolves with the address that was bound. */

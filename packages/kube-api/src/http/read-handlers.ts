@@ -21,7 +21,8 @@ export interface ReadDependencies {
   readonly objects: Objects;
 }
 
-function includeObject(query: URLSearchParams): IncludeObject {
+/** What of each object a Table is to carry. */
+export function includeObject(query: URLSearchParams): IncludeObject {
   const asked = query.get('includeObject');
   return asked === 'None' || asked === 'Object' ? asked : 'Metadata';
 }

@@ -40,7 +40,9 @@ function splitResource(
   const scoped = head === 'namespaces' && third !== undefined && !namespaceSubresources.has(third);
   const namespace = scoped ? (second ?? '') : '';
   const [plural = '', name = '', ...rest] = scoped ? parts.slice(2) : parts;
-  return { namespace, plural, name, subresource: rest.join('/') };
+  // What follows is a path of another server.
+  const subresource = rest[0] === 'proxy' ? 'proxy' : rest.join('/');
+  return { namespace, plural, name, subresource };
 }
 
 function resourcePath(path: string): ResourcePath | null {

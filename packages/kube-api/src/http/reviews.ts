@@ -1,5 +1,6 @@
 /** Questions that are posted and answered: tokens, and who may do what. */
-import { type JsonObject, listOr, objectOr, stringOr, timestampOf } from '../json.ts';
+import { timestampOf } from '@aquifer/model/kubernetes';
+import { type JsonObject, listOr, objectOr, stringOr } from '../json.ts';
 import type { UserInfo } from '../objects/write-request.ts';
 import type { ServedResource } from '../resource-registry.ts';
 import type { AccessAttributes, Authorizer } from '../security/authorization.ts';

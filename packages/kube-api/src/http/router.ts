@@ -1,6 +1,6 @@
 /** From an authenticated request to the handler of its resource and verb. */
 import { ApiStatusError } from '../api-status-error.ts';
-import type { PodAccess } from '../cluster-client.ts';
+import type { MetricsSource, PodAccess } from '../cluster-client.ts';
 import type { UserInfo } from '../objects/write-request.ts';
 import type { ResourceRegistry, ServedResource } from '../resource-registry.ts';
 import type { AccessAttributes, Authorizer } from '../security/authorization.ts';
@@ -10,7 +10,9 @@ import { aggregatedDiscovery, discoveryDocument, wantsAggregated } from './disco
 import { handleEviction } from './eviction.ts';
 import { type Exchange, sendJson } from './exchange.ts';
 import { warnOfKind } from './kind-warnings.ts';
+import { handleMetrics } from './metrics-api.ts';
 import type { OpenApiDocuments } from './openapi.ts';
+import { isProxied, type ProxySubresource } from './proxy-subresource.ts';
 import {
   handleList,
   handleWatch,
@@ -45,6 +47,9 @@ export interface RouterDependencies
   readonly registry: ResourceRegistry;
   readonly openApi: OpenApiDocuments;
   readonly podAccess: PodAccess;
+  /** Null where nothing is measured; `metrics.k8s.io` is not served then. */
+  readonly metrics: MetricsSource | null;
+  readonly proxy: ProxySubresource;
   readonly onFault: OnFault;
 }
 
@@ -119,6 +124,14 @@ async function handleResource(
   const resource = dependencies.registry.find(path.group, path.version, path.plural);
   if (resource === null) throw noSuchResource();
   const { verb } = exchange.info;
+  if (resource.measured && dependencies.metrics !== null) {
+    handleMetrics(exchange, dependencies.metrics, resource, path);
+    return;
+  }
+  if (isProxied(path)) {
+    dependencies.proxy.serve(exchange, path);
+    return;
+  }
   warnOfKind(exchange, resource.collection);
   const special = subresourceHandlers[`${resource.collection}/${path.subresource} ${verb}`];
   if (resource.review && special === undefined) {

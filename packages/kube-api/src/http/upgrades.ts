@@ -1,4 +1,4 @@
-/** Requests that leave HTTP: exec, attach and port-forward, over WebSocket or SPDY. */
+/** Requests that leave HTTP: exec, attach and port-forward, over WebSocket or SPDY, and what a pod is asked through `proxy`. */
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { createWebSocketStream, type WebSocket, WebSocketServer } from 'ws';
@@ -19,6 +19,7 @@ import {
   forwardedPorts,
   serveChannelPortForward,
 } from '../streams/port-forward-channels.ts';
+import { isProxied, type ProxySubresource } from './proxy-subresource.ts';
 import type { RequestInfo } from './request-info.ts';
 
 const MAX_WEBSOCKET_BYTES = 8 * 1024 * 1024;
@@ -30,6 +31,13 @@ export interface Upgrade {
   readonly head: Buffer;
   /** Throws what the client is to be refused with. */
   readonly admit: () => Promise<RequestInfo>;
+}
+
+interface UpgradeDependencies {
+  readonly storage: Storage;
+  readonly podAccess: PodAccess;
+  readonly proxy: ProxySubresource;
+  readonly onFault: OnFault;
 }
 
 interface Session {
@@ -50,6 +58,7 @@ const streaming = new Set(['exec', 'attach', 'portforward']);
 export class Upgrades {
   readonly #storage: Storage;
   readonly #podAccess: PodAccess;
+  readonly #proxy: ProxySubresource;
   readonly #onFault: OnFault;
   /** Upgraded connections are no longer the HTTP server's to close. */
   readonly #sockets = new Set<Duplex>();
@@ -63,9 +72,10 @@ export class Upgrades {
     },
   });
 
-  constructor(storage: Storage, podAccess: PodAccess, onFault: OnFault) {
+  constructor({ storage, podAccess, proxy, onFault }: UpgradeDependencies) {
     this.#storage = storage;
     this.#podAccess = podAccess;
+    this.#proxy = proxy;
     this.#onFault = onFault;
   }
 
@@ -80,7 +90,13 @@ export class Upgrades {
     socket.on('close', () => this.#sockets.delete(socket));
     socket.on('error', () => socket.destroy());
     try {
-      const session = this.#session(await admit(), request);
+      const info = await admit();
+      if (info.resource !== null && isProxied(info.resource)) {
+        const onError = (error: ApiStatusError): void => refuse(socket, error);
+        this.#proxy.upgrade({ info, request, socket, head }, info.resource, onError);
+        return;
+      }
+      const session = this.#session(info, request);
       if (/^websocket$/i.test(request.headers.upgrade ?? '')) {
         this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
           void this.#serveWebSocket(webSocket, session);

@@ -2,15 +2,24 @@
 
 import { resolvePriority } from '../admission/priorities.ts';
 import {
-  autoscalerDefaults,
   bindingDefaults,
   customResourceDefinitionDefaults,
-  endpointSliceDefaults,
+  priorityClassDefaults,
+  webhookDefaults,
+} from '../defaults/api-defaults.ts';
+import { autoscalerDefaults } from '../defaults/autoscaler-defaults.ts';
+import {
   leaseDefaults,
+  limitRangeDefaults,
   namespaceDefaults,
   secretDefaults,
-  webhookDefaults,
-} from '../defaults/other-defaults.ts';
+} from '../defaults/namespace-defaults.ts';
+import {
+  endpointSliceDefaults,
+  endpointsDefaults,
+  ingressClassDefaults,
+  networkPolicyDefaults,
+} from '../defaults/network-defaults.ts';
 import { admitPod, podDefaults } from '../defaults/pod-defaults.ts';
 import { serviceDefaults } from '../defaults/service-defaults.ts';
 import {
@@ -24,6 +33,7 @@ import {
   cronJobDefaults,
   daemonSetDefaults,
   deploymentDefaults,
+  disruptionBudgetDefaults,
   jobDefaults,
   replicaSetDefaults,
   statefulSetDefaults,
@@ -40,6 +50,8 @@ export const kindDefaults: Readonly<Record<string, Filler>> = {
   '/services': serviceDefaults,
   '/namespaces': namespaceDefaults,
   '/secrets': secretDefaults,
+  '/limitranges': limitRangeDefaults,
+  '/endpoints': endpointsDefaults,
   '/persistentvolumeclaims': claimDefaults,
   '/persistentvolumes': volumeDefaults,
   'storage.k8s.io/storageclasses': storageClassDefaults,
@@ -49,9 +61,13 @@ export const kindDefaults: Readonly<Record<string, Filler>> = {
   'apps/statefulsets': statefulSetDefaults,
   'batch/jobs': jobDefaults,
   'batch/cronjobs': cronJobDefaults,
+  'policy/poddisruptionbudgets': disruptionBudgetDefaults,
   'autoscaling/horizontalpodautoscalers': autoscalerDefaults,
   'coordination.k8s.io/leases': leaseDefaults,
   'discovery.k8s.io/endpointslices': endpointSliceDefaults,
+  'networking.k8s.io/networkpolicies': networkPolicyDefaults,
+  'networking.k8s.io/ingressclasses': ingressClassDefaults,
+  'scheduling.k8s.io/priorityclasses': priorityClassDefaults,
   'rbac.authorization.k8s.io/clusterrolebindings': bindingDefaults,
   'rbac.authorization.k8s.io/rolebindings': bindingDefaults,
   'admissionregistration.k8s.io/mutatingwebhookconfigurations': webhookDefaults,
@@ -64,7 +80,7 @@ export const kindAdmission: Readonly<
   Record<string, (object: JsonObject, storage: Storage) => void>
 > = {
   '/pods': (pod, storage) => {
-    admitPod(pod);
+    admitPod(pod, storage);
     resolvePriority(storage, pod);
   },
   'batch/jobs': admitJob,

@@ -11,7 +11,7 @@ const scalars: Readonly<Record<string, OpenApiSchema>> = {
   double: { type: 'number', format: 'double' },
   bool: { type: 'boolean' },
   bytes: { type: 'string', format: 'byte' },
-  quantity: { 'x-kubernetes-int-or-string': true },
+  quantity: { 'x-kubernetes-int-or-string': true, format: 'quantity' },
   intOrString: { 'x-kubernetes-int-or-string': true },
   time: { type: 'string', format: 'date-time', nullable: true },
   microTime: { type: 'string', format: 'date-time', nullable: true },

@@ -1,8 +1,9 @@
 /** Deleting: at once, after a grace period, or when the last finalizer goes. */
 
+import { timestampOf } from '@aquifer/model/kubernetes';
 import { checkDeletable } from '../admission/namespace-rules.ts';
 import type { ApiObject } from '../cluster-client.ts';
-import { listOr, objectOr, timestampOf } from '../json.ts';
+import { listOr, objectOr } from '../json.ts';
 import { countsGenerations } from '../kinds/built-in.ts';
 import type { ServedResource } from '../resource-registry.ts';
 import { conflict } from '../status.ts';

@@ -2,7 +2,9 @@
  * Reading and writing objects: the one pipeline that HTTP requests and controllers go through. In order: decode and
  * default, managed fields, admission (mutating), allocation, validation, admission (validating), store.
  */
+
 import { randomBytes, randomUUID } from 'node:crypto';
+import { nameLetters, timestampOf } from '@aquifer/model/kubernetes';
 import { checkNamespace } from '../admission/namespace-rules.ts';
 import { warningsOf } from '../admission/without-effect.ts';
 import { ApiStatusError } from '../api-status-error.ts';
@@ -13,7 +15,7 @@ import {
   serviceAddressCauses,
 } from '../defaults/service-defaults.ts';
 import { managedFieldsAfterUpdate, SERVER_OWNED } from '../fields/managed-fields.ts';
-import { type JsonObject, listOr, objectOr, sameJson, stringOr, timestampOf } from '../json.ts';
+import { type JsonObject, listOr, objectOr, sameJson, stringOr } from '../json.ts';
 import { countsGenerations, kindAdmission } from '../kinds/built-in.ts';
 import { asStored, inVersion } from '../kinds/conversions.ts';
 import type { ServedResource } from '../resource-registry.ts';
@@ -66,14 +68,12 @@ interface Write {
   readonly request: WriteRequest;
 }
 
-const nameAlphabet = 'bcdfghjklmnpqrstvwxz2456789';
 const statusOnCreate = new Set(['/nodes', 'apiextensions.k8s.io/customresourcedefinitions']);
 /** Attempts when somebody else writes between reading and storing. */
 const WRITE_ATTEMPTS = 5;
 
 function generatedName(prefix: string): string {
-  const suffix = [...randomBytes(5)].map((byte) => nameAlphabet[byte % nameAlphabet.length]);
-  return `${prefix.slice(0, 58)}${suffix.join('')}`;
+  return `${prefix.slice(0, 58)}${nameLetters(randomBytes(5))}`;
 }
 
 /** A complete object, as the pipeline leaves it. */

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { managedFieldsAfterUpdate } from '../fields/managed-fields.ts';
 import { applyServerSide } from '../fields/server-side-apply.ts';
 import { isObject, type JsonObject } from '../json.ts';
+import { applyJsonPatch } from './json-patch.ts';
 import { applyStrategicPatch } from './strategic-patch.ts';
 
 const schema = openApiSchema(deployment);
@@ -62,6 +63,32 @@ test('a strategy that changes its type keeps only what the patch retains', () =>
   expect(applyStrategicPatch(schema, current, patch)).toEqual({
     spec: { strategy: { type: 'Recreate' } },
   });
+});
+
+test.for<[what: string, operation: object]>([
+  ['replaces what is not there', { op: 'replace', path: '/spec/other', value: 1 }],
+  ['removes what is not there', { op: 'remove', path: '/spec/other' }],
+  ['removes an item after the last', { op: 'remove', path: '/spec/list/5' }],
+  ['adds to what is not there', { op: 'add', path: '/spec/other/name', value: 1 }],
+  ['moves what is not there', { op: 'move', from: '/spec/other', path: '/spec/name' }],
+  ['adds without a value', { op: 'add', path: '/spec/name' }],
+  ['tests for another value', { op: 'test', path: '/spec/list', value: [2, 1] }],
+  ['reaches into the prototype', { op: 'add', path: '/constructor/prototype/name', value: 1 }],
+  ['is none', { op: 'alter', path: '/spec/list' }],
+])('a JSON patch is refused whose operation %s', ([, operation]) => {
+  const target = { spec: { list: [1, 2] } };
+  expect(() => applyJsonPatch(target, [operation])).toThrow('rejected our request');
+  expect(target).toEqual({ spec: { list: [1, 2] } });
+});
+
+test('a JSON patch tests values whatever the order of their fields, and reaches any label', () => {
+  const labels = { constructor: 'a', 'example.com/name': 'b' };
+  const patch = [
+    { op: 'test', path: '/labels', value: { 'example.com/name': 'b', constructor: 'a' } },
+    { op: 'replace', path: '/labels/constructor', value: 'c' },
+    { op: 'remove', path: '/labels/example.com~1name' },
+  ];
+  expect(applyJsonPatch({ labels }, patch)).toEqual({ labels: { constructor: 'c' } });
 });
 
 describe('server-side apply', () => {

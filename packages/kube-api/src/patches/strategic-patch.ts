@@ -3,7 +3,7 @@ import {
   applyStrategicPatch as apply,
   type MergeSchema,
   StrategicPatchError,
-} from '@aquifer/model';
+} from '@aquifer/model/kubernetes';
 import type { OpenApiSchema } from '@aquifer/model/resources';
 import { fieldSchema } from '../fields/field-tree.ts';
 import { isObject, type JsonObject } from '../json.ts';

@@ -4,8 +4,9 @@
  * Always: a field that is not in the table and says something refuses the whole request. Leaving it out would store
  * another object than the client sent.
  */
+import { timestampOf } from '@aquifer/model/kubernetes';
 import type { ApiStatusError } from '../api-status-error.ts';
-import { type JsonObject, timestampOf } from '../json.ts';
+import type { JsonObject } from '../json.ts';
 import { type FieldRow, kinds, messages } from '../kinds/messages.ts';
 import { badRequest, unsupportedMediaType } from '../status.ts';
 import {

@@ -3,8 +3,8 @@
  * "Common Expression Language", CEL options and libraries). Missing: sets, semver, `format`, URLs and IP addresses as values.
  */
 import { isIP } from 'node:net';
-import { quantityValue } from '@aquifer/model';
 import { compiledPattern, useSafeMatches, withSafeMatches } from '@aquifer/model/expressions';
+import { quantityValue } from '@aquifer/model/kubernetes';
 import { type ASTNode, Environment } from '@marcbachmann/cel-js';
 import { isObject } from '../json.ts';
 import { isCidr, isUri } from './formats.ts';

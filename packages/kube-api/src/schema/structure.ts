@@ -1,11 +1,12 @@
 /** Decoding by structure: what a schema does not name is unknown, what it types must have that type. */
+import { canonicalQuantity } from '@aquifer/model/kubernetes';
 import type { OpenApiSchema } from '@aquifer/model/resources';
 import { isObject, type JsonObject } from '../json.ts';
 
 /** A value of another type than its schema says. */
 export interface TypeMistake {
   readonly path: string;
-  /** As the schema names it: `integer`, `string`, `array`, `object`, `boolean`, `number`. */
+  /** As the schema names it: `integer`, `string`, `array`, `object`, `boolean`, `number`, `quantity`. */
   readonly expected: string;
   readonly format: string | undefined;
   /** The JSON type that was found. */
@@ -85,6 +86,7 @@ function decodeValue(
     findings.mistakes.push({ path, expected, format: schema.format, found });
     return value;
   }
+  if (schema.format === 'quantity') return decodeQuantity(value, path, findings);
   if (isObject(value)) return decodeObject(schema, value, path, findings);
   if (Array.isArray(value) && schema.items !== undefined) {
     const { items } = schema;
@@ -92,6 +94,19 @@ function decodeValue(
       (item, index) => decodeValue(items, item, `${path}[${index}]`, findings) ?? null,
     );
   }
+  return value;
+}
+
+/** The amount as Kubernetes writes it. */
+function decodeQuantity(value: unknown, path: string, findings: Findings): unknown {
+  const amount = canonicalQuantity(value);
+  if (amount !== null) return amount;
+  findings.mistakes.push({
+    path,
+    expected: 'quantity',
+    format: 'quantity',
+    found: jsonType(value),
+  });
   return value;
 }
 
@@ -123,6 +138,9 @@ const goTypes: Readonly<Record<string, string>> = {
 
 /** How Go's JSON decoder words a type mistake in one of the built-in kinds. */
 export function goTypeMistake(kind: string, mistake: TypeMistake): string {
+  if (mistake.expected === 'quantity') {
+    return "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
+  }
   const found = goKinds[mistake.found] ?? mistake.found;
   const fields = mistake.path.replaceAll(/\[\d+\]/g, '');
   const owner = fields.startsWith('spec.') && !fields.slice(5).includes('.') ? `${kind}Spec` : kind;

@@ -1,7 +1,5 @@
 /** RBAC: what roles, bound to a user or one of its groups, allow (Kubernetes "Using RBAC Authorization"). */
-import type { PolicyRule } from '@aquifer/model/resources';
-import type { ApiObject } from '../cluster-client.ts';
-import { listOr, objectOr, stringOr } from '../json.ts';
+import type { PolicyRule, RoleBinding } from '@aquifer/model/resources';
 import type { UserInfo } from '../objects/write-request.ts';
 import type { Storage } from '../storage/storage.ts';
 
@@ -21,8 +19,9 @@ export interface AccessAttributes {
 
 const RBAC = 'rbac.authorization.k8s.io';
 
-function includesOrStar(list: unknown, value: string): boolean {
-  const values = listOr(list);
+type Subject = NonNullable<RoleBinding['subjects']>[number];
+
+function includesOrStar(values: readonly string[] = [], value: string): boolean {
   return values.includes('*') || values.includes(value);
 }
 
@@ -53,15 +52,15 @@ function ruleAllows(rule: PolicyRule, { verb, resource, path }: AccessAttributes
   );
 }
 
-function names(user: UserInfo, subject: Record<string, unknown>, namespace: string): boolean {
+function names(user: UserInfo, subject: Subject, namespace: string): boolean {
   switch (subject.kind) {
     case 'User':
       return subject.name === user.username || subject.name === '*';
     case 'Group':
-      return user.groups.includes(String(subject.name));
+      return user.groups.includes(subject.name);
     default: {
-      const space = stringOr(subject.namespace) ?? namespace;
-      return user.username === `system:serviceaccount:${space}:${String(subject.name)}`;
+      const space = subject.namespace ?? namespace;
+      return user.username === `system:serviceaccount:${space}:${subject.name}`;
     }
   }
 }
@@ -87,32 +86,32 @@ export class Authorizer {
     const namespace = attributes.resource?.namespace ?? '';
     for (const [binding, rule] of this.rulesOf(user, namespace)) {
       if (!ruleAllows(rule, attributes)) continue;
-      const { kind, name } = objectOr(binding.roleRef);
-      const reason = `RBAC: allowed by ${binding.kind} "${binding.metadata.name}" of ${String(kind)} "${String(name)}"`;
+      const { kind, name } = binding.roleRef;
+      const reason = `RBAC: allowed by ${binding.kind} "${binding.metadata.name}" of ${kind} "${name}"`;
       return { allowed: true, reason };
     }
     return { allowed: false, reason: '' };
   }
 
   /** Every rule that applies to the user in a namespace (empty: cluster-wide), with the binding that grants it. */
-  *rulesOf(user: UserInfo, namespace: string): Generator<readonly [ApiObject, PolicyRule]> {
+  *rulesOf(user: UserInfo, namespace: string): Generator<readonly [RoleBinding, PolicyRule]> {
     const bindings = [
       ...this.#storage.list(`${RBAC}/clusterrolebindings`),
       ...(namespace === '' ? [] : this.#storage.list(`${RBAC}/rolebindings`, namespace)),
     ];
-    for (const binding of bindings) {
-      const subjects = listOr(binding.subjects).map(objectOr);
-      if (!subjects.some((subject) => names(user, subject, namespace))) continue;
+    for (const object of bindings) {
+      const binding = object as RoleBinding;
+      if (!(binding.subjects ?? []).some((subject) => names(user, subject, namespace))) continue;
       for (const rule of this.#rulesOfRole(binding)) yield [binding, rule];
     }
   }
 
-  #rulesOfRole(binding: ApiObject): readonly PolicyRule[] {
-    const { kind, name } = objectOr(binding.roleRef);
+  #rulesOfRole({ roleRef, metadata }: RoleBinding): readonly PolicyRule[] {
+    const { kind, name } = roleRef;
     const role =
       kind === 'ClusterRole'
-        ? this.#storage.get(`${RBAC}/clusterroles`, '', String(name))
-        : this.#storage.get(`${RBAC}/roles`, binding.metadata.namespace ?? '', String(name));
-    return listOr(role?.rules) as readonly PolicyRule[];
+        ? this.#storage.get(`${RBAC}/clusterroles`, '', name)
+        : this.#storage.get(`${RBAC}/roles`, metadata.namespace ?? '', name);
+    return role?.rules ?? [];
   }
 }

@@ -18,14 +18,21 @@ export function statusOf(object: ApiObject): JsonObject {
   return objectOr(object.status);
 }
 
+interface Named {
+  readonly metadata: {
+    readonly name?: string | undefined;
+    readonly creationTimestamp?: string | null | undefined;
+  };
+}
+
 /** As in its metadata. */
-export function name(object: ApiObject): string {
-  return object.metadata.name;
+export function name({ metadata }: Named): string {
+  return metadata.name ?? '';
 }
 
 /** Since its creation, as kubectl shows it. */
-export function age(object: ApiObject): string {
-  return ageOf(object.metadata.creationTimestamp);
+export function age({ metadata }: Named): string {
+  return ageOf(metadata.creationTimestamp);
 }
 
 /** Pods that are wanted, there, and ready. */

@@ -1,4 +1,5 @@
 /** Columns and cells of the kinds that are only stored here (kubernetes `printers/internalversion/printers.go`). */
+import { controllerOf, quantityValue } from '@aquifer/model/kubernetes';
 import type { ApiObject } from '../cluster-client.ts';
 import { isObject, type JsonObject, listOr, objectOr, stringOr } from '../json.ts';
 import { age, count, name, objects, selectorText, specOf, statusOf } from './cells.ts';
@@ -44,6 +45,14 @@ function quotaCell(quota: ApiObject, limits: boolean): string {
         `${resource}: ${String(objectOr(used)[resource] ?? 0)}/${String(value)}`,
     )
     .join(', ');
+}
+
+/** Of the containers of a pod together. */
+function podUsage(pod: ApiObject, resource: 'cpu' | 'memory'): string {
+  const total = objects(pod.containers)
+    .map((container) => quantityValue(objectOr(container.usage)[resource]))
+    .reduce((sum, amount) => sum + amount, 0);
+  return resource === 'cpu' ? `${Math.round(total * 1e9)}n` : `${Math.round(total / 1024)}Ki`;
 }
 
 const accessModeNames: Readonly<Record<string, string>> = {
@@ -113,6 +122,14 @@ function yesOrNo(value: unknown): string {
 
 /** By collection. */
 export const otherPrinters: Readonly<Record<string, Printer>> = {
+  'metrics.k8s.io/pods': {
+    columns: ['Name', 'CPU', 'Memory', 'Window'],
+    cells: (pod) => [name(pod), podUsage(pod, 'cpu'), podUsage(pod, 'memory'), pod.window],
+  },
+  'metrics.k8s.io/nodes': {
+    columns: ['Name', 'CPU', 'Memory', 'Window'],
+    cells: (node) => [name(node), node.usage.cpu, node.usage.memory, node.window],
+  },
   'networking.k8s.io/ingresses': {
     columns: ['Name', 'Class', 'Hosts', 'Address', 'Ports', 'Age'],
     cells: (object) => [
@@ -275,12 +292,12 @@ export const otherPrinters: Readonly<Record<string, Printer>> = {
   'apps/controllerrevisions': {
     columns: ['Name', 'Controller', 'Revision', 'Age'],
     cells: (object) => {
-      const owner = object.metadata.ownerReferences?.find((item) => item.controller === true);
+      const owner = controllerOf(object);
       const [group, version] = (owner?.apiVersion ?? '').split('/');
       const kind = `${owner?.kind.toLowerCase() ?? ''}${version === undefined ? '' : `.${group}`}`;
       return [
         name(object),
-        owner === undefined ? '<none>' : `${kind}/${owner.name}`,
+        owner === null ? '<none>' : `${kind}/${owner.name}`,
         object.revision,
         age(object),
       ];

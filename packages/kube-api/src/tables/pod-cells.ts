@@ -1,115 +1,91 @@
 /** What `kubectl get pods` shows (kubernetes `printers/internalversion`, `printPod`). */
-import type { ApiObject } from '../cluster-client.ts';
-import { isObject, type JsonObject, listOr, objectOr, stringOr } from '../json.ts';
+import type { ContainerStatus, Pod } from '@aquifer/model/resources';
 import { ageOf, humanDuration } from './duration.ts';
 
-function objects(value: unknown): JsonObject[] {
-  return listOr(value).filter(isObject);
-}
+type Terminated = NonNullable<NonNullable<ContainerStatus['state']>['terminated']>;
 
-function terminatedReason(terminated: JsonObject): string {
-  const reason = stringOr(terminated.reason) ?? '';
-  if (reason !== '') return reason;
-  const signal = terminated.signal;
-  return signal !== undefined && signal !== 0
-    ? `Signal:${String(signal)}`
-    : `ExitCode:${String(terminated.exitCode)}`;
-}
-
-function restartsOf(statuses: readonly JsonObject[]): number {
-  return statuses.reduce((sum, status) => sum + Number(status.restartCount ?? 0), 0);
+function terminatedReason({ reason, signal = 0, exitCode }: Terminated): string {
+  if (reason) return reason;
+  return signal !== 0 ? `Signal:${signal}` : `ExitCode:${exitCode}`;
 }
 
 /** Why a pod is still in its init containers; null when they are through. */
-function initReason(pod: ApiObject): string | null {
-  const containers = objects(objectOr(pod.spec).initContainers);
-  const statuses = objects(objectOr(pod.status).initContainerStatuses);
-  for (const [index, status] of statuses.entries()) {
-    const state = objectOr(status.state);
-    const terminated = isObject(state.terminated) ? state.terminated : null;
-    const isSidecar =
-      containers.find((item) => item.name === status.name)?.restartPolicy === 'Always';
-    if (terminated?.exitCode === 0 || (isSidecar && status.started === true)) continue;
-    if (terminated !== null) return `Init:${terminatedReason(terminated)}`;
-    const waiting = stringOr(objectOr(state.waiting).reason) ?? '';
-    if (waiting !== '' && waiting !== 'PodInitializing') return `Init:${waiting}`;
-    return `Init:${index}/${containers.length}`;
-  }
-  return null;
+function initReason({ spec, status = {} }: Pod): string | null {
+  const { initContainers = [] } = spec;
+  const sidecars = initContainers.filter(({ restartPolicy }) => restartPolicy === 'Always');
+  const { initContainerStatuses: statuses = [] } = status;
+  const current = statuses.findIndex(({ name, state, started = false }) => {
+    const isStarted = started && sidecars.some((sidecar) => sidecar.name === name);
+    return state?.terminated?.exitCode !== 0 && !isStarted;
+  });
+  const { waiting, terminated } = statuses[current]?.state ?? {};
+  if (current < 0) return null;
+  if (terminated !== undefined) return `Init:${terminatedReason(terminated)}`;
+  const reason = waiting?.reason ?? '';
+  if (reason !== '' && reason !== 'PodInitializing') return `Init:${reason}`;
+  return `Init:${current}/${initContainers.length}`;
 }
 
-function containerReason(statuses: readonly JsonObject[], fallback: string): string {
+function containerReason(statuses: readonly ContainerStatus[], fallback: string): string {
   let reason = fallback;
   let isRunning = false;
-  for (const status of statuses.toReversed()) {
-    const state = objectOr(status.state);
-    const waiting = stringOr(objectOr(state.waiting).reason) ?? '';
-    if (waiting !== '') reason = waiting;
-    else if (isObject(state.terminated)) reason = terminatedReason(state.terminated);
-    else if (status.ready === true && isObject(state.running)) isRunning = true;
+  for (const { state, ready } of statuses.toReversed()) {
+    if (state?.waiting?.reason) reason = state.waiting.reason;
+    else if (state?.terminated !== undefined) reason = terminatedReason(state.terminated);
+    else if (ready && state?.running !== undefined) isRunning = true;
   }
   // A running container beside a finished one: the pod is what its conditions say.
   return reason === 'Completed' && isRunning ? 'Running' : reason;
 }
 
-function statusOf(pod: ApiObject): string {
-  const status = objectOr(pod.status);
+function statusOf(pod: Pod): string {
+  const { reason, phase = '', conditions = [], containerStatuses = [] } = pod.status ?? {};
   if (pod.metadata.deletionTimestamp !== undefined) {
-    return status.reason === 'NodeLost' ? 'Unknown' : 'Terminating';
+    return reason === 'NodeLost' ? 'Unknown' : 'Terminating';
   }
-  const base = stringOr(status.reason) ?? stringOr(status.phase) ?? '';
-  const gated = objects(status.conditions).some(
+  const isGated = conditions.some(
     (condition) => condition.type === 'PodScheduled' && condition.reason === 'SchedulingGated',
   );
   return (
     initReason(pod) ??
-    containerReason(objects(status.containerStatuses), gated ? 'SchedulingGated' : base)
+    containerReason(containerStatuses, isGated ? 'SchedulingGated' : (reason ?? phase))
   );
 }
 
-function restartCell(statuses: readonly JsonObject[]): string {
-  const restarts = restartsOf(statuses);
-  const finished = statuses
-    .map((status) => objectOr(objectOr(status.lastState).terminated).finishedAt)
-    .filter((at) => typeof at === 'string')
-    .map((at) => Date.parse(at));
+function restartCell(statuses: readonly ContainerStatus[]): string {
+  const restarts = statuses.reduce((sum, { restartCount }) => sum + (restartCount || 0), 0);
+  const finished = statuses.flatMap(({ lastState }) => lastState?.terminated?.finishedAt ?? []);
   if (restarts === 0 || finished.length === 0) return String(restarts);
-  return `${restarts} (${humanDuration(Date.now() - Math.max(...finished))} ago)`;
+  const lastMs = Math.max(...finished.map((at) => Date.parse(at)));
+  return `${restarts} (${humanDuration(Date.now() - lastMs)} ago)`;
 }
 
-function readinessGates(pod: ApiObject): string {
-  const gates = objects(objectOr(pod.spec).readinessGates);
+function readinessGates({ spec: { readinessGates: gates = [] }, status }: Pod): string {
   if (gates.length === 0) return '<none>';
-  const conditions = objects(objectOr(pod.status).conditions);
-  const met = gates.filter((gate) =>
-    conditions.some((item) => item.type === gate.conditionType && item.status === 'True'),
+  const met = gates.filter(({ conditionType }) =>
+    status?.conditions?.some(({ type, status: is }) => type === conditionType && is === 'True'),
   );
   return `${met.length}/${gates.length}`;
 }
 
 /** Ready, status, restarts, age, address, node and gates. */
-export function podCells(pod: ApiObject): unknown[] {
-  const spec = objectOr(pod.spec);
-  const status = objectOr(pod.status);
-  const statuses = objects(status.containerStatuses);
-  const inits = objects(spec.initContainers).filter((item) => item.restartPolicy === 'Always');
-  const sidecars = objects(status.initContainerStatuses).filter((item) =>
-    inits.some((container) => container.name === item.name),
+export function podCells(pod: Pod): unknown[] {
+  const { spec, status = {}, metadata } = pod;
+  const inits = (spec.initContainers ?? []).filter((item) => item.restartPolicy === 'Always');
+  const sidecars = (status.initContainerStatuses ?? []).filter(({ name }) =>
+    inits.some((container) => container.name === name),
   );
-  const counted = [...statuses, ...sidecars];
-  const ready = counted.filter(
-    (item) => item.ready === true && isObject(objectOr(item.state).running),
-  );
-  const total = objects(spec.containers).length + inits.length;
+  const counted = [...(status.containerStatuses ?? []), ...sidecars];
+  const ready = counted.filter((item) => item.ready && item.state?.running !== undefined);
   return [
-    pod.metadata.name,
-    `${ready.length}/${total}`,
+    metadata.name,
+    `${ready.length}/${spec.containers.length + inits.length}`,
     statusOf(pod),
     restartCell(counted),
-    ageOf(pod.metadata.creationTimestamp),
-    stringOr(status.podIP) ?? '<none>',
-    stringOr(spec.nodeName) ?? '<none>',
-    stringOr(status.nominatedNodeName) ?? '<none>',
+    ageOf(metadata.creationTimestamp),
+    status.podIP ?? '<none>',
+    spec.nodeName ?? '<none>',
+    status.nominatedNodeName ?? '<none>',
     readinessGates(pod),
   ];
 }

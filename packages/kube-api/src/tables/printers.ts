@@ -1,4 +1,5 @@
 /** Columns and cells of the built-in kinds (kubernetes `printers/internalversion/printers.go`). */
+import type { EndpointSlice, Endpoints, Event, Node, Pod, Service } from '@aquifer/model/resources';
 import type { ApiObject } from '../cluster-client.ts';
 import { isObject, listOr, objectOr, stringOr } from '../json.ts';
 import {
@@ -24,87 +25,81 @@ export interface Printer {
   cells(object: ApiObject): unknown[];
 }
 
-function servicePorts(service: ApiObject): string {
-  const ports = objects(specOf(service).ports).map((port) => {
-    const nodePort = count(port.nodePort) > 0 ? `:${String(port.nodePort)}` : '';
-    return `${String(port.port)}${nodePort}/${String(port.protocol)}`;
-  });
+/** Of a kind with a type of its own: what is stored was checked by its schema. */
+function printer<Kind>(columns: readonly string[], cells: (object: Kind) => unknown[]): Printer {
+  return { columns, cells: (object) => cells(object as Kind) };
+}
+
+function servicePorts({ spec }: Service): string {
+  const ports = (spec?.ports ?? []).map(
+    ({ port, nodePort = 0, protocol }) =>
+      `${port}${nodePort > 0 ? `:${nodePort}` : ''}/${protocol}`,
+  );
   return ports.length === 0 ? '<none>' : ports.join(',');
 }
 
-function externalAddress(service: ApiObject): string {
-  const spec = specOf(service);
-  const given = listOr(spec.externalIPs).map(String);
-  if (spec.type === 'ExternalName') return stringOr(spec.externalName) ?? '';
-  if (spec.type === 'LoadBalancer') {
-    const balancers = objects(objectOr(statusOf(service).loadBalancer).ingress).map(
-      (item) => stringOr(item.ip) ?? stringOr(item.hostname) ?? '',
-    );
-    const all = [...balancers, ...given];
-    return all.length === 0 ? '<pending>' : all.join(',');
-  }
-  return given.length === 0 ? '<none>' : given.join(',');
+function externalAddress({ spec, status }: Service): string {
+  const { type, externalName = '', externalIPs = [] } = spec ?? {};
+  if (type === 'ExternalName') return externalName;
+  if (type !== 'LoadBalancer') return externalIPs.length === 0 ? '<none>' : externalIPs.join(',');
+  const balancers = (status?.loadBalancer?.ingress ?? []).map(
+    ({ ip, hostname = '' }) => ip ?? hostname,
+  );
+  const all = [...balancers, ...externalIPs];
+  return all.length === 0 ? '<pending>' : all.join(',');
 }
 
-function slicePorts(slice: ApiObject): string {
-  const ports = objects(slice.ports).map((port) => (port.port === null ? '*' : String(port.port)));
-  return ports.length === 0 ? '<unset>' : shortList(ports, 3);
+function slicePorts({ ports }: EndpointSlice): string {
+  const numbers = (ports ?? []).map(({ port }) => (port === null ? '*' : String(port)));
+  return numbers.length === 0 ? '<unset>' : shortList(numbers, 3);
 }
 
-function sliceEndpoints(slice: ApiObject): string {
-  const addresses = objects(slice.endpoints).flatMap((item) => listOr(item.addresses).map(String));
+function sliceEndpoints({ endpoints }: EndpointSlice): string {
+  const addresses = (endpoints ?? []).flatMap((endpoint) => endpoint.addresses);
   return addresses.length === 0 ? '<unset>' : shortList(addresses, 3);
 }
 
-function endpointAddresses(endpoints: ApiObject): string {
-  const all = objects(endpoints.subsets).flatMap((subset) =>
-    objects(subset.ports).flatMap((port) =>
-      objects(subset.addresses).map((address) => `${String(address.ip)}:${String(port.port)}`),
-    ),
+function endpointAddresses({ subsets = [] }: Endpoints): string {
+  const all = subsets.flatMap(({ ports = [], addresses = [] }) =>
+    ports.flatMap(({ port }) => addresses.map(({ ip }) => `${ip}:${port}`)),
   );
   return all.length === 0 ? '<none>' : shortList(all, 3);
 }
 
-function nodeStatus(node: ApiObject): string {
-  const ready = objects(statusOf(node).conditions).find((item) => item.type === 'Ready');
+function nodeStatus({ spec, status }: Node): string {
+  const ready = status?.conditions?.find(({ type }) => type === 'Ready');
   const state = ready === undefined ? 'Unknown' : ready.status === 'True' ? 'Ready' : 'NotReady';
-  return specOf(node).unschedulable === true ? `${state},SchedulingDisabled` : state;
+  return spec?.unschedulable === true ? `${state},SchedulingDisabled` : state;
 }
 
-function nodeRoles(node: ApiObject): string {
+function nodeRoles({ metadata }: Node): string {
   const prefix = 'node-role.kubernetes.io/';
-  const roles = Object.keys(node.metadata.labels ?? {})
+  const roles = Object.keys(metadata.labels ?? {})
     .filter((label) => label.startsWith(prefix))
     .map((label) => label.slice(prefix.length))
     .toSorted();
   return roles.length === 0 ? '<none>' : roles.join(',');
 }
 
-function nodeAddress(node: ApiObject, type: string): string {
-  const found = objects(statusOf(node).addresses).find((item) => item.type === type);
-  return stringOr(found?.address) ?? '<none>';
+function nodeAddress({ status }: Node, type: string): string {
+  return status?.addresses?.find((item) => item.type === type)?.address ?? '<none>';
 }
 
-function nodeInfo(node: ApiObject, field: string): string {
-  return stringOr(objectOr(statusOf(node).nodeInfo)[field]) ?? '<unknown>';
+function nodeInfo({ status }: Node, field: string): unknown {
+  return status?.nodeInfo?.[field] ?? '<unknown>';
 }
 
-function lastSeen(event: ApiObject): unknown {
-  const series = objectOr(event.series);
-  return series.lastObservedTime ?? event.lastTimestamp ?? event.eventTime ?? event.firstTimestamp;
+function lastSeen({ series, lastTimestamp, eventTime, firstTimestamp }: Event): unknown {
+  return series?.lastObservedTime ?? lastTimestamp ?? eventTime ?? firstTimestamp;
 }
 
-function eventSource(event: ApiObject): string {
-  const { component, host } = objectOr(event.source);
-  const parts = [component ?? event.reportingComponent, host].filter(
-    (part) => typeof part === 'string',
-  );
-  return parts.join(', ');
+function eventSource({ source, reportingComponent }: Event): string {
+  const { component = reportingComponent, host } = source ?? {};
+  return [component, host].filter((part) => part !== undefined).join(', ');
 }
 
-function eventObject(event: ApiObject): string {
-  const involved = objectOr(event.involvedObject);
-  return `${String(involved.kind ?? '').toLowerCase()}/${String(involved.name ?? '')}`;
+function eventObject({ involvedObject: { kind = '', name: subject = '' } }: Event): string {
+  return `${kind.toLowerCase()}/${subject}`;
 }
 
 function subjectsOf(binding: ApiObject, kind: string): string {
@@ -163,8 +158,8 @@ const bindings: Printer = {
 
 /** By collection; every other kind shows its name and age. */
 export const printers: Readonly<Record<string, Printer>> = {
-  '/pods': {
-    columns: [
+  '/pods': printer<Pod>(
+    [
       'Name',
       'Ready',
       'Status',
@@ -175,14 +170,14 @@ export const printers: Readonly<Record<string, Printer>> = {
       'Nominated Node*',
       'Readiness Gates*',
     ],
-    cells: podCells,
-  },
+    podCells,
+  ),
   '/namespaces': {
     columns: ['Name', 'Status', 'Age'],
     cells: (object) => [name(object), statusOf(object).phase, age(object)],
   },
-  '/nodes': {
-    columns: [
+  '/nodes': printer<Node>(
+    [
       'Name',
       'Status',
       'Roles',
@@ -194,45 +189,46 @@ export const printers: Readonly<Record<string, Printer>> = {
       'Kernel-Version*',
       'Container-Runtime*',
     ],
-    cells: (object) => [
-      name(object),
-      nodeStatus(object),
-      nodeRoles(object),
-      age(object),
-      nodeInfo(object, 'kubeletVersion'),
-      nodeAddress(object, 'InternalIP'),
-      nodeAddress(object, 'ExternalIP'),
-      nodeInfo(object, 'osImage'),
-      nodeInfo(object, 'kernelVersion'),
-      nodeInfo(object, 'containerRuntimeVersion'),
+    (node) => [
+      name(node),
+      nodeStatus(node),
+      nodeRoles(node),
+      age(node),
+      nodeInfo(node, 'kubeletVersion'),
+      nodeAddress(node, 'InternalIP'),
+      nodeAddress(node, 'ExternalIP'),
+      nodeInfo(node, 'osImage'),
+      nodeInfo(node, 'kernelVersion'),
+      nodeInfo(node, 'containerRuntimeVersion'),
     ],
-  },
-  '/services': {
-    columns: ['Name', 'Type', 'Cluster-IP', 'External-IP', 'Port(s)', 'Age', 'Selector*'],
-    cells: (object) => [
-      name(object),
-      specOf(object).type,
-      stringOr(specOf(object).clusterIP) ?? '<none>',
-      externalAddress(object),
-      servicePorts(object),
-      age(object),
-      mapText(specOf(object).selector),
+  ),
+  '/services': printer<Service>(
+    ['Name', 'Type', 'Cluster-IP', 'External-IP', 'Port(s)', 'Age', 'Selector*'],
+    (service) => [
+      name(service),
+      service.spec?.type,
+      service.spec?.clusterIP ?? '<none>',
+      externalAddress(service),
+      servicePorts(service),
+      age(service),
+      mapText(service.spec?.selector),
     ],
-  },
-  '/endpoints': {
-    columns: ['Name', 'Endpoints', 'Age'],
-    cells: (object) => [name(object), endpointAddresses(object), age(object)],
-  },
-  'discovery.k8s.io/endpointslices': {
-    columns: ['Name', 'AddressType', 'Ports', 'Endpoints', 'Age'],
-    cells: (object) => [
-      name(object),
-      object.addressType,
-      slicePorts(object),
-      sliceEndpoints(object),
-      age(object),
+  ),
+  '/endpoints': printer<Endpoints>(['Name', 'Endpoints', 'Age'], (endpoints) => [
+    name(endpoints),
+    endpointAddresses(endpoints),
+    age(endpoints),
+  ]),
+  'discovery.k8s.io/endpointslices': printer<EndpointSlice>(
+    ['Name', 'AddressType', 'Ports', 'Endpoints', 'Age'],
+    (slice) => [
+      name(slice),
+      slice.addressType,
+      slicePorts(slice),
+      sliceEndpoints(slice),
+      age(slice),
     ],
-  },
+  ),
   '/configmaps': {
     columns: ['Name', 'Data', 'Age'],
     cells: (object) => [
@@ -254,8 +250,8 @@ export const printers: Readonly<Record<string, Printer>> = {
     columns: ['Name', 'Secrets', 'Age'],
     cells: (object) => [name(object), listOr(object.secrets).length, age(object)],
   },
-  '/events': {
-    columns: [
+  '/events': printer<Event>(
+    [
       'Last Seen',
       'Type',
       'Reason',
@@ -267,19 +263,19 @@ export const printers: Readonly<Record<string, Printer>> = {
       'Count*',
       'Name*',
     ],
-    cells: (object) => [
-      ageOf(lastSeen(object)),
-      object.type,
-      object.reason,
-      eventObject(object),
-      stringOr(objectOr(object.involvedObject).fieldPath) ?? '',
-      eventSource(object),
-      String(object.message ?? '').trim(),
-      ageOf(object.firstTimestamp ?? object.eventTime),
-      count(object.count) || 1,
-      name(object),
+    (event) => [
+      ageOf(lastSeen(event)),
+      event.type,
+      event.reason,
+      eventObject(event),
+      event.involvedObject.fieldPath ?? '',
+      eventSource(event),
+      (event.message ?? '').trim(),
+      ageOf(event.firstTimestamp ?? event.eventTime),
+      count(event.count) || 1,
+      name(event),
     ],
-  },
+  ),
   'apps/deployments': {
     columns: ['Name', 'Ready', 'Up-to-date', 'Available', 'Age', ...workloadColumns],
     cells: (object) => [

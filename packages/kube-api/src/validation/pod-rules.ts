@@ -1,6 +1,6 @@
 /** What pods and pod templates forbid (kubernetes `pkg/apis/core/validation`, `ValidatePodSpec`), with its wording. */
 
-import { itemsOf } from '../defaults/pod-defaults.ts';
+import { itemsOf } from '../defaults/fill.ts';
 import { type JsonObject, objectOr, stringOr } from '../json.ts';
 import {
   type Cause,

@@ -1,5 +1,5 @@
 /** What amounts of resources must be (apimachinery `resource.Quantity`). */
-import { quantityValue } from '@aquifer/model';
+import { quantityValue } from '@aquifer/model/kubernetes';
 import { type JsonObject, objectOr } from '../json.ts';
 import { type Cause, invalidValue } from '../status.ts';
 

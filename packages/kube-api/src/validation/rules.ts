@@ -1,6 +1,6 @@
 /** What the built-in kinds forbid beyond their schema. */
 import type { ApiObject } from '../cluster-client.ts';
-import { itemsOf } from '../defaults/pod-defaults.ts';
+import { itemsOf } from '../defaults/fill.ts';
 import { isObject, type JsonObject, listOr, objectOr, sameJson, stringOr } from '../json.ts';
 import {
   type Cause,

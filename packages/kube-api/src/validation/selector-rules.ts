@@ -1,6 +1,6 @@
 /** A workload's selector and the labels of its template. */
+import { type Labels, selects } from '@aquifer/model/kubernetes';
 import { type JsonObject, objectOr } from '../json.ts';
-import { matchesLabelSelector } from '../selectors.ts';
 import { type Cause, invalidValue } from '../status.ts';
 import { labelCauses } from './names.ts';
 
@@ -8,11 +8,11 @@ import { labelCauses } from './names.ts';
 export function selectorCauses(spec: JsonObject): Cause[] {
   const field = 'spec.template.metadata.labels';
   const { labels } = objectOr(objectOr(spec.template).metadata);
-  const selects =
-    spec.selector !== undefined && matchesLabelSelector(spec.selector, objectOr(labels));
+  const isSelected =
+    spec.selector !== undefined && selects(objectOr(spec.selector), objectOr(labels) as Labels);
   const why = '`selector` does not match template `labels`';
   return [
-    ...(selects ? [] : [invalidValue(field, labels ?? null, why)]),
+    ...(isSelected ? [] : [invalidValue(field, labels ?? null, why)]),
     ...labelCauses(labels, field),
   ];
 }

@@ -1,6 +1,6 @@
 /** What Services forbid beyond their schema (kubernetes `pkg/apis/core/validation`, `ValidateService`). */
 
-import { itemsOf } from '../defaults/pod-defaults.ts';
+import { itemsOf } from '../defaults/fill.ts';
 import { type JsonObject, objectOr, stringOr } from '../json.ts';
 import {
   type Cause,

@@ -1,6 +1,6 @@
 import type { ApiObject, ClusterClient } from '@aquifer/kube-api';
-import { controllerOf, type Informer } from './informer.ts';
-import { matchesSelector } from './label-selector.ts';
+import { controllerOf, selects } from '@aquifer/model/kubernetes';
+import type { Informer } from './informer.ts';
 import { isTerminating } from './pod-state.ts';
 import { controlledBy } from './pod-template.ts';
 
@@ -14,7 +14,7 @@ export async function claimChildren(
   owner: ApiObject,
 ): Promise<boolean> {
   const isSelected = ({ metadata }: ApiObject): boolean =>
-    matchesSelector(owner.spec.selector, metadata.labels);
+    selects(owner.spec.selector, metadata.labels);
   const all = children.list(owner.metadata.namespace).filter((child) => !isTerminating(child));
   const orphans = all.filter((child) => controllerOf(child) === null && isSelected(child));
   const released = children

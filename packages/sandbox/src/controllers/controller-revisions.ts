@@ -1,5 +1,5 @@
 import type { ApiObject, ClusterClient } from '@aquifer/kube-api';
-import { controllerOf } from './informer.ts';
+import { controllerOf } from '@aquifer/model/kubernetes';
 import { controlledBy, templateHash } from './pod-template.ts';
 import { REVISIONS } from './resource-keys.ts';
 

@@ -1,7 +1,8 @@
-import type { ApiObject, ClusterClient } from '@aquifer/kube-api';
+import type { ApiObject, ClusterClient, MetricsSource } from '@aquifer/kube-api';
+import { controllerOf } from '@aquifer/model/kubernetes';
 import type { EventRecorder } from '../nodes/event-recorder.ts';
 import type { Informer } from './informer.ts';
-import { controllerOf, objectKey, splitKey } from './informer.ts';
+import { objectKey, splitKey } from './informer.ts';
 import { WorkQueue } from './work-queue.ts';
 
 /** What every controller gets. */
@@ -11,6 +12,8 @@ export interface ControllerDeps {
   readonly events: EventRecorder;
   /** Where the volumes are that the default StorageClass makes. */
   readonly volumesDirectory: string;
+  /** What pods use. */
+  readonly metrics: MetricsSource;
   /** For a failure that is tried again. */
   readonly onError: (error: Error) => void;
 }
@@ -28,6 +31,7 @@ export interface Informers {
   readonly cronJobs: Informer;
   readonly statefulSets: Informer;
   readonly disruptionBudgets: Informer;
+  readonly autoscalers: Informer;
   readonly claims: Informer;
   readonly volumes: Informer;
 }

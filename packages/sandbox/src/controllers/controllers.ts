@@ -1,4 +1,5 @@
 import { EventRecorder } from '../nodes/event-recorder.ts';
+import { runAutoscalers } from './autoscaler.ts';
 import type { Controller, ControllerDeps, Informers } from './controller.ts';
 import { runCronJobs } from './cron-job.ts';
 import { runDaemonSets } from './daemon-set.ts';
@@ -11,6 +12,7 @@ import { runJobs } from './job.ts';
 import { runLoadBalancers } from './load-balancer.ts';
 import { runReplicaSets } from './replica-set.ts';
 import {
+  AUTOSCALERS,
   CLAIMS,
   CRON_JOBS,
   DAEMON_SETS,
@@ -44,6 +46,7 @@ const CONTROLLERS: Readonly<Record<string, (deps: ControllerDeps) => Controller>
   'endpoint-controller': runEndpoints,
   'statefulset-controller': runStatefulSets,
   controllermanager: runDisruptionBudgets,
+  'horizontal-pod-autoscaler': runAutoscalers,
   'persistentvolume-controller': runVolumeClaims,
   'persistentvolume-reclaimer': runVolumes,
 };
@@ -55,7 +58,7 @@ export interface RunningControllers {
 
 /** Resolves when every controller has seen what exists. `onError` hears of failures that are tried again. */
 export async function startControllers(
-  options: Pick<ControllerDeps, 'client' | 'volumesDirectory' | 'onError'>,
+  options: Pick<ControllerDeps, 'client' | 'volumesDirectory' | 'metrics' | 'onError'>,
 ): Promise<RunningControllers> {
   const { client } = options;
   const informers: Informers = {
@@ -70,6 +73,7 @@ export async function startControllers(
     cronJobs: new Informer(client, CRON_JOBS),
     statefulSets: new Informer(client, STATEFUL_SETS),
     disruptionBudgets: new Informer(client, DISRUPTION_BUDGETS),
+    autoscalers: new Informer(client, AUTOSCALERS),
     claims: new Informer(client, CLAIMS),
     volumes: new Informer(client, VOLUMES),
   };

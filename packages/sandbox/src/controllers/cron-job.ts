@@ -1,11 +1,12 @@
-import type { ApiObject } from '@aquifer/kube-api';
+import { type ApiObject, parseSchedule, type Schedule } from '@aquifer/kube-api';
+import { timestampOf } from '@aquifer/model/kubernetes';
 import type { Controller, ControllerDeps } from './controller.ts';
 import { runController } from './controller.ts';
 import { endTime } from './job.ts';
 import { byAge } from './pod-state.ts';
 import { controlledBy } from './pod-template.ts';
 import { CRON_JOBS, JOBS } from './resource-keys.ts';
-import { lastDueMs, nextRunMs } from './schedule.ts';
+import { lastDueMs } from './schedule.ts';
 import { writeStatus } from './write-status.ts';
 
 const SCHEDULED_AT = 'batch.kubernetes.io/cronjob-scheduled-timestamp';
@@ -30,7 +31,7 @@ export function runCronJobs(deps: ControllerDeps): Controller {
         lastScheduleTime: started === null ? cronJob.status?.lastScheduleTime : time(dueMs!),
         lastSuccessfulTime: lastSuccess(jobs),
       });
-      const next = nextRunMs(cronJob.spec.schedule, cronJob.spec.timeZone ?? null, nowMs);
+      const next = scheduleOf(cronJob.spec).nextMs(nowMs);
       if (next !== null) controller.look(cronJob, next - nowMs + 1);
     },
   );
@@ -75,7 +76,7 @@ export function runCronJobs(deps: ControllerDeps): Controller {
 /** The time of a run that is to start now, or null: not yet, or too late (`startingDeadlineSeconds`). */
 function dueRun({ metadata, spec, status }: ApiObject, nowMs: number): number | null {
   const sinceMs = Date.parse(status?.lastScheduleTime ?? metadata.creationTimestamp ?? '');
-  const dueMs = lastDueMs(spec.schedule, spec.timeZone ?? null, { sinceMs, nowMs });
+  const dueMs = lastDueMs(scheduleOf(spec), { sinceMs, nowMs });
   const patienceMs = (spec.startingDeadlineSeconds ?? Number.POSITIVE_INFINITY) * 1000;
   return dueMs !== null && nowMs - dueMs <= patienceMs ? dueMs : null;
 }
@@ -116,5 +117,9 @@ function reference({ apiVersion, kind, metadata }: ApiObject): object {
 }
 
 function time(ms: number): string {
-  return new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z');
+  return timestampOf(new Date(ms));
+}
+
+function scheduleOf({ schedule, timeZone = null }: ApiObject['spec']): Schedule {
+  return parseSchedule(schedule, timeZone);
 }

@@ -1,8 +1,8 @@
 import type { ApiObject } from '@aquifer/kube-api';
+import { controllerOf } from '@aquifer/model/kubernetes';
 import type { Controller, ControllerDeps } from './controller.ts';
 import { runController } from './controller.ts';
 import { planDaemonRollout } from './daemon-rollout.ts';
-import { controllerOf } from './informer.ts';
 import { byAge, isActive, isAvailable, isFinished, isReady } from './pod-state.ts';
 import { isOfRevision, podFromTemplate, revisionLabel, templateHash } from './pod-template.ts';
 import { DAEMON_SETS, PODS } from './resource-keys.ts';

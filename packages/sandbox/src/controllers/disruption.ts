@@ -1,9 +1,8 @@
 /** The status of PodDisruptionBudgets: how many of the selected pods serve, and how many may go. */
 import type { ApiObject } from '@aquifer/kube-api';
+import { controllerOf, scaledValue, selects, timestampOf } from '@aquifer/model/kubernetes';
 import type { Controller, ControllerDeps, Informers } from './controller.ts';
 import { runController } from './controller.ts';
-import { controllerOf } from './informer.ts';
-import { matchesSelector } from './label-selector.ts';
 import { isActive, isReady } from './pod-state.ts';
 import { canonical } from './pod-template.ts';
 import { DISRUPTION_BUDGETS } from './resource-keys.ts';
@@ -83,7 +82,7 @@ function budgetStatus(
   const { selector, minAvailable, maxUnavailable } = budget.spec;
   const pods = informers.pods
     .list(budget.metadata.namespace)
-    .filter((pod) => isActive(pod) && matchesSelector(selector ?? {}, pod.metadata.labels));
+    .filter((pod) => isActive(pod) && selects(selector ?? {}, pod.metadata.labels));
   const currentHealthy = pods.filter(
     (pod) => isReady(pod) && !disrupted.has(pod.metadata.name),
   ).length;
@@ -92,8 +91,8 @@ function budgetStatus(
   const expectedPods = isCounted ? pods.length : ownSize;
   const desiredHealthy =
     maxUnavailable === undefined
-      ? amount(minAvailable ?? 0, expectedPods)
-      : Math.max(0, expectedPods - amount(maxUnavailable, expectedPods));
+      ? Math.ceil(scaledValue(minAvailable ?? 0, expectedPods))
+      : Math.max(0, expectedPods - Math.ceil(scaledValue(maxUnavailable, expectedPods)));
   const spare = expectedPods > 0 ? Math.max(0, currentHealthy - desiredHealthy) : 0;
   return { currentHealthy, desiredHealthy, disruptionsAllowed: spare, expectedPods };
 }
@@ -110,17 +109,11 @@ function wantedPods(pods: readonly ApiObject[], { replicaSets, statefulSets }: I
   return [...owners.values()].reduce((sum, size) => sum + size, 0);
 }
 
-/** A percentage is rounded up. */
-function amount(value: number | string, whole: number): number {
-  const text = String(value);
-  return text.endsWith('%') ? Math.ceil((Number(text.slice(0, -1)) * whole) / 100) : Number(text);
-}
-
 function disruptionAllowed(budget: ApiObject, isAllowed: boolean): unknown {
   const status = isAllowed ? 'True' : 'False';
   const before: { status?: string; lastTransitionTime?: string } =
     budget.status?.conditions?.[0] ?? {};
-  const now = new Date().toISOString().replace(/\.\d+Z$/, 'Z');
+  const now = timestampOf(new Date());
   return {
     type: 'DisruptionAllowed',
     status,

@@ -1,5 +1,7 @@
 /** Keeps one EndpointSlice per Service with a selector: where its pods are, and which of them serve. */
+
 import type { ApiObject } from '@aquifer/kube-api';
+import { SERVICE_NAME_LABEL } from '@aquifer/model/kubernetes';
 import type { Controller, ControllerDeps } from './controller.ts';
 import { runController } from './controller.ts';
 import { isFinished, isReady, isTerminating } from './pod-state.ts';
@@ -9,7 +11,6 @@ import { followPods, hasEndpoints, podsOf } from './service-pods.ts';
 
 const MANAGED_BY = 'endpointslice.kubernetes.io/managed-by';
 const MANAGER = 'endpointslice-controller.k8s.io';
-const SERVICE_NAME = 'kubernetes.io/service-name';
 
 const FIRST_RETRY_MS = 1000;
 const LAST_RETRY_MS = 1_000_000;
@@ -47,7 +48,8 @@ export function runEndpointSlices(deps: ControllerDeps): Controller {
         .list(namespace)
         .filter(
           ({ metadata }) =>
-            metadata.labels?.[SERVICE_NAME] === name && metadata.labels[MANAGED_BY] === MANAGER,
+            metadata.labels?.[SERVICE_NAME_LABEL] === name &&
+            metadata.labels[MANAGED_BY] === MANAGER,
         );
       for (const [index, body] of wanted.entries()) {
         const slice = existing[index];
@@ -90,7 +92,7 @@ export function runEndpointSlices(deps: ControllerDeps): Controller {
         name: `${name}-${randomSuffix()}`,
         generateName: `${name}-`,
         namespace,
-        labels: { ...labels, [SERVICE_NAME]: name, [MANAGED_BY]: MANAGER },
+        labels: { ...labels, [SERVICE_NAME_LABEL]: name, [MANAGED_BY]: MANAGER },
         ownerReferences: controlledBy(service),
       },
       ...body,

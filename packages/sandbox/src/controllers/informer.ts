@@ -1,4 +1,5 @@
 import type { ApiObject, ClusterClient, ResourceKey, WatchEvent } from '@aquifer/kube-api';
+import { controllerOf } from '@aquifer/model/kubernetes';
 
 /** A copy of one collection, kept up to date by a watch. */
 export class Informer {
@@ -69,11 +70,4 @@ export function objectKey(namespace: string | undefined, name: string): string {
 export function splitKey(key: string): [namespace: string, name: string] {
   const slash = key.indexOf('/');
   return [key.slice(0, slash), key.slice(slash + 1)];
-}
-
-type OwnerReference = NonNullable<ApiObject['metadata']['ownerReferences']>[number];
-
-/** The owner that manages the object, or null. */
-export function controllerOf(object: ApiObject): OwnerReference | null {
-  return object.metadata.ownerReferences?.find(({ controller }) => controller === true) ?? null;
 }

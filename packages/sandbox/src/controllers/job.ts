@@ -1,7 +1,7 @@
 import type { ApiObject } from '@aquifer/kube-api';
+import { controllerOf, timestampOf } from '@aquifer/model/kubernetes';
 import type { Controller, ControllerDeps } from './controller.ts';
 import { runController } from './controller.ts';
-import { controllerOf } from './informer.ts';
 import {
   COMPLETION_INDEX,
   completionIndex,
@@ -142,5 +142,5 @@ function uidOf({ metadata }: ApiObject): string {
 }
 
 function now(): string {
-  return new Date().toISOString().replace(/\.\d+Z$/, 'Z');
+  return timestampOf(new Date());
 }

@@ -1,11 +1,9 @@
-import { createHash, randomInt } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import type { ApiObject } from '@aquifer/kube-api';
-
-/** Letters of generated names: no vowels, no look-alikes (k8s.io/apimachinery util/rand). */
-const NAME_LETTERS = 'bcdfghjklmnpqrstvwxz2456789';
+import { nameLetters } from '@aquifer/model/kubernetes';
 
 export function randomSuffix(length = 5): string {
-  return Array.from({ length }, () => NAME_LETTERS[randomInt(NAME_LETTERS.length)]).join('');
+  return nameLetters(randomBytes(length));
 }
 
 /** The same for equal templates, whatever the order of their fields. Ten letters. */
@@ -13,10 +11,7 @@ export function templateHash(template: unknown): string {
   const digest = createHash('sha256')
     .update(JSON.stringify(canonical(template)))
     .digest();
-  return Array.from(
-    digest.subarray(0, 10),
-    (byte) => NAME_LETTERS[byte % NAME_LETTERS.length],
-  ).join('');
+  return nameLetters(digest.subarray(0, 10));
 }
 
 /** Objects with sorted fields, for comparing and hashing. */

@@ -1,8 +1,8 @@
 import type { ApiObject, ClusterClient } from '@aquifer/kube-api';
+import { controllerOf } from '@aquifer/model/kubernetes';
 import { claimChildren } from './claims.ts';
 import type { Controller, ControllerDeps } from './controller.ts';
 import { runController } from './controller.ts';
-import { controllerOf } from './informer.ts';
 import { byAge, isActive, isAvailable, isReady } from './pod-state.ts';
 import { podFromTemplate } from './pod-template.ts';
 import { PODS, REPLICA_SETS } from './resource-keys.ts';

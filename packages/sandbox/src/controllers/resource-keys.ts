@@ -27,6 +27,11 @@ export const DISRUPTION_BUDGETS: ResourceKey = {
   version: 'v1',
   plural: 'poddisruptionbudgets',
 };
+export const AUTOSCALERS: ResourceKey = {
+  group: 'autoscaling',
+  version: 'v2',
+  plural: 'horizontalpodautoscalers',
+};
 export const DEPLOYMENTS: ResourceKey = { group: 'apps', version: 'v1', plural: 'deployments' };
 export const REPLICA_SETS: ResourceKey = { group: 'apps', version: 'v1', plural: 'replicasets' };
 export const DAEMON_SETS: ResourceKey = { group: 'apps', version: 'v1', plural: 'daemonsets' };

@@ -1,5 +1,7 @@
 /** How many pods each ReplicaSet of a Deployment should have next. Pure. */
+
 import type { ApiObject } from '@aquifer/kube-api';
+import { scaledValue } from '@aquifer/model/kubernetes';
 
 export interface SetPlan {
   readonly set: ApiObject;
@@ -53,17 +55,12 @@ export function rolloutBounds(
   rollingUpdate: { maxSurge?: number | string; maxUnavailable?: number | string } | undefined,
   wanted: number,
 ): { maxSurge: number; maxUnavailable: number } {
-  const maxSurge = Math.ceil(amount(rollingUpdate?.maxSurge ?? '25%', wanted));
-  const maxUnavailable = Math.floor(amount(rollingUpdate?.maxUnavailable ?? '25%', wanted));
+  const maxSurge = Math.ceil(scaledValue(rollingUpdate?.maxSurge ?? '25%', wanted));
+  const maxUnavailable = Math.floor(scaledValue(rollingUpdate?.maxUnavailable ?? '25%', wanted));
   // Neither would leave no way to go on.
   return maxSurge === 0 && maxUnavailable === 0
     ? { maxSurge: 0, maxUnavailable: 1 }
     : { maxSurge, maxUnavailable };
-}
-
-function amount(value: number | string, whole: number): number {
-  const text = String(value);
-  return text.endsWith('%') ? (Number(text.slice(0, -1)) * whole) / 100 : Number(text);
 }
 
 /** Those with the least that is available first: removing their pods costs nothing. */

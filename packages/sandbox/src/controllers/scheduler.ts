@@ -1,8 +1,8 @@
 /** Gives each new pod a node: the one with the fewest pods among those that the pod may run on. */
 import type { ApiObject } from '@aquifer/kube-api';
+import { hasLabels, meetsRequirement, type Requirement } from '@aquifer/model/kubernetes';
 import type { ControllerDeps } from './controller.ts';
 import { type Controller, runController } from './controller.ts';
-import { matchesLabels, matchesRequirement, type Requirement } from './label-selector.ts';
 import { isFinished, isTerminating } from './pod-state.ts';
 import { PODS } from './resource-keys.ts';
 import { reluctance, repellingTaints } from './tolerations.ts';
@@ -59,7 +59,7 @@ export function runScheduler(deps: ControllerDeps): Controller {
  */
 export function fits(pod: ApiObject, node: ApiObject): boolean {
   const labels = node.metadata.labels ?? {};
-  if (!matchesLabels(pod.spec.nodeSelector ?? {}, labels)) return false;
+  if (!hasLabels(pod.spec.nodeSelector ?? {}, labels)) return false;
   const terms: readonly NodeSelectorTerm[] | undefined =
     pod.spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution
       ?.nodeSelectorTerms;
@@ -67,8 +67,8 @@ export function fits(pod: ApiObject, node: ApiObject): boolean {
   const fields = { 'metadata.name': node.metadata.name };
   return terms.some(
     ({ matchExpressions = [], matchFields = [] }) =>
-      matchExpressions.every((requirement) => matchesRequirement(requirement, labels)) &&
-      matchFields.every((requirement) => matchesRequirement(requirement, fields)),
+      matchExpressions.every((requirement) => meetsRequirement(requirement, labels)) &&
+      matchFields.every((requirement) => meetsRequirement(requirement, fields)),
   );
 }
 

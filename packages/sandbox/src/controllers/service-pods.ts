@@ -1,8 +1,8 @@
 /** Which pods serve a Service. */
 import type { ApiObject } from '@aquifer/kube-api';
+import { hasLabels } from '@aquifer/model/kubernetes';
 import type { Controller, Informers } from './controller.ts';
 import { objectKey } from './informer.ts';
-import { matchesLabels } from './label-selector.ts';
 import { isFinished, isTerminating } from './pod-state.ts';
 
 /** Services without a selector, and aliases of other names, have no endpoints of their own. */
@@ -18,7 +18,7 @@ export function podsOf(
 ): { readonly pods: readonly ApiObject[]; readonly strayed: readonly ApiObject[] } {
   const selected = informers.pods
     .list(service.metadata.namespace)
-    .filter((pod) => matchesLabels(service.spec.selector, pod.metadata.labels))
+    .filter((pod) => hasLabels(service.spec.selector, pod.metadata.labels))
     .filter((pod) => pod.status?.podIP && !isFinished(pod));
   const isPlaced = (pod: ApiObject): boolean =>
     service.spec.publishNotReadyAddresses === true ||
@@ -42,7 +42,7 @@ export function followPods(informers: Informers, controller: Controller): void {
     for (const service of informers.services.list(namespace)) {
       const selector = service.spec.selector;
       if (selector === undefined) continue;
-      if (matchesLabels(selector, labels) || matchesLabels(selector, before)) {
+      if (hasLabels(selector, labels) || hasLabels(selector, before)) {
         controller.look(service);
       }
     }

@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ApiObject } from '@aquifer/kube-api';
-import { PROVISIONED_BY, PROVISIONER } from '@aquifer/kube-api/vocabulary';
+import { PROVISIONED_BY, PROVISIONER } from '@aquifer/kube-api';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ClusterApi } from '../../../../test/fixtures/cluster-api.ts';
 import {

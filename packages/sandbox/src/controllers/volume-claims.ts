@@ -2,10 +2,9 @@
 import { chmod, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ApiObject } from '@aquifer/kube-api';
-import { CLAIM_PROTECTION, PROVISIONED_BY, PROVISIONER } from '@aquifer/kube-api/vocabulary';
-import { quantityValue } from '@aquifer/model';
+import { CLAIM_PROTECTION, PROVISIONED_BY, PROVISIONER } from '@aquifer/kube-api';
+import { quantityValue, selects } from '@aquifer/model/kubernetes';
 import { type Controller, type ControllerDeps, runController } from './controller.ts';
-import { matchesSelector } from './label-selector.ts';
 import { isFinished, isTerminating } from './pod-state.ts';
 import { CLAIMS, STORAGE_CLASSES, VOLUMES } from './resource-keys.ts';
 import { writeStatus } from './write-status.ts';
@@ -142,7 +141,7 @@ function offers({ metadata, spec }: ApiObject, wanted: ApiObject['spec']): boole
   return (
     modes.every((mode) => spec.accessModes?.includes(mode)) &&
     sizeOf(spec.capacity) >= sizeOf(wanted.resources?.requests) &&
-    matchesSelector(wanted.selector ?? {}, metadata.labels)
+    selects(wanted.selector ?? {}, metadata.labels)
   );
 }
 

@@ -1,4 +1,5 @@
 import type { ApiObject, ClusterClient, ResourceKey } from '@aquifer/kube-api';
+import { timestampOf } from '@aquifer/model/kubernetes';
 import { canonical } from './pod-template.ts';
 
 /** Replaces fields of an object's status, unless they are so already. Zero counts are left out, as the real API does. */
@@ -38,7 +39,7 @@ export function timedCondition(
   object: ApiObject,
   condition: Pick<Condition, 'type' | 'status' | 'reason' | 'message'>,
 ): Condition {
-  const now = new Date().toISOString().replace(/\.\d+Z$/, 'Z');
+  const now = timestampOf(new Date());
   const conditions: readonly Condition[] = object.status?.conditions ?? [];
   const before = conditions.find(({ type }) => type === condition.type);
   const hasSameStatus = before?.status === condition.status;

@@ -1,6 +1,6 @@
 /**
- * Pulling from a registry (https://github.com/opencontainers/distribution-spec/blob/main/spec.md), as somebody whom it
- * does not know: images that need a login are loaded from an archive.
+ * Pulling from a registry (https://github.com/opencontainers/distribution-spec/blob/main/spec.md), with a login or as
+ * somebody whom it does not know.
  */
 import { Readable } from 'node:stream';
 import type { ReadableStream } from 'node:stream/web';
@@ -12,6 +12,7 @@ import {
   verified,
 } from './image-source.ts';
 import type { ImageReference } from './reference.ts';
+import type { RegistryLogin } from './registry-login.ts';
 
 const MANIFEST_TYPES = [
   'application/vnd.oci.image.index.v1+json',
@@ -25,9 +26,24 @@ const HOSTS: Readonly<Record<string, string>> = { 'docker.io': 'registry-1.docke
 
 const ANSWER_TIMEOUT_MS = 15_000;
 
-/** What a registry has under a name; its layers are fetched when they are opened. Throws with the registry's refusal. */
-export async function pullableImage(reference: ImageReference): Promise<ImageSource> {
-  const repository = new Repository(reference);
+/**
+ * What a registry has under a name; its layers are fetched when they are opened. The logins are tried one after the other.
+ * Throws with the registry's last refusal.
+ */
+export async function pullableImage(
+  reference: ImageReference,
+  logins: readonly RegistryLogin[],
+): Promise<ImageSource> {
+  const [first = null, ...others] = logins;
+  try {
+    return await imageIn(new Repository(reference, first), reference);
+  } catch (error) {
+    if (others.length === 0) throw error;
+    return pullableImage(reference, others);
+  }
+}
+
+async function imageIn(repository: Repository, reference: ImageReference): Promise<ImageSource> {
   let manifest = await repository.manifest(reference.version);
   if (manifest.manifests !== undefined) {
     manifest = await repository.manifest(forThisMachine(manifest.manifests).digest);
@@ -44,10 +60,13 @@ export async function pullableImage(reference: ImageReference): Promise<ImageSou
 class Repository {
   readonly #base: string;
   readonly #path: string;
+  readonly #login: RegistryLogin | null;
   /** What the registry asked for at the first refusal. */
   #authorization: Readonly<Record<string, string>> = {};
 
-  constructor({ registry, repository }: ImageReference) {
+  /** `login` is shown only to a registry that asks for one, and to the server of tokens that it names. */
+  constructor({ registry, repository }: ImageReference, login: RegistryLogin | null) {
+    this.#login = login;
     const host = HOSTS[registry] ?? registry;
     // As every client: a registry on this machine needs no certificate.
     const isLocal = /^(localhost|127\.[\d.]+|\[::1\])(:|$)/.test(host);
@@ -79,7 +98,7 @@ class Repository {
     const challenge = response.headers.get('www-authenticate');
     if (response.status === 401 && challenge !== null) {
       await response.body?.cancel();
-      this.#authorization = { authorization: await this.#token(challenge) };
+      this.#authorization = { authorization: await this.#answer(challenge) };
       response = await answered(url, { ...headers, ...this.#authorization });
     }
     if (response.ok) return response;
@@ -87,19 +106,27 @@ class Repository {
     throw new Error(`${url}: ${response.status} ${response.statusText}`.trim());
   }
 
-  /** https://distribution.github.io/distribution/spec/auth/token/ */
-  async #token(challenge: string): Promise<string> {
+  /** What the registry's challenge asks for; a token as in https://distribution.github.io/distribution/spec/auth/token/ */
+  async #answer(challenge: string): Promise<string> {
+    if (/^basic /i.test(challenge) && this.#login !== null) return this.#login;
     const fields = Object.fromEntries(
       [...challenge.matchAll(/(\w+)="([^"]*)"/g)].map(([, name, value]) => [name, value]),
     );
     const { realm, service } = fields;
     if (!/^bearer /i.test(challenge) || realm === undefined) {
-      throw new Error('the registry wants a login: save the image to an archive and load that');
+      throw new Error(
+        "the registry wants a login: name a Secret with it in the pod's imagePullSecrets (kubectl create secret docker-registry)",
+      );
     }
     const url = new URL(realm);
     if (service !== undefined) url.searchParams.set('service', service);
     url.searchParams.set('scope', `repository:${this.#path}:pull`);
-    const response = await answered(url.href, {});
+    const response = await answered(
+      url.href,
+      this.#login === null ? {} : { authorization: this.#login },
+    );
+    if (!response.ok)
+      throw new Error(`${url.host}: ${response.status} ${response.statusText}`.trim());
     const { token, access_token } = (await response.json()) as Record<string, string>;
     return `Bearer ${token ?? access_token}`;
   }

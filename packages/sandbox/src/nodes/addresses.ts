@@ -19,7 +19,6 @@ export function loadBalancerAddresses(): readonly string[] {
 /** The machine's own address on the fabric: API server and DNS. */
 export const HOST_ADDRESS = '10.245.0.254';
 
-export const API_SERVICE_ADDRESS = '10.96.0.1';
 export const DNS_SERVICE_ADDRESS = '10.96.0.10';
 
 /** More would not fit the address plan: node n owns 10.244.n.0/24 and 10.245.0.n. */

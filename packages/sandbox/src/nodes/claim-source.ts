@@ -1,5 +1,5 @@
 import type { ClusterClient, ResourceKey } from '@aquifer/kube-api';
-import { PROVISIONED_BY, PROVISIONER } from '@aquifer/kube-api/vocabulary';
+import { PROVISIONED_BY, PROVISIONER } from '@aquifer/kube-api';
 import { type ClaimSource, VolumeError } from './pod-volumes.ts';
 
 const CLAIMS: ResourceKey = { group: '', version: 'v1', plural: 'persistentvolumeclaims' };

@@ -125,8 +125,10 @@ export class ContainerProcess {
 }
 
 async function runWithPipes(launch: Launch, output: ContainerOutput): Promise<Running> {
-  const stdout = await openPipe(`${launch.scratchDirectory}.stdout`);
-  const stderr = await openPipe(`${launch.scratchDirectory}.stderr`);
+  const paths = ['stdout', 'stderr'].map((name) => `${launch.scratchDirectory}.${name}`);
+  await makePipes(paths);
+  const [stdout, stderr] = paths.map(openPipe) as [Pipe, Pipe];
+  for (const path of paths) unlinkSync(path);
   const [program, ...args] = launchCommand(launch, null);
   const child: ChildProcess = spawn(program, args, {
     // The fourth is LAUNCH_PIPE.
@@ -162,7 +164,8 @@ async function runWithPipes(launch: Launch, output: ContainerOutput): Promise<Ru
 async function runInTerminal(launch: Launch, output: ContainerOutput): Promise<Running> {
   const path = `${launch.scratchDirectory}.launched`;
   // A terminal's program inherits nothing else, so it opens the pipe by its name.
-  const pipe = await openPipe(path, { keepsName: true });
+  await makePipes([path]);
+  const pipe = openPipe(path);
   const [program, ...args] = launchCommand(launch, path);
   const terminal = startTerminal(program, args);
   const exitCode = terminal.exited.then(({ exitCode: code, signal }) =>
@@ -188,17 +191,21 @@ async function runInTerminal(launch: Launch, output: ContainerOutput): Promise<R
   };
 }
 
+interface Pipe {
+  readonly reader: Socket;
+  readonly writeEnd: number;
+}
+
 /**
- * A named pipe, unless told otherwise already nameless. Node's own pipes are sockets, and a program cannot open a socket
- * by the name /dev/stdout, as access logs of nginx and Envoy do.
+ * Named pipes. Node's own pipes are sockets, and a program cannot open a socket by the name /dev/stdout, as access logs
+ * of nginx and Envoy do.
  */
-async function openPipe(
-  path: string,
-  { keepsName = false } = {},
-): Promise<{ reader: Socket; writeEnd: number }> {
-  await runCommand('mkfifo', ['-m', '0666', path]);
+async function makePipes(paths: readonly string[]): Promise<void> {
+  await runCommand('mkfifo', ['-m', '0666', ...paths]);
+}
+
+function openPipe(path: string): Pipe {
   const readEnd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   const writeEnd = openSync(path, constants.O_WRONLY);
-  if (!keepsName) unlinkSync(path);
   return { reader: new Socket({ fd: readEnd, readable: true, writable: false }), writeEnd };
 }

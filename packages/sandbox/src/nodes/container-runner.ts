@@ -5,8 +5,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Container } from '@aquifer/model/resources';
 import { execToEnd } from './container-exec.ts';
 import { ContainerLog } from './container-log.ts';
-import { type ContainerExit, ContainerProcess } from './container-process.ts';
-import { type SetupContext, type SetupFailure, setUpContainer } from './container-setup.ts';
+import { ContainerProcess } from './container-process.ts';
+import {
+  containerLimits,
+  type SetupContext,
+  type SetupFailure,
+  setUpContainer,
+} from './container-setup.ts';
 import type {
   ContainerRole,
   ContainerState,
@@ -145,7 +150,7 @@ export class ContainerRunner {
     this.#event('Normal', 'Pulled', `Container image "${image}" already present on machine`);
     mkdirSync(setup.value.scratchDirectory, { recursive: true });
     const containerId = randomBytes(32).toString('hex');
-    const joinFiles = await sandbox.containerGroup(containerId);
+    const joinFiles = await sandbox.containerGroup(containerId, containerLimits(this.spec));
     this.#previousLog = this.#log;
     const logPath = join(
       sandbox.directory,
@@ -169,12 +174,19 @@ export class ContainerRunner {
     void this.#watchHealth(running, probing.signal);
     const exit = await process.exited;
     probing.abort();
+    const ranOutOfMemory = await this.#context.sandbox.hasRunOutOfMemory(containerId);
     await this.#context.sandbox.removeContainerGroup(containerId);
     log.close();
     this.#running = null;
     this.#isReady = false;
     this.#isStarted = false;
-    const termination = terminated(exit, process.startedAt, containerId);
+    const termination: ContainerTermination = {
+      kind: 'terminated',
+      ...exit,
+      reason: ranOutOfMemory ? 'OOMKilled' : exit.exitCode === 0 ? 'Completed' : 'Error',
+      startedAt: process.startedAt,
+      containerId,
+    };
     if (this.role === 'init' && termination.exitCode === 0) this.#isReady = true;
     this.#change(termination);
     return termination;
@@ -327,16 +339,6 @@ export class ContainerRunner {
 
 function subject({ metadata }: NodePodNow): { name: string; namespace: string; uid: string } {
   return { name: metadata.name, namespace: metadata.namespace, uid: metadata.uid };
-}
-
-function terminated(
-  exit: ContainerExit,
-  startedAt: Date,
-  containerId: string,
-): ContainerTermination {
-  const { exitCode, finishedAt } = exit;
-  const reason = exitCode === 0 ? 'Completed' : 'Error';
-  return { kind: 'terminated', exitCode, reason, startedAt, finishedAt, containerId };
 }
 
 /** False when the wait was cut short. */

@@ -1,7 +1,9 @@
 /** From a container's specification to what is launched, or to the reason why it cannot be. */
 import { join } from 'node:path';
 import { err, ok, type Result } from '@aquifer/model';
+import { quantityValue } from '@aquifer/model/kubernetes';
 import type { Container } from '@aquifer/model/resources';
+import type { ContainerLimits } from './cgroup-hierarchies.ts';
 import type { ContainerRoot, Launch, Privileges } from './container-launch.ts';
 import { commandLine, containerEnvironment } from './environment.ts';
 import type { Program } from './images.ts';
@@ -29,7 +31,7 @@ export async function setUpContainer(
   context: SetupContext,
 ): Promise<Result<Omit<Launch, 'joinFiles'>, SetupFailure>> {
   const { host, pod, sandbox, volumes } = context;
-  const image = await host.images.resolve(container.image ?? '');
+  const image = await host.images.resolve(container.image ?? '', await pullSecrets(context));
   if (!image.ok) return err({ reason: 'ErrImagePull', message: image.error });
   const privileges = containerPrivileges(pod, container, image.value);
   if (!privileges.ok) return configError(privileges.error);
@@ -67,6 +69,14 @@ export async function setUpContainer(
   });
 }
 
+/** Those that are there: a Secret that is missing leaves a pod to pull as anybody, as with the kubelet. */
+async function pullSecrets({ host, pod }: SetupContext): Promise<Record<string, Buffer>[]> {
+  const names = (pod.spec.imagePullSecrets ?? []).flatMap(({ name }) => name ?? []);
+  const { config } = host.volumeSources;
+  const found = names.map((name) => config.data('secret', pod.metadata.namespace, name));
+  return (await Promise.all(found)).filter((data) => data !== null);
+}
+
 function containerRoot(layers: Program['layers'], host: NodeHost): ContainerRoot {
   const { machineMounts, layersDirectory, toolsDirectory } = host;
   return layers === null
@@ -80,6 +90,15 @@ function containerInput({ stdin, stdinOnce, tty }: Container): Launch['input'] {
 
 function configError(message: string): Result<never, SetupFailure> {
   return err({ reason: 'CreateContainerConfigError', message });
+}
+
+/** What `resources.limits` say. Amounts were checked when the pod was stored. */
+export function containerLimits({ resources }: Container): ContainerLimits {
+  const { cpu, memory } = resources?.limits ?? {};
+  return {
+    processors: cpu === undefined ? null : quantityValue(cpu),
+    memoryBytes: memory === undefined ? null : Math.floor(quantityValue(memory)),
+  };
 }
 
 /** The user and what it may do, from the container's and the pod's securityContext and the image's own user. */

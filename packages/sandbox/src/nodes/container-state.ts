@@ -9,7 +9,7 @@ export type ContainerState =
 export interface ContainerTermination {
   readonly kind: 'terminated';
   readonly exitCode: number;
-  readonly reason: 'Completed' | 'Error';
+  readonly reason: 'Completed' | 'Error' | 'OOMKilled';
   readonly startedAt: Date;
   readonly finishedAt: Date;
   readonly containerId: string;

@@ -1,4 +1,5 @@
 /** What the cluster's DNS knows, as CoreDNS answers it (https://github.com/kubernetes/dns, specification 1.1). Pure. */
+import { isSliceOf } from '@aquifer/model/kubernetes';
 import type { EndpointSlice, Service } from '@aquifer/model/resources';
 
 /** `null`: no such name. An empty list: the name exists, but not with this type. */
@@ -30,7 +31,7 @@ export class DnsNames {
       }
       // A headless Service without endpoints has a name, but no address.
       this.#records.set(name, []);
-      const own = slices.filter((slice) => belongsTo(slice, service));
+      const own = slices.filter((slice) => isSliceOf(slice, service));
       for (const slice of own) this.#add(headlessRecords(name, service, slice));
     }
   }
@@ -52,13 +53,6 @@ export class DnsNames {
       else known.push(record);
     }
   }
-}
-
-function belongsTo({ metadata }: EndpointSlice, service: Service): boolean {
-  return (
-    metadata?.namespace === service.metadata?.namespace &&
-    metadata?.labels?.['kubernetes.io/service-name'] === service.metadata?.name
-  );
 }
 
 function addressedRecords(name: string, service: Service, address: string): DnsRecord[] {

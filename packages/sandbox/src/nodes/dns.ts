@@ -1,10 +1,11 @@
-/** The cluster's DNS server, over UDP and TCP. It knows the cluster's names and nothing else. */
+/** The cluster's DNS server, over UDP and TCP. It knows the cluster's names and, with another server to ask, all others. */
 import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { ClusterClient, ResourceKey, WatchEvent } from '@aquifer/kube-api';
 import type { EndpointSlice, Service } from '@aquifer/model/resources';
 import { AUTHORITATIVE_ANSWER, decode, encode, type Packet, RECURSION_DESIRED } from 'dns-packet';
-import { DnsNames, type DnsRecord } from './dns-records.ts';
+import { DnsNames, type DnsRecord, type Lookup } from './dns-records.ts';
+import { askUpstream, type UpstreamDns, withLength } from './dns-relay.ts';
 
 const SERVICES: ResourceKey = { group: '', version: 'v1', plural: 'services' };
 const SLICES: ResourceKey = { group: 'discovery.k8s.io', version: 'v1', plural: 'endpointslices' };
@@ -21,13 +22,16 @@ const TRUNCATED = 0x0200;
 export class DnsServer {
   readonly #services = new Map<string, Service>();
   readonly #slices = new Map<string, EndpointSlice>();
+  readonly #upstream: UpstreamDns | null;
   readonly #watches: readonly Disposable[];
   #names: DnsNames | null = null;
   #udp: UdpSocket | null = null;
   #tcp: Server | null = null;
   readonly #clients = new Set<Socket>();
 
-  constructor(client: ClusterClient) {
+  /** Without `upstream` there are no names outside of the cluster. */
+  constructor(client: ClusterClient, upstream: UpstreamDns | null = null) {
+    this.#upstream = upstream;
     this.#watches = [
       client.watch(SERVICES, (event) => this.#store(this.#services, event)),
       client.watch(SLICES, (event) => this.#store(this.#slices, event)),
@@ -39,8 +43,9 @@ export class DnsServer {
     const udp = createSocket('udp4');
     this.#udp = udp;
     udp.on('message', (query, peer) => {
-      const answer = this.#answer(query, MAX_DATAGRAM_BYTES);
-      if (answer !== null) udp.send(answer, peer.port, peer.address);
+      void this.#answer(query, MAX_DATAGRAM_BYTES).then((answer) => {
+        if (answer !== null && this.#udp !== null) udp.send(answer, peer.port, peer.address);
+      });
     });
     await new Promise<void>((resolve, reject) => {
       udp.once('error', reject);
@@ -59,6 +64,7 @@ export class DnsServer {
   stop(): void {
     for (const watch of this.#watches) watch[Symbol.dispose]();
     this.#udp?.close();
+    this.#udp = null;
     this.#tcp?.close();
     for (const client of this.#clients) client.destroy();
   }
@@ -71,7 +77,7 @@ export class DnsServer {
     this.#names = null;
   }
 
-  /** Queries over TCP carry a length of two bytes before each message (RFC 1035 4.2.2). */
+  /** Each query with its length before it. */
   #serve(socket: Socket): void {
     this.#clients.add(socket);
     let buffered = Buffer.alloc(0);
@@ -82,18 +88,17 @@ export class DnsServer {
       buffered = Buffer.concat([buffered, chunk]);
       while (buffered.length >= 2 && buffered.length >= 2 + buffered.readUInt16BE(0)) {
         const end = 2 + buffered.readUInt16BE(0);
-        const answer = this.#answer(buffered.subarray(2, end), 65_535);
+        void this.#answer(buffered.subarray(2, end), 65_535).then((answer) => {
+          if (answer === null) socket.destroy();
+          else socket.write(withLength(answer));
+        });
         buffered = buffered.subarray(end);
-        if (answer === null) return socket.destroy();
-        const length = Buffer.alloc(2);
-        length.writeUInt16BE(answer.length);
-        socket.write(Buffer.concat([length, answer]));
       }
     });
   }
 
-  /** Null for what is not a query. */
-  #answer(message: Buffer, maxBytes: number): Buffer | null {
+  /** Null for what is not a query, or has no answer in time. */
+  async #answer(message: Buffer, maxBytes: number): Promise<Buffer | null> {
     let query: Packet;
     try {
       query = decode(message);
@@ -104,22 +109,43 @@ export class DnsServer {
     if (query.type !== 'query' || question === undefined) return null;
     this.#names ??= new DnsNames([...this.#services.values()], [...this.#slices.values()]);
     const found = this.#names.lookup(question.name, question.type);
-    const desired = (query.flags ?? 0) & RECURSION_DESIRED;
-    const flags = AUTHORITATIVE_ANSWER | desired | (found === null ? NXDOMAIN : 0);
-    const response: Packet = {
-      type: 'response',
-      id: query.id ?? 0,
-      flags,
-      questions: [question],
-      answers: inOrder(found ?? []).map((record) => answerOf(record, question.name)),
-    };
+    if (found === null && this.#upstream !== null && isOutside(question.name)) {
+      const answer = await askUpstream(message, this.#upstream);
+      return answer === null || answer.length <= maxBytes ? answer : truncated(query);
+    }
+    const response = ownResponse(query, question, found);
     const encoded = encode(response);
-    if (encoded.length <= maxBytes) return encoded;
-    return encode({ ...response, flags: flags | TRUNCATED, answers: [] });
+    return encoded.length <= maxBytes ? encoded : truncated(response);
   }
 }
 
+function ownResponse(query: Packet, question: Question, found: Lookup): Packet {
+  const desired = (query.flags ?? 0) & RECURSION_DESIRED;
+  return {
+    type: 'response',
+    id: query.id ?? 0,
+    flags: AUTHORITATIVE_ANSWER | desired | (found === null ? NXDOMAIN : 0),
+    questions: [question],
+    answers: inOrder(found ?? []).map((record) => answerOf(record, question.name)),
+  };
+}
+
+function isOutside(name: string): boolean {
+  return !/(^|\.)cluster\.local\.?$/i.test(name);
+}
+
+function truncated(response: Packet): Buffer {
+  return encode({
+    type: 'response',
+    id: response.id ?? 0,
+    flags: (response.flags ?? 0) | TRUNCATED,
+    questions: response.questions ?? [],
+    answers: [],
+  });
+}
+
 type Answer = NonNullable<Packet['answers']>[number];
+type Question = NonNullable<Packet['questions']>[number];
 
 /** The name is repeated as it was asked: some resolvers vary its case and compare. */
 function answerOf(record: DnsRecord, asked: string): Answer {

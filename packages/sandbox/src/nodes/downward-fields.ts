@@ -3,7 +3,8 @@
  * (https://kubernetes.io/docs/concepts/workloads/pods/downward-api/).
  */
 
-import { err, ok, quantityValue, type Result } from '@aquifer/model';
+import { err, ok, type Result } from '@aquifer/model';
+import { quantityValue } from '@aquifer/model/kubernetes';
 import type { Container } from '@aquifer/model/resources';
 import type { NodePod } from './node-pod.ts';
 

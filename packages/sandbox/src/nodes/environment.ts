@@ -1,8 +1,8 @@
 /** The environment and the command line of a container, as the kubelet makes them. */
 
+import { API_SERVICE_ADDRESS } from '@aquifer/kube-api';
 import { err, ok, type Result } from '@aquifer/model';
 import type { Container } from '@aquifer/model/resources';
-import { API_SERVICE_ADDRESS } from './addresses.ts';
 import { fieldValue, type NodeCapacity, resourceFieldValue } from './downward-fields.ts';
 import { allContainers, type NodePod } from './node-pod.ts';
 

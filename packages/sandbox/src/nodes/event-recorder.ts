@@ -1,4 +1,5 @@
 import type { ApiObject, ClusterClient, ResourceKey } from '@aquifer/kube-api';
+import { timestampOf } from '@aquifer/model/kubernetes';
 
 const EVENTS: ResourceKey = { group: '', version: 'v1', plural: 'events' };
 
@@ -65,7 +66,7 @@ export class EventRecorder {
     const { subject, reason, type, fieldPath } = event;
     const namespace = subject.metadata.namespace ?? 'default';
     const { key, message } = this.#combine(event);
-    const now = new Date().toISOString().replace(/\.\d+Z$/, 'Z');
+    const now = timestampOf(new Date());
     const known = this.#known.get(key);
     if (known !== undefined) {
       known.count++;

@@ -3,6 +3,7 @@ import { err, ok, type Result } from '@aquifer/model';
 import { imageEnvironment, imageUser } from '../image-store/image-config.ts';
 import { parseReference } from '../image-store/reference.ts';
 import { pullableImage } from '../image-store/registry.ts';
+import { loginsFor, loginsOfSecret } from '../image-store/registry-login.ts';
 import type { ImageStore, StoredImage } from '../image-store/store.ts';
 import { knownNames, type Machine, type Program, programOf } from './images.ts';
 import { type OwnImage, ownProgram } from './own-images.ts';
@@ -42,17 +43,23 @@ const NOTHING: Program = {
  */
 export class ImageResolver {
   readonly #deps: ImageResolverDeps;
-  /** By name: pods that need the same image wait for one pull. */
+  /** By name and logins: pods that need the same image wait for one pull. */
   readonly #pulls = new Map<string, Promise<StoredImage>>();
-  /** By name: what failed, and when it may be tried again. */
+  /** By name and logins: what failed, and when it may be tried again. */
   readonly #failures = new Map<string, PullFailure>();
 
   constructor(deps: ImageResolverDeps) {
     this.#deps = deps;
   }
 
-  /** The error says, for people, why there is none and how to add one. */
-  async resolve(image: string): Promise<Result<Program, string>> {
+  /**
+   * The error says, for people, why there is none and how to add one. `pullSecrets` are the contents of Secrets with logins;
+   * what was pulled with one is there for every pod.
+   */
+  async resolve(
+    image: string,
+    pullSecrets: readonly Readonly<Record<string, Buffer>>[],
+  ): Promise<Result<Program, string>> {
     const { machine, ownImages, store } = this.#deps;
     const own = ownProgram(ownImages, image, machine);
     if (own !== null) return own.ok ? ok({ ...NOTHING, ...own.value }) : own;
@@ -61,7 +68,7 @@ export class ImageResolver {
     const known = programOf(image, machine);
     if (known !== null) return known.ok ? ok({ ...NOTHING, ...known.value }) : known;
     try {
-      return this.#storedProgram(await this.#pull(image));
+      return this.#storedProgram(await this.#pull(image, pullSecrets.flatMap(loginsOfSecret)));
     } catch (error) {
       return err(
         `the sandbox has no image ${JSON.stringify(image)}, and cannot pull it: ${(error as Error).message}; ` +
@@ -70,14 +77,16 @@ export class ImageResolver {
     }
   }
 
-  #pull(image: string): Promise<StoredImage> {
+  #pull(image: string, stored: ReturnType<typeof loginsOfSecret>): Promise<StoredImage> {
     const reference = parseReference(image);
-    const { name } = reference;
+    const logins = loginsFor(reference, stored);
+    // What nobody gets without a login may be there for who has one.
+    const name = [reference.name, ...logins].join(' ');
     const failed = this.#failures.get(name);
     if (failed !== undefined && Date.now() < failed.untilMs) return Promise.reject(failed.error);
     const running = this.#pulls.get(name);
     if (running !== undefined) return running;
-    const pull = pullableImage(reference)
+    const pull = pullableImage(reference, logins)
       .then((source) => this.#deps.store.add(source))
       .then(([stored]) => stored!)
       .catch((error: Error) => {

@@ -10,6 +10,7 @@ import { heartbeat, registerNode } from './node-object.ts';
 import { asNodePod, type NodePod } from './node-pod.ts';
 import type { PodSandboxDeps } from './pod-sandbox.ts';
 import { PodWorker } from './pod-worker.ts';
+import type { MeasuredNode, PodReading } from './usage-meter.ts';
 
 const PODS: ResourceKey = { group: '', version: 'v1', plural: 'pods' };
 const HEARTBEAT_MS = 30_000;
@@ -27,7 +28,7 @@ export interface KubeletDeps {
 }
 
 /** Runs the pods that the scheduler gave to one node. */
-export class Kubelet {
+export class Kubelet implements MeasuredNode {
   readonly #deps: KubeletDeps;
   readonly #workers = new Map<string, PodWorker>();
   readonly #ending = new Map<string, Promise<void>>();
@@ -70,6 +71,17 @@ export class Kubelet {
       if (metadata.name === name && metadata.namespace === namespace) return worker;
     }
     return null;
+  }
+
+  get name(): string {
+    return this.#deps.host.node.name;
+  }
+
+  /** What the pods with running containers have used until now. */
+  async readPods(): Promise<readonly PodReading[]> {
+    const workers = [...this.#workers.values()];
+    const readings = await Promise.all(workers.map((worker) => worker.readUsage()));
+    return readings.filter(({ containers }) => containers.length > 0);
   }
 
   /** Addresses of the pods on this node that have a namespace of their own. */

@@ -6,14 +6,13 @@
  *
  * Always: a pod holds a /32 and sends everything to its gateway, so that two pods of one node also meet the node's
  * nftables (a Service address must be translated back on the way home).
- * Never: touch the machine's own nftables, sysctls or default route. On the machine there is one link, `aqf-host`,
- * with one address and the routes to pods and Services; they vanish with the link.
+ * Never: touch the machine's own nftables, sysctls or default route (`egress.ts` does, for who asks for it). On the machine
+ * there is one link, `aqf-host`, with one address and the routes to pods and Services; they vanish with the link.
  */
 import { readdir, rm } from 'node:fs/promises';
 import {
   HOST_ADDRESS,
   LOAD_BALANCER_NETWORK,
-  lastOctet,
   type NodeAddresses,
   nodeAddresses,
   SERVICE_NETWORK,
@@ -23,7 +22,8 @@ import { refuseForeignRoutes } from './foreign-routes.ts';
 
 /** Every namespace and link that the sandbox makes on the machine begins with this. */
 const PREFIX = 'aqf-';
-const HOST_LINK = 'aqf-host';
+/** On the machine, towards the nodes. */
+export const HOST_LINK = 'aqf-host';
 const FABRIC_NAMESPACE = 'aqf-fabric';
 const NAMESPACE_DIRECTORY = '/run/netns';
 
@@ -117,43 +117,6 @@ async function setNodeSysctls(namespace: string): Promise<void> {
   await runCommand('nsenter', [`--net=${namespacePath(namespace)}`, 'sh', '-ec', script]);
 }
 
-export interface PodLink {
-  readonly namespace: string;
-  readonly node: NodeAddresses;
-  readonly address: string;
-}
-
-/** Makes the pod's namespace and joins it to its node's bridge: `eth0` with `address`, and `lo`. */
-export async function attachPod(link: PodLink): Promise<void> {
-  const port = podPort(link.address);
-  await ip(null, [`netns add ${link.namespace}`]);
-  await ip(nodeNamespace(link.node.name), [
-    `link add ${port} type veth peer name eth0 netns ${link.namespace}`,
-    `link set ${port} master pods up`,
-  ]);
-  await ip(link.namespace, [
-    'link set lo up',
-    `addr add ${link.address}/32 dev eth0`,
-    'link set eth0 up',
-    `route add ${link.node.gateway} dev eth0 scope link`,
-    `route add default via ${link.node.gateway} dev eth0 onlink src ${link.address}`,
-  ]);
-}
-
-/** Removes the pod's link and the name of its namespace; the namespace itself ends with its last process. */
-export async function detachPod(link: PodLink): Promise<void> {
-  await ip(nodeNamespace(link.node.name), [`link del ${podPort(link.address)}`]).catch(
-    // The link is gone with a namespace that somebody else removed.
-    () => undefined,
-  );
-  await deleteNamespace(link.namespace);
-}
-
-/** The node's end of a pod's link, in the node's namespace: `pod-15` for 10.244.1.15. */
-function podPort(address: string): string {
-  return `pod-${lastOctet(address)}`;
-}
-
 /** Changes nftables inside a namespace, in one atomic transaction. */
 export async function applyRules(namespace: string, rules: string): Promise<void> {
   await runCommand('nsenter', [`--net=${namespacePath(namespace)}`, 'nft', '-f', '-'], rules);
@@ -163,18 +126,29 @@ export async function applyRules(namespace: string, rules: string): Promise<void
 export async function removeNetwork(): Promise<void> {
   await ip(null, [`link del ${HOST_LINK}`]).catch(() => undefined);
   const names = await readdir(NAMESPACE_DIRECTORY).catch(() => [] as string[]);
-  for (const name of names.filter((each) => each.startsWith(PREFIX))) await deleteNamespace(name);
+  await deleteNamespaces(names.filter((name) => name.startsWith(PREFIX)));
 }
 
-async function deleteNamespace(namespace: string): Promise<void> {
-  await ip(null, [`netns del ${namespace}`]).catch(async () => {
-    // A name whose mount is gone already (a crash between the two steps) is an ordinary empty file.
-    await rm(namespacePath(namespace), { force: true }).catch(() => undefined);
-  });
+/** Removes the names of namespaces, also of those that are not there; each ends with its last process. */
+export async function deleteNamespaces(namespaces: readonly string[]): Promise<void> {
+  await ipAll(
+    null,
+    namespaces.map((namespace) => `netns del ${namespace}`),
+  );
+  // A name whose mount is gone already (a crash between the two steps) is an ordinary empty file.
+  const removals = namespaces.map((namespace) => rm(namespacePath(namespace), { force: true }));
+  await Promise.allSettled(removals);
 }
 
-/** Runs `ip` commands in one process, inside `namespace` or, for null, on the machine. */
-async function ip(namespace: string | null, commands: readonly string[]): Promise<void> {
+/** Runs `ip` commands in one process, inside `namespace` or, for null, on the machine, up to the first that fails. */
+export async function ip(namespace: string | null, commands: readonly string[]): Promise<void> {
   const where = namespace === null ? [] : ['-n', namespace];
   await runCommand('ip', [...where, '-batch', '-'], `${commands.join('\n')}\n`);
+}
+
+/** As `ip`, but for what may be gone already: each command is tried, and none has to succeed. */
+export async function ipAll(namespace: string | null, commands: readonly string[]): Promise<void> {
+  const where = namespace === null ? [] : ['-n', namespace];
+  const input = `${commands.join('\n')}\n`;
+  await runCommand('ip', [...where, '-force', '-batch', '-'], input).catch(() => undefined);
 }

@@ -1,5 +1,6 @@
 import { arch, release } from 'node:os';
 import type { ApiObject, ClusterClient, ResourceKey } from '@aquifer/kube-api';
+import { timestampOf } from '@aquifer/model/kubernetes';
 import type { NodeAddresses } from './addresses.ts';
 import type { NodeCapacity } from './downward-fields.ts';
 
@@ -77,7 +78,7 @@ export async function heartbeat(
 }
 
 function conditions(stored: ApiObject | null): unknown[] {
-  const now = new Date().toISOString().replace(/\.\d+Z$/, 'Z');
+  const now = timestampOf(new Date());
   const before: { type: string; status: string; lastTransitionTime: string }[] =
     stored?.status?.conditions ?? [];
   const describe = (type: string, status: string, reason: string, message: string): unknown => {

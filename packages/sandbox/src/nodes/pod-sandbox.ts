@@ -1,25 +1,22 @@
 /** What a pod has before its containers: a network namespace, a cgroup, a directory, and a process that holds them. */
+
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { PodSpec } from '@aquifer/model/resources';
+import { qosClass } from '@aquifer/model/kubernetes';
 import type { NodeAddresses, PodAddressPool } from './addresses.ts';
-import { type Cgroups, podGroup, type QosClass } from './cgroups.ts';
+import type { ContainerLimits } from './cgroup-hierarchies.ts';
+import { type Cgroups, type GroupUsage, podGroup } from './cgroups.ts';
 import { LAUNCH_ENVIRONMENT, pauseCommand } from './container-launch.ts';
-import {
-  attachPod,
-  detachPod,
-  namespacePath,
-  nodeNamespace,
-  type PodLink,
-  podNamespace,
-} from './network.ts';
+import { namespacePath, nodeNamespace, podNamespace } from './network.ts';
 import type { NodePod } from './node-pod.ts';
+import type { PodLink, PodLinks } from './pod-links.ts';
 import { resolvConf } from './resolv-conf.ts';
 
 export interface PodSandboxDeps {
   readonly node: NodeAddresses;
   readonly addresses: PodAddressPool;
+  readonly links: PodLinks;
   readonly cgroups: Cgroups;
   /** Holds a directory per pod. */
   readonly directory: string;
@@ -52,7 +49,7 @@ export class PodSandbox {
     } else {
       const namespace = podNamespace(pod.metadata);
       this.address = deps.addresses.take();
-      this.#link = { namespace, node: deps.node, address: this.address };
+      this.#link = { namespace, address: this.address };
       this.hostname = (pod.spec.hostname ?? pod.metadata.name).slice(0, 63);
       this.network = namespacePath(namespace);
     }
@@ -70,11 +67,21 @@ export class PodSandbox {
     }
   }
 
-  /** Makes the group of a container or, for an `exec`, tells how to join it. */
-  async containerGroup(containerId: string): Promise<readonly string[]> {
+  /** Makes the group of a container and tells how to join it. Throws when the machine refuses a limit. */
+  async containerGroup(containerId: string, limits: ContainerLimits): Promise<readonly string[]> {
     const group = `${this.#group}/${containerId}`;
-    await this.#deps.cgroups.create(group);
+    await this.#deps.cgroups.create(group, limits);
     return this.#deps.cgroups.joinFiles(group);
+  }
+
+  /** Whether the kernel has ended a process of the container at its limit of memory. */
+  async hasRunOutOfMemory(containerId: string): Promise<boolean> {
+    return this.#deps.cgroups.hasRunOutOfMemory(`${this.#group}/${containerId}`);
+  }
+
+  /** Null when the container is gone. */
+  async containerUsage(containerId: string): Promise<GroupUsage | null> {
+    return this.#deps.cgroups.usage(`${this.#group}/${containerId}`);
   }
 
   /** Kills what is left of a container, its children included. */
@@ -89,7 +96,7 @@ export class PodSandbox {
     this.#pause?.kill('SIGKILL');
     await this.#deps.cgroups.remove(this.#group);
     if (this.#link === null) return;
-    await detachPod(this.#link);
+    await this.#deps.links.detach(this.#link);
     this.#deps.addresses.release(this.address);
   }
 
@@ -105,7 +112,7 @@ export class PodSandbox {
   }
 
   async #start(pod: NodePod): Promise<void> {
-    if (this.#link !== null) await attachPod(this.#link);
+    if (this.#link !== null) await this.#deps.links.attach(this.#link);
     await this.#deps.cgroups.create(`${this.#group}/pause`);
     await this.#writeFiles(pod);
     if (this.#link === null) return;
@@ -132,25 +139,4 @@ export class PodSandbox {
       writeFile(join(etc, 'resolv.conf'), resolvConf(pod, this.#deps.machineResolvConf)),
     ]);
   }
-}
-
-/** https://kubernetes.io/docs/concepts/workloads/pods/pod-qos/ */
-export function qosClass(spec: PodSpec): QosClass {
-  const containers = [...spec.containers, ...(spec.initContainers ?? [])];
-  const amounts = containers.map(({ resources }) => resources ?? {});
-  if (amounts.every(({ limits, requests }) => isEmpty(limits) && isEmpty(requests))) {
-    return 'BestEffort';
-  }
-  const isGuaranteed = amounts.every(({ limits, requests }) =>
-    ['cpu', 'memory'].every(
-      (name) =>
-        limits?.[name] !== undefined &&
-        (requests?.[name] === undefined || String(requests[name]) === String(limits[name])),
-    ),
-  );
-  return isGuaranteed ? 'Guaranteed' : 'Burstable';
-}
-
-function isEmpty(amounts: Readonly<Record<string, unknown>> | undefined): boolean {
-  return amounts === undefined || Object.keys(amounts).length === 0;
 }

@@ -1,8 +1,8 @@
 /** The status of a pod, from what its containers do. Pure. */
+import { qosClass, timestampOf } from '@aquifer/model/kubernetes';
 import type { ContainerStatus, PodStatus } from '@aquifer/model/resources';
 import type { ContainerRole, ContainerState, ContainerView } from './container-state.ts';
 import type { NodePod } from './node-pod.ts';
-import { qosClass } from './pod-sandbox.ts';
 
 export interface PodObservation {
   readonly pod: NodePod;
@@ -37,7 +37,7 @@ export function podStatus(observation: PodObservation): PodStatus {
     hostIP: hostAddress,
     hostIPs: [{ ip: hostAddress }],
     ...address,
-    startTime: seconds(startTime),
+    startTime: timestampOf(startTime),
     ...(initStatuses.length > 0 ? { initContainerStatuses: initStatuses } : {}),
     containerStatuses: statuses('main'),
     ...(ephemeralStatuses.length > 0 ? { ephemeralContainerStatuses: ephemeralStatuses } : {}),
@@ -96,7 +96,7 @@ function condition(finding: Finding, before: Conditions, now: Date): Condition {
   const lastTransitionTime =
     previous?.status === status && previous.lastTransitionTime
       ? previous.lastTransitionTime
-      : seconds(now);
+      : timestampOf(now);
   return {
     type,
     status,
@@ -131,21 +131,16 @@ function stateStatus(state: ContainerState): NonNullable<ContainerStatus['state'
       return { waiting: { reason, ...(message === undefined ? {} : { message }) } };
     }
     case 'running':
-      return { running: { startedAt: seconds(state.startedAt) } };
+      return { running: { startedAt: timestampOf(state.startedAt) } };
     case 'terminated':
       return {
         terminated: {
           exitCode: state.exitCode,
           reason: state.reason,
-          startedAt: seconds(state.startedAt),
-          finishedAt: seconds(state.finishedAt),
+          startedAt: timestampOf(state.startedAt),
+          finishedAt: timestampOf(state.finishedAt),
           containerID: `aquifer://${state.containerId}`,
         },
       };
   }
-}
-
-/** metav1.Time has no fractions. */
-function seconds(time: Date): string {
-  return time.toISOString().replace(/\.\d+Z$/, 'Z');
 }

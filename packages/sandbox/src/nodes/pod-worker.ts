@@ -10,6 +10,7 @@ import { PodSandbox, type PodSandboxDeps } from './pod-sandbox.ts';
 import { podStatus } from './pod-status.ts';
 import { PodVolumes, VolumeError } from './pod-volumes.ts';
 import type { ReleaseSlot } from './start-slots.ts';
+import type { ContainerReading, PodReading } from './usage-meter.ts';
 
 /** How often a pod whose namespace or volumes cannot be made is tried again. */
 const RETRY_MS = 1_000;
@@ -60,6 +61,20 @@ export class PodWorker {
   runner(name: string | undefined): ContainerRunner | null {
     const wanted = name ?? this.#pod.spec.containers[0]?.name;
     return this.#runners.find(({ spec }) => spec.name === wanted) ?? null;
+  }
+
+  /** What its running containers have used until now. */
+  async readUsage(): Promise<PodReading> {
+    const readings = this.#runners.map(async (runner): Promise<ContainerReading | null> => {
+      const { state, spec } = runner.view();
+      if (state.kind !== 'running') return null;
+      const { containerId, startedAt } = state;
+      const usage = (await this.#sandbox?.containerUsage(containerId)) ?? null;
+      const startedAtMs = startedAt.getTime();
+      return usage === null ? null : { name: spec.name, containerId, startedAtMs, usage };
+    });
+    const containers = (await Promise.all(readings)).filter((reading) => reading !== null);
+    return { pod: this.#pod, containers };
   }
 
   start(): void {

@@ -25,7 +25,7 @@ function chain(name: string, spec: object): string[] | null {
     apiVersion: 'networking.k8s.io/v1',
     kind: 'NetworkPolicy',
     metadata: { name: 'policy', namespace: 'shop' },
-    spec: { podSelector: { matchLabels: { app: 'server' } }, ...spec },
+    spec: { podSelector: { matchLabels: { app: 'server' } }, policyTypes: ['Ingress'], ...spec },
   };
   const table = policyTable({ policies: [policy], pods, namespaces }, 'node-1');
   const body = new RegExp(`chain ${name} \\{\n([^}]*(?:\\{[^}]*\\}[^}]*)*)\n {2}\\}`).exec(

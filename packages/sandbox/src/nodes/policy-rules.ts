@@ -3,14 +3,13 @@
  * where it may go. Traffic of the node itself (probes) passes, as in every cluster. Pure.
  */
 import type { ApiObject } from '@aquifer/kube-api';
-import { matchesSelector } from '../controllers/label-selector.ts';
+import { type LabelSelector, selects } from '@aquifer/model/kubernetes';
 
 interface PolicyPeer {
   readonly podSelector?: LabelSelector;
   readonly namespaceSelector?: LabelSelector;
   readonly ipBlock?: { readonly cidr: string; readonly except?: readonly string[] };
 }
-type LabelSelector = Parameters<typeof matchesSelector>[0];
 
 interface PolicyPort {
   readonly protocol?: string;
@@ -73,7 +72,7 @@ function chainOf(
   pod: AddressedPod,
   state: PolicyState,
 ): { readonly jump: string; readonly text: string } | null {
-  const selecting = state.policies.filter((policy) => selects(policy, direction, pod));
+  const selecting = state.policies.filter((policy) => appliesTo(policy, direction, pod));
   if (selecting.length === 0) return null;
   const lines = selecting.flatMap(({ metadata, spec }) =>
     ((spec[direction] ?? []) as readonly PolicyRule[]).flatMap((rule) =>
@@ -89,13 +88,16 @@ function chainOf(
   };
 }
 
-function selects({ metadata, spec }: ApiObject, direction: Direction, pod: AddressedPod): boolean {
-  const fallback = spec.egress === undefined ? ['Ingress'] : ['Ingress', 'Egress'];
-  const types: readonly string[] = spec.policyTypes ?? fallback;
+function appliesTo(
+  { metadata, spec }: ApiObject,
+  direction: Direction,
+  pod: AddressedPod,
+): boolean {
+  const types: readonly string[] = spec.policyTypes;
   return (
     metadata.namespace === pod.namespace &&
     types.some((type) => type.toLowerCase() === direction) &&
-    matchesSelector(spec.podSelector ?? {}, pod.labels)
+    selects(spec.podSelector ?? {}, pod.labels)
   );
 }
 
@@ -156,8 +158,8 @@ function isPeer(
   const isThere =
     namespaceSelector === undefined
       ? pod.namespace === namespace
-      : matchesSelector(namespaceSelector, namespaces.get(pod.namespace));
-  return isThere && matchesSelector(podSelector ?? {}, pod.labels);
+      : selects(namespaceSelector, namespaces.get(pod.namespace));
+  return isThere && selects(podSelector ?? {}, pod.labels);
 }
 
 /** One match for each port of a rule; a single empty one for all ports. `pod` is the one that is reached, if known. */

@@ -1,6 +1,7 @@
 /** Keeps each node's nftables in step with Services and EndpointSlices. */
 
 import type { ClusterClient, ResourceKey, WatchEvent } from '@aquifer/kube-api';
+import { isSliceOf } from '@aquifer/model/kubernetes';
 import type { EndpointSlice, Service } from '@aquifer/model/resources';
 import { applyRules } from './network.ts';
 import type { ServiceEndpoint, ServicePortRule, TableContent } from './service-rules.ts';
@@ -89,7 +90,7 @@ export function servicePortRules(
   return services.flatMap((service) => {
     const { clusterIP, ports = [] } = service.spec ?? {};
     if (clusterIP === undefined || clusterIP === '' || clusterIP === 'None') return [];
-    const own = slices.filter((slice) => belongsTo(slice, service));
+    const own = slices.filter((slice) => slice.addressType === 'IPv4' && isSliceOf(slice, service));
     const balancerIps = loadBalancerIps(service);
     const isSticky = service.spec?.sessionAffinity === 'ClientIP';
     return ports.flatMap(({ name = '', port, nodePort, protocol = 'TCP' }) => {
@@ -113,14 +114,6 @@ export function servicePortRules(
 
 function loadBalancerIps({ status }: Service): readonly string[] {
   return (status?.loadBalancer?.ingress ?? []).flatMap(({ ip }) => ip ?? []);
-}
-
-function belongsTo({ metadata, addressType }: EndpointSlice, service: Service): boolean {
-  return (
-    addressType === 'IPv4' &&
-    metadata?.namespace === service.metadata?.namespace &&
-    metadata?.labels?.['kubernetes.io/service-name'] === service.metadata?.name
-  );
 }
 
 function readyEndpoints(slice: EndpointSlice, portName: string): ServiceEndpoint[] {

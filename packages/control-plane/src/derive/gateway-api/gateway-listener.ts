@@ -1,6 +1,6 @@
 /** Listeners of Gateways of class `istio`, their own and those of ListenerSets, and what is wrong with them (spec l7 4.2, 4.9). */
+import type { LabelSelector } from '@aquifer/model/kubernetes';
 import type { Gateway, IstioGateway } from '@aquifer/model/resources';
-import type { LabelSelector } from '../selectors.ts';
 
 export type ListenerSpec = Gateway['spec']['listeners'][number];
 

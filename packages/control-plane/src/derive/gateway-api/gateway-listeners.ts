@@ -1,8 +1,8 @@
 /** What a Gateway of class `istio` listens for: its own listeners and those of ListenerSets (spec l7 4.2, 4.8, 4.9). */
+import { selects } from '@aquifer/model/kubernetes';
 import type { Gateway, ListenerSet } from '@aquifer/model/resources';
 import type { ObjectRef } from '../../ingest/kinds.ts';
 import { byAge, nameOf, namespaceOf, refTo } from '../object.ts';
-import { selects } from '../selectors.ts';
 import { type FrontendSources, withFrontend } from './frontend-tls.ts';
 import {
   type AllowedFrom,

@@ -1,5 +1,5 @@
+import { hasLabels } from '@aquifer/model/kubernetes';
 import type { ObjectMeta } from '@aquifer/model/resources';
-import { hasLabels } from '../selectors.ts';
 
 /** A policy for workloads that it selects, or for targets. */
 interface SelectingPolicy {

@@ -1,16 +1,18 @@
 /** What waypoints are served, as collections: Envoy's clusters, endpoints and listeners, by waypoint. */
+
 import { isDeepStrictEqual } from 'node:util';
+import { hasLabels } from '@aquifer/model/kubernetes';
 import type { Context } from '../../collections/cell.ts';
 import type { Collection } from '../../collections/collection.ts';
 import type { Graph } from '../../collections/graph.ts';
 import { type ClusterInputs, objectKey } from '../../ingest/cluster-inputs.ts';
+import { isEmptyMap } from '../label-maps.ts';
 import { WAYPOINT_CONTROLLER } from '../labels.ts';
 import type { MeshCollections } from '../mesh-collections.ts';
 import type { MeshService } from '../mesh-service.ts';
 import { settingsIn } from '../mesh-settings.ts';
 import { nameOf, namespaceOf, refTo } from '../object.ts';
 import { isSameResource, type WorkloadResource } from '../resource.ts';
-import { hasLabels, isEmptyMap } from '../selectors.ts';
 import { addressKey } from '../waypoints.ts';
 import { assignmentResource, type ServiceAssignment } from './endpoints.ts';
 import { isSameOwned, type OwnedResource, ownedBy } from './owned-resource.ts';

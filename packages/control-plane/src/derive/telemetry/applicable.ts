@@ -1,7 +1,8 @@
 /** Which Telemetries hold for a proxy, from the widest to the narrowest (spec control-plane 11). */
+import { hasLabels } from '@aquifer/model/kubernetes';
 import type { Telemetry } from '@aquifer/model/resources';
+import { isEmptyMap } from '../label-maps.ts';
 import { byAge, namespaceOf } from '../object.ts';
-import { hasLabels, isEmptyMap } from '../selectors.ts';
 import { sourceKey } from '../service-collections.ts';
 
 /** Of whom a proxy speaks. */

@@ -1,8 +1,8 @@
 /** What of a Telemetry has no effect, or another one than it says: it is said, never just left out. */
 import type { Telemetry } from '@aquifer/model/resources';
 import type { ExtensionProvider } from '../extension-providers.ts';
+import { isEmptyMap } from '../label-maps.ts';
 import { GATEWAY_NAME_LABEL } from '../labels.ts';
-import { isEmptyMap } from '../selectors.ts';
 import { selectorOf, targetsOf } from './applicable.ts';
 import { expressionProblem, unknownAttributes } from './expressions.ts';
 import { METRICS } from './merged-metrics.ts';

@@ -1,6 +1,6 @@
 /** What a waypoint cannot do of a DestinationRule: it is said, never just left out. */
 import type { DestinationRule, DestinationRulePolicy } from '@aquifer/model/resources';
-import { isEmptyMap } from '../selectors.ts';
+import { isEmptyMap } from '../label-maps.ts';
 
 /** One sentence for each problem, which begins with the field. */
 export function destinationRuleProblems({ spec }: DestinationRule): readonly string[] {

@@ -1,10 +1,10 @@
 /** Which DestinationRules hold for a service, as somebody in a namespace sees it (spec l7 2.1, recording l7/16). */
 import type { DestinationRule } from '@aquifer/model/resources';
+import { isEmptyMap } from '../label-maps.ts';
 import type { MeshSettings } from '../mesh.ts';
 import { byAge, namespaceOf, refTo } from '../object.ts';
 import { isExportedTo } from '../routing/exports.ts';
 import { fullHostname, hostCovers } from '../routing/hosts.ts';
-import { isEmptyMap } from '../selectors.ts';
 import type { DestinationPolicy, Subset } from './traffic-policy.ts';
 
 /** Who connects. */

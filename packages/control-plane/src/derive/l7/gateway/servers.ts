@@ -1,11 +1,12 @@
 /** The servers of Gateways, by the port that a gateway listens on for them (spec l7 4.1; recordings l7/19 to 21). */
+
 import type { ServicePort } from '@aquifer/model';
+import { hasLabels } from '@aquifer/model/kubernetes';
 import { keyOf } from '../../../ingest/cluster-inputs.ts';
 import type { ObjectRef } from '../../../ingest/kinds.ts';
 import type { ServerTls } from '../../gateway-api/gateway-listener.ts';
 import { byAge, nameOf, namespaceOf } from '../../object.ts';
 import { l7ProtocolOf, protocolNamed } from '../../protocol.ts';
-import { hasLabels } from '../../selectors.ts';
 import type { RuledBy, ServerSource, ServerSpec } from './server-sources.ts';
 
 /** What becomes of connections: `https` and `tls` end the client's TLS, `passed` leads it on by the name that it asks for. */

@@ -1,15 +1,16 @@
 /** Clusters and endpoints of the services that sidecars and gateways call, as collections. */
+import { hasLabels } from '@aquifer/model/kubernetes';
 import { ClusterSchema } from '@aquifer/wire/gen/envoy/config/cluster/v3_pb';
 import type { Context } from '../../../collections/cell.ts';
 import type { Collection } from '../../../collections/collection.ts';
 import type { Graph } from '../../../collections/graph.ts';
+import { isEmptyMap } from '../../label-maps.ts';
 import type { MeshCollections } from '../../mesh-collections.ts';
 import { type MeshService, meshServiceKey, namespacedHostname } from '../../mesh-service.ts';
 import { settingsIn } from '../../mesh-settings.ts';
 import { namespaceOf, refTo } from '../../object.ts';
 import { inheritedPeerAuthentication, namespaceTlsMode } from '../../peer-authentication.ts';
 import type { WorkloadResource } from '../../resource.ts';
-import { hasLabels, isEmptyMap } from '../../selectors.ts';
 import {
   type DestinationPolicy,
   endpointTlsMode,

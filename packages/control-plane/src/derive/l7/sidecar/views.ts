@@ -1,10 +1,11 @@
 /** What sidecars are told depends on their views, not on who asks: sidecars that are alike share theirs. */
+
 import type { Locality, ServicePort } from '@aquifer/model';
+import { hasLabels } from '@aquifer/model/kubernetes';
 import type { Pod, Sidecar } from '@aquifer/model/resources';
 import { keyOf } from '../../../ingest/cluster-inputs.ts';
 import type { MeshService } from '../../mesh-service.ts';
 import { byAge, labelsOf } from '../../object.ts';
-import { hasLabels } from '../../selectors.ts';
 import type { ProxyNode } from '../proxy-node.ts';
 
 interface View {

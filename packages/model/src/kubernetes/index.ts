@@ -1,0 +1,12 @@
+export { isSliceOf, SERVICE_NAME_LABEL } from './endpoint-slices.ts';
+export type { LabelSelector, Labels, Requirement } from './labels.ts';
+export { hasLabels, meetsRequirement, selects } from './labels.ts';
+export { nameLetters } from './names.ts';
+export { controllerOf } from './owners.ts';
+export { scaledValue } from './percentage.ts';
+export type { QosClass } from './quality-of-service.ts';
+export { qosClass } from './quality-of-service.ts';
+export { canonicalQuantity, quantityValue } from './quantity.ts';
+export type { MergeSchema } from './strategic-patch.ts';
+export { applyStrategicPatch, StrategicPatchError } from './strategic-patch.ts';
+export { timestampOf } from './time.ts';
