@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 /** Tests beside the code that start programs, sockets of TLS or HTTP, or namespaces, or that derive for a minute. */
 const BESIDE_THE_CODE = [
-  'packages/{cli,sandbox,hbone,control-plane-client}/src/**/*.test.ts',
+  'packages/{cli,kube-api,sandbox,hbone,control-plane-client}/src/**/*.test.ts',
   'packages/{compare,runtime}/src/**/{load-generator,give-back,log-output,run-program}.test.ts',
   'packages/waypoint/src/{request,listeners,filters,upstream,clusters}/**/*.test.ts',
   'packages/waypoint/src/{waypoint,capabilities/check}.test.ts',

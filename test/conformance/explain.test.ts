@@ -3,11 +3,11 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { KubernetesApi } from '@aquifer/control-plane';
+import { startApiServer } from '@aquifer/kube-api';
 import type { Explanation } from '@aquifer/wire';
 import { expect, onTestFinished, test } from 'vitest';
 import { createContext } from '../../packages/cli/src/context.ts';
 import { runCommandLine } from '../../packages/cli/src/program.ts';
-import { startApiServer } from '../../packages/sandbox/src/api-server/api-server.ts';
 import { startRecordedWaypoint } from '../fixtures/recorded-waypoint.ts';
 
 /** `aquifer explain`, through a port-forward to the pod of a control plane. */

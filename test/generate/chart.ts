@@ -132,14 +132,7 @@ function expression(
     case 'entries':
       return `${indent}{{- with ${value} }}\n${indent}{{- toYaml . | nindent ${indent.length} }}\n${indent}{{- end }}`;
     case 'names':
-      return [
-        `${indent}{{- with ${value} }}`,
-        `${before}${key}:`,
-        `${indent}  {{- range . }}`,
-        `${indent}  - name: {{ . }}`,
-        `${indent}  {{- end }}`,
-        `${indent}{{- end }}`,
-      ].join('\n');
+      return names(value, { before, indent, key, isText: place.asText === true });
     case 'optional': {
       const shown =
         type === 'string' ? ' {{ . }}' : `\n${' '.repeat(inner)}{{- toYaml . | nindent ${inner} }}`;
@@ -152,6 +145,28 @@ function expression(
       return `${before}${key}: {{ ${value}${quoted} }}`;
     }
   }
+}
+
+/** A list of names, as objects or as one text. */
+function names(
+  value: string,
+  at: {
+    readonly before: string;
+    readonly indent: string;
+    readonly key: string | undefined;
+    readonly isText: boolean;
+  },
+): string {
+  const { before, indent, key, isText } = at;
+  if (isText) return `${before}${key}: {{ join "," ${value} | quote }}`;
+  return [
+    `${indent}{{- with ${value} }}`,
+    `${before}${key}:`,
+    `${indent}  {{- range . }}`,
+    `${indent}  - name: {{ . }}`,
+    `${indent}  {{- end }}`,
+    `${indent}{{- end }}`,
+  ].join('\n');
 }
 
 /** Every value with what it means and what holds without it. */

@@ -13,7 +13,7 @@ import { kubernetesResources, reviewResources } from '@aquifer/model/resources';
 import { goCommand } from '../setup/go-programs.mjs';
 
 const ROOT = join(import.meta.dirname, '..', '..');
-const file = join(ROOT, 'packages/sandbox/src/gen/kubernetes-kinds.json');
+const file = join(ROOT, 'packages/kube-api/src/gen/kubernetes-kinds.json');
 
 /** As `kubernetes-kinds/main.go` prints them. */
 interface Facts {

@@ -1,17 +1,14 @@
 /** Writes `docs/sandbox.md` from the table of what has no effect in the sandbox. Run by `npm run generate`. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import {
-  WITHOUT_EFFECT,
-  type WithoutEffect,
-} from '../../packages/sandbox/src/api-server/without-effect.ts';
+import { WITHOUT_EFFECT, type WithoutEffect } from '@aquifer/kube-api';
 import { table } from './config-docs.ts';
 
 const file = join(import.meta.dirname, '../../docs/sandbox.md');
 
 const DOES = `# What the sandbox does, and does not
 
-<!-- Written by test/generate/sandbox-docs.ts; change the table in packages/sandbox/src/api-server/without-effect.ts. -->
+<!-- Written by test/generate/sandbox-docs.ts; change the table in packages/kube-api/src/admission/without-effect.ts. -->
 
 The sandbox is a Kubernetes cluster on one machine: \`aquifer sandbox up\`. It is for trying, developing, testing and comparing;
 how it is built is in [its README](../packages/sandbox/README.md).

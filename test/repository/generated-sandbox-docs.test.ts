@@ -1,7 +1,6 @@
+import { schemaOfKind, WITHOUT_EFFECT } from '@aquifer/kube-api';
 import { kubernetesResources } from '@aquifer/model/resources';
 import { expect, test } from 'vitest';
-import { schemaOfKind } from '../../packages/sandbox/src/api-server/kinds/kind-schema.ts';
-import { WITHOUT_EFFECT } from '../../packages/sandbox/src/api-server/without-effect.ts';
 import { sandboxPage, sandboxPageOnDisk } from '../generate/sandbox-docs.ts';
 
 test('docs/sandbox.md is what the table of the API server generates', () => {

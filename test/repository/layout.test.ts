@@ -17,7 +17,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ztunnel: ['hbone', 'control-plane-client', 'runtime', 'wire', 'model'],
   waypoint: ['http', 'hbone', 'control-plane-client', 'runtime', 'wire', 'model'],
   'control-plane': ['runtime', 'wire', 'model'],
-  sandbox: ['runtime', 'wire', 'model'],
+  'kube-api': ['runtime', 'wire', 'model'],
+  sandbox: ['kube-api', 'runtime', 'wire', 'model'],
   cli: ['compare', 'dashboard', 'runtime', 'wire', 'model'],
   dashboard: [],
 };

@@ -1,16 +1,13 @@
 import type { KubernetesObject, V1Node, V1Pod } from '@kubernetes/client-node';
 import { isNotFound } from './api-errors.ts';
 import type { Cluster } from './cluster.ts';
+import { AMBIENT, capturedCondition, isToBeCaptured } from './enrolment.ts';
 import type { Finding } from './finding.ts';
 import { isOurs, readLive } from './installation/apply.ts';
 import { readDefinitions } from './installation/render.ts';
 import { assertSupported } from './installation/supported-cluster.ts';
 
 const NAMESPACE = 'istio-system';
-const AMBIENT = 'istio.io/dataplane-mode';
-const CAPTURED = 'ambient.istio.io/Captured';
-/** Pods with a sidecar, and static pods. */
-const NEVER_CAPTURED = ['sidecar.istio.io/status', 'kubernetes.io/config.mirror'];
 const CLASS = 'istio-waypoint';
 /** With these, pods start captured: NRI is there, and on unless it was switched off. */
 const GATED_RUNTIMES = [
@@ -167,11 +164,11 @@ async function enrolledPods({ core }: Cluster): Promise<Finding[]> {
     found.push(...(await core.listNamespacedPod({ namespace: metadata!.name! })).items);
   const enrolled = found.filter(isToBeCaptured);
   if (enrolled.length === 0) return [];
-  const outside = enrolled.filter((pod) => conditionOf(pod)?.status !== 'True');
+  const outside = enrolled.filter((pod) => capturedCondition(pod)?.status !== 'True');
   const what = `enrolled pods that are captured: ${enrolled.length - outside.length} of ${enrolled.length}`;
   if (outside.length === 0) return [finding(what, 'ok')];
   const [first] = outside;
-  const why = conditionOf(first!)?.message ?? 'the node proxy has not said why';
+  const why = capturedCondition(first!)?.message ?? 'the node proxy has not said why';
   return [
     finding(
       `${what}; not ${names(outside)}: ${why}`,
@@ -179,18 +176,6 @@ async function enrolledPods({ core }: Cluster): Promise<Finding[]> {
       'kubectl describe pod: condition ambient.istio.io/Captured',
     ),
   ];
-}
-
-/** Of an enrolled namespace: neither left out, nor of those that are never captured. */
-function isToBeCaptured({ metadata, spec, status }: V1Pod): boolean {
-  const { labels = {}, annotations = {} } = metadata ?? {};
-  if (labels[AMBIENT] === 'none' || spec?.hostNetwork === true) return false;
-  if (NEVER_CAPTURED.some((annotation) => annotation in annotations)) return false;
-  return status?.phase === 'Running';
-}
-
-function conditionOf({ status }: V1Pod) {
-  return status?.conditions?.find(({ type }) => type === CAPTURED);
 }
 
 interface GatewayObject extends KubernetesObject {

@@ -1,7 +1,8 @@
 /** What the dashboard shows of a cluster: the mesh, and the programs that people look at it with. */
-import type { DashboardSource, Page, PageGroup } from '@aquifer/dashboard';
-import type { V1Pod } from '@kubernetes/client-node';
+import type { DashboardSource, EnrolledNamespace, Page, PageGroup } from '@aquifer/dashboard';
+import type { V1Namespace, V1Pod } from '@kubernetes/client-node';
 import type { Cluster } from './cluster.ts';
+import { AMBIENT, capturedCondition, isToBeCaptured } from './enrolment.ts';
 import { connectToPod } from './pod-connection.ts';
 
 type PageOfKind = Pick<Page, 'port' | 'title' | 'path'>;
@@ -14,6 +15,7 @@ interface Kind {
 }
 
 const SYSTEM = 'istio-system';
+const WAYPOINT = 'istio.io/use-waypoint';
 const GATEWAY = 'gateway.networking.k8s.io/gateway-name';
 
 const KINDS: readonly Kind[] = [
@@ -60,11 +62,39 @@ export function clusterSource(cluster: Cluster): DashboardSource {
   return {
     cluster: cluster.config.getCurrentContext(),
     connect: ({ namespace, pod, port }) => connectToPod(cluster, { namespace, name: pod }, port),
-    groups: async () => {
-      const { items } = await cluster.core.listPodForAllNamespaces();
-      return KINDS.map((kind) => groupOf(kind, items));
+    view: async () => {
+      const [{ items: namespaces }, { items: pods }] = await Promise.all([
+        cluster.core.listNamespace(),
+        cluster.core.listPodForAllNamespaces(),
+      ]);
+      return {
+        namespaces: namespaces.flatMap((namespace) => enrolled(namespace, pods)),
+        groups: KINDS.map((kind) => groupOf(kind, pods)),
+      };
     },
   };
+}
+
+/** None for a namespace that is not enrolled, and of which no pod is. */
+function enrolled({ metadata }: V1Namespace, pods: readonly V1Pod[]): EnrolledNamespace[] {
+  const { name = '', labels = {} } = metadata ?? {};
+  const isWhole = labels[AMBIENT] === 'ambient';
+  const own = pods.filter(
+    (pod) =>
+      pod.metadata?.namespace === name &&
+      (isWhole || pod.metadata.labels?.[AMBIENT] === 'ambient') &&
+      isToBeCaptured(pod),
+  );
+  if (!isWhole && own.length === 0) return [];
+  const captured = own.filter((pod) => capturedCondition(pod)?.status === 'True').length;
+  return [{ name, pods: own.length, captured, waypoint: waypointOf(labels) }];
+}
+
+function waypointOf(labels: Readonly<Record<string, string>>): string | null {
+  const name = labels[WAYPOINT];
+  if (name === undefined || name === 'none') return null;
+  const namespace = labels[`${WAYPOINT}-namespace`];
+  return namespace === undefined ? name : `${namespace}/${name}`;
 }
 
 function groupOf({ title, isOf, pages }: Kind, pods: readonly V1Pod[]): PageGroup {

@@ -1,5 +1,5 @@
+import { VERSION } from '@aquifer/runtime';
 import { Command, CommanderError } from 'commander';
-import manifest from '../package.json' with { type: 'json' };
 import { apiMessage } from './api-errors.ts';
 import { addAnalyze } from './commands/analyze.ts';
 import { addBugReport } from './commands/bug-report.ts';
@@ -47,7 +47,7 @@ export function aquiferProgram(
       'kubeconfig to use (default: KUBECONFIG, ~/.kube/config, the sandbox)',
     )
     .option('--context <name>', 'context of the kubeconfig to use (default: its current one)')
-    .version(manifest.version, '-v, --version', 'print the version')
+    .version(VERSION, '-v, --version', 'print the version')
     .showHelpAfterError('(try --help)')
     .configureOutput({
       writeOut: (text) => void context.stdout.write(text),

@@ -15,7 +15,7 @@ export {
   type ComparisonSettings,
   runComparison,
 } from './measure/comparison.ts';
-export { MODES, type Mode } from './modes.ts';
+export { MODES, type Mode, USUAL_MODES } from './modes.ts';
 export { samplesCsv } from './report/csv.ts';
 export { answers, cautions } from './report/findings.ts';
 export { type ComparisonReport, type ReportOptions, reportRun } from './report/report.ts';

@@ -1,7 +1,7 @@
 /** Wiring: Kubernetes watches → derive → push, statuses and waypoints; binds every port before it serves. */
 import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
-import type { Logger } from '@aquifer/runtime';
+import { type Logger, VERSION } from '@aquifer/runtime';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { type AdminHandler, listenAdmin } from './admin/admin-server.ts';
 import { answerDebug } from './admin/debug/ads-debug.ts';
@@ -59,7 +59,6 @@ export interface ControlPlaneDeps {
   readonly log: Logger;
 }
 
-const VERSION = '0.1.0';
 const STOP_GRACE_MS = 2000;
 
 /** Resolves when every port is bound; the first snapshot follows once the API has been listed. */

@@ -3,6 +3,7 @@ import {
   type ConfigKeys,
   choiceKey,
   durationKey,
+  parsedKey,
   portKey,
   stringKey,
 } from '@aquifer/runtime';
@@ -37,6 +38,7 @@ export type ControlPlaneConfig = {
   readonly debounceAfterMs: number;
   readonly debounceMaxMs: number;
   readonly waypointImage: string;
+  readonly imagePullSecrets: readonly string[];
   readonly gatewayImage: string;
   readonly isXdsAuthRequired: boolean;
   readonly bindAddress: string;
@@ -166,6 +168,11 @@ export const CONTROL_PLANE_KEYS: ConfigKeys<ControlPlaneConfig> = {
   waypointImage: stringKey('WAYPOINT_IMAGE', 'Image of the waypoints that Gateways become.', {
     default: 'aquifer/waypoint:dev',
   }),
+  imagePullSecrets: parsedKey<readonly string[]>(
+    'WAYPOINT_IMAGE_PULL_SECRETS',
+    'Secrets that waypoints and gateways pull their images with, in their own namespaces; comma list.',
+    { default: [], type: 'names', parse: commaList, show: (names) => names.join(',') },
+  ),
   gatewayImage: stringKey(
     'GATEWAY_IMAGE',
     'Image of the gateways that Gateways of class `istio` become: an Envoy with the agent of Istio.',

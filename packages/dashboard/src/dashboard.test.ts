@@ -9,6 +9,7 @@ import { hostOf, type PageGroup, targetOf } from './pages.ts';
 
 const ADMIN = { namespace: 'istio-system', pod: 'ztunnel-x', port: 15_000 };
 const NOBODY = { ...ADMIN, port: 1 };
+const SHOP = { name: 'shop', pods: 3, captured: 2, waypoint: 'edge/<own>' };
 const GROUPS: PageGroup[] = [
   {
     title: 'Node proxies',
@@ -39,9 +40,9 @@ sockets.on('connection', (socket) =>
 let cluster: 'there' | 'away' = 'there';
 const dashboard = new Dashboard({
   cluster: 'test & try',
-  groups: async () => {
+  view: async () => {
     if (cluster === 'away') throw new Error('no answer');
-    return GROUPS;
+    return { namespaces: [SHOP], groups: GROUPS };
   },
   connect: async ({ port }) => {
     if (port !== ADMIN.port) throw new Error(`nobody listens on ${port}`);
@@ -85,6 +86,9 @@ describe('the dashboard', () => {
       `<a href="http://p15000.ztunnel-x.istio-system.localhost:${port}/config_dump">admin</a>`,
     );
     expect(body).toContain('test &amp; try');
+    expect(body).toContain(
+      '<tr><td>shop</td><td class="not-ready">2 of 3</td><td>edge/&lt;own&gt;</td></tr>',
+    );
     expect(body).toContain('&lt;node&gt;');
     expect(body).toContain('<h2>Waypoints</h2>\n<p>none</p>');
   });

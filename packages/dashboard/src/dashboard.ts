@@ -10,14 +10,14 @@ import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import httpProxy from 'http-proxy';
 import { errorPage, indexPage } from './index-page.ts';
-import { type PageGroup, type PageTarget, targetOf } from './pages.ts';
+import { type MeshView, type PageTarget, targetOf } from './pages.ts';
 
 /** What the dashboard needs of a cluster. */
 export interface DashboardSource {
   /** Its name, for people. */
   readonly cluster: string;
   /** Looked at anew for each view. */
-  groups(): Promise<readonly PageGroup[]>;
+  view(): Promise<MeshView>;
   /** A connection to a port of a pod. */
   connect(target: PageTarget): Promise<Duplex>;
 }
@@ -79,8 +79,8 @@ export class Dashboard implements AsyncDisposable {
       return;
     }
     try {
-      const groups = await this.#source.groups();
-      send(response, 200, indexPage(groups, this.#source.cluster, this.#port));
+      const view = await this.#source.view();
+      send(response, 200, indexPage(view, this.#source.cluster, this.#port));
     } catch (error) {
       refuse(response, 502, `The cluster cannot be asked: ${(error as Error).message}`);
     }

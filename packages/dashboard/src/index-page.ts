@@ -1,4 +1,4 @@
-import { hostOf, type PageGroup } from './pages.ts';
+import { type EnrolledNamespace, hostOf, type MeshView, type PageGroup } from './pages.ts';
 
 const ENTITIES: Readonly<Record<string, string>> = {
   '&': '&amp;',
@@ -7,8 +7,8 @@ const ENTITIES: Readonly<Record<string, string>> = {
   '"': '&quot;',
 };
 
-/** The list of everything that can be looked at, as one page without scripts. */
-export function indexPage(groups: readonly PageGroup[], cluster: string, port: number): string {
+/** Who is in the mesh, and everything that can be looked at, as one page without scripts. */
+export function indexPage({ namespaces, groups }: MeshView, cluster: string, port: number): string {
   return `<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -20,14 +20,22 @@ export function indexPage(groups: readonly PageGroup[], cluster: string, port: n
 </head>
 <body>
 <h1>Aquifer <small>${escaped(cluster)}</small></h1>
+${enrolled(namespaces)}
 ${groups.map((group) => section(group, port)).join('\n')}
 </body>
 </html>
 `;
 }
 
+function enrolled(namespaces: readonly EnrolledNamespace[]): string {
+  const rows = namespaces.map(({ name, pods, captured, waypoint }) => {
+    const mark = captured === pods ? 'ready' : 'not-ready';
+    return `<tr><td>${escaped(name)}</td><td class="${mark}">${captured} of ${pods}</td><td>${escaped(waypoint ?? '')}</td></tr>`;
+  });
+  return table('Enrolled namespaces', ['Namespace', 'Pods captured', 'Waypoint'], rows);
+}
+
 function section({ title, rows }: PageGroup, port: number): string {
-  if (rows.length === 0) return `<h2>${escaped(title)}</h2>\n<p>none</p>`;
   const lines = rows.map(({ namespace, pod, node, state, pages }) => {
     const links = pages.map(
       (page) =>
@@ -36,11 +44,17 @@ function section({ title, rows }: PageGroup, port: number): string {
     const mark = state === 'Ready' ? 'ready' : 'not-ready';
     return `<tr><td>${escaped(namespace)}</td><td>${escaped(pod)}</td><td>${escaped(node)}</td><td class="${mark}">${escaped(state)}</td><td>${links.join(' ')}</td></tr>`;
   });
+  return table(title, ['Namespace', 'Pod', 'Node', 'State', 'Pages'], lines);
+}
+
+/** `rows` are HTML. */
+function table(title: string, header: readonly string[], rows: readonly string[]): string {
+  if (rows.length === 0) return `<h2>${escaped(title)}</h2>\n<p>none</p>`;
   return `<h2>${escaped(title)}</h2>
 <table>
-<thead><tr><th>Namespace</th><th>Pod</th><th>Node</th><th>State</th><th>Pages</th></tr></thead>
+<thead><tr>${header.map((name) => `<th>${name}</th>`).join('')}</tr></thead>
 <tbody>
-${lines.join('\n')}
+${rows.join('\n')}
 </tbody>
 </table>`;
 }

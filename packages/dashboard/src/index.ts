@@ -1,2 +1,2 @@
 export { Dashboard, type DashboardSource } from './dashboard.ts';
-export type { Page, PageGroup } from './pages.ts';
+export type { EnrolledNamespace, MeshView, Page, PageGroup } from './pages.ts';

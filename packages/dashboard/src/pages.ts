@@ -22,6 +22,22 @@ export interface PageGroup {
   }[];
 }
 
+/** A namespace whose pods are in the mesh. */
+export interface EnrolledNamespace {
+  readonly name: string;
+  /** Running pods that are to be captured, and those that are. */
+  readonly pods: number;
+  readonly captured: number;
+  /** Name of the waypoint that its requests go through, `NAMESPACE/NAME` where that is another's; null without one. */
+  readonly waypoint: string | null;
+}
+
+/** Everything that the first page tells. */
+export interface MeshView {
+  readonly namespaces: readonly EnrolledNamespace[];
+  readonly groups: readonly PageGroup[];
+}
+
 /** Which port of which pod. */
 export type PageTarget = Pick<Page, 'namespace' | 'pod' | 'port'>;
 

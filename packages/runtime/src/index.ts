@@ -30,3 +30,4 @@ export type { ThreadPoolOptions } from './thread-pool.ts';
 export { serveThread, ThreadPool } from './thread-pool.ts';
 export { TimeSlice } from './time-slice.ts';
 export { keepTrafficYoung } from './traffic-heap.ts';
+export { VERSION } from './version.ts';

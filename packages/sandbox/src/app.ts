@@ -1,8 +1,8 @@
 /** Puts the sandbox together: the order of the start, and its reverse. */
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { type ApiServer, startApiServer } from '@aquifer/kube-api';
 import type { Logger } from '@aquifer/runtime';
-import { type ApiServer, startApiServer } from './api-server/api-server.ts';
 import { cleanUp, DATA, removeAll } from './cleanup.ts';
 import { publishClusterServices } from './cluster-services.ts';
 import type { SandboxConfig } from './config.ts';

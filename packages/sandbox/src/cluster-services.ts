@@ -1,5 +1,5 @@
 /** The Services that every cluster has: the API and the DNS, both served by the sandbox's own process. */
-import type { ApiObject, ClusterClient, ResourceKey } from './cluster-client.ts';
+import type { ApiObject, ClusterClient, ResourceKey } from '@aquifer/kube-api';
 import { API_SERVICE_ADDRESS, DNS_SERVICE_ADDRESS, HOST_ADDRESS } from './nodes/addresses.ts';
 
 const SERVICES: ResourceKey = { group: '', version: 'v1', plural: 'services' };

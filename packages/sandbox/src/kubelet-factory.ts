@@ -1,8 +1,8 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
 import { join } from 'node:path';
+import type { ApiServer } from '@aquifer/kube-api';
 import { installationRoot } from '@aquifer/runtime';
-import type { ApiServer } from './api-server/api-server.ts';
 import { DATA } from './cleanup.ts';
 import type { SandboxConfig } from './config.ts';
 import { ImageStore } from './image-store/store.ts';

@@ -13,6 +13,7 @@ import {
   Readiness,
   redactConfig,
   serveHttp,
+  VERSION,
 } from '@aquifer/runtime';
 import type { JsonObject } from '@bufbuild/protobuf';
 import { ProcessLevels } from './admin/log-levels.ts';
@@ -203,6 +204,7 @@ function describeNode(config: WaypointConfig) {
   return {
     id: `waypoint~${instanceIp}~${podName}.${podNamespace}~${podNamespace}.svc.cluster.local`,
     metadata: {
+      VERSION,
       NAME: podName,
       NAMESPACE: podNamespace,
       INSTANCE_IPS: instanceIp,

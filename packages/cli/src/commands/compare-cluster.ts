@@ -13,6 +13,7 @@ import { type Command, Option } from 'commander';
 import { isNotFound } from '../api-errors.ts';
 import type { Cluster } from '../cluster.ts';
 import { titledTable } from '../comparison-output.ts';
+import { type ContainerUsage, containerUsage, prometheusUsage } from '../container-usage.ts';
 import type { CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { integerBetween } from '../option-values.ts';
@@ -21,7 +22,8 @@ import { readPrices, savedReport } from './compare-report.ts';
 
 interface ClusterOptions {
   readonly model?: string;
-  readonly rps: number;
+  readonly rps?: number;
+  readonly prometheus?: string;
   readonly priceFile?: string;
   readonly output: 'short' | 'json';
 }
@@ -60,6 +62,7 @@ export function addCompareCluster(group: Command, context: CliContext): void {
 Examples:
   aquifer compare cluster --context production
   aquifer compare cluster --model run.json --rps 5000 --price-file prices.yaml
+  aquifer compare cluster --prometheus http://localhost:9090
   aquifer compare cluster -o json`,
     )
     .option(
@@ -68,10 +71,10 @@ Examples:
     )
     .option(
       '--rps <requests>',
-      'requests per second of the whole cluster; without, only what idles is counted',
+      'requests per second of the whole cluster (default: what Prometheus counts; without it only what idles is counted)',
       integerBetween(0, 1e9),
-      0,
     )
+    .option('--prometheus <url>', 'ask this Prometheus what containers use, and for requests')
     .option('--price-file <path>', 'prices per month: currency, vcpuMonth, gibMonth')
     .addOption(
       new Option('-o, --output <format>', 'how to print')
@@ -82,15 +85,28 @@ Examples:
     const model = chosenModel(options.model);
     const prices = options.priceFile === undefined ? null : readPrices(options.priceFile);
     const cluster = await context.cluster(command);
-    const { nodes, facts } = await readFacts(cluster);
-    const projection = project(model, clusterSize(nodes, facts, options.rps), prices);
+    const asked =
+      options.prometheus === undefined ? null : await prometheusUsage(options.prometheus);
+    const usage = asked?.usage ?? (await containerUsage(cluster));
+    const { nodes, facts } = await readFacts(cluster, usage);
+    const rps = options.rps ?? asked?.rps ?? 0;
+    const projection = project(model, clusterSize(nodes, facts, rps), prices);
     context.stdout.write(
       options.output === 'json'
-        ? formatData({ namespaces: facts, projection, model: model.source }, 'json')
+        ? formatData(
+            {
+              namespaces: facts,
+              usage: usage?.source ?? null,
+              projection,
+              model: model.source,
+            },
+            'json',
+          )
         : [
             titledTable(namespaceTable(facts)),
             titledTable(projectionTable({ projection })),
-            `\nBy the costs of: ${model.source}\n`,
+            `\nWhat is used now: ${usage === null ? 'unknown, as neither the metrics API nor the kubelets can be asked' : `by ${usage.source}`}\n`,
+            `By the costs of: ${model.source}\n`,
           ].join(''),
     );
   });
@@ -108,14 +124,19 @@ function chosenModel(path: string | undefined): CostModel {
 
 async function readFacts(
   cluster: Cluster,
+  usage: ContainerUsage | null,
 ): Promise<{ readonly nodes: number; readonly facts: NamespaceFacts[] }> {
-  const [{ items: nodes }, { items: pods }, usage, ...rules] = await Promise.all([
+  const [{ items: nodes }, { items: pods }, ...rules] = await Promise.all([
     cluster.core.listNode(),
     cluster.core.listPodForAllNamespaces(),
-    readUsage(cluster),
     ...RULES.map((kind) => readRules(cluster, kind)),
   ]);
-  const objects = { nodes: nodes.length, pods, usage, rules: rules.flat() };
+  const objects = {
+    nodes: nodes.length,
+    pods,
+    usage: usage?.byContainer ?? null,
+    rules: rules.flat(),
+  };
   return { nodes: nodes.length, facts: namespaceFacts(objects) };
 }
 
@@ -130,34 +151,5 @@ async function readRules(
   } catch (error) {
     if (isNotFound(error)) return [];
     throw error;
-  }
-}
-
-interface PodMetrics {
-  readonly metadata: { readonly name: string; readonly namespace: string };
-  readonly containers: readonly {
-    readonly name: string;
-    readonly usage: { readonly cpu: string; readonly memory: string };
-  }[];
-}
-
-/** By `NAMESPACE/POD/CONTAINER`; null where there is no metrics API. */
-async function readUsage({
-  custom,
-}: Cluster): Promise<Map<string, PodMetrics['containers'][number]['usage']> | null> {
-  const kind = { group: 'metrics.k8s.io', version: 'v1beta1', plural: 'pods' };
-  try {
-    const { items } = (await custom.listClusterCustomObject(kind)) as { items: PodMetrics[] };
-    return new Map(
-      items.flatMap(({ metadata, containers }) =>
-        containers.map(({ name, usage }) => [
-          `${metadata.namespace}/${metadata.name}/${name}`,
-          usage,
-        ]),
-      ),
-    );
-  } catch {
-    // Not installed, not ready, or not ours to read: then what is requested has to do.
-    return null;
   }
 }

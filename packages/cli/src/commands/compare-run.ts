@@ -11,6 +11,7 @@ import {
   type Mode,
   reportRun,
   runComparison,
+  USUAL_MODES,
   type Workload,
   workloadOf,
 } from '@aquifer/compare';
@@ -41,6 +42,7 @@ Examples:
   aquifer compare run --pods 4 --time-limit 30s              # an impression
   aquifer compare run --pods 2,10,25,50 -o json > run.json
   aquifer compare run -f deploy/samples/shop.yaml --modes none,ambient
+  aquifer compare run --modes sidecar,own-sidecar            # our own engine where Envoy is
   aquifer compare run --nodes 40 --pods-per-node 30 --rps 5000 -o html > report.html`;
 
 interface RunOptions extends ProjectionOptions {
@@ -65,7 +67,7 @@ export function addCompareRun(group: Command, context: CliContext): void {
     .addOption(
       new Option('--modes <list>', `modes to compare, of ${MODES.join(',')}`)
         .argParser(listOf(parseMode))
-        .default([...MODES], 'all'),
+        .default([...USUAL_MODES], USUAL_MODES.join(',')),
     )
     .addOption(
       new Option('--pods <list>', 'sizes of the workload in pods: a client, the others serve')

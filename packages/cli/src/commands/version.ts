@@ -1,5 +1,5 @@
+import { VERSION } from '@aquifer/runtime';
 import { type Command, Option } from 'commander';
-import manifest from '../../package.json' with { type: 'json' };
 import { askPod } from '../admin-client.ts';
 import { apiMessage } from '../api-errors.ts';
 import type { Cluster } from '../cluster.ts';
@@ -42,7 +42,7 @@ async function versionsOf(
   open: (() => Promise<Cluster>) | null,
   { progress }: CliContext,
 ): Promise<Versions> {
-  const none = { clientVersion: manifest.version, controlPlane: null, dataPlane: null };
+  const none = { clientVersion: VERSION, controlPlane: null, dataPlane: null };
   if (open === null) return none;
   try {
     const cluster = await open();

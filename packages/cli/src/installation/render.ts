@@ -96,7 +96,8 @@ function put(
       holder[key] = imageReference(chosen as string, values);
       return;
     case 'names':
-      if (!isEmpty(chosen)) holder[key] = (chosen as string[]).map((name) => ({ name }));
+      if (place.asText === true) holder[key] = (chosen as string[]).join(',');
+      else if (!isEmpty(chosen)) holder[key] = (chosen as string[]).map((name) => ({ name }));
   }
 }
 

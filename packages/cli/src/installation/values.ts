@@ -4,7 +4,7 @@ export interface Place {
   readonly object: string;
   /** Keys and, in lists, the name of an element: `spec.containers[discovery].image`. */
   readonly field: string;
-  /** Numbers are written as strings there. */
+  /** Numbers are written as strings there, and names as one string with commas between them. */
   readonly asText?: true;
 }
 
@@ -127,9 +127,17 @@ export const INSTALL_VALUES: readonly InstallValue[] = [
     path: 'global.imagePullSecrets',
     type: 'list',
     default: [],
-    description: 'Names of the Secrets that the images are pulled with.',
+    description:
+      'Names of the Secrets that the images are pulled with; waypoints look for them in their own namespaces.',
     rendering: 'names',
-    places: PODS.map(({ object }) => ({ object, field: 'spec.template.spec.imagePullSecrets' })),
+    places: [
+      ...PODS.map(({ object }) => ({ object, field: 'spec.template.spec.imagePullSecrets' })),
+      {
+        object: 'Deployment/istiod',
+        field: 'spec.template.spec.containers[discovery].env[WAYPOINT_IMAGE_PULL_SECRETS].value',
+        asText: true,
+      },
+    ],
   },
   {
     path: 'global.multiCluster.clusterName',

@@ -55,6 +55,7 @@ export interface Need {
 /** Which proxies work in a mode. */
 const ROLES_OF: Readonly<Record<MeshMode, readonly ProxyRole[]>> = {
   sidecar: ['sidecar'],
+  'own-sidecar': ['sidecar'],
   ambient: ['nodeProxy'],
   waypoint: ['nodeProxy', 'waypoint'],
 };

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Mode, modeNamespace } from '../modes.ts';
-import { PROXY_CONTAINER } from '../workload/envoy-sidecar.ts';
 import { CLIENT_LABELS, modeManifests, podManifests } from '../workload/manifests.ts';
+import { PROXY_CONTAINER } from '../workload/sidecar.ts';
 import type { Workload } from '../workload/workload.ts';
 import {
   type ComparisonCluster,

@@ -32,12 +32,14 @@ export interface Chart {
 const COLORS: Readonly<Record<Mode, string>> = {
   none: '#868e96',
   sidecar: '#d9480f',
+  'own-sidecar': '#ae3ec9',
   ambient: '#1864ab',
   waypoint: '#0ca678',
 };
 const DASHES: Readonly<Record<Mode, string>> = {
   none: '2 3',
   sidecar: '',
+  'own-sidecar': '4 3',
   ambient: '',
   waypoint: '7 4',
 };

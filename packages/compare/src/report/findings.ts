@@ -92,7 +92,6 @@ export const NOT_MEASURED: readonly string[] = [
   'The control plane, whose cost is per mesh and not per mode.',
   'Networks: nodes are namespaces of one machine, so a hop costs no time on a wire.',
   'Connections that open and close, large bodies, HTTP/2 and gRPC: the load is small GET requests on 32 kept connections.',
-  'One program as sidecar and node proxy: Aquifer’s own engine does not run as a sidecar.',
 ];
 
 /** How every run measures. */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { ComparisonRun } from '../measure/comparison.ts';
 import { NODES, SAMPLES } from '../measure/samples.fixture.ts';
-import { MODES } from '../modes.ts';
+import { USUAL_MODES } from '../modes.ts';
 import { samplesCsv } from './csv.ts';
 import { actions, answers, cautions } from './findings.ts';
 import { reportPage } from './page.ts';
@@ -11,7 +11,7 @@ import { costTable, projectionTable, sizeTables } from './table.ts';
 const RUN: ComparisonRun = {
   workload: 'shop </script> & <b>co</b>',
   settings: {
-    ...{ modes: MODES, pods: [4, 50], rates: [500] },
+    ...{ modes: USUAL_MODES, pods: [4, 50], rates: [500] },
     ...{ secondsPerRound: 2, timeLimitSeconds: 60, seed: 1 },
   },
   environment: {

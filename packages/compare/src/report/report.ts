@@ -174,7 +174,7 @@ function rateReport(mode: Mode, rate: number, all: readonly RoundSample[]): Rate
 
 /** Compared with sidecars, and not they themselves. */
 function isMesh(mode: Mode): boolean {
-  return mode === 'ambient' || mode === 'waypoint';
+  return mode !== 'none' && mode !== 'sidecar';
 }
 
 function mib({ memory }: RoundSample, field: 'privateKiB' | 'fileKiB' | 'peakKiB'): number {

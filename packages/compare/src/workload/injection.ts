@@ -1,5 +1,10 @@
-import { PROXY_CONTAINER, SIDECAR_CERTIFICATES, SIDECAR_USER } from './envoy-sidecar.ts';
 import type { Manifest } from './manifest.ts';
+import {
+  PROXY_CONTAINER,
+  SIDECAR_CERTIFICATES,
+  SIDECAR_USER,
+  type SidecarEngine,
+} from './sidecar.ts';
 import { podTemplate } from './workload.ts';
 
 const CONFIG_MOUNT = { name: 'aquifer-sidecar', mountPath: '/etc/envoy' };
@@ -11,13 +16,13 @@ export function headlessName(service: string): string {
 }
 
 /** The same object with a sidecar in each of its pods, as an injector would add it. */
-export function withSidecar(object: Manifest): Manifest {
+export function withSidecar(object: Manifest, engine: SidecarEngine): Manifest {
   const template = podTemplate(object)!;
   const { spec } = template;
   const injected = {
     ...spec,
     initContainers: [...initContainers(), ...(spec.initContainers ?? [])],
-    containers: [...spec.containers, sidecarContainer()],
+    containers: [...spec.containers, sidecarContainer(engine)],
     volumes: [...(spec.volumes ?? []), ...volumes()],
   };
   return {
@@ -57,16 +62,27 @@ function initContainers(): object[] {
   ];
 }
 
-function sidecarContainer(): object {
-  const quiet = ['--log-level', 'warning', '--disable-hot-restart'];
+function sidecarContainer(engine: SidecarEngine): object {
   return {
     name: PROXY_CONTAINER,
-    image: 'envoyproxy/envoy:v1.40.0',
-    args: ['-c', `${CONFIG_MOUNT.mountPath}/envoy.yaml`, '--concurrency', '2', ...quiet],
+    ...PROGRAMS[engine],
     securityContext: { runAsUser: SIDECAR_USER },
     volumeMounts: [CONFIG_MOUNT, CERTIFICATE_MOUNT],
   };
 }
+
+const BOOTSTRAP = `${CONFIG_MOUNT.mountPath}/envoy.yaml`;
+const QUIET = ['--log-level', 'warning', '--disable-hot-restart'];
+const PROGRAMS: Readonly<Record<SidecarEngine, object>> = {
+  envoy: {
+    image: 'envoyproxy/envoy:v1.40.0',
+    args: ['-c', BOOTSTRAP, '--concurrency', '2', ...QUIET],
+  },
+  aquifer: {
+    image: 'aquifer/waypoint:dev',
+    env: [{ name: 'WAYPOINT_BOOTSTRAP', value: BOOTSTRAP }],
+  },
+};
 
 function volumes(): object[] {
   const token = { path: 'istio-token', audience: 'istio-ca', expirationSeconds: 43_200 };

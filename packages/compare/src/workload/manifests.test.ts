@@ -34,13 +34,14 @@ describe('the echo workload', () => {
   test('only sidecars add a proxy, to every pod', () => {
     for (const mode of MODES) {
       const proxies = containers(manifests(mode)).map((names) => names.includes('istio-proxy'));
-      expect(proxies).toEqual(mode === 'sidecar' ? [true, true] : [false, false]);
+      expect(proxies).toEqual(mode.endsWith('sidecar') ? [true, true] : [false, false]);
     }
   });
 
   test.for([
     { mode: 'none' as const, expected: [] },
     { mode: 'sidecar' as const, expected: [] },
+    { mode: 'own-sidecar' as const, expected: [] },
     { mode: 'ambient' as const, expected: ['AuthorizationPolicy'] },
     { mode: 'waypoint' as const, expected: ['Gateway', 'AuthorizationPolicy'] },
   ])('$mode asks of the mesh: $expected', ({ mode, expected }) => {

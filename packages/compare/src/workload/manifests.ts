@@ -1,7 +1,8 @@
 import { type Mode, modeNamespace } from '../modes.ts';
-import { sidecarBootstrap, sidecarRedirection } from './envoy-sidecar.ts';
 import { headlessName, withSidecar } from './injection.ts';
 import type { Manifest } from './manifest.ts';
+import { type SidecarEngine, type SidecarOptions, sidecarRedirection } from './sidecar.ts';
+import { sidecarBootstrap } from './sidecar-bootstrap.ts';
 import { podCount, podTemplate, type Workload } from './workload.ts';
 
 export interface ManifestOptions {
@@ -18,16 +19,21 @@ const WAYPOINT_NAME = 'waypoint';
 export const CLIENT_LABELS = { 'aquifer.dev/compare': 'client' } as const;
 
 const CLIENT = 'aquifer-load';
+const SIDECAR_ENGINES: Partial<Record<Mode, SidecarEngine>> = {
+  sidecar: 'envoy',
+  'own-sidecar': 'aquifer',
+};
 /** What callers inside of the namespace may do, in every mode that has a policy for HTTP. */
 const ALLOWED_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
 
 /** Everything that a mode needs, in the order in which to apply it: the namespace first. */
 export function modeManifests(options: ManifestOptions): Manifest[] {
   const { mode, workload } = options;
+  const engine = SIDECAR_ENGINES[mode];
   return [
     namespace(mode),
     own(mode, 'v1', 'ServiceAccount', CLIENT),
-    ...(mode === 'sidecar' ? sidecarObjects(options) : []),
+    ...(engine === undefined ? [] : sidecarObjects(options, engine)),
     ...(mode === 'waypoint' ? [waypoint(mode)] : []),
     ...(mode === 'ambient' || mode === 'waypoint' ? [policy(options)] : []),
     ...workload.objects
@@ -40,9 +46,10 @@ export function modeManifests(options: ManifestOptions): Manifest[] {
 /** Of `modeManifests`, those that run pods: to apply again for another number of pods. */
 export function podManifests(options: ManifestOptions): Manifest[] {
   const { mode, workload } = options;
+  const engine = SIDECAR_ENGINES[mode];
   const withPods = workload.objects.filter((object) => podTemplate(object) !== null);
   return [client(options), ...withPods.map((object) => scaled(object, options))].map((object) =>
-    mode === 'sidecar' ? withSidecar(object) : object,
+    engine === undefined ? object : withSidecar(object, engine),
   );
 }
 
@@ -71,6 +78,7 @@ function namespace(mode: Mode): Manifest {
   const labels: Readonly<Record<Mode, Record<string, string>>> = {
     none: {},
     sidecar: {},
+    'own-sidecar': {},
     ambient: { 'istio.io/dataplane-mode': 'ambient' },
     waypoint: { 'istio.io/dataplane-mode': 'ambient', 'istio.io/use-waypoint': WAYPOINT_NAME },
   };
@@ -106,15 +114,20 @@ function policy({ mode }: ManifestOptions): Manifest {
   };
 }
 
-function sidecarObjects({ mode, workload, trustDomain }: ManifestOptions): Manifest[] {
+function sidecarObjects(
+  { mode, workload, trustDomain }: ManifestOptions,
+  engine: SidecarEngine,
+): Manifest[] {
   const { ports } = workload;
-  const bootstrap = sidecarBootstrap({
+  const options: SidecarOptions = {
+    engine,
     trustDomain,
     namespace: modeNamespace(mode),
     ports,
+    accounts: accountsOf(workload),
     headlessName,
     methods: ALLOWED_METHODS,
-  });
+  };
   const services = new Set(ports.map(({ service }) => service));
   const headless = workload.objects.filter(
     ({ kind, metadata }) => kind === 'Service' && services.has(metadata.name),
@@ -123,8 +136,8 @@ function sidecarObjects({ mode, workload, trustDomain }: ManifestOptions): Manif
     {
       ...own(mode, 'v1', 'ConfigMap', 'sidecar'),
       data: {
-        'envoy.yaml': JSON.stringify(bootstrap),
-        'redirect.nft': sidecarRedirection(ports),
+        'envoy.yaml': JSON.stringify(sidecarBootstrap(options)),
+        'redirect.nft': sidecarRedirection(options),
       },
     },
     ...headless.map((object) => ({
@@ -132,6 +145,12 @@ function sidecarObjects({ mode, workload, trustDomain }: ManifestOptions): Manif
       spec: { ...(object.spec as object), clusterIP: 'None' },
     })),
   ];
+}
+
+/** Of everything that serves. */
+function accountsOf({ objects }: Workload): string[] {
+  const templates = objects.flatMap((object) => podTemplate(object) ?? []);
+  return [...new Set(templates.map(({ spec }) => spec.serviceAccountName ?? 'default'))];
 }
 
 function client({ mode }: ManifestOptions): Manifest {

@@ -23,6 +23,7 @@ import { statusMessages } from './status-messages.ts';
 const SETTINGS: DerivationSettings & WishSettings = {
   clusterId: 'Kubernetes',
   clusterDomain: 'cluster.local',
+  imagePullSecrets: [],
   trustDomain: 'cluster.local',
   systemNamespace: 'istio-system',
   excludeNamespaces: ['kube-system'],

@@ -21,6 +21,7 @@ function wishesOf(
     revision: 'default',
     image: 'aquifer/waypoint:dev',
     gatewayImage: 'istio/proxyv2:dev',
+    imagePullSecrets: [],
     caAddress: '',
   });
   cluster.put(...objects);

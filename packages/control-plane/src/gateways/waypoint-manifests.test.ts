@@ -7,6 +7,7 @@ import type { WaypointSettings } from './waypoint-settings.ts';
 const SETTINGS = {
   image: 'aquifer/waypoint:dev',
   gatewayImage: 'istio/proxyv2:dev',
+  imagePullSecrets: [],
   clusterId: 'Kubernetes',
   clusterDomain: 'cluster.local',
   trustDomain: 'cluster.local',
@@ -104,6 +105,15 @@ test('its pod stays out of the mesh, runs istio-proxy as a waypoint, and finds t
     },
   });
   expect(JSON.stringify(deployment)).not.toContain('topology.istio.io/network');
+});
+
+test("its image is pulled with the installation's secrets", () => {
+  const manifests = manifestsOf(gateway(), {
+    ...SETTINGS,
+    imagePullSecrets: ['registry', 'mirror'],
+  });
+  const imagePullSecrets = [{ name: 'registry' }, { name: 'mirror' }];
+  expect(manifests[1]).toMatchObject({ spec: { template: { spec: { imagePullSecrets } } } });
 });
 
 test('its Service offers the status port and the mesh listener (P133)', () => {

@@ -22,6 +22,9 @@ export function waypointPodSpec(pod: WaypointPod, settings: WaypointSettings): o
     terminationGracePeriodSeconds: GRACE_SECONDS,
     serviceAccountName: pod.serviceAccount,
     ...(pod.role === 'router' && LOW_PORTS),
+    ...(settings.imagePullSecrets.length > 0 && {
+      imagePullSecrets: settings.imagePullSecrets.map((name) => ({ name })),
+    }),
     containers: [
       {
         name: 'istio-proxy',

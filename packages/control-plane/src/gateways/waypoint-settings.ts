@@ -4,6 +4,8 @@ export interface WaypointSettings {
   readonly image: string;
   /** Of gateways for clients outside of the mesh: an Envoy with Istio's agent. */
   readonly gatewayImage: string;
+  /** Secrets that both images are pulled with, in the namespace of the waypoint or gateway. */
+  readonly imagePullSecrets: readonly string[];
   readonly clusterId: string;
   readonly clusterDomain: string;
   readonly trustDomain: string;

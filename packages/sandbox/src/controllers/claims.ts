@@ -1,4 +1,4 @@
-import type { ApiObject, ClusterClient } from '../cluster-client.ts';
+import type { ApiObject, ClusterClient } from '@aquifer/kube-api';
 import { controllerOf, type Informer } from './informer.ts';
 import { matchesSelector } from './label-selector.ts';
 import { isTerminating } from './pod-state.ts';

@@ -1,4 +1,4 @@
-import type { ApiObject, ClusterClient } from '../cluster-client.ts';
+import type { ApiObject, ClusterClient } from '@aquifer/kube-api';
 import { controllerOf } from './informer.ts';
 import { controlledBy, templateHash } from './pod-template.ts';
 import { REVISIONS } from './resource-keys.ts';

@@ -1,4 +1,4 @@
-import type { ApiObject, ClusterClient } from '../cluster-client.ts';
+import type { ApiObject, ClusterClient } from '@aquifer/kube-api';
 import type { EventRecorder } from '../nodes/event-recorder.ts';
 import type { Informer } from './informer.ts';
 import { controllerOf, objectKey, splitKey } from './informer.ts';

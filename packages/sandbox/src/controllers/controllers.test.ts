@@ -1,5 +1,6 @@
 /** Controllers at a real API without nodes behind it: pods are placed, and none runs. */
 import { setTimeout as delay } from 'node:timers/promises';
+import type { ApiObject } from '@aquifer/kube-api';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ClusterApi } from '../../../../test/fixtures/cluster-api.ts';
 import {
@@ -7,7 +8,6 @@ import {
   startControlledCluster,
 } from '../../../../test/fixtures/controlled-cluster.ts';
 import { eventually } from '../../../../test/fixtures/eventually.ts';
-import type { ApiObject } from '../cluster-client.ts';
 import { DAEMON_SETS, NODES, PODS } from './resource-keys.ts';
 
 let api: ClusterApi;

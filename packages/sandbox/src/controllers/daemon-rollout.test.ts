@@ -1,5 +1,5 @@
+import type { ApiObject } from '@aquifer/kube-api';
 import { expect, test } from 'vitest';
-import type { ApiObject } from '../cluster-client.ts';
 import { planDaemonRollout } from './daemon-rollout.ts';
 
 function set(rollingUpdate: Record<string, unknown>): ApiObject {

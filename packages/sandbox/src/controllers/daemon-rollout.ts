@@ -1,5 +1,5 @@
 /** Which pods of a DaemonSet are replaced next (kubernetes `daemon/update.go`, `rollingUpdate`). Pure. */
-import type { ApiObject } from '../cluster-client.ts';
+import type { ApiObject } from '@aquifer/kube-api';
 import { isActive, isAvailable } from './pod-state.ts';
 import { isOfRevision } from './pod-template.ts';
 import { rolloutBounds } from './rollout.ts';

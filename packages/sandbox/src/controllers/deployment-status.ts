@@ -1,5 +1,5 @@
 /** The status of a Deployment, from its ReplicaSets. Pure but for the time of conditions that change. */
-import type { ApiObject } from '../cluster-client.ts';
+import type { ApiObject } from '@aquifer/kube-api';
 import { rolloutBounds } from './rollout.ts';
 import { timedCondition } from './write-status.ts';
 

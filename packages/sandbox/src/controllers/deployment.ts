@@ -1,5 +1,5 @@
 /** Rolls a Deployment's pods from one template to the next by way of one ReplicaSet per template. */
-import type { ApiObject } from '../cluster-client.ts';
+import type { ApiObject } from '@aquifer/kube-api';
 import { claimChildren } from './claims.ts';
 import type { Controller, ControllerDeps } from './controller.ts';
 import { runController } from './controller.ts';

@@ -1,5 +1,5 @@
 /** The status of PodDisruptionBudgets: how many of the selected pods serve, and how many may go. */
-import type { ApiObject } from '../cluster-client.ts';
+import type { ApiObject } from '@aquifer/kube-api';
 import type { Controller, ControllerDeps, Informers } from './controller.ts';
 import { runController } from './controller.ts';
 import { controllerOf } from './informer.ts';

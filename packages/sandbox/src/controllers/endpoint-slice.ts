@@ -1,5 +1,5 @@
 /** Keeps one EndpointSlice per Service with a selector: where its pods are, and which of them serve. */
-import type { ApiObject } from '../cluster-client.ts';
+import type { ApiObject } from '@aquifer/kube-api';
 import type { Controller, ControllerDeps } from './controller.ts';
 import { runController } from './controller.ts';
 import { isFinished, isReady, isTerminating } from './pod-state.ts';

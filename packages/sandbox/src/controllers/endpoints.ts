@@ -1,6 +1,6 @@
 /** Keeps the Endpoints of each Service with a selector: the older form of its EndpointSlices. */
-import { ApiStatusError } from '../api-status-error.ts';
-import type { ApiObject } from '../cluster-client.ts';
+
+import { type ApiObject, ApiStatusError } from '@aquifer/kube-api';
 import type { Controller, ControllerDeps } from './controller.ts';
 import { runController } from './controller.ts';
 import { slicePorts } from './endpoint-slice.ts';

@@ -1,4 +1,4 @@
-import type { ApiObject, ClusterClient, ResourceKey, WatchEvent } from '../cluster-client.ts';
+import type { ApiObject, ClusterClient, ResourceKey, WatchEvent } from '@aquifer/kube-api';
 
 /** A copy of one collection, kept up to date by a watch. */
 export class Informer {

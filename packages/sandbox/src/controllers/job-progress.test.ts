@@ -1,5 +1,5 @@
+import type { ApiObject } from '@aquifer/kube-api';
 import { expect, test } from 'vitest';
-import type { ApiObject } from '../cluster-client.ts';
 import { COMPLETION_INDEX, indexRanges, jobProgress } from './job-progress.ts';
 
 const NOW = Date.parse('2026-06-01T12:00:00Z');

@@ -1,5 +1,5 @@
 /** How far a Job is, and what it needs next. Pure. */
-import type { ApiObject } from '../cluster-client.ts';
+import type { ApiObject } from '@aquifer/kube-api';
 import { isActive } from './pod-state.ts';
 
 const DEFAULT_BACK_OFF_LIMIT = 6;

@@ -1,4 +1,4 @@
-import type { ApiObject } from '../cluster-client.ts';
+import type { ApiObject } from '@aquifer/kube-api';
 
 interface Condition {
   readonly type: string;

@@ -1,5 +1,5 @@
 import { createHash, randomInt } from 'node:crypto';
-import type { ApiObject } from '../cluster-client.ts';
+import type { ApiObject } from '@aquifer/kube-api';
 
 /** Letters of generated names: no vowels, no look-alikes (k8s.io/apimachinery util/rand). */
 const NAME_LETTERS = 'bcdfghjklmnpqrstvwxz2456789';

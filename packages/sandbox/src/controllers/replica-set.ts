@@ -1,4 +1,4 @@
-import type { ApiObject, ClusterClient } from '../cluster-client.ts';
+import type { ApiObject, ClusterClient } from '@aquifer/kube-api';
 import { claimChildren } from './claims.ts';
 import type { Controller, ControllerDeps } from './controller.ts';
 import { runController } from './controller.ts';

@@ -1,4 +1,4 @@
-import type { ResourceKey } from '../cluster-client.ts';
+import type { ResourceKey } from '@aquifer/kube-api';
 
 /** The collections that the controllers read and write. */
 export const PODS: ResourceKey = { group: '', version: 'v1', plural: 'pods' };

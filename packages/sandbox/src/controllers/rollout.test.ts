@@ -1,5 +1,5 @@
+import type { ApiObject } from '@aquifer/kube-api';
 import { expect, test } from 'vitest';
-import type { ApiObject } from '../cluster-client.ts';
 import { planRollout, rolloutBounds } from './rollout.ts';
 
 function deployment(spec: Record<string, unknown>): ApiObject {

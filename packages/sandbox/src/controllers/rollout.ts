@@ -1,5 +1,5 @@
 /** How many pods each ReplicaSet of a Deployment should have next. Pure. */
-import type { ApiObject } from '../cluster-client.ts';
+import type { ApiObject } from '@aquifer/kube-api';
 
 export interface SetPlan {
   readonly set: ApiObject;

@@ -1,5 +1,5 @@
+import type { ApiObject } from '@aquifer/kube-api';
 import { expect, test } from 'vitest';
-import type { ApiObject } from '../cluster-client.ts';
 import { isResized, planScaling } from './scaling.ts';
 
 function deployment(replicas: number, strategy = {}): ApiObject {

@@ -1,5 +1,5 @@
 /** How a Deployment spreads a change of its size over its ReplicaSets (kubernetes `deployment/sync.go`, `scale`). Pure. */
-import type { ApiObject } from '../cluster-client.ts';
+import type { ApiObject } from '@aquifer/kube-api';
 import { rolloutBounds, type SetPlan } from './rollout.ts';
 
 const DESIRED = 'deployment.kubernetes.io/desired-replicas';

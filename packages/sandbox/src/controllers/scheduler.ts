@@ -1,5 +1,5 @@
 /** Gives each new pod a node: the one with the fewest pods among those that the pod may run on. */
-import type { ApiObject } from '../cluster-client.ts';
+import type { ApiObject } from '@aquifer/kube-api';
 import type { ControllerDeps } from './controller.ts';
 import { type Controller, runController } from './controller.ts';
 import { matchesLabels, matchesRequirement, type Requirement } from './label-selector.ts';

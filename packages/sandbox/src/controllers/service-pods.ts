@@ -1,5 +1,5 @@
 /** Which pods serve a Service. */
-import type { ApiObject } from '../cluster-client.ts';
+import type { ApiObject } from '@aquifer/kube-api';
 import type { Controller, Informers } from './controller.ts';
 import { objectKey } from './informer.ts';
 import { matchesLabels } from './label-selector.ts';

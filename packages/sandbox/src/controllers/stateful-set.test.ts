@@ -1,5 +1,5 @@
+import type { ApiObject } from '@aquifer/kube-api';
 import { expect, test } from 'vitest';
-import type { ApiObject } from '../cluster-client.ts';
 import { nextSteps } from './stateful-set.ts';
 
 function set(spec: Record<string, unknown>): ApiObject {

@@ -1,6 +1,6 @@
 /** Numbered pods, one after the other: each starts when those before it serve, and they end in reverse. */
-import { ApiStatusError } from '../api-status-error.ts';
-import type { ApiObject } from '../cluster-client.ts';
+
+import { type ApiObject, ApiStatusError } from '@aquifer/kube-api';
 import type { Controller, ControllerDeps } from './controller.ts';
 import { runController } from './controller.ts';
 import { currentRevision } from './controller-revisions.ts';

@@ -1,5 +1,5 @@
 /** Taints of nodes and what pods tolerate of them (https://kubernetes.io/docs/concepts/scheduling-eviction/taint-and-toleration/). Pure. */
-import type { ApiObject } from '../cluster-client.ts';
+import type { ApiObject } from '@aquifer/kube-api';
 
 export interface Taint {
   readonly key: string;

@@ -1,6 +1,8 @@
 /** Claims at a real API with its controllers: what they are bound to, and what is left of it. */
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { ApiObject } from '@aquifer/kube-api';
+import { PROVISIONED_BY, PROVISIONER } from '@aquifer/kube-api/vocabulary';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ClusterApi } from '../../../../test/fixtures/cluster-api.ts';
 import {
@@ -8,8 +10,6 @@ import {
   startControlledCluster,
 } from '../../../../test/fixtures/controlled-cluster.ts';
 import { eventually } from '../../../../test/fixtures/eventually.ts';
-import type { ApiObject } from '../cluster-client.ts';
-import { PROVISIONED_BY, PROVISIONER } from '../storage-class.ts';
 import { CLAIMS, PODS, STORAGE_CLASSES, VOLUMES } from './resource-keys.ts';
 
 const namespace = 'default';

@@ -1,9 +1,9 @@
 /** Gives each claim a volume: one that exists and suits it, or a new directory of this machine. */
 import { chmod, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { ApiObject } from '@aquifer/kube-api';
+import { CLAIM_PROTECTION, PROVISIONED_BY, PROVISIONER } from '@aquifer/kube-api/vocabulary';
 import { quantityValue } from '@aquifer/model';
-import type { ApiObject } from '../cluster-client.ts';
-import { CLAIM_PROTECTION, PROVISIONED_BY, PROVISIONER } from '../storage-class.ts';
 import { type Controller, type ControllerDeps, runController } from './controller.ts';
 import { matchesSelector } from './label-selector.ts';
 import { isFinished, isTerminating } from './pod-state.ts';

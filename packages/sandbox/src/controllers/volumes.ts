@@ -1,7 +1,7 @@
 /** What becomes of volumes whose claims are gone: they wait for somebody, or go with all they hold. */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { PROVISIONED_BY, PROVISIONER } from '../storage-class.ts';
+import { PROVISIONED_BY, PROVISIONER } from '@aquifer/kube-api/vocabulary';
 import { type Controller, type ControllerDeps, runController } from './controller.ts';
 import { CLAIMS, VOLUMES } from './resource-keys.ts';
 import { writeStatus } from './write-status.ts';

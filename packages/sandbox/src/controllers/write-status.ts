@@ -1,4 +1,4 @@
-import type { ApiObject, ClusterClient, ResourceKey } from '../cluster-client.ts';
+import type { ApiObject, ClusterClient, ResourceKey } from '@aquifer/kube-api';
 import { canonical } from './pod-template.ts';
 
 /** Replaces fields of an object's status, unless they are so already. Zero counts are left out, as the real API does. */

@@ -1,5 +1,5 @@
-import type { ClusterClient, ResourceKey } from '../cluster-client.ts';
-import { PROVISIONED_BY, PROVISIONER } from '../storage-class.ts';
+import type { ClusterClient, ResourceKey } from '@aquifer/kube-api';
+import { PROVISIONED_BY, PROVISIONER } from '@aquifer/kube-api/vocabulary';
 import { type ClaimSource, VolumeError } from './pod-volumes.ts';
 
 const CLAIMS: ResourceKey = { group: '', version: 'v1', plural: 'persistentvolumeclaims' };

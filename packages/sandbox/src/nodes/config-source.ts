@@ -1,4 +1,4 @@
-import type { ClusterClient, ResourceKey } from '../cluster-client.ts';
+import type { ClusterClient, ResourceKey } from '@aquifer/kube-api';
 import type { ConfigSource } from './environment.ts';
 
 const KEYS: Readonly<Record<'configmap' | 'secret', ResourceKey>> = {

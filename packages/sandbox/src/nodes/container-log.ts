@@ -4,7 +4,7 @@
  */
 import { closeSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
 import { PassThrough, type Readable } from 'node:stream';
-import type { LogOptions } from '../cluster-client.ts';
+import type { LogOptions } from '@aquifer/kube-api';
 
 /** A file that grew to this size is set aside as `.1`, replacing an older one: the kubelet's default is 10 MiB too. */
 const ROTATE_AT_BYTES = 10 * 1024 * 1024;

@@ -4,7 +4,7 @@ import { Socket } from 'node:net';
 import { constants as osConstants } from 'node:os';
 import { type Readable, Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import type { ExecSession } from '../cluster-client.ts';
+import type { ExecSession } from '@aquifer/kube-api';
 import { runCommand } from './command.ts';
 import {
   LAUNCH_ENVIRONMENT,

@@ -1,9 +1,9 @@
 /** The cluster's DNS server, over UDP and TCP. It knows the cluster's names and nothing else. */
 import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { createServer, type Server, type Socket } from 'node:net';
+import type { ClusterClient, ResourceKey, WatchEvent } from '@aquifer/kube-api';
 import type { EndpointSlice, Service } from '@aquifer/model/resources';
 import { AUTHORITATIVE_ANSWER, decode, encode, type Packet, RECURSION_DESIRED } from 'dns-packet';
-import type { ClusterClient, ResourceKey, WatchEvent } from '../cluster-client.ts';
 import { DnsNames, type DnsRecord } from './dns-records.ts';
 
 const SERVICES: ResourceKey = { group: '', version: 'v1', plural: 'services' };

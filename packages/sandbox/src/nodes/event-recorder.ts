@@ -1,4 +1,4 @@
-import type { ApiObject, ClusterClient, ResourceKey } from '../cluster-client.ts';
+import type { ApiObject, ClusterClient, ResourceKey } from '@aquifer/kube-api';
 
 const EVENTS: ResourceKey = { group: '', version: 'v1', plural: 'events' };
 

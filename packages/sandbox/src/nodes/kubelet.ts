@@ -1,5 +1,10 @@
-import { ApiStatusError } from '../api-status-error.ts';
-import type { ApiObject, ClusterClient, ResourceKey, WatchEvent } from '../cluster-client.ts';
+import {
+  type ApiObject,
+  ApiStatusError,
+  type ClusterClient,
+  type ResourceKey,
+  type WatchEvent,
+} from '@aquifer/kube-api';
 import type { NodeHost } from './node-host.ts';
 import { heartbeat, registerNode } from './node-object.ts';
 import { asNodePod, type NodePod } from './node-pod.ts';

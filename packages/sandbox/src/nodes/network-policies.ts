@@ -1,5 +1,5 @@
 /** Keeps each node's nftables in step with NetworkPolicies, pods and namespaces. */
-import type { ApiObject, ClusterClient, ResourceKey, WatchEvent } from '../cluster-client.ts';
+import type { ApiObject, ClusterClient, ResourceKey, WatchEvent } from '@aquifer/kube-api';
 import { HOST_ADDRESS } from './addresses.ts';
 import { applyRules } from './network.ts';
 import { type AddressedPod, policyTable } from './policy-rules.ts';

@@ -1,5 +1,5 @@
 import { arch, release } from 'node:os';
-import type { ApiObject, ClusterClient, ResourceKey } from '../cluster-client.ts';
+import type { ApiObject, ClusterClient, ResourceKey } from '@aquifer/kube-api';
 import type { NodeAddresses } from './addresses.ts';
 import type { NodeCapacity } from './downward-fields.ts';
 

@@ -1,5 +1,5 @@
+import type { ApiObject } from '@aquifer/kube-api';
 import type { Container, Pod, PodSpec } from '@aquifer/model/resources';
-import type { ApiObject } from '../cluster-client.ts';
 
 /** A pod as the API stores it: named, identified and, on a node, scheduled. */
 export type NodePod = Pod & {

@@ -2,8 +2,13 @@
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import type { Duplex } from 'node:stream';
-import { ApiStatusError } from '../api-status-error.ts';
-import type { ContainerRef, ExecRequest, ExecSession, PodAccess } from '../cluster-client.ts';
+import {
+  ApiStatusError,
+  type ContainerRef,
+  type ExecRequest,
+  type ExecSession,
+  type PodAccess,
+} from '@aquifer/kube-api';
 import { execCommand } from './container-exec.ts';
 import { LAUNCH_ENVIRONMENT } from './container-launch.ts';
 import type { ContainerProcess } from './container-process.ts';

@@ -2,7 +2,7 @@
  * NetworkPolicies as the text of one nftables table per node. A pod's node decides about the pod: what may come to it, and
  * where it may go. Traffic of the node itself (probes) passes, as in every cluster. Pure.
  */
-import type { ApiObject } from '../cluster-client.ts';
+import type { ApiObject } from '@aquifer/kube-api';
 import { matchesSelector } from '../controllers/label-selector.ts';
 
 interface PolicyPeer {

@@ -1,6 +1,7 @@
 /** Keeps each node's nftables in step with Services and EndpointSlices. */
+
+import type { ClusterClient, ResourceKey, WatchEvent } from '@aquifer/kube-api';
 import type { EndpointSlice, Service } from '@aquifer/model/resources';
-import type { ClusterClient, ResourceKey, WatchEvent } from '../cluster-client.ts';
 import { applyRules } from './network.ts';
 import type { ServiceEndpoint, ServicePortRule, TableContent } from './service-rules.ts';
 import { tableChange, tableContent } from './service-rules.ts';

@@ -163,6 +163,10 @@ const TLS: readonly MessageCapabilities[] = [
     tls_certificate_provider_instance: refused('it is for gRPC clients, which are no proxies'),
   }),
   capabilitiesOf(
+    DownstreamTlsContextSchema,
+    handled('common_tls_context', 'require_client_certificate'),
+  ),
+  capabilitiesOf(
     CommonTlsContext_CombinedCertificateValidationContextSchema,
     handled('default_validation_context', 'validation_context_sds_secret_config'),
   ),
@@ -233,7 +237,7 @@ export const CLUSTERS: readonly MessageCapabilities[] = [
       [InternalUpstreamTransportSchema.typeName]: HANDLED,
       [RawBufferSchema.typeName]: HANDLED,
       [UpstreamTlsContextSchema.typeName]: HANDLED,
-      [DownstreamTlsContextSchema.typeName]: refused('TLS of applications is not ended here'),
+      [DownstreamTlsContextSchema.typeName]: HANDLED,
       [ProxyProtocolUpstreamTransportSchema.typeName]: refused('no PROXY header is written'),
     }),
   }),

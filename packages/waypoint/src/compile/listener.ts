@@ -22,6 +22,7 @@ import { compileAccessLog } from './access-log.ts';
 import { durationMs, isType, unpack } from './any.ts';
 import type { Chain, ChainChoice, HttpChain, TcpChain } from './chain.ts';
 import { compileMatcher } from './chain-matcher.ts';
+import { compileDownstreamTls, type DownstreamTls } from './downstream-tls.ts';
 import { compileExternalChecks } from './ext-authz.ts';
 import { compileConnectionHash } from './hash-policy.ts';
 import { compileHttpFilter, refuseRepeated } from './http-filters.ts';
@@ -36,6 +37,8 @@ export interface CompiledListener {
   readonly name: string;
   /** `ip:port` to bind; null for a listener inside this proxy. */
   readonly address: { readonly ip: string; readonly port: number } | null;
+  /** Null for clients that come without TLS, or in a tunnel that has it. */
+  readonly tls: DownstreamTls | null;
   readonly chains: ReadonlyMap<string, Chain>;
   /** By digests of the bytes that they were compiled from. */
   readonly compiled: CompiledChains;
@@ -71,7 +74,14 @@ export function compileListener(
     filterChainMatcher === undefined
       ? onlyChain(chains)
       : compileMatcher(filterChainMatcher, chains, 'filter_chain_matcher');
-  return { name: listener.name, address: bindAddress(listener), chains, compiled, choose };
+  const address = bindAddress(listener);
+  const tls = compileDownstreamTls(listener.filterChains);
+  if (tls !== null && address === null)
+    throw new ConfigProblem(
+      'filter_chains[0].transport_socket',
+      'TLS within tunnels is not ended here',
+    );
+  return { name: listener.name, address, tls, chains, compiled, choose };
 }
 
 /** Instead of the bytes themselves, of which there may be megabytes. */

@@ -5,6 +5,7 @@ import { InternalUpstreamTransportSchema } from '@aquifer/wire/gen/envoy/extensi
 import {
   type CertificateValidationContext,
   type CommonTlsContext,
+  DownstreamTlsContextSchema,
   UpstreamTlsContextSchema,
 } from '@aquifer/wire/gen/envoy/extensions/transport_sockets/tls/v3_pb';
 import { HttpProtocolOptionsSchema } from '@aquifer/wire/gen/envoy/extensions/upstreams/http/v3_pb';
@@ -95,6 +96,8 @@ function tlsOf(
   if (isType(any, InternalUpstreamTransportSchema)) {
     return tlsOf(unpack(any, InternalUpstreamTransportSchema, path).transportSocket, path, names);
   }
+  if (isType(any, DownstreamTlsContextSchema))
+    throw new ConfigProblem(path, 'is for clients, not for endpoints');
   if (!isType(any, UpstreamTlsContextSchema)) return null;
   const { sni, commonTlsContext: common } = unpack(any, UpstreamTlsContextSchema, path);
   const serverName = sni === '' ? names.serverName : sni;
@@ -107,7 +110,8 @@ function tlsOf(
   };
 }
 
-function certificateOf(
+/** Throws `ConfigProblem` for a secret that is no file. */
+export function certificateOf(
   common: CommonTlsContext | undefined,
   path: string,
 ): UpstreamTls['certificate'] {
@@ -123,7 +127,7 @@ function fileOf(name: string, prefix: string, path: string): string {
   throw new ConfigProblem(path, `secret ${JSON.stringify(name)} is no file`);
 }
 
-function validationOf(
+export function validationOf(
   common: CommonTlsContext | undefined,
   path: string,
   byServerName: boolean,

@@ -33,6 +33,7 @@ function listenerOf(ip: string): CompiledListener {
   return {
     name: 'main_internal',
     address: null,
+    tls: null,
     chains: new Map(),
     compiled: new Map(),
     choose: (asked) => (asked === ip ? { http: chain, tcp: chain } : null),

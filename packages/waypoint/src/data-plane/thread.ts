@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:net';
+import type { Server } from 'node:net';
 import { workerData } from 'node:worker_threads';
 import {
   type ConnectListener,
@@ -10,6 +10,7 @@ import {
 import { canonicalIpAddress } from '@aquifer/model';
 import { createLogger, serveThread, stdoutWriter } from '@aquifer/runtime';
 import { ClusterManager } from '../clusters/cluster-manager.ts';
+import { boundListener } from '../listeners/bound-listener.ts';
 import { dispatch } from '../listeners/dispatch.ts';
 import { terminateHbone } from '../listeners/hbone-terminate.ts';
 import type { EngineDeps } from '../request/engine.ts';
@@ -151,7 +152,7 @@ class WaypointThread {
     for (const listener of this.#served.listeners.values()) {
       if (listener.address === null || this.#servers.has(listener.name)) continue;
       const { ip: host, port } = listener.address;
-      const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+      const server = boundListener(listener.tls, (socket, principal) => {
         const current = this.#served.listeners.get(listener.name);
         const client = address(socket.remoteAddress, socket.remotePort);
         const destination = address(socket.localAddress, socket.localPort);
@@ -159,7 +160,8 @@ class WaypointThread {
         socket.on('error', () => socket.destroy());
         if (choice === null) socket.destroy();
         else {
-          const info = { listener: listener.name, source: NOBODY, client, destination };
+          const source = { ...NOBODY, principal };
+          const info = { listener: listener.name, source, client, destination };
           void dispatch(socket, choice, info, this.#deps);
         }
       });

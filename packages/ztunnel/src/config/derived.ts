@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname } from 'node:path';
 import type { ControlPlaneEndpoint } from '@aquifer/control-plane-client';
-import type { ConfigProblem, Logger } from '@aquifer/runtime';
+import { type ConfigProblem, type Logger, VERSION } from '@aquifer/runtime';
 import type { SocketSettings } from '../capture/pod-sockets.ts';
 import { PROXY_MARK } from '../capture/redirection.ts';
 import type { DataPlaneConfig } from '../data-plane/data-plane.ts';
@@ -157,6 +157,7 @@ export function describeNode(config: ZtunnelConfig, log: Logger) {
   return {
     id: `ztunnel~${instanceIp}~${podName}.${podNamespace}~${podNamespace}.svc.cluster.local`,
     metadata: {
+      VERSION,
       ...metadata,
       ...json,
       NAME: podName,

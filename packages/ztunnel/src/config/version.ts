@@ -1,9 +1,9 @@
-import type { EnvSource } from '@aquifer/runtime';
+import { type EnvSource, VERSION } from '@aquifer/runtime';
 
 /** What this is; a program without a compiler has no more to say (spec ztunnel 1.1). */
 export function buildInfo(istioVersion: string): Readonly<Record<string, string>> {
   return {
-    version: istioVersion,
+    version: VERSION,
     gitRevision: 'unknown',
     rustVersion: 'unknown',
     buildProfile: 'release',

@@ -37,6 +37,7 @@ const SETTINGS = {
   revision: 'default',
   image: 'aquifer/waypoint:dev',
   gatewayImage: 'istio/proxyv2:dev',
+  imagePullSecrets: [],
 };
 
 export class AppliedExample {

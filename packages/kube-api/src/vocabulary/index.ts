@@ -1,0 +1,6 @@
+export {
+  CLAIM_PROTECTION,
+  IS_DEFAULT_CLASS,
+  PROVISIONED_BY,
+  PROVISIONER,
+} from './storage-class.ts';
