@@ -4,9 +4,11 @@
  * whatever one leaves behind ends with it. What they share is the file system, which tests use by mkdtemp, and time.
  */
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, rmdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync } from 'node:fs';
+import { constants } from 'node:os';
 import { join } from 'node:path';
 
+const END_DEADLINE_MS = 5_000;
 const UNSHARE = ['--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc', '--'];
 
 /**
@@ -30,7 +32,9 @@ set +e
 "$@"
 exit $?`;
 
-let machines = 0;
+/** Those that have not ended, with their control groups. */
+const machines = new Map();
+let begun = 0;
 let isPossible;
 
 /** Where hierarchies of control groups are mounted that a sandbox uses. */
@@ -51,6 +55,31 @@ function removeGroups(directory) {
   rmdirSync(directory);
 }
 
+/** Ends all machines that there are; their processes may take a moment. */
+function endMachines() {
+  for (const child of machines.keys()) child.kill('SIGKILL');
+  const untilMs = Date.now() + END_DEADLINE_MS;
+  while (machines.size > 0 && Date.now() < untilMs) {
+    for (const [child, groups] of machines) if (areRemoved(groups)) machines.delete(child);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
+  }
+}
+
+function areRemoved(groups) {
+  try {
+    for (const directory of groups) if (existsSync(directory)) removeGroups(directory);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function endMachinesWithProcess() {
+  process.once('exit', endMachines);
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
+    process.once(signal, () => process.exit(128 + constants.signals[signal]));
+}
+
 /** Whether this machine lets us; not, for example, without root. */
 export function canHaveOwnMachine() {
   isPossible ??= process.getuid?.() === 0 && hierarchies().length > 0 && startsOne();
@@ -65,17 +94,18 @@ function startsOne() {
 /** Starts it as `spawn` does. When it has ended, so has everything that it started. Where none can be had, it is this machine. */
 export function spawnOnOwnMachine(command, options) {
   if (!canHaveOwnMachine()) return spawn(command[0], command.slice(1), options);
+  if (begun === 0) endMachinesWithProcess();
+  begun += 1;
+  const name = `own-machine-${process.pid}-${begun}`;
   const mounts = hierarchies();
-  machines += 1;
-  const groups = `own-machine-${process.pid}-${machines}`;
-  for (const mount of mounts) mkdirSync(join(mount, groups));
-  const args = [groups, String(mounts.length), ...mounts, ...command];
+  const groups = mounts.map((mount) => join(mount, name));
+  for (const directory of groups) mkdirSync(directory);
+  const args = [name, String(mounts.length), ...mounts, ...command];
   const child = spawn('unshare', [...UNSHARE, 'sh', '-c', INIT, 'init', ...args], options);
-  const kill = () => child.kill('SIGKILL');
-  process.once('exit', kill);
+  machines.set(child, groups);
   child.once('close', () => {
-    process.off('exit', kill);
-    for (const mount of mounts) removeGroups(join(mount, groups));
+    machines.delete(child);
+    for (const directory of groups) removeGroups(directory);
   });
   return child;
 }
