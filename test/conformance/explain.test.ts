@@ -18,6 +18,9 @@ async function start() {
   const server = await startApiServer({
     dataDirectory: folder,
     listen: [{ host: '127.0.0.1', port: 0 }],
+    onFault: (error) => {
+      throw error;
+    },
     podAccess: {
       logs: refuse,
       exec: refuse,

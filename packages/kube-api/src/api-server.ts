@@ -18,6 +18,7 @@ import { Authorizer } from './security/authorization.ts';
 import { Authority } from './security/certificates.ts';
 import { Tokens } from './security/tokens.ts';
 import { serviceEndpoint } from './service-endpoints.ts';
+import type { OnFault } from './status.ts';
 import { Storage } from './storage/storage.ts';
 
 /** What the composer decides. */
@@ -29,6 +30,8 @@ export interface ApiServerOptions {
   /** Further names and addresses that the serving certificate covers, beside the `kubernetes` service and localhost. */
   readonly extraNames?: readonly string[];
   readonly podAccess: PodAccess;
+  /** Told of errors of this program's own, which clients are answered 500 with. */
+  readonly onFault: OnFault;
 }
 
 interface ServiceAccountTokenRequest {
@@ -95,7 +98,7 @@ function startCollector({
 
 /** Starts the API on what `dataDirectory` holds, or on a new cluster. Throws if an address cannot be bound. */
 export async function startApiServer(options: ApiServerOptions): Promise<ApiServer> {
-  const { dataDirectory, podAccess } = options;
+  const { dataDirectory, podAccess, onFault } = options;
   mkdirSync(dataDirectory, { recursive: true, mode: 0o700 });
   const pki = join(dataDirectory, 'pki');
   const authority = new Authority(pki);
@@ -125,6 +128,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       tokens,
       authorizer,
       podAccess,
+      onFault,
       openApi: new OpenApiDocuments(registry),
     },
     { ...authority.serverCertificate(altNames), caPem },

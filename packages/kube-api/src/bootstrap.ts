@@ -7,6 +7,7 @@ import {
 import { ApiStatusError } from './api-status-error.ts';
 import type { ApiObject, ClusterClient, ResourceKey } from './cluster-client.ts';
 import { API_SERVICE_ADDRESS } from './defaults/service-defaults.ts';
+import { DEFAULT_BINDINGS, DEFAULT_ROLES } from './security/default-roles.ts';
 import { IS_DEFAULT_CLASS, PROVISIONER } from './vocabulary/storage-class.ts';
 
 const RBAC = 'rbac.authorization.k8s.io';
@@ -21,71 +22,6 @@ const definitions: ResourceKey = {
   plural: 'customresourcedefinitions',
 };
 
-const read = ['get', 'list', 'watch'];
-const write = ['create', 'delete', 'deletecollection', 'patch', 'update'];
-const everything = { apiGroups: ['*'], resources: ['*'] };
-
-/** Role name → its rules. The names are Kubernetes' own (RBAC docs, "Default roles"). */
-const roles: Readonly<Record<string, readonly Record<string, readonly string[]>[]>> = {
-  'cluster-admin': [
-    { ...everything, verbs: ['*'] },
-    { nonResourceURLs: ['*'], verbs: ['*'] },
-  ],
-  admin: [{ ...everything, verbs: [...read, ...write] }],
-  edit: [{ ...everything, verbs: [...read, ...write] }],
-  view: [{ apiGroups: ['*'], resources: ['*'], verbs: read }],
-  'system:discovery': [
-    {
-      nonResourceURLs: [
-        '/api',
-        '/api/*',
-        '/apis',
-        '/apis/*',
-        '/openapi',
-        '/openapi/*',
-        '/version',
-        '/version/',
-      ],
-      verbs: ['get'],
-    },
-    { nonResourceURLs: ['/healthz', '/livez', '/readyz'], verbs: ['get'] },
-  ],
-  'system:public-info-viewer': [
-    { nonResourceURLs: ['/healthz', '/livez', '/readyz', '/version', '/version/'], verbs: ['get'] },
-  ],
-  'system:basic-user': [
-    {
-      apiGroups: ['authorization.k8s.io'],
-      resources: ['selfsubjectaccessreviews', 'selfsubjectrulesreviews'],
-      verbs: ['create'],
-    },
-    { apiGroups: ['authentication.k8s.io'], resources: ['selfsubjectreviews'], verbs: ['create'] },
-  ],
-  'system:auth-delegator': [
-    { apiGroups: ['authentication.k8s.io'], resources: ['tokenreviews'], verbs: ['create'] },
-    { apiGroups: ['authorization.k8s.io'], resources: ['subjectaccessreviews'], verbs: ['create'] },
-  ],
-  'system:service-account-issuer-discovery': [
-    {
-      nonResourceURLs: [
-        '/.well-known/openid-configuration',
-        '/.well-known/openid-configuration/',
-        '/openid/v1/jwks',
-        '/openid/v1/jwks/',
-      ],
-      verbs: ['get'],
-    },
-  ],
-};
-
-const boundTo: Readonly<Record<string, readonly string[]>> = {
-  'cluster-admin': ['system:masters'],
-  'system:discovery': ['system:authenticated'],
-  'system:basic-user': ['system:authenticated'],
-  'system:public-info-viewer': ['system:authenticated', 'system:unauthenticated'],
-  'system:service-account-issuer-discovery': ['system:serviceaccounts'],
-};
-
 async function ensure(client: ClusterClient, key: ResourceKey, object: ApiObject): Promise<void> {
   try {
     await client.create(key, object);
@@ -98,11 +34,11 @@ const roleLabels = { 'kubernetes.io/bootstrapping': 'rbac-defaults' };
 
 async function ensureRoles(client: ClusterClient): Promise<void> {
   const apiVersion = `${RBAC}/v1`;
-  for (const [name, rules] of Object.entries(roles)) {
+  for (const [name, rules] of Object.entries(DEFAULT_ROLES)) {
     const metadata = { name, labels: roleLabels };
     await ensure(client, clusterRoles, { apiVersion, kind: 'ClusterRole', metadata, rules });
   }
-  for (const [name, groups] of Object.entries(boundTo)) {
+  for (const [name, groups] of Object.entries(DEFAULT_BINDINGS)) {
     await ensure(client, bindings, {
       apiVersion,
       kind: 'ClusterRoleBinding',

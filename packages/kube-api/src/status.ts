@@ -160,9 +160,13 @@ export function statusObject(error: ApiStatusError): JsonObject {
   };
 }
 
-/** Any thrown value as an API failure: what is not one already is an internal error. */
-export function toApiStatusError(cause: unknown): ApiStatusError {
+/** Told what was thrown that is no answer of an API: a fault of this program. */
+export type OnFault = (error: Error) => void;
+
+/** Any thrown value as an API failure: what is not one already is an internal error, and told. */
+export function toApiStatusError(cause: unknown, onFault: OnFault): ApiStatusError {
   if (cause instanceof ApiStatusError) return cause;
+  onFault(cause instanceof Error ? cause : new Error(String(cause)));
   const message = cause instanceof Error ? cause.message : String(cause);
   return new ApiStatusError(500, 'InternalError', `Internal error occurred: ${message}`);
 }

@@ -78,7 +78,7 @@ async function start(
   onStep({ event: 'network', nodes: nodes.map(({ name }) => name) });
 
   const kubelets: Kubelet[] = [];
-  const api = await startApi(config, kubelets);
+  const api = await startApi(config, kubelets, log);
   stack.defer(() => api.stop());
   onStep({ event: 'api', url: api.url });
   const { client } = api;
@@ -119,13 +119,18 @@ async function start(
   return api;
 }
 
-async function startApi(config: SandboxConfig, kubelets: readonly Kubelet[]): Promise<ApiServer> {
+async function startApi(
+  config: SandboxConfig,
+  kubelets: readonly Kubelet[],
+  log: Logger,
+): Promise<ApiServer> {
   const dataDirectory = join(config.dataDirectory, DATA.api);
   await mkdir(dataDirectory, { recursive: true });
   const api = await startApiServer({
     dataDirectory,
     listen: [{ host: '127.0.0.1', port: config.apiPort }],
     extraNames: [HOST_ADDRESS],
+    onFault: (error) => log.error('the API failed', { error: error.stack ?? error.message }),
     podAccess: podAccess((namespace, pod) => {
       for (const kubelet of kubelets) {
         const worker = kubelet.worker(namespace, pod);

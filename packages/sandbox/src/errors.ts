@@ -3,6 +3,7 @@ export type SandboxErrorCode =
   | 'SB_NOT_ROOT'
   | 'SB_MISSING_PROGRAM'
   | 'SB_ALREADY_RUNNING'
+  | 'SB_NETWORK_IN_USE'
   | 'SB_COMMAND'
   | 'SB_IMAGE';
 

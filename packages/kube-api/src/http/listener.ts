@@ -31,7 +31,11 @@ export class HttpListeners {
   constructor(dependencies: RouterDependencies, tls: KeyPair & { readonly caPem: string }) {
     this.#dependencies = dependencies;
     this.#tls = tls;
-    this.#upgrades = new Upgrades(dependencies.storage, dependencies.podAccess);
+    this.#upgrades = new Upgrades(
+      dependencies.storage,
+      dependencies.podAccess,
+      dependencies.onFault,
+    );
   }
 
   /** Resolves with the address that was bound. */
@@ -97,7 +101,7 @@ export class HttpListeners {
       const info = parseRequest(request.method ?? 'GET', request.url ?? '/');
       await route({ request, response, info, user }, this.#dependencies);
     } catch (cause) {
-      sendError(response, toApiStatusError(cause));
+      sendError(response, toApiStatusError(cause, this.#dependencies.onFault));
     }
   }
 

@@ -1,5 +1,7 @@
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import type { IncomingMessage } from 'node:http';
 import { createServer, get } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -170,70 +172,22 @@ test('a watch replays from a revision, follows, and an object that stops matchin
   ]);
 });
 
-test('a service account may do what its role allows and nothing else', async () => {
-  const { server } = api;
-  const rbac = '/apis/rbac.authorization.k8s.io/v1/namespaces/default';
-  const rules = [{ verbs: ['get'], apiGroups: [''], resources: ['configmaps'] }];
-  const group = 'rbac.authorization.k8s.io';
-  await api.send('POST', `${rbac}/roles`, {
-    body: { apiVersion: `${group}/v1`, kind: 'Role', metadata: { name: 'reader' }, rules },
-  });
-  await api.send('POST', `${rbac}/rolebindings`, {
-    body: {
-      apiVersion: `${group}/v1`,
-      kind: 'RoleBinding',
-      metadata: { name: 'reader' },
-      roleRef: { apiGroup: group, kind: 'Role', name: 'reader' },
-      subjects: [{ kind: 'ServiceAccount', name: 'default' }],
-    },
-  });
-  const token = await server.serviceAccountToken({
-    namespace: 'default',
-    serviceAccount: 'default',
-  });
-  const readable = await api.send('GET', `${CONFIG_MAPS}/kube-root-ca.crt`, { token });
-  expect(readable.body.data['ca.crt']).toBe(server.caPem);
-  const denied = await api.send('DELETE', `${CONFIG_MAPS}/kube-root-ca.crt`, { token });
-  expect(denied.status).toBe(403);
-  expect(denied.body.message).toBe(
-    'configmaps "kube-root-ca.crt" is forbidden: User "system:serviceaccount:default:default" cannot delete resource "configmaps" in API group "" in the namespace "default"',
-  );
-  const unknown = await api.send('GET', CONFIG_MAPS, { token: `${token}x` });
-  expect(unknown.status).toBe(401);
-});
-
-test('a token is reviewed for its audience and dies with its pod', async () => {
-  const pods = { group: '', version: 'v1', plural: 'pods' };
-  const { client } = api.server;
-  const pod = await client.create(pods, {
-    apiVersion: 'v1',
-    kind: 'Pod',
-    metadata: { name: 'bound', namespace: 'default' },
-    spec: { containers: [{ name: 'main', image: 'web:1' }] },
-  });
-  const token = await api.server.serviceAccountToken({
-    namespace: 'default',
-    serviceAccount: 'default',
-    audiences: ['istio-ca'],
-    pod: { name: 'bound', uid: pod.metadata.uid ?? '' },
-  });
-  const review = async (audience: string) => {
-    const spec = { token, audiences: [audience] };
-    const body = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenReview', spec };
-    const path = '/apis/authentication.k8s.io/v1/tokenreviews';
-    return (await api.send('POST', path, { body })).body.status;
-  };
-  expect(await review('istio-ca')).toMatchObject({
-    authenticated: true,
-    audiences: ['istio-ca'],
-    user: {
-      username: 'system:serviceaccount:default:default',
-      extra: { 'authentication.kubernetes.io/pod-name': ['bound'] },
-    },
-  });
-  expect(await review('other')).not.toHaveProperty('authenticated');
-  await client.delete(pods, { name: 'bound', namespace: 'default' }, { gracePeriodSeconds: 0 });
-  expect(await review('istio-ca')).not.toHaveProperty('authenticated');
+test('a watcher that does not read is cut off, instead of having everything kept for it', async () => {
+  const account = { namespace: 'default', serviceAccount: 'watcher' };
+  const headers = { authorization: `Bearer ${await api.server.serviceAccountToken(account)}` };
+  const request = get(`${api.server.url}${CONFIG_MAPS}?watch=1`, { ca: api.server.caPem, headers });
+  const [response] = (await once(request, 'response')) as [IncomingMessage];
+  response.pause();
+  const contentType = 'application/merge-patch+json';
+  const filled = configMap('large', { metadata: { name: 'large' } });
+  await api.send('POST', CONFIG_MAPS, { body: filled });
+  for (let i = 0; i < 40; i++) {
+    const body = { data: { text: String(i % 10).repeat(900_000) } };
+    await api.send('PATCH', `${CONFIG_MAPS}/large`, { contentType, body });
+  }
+  await api.send('DELETE', `${CONFIG_MAPS}/large`);
+  response.resume();
+  await expect(once(response, 'end')).rejects.toThrow('aborted');
 });
 
 test('a custom definition is served at once, checked, and gone with its objects', async () => {

@@ -161,6 +161,9 @@ interface Stream {
   readonly shows: 'objects' | 'tables' | 'metadata';
 }
 
+/** What may wait for a watcher that does not read. A real API server lets a hundred events wait. */
+const MAX_WAITING_BYTES = 8 * 1024 * 1024;
+
 /** What a watcher of this Accept header is shown. */
 function shownTo(accept: string | undefined): Stream['shows'] {
   if (wantsTable(accept)) return 'tables';
@@ -276,7 +279,11 @@ interface Following {
 function followUntilClosed({ exchange, storage, stream, deliver, bookmarks }: Following): void {
   const { response, info } = exchange;
   const { resource } = stream;
-  const subscription = watchCollection(storage, resource.collection, deliver);
+  const subscription = watchCollection(storage, resource.collection, (event) => {
+    // Its client watches again, from the last event that it has seen.
+    if (response.writableLength > MAX_WAITING_BYTES) response.destroy();
+    else deliver(event);
+  });
   const asked = Number(info.query.get('timeoutSeconds') ?? 0);
   const seconds = asked > 0 ? asked : MIN_WATCH_SECONDS * (1 + Math.random());
   const deadline = setTimeout(() => response.end(), seconds * 1000);

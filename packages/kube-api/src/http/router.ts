@@ -4,7 +4,7 @@ import type { PodAccess } from '../cluster-client.ts';
 import type { UserInfo } from '../objects/write-request.ts';
 import type { ResourceRegistry, ServedResource } from '../resource-registry.ts';
 import type { AccessAttributes, Authorizer } from '../security/authorization.ts';
-import { methodNotAllowed, noSuchResource } from '../status.ts';
+import { methodNotAllowed, noSuchResource, type OnFault } from '../status.ts';
 import { handleLogs } from '../streams/logs.ts';
 import { aggregatedDiscovery, discoveryDocument, wantsAggregated } from './discovery.ts';
 import { handleEviction } from './eviction.ts';
@@ -45,6 +45,7 @@ export interface RouterDependencies
   readonly registry: ResourceRegistry;
   readonly openApi: OpenApiDocuments;
   readonly podAccess: PodAccess;
+  readonly onFault: OnFault;
 }
 
 type Handler = (

@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import { createWebSocketStream, type WebSocket, WebSocketServer } from 'ws';
 import type { ApiStatusError } from '../api-status-error.ts';
 import type { ContainerRef, PodAccess } from '../cluster-client.ts';
-import { badRequest, statusObject, toApiStatusError } from '../status.ts';
+import { badRequest, type OnFault, statusObject, toApiStatusError } from '../status.ts';
 import type { Storage } from '../storage/storage.ts';
 import { SPDY_EXEC_PROTOCOL, serveSpdyExec } from '../streams/exec-spdy.ts';
 import { EXEC_PROTOCOLS, serveExec } from '../streams/exec-websocket.ts';
@@ -50,6 +50,7 @@ const streaming = new Set(['exec', 'attach', 'portforward']);
 export class Upgrades {
   readonly #storage: Storage;
   readonly #podAccess: PodAccess;
+  readonly #onFault: OnFault;
   /** Upgraded connections are no longer the HTTP server's to close. */
   readonly #sockets = new Set<Duplex>();
   readonly #webSockets = new WebSocketServer({
@@ -62,9 +63,10 @@ export class Upgrades {
     },
   });
 
-  constructor(storage: Storage, podAccess: PodAccess) {
+  constructor(storage: Storage, podAccess: PodAccess, onFault: OnFault) {
     this.#storage = storage;
     this.#podAccess = podAccess;
+    this.#onFault = onFault;
   }
 
   stop(): void {
@@ -89,7 +91,7 @@ export class Upgrades {
         await this.#serveSpdy(socket, session);
       }
     } catch (cause) {
-      refuse(socket, toApiStatusError(cause));
+      refuse(socket, toApiStatusError(cause, this.#onFault));
     }
   }
 

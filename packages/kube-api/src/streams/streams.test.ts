@@ -45,6 +45,9 @@ describe.skipIf(kubectl === null)('streams into containers', () => {
     api = await startApiServer({
       dataDirectory: join(directory, 'cluster'),
       listen: [{ host: '127.0.0.1', port: 0 }],
+      onFault: (error) => {
+        throw error;
+      },
       podAccess: localProcesses,
     });
     writeFileSync(join(directory, 'kubeconfig'), api.kubeconfig());

@@ -19,6 +19,7 @@ import {
   SERVICE_NETWORK,
 } from './addresses.ts';
 import { runCommand } from './command.ts';
+import { refuseForeignRoutes } from './foreign-routes.ts';
 
 /** Every namespace and link that the sandbox makes on the machine begins with this. */
 const PREFIX = 'aqf-';
@@ -45,9 +46,13 @@ export function namespacePath(namespace: string): string {
   return `${NAMESPACE_DIRECTORY}/${namespace}`;
 }
 
-/** Makes the fabric and the namespaces of `nodeCount` nodes. Throws `CommandError`; the caller then cleans up. */
+/** Makes the fabric and the namespaces of `nodeCount` nodes. Throws `CommandError`, or `SandboxError` if the machine uses those addresses; the caller then cleans up. */
 export async function createNetwork(nodeCount: number): Promise<readonly NodeAddresses[]> {
   const nodes = Array.from({ length: nodeCount }, (_, position) => nodeAddresses(position + 1));
+  await refuseForeignRoutes([
+    ...[SERVICE_NETWORK, LOAD_BALANCER_NETWORK, `${HOST_ADDRESS}/24`],
+    ...nodes.map(({ podCidr }) => podCidr),
+  ]);
   await ip(null, [
     `netns add ${FABRIC_NAMESPACE}`,
     ...nodes.map((node) => `netns add ${nodeNamespace(node.name)}`),

@@ -1,48 +1,97 @@
-import { spawn } from 'node:child_process';
-import { Duplex } from 'node:stream';
+import { type ChildProcess, spawn } from 'node:child_process';
+import type { Socket } from 'node:net';
 import { LAUNCH_ENVIRONMENT } from './container-launch.ts';
 
-const CONNECTED = 'connected';
+/** A helper that nobody has asked for so long ends. */
+const IDLE_MS = 30_000;
 
 /**
- * Joins its stdin and stdout to a port: it runs inside the pod's network namespace, which this process cannot enter
- * itself without taking its other threads along.
+ * Connects sockets inside a pod's network namespace, which this process cannot enter itself without taking its other
+ * threads along, and hands them over: what they carry does not pass through it.
  */
-const RELAY = `
-const socket = require('node:net').connect({ port: Number(process.argv[1]), host: '127.0.0.1' });
-socket.on('connect', () => process.stderr.write('${CONNECTED}'));
-socket.on('error', (error) => { process.stderr.write(error.message); process.exitCode = 1; });
-socket.on('close', () => process.exit());
-process.stdin.pipe(socket).pipe(process.stdout);
+const CONNECTOR = `
+const { connect } = require('node:net');
+process.on('message', ({ id, port }) => {
+  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+  socket.pause();
+  socket.once('connect', () => process.send({ id }, socket));
+  socket.once('error', ({ message }) => process.send({ id, error: message }));
+});
+process.on('disconnect', () => process.exit());
 `;
 
-/**
- * A byte stream to 127.0.0.1:port in a network namespace, once it is connected; an error later destroys it. Rejects when
- * nothing listens there.
- */
-export async function connectInside(network: string, port: number): Promise<Duplex> {
-  const args = [`--net=${network}`, 'setpriv', '--pdeathsig', 'KILL'];
-  const child = spawn('nsenter', [...args, process.execPath, '-e', RELAY, String(port)], {
-    stdio: ['pipe', 'pipe', 'pipe'],
-    env: LAUNCH_ENVIRONMENT,
-    cwd: '/',
+interface Answer {
+  readonly id: number;
+  readonly error?: string;
+}
+
+/** The helper of one network namespace. */
+class Connector {
+  readonly #child: ChildProcess;
+  readonly #waiting = new Map<number, PromiseWithResolvers<Socket>>();
+  #asked = 0;
+  #idle: NodeJS.Timeout | undefined;
+
+  constructor(network: string, onEnd: () => void) {
+    const args = [`--net=${network}`, 'setpriv', '--pdeathsig', 'KILL'];
+    this.#child = spawn('nsenter', [...args, process.execPath, '-e', CONNECTOR], {
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      env: LAUNCH_ENVIRONMENT,
+      cwd: '/',
+    });
+    this.#child.on('message', (answer, handle) =>
+      this.#onAnswer(answer as Answer, handle as Socket),
+    );
+    const end = (error: Error): void => {
+      clearTimeout(this.#idle);
+      onEnd();
+      for (const { reject } of this.#waiting.values()) reject(error);
+      this.#waiting.clear();
+    };
+    this.#child.on('error', end);
+    this.#child.on('exit', () => end(new Error('the network of the pod is gone')));
+  }
+
+  connect(port: number): Promise<Socket> {
+    const waiting = Promise.withResolvers<Socket>();
+    const id = this.#asked++;
+    this.#waiting.set(id, waiting);
+    clearTimeout(this.#idle);
+    this.#child.send({ id, port }, (error) => {
+      if (error !== null) this.#onAnswer({ id, error: error.message }, undefined);
+    });
+    return waiting.promise;
+  }
+
+  #onAnswer({ id, error }: Answer, socket: Socket | undefined): void {
+    const waiting = this.#waiting.get(id);
+    this.#waiting.delete(id);
+    if (this.#waiting.size === 0) this.#restLater();
+    if (socket === undefined) {
+      waiting?.reject(new Error(error ?? 'the connection was lost on its way'));
+      return;
+    }
+    socket.allowHalfOpen = true;
+    if (waiting === undefined) socket.destroy();
+    else waiting.resolve(socket);
+  }
+
+  #restLater(): void {
+    this.#idle = setTimeout(() => this.#child.disconnect(), IDLE_MS);
+    this.#idle.unref();
+  }
+}
+
+/** By network namespace. */
+const connectors = new Map<string, Connector>();
+
+/** A connection to 127.0.0.1:port in a network namespace. Rejects when nothing listens there. */
+export function connectInside(network: string, port: number): Promise<Socket> {
+  const known = connectors.get(network);
+  if (known !== undefined) return known.connect(port);
+  const made: Connector = new Connector(network, () => {
+    if (connectors.get(network) === made) connectors.delete(network);
   });
-  let message = '';
-  const connected = Promise.withResolvers<void>();
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    message += text;
-    if (message.startsWith(CONNECTED)) connected.resolve();
-  });
-  const ends = { readable: child.stdout, writable: child.stdin };
-  // The types lack this documented form of Duplex.from.
-  const stream = Duplex.from(ends as unknown as Iterable<never>);
-  child.on('close', (code) => {
-    const error = new Error(message.replace(CONNECTED, '') || `port ${port}: connection lost`);
-    if (code !== 0) stream.destroy(error);
-    connected.reject(error);
-  });
-  stream.on('error', connected.reject);
-  stream.on('close', () => child.kill());
-  await connected.promise;
-  return stream;
+  connectors.set(network, made);
+  return made.connect(port);
 }
