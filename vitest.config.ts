@@ -27,6 +27,8 @@ const BOTH = {
 export default defineConfig({
   test: {
     experimental: { viteModuleRunner: false },
+    // What comes true at all may take its time on a busy machine.
+    expect: { poll: { timeout: 10_000 } },
     projects: [
       {
         extends: true,
@@ -53,6 +55,7 @@ export default defineConfig({
           globalSetup: ['test/fixtures/clean-machine.ts'],
           testTimeout: 120_000,
           hookTimeout: 180_000,
+          // Names, addresses and the lock of a sandbox are fixed; `npm test` gives each file a machine of its own.
           fileParallelism: false,
           maxWorkers: 1,
         },

@@ -37,16 +37,13 @@ const machines = new Map();
 let begun = 0;
 let isPossible;
 
-/** Where hierarchies of control groups are mounted that a sandbox uses. */
+/** Where hierarchies of control groups are mounted. On such a machine each is mounted twice. */
 function hierarchies() {
-  return readFileSync('/proc/mounts', 'utf8')
+  const mounts = readFileSync('/proc/mounts', 'utf8')
     .split('\n')
-    .map((line) => line.split(' '))
-    .filter(
-      ([, , type, options]) =>
-        type === 'cgroup2' || (type === 'cgroup' && /\b(pids|cpuacct)\b/.test(options)),
-    )
-    .map(([, mountPoint]) => mountPoint);
+    .map((line) => line.split(' '));
+  const ofGroups = mounts.filter(([, , type]) => type === 'cgroup2' || type === 'cgroup');
+  return [...new Set(ofGroups.map(([, mountPoint]) => mountPoint))];
 }
 
 function removeGroups(directory) {
