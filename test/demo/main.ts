@@ -1,5 +1,6 @@
 /** `npm run demo`: the story of the README, told on a sandbox of this machine, every claim checked. */
-import { homedir } from 'node:os';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { cleanUpSandbox } from '../fixtures/sandbox.ts';
@@ -44,7 +45,13 @@ const stream = {
 };
 const narrator = new Narrator(stream);
 // Whoever watches keeps the context of their own kubectl.
-const stage = new Stage({ narrator, kubeconfig, env: { ...process.env, KUBECONFIG: kubeconfig } });
+const contexts = mkdtempSync(join(tmpdir(), 'aquifer-demo-'));
+process.once('exit', () => rmSync(contexts, { recursive: true, force: true }));
+const stage = new Stage({
+  narrator,
+  kubeconfig,
+  env: { ...process.env, KUBECONFIG: join(contexts, 'config') },
+});
 
 function explainKept(): void {
   process.stdout.write(`

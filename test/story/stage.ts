@@ -110,8 +110,12 @@ export class Stage {
   }
 
   /** Shows and runs an `aquifer` command: its steps as they are done, then so many lines of what it printed. */
-  async aquifer(args: readonly string[], shownLines: number): Promise<CommandResult> {
-    this.narrator.typed(`npx aquifer ${args.join(' ')}`);
+  async aquifer(
+    args: readonly string[],
+    shownLines: number,
+    shownAs = args.join(' '),
+  ): Promise<CommandResult> {
+    this.narrator.typed(`npx aquifer ${shownAs}`);
     const onErrorLine = (line: string): void => this.narrator.cameBack(line);
     const result = await aquifer(this.#kubectl.env, args, { onErrorLine });
     if (shownLines > 0) this.narrator.cameBack(result.stdout, shownLines);

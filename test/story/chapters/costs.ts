@@ -14,7 +14,7 @@ async function report(stage: Stage, json: string): Promise<void> {
   try {
     const saved = join(directory, 'run.json');
     writeFileSync(saved, json);
-    await stage.aquifer(['compare', 'report', saved], REPORT_LINES);
+    await stage.aquifer(['compare', 'report', saved], REPORT_LINES, 'compare report run.json');
   } finally {
     rmSync(directory, { recursive: true });
   }
