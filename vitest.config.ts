@@ -15,7 +15,7 @@ const BESIDE_THE_CODE = [
 const BOTH = {
   // Files of one worker share modules: loading them anew for each file was most of the time.
   isolate: false,
-  // Generous: some start programs, and the machine may be busy.
+  // Generous: the machine may be busy.
   testTimeout: 30_000,
   hookTimeout: 60_000,
 };
@@ -44,6 +44,8 @@ export default defineConfig({
         test: {
           ...BOTH,
           name: 'integration',
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
           include: ['test/{repository,conformance}/**/*.test.ts', ...BESIDE_THE_CODE],
         },
       },
