@@ -70,7 +70,10 @@ test.for([
   { line: 'sandbox up --port 70000', says: 'Give a number from 0 to 65535.' },
   { line: 'compare run --pods 2,1', says: 'Give a number from 2 to 100.' },
   { line: 'compare run --time-limit 0s', says: 'It must be 10s at least.' },
-  { line: 'compare run --modes none,all', says: 'Modes are none, sidecar, own-sidecar, ambient, waypoint.' },
+  {
+    line: 'compare run --modes none,all',
+    says: 'Modes are none, sidecar, own-sidecar, ambient, waypoint.',
+  },
   { line: 'compare report', says: "missing required argument 'run'" },
 ])('aquifer $line is wrong usage: exit code 64', async ({ line, says }) => {
   const { code, out, errors } = await run(line);
