@@ -15,7 +15,7 @@ const BESIDE_THE_CODE = [
 const BOTH = {
   // Files of one worker share modules: loading them anew for each file was most of the time.
   isolate: false,
-  // Generous: some start programs, and the machine may be busy.
+  // Generous: the machine may be busy.
   testTimeout: 30_000,
   hookTimeout: 60_000,
 };
@@ -27,6 +27,8 @@ const BOTH = {
 export default defineConfig({
   test: {
     experimental: { viteModuleRunner: false },
+    // What comes true at all may take its time on a busy machine.
+    expect: { poll: { timeout: 10_000 } },
     projects: [
       {
         extends: true,
@@ -42,6 +44,8 @@ export default defineConfig({
         test: {
           ...BOTH,
           name: 'integration',
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
           include: ['test/{repository,conformance}/**/*.test.ts', ...BESIDE_THE_CODE],
         },
       },
@@ -53,6 +57,7 @@ export default defineConfig({
           globalSetup: ['test/fixtures/clean-machine.ts'],
           testTimeout: 120_000,
           hookTimeout: 180_000,
+          // Names, addresses and the lock of a sandbox are fixed; `npm test` gives each file a machine of its own.
           fileParallelism: false,
           maxWorkers: 1,
         },

@@ -120,7 +120,7 @@ describe.skipIf(!hasNghttp2)("nghttp2's programs (skipped where they are not ins
         await once(attempt, 'connect');
         return attempt;
       },
-      { what: 'nghttpd', timeoutMs: 5000 },
+      { what: 'nghttpd' },
     );
     const ready = Promise.withResolvers<void>();
     const client = new Http2Connection(socket, {

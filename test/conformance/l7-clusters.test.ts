@@ -93,7 +93,7 @@ async function logged(
   const before = readFileSync(logFile, 'latin1').length;
   await act();
   const lines = () => readFileSync(logFile, 'latin1').slice(before).split('\n').slice(0, -1);
-  await eventually(() => lines().length >= count, { timeoutMs: 2_000, what: 'the access lines' });
+  await eventually(() => lines().length >= count, { what: 'the access lines' });
   return lines().toSorted();
 }
 
@@ -247,7 +247,7 @@ describe.skipIf(ENVOY === undefined)(
         let refused: unknown;
         const lines = await logged(proxy, 2, async () => {
           const first = ask(proxy, '/max-requests', { 'x-hold': '1' });
-          await eventually(() => held.length === 1, { timeoutMs: 2_000, what: 'the request' });
+          await eventually(() => held.length === 1, { what: 'the request' });
           refused = told(await ask(proxy, '/max-requests'));
           held.pop()!();
           await first;
@@ -264,7 +264,7 @@ describe.skipIf(ENVOY === undefined)(
         let answers: unknown[] = [];
         const lines = await logged(proxy, 3, async () => {
           const first = ask(proxy, '/max-pending', { 'x-hold': '1' });
-          await eventually(() => held.length === 1, { timeoutMs: 2_000, what: 'the request' });
+          await eventually(() => held.length === 1, { what: 'the request' });
           const others = [ask(proxy, '/max-pending'), ask(proxy, '/max-pending')];
           const refused = await Promise.race(others);
           expect(refused.status).toBe(503);

@@ -85,7 +85,6 @@ async function ask(name: 'envoy' | 'ours', request: string): Promise<Answer> {
   const readLog = () => readFileSync(logFile, 'latin1').slice(before);
   const answers = answer.match(/HTTP\/1\.1 [2-5]\d\d /g) ?? [];
   await eventually(() => linesOf(readLog()) >= answers.length, {
-    timeoutMs: 2000,
     what: 'the access lines',
   });
   return { text: comparable(answer), upstream: [...seen], log: readLog() };

@@ -178,7 +178,7 @@ function lines({ logFile }: StaticProxy): readonly string[] {
 }
 
 async function lastLine(proxy: StaticProxy, before: number): Promise<string | undefined> {
-  await eventually(() => lines(proxy).length > before, { timeoutMs: 2000, what: 'a line' });
+  await eventually(() => lines(proxy).length > before, { what: 'a line' });
   return lines(proxy).at(-1);
 }
 
@@ -293,7 +293,7 @@ describe.skipIf(ENVOY === undefined)('filters of Envoy and of the waypoint', () 
       for (const { port } of [proxies.envoy, proxies.ours]) {
         mirrored.length = 0;
         const answer = await ask(port, '/mirrored', { method: 'POST', body });
-        await eventually(() => mirrored.length === 2, { timeoutMs: 2000, what: 'two copies' });
+        await eventually(() => mirrored.length === 2, { what: 'two copies' });
         seen.push({ answer, mirrored: mirrored.toSorted() });
       }
       expect(seen[1]).toEqual(seen[0]);
@@ -309,6 +309,6 @@ describe.skipIf(ENVOY === undefined)('filters of Envoy and of the waypoint', () 
     setTimeout(() => sent.socket?.resetAndDestroy(), 50);
     const line = '/slow 0 DI,DC downstream_remote_disconnect';
     const seen = () => lines(proxies.ours).find((each) => each === line);
-    expect(await eventually(seen, { timeoutMs: 2000, what: line })).toBe(line);
+    expect(await eventually(seen, { what: line })).toBe(line);
   });
 });

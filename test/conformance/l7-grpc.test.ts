@@ -141,7 +141,7 @@ describe.skipIf(ENVOY === undefined)('gRPC through Envoy and through the waypoin
     answered += 1;
     await eventually(
       () => Object.values(proxies).every((proxy) => lines(proxy).length >= answered),
-      { timeoutMs: 2000, what: 'the access lines' },
+      { what: 'the access lines' },
     );
     expect(lines(proxies.ours).at(-1)).toBe(lines(proxies.envoy).at(-1));
   });
@@ -163,7 +163,6 @@ describe.skipIf(ENVOY === undefined)('gRPC through Envoy and through the waypoin
     });
     expect(result.code).toBe(4);
     await eventually(() => server.cancelled.includes('unary'), {
-      timeoutMs: 2000,
       what: 'the cancellation',
     });
   });

@@ -63,7 +63,6 @@ async function answers(asked: Ask) {
       const before = lines(proxies[name]).length;
       const answer = await ask(proxies[name].port, asked);
       await eventually(() => lines(proxies[name]).length > before, {
-        timeoutMs: 2000,
         what: 'a line',
       });
       return { ...answer, line: lines(proxies[name]).at(-1) };

@@ -82,7 +82,6 @@ async function reached(
   const isProbe = (line: string): boolean => probes.some((probe) => line === `GET ${probe}`);
   const since = () => counter.seen().slice(before);
   await eventually(() => since().filter(isProbe).length === PROBES, {
-    timeoutMs: 3000,
     intervalMs: 10,
     what: `${name} has seen ${probes.join(', ')}`,
   });

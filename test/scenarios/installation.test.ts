@@ -144,7 +144,7 @@ describe.skipIf(obstacle !== null)(`installation${obstacle ? `: ${obstacle}` : '
     using held = await shop.hold('client');
     const { stdout } = await aquifer('zc', 'connections', '--node', 'node-1');
     expect(stdout).toMatch(/^client-\S+\.shop +Outbound +client-\S+ .*server.*:9090 +HBONE$/m);
-    expect(await held.finish()).toBeGreaterThan(0);
+    expect((await held.finish()).lines).toBeGreaterThan(0);
     const { stdout: level } = await aquifer('zc', 'log', '--node', 'node-1', '--level', 'info');
     expect(level).toMatch(/^ztunnel-\S+: current log level is .*info$/m);
   });

@@ -73,6 +73,13 @@ const LISTENER = [
 
 const RULES = { node: 'test', bypassInbound: false, captureDns: false };
 
+/** How long a program takes that does nothing: how busy the machine is. Some 30 ms if it is not. */
+function timeOfNothing(): number {
+  const startMs = performance.now();
+  pods.run(client, ['true']);
+  return performance.now() - startMs;
+}
+
 let pods: PodNamespaces;
 let client: PodNamespace;
 let server: PodNamespace;
@@ -280,10 +287,11 @@ test('a policy cuts an open connection within a second and refuses new ones unti
   const ticking = pods.start(client, LISTENER);
   await expect.poll(() => openInbound()).toBe(1);
   const ended = new Promise((resolve) => ticking.once('exit', resolve));
-  const startMs = Date.now();
+  const slowdownMs = timeOfNothing();
+  const startMs = performance.now();
   await setPolicies([ALLOW_NOBODY]);
   expect(await ended).toBe(7);
-  expect(Date.now() - startMs).toBeLessThan(1000);
+  expect(performance.now() - startMs).toBeLessThan(Math.max(1_000, 10 * slowdownMs));
   expect(curlStatus(client, 'http://10.77.0.3:8080/')).toBe('000');
   await eventually(() => connections('DENY') >= 2);
   await setPolicies([], ['shop/nobody']);

@@ -167,7 +167,8 @@ test('while the control plane is silent, what is known goes on, and the rest is 
   isSilent = true;
   const startedMs = performance.now();
   expect(await curl(client, 'http://10.96.0.1/')).toBe('hello');
-  expect(performance.now() - startedMs).toBeLessThan(2_000);
+  // Not after the five seconds that the others wait.
+  expect(performance.now() - startedMs).toBeLessThan(4_000);
   expect(await curl(client, 'http://10.77.0.5:8080/')).toBe('hello');
   expect(performance.now() - startedMs).toBeGreaterThan(4_900);
   isSilent = false;

@@ -3,7 +3,7 @@
  * and the sandbox run them. Sources are not run there: Node would need its TypeScript compiler in every thread, and
  * resolve hundreds of files. Plain JavaScript: it runs on the system's Node, too.
  */
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import {
   linkSync,
   mkdirSync,
@@ -11,6 +11,8 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
@@ -21,8 +23,11 @@ const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 const DIST = join(ROOT, 'dist');
 /** What the bundles were made from, with hashes; also the packages in each, with bytes. */
 const RECORD = join(DIST, 'record.json');
-/** Holds the process id of who builds. */
+/** Its time is renewed by whoever builds; not a process id, which says nothing to processes of another namespace. */
 const LOCK = join(DIST, 'building');
+
+const RENEW_LOCK_MS = 1_000;
+const FORGET_LOCK_MS = 30_000;
 
 /** Entries by the name of their folder in `dist/`; the file is called `main.mjs` there. */
 const PROGRAMS = {
@@ -56,21 +61,23 @@ function bundlesAreCurrent() {
 export async function ensureBundles(onBuild = () => undefined) {
   if (bundlesAreCurrent()) return;
   await beAlone();
+  const heldOn = setInterval(() => utimesSync(LOCK, new Date(), new Date()), RENEW_LOCK_MS);
   try {
     // Another process may just have built them.
     if (bundlesAreCurrent()) return;
     onBuild();
     await buildBundles();
   } finally {
+    clearInterval(heldOn);
     rmSync(LOCK);
   }
 }
 
 /** Waits while another process builds: each would remove files of the other. */
 async function beAlone() {
-  const mine = `${LOCK}.${process.pid}`;
+  const mine = `${LOCK}.${randomUUID()}`;
   mkdirSync(DIST, { recursive: true });
-  writeFileSync(mine, String(process.pid));
+  writeFileSync(mine, '');
   while (!takeLock(mine)) await delay(50);
   rmSync(mine);
 }
@@ -78,23 +85,19 @@ async function beAlone() {
 function takeLock(mine) {
   try {
     linkSync(mine, LOCK);
+    utimesSync(LOCK, new Date(), new Date());
     return true;
   } catch (error) {
     if (error.code !== 'EEXIST') throw error;
-    if (!isLockHeld()) rmSync(LOCK, { force: true });
+    if (isLeftBehind()) rmSync(LOCK, { force: true });
     return false;
   }
 }
 
-/** False for one that a process left behind which was ended while it built. */
-function isLockHeld() {
-  try {
-    process.kill(Number(readFileSync(LOCK, 'utf8')), 0);
-    return true;
-  } catch (error) {
-    // Just given back, or of a process of another user.
-    return error.code === 'ENOENT' || error.code === 'EPERM';
-  }
+/** By a process that was ended while it built. */
+function isLeftBehind() {
+  const { mtimeMs } = statSync(LOCK, { throwIfNoEntry: false }) ?? { mtimeMs: Date.now() };
+  return Date.now() - mtimeMs > FORGET_LOCK_MS;
 }
 
 function hashOf(file) {

@@ -1,20 +1,16 @@
-/** `npm test`: installs what is missing, runs `check`, then the scenario tests, which need root. */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
+/** `npm test`: installs what is missing, then runs everything, the scenarios too, which need root. */
+import { spawnSync } from 'node:child_process';
 import { buildGoProgramsAhead } from './go-programs.mjs';
 import { ensurePrerequisites, repositoryRoot, toolEnvironment } from './prerequisites.mjs';
 
 ensurePrerequisites({ forTests: true });
+Object.assign(process.env, toolEnvironment());
+process.chdir(repositoryRoot);
 
+const format = spawnSync('npm', ['run', '--silent', 'check:format'], { stdio: 'inherit' });
+if (format.status !== 0) process.exit(format.status ?? 1);
 buildGoProgramsAhead();
-const env = toolEnvironment();
-for (const script of ['check', 'test:scenarios']) {
-  console.log(`\n> npm run ${script}`);
-  const child = spawn('npm', ['run', '--silent', script], {
-    cwd: repositoryRoot,
-    env,
-    stdio: ['ignore', 'inherit', 'inherit'],
-  });
-  const [status] = await once(child, 'exit');
-  if (status !== 0) process.exit(status ?? 1);
-}
+// Only now: what they import may just have been installed.
+const { scenarios, staticChecks, unitTests } = await import('./test-jobs.mjs');
+const { runTests } = await import('./test-runs.mjs');
+process.exitCode = await runTests([...staticChecks(), ...unitTests(), ...scenarios()]);

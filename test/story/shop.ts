@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { buffer } from 'node:stream/consumers';
 import { patternStream } from '../../packages/sandbox/src/images/echo/pattern.ts';
 import { eventually } from '../fixtures/eventually.ts';
+import { FEWEST_REQUESTS } from './bounds.ts';
 import { HeldConnection } from './held-connection.ts';
 import type { Kubectl } from './kubectl.ts';
 import { SHOP } from './manifests.ts';
@@ -27,6 +28,11 @@ export interface PodInfo {
 interface PodObject {
   readonly metadata: { name: string; uid: string; annotations?: Record<string, string> };
   readonly status: { podIP?: string; containerStatuses?: { restartCount: number }[] };
+}
+
+interface ConditionedObject {
+  readonly metadata: { readonly name: string };
+  readonly status: { readonly conditions: readonly { type: string; status: string }[] };
 }
 
 const TRANSFER_BYTES = 100_000_000;
@@ -55,9 +61,6 @@ while True:
 print(data.decode())
 `;
 
-/** So many requests at least are made while something changes. */
-const FEWEST_REQUESTS = 1000;
-
 async function transferDigest(): Promise<string> {
   const bytes = await buffer(patternStream(TRANSFER_BYTES));
   return createHash('sha256').update(bytes).digest('hex');
@@ -81,42 +84,59 @@ export class Shop {
 
   async deploy(): Promise<void> {
     await this.kubectl.apply(SHOP);
-    for (const [namespace, name] of [
-      ['shop', 'server-v1'],
-      ['shop', 'client'],
-      ['shop', 'other'],
-      ['outside', 'outsider'],
-    ] as const) {
-      await this.kubectl.run(
-        'rollout',
-        'status',
-        '-n',
-        namespace,
-        `deploy/${name}`,
-        '--timeout=60s',
-      );
+    await this.untilDeployed();
+  }
+
+  /** Waits until its workloads are ready. */
+  async untilDeployed(): Promise<void> {
+    for (const name of ['server-v1', 'client', 'other']) {
+      await this.rolledOut('shop', `deploy/${name}`);
     }
+    await this.rolledOut('outside', 'deploy/outsider');
+  }
+
+  async rolledOut(namespace: string, workload: string): Promise<void> {
+    await this.kubectl.run('rollout', 'status', '-n', namespace, workload, '--timeout=60s');
+  }
+
+  /** Waits until no more than so many pods with the label are left. */
+  async untilLeft(namespace: string, label: string, pods: number): Promise<void> {
+    const left = ['get', 'pods', '-n', namespace, '-l', label, '-o', 'name'];
+    await eventually(
+      async () => (await this.kubectl.run(...left)).trim().split('\n').length === pods,
+      { timeoutMs: 60_000, what: `the end of the old pods of ${label}` },
+    );
+  }
+
+  /** Objects that have a condition Ready, and whether it is true. */
+  async ready(
+    kind: string,
+    ...args: readonly string[]
+  ): Promise<{ readonly name: string; readonly isReady: boolean }[]> {
+    const { items } = await this.kubectl.json<{ items: ConditionedObject[] }>('get', kind, ...args);
+    return items.map(({ metadata, status }) => ({
+      name: metadata.name,
+      isReady: status.conditions.some((one) => one.type === 'Ready' && one.status === 'True'),
+    }));
   }
 
   /** The one pod with the label `app`, or with another label when the name holds a `=`. */
   async pod(app: string, namespace = 'shop'): Promise<PodInfo> {
-    const { items } = await this.kubectl.json<{ items: PodObject[] }>(
-      'get',
-      'pods',
-      '-n',
-      namespace,
-      '-l',
-      app.includes('=') ? app : `app=${app}`,
-    );
-    const pod = items[0];
+    const [pod] = await this.#pods(app.includes('=') ? app : `app=${app}`, namespace);
     if (pod === undefined) throw new Error(`no pod of ${app} in ${namespace}`);
-    return {
-      name: pod.metadata.name,
-      uid: pod.metadata.uid,
-      ip: pod.status.podIP ?? '',
-      restarts: pod.status.containerStatuses?.[0]?.restartCount ?? 0,
-      redirection: pod.metadata.annotations?.['ambient.istio.io/redirection'] ?? null,
-    };
+    return pod;
+  }
+
+  async #pods(selector: string, namespace: string): Promise<PodInfo[]> {
+    const args = ['get', 'pods', '-n', namespace, '-l', selector];
+    const { items } = await this.kubectl.json<{ items: PodObject[] }>(...args);
+    return items.map(({ metadata, status }) => ({
+      name: metadata.name,
+      uid: metadata.uid,
+      ip: status.podIP ?? '',
+      restarts: status.containerStatuses?.[0]?.restartCount ?? 0,
+      redirection: metadata.annotations?.['ambient.istio.io/redirection'] ?? null,
+    }));
   }
 
   /** HTTP status of a request to the server; `000` if the connection failed. */
@@ -157,8 +177,10 @@ export class Shop {
   async untilRedirection(expected: 'enabled' | null, apps: readonly string[]): Promise<void> {
     await eventually(
       async () => {
-        const pods = await Promise.all(apps.map((app) => this.pod(app)));
-        return pods.every(({ redirection }) => redirection === expected);
+        const pods = await this.#pods(`app in (${apps.join(', ')})`, 'shop');
+        return (
+          pods.length >= apps.length && pods.every(({ redirection }) => redirection === expected)
+        );
       },
       { timeoutMs: 30_000, intervalMs: 200, what: `capture of ${apps.join(', ')}` },
     );

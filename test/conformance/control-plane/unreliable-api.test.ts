@@ -34,7 +34,7 @@ test.for(['not found', 'no list'] as const)(
     await client.silence(500);
     api.interceptions.clear();
     api.put({ ...DENY, metadata: { ...DENY.metadata, name: 'second', uid: 'second' } });
-    const next = await client.next(5000);
+    const next = await client.next();
     expect(next.resources.map(({ name }) => name)).toEqual(['shop/second']);
     expect(next.removedResources).toEqual([]);
   },
@@ -44,7 +44,7 @@ test('an API that knows the last version no more, as after a restore, is read an
   const { api, client } = await start();
   api.startFromBackup();
   api.put({ ...DENY, metadata: { ...DENY.metadata, name: 'second', uid: 'second' } });
-  const next = await client.next(10_000);
+  const next = await client.next();
   expect(next.resources.map(({ name }) => name)).toEqual(['shop/second']);
 });
 
@@ -78,7 +78,7 @@ test('policies go when the API says that their definition is gone', async () => 
   const { api, client } = await start();
   api.absentGroups.add('security.istio.io/v1');
   api.expireVersions();
-  expect((await client.next(5000)).removedResources).toEqual(['shop/deny']);
+  expect((await client.next()).removedResources).toEqual(['shop/deny']);
 });
 
 test.for(['watch expired', 'watch refused'] as const)(

@@ -91,7 +91,7 @@ describe('a mirror', () => {
     for (let i = 0; i < requests; i++) expect((await ask('/')).seen?.origin).toBe('origin');
     const within = 5 * Math.sqrt(requests * 0.3 * 0.7);
     const isAbout = () => Math.abs(shadow.seen.length - requests * 0.3) < within;
-    await eventually(isAbout, { timeoutMs: 2000, what: 'a share of the copies' });
+    await eventually(isAbout, { what: 'a share of the copies' });
   });
 
   test('sees the host with -shadow behind it, unless that is turned off (L038)', async () => {

@@ -7,6 +7,7 @@ import {
   openApiSchema,
 } from '@aquifer/model/resources';
 import { describe, expect, test } from 'vitest';
+import { processorMs } from '../../../../test/fixtures/processor-time.ts';
 import { kubernetesCel, parseRule } from './cel-library.ts';
 import { applySchemaDefaults } from './defaults.ts';
 import { schemaCauses } from './rules.ts';
@@ -81,10 +82,11 @@ describe('a value is refused', () => {
   });
 
   test('by a pattern that would make a backtracking engine try for ever, at once', () => {
-    const started = performance.now();
     const text = `${'a'.repeat(60)}b`;
-    expect(said({ pattern: '^(a+)+$' }, text)).toEqual([invalid(text, "should match '^(a+)+$'")]);
-    expect(performance.now() - started).toBeLessThan(1_000);
+    const tookMs = processorMs(() =>
+      expect(said({ pattern: '^(a+)+$' }, text)).toEqual([invalid(text, "should match '^(a+)+$'")]),
+    );
+    expect(tookMs).toBeLessThan(1_000);
   });
 
   test('if its pattern is none', () => {

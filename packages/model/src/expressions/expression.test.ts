@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { processorMs } from '../../../../test/fixtures/processor-time.ts';
 import { compileExpression, durationAttribute } from './expression.ts';
 
 const ATTRIBUTES = {
@@ -60,13 +61,15 @@ test('a text that each turn of a loop makes many times longer is refused', () =>
 
 test('a pattern whose repetitions would fill the memory has no value', () => {
   const pattern = 'a{1000}'.repeat(140);
-  const started = performance.now();
-  expect(outcomeOf(`'aaa'.matches('${pattern}')`)).toBe('no value: the pattern is too large');
-  expect(performance.now() - started).toBeLessThan(200);
+  const tookMs = processorMs(() =>
+    expect(outcomeOf(`'aaa'.matches('${pattern}')`)).toBe('no value: the pattern is too large'),
+  );
+  expect(tookMs).toBeLessThan(200);
 });
 
 test('a pattern that would make a backtracking engine try for ever is done at once', () => {
-  const started = performance.now();
-  expect(outcomeOf(`'${'a'.repeat(60)}b'.matches('^(a+)+$')`)).toBe(false);
-  expect(performance.now() - started).toBeLessThan(1_000);
+  const tookMs = processorMs(() =>
+    expect(outcomeOf(`'${'a'.repeat(60)}b'.matches('^(a+)+$')`)).toBe(false),
+  );
+  expect(tookMs).toBeLessThan(1_000);
 });

@@ -12,6 +12,7 @@ import { create, type DescMessage, fromJson, type JsonValue, toBinary } from '@b
 import { AnySchema, anyPack, StringValueSchema } from '@bufbuild/protobuf/wkt';
 import { expect, test } from 'vitest';
 import { messageRegistry } from '../../../../test/fixtures/message-registry.ts';
+import { processorMs } from '../../../../test/fixtures/processor-time.ts';
 import { mainInternal } from '../../../../test/fixtures/waypoint-config.ts';
 import { compileAuthorization } from '../compile/rbac.ts';
 import { RESOURCES, type ResourceKind } from '../data-plane/resources.ts';
@@ -272,11 +273,12 @@ test.for<[string, string]>([
   ['a megabyte of regular expression', 'a'.repeat(1_000_000)],
   ['repetitions that would be a megabyte', `${'(abcdefghij){1000}'.repeat(10)}`],
 ])('%s is refused at once, by name', ([, regex]) => {
-  const startedAtMs = performance.now();
-  expect(refusalOf('routes', routesWith({ match: { safeRegex: { regex } } }))).toMatch(
-    /^virtual_hosts\[0\]\.routes\[0\]\.match\.safe_regex: /,
+  const tookMs = processorMs(() =>
+    expect(refusalOf('routes', routesWith({ match: { safeRegex: { regex } } }))).toMatch(
+      /^virtual_hosts\[0\]\.routes\[0\]\.match\.safe_regex: /,
+    ),
   );
-  expect(performance.now() - startedAtMs).toBeLessThan(1_000);
+  expect(tookMs).toBeLessThan(1_000);
 });
 
 test('as many regular expressions as take long to compile are refused', () => {
@@ -296,10 +298,9 @@ test('100,000 routes are checked and compiled in seconds', () => {
   }));
   const config = fromJson(RouteConfigurationSchema, { virtualHosts: [{ domains: ['*'], routes }] });
   const body = toBinary(RouteConfigurationSchema, config);
-  const startedAtMs = performance.now();
-  expect(refusalOfBytes('routes', body)).toBeNull();
-  // One second on an idle core (2026-11).
-  expect(performance.now() - startedAtMs).toBeLessThan(10_000);
+  const tookMs = processorMs(() => expect(refusalOfBytes('routes', body)).toBeNull());
+  // One second of an idle core (2026-11).
+  expect(tookMs).toBeLessThan(10_000);
 });
 
 test('a policy by the name of __proto__ is one like others', () => {

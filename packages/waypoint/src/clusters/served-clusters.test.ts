@@ -100,7 +100,7 @@ beforeAll(async () => {
   });
   await applyStaticResources(file, dataPlane);
   const isServed = async (): Promise<boolean> => (await ask('/ring')).status === 200;
-  await eventually(isServed, { timeoutMs: 5_000, what: 'the listener' });
+  await eventually(isServed, { what: 'the listener' });
 });
 
 afterAll(async () => {
@@ -150,14 +150,14 @@ describe('consistent hashing', () => {
 
 test('one request waits for the only connection, and those after it are refused (L162)', async () => {
   const first = ask('/narrow', { 'x-hold': '1' });
-  await eventually(() => held.length === 1, { timeoutMs: 5_000, what: 'the request' });
+  await eventually(() => held.length === 1, { what: 'the request' });
   const refused: unknown[] = [];
   const burst = Array.from({ length: 9 }, async () => {
     const answer = await ask('/narrow');
     if (answer.status === 503) refused.push(answer);
     return answer;
   });
-  await eventually(() => refused.length === 8, { timeoutMs: 5_000, what: 'the others' });
+  await eventually(() => refused.length === 8, { what: 'the others' });
   held.pop()!();
   const answers = await Promise.all([first, ...burst]);
   const body = 'upstream connect error or disconnect/reset before headers. reset reason: overflow';
@@ -173,7 +173,7 @@ test('endpoints that fail are left out until their time has passed; with none le
   expect((await ask('/ejecting')).body).toBe('no healthy upstream');
   expect((await ask('/ejecting')).status).toBe(503);
   const answers = async (): Promise<boolean> => (await ask('/ejecting')).status === 200;
-  await eventually(answers, { timeoutMs: 5_000, what: 'them to come back' });
+  await eventually(answers, { what: 'them to come back' });
 });
 
 test('the next priority takes over from one whose endpoint is ejected', async () => {
@@ -181,5 +181,5 @@ test('the next priority takes over from one whose endpoint is ejected', async ()
   await bodies(2, '/tiers', { 'x-fail': 'a' });
   expect((await ask('/tiers')).body).toBe('b');
   const isBack = async (): Promise<boolean> => (await ask('/tiers')).body === 'a';
-  await eventually(isBack, { timeoutMs: 5_000, what: 'the first to come back' });
+  await eventually(isBack, { what: 'the first to come back' });
 });

@@ -8,10 +8,11 @@ import type { RouteTable } from '../compile/route.ts';
 export const MAIN = 'main_internal';
 
 /**
- * Node proxies hear of a change when we do, or a moment sooner or later. For so long, in milliseconds, what was removed
- * is still served, and connections to what is not known yet wait.
+ * Node proxies hear of a change when we do, or a moment sooner or later: on a machine that is busy, or over a network that
+ * loses packets, that is seconds. For so long, in milliseconds, what was removed is still served, and connections to what
+ * is not known yet wait; as long as a node proxy waits for what it does not know.
  */
-export const CHANGE_SPREADS_MS = 1_000;
+export const CHANGE_SPREADS_MS = 5_000;
 
 interface Waiting {
   readonly ip: string;

@@ -51,15 +51,15 @@ test('what an answer leads to is asked for in its turn', async () => {
 });
 
 test('without an answer a connection is decided with what is known, and holds up no other', async () => {
-  const { demands, answer } = aDemandingThread({ decisionMs: 100 });
+  const { demands, answer } = aDemandingThread({ decisionMs: 500 });
   const startedMs = performance.now();
   const silent = demands.decide(nameAt('10.0.0.3'));
   const decided = demands.decide(nameAt('10.0.0.2'));
   await answer([web]);
   expect(await decided).toBe('web');
-  expect(performance.now() - startedMs).toBeLessThan(100);
+  expect(performance.now() - startedMs).toBeLessThan(500);
   expect(await silent).toBe('nobody');
-  expect(performance.now() - startedMs).toBeGreaterThan(90);
+  expect(performance.now() - startedMs).toBeGreaterThan(490);
 });
 
 test('whoever waits when others have given up hears the answer', async () => {
