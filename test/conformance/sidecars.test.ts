@@ -53,26 +53,34 @@ interface Listener {
 interface Bootstrap {
   admin?: object;
   static_resources: {
-    clusters: { name: string; load_assignment: { endpoints: { lb_endpoints: object[] }[] } }[];
+    clusters: {
+      name: string;
+      type: string;
+      load_assignment: { endpoints: { lb_endpoints: object[] }[] };
+    }[];
     listeners: Listener[];
   };
 }
+
+/** Service that callers ask for → where it is. */
+type Servers = Readonly<Record<string, number>>;
 
 /** One half of a sidecar, on a port of this machine: nothing is redirected to it. */
 function half(
   side: 'outbound' | 'inbound',
   engine: SidecarEngine,
-  { port, endpoint, certificates }: { port: number; endpoint: number; certificates: string },
+  { port, servers, certificates }: { port: number; servers: Servers; certificates: string },
 ): object {
   const options = {
     ...{ engine, trustDomain: 'cluster.local', namespace: NAMESPACE, accounts: ['default'] },
-    ports: [{ service: 'server', port: 80, targetPort: 8080 }],
+    ports: Object.keys(servers).map((service) => ({ service, port: 80, targetPort: 8080 })),
     headlessName: (service: string) => `${service}-pods`,
     methods: ['GET'],
   };
-  const json = JSON.stringify(sidecarBootstrap(options))
-    .replaceAll(SIDECAR_CERTIFICATES, certificates)
-    .replaceAll('server-pods.shop.svc.cluster.local', 'localhost');
+  const json = JSON.stringify(sidecarBootstrap(options)).replaceAll(
+    SIDECAR_CERTIFICATES,
+    certificates,
+  );
   const { static_resources: all } = JSON.parse(json) as Bootstrap;
   const [listener] = all.listeners.filter(({ name }) =>
     side === 'outbound' ? name === 'virtualOutbound' : name !== 'virtualOutbound',
@@ -82,9 +90,12 @@ function half(
     if (match !== undefined) match.destination_port = port;
   }
   const clusters = all.clusters.filter(({ name }) => name.startsWith(side));
-  const address = { socket_address: { address: '127.0.0.1', port_value: endpoint } };
-  for (const { load_assignment: assignment } of clusters) {
-    assignment.endpoints = [{ lb_endpoints: [{ endpoint: { address } }] }];
+  for (const [i, cluster] of clusters.entries()) {
+    const address = {
+      socket_address: { address: '127.0.0.1', port_value: Object.values(servers)[i] },
+    };
+    cluster.type = 'STATIC';
+    cluster.load_assignment.endpoints = [{ lb_endpoints: [{ endpoint: { address } }] }];
   }
   return { static_resources: { clusters, listeners: [listener] } };
 }
@@ -92,55 +103,56 @@ function half(
 async function start(
   side: 'outbound' | 'inbound',
   engine: SidecarEngine,
-  { endpoint, namespace = NAMESPACE }: { endpoint: number; namespace?: string },
+  { servers, namespace = NAMESPACE }: { servers: Servers; namespace?: string },
 ): Promise<number> {
   const certificates = certificatesOf(side, namespace);
   const proxy = await startStaticProxy(engine === 'envoy' ? 'envoy' : 'waypoint', (port) =>
-    half(side, engine, { port, endpoint, certificates }),
+    half(side, engine, { port, servers, certificates }),
   );
   cleanup.defer(() => proxy.stop());
   return proxy.port;
 }
 
-async function ask(port: number, method = 'GET') {
-  const call = request({
-    port,
-    host: '127.0.0.1',
-    path: '/x',
-    method,
-    headers: { host: 'server' },
-  });
+async function ask(port: number, host: string, method = 'GET') {
+  const call = request({ port, host: '127.0.0.1', path: '/x', method, headers: { host } });
   call.end();
   const [response] = (await once(call, 'response')) as [import('node:http').IncomingMessage];
   return { status: response.statusCode, body: await text(response) };
 }
 
-describe.each<readonly [SidecarEngine, SidecarEngine]>([
-  ['aquifer', 'aquifer'],
-  ['envoy', 'aquifer'],
-  ['aquifer', 'envoy'],
-])('%s calls %s', (caller, callee) => {
-  test.skipIf(ENVOY === undefined && caller !== callee)(
-    'by mutual TLS, as one of its namespace, with the methods that are allowed',
-    async () => {
-      const inbound = await start('inbound', callee, {
-        endpoint: (application.address() as AddressInfo).port,
-      });
-      const own = await start('outbound', caller, { endpoint: inbound });
-      const stranger = await start('outbound', caller, { endpoint: inbound, namespace: 'other' });
-      expect(await ask(own)).toEqual({ status: 200, body: 'GET /x' });
-      expect(await ask(own, 'DELETE')).toMatchObject({ status: 403 });
-      // Envoy is told to break the handshake off, our engine leaves it to the policy.
-      expect(await ask(stranger)).toMatchObject({ status: callee === 'envoy' ? 503 : 403 });
-    },
-  );
-});
-
-test('our engine refuses a server of another namespace', async () => {
-  const inbound = await start('inbound', 'aquifer', {
-    endpoint: (application.address() as AddressInfo).port,
-    namespace: 'other',
+describe.skipIf(ENVOY === undefined)('sidecars of both engines', () => {
+  let servers: Servers;
+  beforeAll(async () => {
+    const own = { application: (application.address() as AddressInfo).port };
+    const [ours, envoys, strange] = await Promise.all([
+      start('inbound', 'aquifer', { servers: own }),
+      start('inbound', 'envoy', { servers: own }),
+      start('inbound', 'aquifer', { servers: own, namespace: 'other' }),
+    ]);
+    servers = { ours, envoys, strange };
   });
-  const caller = await start('outbound', 'aquifer', { endpoint: inbound });
-  expect(await ask(caller)).toMatchObject({ status: 503 });
+
+  test('speak with each other by mutual TLS, and allow the methods that they are told', async () => {
+    const [us, envoy] = await Promise.all([
+      start('outbound', 'aquifer', { servers }),
+      start('outbound', 'envoy', { servers }),
+    ]);
+    for (const [caller, callee] of [
+      [us, 'ours'],
+      [us, 'envoys'],
+      [envoy, 'ours'],
+    ] as const) {
+      expect(await ask(caller, callee)).toEqual({ status: 200, body: 'GET /x' });
+      expect(await ask(caller, callee, 'DELETE')).toMatchObject({ status: 403 });
+    }
+    // Who serves has to be of the namespace, too.
+    expect(await ask(us, 'strange')).toMatchObject({ status: 503 });
+  });
+
+  test('let nobody in of another namespace', async () => {
+    const stranger = await start('outbound', 'aquifer', { servers, namespace: 'other' });
+    expect(await ask(stranger, 'ours')).toMatchObject({ status: 403 });
+    // Envoy is told to break the handshake off, our engine leaves it to the policy.
+    expect(await ask(stranger, 'envoys')).toMatchObject({ status: 503 });
+  });
 });

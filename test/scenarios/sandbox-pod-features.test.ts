@@ -229,7 +229,8 @@ spec:
       const { reason, exitCode } = JSON.parse(status('.lastState.terminated'));
       expect({ reason, exitCode }).toEqual({ reason: 'OOMKilled', exitCode: 137 });
       const pid = sandbox.kubectl(['logs', 'greedy', '-c', 'processor']).trim();
-      const [, path] = /^\d+:(?:cpu(?:,cpuacct)?)?:(.*)$/m.exec(
+      // Below whatever group this test itself runs in.
+      const [, path] = /^\d+:(?:cpu(?:,cpuacct)?)?:.*(\/aquifer\/.*)$/m.exec(
         readFileSync(`/proc/${pid}/cgroup`, 'utf8'),
       )!;
       const root = ['cpu', '']

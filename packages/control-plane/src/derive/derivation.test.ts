@@ -120,7 +120,7 @@ test('after any series of changes everything is the same as if it were derived a
         expect(versions(cluster)).toEqual(versions(clusterOf(cluster.objects())));
       }
     }),
-    runs(8),
+    runs(5),
   );
 }, 120_000);
 
