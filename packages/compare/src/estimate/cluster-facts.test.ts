@@ -27,7 +27,12 @@ const rule = (kind: string, spec: object = {}): ClusterRule => ({
   spec,
 });
 
-test('pods that a mesh could carry are counted by namespace, with sidecars apart', () => {
+test('pods that a mesh could carry are counted by namespace, with sidecars apart, and not the waypoints', () => {
+  const labels = { 'gateway.networking.k8s.io/gateway-name': 'waypoint' };
+  const waypoint: ClusterPod = {
+    ...pod('shop', 'waypoint', { containers: [PROXY] }),
+    metadata: { namespace: 'shop', name: 'waypoint', labels },
+  };
   const pods = [
     pod('shop', 'one', { containers: [...pod('', '').spec!.containers!, PROXY] }),
     pod('shop', 'two', { initContainers: [PROXY, { name: 'setup' }] }),
@@ -35,6 +40,7 @@ test('pods that a mesh could carry are counted by namespace, with sidecars apart
     pod('blog', 'host', { hostNetwork: true }),
     pod('blog', 'web'),
     pod('kube-system', 'dns'),
+    waypoint,
   ];
   const usage = new Map([['shop/one/istio-proxy', { cpu: '3000000n', memory: '51200Ki' }]]);
   const objects = { nodes: 2, pods, rules: [rule('HTTPRoute')], usage };

@@ -21,6 +21,7 @@ export interface ClusterPod {
   readonly metadata?: {
     readonly name?: string;
     readonly namespace?: string;
+    readonly labels?: Readonly<Record<string, string>>;
     readonly annotations?: Readonly<Record<string, string>>;
   };
   readonly spec?: {
@@ -70,6 +71,8 @@ export interface Needs {
 /** Name of Istio's sidecar, wherever it was injected. */
 const SIDECAR = 'istio-proxy';
 const CAPTURED = 'ambient.istio.io/redirection';
+/** Of pods that are a waypoint or a gateway. */
+const GATEWAY_NAME = 'gateway.networking.k8s.io/gateway-name';
 /** Namespaces of the cluster and of the mesh itself. */
 const NOT_WORKLOADS = /^(kube-.*|istio-system)$/;
 
@@ -79,6 +82,7 @@ export function namespaceFacts(objects: ClusterObjects): NamespaceFacts[] {
     ({ metadata, spec, status }) =>
       status?.phase === 'Running' &&
       spec?.hostNetwork !== true &&
+      metadata?.labels?.[GATEWAY_NAME] === undefined &&
       !NOT_WORKLOADS.test(metadata?.namespace ?? ''),
   );
   const byNamespace = Map.groupBy(running, ({ metadata }) => metadata?.namespace ?? '');
