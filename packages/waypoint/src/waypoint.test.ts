@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import { type AddressInfo, connect, createServer as createTcpServer } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { ConnectListener, splice } from '@aquifer/hbone';
 import { Http1ClientConnection } from '@aquifer/http';
@@ -11,6 +11,7 @@ import { ListenerSchema } from '@aquifer/wire/gen/envoy/config/listener/v3_pb';
 import { type DescMessage, fromJson, type JsonValue, toBinary } from '@bufbuild/protobuf';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { TestAuthority } from '../../../test/fixtures/certificates.ts';
+import { freePort } from '../../../test/fixtures/static-proxy.ts';
 import { Tunnels } from '../../../test/fixtures/tunnels.ts';
 import {
   clusters,
@@ -77,14 +78,6 @@ async function startServerSide(): Promise<void> {
   listener.server.listen(15_008, SERVER_IP);
   await once(listener.server, 'listening');
   cleanup.defer(() => listener.abort());
-}
-
-async function freePort(): Promise<number> {
-  const server = createTcpServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  return port;
 }
 
 beforeAll(async () => {

@@ -7,6 +7,7 @@ import { eventually } from '../../../../test/fixtures/eventually.ts';
 import { aWorkload } from '../../../../test/fixtures/mesh-objects.ts';
 import { aSnapshot } from '../../../../test/fixtures/mesh-snapshot.ts';
 import { ownSockets } from '../../../../test/fixtures/socket-settings.ts';
+import { freePort } from '../../../../test/fixtures/static-proxy.ts';
 import { tunnelsTo } from '../../../../test/fixtures/tunnels.ts';
 import { listenInPod } from '../capture/sockets.ts';
 import { OpenConnections } from '../connections/open-connections.ts';
@@ -31,16 +32,13 @@ afterAll(() => {
   authority[Symbol.dispose]();
 });
 
-async function freePort(onConnection?: () => void): Promise<number> {
+/** Of an application that sends back what it gets. */
+async function applicationPort(): Promise<number> {
   const listener = createServer((socket) => void socket.pipe(socket));
   listener.listen(0, '127.0.0.1');
   await once(listener, 'listening');
-  const { port } = listener.address() as AddressInfo;
-  if (onConnection === undefined) {
-    listener.close();
-    await once(listener, 'close');
-  } else onTestFinished(() => void listener.close());
-  return port;
+  onTestFinished(() => void listener.close());
+  return (listener.address() as AddressInfo).port;
 }
 
 /** One CONNECT to a pod's listener: what the answer says, and what is logged about the caller. */
@@ -80,7 +78,7 @@ async function call(
     },
   );
   onTestFinished(() => listener.abort());
-  const application = await freePort(() => undefined);
+  const application = await applicationPort();
   const tunnels = tunnelsTo(port, {
     certificate: authority.issue('spiffe://cluster.local/ns/proven/sa/caller'),
     from: options.from ?? '127.0.0.3',
