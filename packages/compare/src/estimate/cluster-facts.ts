@@ -1,4 +1,5 @@
 import { quantityValue } from '@aquifer/model/kubernetes';
+import { GATEWAY_NAME, REDIRECTION } from '../mesh-labels.ts';
 import type { ClusterSize } from './cost-model.ts';
 
 /** What was read of a cluster: objects as the API has them, as far as they matter here. */
@@ -70,9 +71,6 @@ export interface Needs {
 
 /** Name of Istio's sidecar, wherever it was injected. */
 const SIDECAR = 'istio-proxy';
-const CAPTURED = 'ambient.istio.io/redirection';
-/** Of pods that are a waypoint or a gateway. */
-const GATEWAY_NAME = 'gateway.networking.k8s.io/gateway-name';
 /** Namespaces of the cluster and of the mesh itself. */
 const NOT_WORKLOADS = /^(kube-.*|istio-system)$/;
 
@@ -94,7 +92,7 @@ export function namespaceFacts(objects: ClusterObjects): NamespaceFacts[] {
         namespace,
         pods: pods.length,
         sidecars: pods.filter((pod) => containersOf(pod).some(isSidecar)).length,
-        captured: pods.filter(({ metadata }) => metadata?.annotations?.[CAPTURED] === 'enabled')
+        captured: pods.filter(({ metadata }) => metadata?.annotations?.[REDIRECTION] === 'enabled')
           .length,
         applications: needsOf(pods, (container) => !isSidecar(container), objects.usage),
         sidecarNeeds: needsOf(pods, isSidecar, objects.usage),

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { GATEWAY_NAME, REDIRECTION } from '../mesh-labels.ts';
 import { type Mode, modeNamespace } from '../modes.ts';
 import { CLIENT_LABELS, modeManifests, podManifests } from '../workload/manifests.ts';
 import { PROXY_CONTAINER } from '../workload/sidecar.ts';
@@ -11,8 +12,6 @@ import {
   type PodName,
 } from './cluster.ts';
 
-const REDIRECTION = 'ambient.istio.io/redirection';
-const GATEWAY_NAME = 'gateway.networking.k8s.io/gateway-name';
 const MESH_NAMESPACE = 'istio-system';
 /** Reasons of a waiting container that waiting longer does not change. */
 const HOPELESS = ['ErrImagePull', 'ImagePullBackOff', 'InvalidImageName'];
