@@ -5,6 +5,7 @@ import { askPod } from './admin-client.ts';
 import type { Cluster } from './cluster.ts';
 import { checkCluster } from './cluster-checks.ts';
 import { readDefinitions } from './installation/render.ts';
+import { GATEWAY_NAME } from './waypoint-gateways.ts';
 
 type Files = [path: string, text: () => Promise<string>][];
 
@@ -135,7 +136,7 @@ function partOf(
   namespace: string | undefined,
   labels: Readonly<Record<string, string>>,
 ): MeshPod['part'] | null {
-  if ('gateway.networking.k8s.io/gateway-name' in labels) return 'waypoint';
+  if (GATEWAY_NAME in labels) return 'waypoint';
   if (namespace !== NAMESPACE) return null;
   return labels.app === 'istiod' || labels.app === 'ztunnel' ? labels.app : null;
 }

@@ -4,6 +4,7 @@ import type { V1Namespace, V1Pod } from '@kubernetes/client-node';
 import type { Cluster } from './cluster.ts';
 import { AMBIENT, capturedCondition, isToBeCaptured } from './enrolment.ts';
 import { connectToPod } from './pod-connection.ts';
+import { GATEWAY_NAME, USE_WAYPOINT } from './waypoint-gateways.ts';
 
 type PageOfKind = Pick<Page, 'port' | 'title' | 'path'>;
 
@@ -15,8 +16,6 @@ interface Kind {
 }
 
 const SYSTEM = 'istio-system';
-const WAYPOINT = 'istio.io/use-waypoint';
-const GATEWAY = 'gateway.networking.k8s.io/gateway-name';
 
 const KINDS: readonly Kind[] = [
   {
@@ -37,7 +36,7 @@ const KINDS: readonly Kind[] = [
   },
   {
     title: 'Waypoints and gateways',
-    isOf: (pod) => pod.metadata?.labels?.[GATEWAY] !== undefined,
+    isOf: (pod) => pod.metadata?.labels?.[GATEWAY_NAME] !== undefined,
     pages: [
       { port: 15_000, title: 'admin' },
       { port: 15_020, title: 'metrics', path: '/stats/prometheus' },
@@ -91,9 +90,9 @@ function enrolled({ metadata }: V1Namespace, pods: readonly V1Pod[]): EnrolledNa
 }
 
 function waypointOf(labels: Readonly<Record<string, string>>): string | null {
-  const name = labels[WAYPOINT];
+  const name = labels[USE_WAYPOINT];
   if (name === undefined || name === 'none') return null;
-  const namespace = labels[`${WAYPOINT}-namespace`];
+  const namespace = labels[`${USE_WAYPOINT}-namespace`];
   return namespace === undefined ? name : `${namespace}/${name}`;
 }
 

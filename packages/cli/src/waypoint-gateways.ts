@@ -13,6 +13,8 @@ export const GATEWAYS = {
 const WAYPOINT_CLASS = 'istio-waypoint';
 /** Label: the waypoint that a namespace uses. */
 export const USE_WAYPOINT = 'istio.io/use-waypoint';
+/** Label: the Gateway that a pod serves, as a waypoint or as a gateway. */
+export const GATEWAY_NAME = 'gateway.networking.k8s.io/gateway-name';
 /** Label: the traffic that a waypoint takes. */
 export const WAYPOINT_FOR = 'istio.io/waypoint-for';
 /** Label: the revision that owns a waypoint. */

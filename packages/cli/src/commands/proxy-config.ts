@@ -10,9 +10,9 @@ import { CliError } from '../errors.ts';
 import { withNamespace } from '../option-values.ts';
 import { formatData, type OutputFormat } from '../output/print.ts';
 import type { PodName } from '../pod-connection.ts';
+import { GATEWAY_NAME } from '../waypoint-gateways.ts';
 
 const ADMIN_PORT = 15_000;
-const GATEWAY_LABEL = 'gateway.networking.k8s.io/gateway-name';
 
 interface Options {
   readonly namespace?: string;
@@ -111,7 +111,7 @@ async function findProxy(
   } catch (error) {
     if (!isNotFound(error)) throw error;
   }
-  const labelSelector = `${GATEWAY_LABEL}=${name}`;
+  const labelSelector = `${GATEWAY_NAME}=${name}`;
   const { items } = await cluster.core.listNamespacedPod({ namespace, labelSelector });
   const running = items.find(({ status }) => status?.phase === 'Running');
   if (running !== undefined) return { name: running.metadata!.name!, namespace };
