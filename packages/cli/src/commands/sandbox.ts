@@ -5,7 +5,7 @@ import { type Command, Option } from 'commander';
 import type { CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { leaveSandbox, SANDBOX_CONTEXT, switchToSandbox } from '../kubectl-context.ts';
-import { integerBetween } from '../option-values.ts';
+import { collect, integerBetween } from '../option-values.ts';
 import { formatTable } from '../output/table.ts';
 import {
   runningSandbox,
@@ -32,7 +32,7 @@ interface UpOptions {
   readonly port: number;
   readonly mesh: boolean;
   readonly egress?: boolean;
-  readonly image: readonly string[];
+  readonly image?: readonly string[];
   readonly imageFile?: string;
   /** Of the program: where kubectl's context goes. */
   readonly kubeconfig?: string;
@@ -58,13 +58,12 @@ export function addSandbox(program: Command, context: CliContext): void {
     .option(
       '--image <name=program>',
       'an image that stands for a program of this machine, with its arguments; may be given again',
-      (image: string, before: readonly string[]) => [...before, image],
-      [],
+      collect,
     )
     .option('--image-file <path>', 'a file of such images, one a line')
     .addHelpText(
       'after',
-      '\nExample:\n  aquifer sandbox up --nodes 3 --image shop/cart=/srv/cart/server',
+      '\nExamples:\n  aquifer sandbox up --nodes 3\n  aquifer sandbox up --image shop/cart="/srv/cart/server --port 8080"\n  aquifer sandbox up --no-mesh --egress',
     )
     .action((_options: UpOptions, command: Command) => up(context, command.optsWithGlobals()));
   group
@@ -129,7 +128,7 @@ The sandbox is up, and kubectl talks to it (${where}):
   );
 }
 
-function ownImages({ image, imageFile }: UpOptions): string {
+function ownImages({ image = [], imageFile }: UpOptions): string {
   if (imageFile === undefined) return image.join('\n');
   if (!existsSync(imageFile)) throw new CliError(`--image-file ${imageFile}: no such file`);
   return [...image, readFileSync(imageFile, 'utf8')].join('\n');
