@@ -118,7 +118,7 @@ async function run(
   else {
     await apply(context, cluster, complete, options.timeout);
     context.stdout.write(
-      `The mesh is ready (images ${values.of('global.hub')}, ${values.of('global.tag')}). Enrol a namespace:
+      `The mesh is ready (images ${values.of('global.hub')}/…:${values.of('global.tag')}). Enrol a namespace:
   kubectl label namespace NAME istio.io/dataplane-mode=ambient
 `,
     );

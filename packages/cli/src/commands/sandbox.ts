@@ -118,13 +118,17 @@ async function up(context: CliContext, options: UpOptions): Promise<void> {
   await orTakenDown(context, paths, () => install(context, paths, options));
   const file = switchToSandbox(paths, context.env, options.kubeconfig);
   const where = file === null ? 'KUBECONFIG' : `context ${SANDBOX_CONTEXT} in ${file}`;
+  const next = [
+    ['npx aquifer sandbox shell', 'a shell that has kubectl and aquifer'],
+    [`kubectl apply -f ${samplePath()}`, 'something to look at'],
+    options.mesh
+      ? ['kubectl label namespace shop istio.io/dataplane-mode=ambient', 'into the mesh with it']
+      : ['npx aquifer install', 'the mesh'],
+  ];
+  const width = Math.max(...next.map(([command = '']) => command.length));
+  const lines = next.map(([command = '', why]) => `  ${command.padEnd(width)}  # ${why}\n`);
   context.stdout.write(
-    `
-The sandbox is up, and kubectl talks to it (${where}):
-  npx aquifer sandbox shell                # a shell that has kubectl, where that is not installed
-  kubectl apply -f ${samplePath()}   # something to look at
-  kubectl get pods -A
-`,
+    `\nThe sandbox is up, and kubectl talks to it (${where}):\n${lines.join('')}`,
   );
 }
 
