@@ -65,7 +65,9 @@ test('what is imported while a program runs has the names that it is asked for',
   const files = readdirSync(join(ROOT, 'dist'), { recursive: true, encoding: 'utf8' });
   const nameless = files
     .filter((file) => file.endsWith('.mjs'))
-    .filter((file) => /export default require_/.test(readFileSync(join(ROOT, 'dist', file), 'utf8')));
+    .filter((file) =>
+      /export default require_/.test(readFileSync(join(ROOT, 'dist', file), 'utf8')),
+    );
   expect(nameless).toEqual([]);
 });
 
