@@ -87,7 +87,7 @@ const NAMED_VALUES: ReadonlySet<string> = new Set(['env', 'httpHeaders']);
  * Passwords stand in the environment of many a container, wherever in an object it is, and once more in what kubectl keeps of
  * the object.
  */
-export function withoutSecrets<T extends object>(object: T): T {
+function withoutSecrets<T extends object>(object: T): T {
   return JSON.parse(JSON.stringify(object), (key, value: unknown) => {
     if (NAMED_VALUES.has(key) && Array.isArray(value)) return value.map(withoutValue);
     if (key === LAST_APPLIED) return undefined;
