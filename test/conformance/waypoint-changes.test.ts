@@ -1,6 +1,7 @@
 import { createServer } from 'node:http';
 import { expect, test } from 'vitest';
 import { eventually } from '../fixtures/eventually.ts';
+import type { ApiObject } from '../fixtures/scripted-kubernetes-api.ts';
 import {
   ask,
   gatewayObject,
@@ -38,19 +39,24 @@ async function startApp(ip: string, name: string): Promise<number> {
 }
 
 async function start(ip: string): Promise<RunningWaypoint> {
+  return (await startWith(ip)).waypoint;
+}
+
+async function startWith(ip: string): Promise<{ waypoint: RunningWaypoint; service: ApiObject }> {
   const http = await startApp(ip, 'one');
   const echo = await serveAt(ip, (socket) => socket.pipe(socket));
+  const service = serviceObject([
+    { name: 'http', port: 80, targetPort: http },
+    { name: 'tcp', port: 90, targetPort: echo },
+  ]);
   const waypoint = await startWaypointProcess([
     gatewayObject('service'),
     WAYPOINT_POD,
     serverPod(ip),
-    serviceObject([
-      { name: 'http', port: 80, targetPort: http },
-      { name: 'tcp', port: 90, targetPort: echo },
-    ]),
+    service,
   ]);
   await untilReady(waypoint);
-  return waypoint;
+  return { waypoint, service };
 }
 
 test('a policy that comes reaches connections that are open, and one that goes lets them on', async () => {
@@ -160,6 +166,34 @@ test('a Service that loses its waypoint has its connections ended after an answe
   await closed;
   bytes.write('pong');
   await readUntil(bytes, 'pong');
+}, 60_000);
+
+test('who is denied stays so while a Service leaves the waypoint, and when it is made anew at another address', async () => {
+  const { waypoint, service } = await startWith('127.0.0.47');
+  const { api } = waypoint.plane;
+  const dial = () => waypoint.dial(`${VIP}:80`);
+  const [asking, kept, silent] = [await dial(), await dial(), await dial()];
+  const bystander = await waypoint.dial(`${VIP}:80`, { account: 'other' });
+  expect(await ask(kept)).toContain('200 OK');
+  api.put(DENY_CLIENT);
+  await eventually(async () => (await ask(asking)).includes(' 403 '));
+  api.put(serviceObject([], { 'istio.io/use-waypoint': 'none' }));
+  await eventually(async () => (await ask(bystander)).includes('connection: close'), {
+    intervalMs: 10,
+  });
+  for (const connection of [kept, silent, await dial()])
+    expect(await ask(connection)).toContain(' 403 ');
+
+  api.remove(DENY_CLIENT);
+  api.put(service);
+  await eventually(async () => (await ask(await dial())).includes('200 OK'));
+  const old = await dial();
+  expect(await ask(old)).toContain('200 OK');
+  api.remove(service);
+  api.put(DENY_CLIENT);
+  api.put({ ...service, spec: { ...(service.spec as object), clusterIP: '10.96.0.77' } });
+  await eventually(async () => (await ask(await waypoint.dial('10.96.0.77:80'))).includes(' 403 '));
+  for (const connection of [old, await dial()]) expect(await ask(connection)).toContain(' 403 ');
 }, 60_000);
 
 test('a waypoint whose Gateway was deleted serves what it has until it ends', async () => {

@@ -18,10 +18,10 @@ function anEmptyConfig(): ServedConfig {
 }
 
 /** A listener that knows one service, by its address. */
-function listenerOf(ip: string): CompiledListener {
+function listenerOf(ip: string, name = ip): CompiledListener {
   const chain: TcpChain = {
     kind: 'tcp',
-    name: ip,
+    name,
     authorization: [],
     targets: [],
     idleTimeoutMs: 0,
@@ -34,7 +34,7 @@ function listenerOf(ip: string): CompiledListener {
     name: 'main_internal',
     address: null,
     tls: null,
-    chains: new Map(),
+    chains: new Map([[name, chain]]),
     compiled: new Map(),
     choose: (asked) => (asked === ip ? { http: chain, tcp: chain } : null),
   };
@@ -65,4 +65,16 @@ test('who asks for a service a moment before it is known is answered when it is'
   expect((await early)?.tcp?.name).toBe('10.96.0.2');
   vi.advanceTimersByTime(CHANGE_SPREADS_MS / 2);
   expect(await inVain).toBeNull();
+});
+
+test('a service that was made anew at another address goes by what it is now at its old one, too', () => {
+  const config = anEmptyConfig();
+  const [before, now] = [listenerOf('10.96.0.1', 'cart'), listenerOf('10.96.0.2', 'cart')];
+  config.setListener(before);
+  const accepted = before.choose('10.96.0.1', 80)!;
+  config.setListener(now);
+  const chain = now.chains.get('cart');
+  expect(config.choose('10.96.0.1', 80)?.tcp).toBe(chain);
+  const destination = { ip: '10.96.0.1', port: 80 };
+  expect(config.chosenSince('main_internal', destination, accepted).tcp).toBe(chain);
 });

@@ -1,6 +1,6 @@
 import type { SocketAddress } from '@aquifer/wire';
 import type { ClusterManager } from '../clusters/cluster-manager.ts';
-import type { ChainChoice, HttpChain } from '../compile/chain.ts';
+import type { Chain, ChainChoice, HttpChain } from '../compile/chain.ts';
 import type { CompiledListener } from '../compile/listener.ts';
 import type { RouteTable } from '../compile/route.ts';
 
@@ -22,11 +22,10 @@ interface Waiting {
 
 /**
  * Everything a thread serves by. Listeners and routes are replaced whole; requests keep what they read. Whoever holds a
- * chain compares generations, and asks again for what he needs when another has come.
+ * chain is told of every change (`OpenConnection.judgeAgain`), and asks what holds since then: so it never holds one that was
+ * replaced before its address was removed.
  */
 export class ServedConfig {
-  /** Counts the changes of listeners. */
-  generation = 0;
   /** This proxy is about to end: who is answered hears that it is for the last time. */
   isEnding = false;
   readonly clusters: ClusterManager;
@@ -44,7 +43,6 @@ export class ServedConfig {
   setListener(listener: CompiledListener): void {
     const before = this.listeners.get(listener.name);
     this.listeners.set(listener.name, listener);
-    this.generation += 1;
     if (listener.name !== MAIN) return;
     if (before !== undefined) {
       this.#replaced.unshift(before);
@@ -59,6 +57,14 @@ export class ServedConfig {
   /** Where connections to `ip:port` go that the listener has accepted. */
   chosenNow(listener: string, { ip, port }: SocketAddress): ChainChoice | null {
     return this.listeners.get(listener)?.choose(ip, port) ?? null;
+  }
+
+  /**
+   * Where a connection goes by now that went as `before`. What the listener no longer has at that address it may have at
+   * another: a service that was made anew has its policies wherever it is asked for.
+   */
+  chosenSince(listener: string, destination: SocketAddress, before: ChainChoice): ChainChoice {
+    return this.chosenNow(listener, destination) ?? this.#newest(listener, before);
   }
 
   /** Whether anything is configured for `ip:port`, or was a moment ago. */
@@ -90,9 +96,16 @@ export class ServedConfig {
   #chooseReplaced(ip: string, port: number): ChainChoice | null {
     for (const listener of this.#replaced) {
       const choice = listener.choose(ip, port);
-      if (choice !== null) return choice;
+      if (choice !== null) return this.#newest(MAIN, choice);
     }
     return null;
+  }
+
+  #newest(listener: string, { http, tcp }: ChainChoice): ChainChoice {
+    const chains = this.listeners.get(listener)?.chains;
+    const newest = (chain: Chain | null): Chain | null =>
+      chain && (chains?.get(chain.name) ?? chain);
+    return { http: newest(http), tcp: newest(tcp) };
   }
 
   routesOf(chain: HttpChain): RouteTable | null {

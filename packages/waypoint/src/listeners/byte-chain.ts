@@ -68,10 +68,11 @@ class PassedConnection implements OpenConnection {
     this.#record(this.#cut ?? ending);
   }
 
-  /** One whose port lost its waypoint goes on: nobody has denied it. */
+  /** One whose port lost its waypoint goes on until somebody denies it. */
   judgeAgain(): void {
     const { listener, destination } = this.#info;
-    const next = this.#deps.config.chosenNow(listener, destination)?.tcp ?? null;
+    const before = { http: null, tcp: this.#chain };
+    const { tcp: next } = this.#deps.config.chosenSince(listener, destination, before);
     if (next === null) return;
     if (next === this.#chain) return;
     this.#chain =

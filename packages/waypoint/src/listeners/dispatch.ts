@@ -22,7 +22,10 @@ export async function dispatch(
   info: ConnectionInfo,
   deps: EngineDeps,
 ): Promise<void> {
-  const heard = choice.http?.kind === 'http' ? await listen(stream, choice, info, deps) : UNHEARD;
+  const heard =
+    choice.http?.kind === 'http'
+      ? await listen(stream, choice, info, deps)
+      : { ...UNHEARD, choice };
   if (heard === null) {
     if (stream.readableEnded) stream.end();
     else stream.destroy();
@@ -33,7 +36,7 @@ export async function dispatch(
     stream.destroy();
     return;
   }
-  const { http, tcp } = deps.config.chosenNow(info.listener, info.destination) ?? choice;
+  const { http, tcp } = heard.choice;
   if (heard.protocol !== 'tcp' && http?.kind === 'http') {
     serveHttp(stream, heard.protocol, { chain: http, info, deps });
   } else if (tcp?.kind === 'tcp') {
@@ -43,19 +46,26 @@ export async function dispatch(
 
 const UNHEARD: Sniffed = { protocol: 'tcp', early: null };
 
+interface Heard extends Sniffed {
+  /** What has been chosen by now. */
+  readonly choice: ChainChoice;
+}
+
 /** Null for a client that ended at a port of HTTP before it had said what it speaks, or took too long. */
 async function listen(
   stream: Duplex,
-  { http, tcp }: ChainChoice,
-  info: ConnectionInfo,
+  accepted: ChainChoice,
+  { listener, destination }: ConnectionInfo,
   { config, connections }: EngineDeps,
-): Promise<Sniffed | null> {
-  const isDeclared = http === tcp;
+): Promise<Heard | null> {
+  let choice = accepted;
+  const isDeclared = choice.http === choice.tcp;
   const close = (): void => void stream.end();
   const silent: OpenConnection = {
     isBusy: false,
     judgeAgain: () => {
-      if (!config.isServed(info.listener, info.destination)) close();
+      choice = config.chosenSince(listener, destination, choice);
+      if (!config.isServed(listener, destination)) close();
     },
     drain: () => undefined,
     closeIfIdle: close,
@@ -65,7 +75,7 @@ async function listen(
   try {
     const tell = isDeclared ? classifyDeclared : classify;
     const heard = await sniffProtocol(stream, tell, isDeclared ? DECLARED : UNDECLARED);
-    return isDeclared && heard.protocol === 'tcp' ? null : heard;
+    return isDeclared && heard.protocol === 'tcp' ? null : { ...heard, choice };
   } finally {
     connections.delete(silent);
   }

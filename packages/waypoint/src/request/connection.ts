@@ -56,16 +56,16 @@ class ServedConnection implements OpenConnection {
   readonly #config: ServedConfig;
   readonly #connections: Set<OpenConnection>;
   #shared: HttpConnection;
-  /** Of `#shared`; the first request asks in any case. */
-  #generation = -1;
   /** Its destination is not configured any more. */
-  #isForsaken = false;
+  #isForsaken: boolean;
   #codec: Codec | null = null;
 
   constructor(shared: HttpConnection) {
     this.#config = shared.deps.config;
     this.#connections = shared.deps.connections;
     this.#shared = shared;
+    const { listener, destination } = shared.info;
+    this.#isForsaken = this.#config.chosenNow(listener, destination) === null;
   }
 
   start(stream: Duplex): void {
@@ -112,7 +112,6 @@ class ServedConnection implements OpenConnection {
   }
 
   #onRequest(exchange: ServerExchange): void {
-    if (this.#generation !== this.#config.generation) this.#renew();
     if (this.#isForsaken || this.#config.isEnding) exchange.closeAfterwards();
     const request = new HttpRequest(exchange, this.#shared);
     if (request.isUpgrade) {
@@ -135,17 +134,13 @@ class ServedConnection implements OpenConnection {
   }
 
   /**
-   * A request waits for none of this: it asks when it starts. What was upgraded is cut where it is denied now. Who waits
-   * for requests to what is served no longer, not even for the moment that changes take to spread, is let go.
+   * Requests that start from now on go by what holds now. What was upgraded is cut where it is denied. Who waits for requests
+   * to what is served no longer, not even for the moment that changes take to spread, is let go.
    */
   judgeAgain(): void {
     const { info, chain } = this.#shared;
-    if (!this.#config.isServed(info.listener, info.destination)) {
-      this.closeIfIdle();
-      return;
-    }
-    if (this.#shared.upgrades.size === 0) return;
     this.#renew();
+    if (!this.#config.isServed(info.listener, info.destination)) this.closeIfIdle();
     if (this.#shared.chain === chain) return;
     const { authorization } = this.#shared.chain;
     for (const request of this.#shared.upgrades) request.judge(authorization);
@@ -168,12 +163,12 @@ class ServedConnection implements OpenConnection {
   }
 
   #renew(): void {
-    this.#generation = this.#config.generation;
     const { info, chain } = this.#shared;
-    const next = this.#config.chosenNow(info.listener, info.destination)?.http ?? null;
-    this.#isForsaken = next === null;
-    if (next === null || next === chain) return;
-    this.#shared = { ...this.#shared, chain: asHttp(next, chain) };
+    const { listener, destination } = info;
+    this.#isForsaken = this.#config.chosenNow(listener, destination) === null;
+    const before = { http: chain, tcp: null };
+    const next = this.#config.chosenSince(listener, destination, before).http ?? chain;
+    if (next !== chain) this.#shared = { ...this.#shared, chain: asHttp(next, chain) };
   }
 }
 
