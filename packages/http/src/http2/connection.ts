@@ -11,7 +11,6 @@ import {
   type ServerTimes,
 } from '../exchange.ts';
 import { connectionLost, errorReason, HttpError, notUsable, violation } from '../http-error.ts';
-import { readShared } from '../sockets/shared-reads.ts';
 import { type SweepCell, startSweeping, stopSweeping } from '../sockets/sweeper.ts';
 import { Http2ClientExchange } from './exchange.ts';
 import { FloodGuard } from './flood-guard.ts';
@@ -22,6 +21,7 @@ import { HeaderBlockAssembler } from './header-block.ts';
 import { requestList } from './heads.ts';
 import { HpackDecoder } from './hpack-decoder.ts';
 import { KeepAlive, type KeepAliveOptions } from './keep-alive.ts';
+import { readPaced } from './paced-reads.ts';
 import { FrameSender } from './sender.ts';
 import { ServerClock } from './server-clock.ts';
 import { defaultPeerSettings, type Http2Limits, readSettings } from './settings.ts';
@@ -213,9 +213,9 @@ export class Http2Connection implements ClientConnection {
 
   #listen(): void {
     const transport = this.#transport;
-    readShared(transport, (bytes) => {
+    readPaced(transport, (bytes) => {
       this.#onData(bytes);
-      return true;
+      return this.#streams.lastPeerId;
     });
     transport.resume();
     transport.on('drain', () => this.#sender.wake());

@@ -12,7 +12,7 @@ interface Allowance {
 
 /** Limits of spec l7 3.10 where it has one. Honest peers stay far below the others. */
 const ALLOWANCES = {
-  /** Streams that ended before they were answered. Callers that lose patience do so one by one. */
+  /** Streams that ended before they were of use to anybody. Callers that lose patience do so one by one. */
   resets: { what: 'stream resets', most: 500, forgottenPerSecond: 50 },
   /** Each may touch every stream. */
   settings: { what: 'SETTINGS frames', most: 100, forgottenPerSecond: 10 },
@@ -28,7 +28,7 @@ const ALLOWANCES = {
 } as const satisfies Readonly<Record<string, Allowance>>;
 
 const MAX_QUEUED_CONTROL_FRAMES = 10_000;
-/** Of all streams, so many may end unanswered. */
+/** Of all streams, so many may end unused. */
 const MAX_RESET_SHARE = 0.5;
 /** A stream that was opened accounts for so many. */
 const PRIORITIES_PER_STREAM = 100;
@@ -120,7 +120,7 @@ export class FloodGuard {
     this.#pings.accountFor(1);
   }
 
-  /** A stream that ended before it was answered: the peer took it back, or broke its rules. */
+  /** A stream that ended before it was answered, or had carried a byte: the peer took it back, or broke its rules. */
   streamWasted(): void {
     this.#wasted += 1;
     const isMany = this.#resets.isTooMuchWith(1, this.#now);

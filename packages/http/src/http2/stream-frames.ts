@@ -311,9 +311,8 @@ export class StreamFrames {
     stream.failed(new HttpError(text, { reason, kind: 'violation', scope: 'exchange' }));
   }
 
-  #countIfWasted({ sending }: Http2Stream): void {
-    const isUnanswered = sending.kind === 'idle';
-    if (this.#role === 'server' && isUnanswered) this.#guard.streamWasted();
+  #countIfWasted({ isUnused }: Http2Stream): void {
+    if (this.#role === 'server' && isUnused) this.#guard.streamWasted();
   }
 }
 

@@ -53,6 +53,8 @@ export class Http2Stream implements ReceivingHost, BodyWire {
   #outlivesAnswer: boolean;
   /** Something has moved since time was last looked at. */
   #hasMoved = true;
+  /** Data has come, or left. */
+  #hasCarried = false;
   #movedAtMs = 0;
   #startedAtMs = 0;
 
@@ -82,6 +84,12 @@ export class Http2Stream implements ReceivingHost, BodyWire {
     const { kind } = this.#arriving;
     if (kind !== 'ended') return kind === 'cut';
     return this.sending.kind === 'ended' || this.sending.kind === 'cut';
+  }
+
+  /** It has served nobody yet: there is no whole answer, and nothing but heads has moved. */
+  get isUnused(): boolean {
+    const { kind } = this.sending;
+    return kind === 'idle' || (kind !== 'ended' && !this.#hasCarried);
   }
 
   get arriving(): Arriving['kind'] {
@@ -124,6 +132,7 @@ export class Http2Stream implements ReceivingHost, BodyWire {
   /** False if the peer sends more than it promised. */
   dataArrived(piece: Buffer): boolean {
     this.#hasMoved = true;
+    this.#hasCarried = true;
     const arriving = this.#arriving;
     if (arriving.kind !== 'body') return true;
     if (arriving.promisedBytes !== null) {
@@ -225,6 +234,7 @@ export class Http2Stream implements ReceivingHost, BodyWire {
   send(chunk: Buffer): Buffer | null {
     const host = this.#host;
     this.#hasMoved = true;
+    this.#hasCarried = true;
     let at = 0;
     while (at < chunk.length) {
       const left = chunk.length - at;
