@@ -21,7 +21,7 @@ import { HeaderBlockAssembler } from './header-block.ts';
 import { requestList } from './heads.ts';
 import { HpackDecoder } from './hpack-decoder.ts';
 import { KeepAlive, type KeepAliveOptions } from './keep-alive.ts';
-import { readPaced } from './paced-reads.ts';
+import { readPaced, workFor } from './paced-reads.ts';
 import { FrameSender } from './sender.ts';
 import { ServerClock } from './server-clock.ts';
 import { defaultPeerSettings, type Http2Limits, readSettings } from './settings.ts';
@@ -215,7 +215,7 @@ export class Http2Connection implements ClientConnection {
     const transport = this.#transport;
     readPaced(transport, (bytes) => {
       this.#onData(bytes);
-      return this.#streams.lastPeerId;
+      return workFor(this.#streams.lastPeerId, this.#reader.frames);
     });
     transport.resume();
     transport.on('drain', () => this.#sender.wake());

@@ -26,6 +26,7 @@ export class FrameReader {
   readonly #header = Buffer.alloc(FRAME_HEADER_BYTES);
   #prefaceAt: number;
   #headerAt = 0;
+  #frames = 0;
   #type = 0;
   #flags = 0;
   #streamId = 0;
@@ -58,6 +59,11 @@ export class FrameReader {
       }
       at = this.#type === FRAME.DATA ? this.#readData(chunk, at) : this.#readPayload(chunk, at);
     }
+  }
+
+  /** How many have begun to arrive. */
+  get frames(): number {
+    return this.#frames;
   }
 
   #readPreface(chunk: Buffer): number {
@@ -99,6 +105,7 @@ export class FrameReader {
       throw violation('PROTOCOL_ERROR', 'the first frame is not SETTINGS');
     }
     this.#isFirst = false;
+    this.#frames += 1;
     this.#isInPayload = true;
     this.#padding = 0;
     this.#paddedBytes = 0;

@@ -66,6 +66,33 @@ test('requests that come at once do not all come before those of other connectio
   }
 });
 
+test('frames that come at once do not all come before those of other connections, however small they are', async () => {
+  let received = 0;
+  const { peer, connect } = aConnection((exchange) => {
+    exchange.respond({ status: 200, headers: [] }, null);
+    exchange.receive({
+      onData: (chunk) => {
+        received += chunk.length;
+      },
+      onEnd: () => undefined,
+      onDrain: () => undefined,
+      onClose: () => undefined,
+    });
+  });
+  await turn();
+  peer.write(connect(1, 0));
+  const pieces = Array.from({ length: 1000 }, () => frame(FRAME.DATA, 0, 1, Buffer.of(7)));
+  const thousand = Buffer.concat(pieces);
+  for (let i = 0; i < 50; i++) peer.write(thousand);
+  let before = 0;
+  for (let turns = 0; received < 50_000; turns++) {
+    await turn();
+    expect(received - before).toBeLessThanOrEqual(20_000);
+    expect(turns).toBeLessThan(1000);
+    before = received;
+  }
+});
+
 test('a peer that takes back what was accepted at once is a flood, and none where bytes have moved', async () => {
   const accept = (exchange: ServerExchange): void =>
     exchange.respond({ status: 200, headers: [] }, null);

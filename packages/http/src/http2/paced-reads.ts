@@ -3,25 +3,31 @@ import type { Duplex } from 'node:stream';
 import { readShared } from '../sockets/shared-reads.ts';
 import { atTurnEnd, type TurnListener } from '../sockets/turn.ts';
 
-/** A peer may have begun so many before others come first. Each costs what its answer does, and may be over at once. */
-const REQUESTS_AT_ONCE = 50;
+/** A peer may send so many frames before others come first. */
+const FRAMES_AT_ONCE = 5_000;
+/** What a request costs, with its answer, which may be over at once. */
+const FRAMES_FOR_REQUEST = 100;
 
-/** Takes what arrives, and returns the number of the peer's last stream. */
+/** What a peer has given us to do since the connection began, in frames. Its streams have every other number. */
+export function workFor(lastStreamId: number, frames: number): number {
+  return frames + (lastStreamId / 2) * FRAMES_FOR_REQUEST;
+}
+
+/** Takes what arrives, and returns the work that has come so far. */
 type FramesListener = (bytes: Buffer) => number;
 
 /**
- * As `readShared`, but a peer that begins many requests at once is not read on before the other connections of the thread have
- * been. What is under way at a time is limited by the number of streams, which does not bound those that are over as soon as
- * they are begun: without a pause libuv reads up to 2 MiB from one socket in a turn, which is seconds of work.
+ * As `readShared`, but a peer that gives much to do at once is not read on before the other connections of the thread have
+ * been. The limit of streams does not bound those that are over as soon as they are begun, nor do windows bound how small the
+ * frames are: without a pause libuv reads up to 4 MiB from one socket in a turn, which is seconds of work.
  */
 export function readPaced(transport: Duplex, onBytes: FramesListener): void {
   const pause: TurnListener = { onTurnEnd: () => void transport.resume() };
-  let pausedAfterId = 0;
+  let doneBefore = 0;
   readShared(transport, (bytes) => {
-    const lastId = onBytes(bytes);
-    // Requests have every other number.
-    if (lastId - pausedAfterId < 2 * REQUESTS_AT_ONCE) return true;
-    pausedAfterId = lastId;
+    const done = onBytes(bytes);
+    if (done - doneBefore < FRAMES_AT_ONCE) return true;
+    doneBefore = done;
     atTurnEnd(pause);
     return false;
   });

@@ -183,3 +183,10 @@ test('of a body as large as is kept the beginning is asked about, and all of it 
   const head = `POST / HTTP/1.1\r\nHost: shop\r\nContent-Length: ${bytes}\r\n\r\n`;
   expect(await ask(engine, head + 'x'.repeat(bytes))).toMatch(/^HTTP\/1.1 200 /);
 });
+
+test('an answer in very many pieces is none: each of them would be held', async () => {
+  const pieces = '1\r\nx\r\n'.repeat(20_000);
+  const head = 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n';
+  const check = await answering(`${head}${pieces}0\r\n\r\n`);
+  expect(await ask(await serving(check, HTTP), GET)).toMatch(/^HTTP\/1.1 403 /);
+});

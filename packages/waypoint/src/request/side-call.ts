@@ -11,8 +11,9 @@ import type { Host } from '../clusters/host.ts';
 import type { HttpVersion, RequestPool, RequestWaiter } from '../upstream/request-pool.ts';
 import type { Timeout, TimerWheel } from './timer-wheel.ts';
 
-/** Longer answers are none. */
+/** Longer answers are none, nor are those in very many pieces: each is held on its own. */
 const MAX_ANSWER_BYTES = 1024 * 1024;
+const PIECE_BYTES = 128;
 
 /** Somebody else is asked something, beside the request that waits for it. */
 export interface SideQuestion {
@@ -105,7 +106,7 @@ export class SideCall implements RequestWaiter {
   }
 
   #gather(chunk: Buffer): void {
-    this.#bytes += chunk.length;
+    this.#bytes += PIECE_BYTES + chunk.length;
     if (this.#bytes > MAX_ANSWER_BYTES) this.#fail();
     else this.#chunks.push(Buffer.from(chunk));
   }
