@@ -1,4 +1,5 @@
 /** get, list and watch. */
+import type { ServerResponse } from 'node:http';
 import type { ApiObject } from '../cluster-client.ts';
 import { isObject, type JsonObject, objectOr } from '../json.ts';
 import { inVersion } from '../kinds/conversions.ts';
@@ -6,7 +7,7 @@ import type { Objects } from '../objects/objects.ts';
 import { encodeWatchEvent } from '../protobuf/encode.ts';
 import type { ServedResource } from '../resource-registry.ts';
 import { type Predicate, parseFieldSelector, parseLabelSelector } from '../selectors.ts';
-import { badRequest, expired, statusObject } from '../status.ts';
+import { badRequest, expired, type OnFault, statusObject } from '../status.ts';
 import type { Storage, StoredEvent } from '../storage/storage.ts';
 import { visibleChange, watchCollection } from '../storage/watch.ts';
 import { selectorText } from '../tables/cells.ts';
@@ -19,6 +20,8 @@ import type { ResourcePath } from './request-info.ts';
 export interface ReadDependencies {
   readonly storage: Storage;
   readonly objects: Objects;
+  /** Told of an event that could not be sent. */
+  readonly onFault: OnFault;
 }
 
 /** What of each object a Table is to carry. */
@@ -81,19 +84,29 @@ function keyOf(object: ApiObject): string {
   return `${object.metadata.namespace ?? ''}/${object.metadata.name}`;
 }
 
+/** A whole number of the query, 0 without one. Throws 400. */
+function integerParameter(query: URLSearchParams, name: string): number {
+  const text = query.get(name) ?? '';
+  if (text === '') return 0;
+  if (/^[+-]?\d{1,15}$/.test(text)) return Number(text);
+  throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`);
+}
+
 function startAfter(token: string | null): string | null {
   if (token === null || token === '') return null;
   try {
     const decoded: unknown = JSON.parse(Buffer.from(token, 'base64url').toString());
-    return String(objectOr(decoded).after);
+    const { after } = objectOr(decoded);
+    if (typeof after === 'string') return after;
   } catch {
-    throw badRequest('continue key is not valid');
+    // Said below.
   }
+  throw badRequest('continue key is not valid');
 }
 
 /** A page of the list. It continues after the last key; objects made meanwhile may appear in later pages. */
 function pageOf(all: readonly ApiObject[], query: URLSearchParams, revision: number): Page {
-  const limit = Number(query.get('limit') ?? 0);
+  const limit = integerParameter(query, 'limit');
   const after = startAfter(query.get('continue'));
   const rest = after === null ? all : all.filter((object) => keyOf(object) > after);
   const items = limit > 0 ? rest.slice(0, limit) : rest;
@@ -155,6 +168,8 @@ export function handleList(
 const BOOKMARK_INTERVAL_MS = 30_000;
 /** Between half an hour and an hour, so that watchers do not all come back at once (apiserver `min-request-timeout`). */
 const MIN_WATCH_SECONDS = 1800;
+/** The longest time that a timer can wait. */
+const MAX_WATCH_SECONDS = 2_147_483;
 
 interface Stream {
   readonly resource: ServedResource;
@@ -219,7 +234,7 @@ function startRevision(query: URLSearchParams): number | null {
   const asked = query.get('resourceVersion') ?? '';
   if (query.get('sendInitialEvents') === 'true' || asked === '' || asked === '0') return null;
   const revision = Number(asked);
-  if (!Number.isInteger(revision) || revision < 0) {
+  if (!/^\d{1,20}$/.test(asked)) {
     throw badRequest(
       `Invalid value: "${asked}": strconv.ParseUint: parsing "${asked}": invalid syntax`,
     );
@@ -227,10 +242,16 @@ function startRevision(query: URLSearchParams): number | null {
   return revision;
 }
 
+function watchSeconds(query: URLSearchParams): number {
+  const asked = integerParameter(query, 'timeoutSeconds');
+  if (asked <= 0) return MIN_WATCH_SECONDS * (1 + Math.random());
+  return Math.min(asked, MAX_WATCH_SECONDS);
+}
+
 /** `GET` of a collection with `watch`: one event after the other, until the client leaves or the time is up. */
 export function handleWatch(
   exchange: Exchange,
-  { storage }: ReadDependencies,
+  { storage, onFault }: ReadDependencies,
   resource: ServedResource,
   path: ResourcePath,
 ): void {
@@ -239,6 +260,7 @@ export function handleWatch(
   const selects = selectorOf(resource, path, query);
   const from = startRevision(query);
   const include = includeObject(query);
+  const seconds = watchSeconds(query);
   const stream = eventWriter(exchange, resource);
   const deliver = (event: StoredEvent): void => {
     const change = visibleChange(event, selects);
@@ -266,27 +288,36 @@ export function handleWatch(
   }
   // Sent at once, so that a client of an empty collection knows that its watch has begun.
   response.flushHeaders();
-  followUntilClosed({ exchange, storage, stream, deliver, bookmarks });
+  followUntilClosed({ response, storage, stream, deliver, bookmarks, seconds, onFault });
 }
 
 interface Following {
-  readonly exchange: Exchange;
+  readonly response: ServerResponse;
   readonly storage: Storage;
   readonly stream: Stream;
   readonly deliver: (event: StoredEvent) => void;
   readonly bookmarks: boolean;
+  readonly seconds: number;
+  readonly onFault: OnFault;
 }
 
-function followUntilClosed({ exchange, storage, stream, deliver, bookmarks }: Following): void {
-  const { response, info } = exchange;
+function followUntilClosed(following: Following): void {
+  const { response, storage, stream, deliver, bookmarks, seconds, onFault } = following;
   const { resource } = stream;
   const subscription = watchCollection(storage, resource.collection, (event) => {
     // Its client watches again, from the last event that it has seen.
-    if (response.writableLength > MAX_WAITING_BYTES) response.destroy();
-    else deliver(event);
+    if (response.writableLength > MAX_WAITING_BYTES) {
+      response.destroy();
+      return;
+    }
+    try {
+      deliver(event);
+    } catch (cause) {
+      // Of one object that cannot be shown, one watch ends, and not the program.
+      onFault(cause as Error);
+      response.destroy();
+    }
   });
-  const asked = Number(info.query.get('timeoutSeconds') ?? 0);
-  const seconds = asked > 0 ? asked : MIN_WATCH_SECONDS * (1 + Math.random());
   const deadline = setTimeout(() => response.end(), seconds * 1000);
   const beat = setInterval(() => {
     if (bookmarks) stream.send('BOOKMARK', bookmark(stream, storage.revision, false));
