@@ -147,7 +147,8 @@ function podLocation(storage: Storage, path: ResourcePath): Location {
     .filter(isObject)
     .flatMap((container) => listOr(container.ports).filter(isObject));
   const declared = typeof first?.containerPort === 'number' ? first.containerPort : null;
-  const port = target.port === '' ? (declared ?? defaultPort(protocol)) : Number(target.port);
+  const asked = /^\d{1,5}$/.test(target.port) ? Number(target.port) : Number.NaN;
+  const port = target.port === '' ? (declared ?? defaultPort(protocol)) : asked;
   if (!Number.isInteger(port)) throw badRequest(`invalid pod request "${path.name}"`);
   if (port < 1 || port > 65_535) throw badRequest(`invalid pod request "${path.name}"`);
   const host = stringOr(objectOr(pod.status).podIP) ?? '';
