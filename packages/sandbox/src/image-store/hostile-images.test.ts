@@ -27,7 +27,7 @@ function directory(): string {
 async function serve(listener: RequestListener): Promise<string> {
   const server = createServer(listener).listen(0, '127.0.0.1');
   await once(server, 'listening');
-  onTestFinished(() => void server.closeAllConnections());
+  onTestFinished(() => server.closeAllConnections());
   onTestFinished(() => void server.close());
   return `127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
@@ -66,7 +66,7 @@ test.for([
 ] as const)('a layer %s is refused', async ([, damaged]) => {
   const noise = createHash('shake256', { outputLength: 2 * 1024 * 1024 }).digest('latin1');
   const layer = damaged(await layerOf({ file: noise }));
-  await expect(unpackLayer(Readable.from([layer]), directory())).rejects.toThrow();
+  await expect(unpackLayer(Readable.from([layer]), directory())).rejects.toThrow(/end|header|Invalid/i);
   // Its tar(1) is gone too.
   await expect.poll(() => process.getActiveResourcesInfo()).not.toContain('ProcessWrap');
 });
