@@ -41,12 +41,15 @@ function configMap(name: string, more: Record<string, unknown> = {}): Record<str
   return { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name }, ...more };
 }
 
-async function openWatch(path: string, accept: string): Promise<IncomingMessage> {
+async function openWatch(path: string, accept = 'application/json'): Promise<IncomingMessage> {
   const { users } = parse(api.server.kubeconfig()) as { users: { user: Record<string, string> }[] };
   const pem = (field: string) => Buffer.from(users[0]?.user[field] ?? '', 'base64').toString();
   const [cert, key] = [pem('client-certificate-data'), pem('client-key-data')];
   const options = { ca: api.server.caPem, cert, key, headers: { accept }, agent: false } as const;
-  const request: ClientRequest = get(`${api.server.url}${path}?watch=1`, options);
+  const request: ClientRequest = get(
+    `${api.server.url}${path}${path.includes('?') ? '&' : '?'}watch=1`,
+    options,
+  );
   const [response] = (await once(request, 'response')) as [IncomingMessage];
   return response;
 }
@@ -254,4 +257,32 @@ test('a scale is patched in every form, and not when it is another than the clie
   expect((await api.send('PUT', scale, { body: stale })).status).toBe(409);
   const half = { spec: { replicas: 1.5 } };
   expect((await api.send('PATCH', scale, { body: half, contentType: MERGE })).status).toBe(422);
+});
+
+test('watches that begin together, that end, and that nobody reads leave room for others', async () => {
+  const namespace = '/api/v1/namespaces/many/configmaps';
+  await api.send('POST', '/api/v1/namespaces', { body: { metadata: { name: 'many' } } });
+  const create = (name: string) =>
+    api.send('POST', namespace, { body: configMap(name, { data: { text: 'x'.repeat(700_000) } }) });
+  for (let at = 0; at < 12; at++) await create(`large-${at}`);
+  const since = performance.now();
+  const unread = await openWatch(`${namespace}?timeoutSeconds=1`);
+  unread.on('error', () => undefined);
+  const watches = await Promise.all(Array.from({ length: 20 }, () => openWatch(namespace)));
+  for (const watch of watches) watch.on('error', () => undefined).pause();
+  const memory = process.memoryUsage().rss;
+  // Meanwhile the time of the first is up; what happens then is no news to it.
+  await expect.poll(() => performance.now() - since, { timeout: 5_000 }).toBeGreaterThan(1_500);
+  expect((await create('later')).status).toBe(201);
+  expect(process.memoryUsage().rss - memory).toBeLessThan(200e6);
+  // A client that reads gets all, in order.
+  const [reader] = watches;
+  let text = '';
+  reader?.setEncoding('utf8').on('data', (chunk: string) => {
+    text += chunk;
+  });
+  reader?.resume();
+  await expect.poll(() => text.match(/"name":"(large-\d+|later)","namespace"/g)?.length).toBe(13);
+  expect(text.lastIndexOf('"name":"later"')).toBeGreaterThan(text.lastIndexOf('"name":"large-9"'));
+  for (const watch of [unread, ...watches]) watch.destroy();
 });

@@ -13,13 +13,7 @@ import { warnOfKind } from './kind-warnings.ts';
 import { handleMetrics } from './metrics-api.ts';
 import type { OpenApiDocuments } from './openapi.ts';
 import { isProxied, type ProxySubresource } from './proxy-subresource.ts';
-import {
-  handleList,
-  handleWatch,
-  type ReadDependencies,
-  sendObject,
-  sendScale,
-} from './read-handlers.ts';
+import { handleList, type ReadDependencies, sendObject, sendScale } from './read-handlers.ts';
 import type { RequestInfo, ResourcePath } from './request-info.ts';
 import { handleReview, handleTokenRequest, type ReviewDependencies } from './reviews.ts';
 import {
@@ -29,6 +23,7 @@ import {
   sendText,
   sendTokenIssuer,
 } from './server-documents.ts';
+import { handleWatch } from './watch-handler.ts';
 import {
   handleBinding,
   handleCreate,
