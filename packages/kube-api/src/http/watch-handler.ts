@@ -175,7 +175,7 @@ function attempt(action: () => void, onError: (cause: unknown) => void): void {
 }
 
 /** So many at a time: a thousand watches that begin together leave room for other requests. */
-const BATCH = 100;
+const BATCH = 25;
 /** Before a reader has taken so much, it is sent no more of what was there before. */
 const PACE_BYTES = 512 * 1024;
 

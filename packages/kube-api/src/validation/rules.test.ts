@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { kindRules } from './rules.ts';
 
 const SLICES = 'discovery.k8s.io/endpointslices';
+const AUTOSCALERS = 'autoscaling/horizontalpodautoscalers';
 const POLICIES = 'networking.k8s.io/networkpolicies';
 
 function mistakes(collection: string, object: Record<string, unknown>): string[] {
@@ -18,6 +19,13 @@ const service = (spec: object) => ({
     ports: [{ port: 80, targetPort: 80, protocol: 'TCP' }],
     ...spec,
   },
+});
+const autoscaler = (spec: object) => ({
+  spec: { scaleTargetRef: { kind: 'Deployment', name: 'd' }, maxReplicas: 3, ...spec },
+});
+const ofCpu = (averageUtilization: number) => ({
+  type: 'Resource',
+  resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization } },
 });
 const pod = (spec: object) => ({
   spec: { containers: [{ name: 'a', image: 'busybox' }], ...spec },
@@ -57,6 +65,12 @@ test.for([
     { ...service({}), status: { loadBalancer: { ingress: [{ ip: 'x' }] } } },
     'ingress[0].ip',
   ],
+  [AUTOSCALERS, autoscaler({ minReplicas: 5 }), 'must be greater than or equal to `minReplicas`'],
+  [AUTOSCALERS, autoscaler({ minReplicas: 0 }), 'spec.minReplicas'],
+  [AUTOSCALERS, autoscaler({ maxReplicas: -1 }), 'spec.maxReplicas'],
+  [AUTOSCALERS, autoscaler({ metrics: [{ type: 'constructor' }] }), 'spec.metrics[0].type'],
+  [AUTOSCALERS, autoscaler({ metrics: [{ type: 'Pods' }] }), 'spec.metrics[0].pods: Required'],
+  [AUTOSCALERS, autoscaler({ metrics: [ofCpu(0)] }), 'target.averageUtilization'],
   ['/configmaps', { data: { '..': 'x' } }, 'data[..]'],
   [
     '/pods',
@@ -95,6 +109,7 @@ test.for([
   ],
   [POLICIES, policy({ ports: [{ port: 'http' }, { port: 1, endPort: 9, protocol: 'SCTP' }] })],
   ['/services', service({ clusterIP: 'None', clusterIPs: ['None'] })],
+  [AUTOSCALERS, autoscaler({ minReplicas: 3, metrics: [ofCpu(80)] })],
   ['/configmaps', { data: { '.hidden': 'x', 'a..b': 'y' } }],
   ['/pods', volume({ configMap: { name: 'c', items: [{ path: 'a/b..c' }] } })],
   ['/pods', mount({ subPath: 'a/b', mountPath: '/x/../y' })],

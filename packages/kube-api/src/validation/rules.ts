@@ -9,6 +9,7 @@ import {
   requiredValue,
   unsupportedValue,
 } from '../status.ts';
+import { autoscalerCauses } from './autoscaler-rules.ts';
 import { cronJobCauses, jobCauses } from './batch-rules.ts';
 import { endpointSliceCauses, endpointsCauses, networkPolicyCauses } from './network-rules.ts';
 import { podSpecCauses } from './pod-rules.ts';
@@ -228,6 +229,7 @@ export const kindRules: Readonly<Record<string, KindRule>> = {
   'apps/replicasets': workloadRule,
   'apps/daemonsets': workloadRule,
   'apps/statefulsets': statefulSetRule,
+  'autoscaling/horizontalpodautoscalers': autoscalerCauses,
   'batch/jobs': jobCauses,
   'batch/cronjobs': cronJobCauses,
   'rbac.authorization.k8s.io/clusterrolebindings': roleBindingRule,
