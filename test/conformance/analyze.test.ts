@@ -23,6 +23,13 @@ const SERVICE = {
   metadata: { name: 'web', namespace: 'shop' },
   spec: { ports: [{ name: 'http', port: 80 }] },
 };
+const SLICE = {
+  apiVersion: 'discovery.k8s.io/v1',
+  kind: 'EndpointSlice',
+  metadata: { name: 'web-1', namespace: 'shop', labels: { 'kubernetes.io/service-name': 'web' } },
+  addressType: 'IPv4',
+  endpoints: [{ addresses: ['10.0.0.1'] }],
+};
 const FILTER = `
 apiVersion: networking.istio.io/v1alpha3
 kind: EnvoyFilter
@@ -50,6 +57,8 @@ beforeAll(async () => {
   const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop' } };
   await api.send('POST', '/api/v1/namespaces', { body: namespace });
   await api.send('POST', '/api/v1/namespaces/shop/services', { body: SERVICE });
+  const slices = '/apis/discovery.k8s.io/v1/namespaces/shop/endpointslices';
+  await api.send('POST', slices, { body: SLICE });
 }, 120_000);
 afterAll(async () => {
   await api[Symbol.asyncDispose]();

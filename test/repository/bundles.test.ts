@@ -61,6 +61,16 @@ test.for(['ztunnel/main.mjs', 'ztunnel/thread.mjs', 'waypoint/main.mjs', 'waypoi
   },
 );
 
+test('what is imported while a program runs has the names that it is asked for', () => {
+  const files = readdirSync(join(ROOT, 'dist'), { recursive: true, encoding: 'utf8' });
+  const nameless = files
+    .filter((file) => file.endsWith('.mjs'))
+    .filter((file) =>
+      /export default require_/.test(readFileSync(join(ROOT, 'dist', file), 'utf8')),
+    );
+  expect(nameless).toEqual([]);
+});
+
 test('a second build without a change does nothing', () => {
   const build = join(ROOT, 'test', 'setup', 'bundles.mjs');
   const output = execFileSync(process.execPath, [build], { encoding: 'utf8' });

@@ -305,6 +305,13 @@ spec:
       expect(helper).toContain('helper ends');
     });
 
+    test('run -i of programs that end while they are attached to ends, too', async () => {
+      const how = ['-i', '--rm', '--restart=Never', '--image=busybox', '--quiet'];
+      for (const [index, seconds] of ['0', '0', '0.02', '0.04', '0.06'].entries())
+        await sandbox.kubectlAsync(['run', `brief-${index}`, ...how, '--', 'sleep', seconds]);
+      expect(sandbox.kubectl(['get', 'pods', '-l', 'run', '--no-headers'])).toBe('');
+    });
+
     test('a Job runs until it is complete', () => {
       sandbox.kubectl(['apply', '-f', '-'], JOB);
       sandbox.kubectl(['wait', '--for=condition=Complete', 'job/count', '--timeout=30s']);

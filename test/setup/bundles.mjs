@@ -44,6 +44,9 @@ const PROGRAMS = {
   'certificate-files': 'packages/control-plane-client/src/certificate-files/main.ts',
 };
 
+/** The same package as modules of ECMAScript: of CommonJS, what is imported while a program runs has no names. */
+const YAML = join(ROOT, 'node_modules', 'yaml', 'browser', 'dist', 'index.js');
+
 /** Programs that are on every node, or beside every namespace: each megabyte counts. */
 const PROXIES = new Set(['ztunnel', 'waypoint', 'certificate-files']);
 
@@ -171,6 +174,7 @@ async function bundleProgram(build, { program, entry, inputs }) {
         chunkNames: 'chunk-[hash]',
         assetNames: '[name]',
         loader: { '.node': 'copy' },
+        alias: { yaml: YAML },
         // CommonJS packages require Node's own modules.
         banner: {
           js: `import{createRequire as $createRequire}from'node:module';const require=$createRequire(import.meta.url);`,

@@ -1,5 +1,6 @@
-/** `npm run demo [-- --keep]`: installs what is missing, then tells the story with the pinned Node. */
+/** `npm run demo [-- --keep]`: installs and builds what is missing, then tells the story with the pinned Node. */
 import { spawn } from 'node:child_process';
+import { ensureBundles } from './bundles.mjs';
 import {
   ensurePrerequisites,
   pinnedNode,
@@ -12,6 +13,7 @@ if (process.getuid?.() !== 0) {
   process.exit(1);
 }
 ensurePrerequisites();
+await ensureBundles(() => console.log('building the programs (dist/), a few seconds …'));
 
 const args = [
   '--disable-warning=ExperimentalWarning',

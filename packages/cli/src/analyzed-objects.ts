@@ -73,9 +73,10 @@ export async function objectsOfCluster({ core, custom }: Cluster): Promise<Sourc
       for (const version of versions) {
         try {
           const list = (await custom.listClusterCustomObject({ group, version, plural })) as {
-            readonly items: readonly AnalyzedObject[];
+            readonly kind: string;
+            readonly items: readonly object[];
           };
-          return list.items;
+          return typed(`${group}/${version}`, list.kind.replace(/List$/, ''), list.items);
         } catch (error) {
           if ((error as { readonly code?: number }).code !== 404) throw error;
         }
@@ -84,12 +85,12 @@ export async function objectsOfCluster({ core, custom }: Cluster): Promise<Sourc
     },
   );
   const lists = [
-    core.listNamespace().then(({ items }) => typed('Namespace', items)),
-    core.listPodForAllNamespaces().then(({ items }) => typed('Pod', items)),
-    core.listServiceForAllNamespaces().then(({ items }) => typed('Service', items)),
+    core.listNamespace().then(({ items }) => typed('v1', 'Namespace', items)),
+    core.listPodForAllNamespaces().then(({ items }) => typed('v1', 'Pod', items)),
+    core.listServiceForAllNamespaces().then(({ items }) => typed('v1', 'Service', items)),
     core
       .listConfigMapForAllNamespaces({ fieldSelector: 'metadata.name=istio' })
-      .then(({ items }) => typed('ConfigMap', items)),
+      .then(({ items }) => typed('v1', 'ConfigMap', items)),
   ];
   const all = (await Promise.all([...groups, ...lists])).flat();
   const maps = await Promise.all([...parameterMaps(core, all), classDefaults(core)]);
@@ -125,7 +126,7 @@ function parameterMaps(
   return references.map(async ({ kind, name = '', namespace = '' }) => {
     if (kind !== 'ConfigMap' || namespace === '') return [];
     try {
-      return typed('ConfigMap', [await core.readNamespacedConfigMap({ name, namespace })]);
+      return typed('v1', 'ConfigMap', [await core.readNamespacedConfigMap({ name, namespace })]);
     } catch (error) {
       if ((error as { readonly code?: number }).code !== 404) throw error;
       return [];
@@ -136,10 +137,10 @@ function parameterMaps(
 async function classDefaults(core: Core): Promise<AnalyzedObject[]> {
   const labelSelector = 'gateway.istio.io/defaults-for-class';
   const { items } = await core.listConfigMapForAllNamespaces({ labelSelector });
-  return typed('ConfigMap', items);
+  return typed('v1', 'ConfigMap', items);
 }
 
-/** Lists leave kind and version out. */
-function typed(kind: string, items: readonly object[]): AnalyzedObject[] {
-  return items.map((item) => ({ ...item, apiVersion: 'v1', kind }) as unknown as AnalyzedObject);
+/** In lists of what Kubernetes itself defines, objects have neither version nor kind. */
+function typed(apiVersion: string, kind: string, items: readonly object[]): AnalyzedObject[] {
+  return items.map((item) => ({ ...item, apiVersion, kind }) as unknown as AnalyzedObject);
 }

@@ -1,10 +1,11 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { KeptConnections } from '@aquifer/runtime/kept-connections';
 import {
   AppsV1Api,
   CoreV1Api,
   CustomObjectsApi,
-  KubeConfig,
+  type KubeConfig,
   type KubernetesObject,
   KubernetesObjectApi,
   PatchStrategy,
@@ -66,11 +67,11 @@ export class Cluster {
 export function openCluster(options: ClusterOptions): Cluster {
   const paths = kubeconfigPaths(options);
   const where = paths.join(':');
-  const config = new KubeConfig();
+  const config = new KeptConnections();
   try {
     config.loadFromFile(paths[0]!);
     for (const path of paths.slice(1)) {
-      const further = new KubeConfig();
+      const further = new KeptConnections();
       further.loadFromFile(path);
       config.mergeConfig(further);
     }
@@ -97,7 +98,7 @@ export function openCluster(options: ClusterOptions): Cluster {
 
 /** The cluster of a kubeconfig's current context. */
 export function clusterOfFile(kubeconfig: string): Cluster {
-  const config = new KubeConfig();
+  const config = new KeptConnections();
   config.loadFromFile(kubeconfig);
   return new Cluster(config);
 }

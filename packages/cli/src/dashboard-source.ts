@@ -43,7 +43,7 @@ const KINDS: readonly Kind[] = [
     ],
   },
   {
-    title: 'To look at it with',
+    title: 'Prometheus, Grafana, Kiali and Jaeger',
     isOf: (pod) => toolOf(pod) !== undefined,
     pages: [],
   },

@@ -23,6 +23,11 @@ export function integerBetween(min: number, max: number): (text: string) => numb
   };
 }
 
+/** A parser of options that may be given several times: all values, in order. */
+export function collect(value: string, before: readonly string[] = []): string[] {
+  return [...before, value];
+}
+
 /** The option of commands that act on one namespace. */
 export function withNamespace(command: Command): Command {
   return command.option('-n, --namespace <namespace>', 'namespace (default: that of the context)');

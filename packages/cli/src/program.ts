@@ -22,6 +22,14 @@ import { CliError } from './errors.ts';
 /** Exit code of commands that are written wrongly, as istioctl's (EX_USAGE of sysexits.h). */
 const USAGE_ERROR = 64;
 
+const EXAMPLES = `
+Examples:
+  aquifer sandbox up                # a cluster on this machine, with the mesh in it
+  aquifer install --dry-run         # what would come into the cluster of your kubeconfig
+  aquifer waypoint apply -n shop --enroll-namespace --wait
+  aquifer check                     # what is missing, and what to do about it
+  aquifer analyze                   # what is wrong with routes and policies`;
+
 class AquiferCommand extends Command {
   override createCommand(name?: string): Command {
     return new AquiferCommand(name);
@@ -48,6 +56,7 @@ export function aquiferProgram(
     )
     .option('--context <name>', 'context of the kubeconfig to use (default: its current one)')
     .version(VERSION, '-v, --version', 'print the version')
+    .addHelpText('after', EXAMPLES)
     .showHelpAfterError('(try --help)')
     .configureOutput({
       writeOut: (text) => void context.stdout.write(text),

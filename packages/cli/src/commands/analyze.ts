@@ -3,7 +3,6 @@ import { type AnalysisMessage, type AnalyzedObject, analyzeObjects } from '../an
 import { objectsOfCluster, objectsOfFiles, type SourcedObject } from '../analyzed-objects.ts';
 import type { CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
-import { withNamespace } from '../option-values.ts';
 import { formatTable } from '../output/table.ts';
 
 interface AnalyzeOptions {
@@ -19,13 +18,15 @@ interface PlacedMessage extends AnalysisMessage {
 }
 
 export function addAnalyze(program: Command, context: CliContext): void {
-  const command = withNamespace(
-    program
-      .command('analyze [files...]')
-      .description(
-        'Say what is wrong with configuration, of files or of the cluster, as the control plane judges it',
-      ),
-  )
+  const command = program
+    .command('analyze [files...]')
+    .description(
+      'Say what is wrong with configuration, of files or of the cluster, as the control plane judges it',
+    )
+    .option(
+      '-n, --namespace <namespace>',
+      'of the cluster only this namespace (default: all); of files, that of objects that name none',
+    )
     .option('-f, --filename <path...>', 'files or folders to analyze; - is standard input')
     .option('--use-kube', 'with files: together with what is in the cluster')
     .addOption(
@@ -35,7 +36,7 @@ export function addAnalyze(program: Command, context: CliContext): void {
     )
     .addHelpText(
       'after',
-      '\nExamples:\n  aquifer analyze\n  aquifer analyze -f routes.yaml\n  aquifer analyze -f routes.yaml --use-kube -o json',
+      '\nExamples:\n  aquifer analyze                  # the whole cluster\n  aquifer analyze -n shop\n  aquifer analyze -f routes.yaml\n  aquifer analyze -f routes.yaml --use-kube -o json',
     )
     .action(async (files: readonly string[], options: AnalyzeOptions) => {
       const paths = [...files, ...(options.filename ?? [])];

@@ -9,7 +9,9 @@ export function addCompletion(program: Command): void {
   tab(program, { completionCommandName: 'completion' });
   program.commands
     .find((command) => command.name() === 'completion')
-    ?.description('Print a script that makes a shell complete commands, options and their values')
+    // Whoever leaves the shell out sees which there are.
+    ?.showHelpAfterError()
+    .description('Print a script that makes a shell complete commands, options and their values')
     .addHelpText(
       'after',
       '\nExamples:\n  source <(aquifer completion bash)\n  aquifer completion fish > ~/.config/fish/completions/aquifer.fish',

@@ -5,19 +5,17 @@ import { CliError } from '../errors.ts';
 import type { Tree } from '../installation/chosen-values.ts';
 import type { PlannedChange } from '../installation/plan.ts';
 import type { Manifests } from '../installation/render.ts';
-import { parseDuration } from '../option-values.ts';
+import { collect, parseDuration } from '../option-values.ts';
 import { formatTable } from '../output/table.ts';
 
 interface InstallOptions {
-  readonly set: readonly string[];
-  readonly values: readonly string[];
+  readonly set?: readonly string[];
+  readonly values?: readonly string[];
   readonly dryRun?: boolean;
   readonly output: 'short' | 'json' | 'yaml';
   readonly timeout: number;
   readonly resetValues?: boolean;
 }
-
-const collect = (value: string, before: string[]): string[] => [...before, value];
 
 export function addInstall(program: Command, context: CliContext): void {
   withValues(
@@ -82,10 +80,14 @@ Examples:
 
 function withValues(command: Command): Command {
   return command
-    .option('--set <path=value>', 'set a value, as helm does; can be repeated', collect, [])
-    .option('-f, --values <file>', 'file of values; can be repeated, later ones win', collect, [])
+    .option('--set <path=value>', 'set a value, as helm does; can be repeated', collect)
+    .option('-f, --values <file>', 'file of values; can be repeated, later ones win', collect)
     .option('--dry-run', 'say what would change, and change nothing')
-    .option('--timeout <duration>', 'how long to wait for each part', parseDuration, 300_000)
+    .addOption(
+      new Option('--timeout <duration>', 'how long to wait for each part')
+        .argParser(parseDuration)
+        .default(300_000, '5m'),
+    )
     .addOption(
       new Option('-o, --output <format>', 'how to print what would change; yaml: the manifests')
         .choices(['short', 'json', 'yaml'])
@@ -105,7 +107,8 @@ async function run(
       import('../installation/render.ts'),
       import('../installation/installed.ts'),
     ]);
-  const values = chooseValues(defaultValues(), earlier, options.values, options.set);
+  const { values: files = [], set = [] } = options;
+  const values = chooseValues(defaultValues(), earlier, files, set);
   const manifests = renderManifests(values);
   const complete = {
     ...manifests,
@@ -115,7 +118,7 @@ async function run(
   else {
     await apply(context, cluster, complete, options.timeout);
     context.stdout.write(
-      `The mesh is ready (images ${values.of('global.hub')}, ${values.of('global.tag')}). Enrol a namespace:
+      `The mesh is ready (images ${values.of('global.hub')}/…:${values.of('global.tag')}). Enrol a namespace:
   kubectl label namespace NAME istio.io/dataplane-mode=ambient
 `,
     );

@@ -5,7 +5,7 @@ import { type Command, Option } from 'commander';
 import type { CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { leaveSandbox, SANDBOX_CONTEXT, switchToSandbox } from '../kubectl-context.ts';
-import { integerBetween } from '../option-values.ts';
+import { collect, integerBetween } from '../option-values.ts';
 import { formatTable } from '../output/table.ts';
 import {
   runningSandbox,
@@ -32,7 +32,7 @@ interface UpOptions {
   readonly port: number;
   readonly mesh: boolean;
   readonly egress?: boolean;
-  readonly image: readonly string[];
+  readonly image?: readonly string[];
   readonly imageFile?: string;
   /** Of the program: where kubectl's context goes. */
   readonly kubeconfig?: string;
@@ -58,13 +58,12 @@ export function addSandbox(program: Command, context: CliContext): void {
     .option(
       '--image <name=program>',
       'an image that stands for a program of this machine, with its arguments; may be given again',
-      (image: string, before: readonly string[]) => [...before, image],
-      [],
+      collect,
     )
     .option('--image-file <path>', 'a file of such images, one a line')
     .addHelpText(
       'after',
-      '\nExample:\n  aquifer sandbox up --nodes 3 --image shop/cart=/srv/cart/server',
+      '\nExamples:\n  aquifer sandbox up --nodes 3\n  aquifer sandbox up --image shop/cart="/srv/cart/server --port 8080"\n  aquifer sandbox up --no-mesh --egress',
     )
     .action((_options: UpOptions, command: Command) => up(context, command.optsWithGlobals()));
   group
@@ -119,17 +118,21 @@ async function up(context: CliContext, options: UpOptions): Promise<void> {
   await orTakenDown(context, paths, () => install(context, paths, options));
   const file = switchToSandbox(paths, context.env, options.kubeconfig);
   const where = file === null ? 'KUBECONFIG' : `context ${SANDBOX_CONTEXT} in ${file}`;
+  const next = [
+    ['npx aquifer sandbox shell', 'a shell that has kubectl and aquifer'],
+    [`kubectl apply -f ${samplePath()}`, 'something to look at'],
+    options.mesh
+      ? ['kubectl label namespace shop istio.io/dataplane-mode=ambient', 'into the mesh with it']
+      : ['npx aquifer install', 'the mesh'],
+  ];
+  const width = Math.max(...next.map(([command = '']) => command.length));
+  const lines = next.map(([command = '', why]) => `  ${command.padEnd(width)}  # ${why}\n`);
   context.stdout.write(
-    `
-The sandbox is up, and kubectl talks to it (${where}):
-  npx aquifer sandbox shell                # a shell that has kubectl, where that is not installed
-  kubectl apply -f ${samplePath()}   # something to look at
-  kubectl get pods -A
-`,
+    `\nThe sandbox is up, and kubectl talks to it (${where}):\n${lines.join('')}`,
   );
 }
 
-function ownImages({ image, imageFile }: UpOptions): string {
+function ownImages({ image = [], imageFile }: UpOptions): string {
   if (imageFile === undefined) return image.join('\n');
   if (!existsSync(imageFile)) throw new CliError(`--image-file ${imageFile}: no such file`);
   return [...image, readFileSync(imageFile, 'utf8')].join('\n');

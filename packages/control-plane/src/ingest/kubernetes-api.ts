@@ -1,9 +1,10 @@
 /** The Kubernetes API as the control plane uses it: plain JSON in and out, configured as client-go would be. */
 import type { EnvSource } from '@aquifer/runtime';
+import { KeptConnections } from '@aquifer/runtime/kept-connections';
 import {
   HttpMethod,
   IsomorphicFetchHttpLibrary,
-  KubeConfig,
+  type KubeConfig,
   RequestContext,
   Watch,
 } from '@kubernetes/client-node';
@@ -32,6 +33,8 @@ type Query = Readonly<Record<string, string | number | boolean>>;
 export type WatchListener = (type: string, object: unknown) => void;
 
 const REQUEST_TIMEOUT_MS = 30_000;
+/** A watch ends before client-node takes its silence (30 s) for a lost connection: then the next one is on the same connection. */
+const WATCH_SECONDS = 25;
 
 export class KubernetesApi {
   readonly #config: KubeConfig;
@@ -50,7 +53,7 @@ export class KubernetesApi {
    * none names a cluster.
    */
   static fromEnvironment(env: EnvSource): KubernetesApi {
-    const config = new KubeConfig();
+    const config = new KeptConnections();
     if (!env.KUBECONFIG && env.KUBERNETES_SERVICE_HOST) config.loadFromCluster();
     else config.loadFromDefault();
     return KubernetesApi.fromConfig(config);
@@ -58,7 +61,7 @@ export class KubernetesApi {
 
   /** Throws if the text names no cluster. */
   static fromKubeconfig(text: string): KubernetesApi {
-    const config = new KubeConfig();
+    const config = new KeptConnections();
     config.loadFromString(text);
     return KubernetesApi.fromConfig(config);
   }
@@ -116,7 +119,10 @@ export class KubernetesApi {
     return this.#request<T>(HttpMethod.PATCH, path, { type, body });
   }
 
-  /** Ends when the server ends it, after 30 s of silence (client-node), or on abort; throws a KubernetesApiError if it is refused. */
+  /**
+   * Ends when the server ends it, unless told otherwise after `WATCH_SECONDS`, after 30 s of silence, or on abort; throws
+   * a KubernetesApiError if it is refused.
+   */
   async watch(
     path: string,
     query: Query,
@@ -131,7 +137,8 @@ export class KubernetesApi {
           if (signal.aborted || isOrdinaryEnd(error)) resolve();
           else reject(toApiError(error));
         };
-        watch.watch(path, query, listener, done).then((controller) => {
+        const limited = { timeoutSeconds: WATCH_SECONDS, ...query };
+        watch.watch(path, limited, listener, done).then((controller) => {
           stop = () => controller.abort();
           signal.addEventListener('abort', stop);
           if (signal.aborted) stop();

@@ -28,12 +28,23 @@ interface SavedImage {
 export async function readArchive(path: string, scratch: string): Promise<readonly ImageSource[]> {
   if (!existsSync(path)) throw new Error('no such file');
   const isDirectory = statSync(path).isDirectory();
-  if (!isDirectory) await runCommand('tar', ['-xf', path, '-C', scratch]);
+  if (!isDirectory) await unpack(path, scratch);
   const directory = isDirectory ? path : scratch;
   // Docker writes both; what its own file says has the names that people gave.
   if (existsSync(join(directory, 'manifest.json'))) return savedImages(directory);
   if (existsSync(join(directory, 'index.json'))) return layoutImages(directory);
   throw new Error(`it holds no image: neither manifest.json (docker save) nor index.json (OCI)`);
+}
+
+async function unpack(path: string, scratch: string): Promise<void> {
+  try {
+    await runCommand('tar', ['-xf', path, '-C', scratch]);
+  } catch (cause) {
+    throw new Error(
+      'it cannot be unpacked: an archive is what docker save, podman save or buildah push writes',
+      { cause },
+    );
+  }
 }
 
 async function savedImages(directory: string): Promise<readonly ImageSource[]> {

@@ -83,6 +83,11 @@ export class ContainerProcess {
     throw new Error(`the container's file system cannot be made: ${reason.trim()}`);
   }
 
+  /** True from its end on, also while what it wrote last is still on the way. */
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
   signal(name: NodeJS.Signals): void {
     // Its number may be somebody else's by now.
     if (!this.#hasEnded) process.kill(this.pid, name);

@@ -34,15 +34,10 @@ export function podAccess(find: FindWorker): PodAccess {
       );
     },
     exec: async (ref, request) => {
-      const container = runnerOf(ref, find).process;
-      if (container === null) throw notRunning(ref, find);
+      const container = runningProcess(ref, find);
       return request.tty ? execInTerminal(container, request) : execWithPipes(container, request);
     },
-    attach: async (ref, { stdin }) => {
-      const container = runnerOf(ref, find).process;
-      if (container === null) throw notRunning(ref, find);
-      return container.attach(stdin);
-    },
+    attach: async (ref, { stdin }) => runningProcess(ref, find).attach(stdin),
     portForward: async (ref, port): Promise<Duplex> => {
       const network = find(ref.namespace, ref.pod)?.sandbox?.network;
       if (network === undefined) throw notRunning(ref, find);
@@ -62,6 +57,13 @@ function runnerOf(ref: ContainerRef, find: FindWorker): ContainerRunner {
   throw badRequest(
     `container "${name}" in pod "${ref.pod}" is waiting to start: ContainerCreating`,
   );
+}
+
+/** Whoever is told that it has ended reads its log instead; what it writes last nobody could be attached to. */
+function runningProcess(ref: ContainerRef, find: FindWorker): ContainerProcess {
+  const { process } = runnerOf(ref, find);
+  if (process === null || process.hasEnded) throw notRunning(ref, find);
+  return process;
 }
 
 function names(ref: ContainerRef, find: FindWorker): { name: string; what: string } {
