@@ -66,7 +66,9 @@ test.for([
 ] as const)('a layer %s is refused', async ([, damaged]) => {
   const noise = createHash('shake256', { outputLength: 2 * 1024 * 1024 }).digest('latin1');
   const layer = damaged(await layerOf({ file: noise }));
-  await expect(unpackLayer(Readable.from([layer]), directory())).rejects.toThrow(/end|header|Invalid/i);
+  await expect(unpackLayer(Readable.from([layer]), directory())).rejects.toThrow(
+    /end|header|Invalid/i,
+  );
   // Its tar(1) is gone too.
   await expect.poll(() => process.getActiveResourcesInfo()).not.toContain('ProcessWrap');
 });
