@@ -44,6 +44,7 @@ export default defineConfig({
         test: {
           ...BOTH,
           name: 'integration',
+          globalSetup: ['test/fixtures/bundles.ts'],
           testTimeout: 60_000,
           hookTimeout: 120_000,
           include: ['test/{repository,conformance}/**/*.test.ts', ...BESIDE_THE_CODE],

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Deployment, Gateway } from '@aquifer/model/resources';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { bundlePath } from '../fixtures/bundles.ts';
 import {
   type DeployedCluster,
   LOOPBACK,
@@ -26,7 +27,7 @@ const LEASES = '/apis/coordination.k8s.io/v1/namespaces/istio-system/leases';
 const OF_REVISION = 'istiod-writer';
 const OF_MESH = 'istiod-mesh-writer';
 const GATEWAYS = '/apis/gateway.networking.k8s.io/v1/namespaces/shop/gateways';
-const MAIN = join(import.meta.dirname, '../../packages/control-plane/src/main.ts');
+const MAIN = bundlePath('control-plane');
 const writes: AccessedWrite[] = [];
 const replicas: Replica[] = [];
 let cluster: DeployedCluster;

@@ -5,7 +5,8 @@ interface ApiError extends Error {
   readonly headers: object;
 }
 
-function isApiError(error: unknown): error is ApiError {
+/** Whether the API refused a call, or something in front of it did. */
+export function isApiError(error: unknown): error is ApiError {
   if (!(error instanceof Error)) return false;
   return 'body' in error && 'headers' in error && 'code' in error && typeof error.code === 'number';
 }

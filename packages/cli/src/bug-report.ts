@@ -1,5 +1,5 @@
 /** What goes into a bug report: path in the archive → what makes its text. */
-import type { KubernetesObject, V1Container, V1Pod } from '@kubernetes/client-node';
+import type { KubernetesObject } from '@kubernetes/client-node';
 import { stringify } from 'yaml';
 import { askPod } from './admin-client.ts';
 import type { Cluster } from './cluster.ts';
@@ -10,6 +10,8 @@ import { GATEWAY_NAME } from './waypoint-gateways.ts';
 type Files = [path: string, text: () => Promise<string>][];
 
 const NAMESPACE = 'istio-system';
+/** On ConfigMaps that lie over what Gateways of a class become. */
+const DEFAULTS_FOR_CLASS = 'gateway.istio.io/defaults-for-class';
 const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
 
 /** The part of a pod in the mesh, which says what it can be asked for. */
@@ -42,56 +44,61 @@ const PAGES: Readonly<Record<MeshPod['part'], readonly (readonly [number, string
   ],
 };
 
-/** Without Secrets, and ConfigMaps of the mesh only. */
+/** Without Secrets, without values of environments, and with ConfigMaps of the mesh only. */
 export function clusterFacts(cluster: Cluster): Files {
   const { core, apps } = cluster;
-  const list = (found: Promise<{ items: object[] }>) => found.then(({ items }) => yaml(items));
+  const list = (found: Promise<{ items: KubernetesObject[] }>) =>
+    found.then(({ items }) => yaml(items.map(withoutSecrets)));
+  const namespace = NAMESPACE;
   return [
     ['check.json', async () => `${JSON.stringify(await checkCluster(cluster), null, 2)}\n`],
     ['cluster/nodes.yaml', () => list(core.listNode())],
     ['cluster/namespaces.yaml', () => list(core.listNamespace())],
-    [
-      'cluster/pods.yaml',
-      () => core.listPodForAllNamespaces().then(({ items }) => yaml(items.map(withoutValues))),
-    ],
+    ['cluster/pods.yaml', () => list(core.listPodForAllNamespaces())],
     ['cluster/services.yaml', () => list(core.listServiceForAllNamespaces())],
-    [
-      'istio-system/deployments.yaml',
-      () => list(apps.listNamespacedDeployment({ namespace: NAMESPACE })),
-    ],
-    [
-      'istio-system/daemonsets.yaml',
-      () => list(apps.listNamespacedDaemonSet({ namespace: NAMESPACE })),
-    ],
+    ['istio-system/deployments.yaml', () => list(apps.listNamespacedDeployment({ namespace }))],
+    ['istio-system/daemonsets.yaml', () => list(apps.listNamespacedDaemonSet({ namespace }))],
     [
       'istio-system/configmaps.yaml',
-      () => list(core.listNamespacedConfigMap({ namespace: NAMESPACE })),
+      () =>
+        core
+          .listNamespacedConfigMap({ namespace })
+          .then(({ items }) => yaml(items.filter(isOfMesh).map(withoutSecrets))),
     ],
-    ['istio-system/events.yaml', () => list(core.listNamespacedEvent({ namespace: NAMESPACE }))],
+    ['istio-system/events.yaml', () => list(core.listNamespacedEvent({ namespace }))],
   ];
 }
 
-/** Passwords stand in the environment of many a pod, and once more in what kubectl keeps of an object. */
-function withoutValues(pod: V1Pod): object {
-  const { name, namespace, labels, annotations: all } = pod.metadata ?? {};
-  const { [LAST_APPLIED]: _, ...annotations } = all ?? {};
-  const hidden = (containers: V1Container[] | undefined) =>
-    containers?.map(({ env, ...container }) => ({
-      ...container,
-      ...(env && {
-        env: env.map(({ name, valueFrom }) => ({ name, ...(valueFrom && { valueFrom }) })),
-      }),
-    }));
-  const { containers, initContainers, ...spec } = pod.spec!;
-  return {
-    metadata: { name, namespace, labels, annotations },
-    status: pod.status,
-    spec: {
-      ...spec,
-      containers: hidden(containers)!,
-      ...(initContainers && { initContainers: hidden(initContainers)! }),
-    },
-  };
+/** Those of the mesh, and what it reads; others there, such as Grafana's, have passwords. */
+function isOfMesh({ metadata }: KubernetesObject): boolean {
+  const { name = '', labels = {} } = metadata ?? {};
+  return (
+    name === 'istio' ||
+    name.startsWith('istio-') ||
+    labels['app.kubernetes.io/part-of'] === 'aquifer' ||
+    DEFAULTS_FOR_CLASS in labels
+  );
+}
+
+/** Of containers, and of their probes. */
+const NAMED_VALUES: ReadonlySet<string> = new Set(['env', 'httpHeaders']);
+
+/**
+ * Passwords stand in the environment of many a container, wherever in an object it is, and once more in what kubectl keeps of
+ * the object.
+ */
+function withoutSecrets<T extends object>(object: T): T {
+  return JSON.parse(JSON.stringify(object), (key, value: unknown) => {
+    if (NAMED_VALUES.has(key) && Array.isArray(value)) return value.map(withoutValue);
+    if (key === LAST_APPLIED) return undefined;
+    return value;
+  }) as T;
+}
+
+function withoutValue(variable: object | null): object | null {
+  if (variable === null || !('value' in variable)) return variable;
+  const { value: _, ...named } = variable;
+  return named;
 }
 
 /** Every object of the kinds that the mesh reads, a file for each kind that is installed. */
@@ -115,7 +122,7 @@ export function meshObjects({ objects }: Cluster): Files {
   });
   return kinds.map(({ apiVersion, kind, file }) => [
     `objects/${file}`,
-    async () => yaml((await objects.list(apiVersion, kind)).items),
+    async () => yaml((await objects.list(apiVersion, kind)).items.map(withoutSecrets)),
   ]);
 }
 

@@ -29,6 +29,11 @@ export async function connectToPod(
   const stream = Duplex.from(pair as unknown as NodeJS.ReadableStream);
   errors.once('data', (text: Buffer) => stream.destroy(new CliError(text.toString().trim())));
   if (typeof socket !== 'function') {
+    const deliver = socket.onmessage;
+    socket.onmessage = (event) => {
+      // A channel without data; the client would look for more, and end the process.
+      if ((event.data as Buffer).length > 1) deliver?.call(socket, event);
+    };
     socket.onclose = () => fromPod.end();
     stream.once('close', () => socket.close());
   }

@@ -18,6 +18,7 @@ import { addWaypoint } from './commands/waypoint.ts';
 import { addZtunnelConfig } from './commands/ztunnel-config.ts';
 import type { CliContext } from './context.ts';
 import { CliError } from './errors.ts';
+import { printable } from './output/printable.ts';
 
 /** Exit code of commands that are written wrongly, as istioctl's (EX_USAGE of sysexits.h). */
 const USAGE_ERROR = 64;
@@ -99,7 +100,7 @@ export async function runCommandLine(
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE_ERROR;
     const remedy = error instanceof CliError ? error.remedy : null;
     const message = apiMessage(error) ?? (error as Error).message;
-    writeError(`error: ${message}${remedy === null ? '' : `\n  → ${remedy}`}\n`);
+    writeError(printable(`error: ${message}${remedy === null ? '' : `\n  → ${remedy}`}\n`));
     return 1;
   }
 }

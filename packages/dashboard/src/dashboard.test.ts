@@ -144,6 +144,16 @@ describe('the dashboard', () => {
       'another site posts a form',
       { method: 'POST', headers: { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate' } },
     ],
+    [
+      'another site shows in a frame',
+      {
+        headers: {
+          'sec-fetch-site': 'cross-site',
+          'sec-fetch-mode': 'navigate',
+          'sec-fetch-dest': 'iframe',
+        },
+      },
+    ],
     ['no page knows where it comes from', { method: 'POST', headers: { origin: 'null' } }],
   ])('refuses what %s', async (_, asked) => {
     expect(await ask({ host: `${hostOf(ADMIN)}:${port}`, ...asked })).toMatchObject({

@@ -133,7 +133,9 @@ function isForeign({ headers, method }: IncomingMessage): boolean {
   if (origin !== undefined && origin !== `http://${host}`) return true;
   const site = headers['sec-fetch-site'];
   if (site === undefined || site === 'same-origin' || site === 'none') return false;
-  return headers['sec-fetch-mode'] !== 'navigate' || method !== 'GET';
+  // Within a frame it would be shown by the other page, which could have people click what they do not see.
+  const isFramed = (headers['sec-fetch-dest'] ?? 'document') !== 'document';
+  return isFramed || headers['sec-fetch-mode'] !== 'navigate' || method !== 'GET';
 }
 
 function fail(response: ServerResponse | Duplex, error: Error): void {

@@ -5,7 +5,7 @@ export type { HboneErrorCode } from './errors.ts';
 export { hboneError, isHboneError } from './errors.ts';
 export { exchangeDuplex, whenTunnelEnds } from './exchange-duplex.ts';
 export type { Http2Sizes } from './http2-settings.ts';
-export { spiffeIdentities } from './peer-identity.ts';
+export { spiffeIdentities, uriNames } from './peer-identity.ts';
 export type { RevocationList } from './revocation/revocation-list.ts';
 export { parseRevocationLists } from './revocation/revocation-list.ts';
 export type { VerifiedPeer } from './revocation/revocations.ts';

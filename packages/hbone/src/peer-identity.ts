@@ -3,16 +3,16 @@ import { formatIdentity, type Identity, parseIdentity } from '@aquifer/model';
 
 /** SPIFFE identities among the certificate's URI subject alternative names; other names are skipped. */
 export function spiffeIdentities(certificate: X509Certificate): Identity[] {
-  return uriNames(certificate.subjectAltName ?? '')
+  return uriNames(certificate)
     .map(parseIdentity)
     .filter((identity) => identity !== null);
 }
 
 /**
- * Splits Node's text form, `DNS:a, URI:"b, c"`: a name that could be confused with the separator comes as a JSON
- * string, so a comma inside a name cannot forge a second one.
+ * The certificate's URI subject alternative names. Node's text form is `DNS:a, URI:"b, c"`: a name that could be confused
+ * with the separator comes as a JSON string, so a comma inside a name cannot forge a second one.
  */
-function uriNames(text: string): string[] {
+export function uriNames({ subjectAltName: text = '' }: X509Certificate): string[] {
   const names: string[] = [];
   const pattern = /(?:^|, )([A-Za-z ]+):("(?:[^"\\]|\\.)*"|[^,"]*)/gy;
   for (const [, type, value] of text.matchAll(pattern)) {

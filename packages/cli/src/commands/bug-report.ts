@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join, resolve, sep } from 'node:path';
 import type { Command } from 'commander';
 import { apiMessage } from '../api-errors.ts';
 import type { Cluster } from '../cluster.ts';
@@ -60,6 +60,8 @@ async function collect(
   const keep = async (path: string, text: () => Promise<string>): Promise<void> => {
     try {
       const at = join(folder, path);
+      // Names are what the API says, and it may not be an honest one.
+      if (!at.startsWith(folder + sep)) throw new CliError('its name leads out of the archive');
       await mkdir(dirname(at), { recursive: true });
       await writeFile(at, await text());
     } catch (error) {

@@ -145,7 +145,7 @@ function isTree(value: unknown): value is Tree {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function assertType({ path, type }: InstallValue, value: unknown): void {
+function assertType({ path, type, rendering }: InstallValue, value: unknown): void {
   const fits = {
     string: typeof value === 'string',
     integer: Number.isInteger(value) && (value as number) >= 0,
@@ -156,6 +156,17 @@ function assertType({ path, type }: InstallValue, value: unknown): void {
     throw new CliError(
       `value ${path} must be ${type === 'integer' ? 'an' : 'a'} ${type}, not ${JSON.stringify(value)}`,
     );
+  if (rendering === 'environment') assertTexts(path, value as Tree);
+}
+
+/** What an environment can hold; null takes a variable away. */
+function assertTexts(path: string, variables: Tree): void {
+  for (const [name, value] of Object.entries(variables)) {
+    if (typeof value !== 'object' || value === null) continue;
+    throw new CliError(
+      `value ${path}.${name} must be text or a number, not ${JSON.stringify(value)}`,
+    );
+  }
 }
 
 function unknownValue(path: string): CliError {

@@ -1,3 +1,5 @@
+import { printable } from './printable.ts';
+
 /** Steps of a command that takes long: one line each, with its outcome and time. Written to standard error. */
 export class Progress {
   readonly #write: (text: string) => void;
@@ -10,7 +12,7 @@ export class Progress {
 
   /** A line of advice. */
   note(text: string): void {
-    this.#write(`${text}\n`);
+    this.#write(printable(`${text}\n`));
   }
 
   /** Runs a step; its failure is shown and thrown on. */

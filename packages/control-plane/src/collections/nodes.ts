@@ -153,15 +153,20 @@ export class Mapped<S, T> extends Store<T> implements Node, CellOwner {
   }
 
   #replace(cell: Cell, outputs: ReadonlyMap<string, T>): void {
-    for (const key of cell.outputs) if (!outputs.has(key)) this.#retract(key, cell);
-    for (const [key, value] of outputs) this.#emit(key, cell, value);
+    const before = new Set(cell.outputs);
+    for (const key of before) if (!outputs.has(key)) this.#retract(key, cell);
+    for (const [key, value] of outputs) {
+      if (before.has(key) && !this.#contested.has(key)) this.write(key, value);
+      else this.#emit(key, cell, value);
+    }
     cell.outputs = outputs.size === 0 ? NO_KEYS : [...outputs.keys()];
   }
 
+  /** Puts out a key that others may have put out, too. */
   #emit(key: string, cell: Cell, value: T): void {
     const contested = this.#contested.get(key);
     const current = this.get(key);
-    if (contested === undefined && (current === undefined || cell.outputs.includes(key))) {
+    if (contested === undefined && current === undefined) {
       this.write(key, value);
       return;
     }

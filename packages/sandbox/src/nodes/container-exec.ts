@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { runLimited } from './command.ts';
 import { LAUNCH_ENVIRONMENT, programArguments } from './container-launch.ts';
 import type { ContainerProcess } from './container-process.ts';
 
@@ -27,30 +27,17 @@ exec nsenter --target "$pid" --mount --uts --net "--wd=/proc/$pid/cwd" -- "$@"`;
 const MAX_OUTPUT_CHARS = 4_096;
 
 /** Runs a command to its end. After `timeoutMs` it is killed and counts as failed. */
-export function execToEnd(
+export async function execToEnd(
   container: ContainerProcess,
   command: readonly string[],
   timeoutMs: number,
 ): Promise<{ exitCode: number; output: string }> {
   const [program, ...args] = execCommand(container, command);
-  return new Promise((resolve, reject) => {
-    const child = spawn(program, args, {
-      stdio: ['ignore', 'pipe', 'pipe'],
-      env: LAUNCH_ENVIRONMENT,
-      cwd: '/',
-      timeout: timeoutMs,
-      killSignal: 'SIGKILL',
-    });
-    let output = '';
-    const collect = (text: string): void => {
-      if (output.length < MAX_OUTPUT_CHARS) output += text;
-    };
-    child.stdout.setEncoding('utf8').on('data', collect);
-    child.stderr.setEncoding('utf8').on('data', collect);
-    child.on('error', reject);
-    child.on('exit', (code) => {
-      if (code === null) output = `command timed out after ${timeoutMs / 1000}s`;
-      resolve({ exitCode: code ?? 137, output });
-    });
+  const { exitCode, output } = await runLimited(program, args, {
+    env: LAUNCH_ENVIRONMENT,
+    timeoutMs,
+    mostChars: MAX_OUTPUT_CHARS,
   });
+  if (exitCode !== null) return { exitCode, output };
+  return { exitCode: 137, output: `command timed out after ${timeoutMs / 1000}s` };
 }

@@ -1,7 +1,7 @@
 import { FilterChainSchema } from '@aquifer/wire/gen/envoy/config/listener/v3_pb';
 import { fromJson, type JsonValue } from '@bufbuild/protobuf';
 import { describe, expect, test } from 'vitest';
-import { TYPES } from '../../../../test/fixtures/waypoint-config.ts';
+import { KNOWN_TYPES } from '../capabilities/known-types.ts';
 import { compileDownstreamTls } from './downstream-tls.ts';
 
 const COMMON: Record<string, JsonValue> = {
@@ -13,12 +13,16 @@ const COMMON: Record<string, JsonValue> = {
 };
 
 function chainWith(context: Record<string, JsonValue>) {
+  return chainOver('tls.v3.DownstreamTlsContext', context);
+}
+
+function chainOver(socket: string, context: Record<string, JsonValue> = {}) {
   const typedConfig = {
-    '@type': 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext',
+    '@type': `type.googleapis.com/envoy.extensions.transport_sockets.${socket}`,
     ...context,
   };
   const json = { transportSocket: { name: 'tls', typedConfig } };
-  return fromJson(FilterChainSchema, json, { registry: TYPES });
+  return fromJson(FilterChainSchema, json, { registry: KNOWN_TYPES });
 }
 
 function mutual(common: Record<string, JsonValue> = {}) {
@@ -28,6 +32,7 @@ function mutual(common: Record<string, JsonValue> = {}) {
 describe('TLS of a listener', () => {
   test('is none where its chains have none', () => {
     expect(compileDownstreamTls([fromJson(FilterChainSchema, {})])).toBeNull();
+    expect(compileDownstreamTls([chainOver('raw_buffer.v3.RawBuffer')])).toBeNull();
   });
 
   test('has its certificate and its roots in files', () => {
@@ -47,6 +52,8 @@ describe('TLS of a listener', () => {
     ],
     ['has no roots', [mutual({ combinedValidationContext: null })]],
     ['is another for another chain', [mutual(), fromJson(FilterChainSchema, {})]],
+    ['is for endpoints', [chainOver('tls.v3.UpstreamTlsContext')]],
+    ['leads into a tunnel', [chainOver('internal_upstream.v3.InternalUpstreamTransport')]],
   ] as const)('is refused where it %s', ([, chains]) => {
     expect(() => compileDownstreamTls(chains)).toThrow(/filter_chains\[\d\]\.transport_socket/);
   });

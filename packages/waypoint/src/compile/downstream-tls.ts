@@ -1,4 +1,5 @@
 import type { FilterChain } from '@aquifer/wire/gen/envoy/config/listener/v3_pb';
+import { RawBufferSchema } from '@aquifer/wire/gen/envoy/extensions/transport_sockets/raw_buffer/v3_pb';
 import { DownstreamTlsContextSchema } from '@aquifer/wire/gen/envoy/extensions/transport_sockets/tls/v3_pb';
 import { isType, unpack } from './any.ts';
 import { ConfigProblem } from './problem.ts';
@@ -29,7 +30,9 @@ export function compileDownstreamTls(filterChains: readonly FilterChain[]): Down
 function contextOf({ transportSocket }: FilterChain, index: number): DownstreamTls | null {
   const any = transportSocket?.configType.value;
   const path = `filter_chains[${index}].transport_socket`;
-  if (!isType(any, DownstreamTlsContextSchema)) return null;
+  if (any === undefined || isType(any, RawBufferSchema)) return null;
+  if (!isType(any, DownstreamTlsContextSchema))
+    throw new ConfigProblem(path, 'is for endpoints, not for clients');
   const { commonTlsContext, requireClientCertificate } = unpack(
     any,
     DownstreamTlsContextSchema,

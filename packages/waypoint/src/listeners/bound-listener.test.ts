@@ -4,12 +4,16 @@ import { type AddressInfo, connect as connectTcp } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { setTimeout as delay } from 'node:timers/promises';
 import { connect, type SecureContextOptions } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { TestAuthority } from '../../../../test/fixtures/certificates.ts';
+import { eventually } from '../../../../test/fixtures/eventually.ts';
 import { boundListener } from './bound-listener.ts';
 
+const POLL_MS = 50;
 const SERVER = 'spiffe://cluster.local/ns/shop/sa/server';
+const RENEWED = 'spiffe://cluster.local/ns/shop/sa/renewed';
 const CLIENT = 'spiffe://cluster.local/ns/shop/sa/client';
 
 const authority = new TestAuthority();
@@ -26,7 +30,7 @@ writeFileSync(paths.keyPath, key);
 writeFileSync(paths.rootsPath, roots);
 
 /** Tells every client who it is. */
-const listener = boundListener(paths, (socket, principal) => socket.end(principal));
+const listener = boundListener(paths, (socket, principal) => socket.end(principal), POLL_MS);
 
 beforeAll(async () => {
   listener.listen(0, '127.0.0.1');
@@ -48,6 +52,16 @@ function answerTo(offer: SecureContextOptions): Promise<string> {
   return text(
     connect({ port: port(), host: '127.0.0.1', ca: roots, ...offer, checkServerIdentity }),
   );
+}
+
+/** What the listener's certificate is for. */
+async function serverName(): Promise<string | undefined> {
+  const socket = connect({ port: port(), host: '127.0.0.1', rejectUnauthorized: false });
+  socket.on('error', () => undefined);
+  await once(socket, 'secureConnect');
+  const name = socket.getPeerX509Certificate()?.subjectAltName;
+  socket.destroy();
+  return name;
 }
 
 /** By its SPIFFE identity, not by the name of a host. */
@@ -72,5 +86,36 @@ describe('a listener with mutual TLS', () => {
     const socket = connectTcp(port(), '127.0.0.1');
     socket.write('GET / HTTP/1.1\r\nHost: server\r\n\r\n');
     expect(await text(socket)).not.toContain('spiffe');
+  });
+
+  test('trusts another authority as soon as the file of roots says so, and the one before no more', async () => {
+    const [known, stranger] = [authority.issue(CLIENT), strangers.issue(CLIENT)];
+    const hears = (client: typeof known) =>
+      answerTo({ key: client.key, cert: client.chain }).catch(() => '');
+    writeFileSync(paths.rootsPath, stranger.roots);
+    await eventually(async () => (await hears(stranger)) === CLIENT, { what: 'the new root' });
+    expect(await hears(known)).toBe('');
+  });
+
+  test.for(['', 'no certificate'])(
+    'keeps to the roots that it has when the file says %j',
+    async (text) => {
+      writeFileSync(paths.rootsPath, text);
+      await delay(4 * POLL_MS);
+      const stranger = strangers.issue(CLIENT);
+      expect(await answerTo({ key: stranger.key, cert: stranger.chain })).toBe(CLIENT);
+    },
+  );
+
+  test('takes a certificate whose key is written after it', async () => {
+    const renewed = authority.issue(RENEWED);
+    writeFileSync(paths.chainPath, renewed.chain);
+    await delay(4 * POLL_MS);
+    expect(await serverName()).toBe(`URI:${SERVER}`);
+    writeFileSync(paths.keyPath, renewed.key);
+    writeFileSync(paths.rootsPath, strangers.issue(CLIENT).roots);
+    await eventually(async () => (await serverName()) === `URI:${RENEWED}`, {
+      what: 'the new key',
+    });
   });
 });

@@ -6,9 +6,10 @@ import { serveTcp } from './byte-chain.ts';
 import {
   classify,
   classifyDeclared,
-  DETECTION_TIMEOUT_MS,
+  DECLARED,
   type Sniffed,
   sniffProtocol,
+  UNDECLARED,
 } from './sniff.ts';
 
 /**
@@ -23,7 +24,8 @@ export async function dispatch(
 ): Promise<void> {
   const heard = choice.http?.kind === 'http' ? await listen(stream, choice, info, deps) : UNHEARD;
   if (heard === null) {
-    stream.end();
+    if (stream.readableEnded) stream.end();
+    else stream.destroy();
     return;
   }
   // It has been let go while it was silent: nobody reads what it says now.
@@ -41,7 +43,7 @@ export async function dispatch(
 
 const UNHEARD: Sniffed = { protocol: 'tcp', early: null };
 
-/** Null for a client that ended at a port of HTTP before it had said anything. */
+/** Null for a client that ended at a port of HTTP before it had said what it speaks, or took too long. */
 async function listen(
   stream: Duplex,
   { http, tcp }: ChainChoice,
@@ -62,7 +64,7 @@ async function listen(
   connections.add(silent);
   try {
     const tell = isDeclared ? classifyDeclared : classify;
-    const heard = await sniffProtocol(stream, tell, isDeclared ? 0 : DETECTION_TIMEOUT_MS);
+    const heard = await sniffProtocol(stream, tell, isDeclared ? DECLARED : UNDECLARED);
     return isDeclared && heard.protocol === 'tcp' ? null : heard;
   } finally {
     connections.delete(silent);

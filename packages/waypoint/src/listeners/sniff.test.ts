@@ -1,7 +1,8 @@
+import { PassThrough } from 'node:stream';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { runs } from '../../../../test/fuzz/runs.ts';
-import { classify, classifyDeclared } from './sniff.ts';
+import { classify, classifyDeclared, sniffProtocol } from './sniff.ts';
 
 const bytes = (text: string): Buffer => Buffer.from(text, 'latin1');
 
@@ -66,3 +67,14 @@ test.for([
     );
   },
 );
+
+test.for([
+  ['has said nothing', ''],
+  ['has begun a preface of HTTP/2', 'PRI * HT'],
+])('a client that %s is waited for, but not for ever', async ([, said]) => {
+  const stream = new PassThrough();
+  if (said !== '') stream.write(said!);
+  const patience = said === '' ? { silentMs: 20, begunMs: 1e6 } : { silentMs: 1e6, begunMs: 20 };
+  const { protocol } = await sniffProtocol(stream, classifyDeclared, patience);
+  expect(protocol).toBe('tcp');
+});

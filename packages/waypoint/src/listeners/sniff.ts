@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import { DEFAULT_SERVER_TIMES } from '@aquifer/http';
 import type { HttpVersion } from '../upstream/request-pool.ts';
 
 type Protocol = HttpVersion | 'tcp';
@@ -16,7 +17,20 @@ type Classify = (bytes: Buffer) => Protocol | null;
  * A client that has not said so much that it can be told is taken for one whose server speaks first. Clients of HTTP
  * send the line of their request at once; servers that speak first have to wait for so long at an undeclared port.
  */
-export const DETECTION_TIMEOUT_MS = 1_000;
+const DETECTION_TIMEOUT_MS = 1_000;
+
+/** How long it is waited for a client that has said nothing, and for one that has begun; for that long in all if null. */
+export interface Patience {
+  readonly silentMs: number;
+  readonly begunMs: number | null;
+}
+
+export const UNDECLARED: Patience = { silentMs: DETECTION_TIMEOUT_MS, begunMs: null };
+/** As for any request on a connection of HTTP: a beginning is none of a preface for long. */
+export const DECLARED: Patience = {
+  silentMs: DEFAULT_SERVER_TIMES.connectionIdleMs,
+  begunMs: DEFAULT_SERVER_TIMES.headMs,
+};
 
 const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');
 /** A longer line that has not ended is none of HTTP. */
@@ -54,8 +68,12 @@ function beginsLikePreface(bytes: Buffer): boolean {
   return bytes.subarray(0, length).equals(PREFACE.subarray(0, length));
 }
 
-/** Reads until the bytes can be told, the client ends, or the time is over; then, it is TCP. Zero is no limit. */
-export function sniffProtocol(stream: Duplex, tell: Classify, timeoutMs: number): Promise<Sniffed> {
+/** Reads until the bytes can be told, the client ends, or the time is over; then, it is TCP. */
+export function sniffProtocol(
+  stream: Duplex,
+  tell: Classify,
+  { silentMs, begunMs }: Patience,
+): Promise<Sniffed> {
   return new Promise((resolve) => {
     let early: Buffer | null = null;
     const settle = (protocol: Protocol): void => {
@@ -74,11 +92,15 @@ export function sniffProtocol(stream: Duplex, tell: Classify, timeoutMs: number)
     const onReadable = (): void => {
       const chunk = stream.read() as Buffer | null;
       if (chunk === null) return;
+      if (early === null && begunMs !== null) {
+        clearTimeout(timer);
+        timer = setTimeout(onEnd, begunMs);
+      }
       early = early === null ? chunk : Buffer.concat([early, chunk]);
       const protocol = tell(early);
       if (protocol !== null) settle(protocol);
     };
-    const timer = timeoutMs > 0 ? setTimeout(onEnd, timeoutMs) : undefined;
+    let timer = setTimeout(onEnd, silentMs);
     stream.on('readable', onReadable);
     stream.once('end', onEnd);
     stream.once('close', onEnd);

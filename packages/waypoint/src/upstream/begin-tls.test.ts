@@ -12,9 +12,9 @@ function authority(): TestAuthority {
   return made;
 }
 
-/** The port of a server for `cart.test`. */
-async function startServer(signer: TestAuthority): Promise<number> {
-  const { key, chain } = signer.issue('spiffe://td/x', { dnsName: 'cart.test' });
+/** The port of a server with a certificate for that name, and for spiffe://td/x. */
+async function startServer(signer: TestAuthority, dnsName = 'cart.test'): Promise<number> {
+  const { key, chain } = signer.issue('spiffe://td/x', { dnsName });
   const server = createServer({ key, cert: chain }, (socket) => socket.end('hello'));
   server.on('tlsClientError', () => undefined);
   server.listen(0, '127.0.0.1');
@@ -46,3 +46,18 @@ test('another authority than the one that signed is not believed', async () => {
   const port = await startServer(authority());
   await expect(begin(port, authority().rootPem, ['cart.test'])).rejects.toThrow('unable to verify');
 });
+
+test.for([
+  ['spiffe://td/x', 'hello'],
+  ['spiffe://td/X', 'none of'],
+  ['a.shop.test', 'hello'],
+  ['a.b.shop.test', 'none of'],
+  ['shop.test', 'none of'],
+] as const)(
+  'a certificate for spiffe://td/x and *.shop.test, asked for %s: %s',
+  async ([name, said]) => {
+    const signer = authority();
+    const port = await startServer(signer, '*.shop.test');
+    expect(await begin(port, signer.rootPem, [name]).catch(String)).toContain(said);
+  },
+);

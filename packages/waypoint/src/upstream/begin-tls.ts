@@ -1,6 +1,9 @@
+import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { checkServerIdentity, connect, getCACertificates, type PeerCertificate } from 'node:tls';
+import { uriNames } from '@aquifer/hbone';
 import type { UpstreamTls } from '../compile/upstream-tls.ts';
 
 /** Begins TLS on a stream. Rejects if the endpoint is not who it should be; files are read for every connection, as they may change. */
@@ -38,7 +41,14 @@ function systemRoots(): string[] {
 function nameProblem({ names, serverName }: UpstreamTls, peer: PeerCertificate): Error | undefined {
   if (names === 'any') return undefined;
   if (names === 'server-name') return checkServerIdentity(serverName ?? '', peer);
-  const found = (peer.subjectaltname ?? '').split(', ').map((name) => name.replace(/^[^:]*:/, ''));
-  if (names.some((name) => found.includes(name))) return undefined;
+  const certificate = new X509Certificate(peer.raw);
+  const uris = uriNames(certificate);
+  if (names.some((name) => uris.includes(name) || isHost(certificate, name))) return undefined;
   return new Error(`the certificate is for none of ${names.join(', ')}`);
+}
+
+/** As Envoy: a wildcard of the certificate stands for one label, and its subject says nothing. */
+function isHost(certificate: X509Certificate, name: string): boolean {
+  if (isIP(name) !== 0) return certificate.checkIP(name) !== undefined;
+  return certificate.checkHost(name, { subject: 'never', partialWildcards: false }) !== undefined;
 }

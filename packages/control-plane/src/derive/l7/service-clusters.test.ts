@@ -35,7 +35,7 @@ function served(name: string): Map<string, unknown> {
     const ruled = { hostname, namespace: namespaceOf(service) };
     const found = rules as unknown as readonly DestinationRule[];
     const traffic = destinationPolicy(found, CLIENT, ruled, MESH);
-    const subsets = ['', ...(traffic?.subsets ?? []).map((subset) => subset.name)];
+    const subsets = ['', ...(traffic?.subsets.keys() ?? [])];
     return l7Ports(service.ports).flatMap((port) =>
       subsets.map((subset) => outboundServiceCluster({ service, port, subset, traffic })),
     );

@@ -56,7 +56,7 @@ export function lifetimes(traffic: DestinationPolicy | null): ProxyInit {
 
 /** A subset that is balanced in its own way decides for itself. */
 export function hashesSources(traffic: DestinationPolicy | null, subset: string): boolean {
-  const own = traffic?.subsets.find(({ name }) => name === subset)?.policy?.loadBalancer;
+  const own = traffic?.subsets.get(subset)?.policy?.loadBalancer;
   const { consistentHash } = own ?? traffic?.policy?.loadBalancer ?? {};
   return consistentHash?.useSourceIp === true;
 }

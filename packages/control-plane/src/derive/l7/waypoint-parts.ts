@@ -153,7 +153,7 @@ function clustersOf(
   const resolved: ResolvedCluster[] = [];
   const assignments: ServiceAssignment[] = [];
   const sources = [...given, ...(traffic?.sources ?? [])];
-  const subsets = [WHOLE, ...(traffic?.subsets ?? [])];
+  const subsets = [WHOLE, ...(traffic?.subsets.values() ?? [])];
   for (const port of l7Ports(service.ports)) {
     for (const subset of subsets) {
       const part = { service, port, subset: subset.name, traffic };

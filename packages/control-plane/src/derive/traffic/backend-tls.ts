@@ -24,10 +24,12 @@ export function withBackendTls(
         ? [first.source, ...others.map(({ source }) => source)]
         : [said.sources[0], ...said.sources.slice(1), ...sources],
     policy: overlaid(said?.policy ?? {}, asked),
-    subsets: (said?.subsets ?? []).map((subset) => ({
-      ...subset,
-      policy: subset.policy === null ? null : overlaid(subset.policy, asked),
-    })),
+    subsets: new Map(
+      Array.from(said?.subsets ?? [], ([name, subset]) => {
+        const policy = subset.policy === null ? null : overlaid(subset.policy, asked);
+        return [name, { ...subset, policy }];
+      }),
+    ),
   };
 }
 

@@ -106,7 +106,7 @@ test('of several rules for one host the first policy counts, and the first subse
   const found = destinationPolicy(rules, WEB, CART, MESH)!;
   expect(found.policy).toEqual(limited(1));
   expect(found.sources.map(({ name }) => name)).toEqual(['b', 'a']);
-  expect(found.subsets).toEqual([
+  expect([...found.subsets.values()]).toEqual([
     { name: 's1', labels: { v: '2' }, policy: null },
     { name: 's2', labels: { v: '2' }, policy: null },
   ]);

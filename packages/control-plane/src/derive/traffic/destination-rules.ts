@@ -109,6 +109,6 @@ function merged(rules: readonly [DestinationRule, ...DestinationRule[]]): Destin
   return {
     sources: [refTo(first), ...others.map(refTo)],
     policy: policy ?? null,
-    subsets: [...subsets.values()],
+    subsets,
   };
 }

@@ -36,7 +36,14 @@ export interface DestinationPolicy {
   /** Those that it is made of, the oldest first, whose name it has; at least one. */
   readonly sources: readonly [ObjectRef, ...ObjectRef[]];
   readonly policy: DestinationRulePolicy | null;
-  readonly subsets: readonly Subset[];
+  /** By name. */
+  readonly subsets: ReadonlyMap<string, Subset>;
+}
+
+/** What is said of one subset and of all endpoints: the others, of which there may be thousands, make no difference to it. */
+export function withSubset(traffic: DestinationPolicy, subset: string): DestinationPolicy {
+  const own = traffic.subsets.get(subset);
+  return { ...traffic, subsets: new Map(own === undefined ? [] : [[subset, own]]) };
 }
 
 /** What holds for the port, of one subset or of all endpoints; null if nothing is said. */
@@ -46,7 +53,7 @@ export function trafficPolicyAt(
   subset = '',
 ): TrafficPolicy | null {
   const whole = atPort(policy, port).policy;
-  const own = subsets.find(({ name }) => name === subset)?.policy ?? null;
+  const own = subsets.get(subset)?.policy ?? null;
   if (own === null) return whole;
   const { policy: ofSubset, isOfPort } = atPort(own, port);
   if (whole === null || ofSubset === null) return ofSubset;
@@ -81,7 +88,7 @@ export function endpointTlsMode(
   port: number,
   subset: string,
 ): NonNullable<TrafficPolicy['tls']>['mode'] | null {
-  const own = subsets.find(({ name }) => name === subset)?.policy ?? null;
+  const own = subsets.get(subset)?.policy ?? null;
   const tlsOf = (said: DestinationRulePolicy | null) =>
     said?.portLevelSettings?.find((setting) => setting.port?.number === port)?.tls ?? said?.tls;
   return tlsOf(own)?.mode ?? tlsOf(policy)?.mode ?? null;
@@ -101,7 +108,7 @@ export function consistentHashOf(
   subset: string,
   port: number | null,
 ): ConsistentHash | null {
-  const own = subset === '' ? null : (subsets.find(({ name }) => name === subset)?.policy ?? null);
+  const own = subset === '' ? null : (subsets.get(subset)?.policy ?? null);
   return hashAtPort(own, port) ?? hashOf(own) ?? hashAtPort(policy, port) ?? hashOf(policy) ?? null;
 }
 

@@ -16,6 +16,7 @@ import {
   endpointTlsMode,
   type Subset,
   trafficPolicyAt,
+  withSubset,
 } from '../../traffic/traffic-policy.ts';
 import {
   type Arrange,
@@ -41,7 +42,7 @@ interface NamedPort {
   readonly service: string;
   readonly port: L7Port;
   readonly subset: Pick<Subset, 'name' | 'labels'>;
-  /** What DestinationRules say of the service; null if nothing. */
+  /** What DestinationRules say of the service and that subset; null if nothing. */
   readonly traffic: DestinationPolicy | null;
   readonly role: ProxyNode['type'];
   /** Where the client is, if that decides which endpoints it prefers; else null. */
@@ -73,7 +74,7 @@ export function wantedPorts(
   const rules = traffic?.sources ?? [];
   const by = rules.map(({ namespace, name }) => `${namespace}/${name}`).join();
   return l7Ports(service.ports).flatMap((port) =>
-    [WHOLE, ...(traffic?.subsets ?? [])].map(({ name: subset, labels }) => {
+    [WHOLE, ...(traffic?.subsets.values() ?? [])].map(({ name: subset, labels }) => {
       const name = outboundCluster(port.port, service.hostname, subset);
       const policy = traffic === null ? null : trafficPolicyAt(traffic, port.port, subset);
       const place = localitySettings(policy) === null ? null : found;
@@ -82,7 +83,7 @@ export function wantedPorts(
         service: keyOf(service),
         port,
         subset: { name: subset, labels },
-        traffic,
+        traffic: traffic === null ? null : withSubset(traffic, subset),
         role,
         place,
       };
