@@ -1,3 +1,4 @@
+import { KUBERNETES_VERSION } from '@aquifer/model/kubernetes';
 /** From an authenticated request to the handler of its resource and verb. */
 import { ApiStatusError } from '../api-status-error.ts';
 import type { MetricsSource, PodAccess } from '../cluster-client.ts';
@@ -55,7 +56,7 @@ type Handler = (
   path: ResourcePath,
 ) => void | Promise<void>;
 
-/** What `kubectl version` shows: the API that this server follows. */
+/** What `kubectl version` shows. */
 const version = {
   major: '1',
   minor: '34',
@@ -63,7 +64,7 @@ const version = {
   emulationMinor: '34',
   minCompatibilityMajor: '1',
   minCompatibilityMinor: '33',
-  gitVersion: 'v1.34.1',
+  gitVersion: KUBERNETES_VERSION,
   gitCommit: '',
   gitTreeState: '',
   buildDate: '1970-01-01T00:00:00Z',
