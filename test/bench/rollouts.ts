@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { formatLoad } from '../story/load-record.ts';
 import { MeshSandbox } from '../story/mesh-sandbox.ts';
-import { RolloutLoad, type RolloutName } from '../story/rollouts.ts';
+import { HEAVY, RolloutLoad, type RolloutName } from '../story/rollouts.ts';
 import { Samples } from './samples.ts';
 
 /** Without any roll-out, for comparison. */
@@ -28,7 +28,7 @@ export async function benchRollouts(
   onProgress('a sandbox with the mesh, a waypoint and a load');
   const sandbox = await MeshSandbox.up(process.env);
   try {
-    const load = await RolloutLoad.begin(sandbox);
+    const load = await RolloutLoad.begin(sandbox, HEAVY);
     const times: { turn: (typeof TURNS)[number]; fromMs: number; toMs: number }[] = [];
     for (const turn of TURNS) {
       signal.throwIfAborted();

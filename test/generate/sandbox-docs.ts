@@ -63,7 +63,8 @@ const SAYS_NO = `
 
 What is not stored says so itself: an image that cannot be had ends in \`ErrImagePull\`, a volume of a type that is not there in
 \`CreateContainerConfigError\`, \`proxy\` to nodes in 404. A protobuf field of another version of Kubernetes is refused with 415, a
-rule of CEL that cannot be evaluated with 422. What pods answer through \`proxy\` is passed on as it is: redirections lead back
+rule of CEL that cannot be evaluated with 422, a body of more than 300 levels or with a field named \`__proto__\` with 400. What pods
+answer through \`proxy\` is passed on as it is: redirections lead back
 through it, links in pages do not.
 `;
 

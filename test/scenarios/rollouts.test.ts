@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { sandboxObstacle } from '../fixtures/sandbox.ts';
 import { formatLoad, type LoadRecord } from '../story/load-record.ts';
 import { MeshSandbox } from '../story/mesh-sandbox.ts';
-import { ROLLOUTS, RolloutLoad, type RolloutName } from '../story/rollouts.ts';
+import { LIGHT, ROLLOUTS, RolloutLoad, type RolloutName } from '../story/rollouts.ts';
 
 /**
  * Every part is replaced under a load from two nodes, one soon after the other: old pods of one still drain while the next
@@ -10,7 +10,7 @@ import { ROLLOUTS, RolloutLoad, type RolloutName } from '../story/rollouts.ts';
  */
 const obstacle = sandboxObstacle();
 const NAMES = Object.keys(ROLLOUTS) as RolloutName[];
-const REQUESTS_PER_SECOND = 500;
+const REQUESTS_PER_SECOND = 150;
 /** Nothing that lasts is cut sooner by a part that is replaced than the part may drain. */
 const WAYPOINT_DRAIN_MS = 20_000;
 const ZTUNNEL_DRAIN_MS = 25_000;
@@ -23,7 +23,7 @@ describe.skipIf(obstacle !== null)(`roll-outs under load${obstacle ? `: ${obstac
 
   beforeAll(async () => {
     sandbox = await MeshSandbox.up(process.env);
-    const load = await RolloutLoad.begin(sandbox);
+    const load = await RolloutLoad.begin(sandbox, LIGHT);
     for (const name of NAMES) {
       beganAtMs.set(name, Date.now());
       await load.restart(name);

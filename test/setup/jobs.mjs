@@ -24,14 +24,14 @@ async function run({ command, hasOwnMachine }) {
 }
 
 /**
- * Begins jobs, each `{ name, command, hasOwnMachine, isAlone }`, in their order, with so many at once; those that need
- * the processors for themselves after all others, one at a time. Prints what a job printed if it has failed. Gives the exit status of each.
+ * Begins jobs, each `{ name, command, hasOwnMachine }`, in their order, with so many at once. Prints what a job printed if
+ * it has failed. Gives the exit status of each.
  */
 export async function runJobs(jobs, atOnce) {
   const beganAtMs = performance.now();
   const statuses = [];
   const running = new Map();
-  const waiting = [...jobs.entries()].filter(([, { isAlone = false }]) => !isAlone);
+  const waiting = [...jobs.entries()];
   let ended = 0;
 
   const ticker = setInterval(() => {
@@ -55,8 +55,6 @@ export async function runJobs(jobs, atOnce) {
     }
   }
   await Promise.all(Array.from({ length: atOnce }, takeJobs));
-  waiting.push(...[...jobs.entries()].filter(([, { isAlone = false }]) => isAlone));
-  await takeJobs();
   clearInterval(ticker);
   return statuses;
 }

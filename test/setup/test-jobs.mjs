@@ -7,9 +7,7 @@ export const UNIT = ['vitest', 'run', '--project', 'unit', '--project', 'integra
 export const SCENARIOS = ['vitest', 'run', '--project', 'scenarios'];
 const UNIT_PARTS = 4;
 /** Begun first: whoever begins the longest last waits for it alone. */
-const LONGEST = ['story', 'installation', 'sandbox-pods'];
-/** Not one request of many may fail, each within seconds: that is no promise on a machine without time. */
-const ALONE = ['rollouts'];
+const LONGEST = ['story', 'rollouts', 'installation', 'several-writers', 'sandbox-pods'];
 
 /** On a machine of its own: programs under test have ports that are fixed, a sandbox names. `again` makes a job of one file. */
 function testJob(name, command) {
@@ -39,10 +37,9 @@ export function scenarios() {
   const others = readdirSync(folder)
     .filter((file) => file.endsWith('.test.ts'))
     .map((file) => file.replace('.test.ts', ''))
-    .filter((name) => !LONGEST.includes(name) && !ALONE.includes(name))
+    .filter((name) => !LONGEST.includes(name))
     .sort((a, b) => bytes(b) - bytes(a));
-  return [...LONGEST, ...others, ...ALONE].map((name) => ({
-    ...testJob(`scenario ${name}`, [...SCENARIOS, `test/scenarios/${name}.test.ts`]),
-    isAlone: ALONE.includes(name),
-  }));
+  return [...LONGEST, ...others].map((name) =>
+    testJob(`scenario ${name}`, [...SCENARIOS, `test/scenarios/${name}.test.ts`]),
+  );
 }

@@ -3,7 +3,7 @@ import { PodProgram, type PodTarget } from './pod-program.ts';
 
 const THREADS = 4;
 /** Between two requests of a thread. */
-const PAUSE_SECONDS = 0.01;
+const PAUSE_SECONDS = 0.02;
 
 /**
  * New connections, a request on each, from several threads, until the input ends and so many requests were made.

@@ -8,14 +8,33 @@ const NAMESPACE = 'rollouts';
 const NODES = ['node-1', 'node-2'] as const;
 const WAYPOINT_LABEL = 'gateway.networking.k8s.io/gateway-name=waypoint';
 /** What a program of the load does a second; there is one on each node. */
-export const LOAD = {
+interface Load {
+  readonly HTTP1_NEW: number;
+  readonly HTTP1_KEPT: number;
+  readonly GRPC_UNARY: number;
+  readonly GRPC_STREAMS: number;
+  readonly WEBSOCKETS: number;
+  /** On each stream and WebSocket. */
+  readonly MESSAGES: number;
+}
+/** 560 requests and messages a second from both nodes, which fill two processors. */
+export const HEAVY: Load = {
   HTTP1_NEW: 40,
   HTTP1_KEPT: 80,
   GRPC_UNARY: 80,
   GRPC_STREAMS: 4,
   WEBSOCKETS: 4,
   MESSAGES: 10,
-} as const;
+};
+/** 190 a second, beside which something else may run. */
+export const LIGHT: Load = {
+  HTTP1_NEW: 15,
+  HTTP1_KEPT: 25,
+  GRPC_UNARY: 25,
+  GRPC_STREAMS: 3,
+  WEBSOCKETS: 3,
+  MESSAGES: 5,
+};
 /** Everything is warm after so long. */
 const WARM_UP_MS = 5_000;
 /** Requests that were sent before the end are answered, or given up, by then. */
@@ -41,8 +60,8 @@ export const ROLLOUTS = {
 export type RolloutName = keyof typeof ROLLOUTS;
 
 /** Two servers that end as servers should, and a client on each node. */
-function workloads(): string {
-  const environment = Object.entries(LOAD)
+function workloads(load: Load): string {
+  const environment = Object.entries(load)
     .map(([name, value]) => `{name: ${name}, value: "${value}"}`)
     .join(', ');
   const client = (node: string): string => `
@@ -101,10 +120,10 @@ export class RolloutLoad {
   }
 
   /** Resolves when the load runs and everything is warm. */
-  static async begin(sandbox: MeshSandbox): Promise<RolloutLoad> {
+  static async begin(sandbox: MeshSandbox, what: Load): Promise<RolloutLoad> {
     const load = new RolloutLoad(sandbox);
     await load.#deployMesh();
-    await load.#kubectl.apply(workloads());
+    await load.#kubectl.apply(workloads(what));
     for (const name of ['server', ...NODES.map((node) => `client-${node}`)]) {
       await load.#rolledOut(NAMESPACE, `deploy/${name}`);
     }

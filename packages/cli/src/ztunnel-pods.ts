@@ -17,6 +17,15 @@ export async function findZtunnel(
   pod: string | undefined,
   options: ZtunnelChoice,
 ): Promise<string> {
+  return (await findZtunnels(cluster, pod, options))[0];
+}
+
+/** As `findZtunnel`, but all where neither a pod nor a node is named. */
+export async function findZtunnels(
+  cluster: Cluster,
+  pod: string | undefined,
+  options: ZtunnelChoice,
+): Promise<[string, ...string[]]> {
   const { items } = await cluster.core.listNamespacedPod({
     namespace: ZTUNNEL_NAMESPACE,
     labelSelector: 'app=ztunnel',
@@ -29,11 +38,10 @@ export async function findZtunnel(
     );
   }
   const node = pod === undefined ? options.node : await nodeOfPod(cluster, pod, options);
-  const chosen =
-    node === undefined ? running[0] : running.find(({ spec }) => spec?.nodeName === node);
-  const name = chosen?.metadata?.name;
-  if (name === undefined) throw new CliError(`no ztunnel is running on node ${node}`);
-  return name;
+  const chosen = running.filter(({ spec }) => node === undefined || spec?.nodeName === node);
+  const [first, ...others] = chosen.map(({ metadata }) => metadata?.name ?? '');
+  if (first === undefined) throw new CliError(`no ztunnel is running on node ${node}`);
+  return [first, ...others];
 }
 
 /** `name`, or `name.namespace` as istioctl writes it. */

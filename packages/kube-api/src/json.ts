@@ -24,6 +24,14 @@ export function stringOr(value: unknown): string | undefined {
   return typeof value === 'string' ? value : undefined;
 }
 
+/** What a record itself holds under a name that a client chose: never what every object has, such as `constructor`. */
+export function ownValue<T>(
+  record: Readonly<Record<string, T>> | undefined,
+  name: string,
+): T | undefined {
+  return record !== undefined && Object.hasOwn(record, name) ? record[name] : undefined;
+}
+
 /** Deep equality, whatever the order of keys. */
 export function sameJson(left: unknown, right: unknown): boolean {
   return isDeepStrictEqual(left, right);
@@ -34,7 +42,7 @@ export function valueAt(root: unknown, path: readonly string[]): unknown {
   let current = root;
   for (const key of path) {
     if (!isObject(current)) return undefined;
-    current = current[key];
+    current = ownValue(current, key);
   }
   return current;
 }

@@ -1,5 +1,6 @@
 /** Label selectors on the wire, parsed as apimachinery `labels.Parse` does, with its complaints. */
 import type { Requirement } from '@aquifer/model/kubernetes';
+import { ownValue } from './json.ts';
 import { badRequest } from './status.ts';
 
 /** Operators of the wire, as those of expressions. */
@@ -76,7 +77,7 @@ class Parser {
       return { key, operator: isAbsent ? 'DoesNotExist' : 'Exists' };
     }
     const word = this.take();
-    const operator = OPERATORS[word];
+    const operator = ownValue(OPERATORS, word);
     if (operator === undefined) {
       throw unparsed(`found '${word}', expected: in, notin, =, ==, !=, gt, lt`);
     }

@@ -59,7 +59,7 @@ test('lists are in force at once, and again when the file changes (C164)', async
 test('a file that is not there, nor its folder, revokes nothing until it comes (C164)', async () => {
   const { write, seen, lines } = follow(null);
   expect(seen).toEqual([]);
-  expect(lines[0]).toContain('cannot be read');
+  expect(lines[0]).toContain('there are no revocation lists');
   write(root.list(['01']));
   await eventually(() => seen.length === 1, { timeoutMs: 15_000 });
 });

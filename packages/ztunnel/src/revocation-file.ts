@@ -26,6 +26,7 @@ export class RevocationFile {
   #isStopped = false;
   /** What was said last: the same is not said again. */
   #seen: Buffer | null = null;
+  #isKnownMissing = false;
 
   constructor(path: string, deps: RevocationFileDeps) {
     this.#path = path;
@@ -76,8 +77,9 @@ export class RevocationFile {
     let file: Buffer;
     try {
       file = readFileSync(path);
+      this.#isKnownMissing = false;
     } catch (error) {
-      log.warn('revocation lists cannot be read', { path, error: (error as Error).message });
+      this.#cannotRead(error as NodeJS.ErrnoException);
       return;
     }
     if (this.#seen !== null && file.equals(this.#seen)) return;
@@ -91,5 +93,15 @@ export class RevocationFile {
       const kept = this.#seen === null ? 'nothing is revoked' : 'the lists before stay in force';
       log.warn(`not a revocation list: ${kept}`, { path, error: (error as Error).message });
     }
+  }
+
+  /** Whoever revokes nothing has no file: that is no warning, and is said once. */
+  #cannotRead({ code, message }: NodeJS.ErrnoException): void {
+    const isMissing = code === 'ENOENT' && this.#seen === null;
+    if (isMissing && this.#isKnownMissing) return;
+    this.#isKnownMissing = isMissing;
+    if (isMissing) this.#deps.log.info('there are no revocation lists', { path: this.#path });
+    else
+      this.#deps.log.warn('revocation lists cannot be read', { path: this.#path, error: message });
   }
 }

@@ -7,7 +7,12 @@ import { CliError } from '../errors.ts';
 import { formatData, type OutputFormat } from '../output/print.ts';
 import { connectionTable, openConnections } from '../ztunnel-connections.ts';
 import { identityJson, policyJson, serviceJson, workloadJson } from '../ztunnel-json.ts';
-import { findZtunnel, ZTUNNEL_NAMESPACE, type ZtunnelChoice } from '../ztunnel-pods.ts';
+import {
+  findZtunnel,
+  findZtunnels,
+  ZTUNNEL_NAMESPACE,
+  type ZtunnelChoice,
+} from '../ztunnel-pods.ts';
 import {
   byColumns,
   certificateTable,
@@ -118,7 +123,8 @@ Examples:
   aquifer ztunnel-config services --node node-2
   aquifer ztunnel-config certificates ztunnel-abcde.istio-system
   aquifer ztunnel-config connections --node node-1
-  aquifer ztunnel-config log --node node-1 --level debug
+  aquifer ztunnel-config log --level debug
+  aquifer ztunnel-config log --node node-1 --level info,access=debug
   aquifer ztunnel-config all --file dump.json`;
 
 export function addZtunnelConfig(program: Command, context: CliContext): void {
@@ -154,23 +160,25 @@ interface LogOptions extends ZtunnelChoice {
   readonly reset?: boolean;
 }
 
-/** Shows a ztunnel's log levels, or changes them until it is replaced. */
+/** Shows log levels of ztunnels, or changes them until they are replaced. */
 function addLog(group: Command, context: CliContext): void {
   const command = group
     .command('log [pod]')
-    .description('Show or change the log levels of a ztunnel')
+    .description('Show or change the log levels of a ztunnel, or of all')
     .option('-n, --namespace <namespace>', 'namespace of the pod argument')
     .option('--node <node>', 'the ztunnel of this node')
     .option('--level <levels>', 'a level, or a list of scope=level: info,access=debug')
     .option('-r, --reset', 'back to info')
     .action(async (pod: string | undefined, options: LogOptions) => {
       const cluster = await context.cluster(command);
-      const name = await findZtunnel(cluster, pod, options);
+      const names = await findZtunnels(cluster, pod, options);
       const level = options.reset === true ? 'info' : options.level;
       const query = level === undefined ? '' : `?level=${encodeURIComponent(level)}`;
       const page = { port: 15_000, path: `/logging${query}`, method: 'POST' } as const;
-      const answer = await askPod(cluster, { namespace: ZTUNNEL_NAMESPACE, name }, page);
-      context.stdout.write(`${name}.${ZTUNNEL_NAMESPACE}: ${answer.trim()}\n`);
+      for (const name of names) {
+        const answer = await askPod(cluster, { namespace: ZTUNNEL_NAMESPACE, name }, page);
+        context.stdout.write(`${name}.${ZTUNNEL_NAMESPACE}: ${answer.trim()}\n`);
+      }
     });
 }
 

@@ -5,6 +5,7 @@
  * Always: `isHeld` turns false by itself, before anybody else may take the lease, when it could not be renewed.
  */
 import { setTimeout as delay } from 'node:timers/promises';
+import { microTimestampOf } from '@aquifer/model/kubernetes';
 import type { Logger } from '@aquifer/runtime';
 import { type KubernetesApi, KubernetesApiError } from '../ingest/kubernetes-api.ts';
 
@@ -121,9 +122,9 @@ export class WriterLease {
     await this.#write(lease, {
       holderIdentity: holder,
       leaseDurationSeconds: Math.ceil(this.#times.durationMs / 1000),
-      renewTime: microTime(),
+      renewTime: microTimestampOf(new Date()),
       ...(current !== holder && {
-        acquireTime: microTime(),
+        acquireTime: microTimestampOf(new Date()),
         leaseTransitions: transitionsAfter(lease),
       }),
     });
@@ -156,9 +157,4 @@ export class WriterLease {
 
 function transitionsAfter(lease: Lease | null): number {
   return lease === null ? 0 : (lease.spec?.leaseTransitions ?? 0) + 1;
-}
-
-/** Kubernetes' MicroTime. */
-function microTime(): string {
-  return new Date().toISOString().replace('Z', '000Z');
 }

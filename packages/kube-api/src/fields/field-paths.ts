@@ -2,7 +2,7 @@
  * Sets of field paths, as `metadata.managedFields` records them (structured-merge-diff's `fieldpath.Set`). A path is a
  * sequence of elements in FieldsV1 notation: `f:name`, `k:{"name":"echo"}`, `v:"a"`.
  */
-import { isObject, type JsonObject } from '../json.ts';
+import { isObject, type JsonObject, ownValue } from '../json.ts';
 
 const SEPARATOR = '\u0001';
 
@@ -48,7 +48,7 @@ export function toFieldsV1(set: FieldSet): JsonObject {
   for (const path of [...set].toSorted()) {
     let node = root;
     for (const element of elementsOf(path)) {
-      const existing = node[element];
+      const existing = ownValue(node, element);
       const next: JsonObject = isObject(existing) ? existing : {};
       node[element] = next;
       node = next;
@@ -72,7 +72,7 @@ export function fromFieldsV1(document: unknown): Set<FieldPath> {
   const set = new Set<FieldPath>();
   const visit = (node: JsonObject, path: FieldPath): void => {
     const entries = Object.entries(node);
-    if (path !== '' && (entries.length === 0 || '.' in node)) set.add(path);
+    if (path !== '' && (entries.length === 0 || Object.hasOwn(node, '.'))) set.add(path);
     for (const [element, child] of entries) {
       if (element !== '.' && isObject(child)) visit(child, childPath(path, element));
     }

@@ -1,6 +1,6 @@
 /** Walks values by their schema: which fields an object sets, and how two objects differ. */
 import type { OpenApiSchema } from '@aquifer/model/resources';
-import { isObject, type JsonObject, sameJson } from '../json.ts';
+import { isObject, type JsonObject, ownValue, sameJson } from '../json.ts';
 import { childPath, type FieldPath } from './field-paths.ts';
 
 interface Child {
@@ -14,7 +14,7 @@ const unknownSchema: OpenApiSchema = { 'x-kubernetes-preserve-unknown-fields': t
 /** The schema of a field; one that allows anything where none is declared. */
 export function fieldSchema(schema: OpenApiSchema, name: string): OpenApiSchema {
   const extra = schema.additionalProperties;
-  return schema.properties?.[name] ?? (typeof extra === 'object' ? extra : unknownSchema);
+  return ownValue(schema.properties, name) ?? (typeof extra === 'object' ? extra : unknownSchema);
 }
 
 /** `k:{"port":80,"protocol":"TCP"}`: what identifies an item of a keyed list, defaults included. */

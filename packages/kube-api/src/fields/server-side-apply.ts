@@ -107,7 +107,7 @@ export function applyServerSide({ schema, live, applied, manager, force }: Apply
   const time = sameOwn ? own.time : timestampOf(new Date());
   const { metadata, ...rest } = merged;
   const server = Object.entries(objectOr(base.metadata)).filter(
-    ([key]) => !(key in objectOr(before.metadata)),
+    ([key]) => !Object.hasOwn(objectOr(before.metadata), key),
   );
   const named = objectOr(applied.metadata);
   const result = {

@@ -4,7 +4,7 @@ import { ApiStatusError } from '../api-status-error.ts';
 import type { ApiObject } from '../cluster-client.ts';
 import { isObject, listOr, objectOr, stringOr } from '../json.ts';
 import { bodyRefusal } from '../objects/decode.ts';
-import { type DeleteOptions, deleteObject } from '../objects/deletion.ts';
+import { checkedDeleteOptions, deleteObject } from '../objects/deletion.ts';
 import type { WriteRequest } from '../objects/write-request.ts';
 import type { ResourceRegistry, ServedResource } from '../resource-registry.ts';
 import { noSuchResource } from '../status.ts';
@@ -24,7 +24,7 @@ export async function handleEviction(
   { namespace, name }: ResourcePath,
 ): Promise<void> {
   const body = await objectBody(exchange);
-  const options = objectOr(body.deleteOptions) as DeleteOptions;
+  const options = checkedDeleteOptions(objectOr(body.deleteOptions));
   const request = withDryRun(writeRequestOf(exchange), options);
   const pod = dependencies.objects.get(resource, { namespace, name });
   await askBudget(pod, dependencies, request);

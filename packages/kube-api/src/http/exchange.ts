@@ -1,17 +1,13 @@
 /** One HTTP request and its answer, as the handlers see them. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { parse as parseYaml } from 'yaml';
-import { ApiStatusError } from '../api-status-error.ts';
+import type { ApiStatusError } from '../api-status-error.ts';
 import { isObject, type JsonObject } from '../json.ts';
 import type { FieldValidation, UserInfo, WriteRequest } from '../objects/write-request.ts';
-import { decodeProtobuf } from '../protobuf/decode.ts';
 import { encodeProtobuf } from '../protobuf/encode.ts';
 import { badRequest, statusObject, unsupportedMediaType } from '../status.ts';
+import { parseBody, readBody } from './body.ts';
 import { formOf, PROTOBUF } from './media-type.ts';
 import type { RequestInfo } from './request-info.ts';
-
-/** etcd's limit on one object is 1.5 MiB; kube-apiserver reads 3 MiB. */
-const MAX_BODY_BYTES = 3 * 1024 * 1024;
 
 /** A request that was authenticated and parsed. */
 export interface Exchange {
@@ -21,39 +17,9 @@ export interface Exchange {
   readonly user: UserInfo;
 }
 
-async function readBody(request: IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  // A body that is not read to its end must not end, or block, the connection: the rest is thrown away with the answer.
-  for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > MAX_BODY_BYTES) {
-      throw new ApiStatusError(
-        413,
-        'RequestEntityTooLarge',
-        'Request entity too large: limit is 3145728',
-      );
-    }
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
-}
-
 /** The media type without parameters; empty when there is none. */
 export function contentType(request: IncomingMessage): string {
   return (request.headers['content-type'] ?? '').split(';')[0]?.trim() ?? '';
-}
-
-function parseBody(type: string, body: Buffer): unknown {
-  try {
-    if (type.endsWith('yaml')) return parseYaml(body.toString());
-    if (type === PROTOBUF) return decodeProtobuf(body);
-    return JSON.parse(body.toString());
-  } catch (cause) {
-    if (cause instanceof ApiStatusError) throw cause;
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw badRequest(`error decoding the request body: ${why}`);
-  }
 }
 
 const readable = new Set([
@@ -137,9 +103,19 @@ function agentName(request: IncomingMessage): string {
   return (request.headers['user-agent'] ?? 'unknown').split('/')[0] ?? 'unknown';
 }
 
-/** A `Warning` header, which kubectl prints (RFC 7234 5.5, code 299). */
+/** What all warnings of one answer may have: clients refuse longer heads (apiserver `truncateAtTotalRunes`). */
+const MAX_WARNINGS = 4096;
+
+/** A `Warning` header, which kubectl prints (RFC 7234 5.5, code 299). What there is no room for is left out. */
 export function warn(response: ServerResponse, message: string): void {
-  response.appendHeader('Warning', `299 - ${JSON.stringify(message)}`);
+  const before = [response.getHeader('Warning') ?? []].flat().join('').length;
+  const warning = `299 - ${JSON.stringify(printable(message))}`;
+  if (before + warning.length <= MAX_WARNINGS) response.appendHeader('Warning', warning);
+}
+
+/** Names that clients chose are in it; a header holds ASCII. */
+function printable(message: string): string {
+  return message.replaceAll(/[^ -~]/g, '?');
 }
 
 /** How this request writes. Warnings become `Warning` headers of the answer. */

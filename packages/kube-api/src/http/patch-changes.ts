@@ -2,7 +2,7 @@
 import type { ApiObject } from '../cluster-client.ts';
 import { applyServerSide } from '../fields/server-side-apply.ts';
 import { isObject, type JsonObject, objectOr, sortedJson } from '../json.ts';
-import { bodyRefusal, decodeObject, type Refusal } from '../objects/decode.ts';
+import { bodyRefusal, checkKind, decodeObject, type Refusal } from '../objects/decode.ts';
 import type { Change, Objects } from '../objects/objects.ts';
 import type { Subresource, Target, WriteRequest } from '../objects/write-request.ts';
 import { applyJsonPatch } from '../patches/json-patch.ts';
@@ -33,17 +33,25 @@ function strategicChange(resource: ServedResource, patch: unknown): Change {
   }
   if (!isObject(patch)) throw badRequest('the patch is no object');
   return {
-    apply: (current) => applyStrategicPatch(resource.schema, current, patch),
+    apply: (current) => checkKind(resource, applyStrategicPatch(resource.schema, current, patch)),
     refusal: patchRefusal(() => printedPatch(resource.schema, patch), true),
   };
+}
+
+/** The `scale` of an object after a patch. Throws 400, 413, 415 or 422. */
+export function patchedScale(scale: JsonObject, type: string, patch: unknown): unknown {
+  if (type === 'application/json-patch+json') return applyJsonPatch(scale, patch);
+  if (!isObject(patch)) throw badRequest('the patch is no object');
+  return applyMergePatch(scale, patch);
 }
 
 /** Throws 415 for a patch type that the resource does not take. */
 export function patchChange(resource: ServedResource, type: string, patch: unknown): Change {
   let made: JsonObject = {};
   const remember = (object: unknown): JsonObject => {
-    made = objectOr(object);
-    return made;
+    if (!isObject(object)) throw badRequest('the patch makes no object');
+    made = object;
+    return checkKind(resource, object);
   };
   const refusal = patchRefusal(() => sortedJson(made), false);
   switch (type) {

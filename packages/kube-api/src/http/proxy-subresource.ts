@@ -1,5 +1,6 @@
 /** `pods/proxy` and `services/proxy`: requests and upgrades that the API server passes on to a pod. */
 import type { IncomingMessage } from 'node:http';
+import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
 import httpProxy from 'http-proxy';
 import { ApiStatusError } from '../api-status-error.ts';
@@ -7,6 +8,7 @@ import { isObject, listOr, objectOr, stringOr } from '../json.ts';
 import { servicePortEndpoints } from '../service-endpoints.ts';
 import { badRequest, notFound } from '../status.ts';
 import type { Storage } from '../storage/storage.ts';
+import { specialAddress } from '../validation/addresses.ts';
 import { type Exchange, sendError } from './exchange.ts';
 import type { RequestInfo, ResourcePath } from './request-info.ts';
 
@@ -145,11 +147,18 @@ function podLocation(storage: Storage, path: ResourcePath): Location {
     .filter(isObject)
     .flatMap((container) => listOr(container.ports).filter(isObject));
   const declared = typeof first?.containerPort === 'number' ? first.containerPort : null;
-  const port = target.port === '' ? (declared ?? defaultPort(protocol)) : Number(target.port);
+  const asked = /^\d{1,5}$/.test(target.port) ? Number(target.port) : Number.NaN;
+  const port = target.port === '' ? (declared ?? defaultPort(protocol)) : asked;
   if (!Number.isInteger(port)) throw badRequest(`invalid pod request "${path.name}"`);
+  if (port < 1 || port > 65_535) throw badRequest(`invalid pod request "${path.name}"`);
   const host = stringOr(objectOr(pod.status).podIP) ?? '';
-  if (host === '') throw badRequest('address not allowed');
-  return { protocol, host, port };
+  return { protocol, host: allowed(host), port };
+}
+
+/** Whoever writes the address of a pod or endpoint reaches nothing of this machine by it. Throws 400. */
+function allowed(host: string): string {
+  if (isIP(host) === 0 || specialAddress(host) !== null) throw badRequest('address not allowed');
+  return host;
 }
 
 function defaultPort(protocol: Location['protocol']): number {
@@ -170,7 +179,7 @@ function serviceLocation(storage: Storage, path: ResourcePath): Location {
   const endpoints = servicePortEndpoints(storage, path.namespace, name, portName);
   const endpoint = endpoints[Math.floor(Math.random() * endpoints.length)];
   if (endpoint === undefined) throw unavailable(`no endpoints available for service "${name}"`);
-  return { protocol, ...endpoint };
+  return { protocol, host: allowed(endpoint.host), port: endpoint.port };
 }
 
 /** Null for a number that is none of the Service's ports; a name is looked for in its endpoints. */

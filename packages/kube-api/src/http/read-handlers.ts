@@ -1,24 +1,23 @@
-/** get, list and watch. */
+/** get and list. */
 import type { ApiObject } from '../cluster-client.ts';
 import { isObject, type JsonObject, objectOr } from '../json.ts';
 import { inVersion } from '../kinds/conversions.ts';
 import type { Objects } from '../objects/objects.ts';
-import { encodeWatchEvent } from '../protobuf/encode.ts';
 import type { ServedResource } from '../resource-registry.ts';
 import { type Predicate, parseFieldSelector, parseLabelSelector } from '../selectors.ts';
-import { badRequest, expired, statusObject } from '../status.ts';
-import type { Storage, StoredEvent } from '../storage/storage.ts';
-import { visibleChange, watchCollection } from '../storage/watch.ts';
+import { badRequest, type OnFault } from '../status.ts';
+import type { Storage } from '../storage/storage.ts';
 import { selectorText } from '../tables/cells.ts';
 import { type IncludeObject, scaleTable, tableOf, wantsTable } from '../tables/table.ts';
 import { type Exchange, sendJson, sendKind } from './exchange.ts';
-import { formOf, PROTOBUF } from './media-type.ts';
 import type { ResourcePath } from './request-info.ts';
 
 /** What reading needs. */
 export interface ReadDependencies {
   readonly storage: Storage;
   readonly objects: Objects;
+  /** Told of an event that could not be sent. */
+  readonly onFault: OnFault;
 }
 
 /** What of each object a Table is to carry. */
@@ -44,11 +43,13 @@ export function sendObject(
   }
 }
 
-function wantsMetadata(accept: string | undefined): boolean {
+/** Whether an Accept header asks for metadata alone before whole objects. */
+export function wantsMetadata(accept: string | undefined): boolean {
   return (accept ?? '').split(',')[0]?.includes('as=PartialObjectMetadata;') === true;
 }
 
-function metadataOnly({ metadata }: ApiObject): ApiObject {
+/** An object as its metadata alone. */
+export function metadataOnly({ metadata }: ApiObject): ApiObject {
   return { kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1', metadata };
 }
 
@@ -81,19 +82,29 @@ function keyOf(object: ApiObject): string {
   return `${object.metadata.namespace ?? ''}/${object.metadata.name}`;
 }
 
+/** A whole number of the query, 0 without one. Throws 400. */
+export function integerParameter(query: URLSearchParams, name: string): number {
+  const text = query.get(name) ?? '';
+  if (text === '') return 0;
+  if (/^[+-]?\d{1,15}$/.test(text)) return Number(text);
+  throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`);
+}
+
 function startAfter(token: string | null): string | null {
   if (token === null || token === '') return null;
   try {
     const decoded: unknown = JSON.parse(Buffer.from(token, 'base64url').toString());
-    return String(objectOr(decoded).after);
+    const { after } = objectOr(decoded);
+    if (typeof after === 'string') return after;
   } catch {
-    throw badRequest('continue key is not valid');
+    // Said below.
   }
+  throw badRequest('continue key is not valid');
 }
 
 /** A page of the list. It continues after the last key; objects made meanwhile may appear in later pages. */
 function pageOf(all: readonly ApiObject[], query: URLSearchParams, revision: number): Page {
-  const limit = Number(query.get('limit') ?? 0);
+  const limit = integerParameter(query, 'limit');
   const after = startAfter(query.get('continue'));
   const rest = after === null ? all : all.filter((object) => keyOf(object) > after);
   const items = limit > 0 ? rest.slice(0, limit) : rest;
@@ -150,152 +161,6 @@ export function handleList(
       items: items.map((object) => listItem(resource, object)),
     });
   }
-}
-
-const BOOKMARK_INTERVAL_MS = 30_000;
-/** Between half an hour and an hour, so that watchers do not all come back at once (apiserver `min-request-timeout`). */
-const MIN_WATCH_SECONDS = 1800;
-
-interface Stream {
-  readonly resource: ServedResource;
-  send(type: string, object: unknown): void;
-  readonly shows: 'objects' | 'tables' | 'metadata';
-}
-
-/** What may wait for a watcher that does not read. A real API server lets a hundred events wait. */
-const MAX_WAITING_BYTES = 8 * 1024 * 1024;
-
-/** What a watcher of this Accept header is shown. */
-function shownTo(accept: string | undefined): Stream['shows'] {
-  if (wantsTable(accept)) return 'tables';
-  return wantsMetadata(accept) ? 'metadata' : 'objects';
-}
-
-function objectForm(stream: Stream, object: ApiObject, include: IncludeObject): unknown {
-  const { resource, shows } = stream;
-  if (shows === 'objects') return inVersion(resource, object);
-  if (shows === 'metadata') return metadataOnly(object);
-  const metadata = { resourceVersion: object.metadata.resourceVersion };
-  return tableOf(resource, [object], metadata, include);
-}
-
-function bookmark({ resource, shows }: Stream, revision: number, initialEnd: boolean): unknown {
-  const annotations = initialEnd ? { annotations: { 'k8s.io/initial-events-end': 'true' } } : {};
-  const whole = {
-    kind: resource.kind,
-    apiVersion: resource.apiVersion,
-    metadata: { resourceVersion: String(revision), creationTimestamp: null, ...annotations },
-  };
-  return shows === 'metadata' ? metadataOnly(whole as unknown as ApiObject) : whole;
-}
-
-/** How events go out: as lines of JSON, or as frames of protobuf. */
-function eventWriter({ request, response }: Exchange, resource: ServedResource): Stream {
-  const { accept } = request.headers;
-  const shows = shownTo(accept);
-  const [apiVersion, kind] =
-    shows === 'metadata'
-      ? ['meta.k8s.io/v1', 'PartialObjectMetadata']
-      : [resource.apiVersion, resource.kind];
-  const binary = shows !== 'tables' && formOf(accept, apiVersion, kind) === 'protobuf';
-  response.writeHead(200, {
-    'Content-Type': binary ? `${PROTOBUF};stream=watch` : 'application/json',
-    'Cache-Control': 'no-cache, private',
-  });
-  return {
-    resource,
-    shows,
-    send: (type, object) => {
-      const event = binary
-        ? encodeWatchEvent(type, object)
-        : `${JSON.stringify({ type, object })}\n`;
-      response.write(event);
-    },
-  };
-}
-
-/** The revision to continue from; null means: first everything that exists. */
-function startRevision(query: URLSearchParams): number | null {
-  const asked = query.get('resourceVersion') ?? '';
-  if (query.get('sendInitialEvents') === 'true' || asked === '' || asked === '0') return null;
-  const revision = Number(asked);
-  if (!Number.isInteger(revision) || revision < 0) {
-    throw badRequest(
-      `Invalid value: "${asked}": strconv.ParseUint: parsing "${asked}": invalid syntax`,
-    );
-  }
-  return revision;
-}
-
-/** `GET` of a collection with `watch`: one event after the other, until the client leaves or the time is up. */
-export function handleWatch(
-  exchange: Exchange,
-  { storage }: ReadDependencies,
-  resource: ServedResource,
-  path: ResourcePath,
-): void {
-  const { response, info } = exchange;
-  const { query } = info;
-  const selects = selectorOf(resource, path, query);
-  const from = startRevision(query);
-  const include = includeObject(query);
-  const stream = eventWriter(exchange, resource);
-  const deliver = (event: StoredEvent): void => {
-    const change = visibleChange(event, selects);
-    if (change === null) return;
-    stream.send(change.type.toUpperCase(), objectForm(stream, change.object, include));
-  };
-  const missed = from === null ? [] : storage.since(resource.collection, from);
-  if (missed === null) {
-    stream.send(
-      'ERROR',
-      statusObject(expired(`too old resource version: ${from} (${storage.revision})`)),
-    );
-    response.end();
-    return;
-  }
-  if (from === null) {
-    for (const object of storage.list(resource.collection, path.namespace).filter(selects)) {
-      stream.send('ADDED', objectForm(stream, object, include));
-    }
-  }
-  for (const event of missed) deliver(event);
-  const bookmarks = query.get('allowWatchBookmarks') === 'true';
-  if (bookmarks && query.get('sendInitialEvents') === 'true') {
-    stream.send('BOOKMARK', bookmark(stream, storage.revision, true));
-  }
-  // Sent at once, so that a client of an empty collection knows that its watch has begun.
-  response.flushHeaders();
-  followUntilClosed({ exchange, storage, stream, deliver, bookmarks });
-}
-
-interface Following {
-  readonly exchange: Exchange;
-  readonly storage: Storage;
-  readonly stream: Stream;
-  readonly deliver: (event: StoredEvent) => void;
-  readonly bookmarks: boolean;
-}
-
-function followUntilClosed({ exchange, storage, stream, deliver, bookmarks }: Following): void {
-  const { response, info } = exchange;
-  const { resource } = stream;
-  const subscription = watchCollection(storage, resource.collection, (event) => {
-    // Its client watches again, from the last event that it has seen.
-    if (response.writableLength > MAX_WAITING_BYTES) response.destroy();
-    else deliver(event);
-  });
-  const asked = Number(info.query.get('timeoutSeconds') ?? 0);
-  const seconds = asked > 0 ? asked : MIN_WATCH_SECONDS * (1 + Math.random());
-  const deadline = setTimeout(() => response.end(), seconds * 1000);
-  const beat = setInterval(() => {
-    if (bookmarks) stream.send('BOOKMARK', bookmark(stream, storage.revision, false));
-  }, BOOKMARK_INTERVAL_MS);
-  response.on('close', () => {
-    clearTimeout(deadline);
-    clearInterval(beat);
-    subscription[Symbol.dispose]();
-  });
 }
 
 /** The `scale` of an object, as a Table if the client prefers that. */

@@ -1,3 +1,4 @@
+import { KUBERNETES_VERSION } from '@aquifer/model/kubernetes';
 /** From an authenticated request to the handler of its resource and verb. */
 import { ApiStatusError } from '../api-status-error.ts';
 import type { MetricsSource, PodAccess } from '../cluster-client.ts';
@@ -13,13 +14,7 @@ import { warnOfKind } from './kind-warnings.ts';
 import { handleMetrics } from './metrics-api.ts';
 import type { OpenApiDocuments } from './openapi.ts';
 import { isProxied, type ProxySubresource } from './proxy-subresource.ts';
-import {
-  handleList,
-  handleWatch,
-  type ReadDependencies,
-  sendObject,
-  sendScale,
-} from './read-handlers.ts';
+import { handleList, type ReadDependencies, sendObject, sendScale } from './read-handlers.ts';
 import type { RequestInfo, ResourcePath } from './request-info.ts';
 import { handleReview, handleTokenRequest, type ReviewDependencies } from './reviews.ts';
 import {
@@ -29,6 +24,7 @@ import {
   sendText,
   sendTokenIssuer,
 } from './server-documents.ts';
+import { handleWatch } from './watch-handler.ts';
 import {
   handleBinding,
   handleCreate,
@@ -60,7 +56,7 @@ type Handler = (
   path: ResourcePath,
 ) => void | Promise<void>;
 
-/** What `kubectl version` shows: the API that this server follows. */
+/** What `kubectl version` shows. */
 const version = {
   major: '1',
   minor: '34',
@@ -68,7 +64,7 @@ const version = {
   emulationMinor: '34',
   minCompatibilityMajor: '1',
   minCompatibilityMinor: '33',
-  gitVersion: 'v1.34.1',
+  gitVersion: KUBERNETES_VERSION,
   gitCommit: '',
   gitTreeState: '',
   buildDate: '1970-01-01T00:00:00Z',

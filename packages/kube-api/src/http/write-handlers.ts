@@ -1,8 +1,8 @@
 /** create, update, patch, delete and deletecollection, of objects and of their status and scale. */
 import type { ApiObject } from '../cluster-client.ts';
 import { isObject, type JsonObject, objectOr, stringOr } from '../json.ts';
-import { bodyRefusal, decodeObject } from '../objects/decode.ts';
-import { type DeleteOptions, deleteObject } from '../objects/deletion.ts';
+import { bodyRefusal, checkKind, decodeObject } from '../objects/decode.ts';
+import { checkedDeleteOptions, type DeleteOptions, deleteObject } from '../objects/deletion.ts';
 import type { Admission, Change, Objects } from '../objects/objects.ts';
 import type { Subresource, Target, WriteRequest } from '../objects/write-request.ts';
 import { applyMergePatch } from '../patches/merge-patch.ts';
@@ -17,7 +17,7 @@ import {
   sendKind,
   writeRequestOf,
 } from './exchange.ts';
-import { applyConfiguration, patchChange } from './patch-changes.ts';
+import { applyConfiguration, patchChange, patchedScale } from './patch-changes.ts';
 import { scaleOf, selectorOf, sendObject } from './read-handlers.ts';
 import type { ResourcePath } from './request-info.ts';
 
@@ -30,18 +30,6 @@ export interface WriteDependencies {
 
 function targetOf(path: ResourcePath): Target {
   return { namespace: path.namespace, name: path.name };
-}
-
-/** Throws 400 if the body is of another kind or version than the path. */
-function checkKind(resource: ServedResource, body: JsonObject): JsonObject {
-  const apiVersion = stringOr(body.apiVersion) ?? resource.apiVersion;
-  const kind = stringOr(body.kind) ?? resource.kind;
-  if (kind !== resource.kind || apiVersion !== resource.apiVersion) {
-    throw badRequest(
-      `the API version in the data (${apiVersion}, Kind=${kind}) does not match the expected API version (${resource.apiVersion}, Kind=${resource.kind})`,
-    );
-  }
-  return { ...body, apiVersion, kind };
 }
 
 /** `POST` to a collection. */
@@ -105,7 +93,7 @@ export async function handlePatch(
   const patch = await bodyOf(exchange);
   if (path.subresource === 'scale') {
     await writeScale(exchange, objects, { resource, path }, (scale) =>
-      applyMergePatch(scale, patch),
+      patchedScale(scale, type, patch),
     );
     return;
   }
@@ -123,6 +111,15 @@ export async function handlePatch(
   sendObject(exchange, resource, await objects.update(write, change));
 }
 
+/** Which object, in which version, a client has seen. */
+function seenBy({ metadata }: JsonObject): JsonObject {
+  const { uid, resourceVersion } = objectOr(metadata);
+  return {
+    ...(uid === undefined ? {} : { uid }),
+    ...(resourceVersion === undefined ? {} : { resourceVersion }),
+  };
+}
+
 /** Only `spec.replicas` of a Scale is written. */
 async function writeScale(
   exchange: Exchange,
@@ -135,8 +132,9 @@ async function writeScale(
   const change: Change = {
     refusal: bodyRefusal(resource),
     apply: (current) => {
-      const wanted = objectOr(objectOr(next(scaleOf(resource, current))).spec).replicas;
-      if (typeof wanted !== 'number' || wanted < 0) {
+      const asked = objectOr(next(scaleOf(resource, current)));
+      const wanted = objectOr(asked.spec).replicas;
+      if (!Number.isInteger(wanted) || Number(wanted) < 0) {
         const cause = invalidValue('spec.replicas', wanted, 'must be greater than or equal to 0');
         throw invalid({ group: 'autoscaling', kind: 'Scale' }, path.name, [cause]);
       }
@@ -144,7 +142,8 @@ async function writeScale(
         (value, key) => ({ [key]: value }),
         wanted,
       );
-      return applyMergePatch(current, patch) as JsonObject;
+      const metadata = { ...current.metadata, ...seenBy(asked) };
+      return applyMergePatch({ ...current, metadata }, patch) as JsonObject;
     },
   };
   const request = writeRequestOf(exchange);
@@ -155,16 +154,18 @@ async function writeScale(
   sendKind(exchange.response, 200, scaleOf(resource, updated));
 }
 
+/** `DeleteOptions` of the body, which count, and of the query. Throws 400 or 422. */
 async function deleteOptions(exchange: Exchange): Promise<DeleteOptions> {
   const { query } = exchange.info;
-  const body = objectOr(await bodyOf(exchange)) as DeleteOptions;
+  const body = (await bodyOf(exchange)) ?? {};
+  if (!isObject(body)) throw badRequest('DeleteOptions are an object');
   const grace = query.get('gracePeriodSeconds');
   const policy = query.get('propagationPolicy');
-  return {
-    ...(grace === null ? {} : { gracePeriodSeconds: Number(grace) }),
-    ...(policy === 'Orphan' || policy === 'Foreground' ? { propagationPolicy: policy } : {}),
+  return checkedDeleteOptions({
+    ...(grace === null ? {} : { gracePeriodSeconds: grace === '' ? Number.NaN : Number(grace) }),
+    ...(policy === null ? {} : { propagationPolicy: policy }),
     ...body,
-  };
+  });
 }
 
 function success(resource: ServedResource, object: ApiObject): JsonObject {
@@ -186,12 +187,8 @@ function success(resource: ServedResource, object: ApiObject): JsonObject {
 const answersWithObject = new Set(['/pods', '/services', '/serviceaccounts', '/namespaces']);
 
 /** A write that `DeleteOptions` may turn into a dry run. */
-export function withDryRun(
-  request: WriteRequest,
-  options: DeleteOptions & { dryRun?: unknown },
-): WriteRequest {
-  const asked = Array.isArray(options.dryRun) && options.dryRun.includes('All');
-  return asked ? { ...request, dryRun: true } : request;
+export function withDryRun(request: WriteRequest, { dryRun = [] }: DeleteOptions): WriteRequest {
+  return dryRun.includes('All') ? { ...request, dryRun: true } : request;
 }
 
 /** `DELETE` of one object. */

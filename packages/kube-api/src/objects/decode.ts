@@ -1,6 +1,6 @@
 /** From what a client sent to an object the server may store: known fields only, right types, defaults. */
 import type { ApiStatusError } from '../api-status-error.ts';
-import { isObject, type JsonObject, objectOr } from '../json.ts';
+import { isObject, type JsonObject, objectOr, stringOr } from '../json.ts';
 import { kindDefaults } from '../kinds/built-in.ts';
 import type { ServedResource } from '../resource-registry.ts';
 import { applySchemaDefaults } from '../schema/defaults.ts';
@@ -27,6 +27,18 @@ function typeCause(mistake: TypeMistake): Cause {
     message: `Invalid value: "${mistake.found}": ${mistake.path} in body must be of type ${mistake.expected}: "${mistake.found}"`,
     field: mistake.path,
   };
+}
+
+/** Throws 400 if the body is of another kind or version than the path. */
+export function checkKind(resource: ServedResource, body: JsonObject): JsonObject {
+  const apiVersion = stringOr(body.apiVersion) ?? resource.apiVersion;
+  const kind = stringOr(body.kind) ?? resource.kind;
+  if (kind !== resource.kind || apiVersion !== resource.apiVersion) {
+    throw badRequest(
+      `the API version in the data (${apiVersion}, Kind=${kind}) does not match the expected API version (${resource.apiVersion}, Kind=${resource.kind})`,
+    );
+  }
+  return { ...body, apiVersion, kind };
 }
 
 /** What became of a body. */

@@ -3,20 +3,43 @@
 import { timestampOf } from '@aquifer/model/kubernetes';
 import { checkDeletable } from '../admission/namespace-rules.ts';
 import type { ApiObject } from '../cluster-client.ts';
-import { listOr, objectOr } from '../json.ts';
+import { isObject, type JsonObject, listOr, objectOr } from '../json.ts';
 import { countsGenerations } from '../kinds/built-in.ts';
 import type { ServedResource } from '../resource-registry.ts';
-import { conflict } from '../status.ts';
+import { badRequest, conflict, invalid, unsupportedValue } from '../status.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Admission, Objects } from './objects.ts';
 import type { Target, WriteRequest } from './write-request.ts';
+
+const propagationPolicies = ['Foreground', 'Background', 'Orphan'] as const;
 
 /** metav1.DeleteOptions, as far as it is honoured. */
 export interface DeleteOptions {
   readonly gracePeriodSeconds?: number;
   /** Default Background. */
-  readonly propagationPolicy?: 'Orphan' | 'Background' | 'Foreground';
+  readonly propagationPolicy?: (typeof propagationPolicies)[number];
   readonly preconditions?: { readonly uid?: string; readonly resourceVersion?: string };
+  readonly dryRun?: readonly unknown[];
+}
+
+/** What a client sent, without what was null. Throws 400 for other types, 422 for a policy that there is not. */
+export function checkedDeleteOptions(sent: JsonObject): DeleteOptions {
+  const options = Object.fromEntries(Object.entries(sent).filter(([, value]) => value !== null));
+  const { gracePeriodSeconds, propagationPolicy, preconditions = {}, dryRun = [] } = options;
+  const wrong = (field: string): Error => badRequest(`DeleteOptions.${field} has the wrong type`);
+  if (gracePeriodSeconds !== undefined && !Number.isInteger(gracePeriodSeconds)) {
+    throw wrong('gracePeriodSeconds');
+  }
+  if (!isObject(preconditions)) throw wrong('preconditions');
+  if (!Array.isArray(dryRun)) throw wrong('dryRun');
+  if (
+    propagationPolicy !== undefined &&
+    !propagationPolicies.some((policy) => policy === propagationPolicy)
+  ) {
+    const cause = unsupportedValue('propagationPolicy', propagationPolicy, propagationPolicies);
+    throw invalid({ group: 'meta.k8s.io', kind: 'DeleteOptions' }, '', [cause]);
+  }
+  return options as DeleteOptions;
 }
 
 /** What a deletion led to. */
@@ -100,7 +123,7 @@ function checkPreconditions(
   object: ApiObject,
   options: DeleteOptions,
 ): void {
-  const { uid, resourceVersion } = options.preconditions ?? {};
+  const { uid, resourceVersion } = objectOr(options.preconditions);
   const { metadata } = object;
   if (uid !== undefined && uid !== metadata.uid) {
     const why = `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${metadata.uid}`;

@@ -24,7 +24,6 @@ import {
   alreadyExists,
   badRequest,
   type Cause,
-  conflict,
   invalid,
   notFound,
   staleVersion,
@@ -33,6 +32,7 @@ import type { Storage } from '../storage/storage.ts';
 import { finalizerCauses, metadataCauses } from '../validation/names.ts';
 import { kindRules } from '../validation/rules.ts';
 import { bodyRefusal, decodeObject, fillDefaults, type Refusal } from './decode.ts';
+import { checkPreconditions } from './preconditions.ts';
 import type { Subresource, Target, WriteRequest } from './write-request.ts';
 
 /** A write on its way in. */
@@ -325,29 +325,6 @@ function newMetadata(resource: ServedResource, object: JsonObject, namespace: st
   metadata.uid = randomUUID();
   metadata.creationTimestamp = timestampOf(new Date());
   return metadata;
-}
-
-function checkPreconditions(
-  resource: ServedResource,
-  name: string,
-  next: JsonObject,
-  current: ApiObject,
-): void {
-  const metadata = objectOr(next.metadata);
-  const version = stringOr(metadata.resourceVersion) ?? '';
-  if (version !== '' && version !== '0' && version !== current.metadata.resourceVersion) {
-    throw staleVersion(resource, name);
-  }
-  const uid = stringOr(metadata.uid) ?? '';
-  if (uid !== '' && uid !== current.metadata.uid) {
-    const why = `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${current.metadata.uid}`;
-    throw conflict(resource, name, why);
-  }
-  if (metadata.name !== undefined && metadata.name !== name) {
-    throw badRequest(
-      `the name of the object (${String(metadata.name)}) does not match the name on the URL (${name})`,
-    );
-  }
 }
 
 /** What an update cannot change: the server's own metadata, and the other side of the status subresource. */

@@ -2,7 +2,7 @@
 
 import { err, ok, type Result } from '@aquifer/model';
 import type { OpenApiSchema } from '@aquifer/model/resources';
-import { isObject } from '../json.ts';
+import { isObject, ownValue } from '../json.ts';
 import { type Cause, invalidValue } from '../status.ts';
 import { kubernetesCel, parseRule } from './cel-library.ts';
 
@@ -60,7 +60,7 @@ function celValue(schema: OpenApiSchema, value: unknown): unknown {
   return Object.fromEntries(
     Object.entries(value).map(([key, item]) => [
       key,
-      celValue(schema.properties?.[key] ?? rest, item),
+      celValue(ownValue(schema.properties, key) ?? rest, item),
     ]),
   );
 }
@@ -123,11 +123,11 @@ function partsOf(
   if (!isObject(value)) return [];
   const extra = schema.additionalProperties;
   return Object.entries(value).flatMap(([key, item]): [OpenApiSchema, Subject][] => {
-    const named = schema.properties?.[key];
+    const named = ownValue(schema.properties, key);
     const field = named ?? (typeof extra === 'object' ? extra : undefined);
     if (field === undefined) return [];
     const dotted = path === '' ? key : `${path}.${key}`;
-    const before = isObject(previous) ? previous[key] : undefined;
+    const before = isObject(previous) ? ownValue(previous, key) : undefined;
     return [[field, { value: item, previous: before, path: named ? dotted : `${path}[${key}]` }]];
   });
 }

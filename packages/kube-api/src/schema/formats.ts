@@ -28,7 +28,8 @@ const formats: Readonly<Record<string, (text: string) => boolean>> = {
   byte: (text) => BASE64.test(text),
   cidr: isCidr,
   date: isDate,
-  'date-time': (text) => DATE_TIME.test(text) && isDate(text.slice(0, 10)),
+  'date-time': (text) =>
+    DATE_TIME.test(text) && isDate(text.slice(0, 10)) && !Number.isNaN(Date.parse(text)),
   duration: (text) => text === '0' || DURATION.test(text),
   email: (text) => /^[^\s@]+@[^\s@]+$/.test(text),
   hostname: (text) =>

@@ -1,6 +1,6 @@
 /** The constraints of a structural schema, worded as kube-apiserver words them (apiextensions validation). */
 import type { OpenApiSchema } from '@aquifer/model/resources';
-import { isObject, type JsonObject, sameJson, sortedJson } from '../json.ts';
+import { isObject, type JsonObject, ownValue, sameJson, sortedJson } from '../json.ts';
 import { type Cause, invalidValue, requiredValue, unsupportedValue } from '../status.ts';
 import { alternativeCauses } from './alternatives.ts';
 import { expressionCauses } from './expressions.ts';
@@ -145,7 +145,7 @@ function checksFor(value: unknown): readonly Check[] {
 
 function missingFields(schema: OpenApiSchema, value: JsonObject, path: string): Cause[] {
   return (schema.required ?? [])
-    .filter((name) => value[name] === undefined)
+    .filter((name) => ownValue(value, name) === undefined)
     .map((name) => requiredValue(path === '' ? name : `${path}.${name}`));
 }
 
@@ -163,13 +163,9 @@ function children(
   if (!isObject(value)) return [];
   const extra = schema.additionalProperties;
   return Object.entries(value).flatMap(([key, item]) => {
-    const field = schema.properties?.[key] ?? (typeof extra === 'object' ? extra : undefined);
-    const at =
-      schema.properties?.[key] === undefined
-        ? `${path}[${key}]`
-        : path === ''
-          ? key
-          : `${path}.${key}`;
+    const named = ownValue(schema.properties, key);
+    const field = named ?? (typeof extra === 'object' ? extra : undefined);
+    const at = named === undefined ? `${path}[${key}]` : path === '' ? key : `${path}.${key}`;
     return field === undefined ? [] : [[field, item, at] as const];
   });
 }

@@ -1,7 +1,8 @@
 /** Decoding by structure: what a schema does not name is unknown, what it types must have that type. */
 import { canonicalQuantity } from '@aquifer/model/kubernetes';
 import type { OpenApiSchema } from '@aquifer/model/resources';
-import { isObject, type JsonObject } from '../json.ts';
+import { isObject, type JsonObject, ownValue } from '../json.ts';
+import { hasFormat } from './formats.ts';
 
 /** A value of another type than its schema says. */
 export interface TypeMistake {
@@ -11,6 +12,8 @@ export interface TypeMistake {
   readonly format: string | undefined;
   /** The JSON type that was found. */
   readonly found: string;
+  /** What is wrong with a value that has the type, as Go says it. */
+  readonly problem?: string;
 }
 
 /** What decoding found. */
@@ -27,6 +30,30 @@ interface Findings {
   readonly keepNulls: boolean;
 }
 
+const INT32 = 2 ** 31;
+const INT64 = 2 ** 63;
+
+/** What Go's types cannot hold although the JSON type is right; null where there is nothing. */
+function formatProblem(schema: OpenApiSchema, value: unknown): string | null {
+  if (typeof value === 'number') return fitsInteger(schema, value) ? null : `number ${value}`;
+  return typeof value === 'string' ? textProblem(schema, value) : null;
+}
+
+function fitsInteger({ type, format, ...schema }: OpenApiSchema, value: number): boolean {
+  const isIntOrString = schema['x-kubernetes-int-or-string'] === true && format === undefined;
+  if (type !== 'integer' && !isIntOrString) return true;
+  const bound = format === 'int64' ? INT64 : INT32;
+  return value >= -bound && value < bound;
+}
+
+function textProblem({ format }: OpenApiSchema, text: string): string | null {
+  if (format === 'date-time' && !hasFormat(format, text)) {
+    return `parsing time ${JSON.stringify(text)} as "2006-01-02T15:04:05Z07:00"`;
+  }
+  const isBytes = format !== 'byte' || hasFormat(format, text.replaceAll(/[\r\n]/g, ''));
+  return isBytes ? null : 'illegal base64 data';
+}
+
 function jsonType(value: unknown): string {
   if (value === null) return 'null';
   if (Array.isArray(value)) return 'array';
@@ -36,7 +63,11 @@ function jsonType(value: unknown): string {
 
 function hasType(schema: OpenApiSchema, found: string): boolean {
   if (schema['x-kubernetes-int-or-string'] === true) {
-    return found === 'integer' || found === 'string' || found === 'number';
+    return (
+      found === 'integer' ||
+      found === 'string' ||
+      (found === 'number' && schema.format === 'quantity')
+    );
   }
   if (schema.type === undefined || schema.type === found) return true;
   if (found === 'null') return schema.nullable === true;
@@ -60,7 +91,8 @@ function decodeObject(
     extra === true ||
     (schema.properties === undefined && schema.type === undefined);
   for (const [key, item] of Object.entries(value)) {
-    const field = schema.properties?.[key] ?? (typeof extra === 'object' ? extra : undefined);
+    const field =
+      ownValue(schema.properties, key) ?? (typeof extra === 'object' ? extra : undefined);
     if (field !== undefined) {
       const decoded = decodeValue(field, item, childPath(path, key), findings);
       if (decoded !== undefined) kept[key] = decoded;
@@ -73,6 +105,20 @@ function decodeObject(
   return kept;
 }
 
+/** What is wrong with a value, its fields apart; null where nothing is. */
+function mistakeOf(
+  schema: OpenApiSchema,
+  value: unknown,
+  path: string,
+  { keepNulls }: Findings,
+): TypeMistake | null {
+  const found = jsonType(value);
+  const { type: expected = 'int-or-string', format } = schema;
+  if (!hasType(schema, found)) return { path, expected, format, found };
+  const problem = keepNulls ? null : formatProblem(schema, value);
+  return problem === null ? null : { path, expected, format, found, problem };
+}
+
 function decodeValue(
   schema: OpenApiSchema,
   value: unknown,
@@ -80,21 +126,27 @@ function decodeValue(
   findings: Findings,
 ): unknown {
   if (value === null && schema.nullable !== true && !findings.keepNulls) return undefined;
-  const found = jsonType(value);
-  if (!hasType(schema, found)) {
-    const expected = schema.type ?? 'int-or-string';
-    findings.mistakes.push({ path, expected, format: schema.format, found });
+  const mistake = mistakeOf(schema, value, path, findings);
+  if (mistake !== null) {
+    findings.mistakes.push(mistake);
     return value;
   }
   if (schema.format === 'quantity') return decodeQuantity(value, path, findings);
   if (isObject(value)) return decodeObject(schema, value, path, findings);
-  if (Array.isArray(value) && schema.items !== undefined) {
-    const { items } = schema;
-    return value.map(
-      (item, index) => decodeValue(items, item, `${path}[${index}]`, findings) ?? null,
-    );
-  }
-  return value;
+  if (Array.isArray(value)) return decodeList(schema, value, path, findings);
+  // Base64 may come in lines.
+  const isBytes = schema.format === 'byte' && !findings.keepNulls;
+  return isBytes ? String(value).replaceAll(/[\r\n]/g, '') : value;
+}
+
+function decodeList(
+  { items }: OpenApiSchema,
+  list: readonly unknown[],
+  path: string,
+  findings: Findings,
+): readonly unknown[] {
+  if (items === undefined) return list;
+  return list.map((item, at) => decodeValue(items, item, `${path}[${at}]`, findings) ?? null);
 }
 
 /** The amount as Kubernetes writes it. */
@@ -141,7 +193,9 @@ export function goTypeMistake(kind: string, mistake: TypeMistake): string {
   if (mistake.expected === 'quantity') {
     return "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
   }
-  const found = goKinds[mistake.found] ?? mistake.found;
+  const { problem } = mistake;
+  if (problem !== undefined && mistake.expected === 'string') return problem;
+  const found = problem ?? goKinds[mistake.found] ?? mistake.found;
   const fields = mistake.path.replaceAll(/\[\d+\]/g, '');
   const owner = fields.startsWith('spec.') && !fields.slice(5).includes('.') ? `${kind}Spec` : kind;
   const type = mistake.expected === 'integer' ? mistake.format : goTypes[mistake.expected];

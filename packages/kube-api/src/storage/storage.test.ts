@@ -34,11 +34,20 @@ test('objects and the revision outlive the process, the history does not', () =>
 });
 
 test('a revision whose history was dropped is told apart from one without events', () => {
-  const storage = new Storage(':memory:', 10);
+  const storage = new Storage(':memory:', { events: 10, bytes: 1e6 });
   for (let index = 0; index < 25; index++) storage.put('/configmaps', object(`c${index}`));
   expect(storage.since('/configmaps', 1)).toBeNull();
   expect(storage.since('/configmaps', 24)).toHaveLength(1);
   expect(storage.since('/secrets', 24)).toEqual([]);
+  storage.close();
+});
+
+test('a history of large objects is as short as their bytes demand', () => {
+  const storage = new Storage(':memory:', { events: 100, bytes: 10_000 });
+  const large = { ...object('large'), data: { text: 'x'.repeat(3_000) } };
+  for (let index = 0; index < 20; index++) storage.put('/configmaps', large);
+  expect(storage.since('/configmaps', 10)).toBeNull();
+  expect(storage.since('/configmaps', 19)).toHaveLength(1);
   storage.close();
 });
 

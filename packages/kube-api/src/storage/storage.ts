@@ -6,6 +6,7 @@
  * Never: an event is delivered before its write is committed.
  */
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { ApiStatusError } from '../api-status-error.ts';
 import type { ApiObject } from '../cluster-client.ts';
 
 /** A write that was committed. */
@@ -22,8 +23,23 @@ export interface StoredEvent {
 /** Called within the write: it must not write itself. */
 export type StorageListener = (event: StoredEvent) => void;
 
-/** Events kept for watches that continue from an older revision. */
-const DEFAULT_HISTORY = 5000;
+/** How many events are kept for watches that continue from an older revision, of how many bytes together. */
+interface HistoryLimit {
+  readonly events: number;
+  readonly bytes: number;
+}
+
+const DEFAULT_HISTORY: HistoryLimit = { events: 5000, bytes: 64 * 1024 * 1024 };
+
+/** Of one object (etcd's limit on a request). */
+const MAX_OBJECT_BYTES = 1.5 * 1024 * 1024;
+
+/** An object as the database has it. Throws what kube-apiserver answers when etcd refuses it. */
+function bodyOf(object: ApiObject): string {
+  const body = JSON.stringify(object);
+  if (body.length <= MAX_OBJECT_BYTES) return body;
+  throw new ApiStatusError(500, '', 'etcdserver: request is too large');
+}
 
 function keyOf(object: ApiObject): string {
   return `${object.metadata.namespace ?? ''}/${object.metadata.name}`;
@@ -36,13 +52,14 @@ export class Storage {
   readonly #listeners = new Set<StorageListener>();
   readonly #putObject: StatementSync;
   readonly #removeObject: StatementSync;
-  readonly #historyLimit: number;
-  #history: StoredEvent[] = [];
+  readonly #historyLimit: HistoryLimit;
+  #history: { readonly event: StoredEvent; readonly bytes: number }[] = [];
+  #historyBytes = 0;
   #revision = 0;
   #compacted = 0;
 
   /** @param path of the database file, or `:memory:`. */
-  constructor(path: string, historyLimit: number = DEFAULT_HISTORY) {
+  constructor(path: string, historyLimit: HistoryLimit = DEFAULT_HISTORY) {
     this.#historyLimit = historyLimit;
     this.#database = new DatabaseSync(path);
     this.#database.exec(`
@@ -116,17 +133,13 @@ export class Storage {
       ...object,
       metadata: { ...object.metadata, resourceVersion: String(revision) },
     };
+    const body = bodyOf(stored);
     this.#commit(revision, () => {
-      this.#putObject.run(collection, key, revision, JSON.stringify(stored));
+      this.#putObject.run(collection, key, revision, body);
     });
     objects.set(key, stored);
-    this.#publish({
-      revision,
-      collection,
-      type: previous === null ? 'added' : 'modified',
-      object: stored,
-      previous,
-    });
+    const type = previous === null ? 'added' : 'modified';
+    this.#publish({ revision, collection, type, object: stored, previous }, body.length);
     return stored;
   }
 
@@ -144,7 +157,8 @@ export class Storage {
       this.#removeObject.run(collection, key);
     });
     objects.delete(key);
-    this.#publish({ revision, collection, type: 'deleted', object: last, previous });
+    // Nearly all of it is shared with the state before.
+    this.#publish({ revision, collection, type: 'deleted', object: last, previous }, 0);
     return last;
   }
 
@@ -161,22 +175,32 @@ export class Storage {
     this.#revision = revision;
   }
 
-  #publish(event: StoredEvent): void {
-    this.#history.push(event);
-    if (this.#history.length > this.#historyLimit * 2) {
-      const dropped = this.#history.length - this.#historyLimit;
-      this.#compacted = this.#history[dropped - 1]?.revision ?? this.#compacted;
-      this.#history = this.#history.slice(dropped);
-    }
+  #publish(event: StoredEvent, bytes: number): void {
+    this.#history.push({ event, bytes });
+    this.#historyBytes += bytes;
+    const { events, bytes: most } = this.#historyLimit;
+    if (this.#history.length > events * 2 || this.#historyBytes > most * 2) this.#compact();
     for (const listener of this.#listeners) listener(event);
+  }
+
+  /** Drops the oldest events until there are no more than the limit. */
+  #compact(): void {
+    let dropped = Math.max(0, this.#history.length - this.#historyLimit.events);
+    for (const { bytes } of this.#history.slice(0, dropped)) this.#historyBytes -= bytes;
+    while (this.#historyBytes > this.#historyLimit.bytes) {
+      this.#historyBytes -= this.#history[dropped]?.bytes ?? 0;
+      dropped++;
+    }
+    this.#compacted = this.#history[dropped - 1]?.event.revision ?? this.#compacted;
+    this.#history = this.#history.slice(dropped);
   }
 
   /** Events of a collection after a revision; null when that revision's history is gone (410). */
   since(collection: string, revision: number): StoredEvent[] | null {
     if (revision < this.#compacted) return null;
-    return this.#history.filter(
-      (event) => event.revision > revision && event.collection === collection,
-    );
+    return this.#history
+      .map(({ event }) => event)
+      .filter((event) => event.revision > revision && event.collection === collection);
   }
 
   /** Calls the listener after every write, in order, until disposed. */

@@ -2,7 +2,7 @@
  * The JSONPath that CRDs use for printer columns: fields, indices, `[*]`, and filters like `[?(@.type=="Ready")]`
  * (client-go `util/jsonpath`, the part without ranges and scripts).
  */
-import { isObject } from '../json.ts';
+import { isObject, ownValue } from '../json.ts';
 
 type Step = (values: readonly unknown[]) => readonly unknown[];
 
@@ -11,12 +11,12 @@ const token =
 
 function field(name: string): Step {
   return (values) =>
-    values.filter(isObject).flatMap((value) => (name in value ? [value[name]] : []));
+    values.filter(isObject).flatMap((value) => (Object.hasOwn(value, name) ? [value[name]] : []));
 }
 
 function at(value: unknown, path: readonly string[]): unknown {
   return path.reduce<unknown>(
-    (current, key) => (isObject(current) ? current[key] : undefined),
+    (current, key) => (isObject(current) ? ownValue(current, key) : undefined),
     value,
   );
 }

@@ -1,6 +1,12 @@
 /** Rules for names, labels and annotations (apimachinery `validation`), with kube-apiserver's wording. */
 import { type JsonObject, listOr, objectOr, stringOr } from '../json.ts';
-import { type Cause, forbiddenValue, invalidValue, requiredValue } from '../status.ts';
+import {
+  type Cause,
+  duplicateValue,
+  forbiddenValue,
+  invalidValue,
+  requiredValue,
+} from '../status.ts';
 
 const LABEL = '[a-z0-9]([-a-z0-9]*[a-z0-9])?';
 const SUBDOMAIN = `${LABEL}(\\.${LABEL})*`;
@@ -150,4 +156,14 @@ export function metadataCauses(
     }
   }
   return causes;
+}
+
+/** Names that occur before in the list. */
+export function duplicateNames(items: readonly JsonObject[], at: string): Cause[] {
+  const names = items.map((item) => stringOr(item.name) ?? '');
+  return names.flatMap((name, index) =>
+    name !== '' && names.indexOf(name) < index
+      ? [duplicateValue(`${at}[${index}].name`, name)]
+      : [],
+  );
 }

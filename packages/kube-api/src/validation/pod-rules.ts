@@ -1,18 +1,19 @@
 /** What pods and pod templates forbid (kubernetes `pkg/apis/core/validation`, `ValidatePodSpec`), with its wording. */
 
 import { itemsOf } from '../defaults/fill.ts';
-import { type JsonObject, objectOr, stringOr } from '../json.ts';
+import { type JsonObject, listOr, objectOr, stringOr } from '../json.ts';
 import {
   type Cause,
   duplicateValue,
   forbiddenValue,
   invalidValue,
-  notFoundValue,
   requiredValue,
   unsupportedValue,
 } from '../status.ts';
-import { labelNameCauses } from './names.ts';
+import { addressCauses } from './addresses.ts';
+import { duplicateNames, labelNameCauses, subdomainNameCauses } from './names.ts';
 import { resourceCauses } from './quantities.ts';
+import { mountCauses, volumeCauses } from './volume-rules.ts';
 
 const protocols = ['SCTP', 'TCP', 'UDP'];
 
@@ -48,16 +49,6 @@ export function protocolCauses(field: string, protocol: unknown): Cause[] {
   return protocols.includes(String(protocol)) ? [] : [unsupportedValue(field, protocol, protocols)];
 }
 
-/** Names that occur before in the list. */
-export function duplicateNames(items: readonly JsonObject[], at: string): Cause[] {
-  const names = items.map((item) => stringOr(item.name) ?? '');
-  return names.flatMap((name, index) =>
-    name !== '' && names.indexOf(name) < index
-      ? [duplicateValue(`${at}[${index}].name`, name)]
-      : [],
-  );
-}
-
 function portCauses(container: JsonObject, path: string): Cause[] {
   const ports = itemsOf(container, 'ports');
   const each = ports.flatMap((port, index) => {
@@ -91,22 +82,6 @@ function environmentCauses(container: JsonObject, path: string): Cause[] {
     if (variable.valueFrom !== undefined && (stringOr(variable.value) ?? '') !== '') {
       const why = 'may not be specified when `value` is not empty';
       causes.push(invalidValue(`${at}.valueFrom`, '', why));
-    }
-    return causes;
-  });
-}
-
-function mountCauses(container: JsonObject, path: string, volumes: ReadonlySet<unknown>): Cause[] {
-  const mounts = itemsOf(container, 'volumeMounts');
-  const paths = mounts.map((mount) => mount.mountPath);
-  return mounts.flatMap((mount, index): Cause[] => {
-    const at = `${path}.volumeMounts[${index}]`;
-    const causes: Cause[] = [];
-    if ((stringOr(mount.name) ?? '') === '') causes.push(requiredValue(`${at}.name`));
-    else if (!volumes.has(mount.name)) causes.push(notFoundValue(`${at}.name`, mount.name));
-    if ((stringOr(mount.mountPath) ?? '') === '') causes.push(requiredValue(`${at}.mountPath`));
-    else if (paths.indexOf(mount.mountPath) < index) {
-      causes.push(invalidValue(`${at}.mountPath`, mount.mountPath, 'must be unique'));
     }
     return causes;
   });
@@ -168,30 +143,77 @@ function containerCauses(
   ];
 }
 
-function volumeCauses(spec: JsonObject, at: string): Cause[] {
-  const volumes = itemsOf(spec, 'volumes');
-  const each = volumes.flatMap((volume, index): Cause[] => {
-    const path = `${at}.volumes[${index}]`;
-    const sources = Object.keys(volume).filter((key) => key !== 'name');
-    const source = (field: string): JsonObject => objectOr(volume[field]);
-    const needs = (field: string, key: string): Cause[] =>
-      volume[field] !== undefined && (stringOr(source(field)[key]) ?? '') === ''
-        ? [requiredValue(`${path}.${field}.${key}`)]
-        : [];
-    return [
-      ...labelNameCauses(`${path}.name`, volume.name),
-      ...sources
-        .slice(1)
-        .map((name) =>
-          forbiddenValue(`${path}.${name}`, 'may not specify more than 1 volume type'),
+/** What stands in files of the pod: each is one line or less. */
+function nameCauses(spec: JsonObject, at: string): Cause[] {
+  const dns = objectOr(spec.dnsConfig);
+  const texts = (list: unknown): string[] => listOr(list).map(String);
+  const aliases = itemsOf(spec, 'hostAliases').flatMap(({ ip, hostnames }, index) => [
+    ...addressCauses(`${at}.hostAliases[${index}].ip`, ip),
+    ...texts(hostnames).flatMap((name, place) =>
+      subdomainNameCauses(`${at}.hostAliases[${index}].hostnames[${place}]`, name),
+    ),
+  ]);
+  return [
+    ...['hostname', 'subdomain'].flatMap((field) =>
+      spec[field] ? labelNameCauses(`${at}.${field}`, spec[field]) : [],
+    ),
+    ...aliases,
+    ...texts(dns.nameservers).flatMap((server, index) =>
+      addressCauses(`${at}.dnsConfig.nameservers[${index}]`, server),
+    ),
+    ...texts(dns.searches).flatMap((search, index) =>
+      /^\.?$/.test(search)
+        ? []
+        : subdomainNameCauses(
+            `${at}.dnsConfig.searches[${index}]`,
+            search.replace(/\.$/, '').replaceAll('_', 'x'),
+          ),
+    ),
+    ...itemsOf(dns, 'options').flatMap(({ name, value = '' }, index) =>
+      /^\S+$/.test(String(name)) && /^\S*$/.test(String(value))
+        ? []
+        : [requiredValue(`${at}.dnsConfig.options[${index}].name`)],
+    ),
+  ];
+}
+
+const LAST_ID = 2 ** 31 - 1;
+
+/** Users and groups are numbers that Linux has; times are not negative. */
+function securityCauses(spec: JsonObject, at: string): Cause[] {
+  const holders = [
+    [spec, at] as const,
+    ...['containers', 'initContainers'].flatMap((list) =>
+      itemsOf(spec, list).map(
+        (container, index) => [container, `${at}.${list}[${index}]`] as const,
+      ),
+    ),
+  ];
+  const ids = holders.flatMap(([holder, path]) =>
+    ['runAsUser', 'runAsGroup', 'fsGroup'].flatMap((field) => {
+      const id = objectOr(holder.securityContext)[field];
+      return typeof id !== 'number' || (id >= 0 && id <= LAST_ID)
+        ? []
+        : [
+            invalidValue(
+              `${path}.securityContext.${field}`,
+              id,
+              'must be between 0 and 2147483647, inclusive',
+            ),
+          ];
+    }),
+  );
+  const { activeDeadlineSeconds: deadline } = spec;
+  return typeof deadline === 'number' && (deadline < 1 || deadline > LAST_ID)
+    ? [
+        ...ids,
+        invalidValue(
+          `${at}.activeDeadlineSeconds`,
+          deadline,
+          'must be between 1 and 2147483647, inclusive',
         ),
-      ...needs('hostPath', 'path'),
-      ...needs('secret', 'secretName'),
-      ...needs('configMap', 'name'),
-      ...needs('persistentVolumeClaim', 'claimName'),
-    ];
-  });
-  return [...each, ...duplicateNames(volumes, `${at}.volumes`)];
+      ]
+    : ids;
 }
 
 const restartPolicies = ['Always', 'OnFailure', 'Never'];
@@ -230,5 +252,5 @@ export function podSpecCauses(
   if (dnsPolicy !== undefined && !dnsPolicies.includes(String(dnsPolicy))) {
     causes.push(unsupportedValue(`${at}.dnsPolicy`, dnsPolicy, dnsPolicies));
   }
-  return causes;
+  return [...causes, ...nameCauses(spec, at), ...securityCauses(spec, at)];
 }

@@ -1,6 +1,6 @@
 /** What amounts of resources must be (apimachinery `resource.Quantity`). */
 import { quantityValue } from '@aquifer/model/kubernetes';
-import { type JsonObject, objectOr } from '../json.ts';
+import { type JsonObject, objectOr, ownValue } from '../json.ts';
 import { type Cause, invalidValue } from '../status.ts';
 
 /** Requests beyond their limits, and amounts below zero. */
@@ -16,7 +16,7 @@ export function resourceCauses(resources: JsonObject, at: string): Cause[] {
     }
   }
   for (const [name, amount] of Object.entries(objectOr(resources.requests))) {
-    const limit = limits[name];
+    const limit = ownValue(limits, name);
     if (limit !== undefined && quantityValue(amount) > quantityValue(limit)) {
       const why = `must be less than or equal to ${name} limit of ${String(limit)}`;
       causes.push(invalidValue(`${at}.requests`, String(amount), why));

@@ -9,8 +9,9 @@ import {
   requiredValue,
   unsupportedValue,
 } from '../status.ts';
+import { autoscalerCauses } from './autoscaler-rules.ts';
 import { cronJobCauses, jobCauses } from './batch-rules.ts';
-import { subdomainNameCauses } from './names.ts';
+import { endpointSliceCauses, endpointsCauses, networkPolicyCauses } from './network-rules.ts';
 import { podSpecCauses } from './pod-rules.ts';
 import { selectorCauses } from './selector-rules.ts';
 import { serviceCauses } from './service-rules.ts';
@@ -157,7 +158,7 @@ const immutableDataRule: KindRule = (object, previous) => {
     .map((field) => forbiddenValue(field, 'field is immutable when `immutable` is set'));
 };
 
-const dataKey = /^[-._a-zA-Z0-9]+$/;
+const dataKey = /^(?!\.$|\.\.)[-._a-zA-Z0-9]+$/;
 const dataKeyWhy =
   "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')";
 
@@ -194,17 +195,6 @@ const secretRule: KindRule = (object, previous) => {
   return [...causes, ...immutableDataRule(object, previous)];
 };
 
-const endpointsRule: KindRule = (endpoints) =>
-  itemsOf(endpoints, 'subsets').flatMap((subset, at) =>
-    ['addresses', 'notReadyAddresses'].flatMap((list) =>
-      itemsOf(subset, list).flatMap(({ nodeName }, index) =>
-        typeof nodeName === 'string'
-          ? subdomainNameCauses(`subsets[${at}].${list}[${index}].nodeName`, nodeName)
-          : [],
-      ),
-    ),
-  );
-
 const definitionRule: KindRule = (definition) => {
   const spec = objectOr(definition.spec);
   const name = stringOr(objectOr(definition.metadata).name) ?? '';
@@ -230,13 +220,16 @@ const definitionRule: KindRule = (definition) => {
 export const kindRules: Readonly<Record<string, KindRule>> = {
   '/pods': podRule,
   '/services': serviceCauses,
-  '/endpoints': endpointsRule,
+  '/endpoints': endpointsCauses,
+  'discovery.k8s.io/endpointslices': endpointSliceCauses,
+  'networking.k8s.io/networkpolicies': networkPolicyCauses,
   '/configmaps': configMapRule,
   '/secrets': secretRule,
   'apps/deployments': workloadRule,
   'apps/replicasets': workloadRule,
   'apps/daemonsets': workloadRule,
   'apps/statefulsets': statefulSetRule,
+  'autoscaling/horizontalpodautoscalers': autoscalerCauses,
   'batch/jobs': jobCauses,
   'batch/cronjobs': cronJobCauses,
   'rbac.authorization.k8s.io/clusterrolebindings': roleBindingRule,

@@ -1,7 +1,7 @@
 /** What Services forbid beyond their schema (kubernetes `pkg/apis/core/validation`, `ValidateService`). */
 
 import { itemsOf } from '../defaults/fill.ts';
-import { type JsonObject, objectOr, stringOr } from '../json.ts';
+import { type JsonObject, listOr, objectOr, stringOr } from '../json.ts';
 import {
   type Cause,
   duplicateValue,
@@ -10,8 +10,9 @@ import {
   requiredValue,
   unsupportedValue,
 } from '../status.ts';
-import { labelCauses, labelNameCauses, subdomainNameCauses } from './names.ts';
-import { duplicateNames, portCause, portOrNameCauses, protocolCauses } from './pod-rules.ts';
+import { addressCauses, endpointAddressCauses } from './addresses.ts';
+import { duplicateNames, labelCauses, labelNameCauses, subdomainNameCauses } from './names.ts';
+import { portCause, portOrNameCauses, protocolCauses } from './pod-rules.ts';
 
 const serviceTypes = ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort'];
 const affinities = ['ClientIP', 'None'];
@@ -27,6 +28,21 @@ function typeCauses(spec: JsonObject): Cause[] {
   return name === ''
     ? [requiredValue('spec.externalName')]
     : subdomainNameCauses('spec.externalName', name);
+}
+
+/** Addresses that a Service asks for, and those that its load balancer has. */
+function addressesCauses({ status }: JsonObject, spec: JsonObject): Cause[] {
+  const isNone = (address: unknown): boolean => address === 'None' || address === '';
+  const asked = [spec.clusterIP ?? '', ...listOr(spec.clusterIPs)].filter((ip) => !isNone(ip));
+  return [
+    ...[...new Set(asked)].flatMap((ip) => addressCauses('spec.clusterIPs[0]', ip)),
+    ...listOr(spec.externalIPs).flatMap((ip, at) =>
+      endpointAddressCauses(`spec.externalIPs[${at}]`, ip, null),
+    ),
+    ...itemsOf(objectOr(objectOr(status).loadBalancer), 'ingress').flatMap(({ ip = '' }, at) =>
+      ip === '' ? [] : addressCauses(`status.loadBalancer.ingress[${at}].ip`, ip),
+    ),
+  ];
 }
 
 function portsCauses(spec: JsonObject): Cause[] {
@@ -88,5 +104,5 @@ export function serviceCauses(service: JsonObject): Cause[] {
   if (!serviceTypes.includes(String(spec.type))) {
     causes.push(unsupportedValue('spec.type', spec.type, serviceTypes));
   }
-  return [...causes, ...repeatedPorts(spec)];
+  return [...causes, ...repeatedPorts(spec), ...addressesCauses(service, spec)];
 }

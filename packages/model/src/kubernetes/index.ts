@@ -9,4 +9,5 @@ export { qosClass } from './quality-of-service.ts';
 export { canonicalQuantity, quantityValue } from './quantity.ts';
 export type { MergeSchema } from './strategic-patch.ts';
 export { applyStrategicPatch, StrategicPatchError } from './strategic-patch.ts';
-export { timestampOf } from './time.ts';
+export { microTimestampOf, timestampOf } from './time.ts';
+export { KUBERNETES_VERSION } from './version.ts';

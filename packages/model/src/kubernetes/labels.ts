@@ -16,9 +16,14 @@ export interface LabelSelector {
   readonly matchExpressions?: readonly Requirement[] | undefined;
 }
 
+/** A label may have the name of what every object has, such as `constructor`. */
+function labelOf(labels: Labels, key: string): string | undefined {
+  return Object.hasOwn(labels, key) ? labels[key] : undefined;
+}
+
 /** Whether every wanted label is there with that value, as a Service selects; an empty `wanted` always holds. */
 export function hasLabels(wanted: Labels, labels: Labels = {}): boolean {
-  for (const key in wanted) if (labels[key] !== wanted[key]) return false;
+  for (const key in wanted) if (labelOf(labels, key) !== wanted[key]) return false;
   return true;
 }
 
@@ -35,8 +40,8 @@ const OPERATORS: Readonly<Record<string, Operator>> = {
 
 /** `NotIn` holds for objects without the key. */
 export function meetsRequirement({ key, operator, values }: Requirement, labels: Labels): boolean {
-  const value = Object.hasOwn(labels, key) ? labels[key] : undefined;
-  return OPERATORS[operator]?.(value, values ?? []) ?? false;
+  const compare = Object.hasOwn(OPERATORS, operator) ? OPERATORS[operator] : undefined;
+  return compare?.(labelOf(labels, key), values ?? []) ?? false;
 }
 
 export function selects(selector: LabelSelector, labels: Labels = {}): boolean {

@@ -23,6 +23,11 @@ function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** Names that a client chose may be those of what every object has, such as `constructor`. */
+function ownValue(object: JsonObject, name: string): unknown {
+  return Object.hasOwn(object, name) ? object[name] : undefined;
+}
+
 function listOr(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : [];
 }
@@ -132,7 +137,7 @@ function directiveOnly(patch: JsonObject): string[] {
   return Object.keys(patch)
     .filter((key) => key.startsWith(ORDER) || key.startsWith(DELETE_PRIMITIVES))
     .map((key) => key.slice(key.indexOf('/') + 1))
-    .filter((name) => !(name in patch));
+    .filter((name) => !Object.hasOwn(patch, name));
 }
 
 function patchField(
@@ -142,7 +147,7 @@ function patchField(
   name: string,
 ): unknown {
   const field = fieldSchema(schema, name);
-  const value = patch[name];
+  const value = ownValue(patch, name);
   const order = patch[`${ORDER}${name}`];
   if ((Array.isArray(value) || value === undefined) && merges(field)) {
     return patchList(field, current, {
@@ -165,7 +170,7 @@ function patchObject(schema: MergeSchema, current: unknown, patch: JsonObject): 
   for (const name of [...Object.keys(changes), ...directiveOnly(changes)]) {
     if (name.startsWith('$')) continue;
     if (changes[name] === null) delete result[name];
-    else result[name] = patchField(schema, result[name], changes, name);
+    else result[name] = patchField(schema, ownValue(result, name), changes, name);
   }
   return result;
 }

@@ -1,5 +1,5 @@
 /** What an image says about the program in it (https://github.com/opencontainers/image-spec/blob/main/config.md). */
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync, realpathSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 export interface ImageConfig {
@@ -64,9 +64,27 @@ function idOf(nameOrId: string, known: readonly string[] | undefined, kind: stri
 }
 
 function entries(file: string, layers: readonly string[]): string[][] {
-  const path = layers.map((layer) => join(layer, file)).findLast(existsSync);
-  if (path === undefined) return [];
+  const path = layers.map((layer) => fileWithin(layer, file)).findLast((found) => found !== null);
+  if (path === undefined || path === null) return [];
   return readFileSync(path, 'utf8')
     .split('\n')
     .map((line) => line.split(':'));
+}
+
+const MAX_FILE_BYTES = 1024 * 1024;
+
+/** The file of a layer, which may hold anything: null for what is none, is too large, or lies elsewhere by a link. */
+function fileWithin(layer: string, file: string): string | null {
+  const path = realpathOrNull(join(layer, file));
+  if (path === null || !path.startsWith(`${realpathSync(layer)}/`)) return null;
+  const stats = statSync(path);
+  return stats.isFile() && stats.size <= MAX_FILE_BYTES ? path : null;
+}
+
+function realpathOrNull(path: string): string | null {
+  try {
+    return realpathSync(path);
+  } catch {
+    return null;
+  }
 }

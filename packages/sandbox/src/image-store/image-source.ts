@@ -42,9 +42,14 @@ export function forThisMachine(descriptors: readonly Descriptor[]): Descriptor {
   throw new Error(`it is for ${offered.join(', ')}; this machine is linux/${ARCHITECTURE}`);
 }
 
+/** Those that the specification registers; nobody finds other bytes for one of their digests. */
+const ALGORITHMS = ['sha256', 'sha512'];
+
 /** Throws unless the bytes are what the digest promises. */
 export function verified(bytes: Buffer, digest: string): Buffer {
   const [algorithm = '', expected] = digest.split(':');
+  if (!ALGORITHMS.includes(algorithm))
+    throw new Error(`${digest} is no digest of ${ALGORITHMS.join(' or ')}`);
   const actual = createHash(algorithm).update(bytes).digest('hex');
   if (actual !== expected) throw new Error(`${digest} has the content of ${algorithm}:${actual}`);
   return bytes;

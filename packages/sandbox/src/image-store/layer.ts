@@ -80,10 +80,17 @@ async function unpackOverlay(
   const complaints = text(tar.stderr);
   const converted = pack();
   // When tar gives up, its own words are better than those of the broken pipe.
-  const fed = pipeline(converted, tar.stdin).catch(() => undefined);
-  await convert(archive, converted);
+  const fed = pipeline(converted, tar.stdin).catch((error: Error) => archive.destroy(error));
+  const conversion = convert(archive, converted).catch((error: Error) => {
+    converted.destroy(error);
+    return error;
+  });
   await fed;
-  if ((await ended) !== 0) throw new Error(`tar: ${(await complaints).trim()}`);
+  const code = await ended;
+  const wrong = (await complaints).trim();
+  if (code !== 0 && wrong !== '') throw new Error(`tar: ${wrong}`);
+  const failure = await conversion;
+  if (failure !== undefined) throw failure;
 }
 
 async function convert(

@@ -25,6 +25,7 @@ const MANIFEST_TYPES = [
 const HOSTS: Readonly<Record<string, string>> = { 'docker.io': 'registry-1.docker.io' };
 
 const ANSWER_TIMEOUT_MS = 15_000;
+const MAX_DOCUMENT_BYTES = 4 * 1024 * 1024;
 
 /**
  * What a registry has under a name; its layers are fetched when they are opened. The logins are tried one after the other.
@@ -76,14 +77,14 @@ class Repository {
 
   async manifest(version: string): Promise<Manifest> {
     const response = await this.#get(`manifests/${version}`, { accept: MANIFEST_TYPES });
-    const bytes = Buffer.from(await response.arrayBuffer());
+    const bytes = await limitedBytes(response);
     if (version.includes(':')) verified(bytes, version);
     return JSON.parse(bytes.toString()) as Manifest;
   }
 
   async bytes({ digest }: Descriptor): Promise<Buffer> {
     const response = await this.#get(`blobs/${digest}`);
-    return Buffer.from(await response.arrayBuffer());
+    return limitedBytes(response);
   }
 
   async blob({ digest }: Descriptor): Promise<Readable> {
@@ -106,6 +107,14 @@ class Repository {
     throw new Error(`${url}: ${response.status} ${response.statusText}`.trim());
   }
 
+  /** What is encrypted to the registry goes to no server of tokens in clear text. Throws for a realm that is none. */
+  #tokenServer(realm: string): URL {
+    const url = URL.parse(realm);
+    const protocols = this.#base.startsWith('https:') ? ['https:'] : ['https:', 'http:'];
+    if (url !== null && protocols.includes(url.protocol)) return url;
+    throw new Error(`the registry names ${JSON.stringify(realm)} as its server of tokens`);
+  }
+
   /** What the registry's challenge asks for; a token as in https://distribution.github.io/distribution/spec/auth/token/ */
   async #answer(challenge: string): Promise<string> {
     if (/^basic /i.test(challenge) && this.#login !== null) return this.#login;
@@ -118,7 +127,7 @@ class Repository {
         "the registry wants a login: name a Secret with it in the pod's imagePullSecrets (kubectl create secret docker-registry)",
       );
     }
-    const url = new URL(realm);
+    const url = this.#tokenServer(realm);
     if (service !== undefined) url.searchParams.set('service', service);
     url.searchParams.set('scope', `repository:${this.#path}:pull`);
     const response = await answered(
@@ -127,9 +136,22 @@ class Repository {
     );
     if (!response.ok)
       throw new Error(`${url.host}: ${response.status} ${response.statusText}`.trim());
-    const { token, access_token } = (await response.json()) as Record<string, string>;
+    const text = (await limitedBytes(response)).toString();
+    const { token, access_token } = JSON.parse(text) as Record<string, string>;
     return `Bearer ${token ?? access_token}`;
   }
+}
+
+/** The whole answer; throws when it is larger than a manifest or a configuration may be (distribution-spec: 4 MiB). */
+async function limitedBytes({ body, url }: Response): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of (body ?? []) as AsyncIterable<Uint8Array>) {
+    size += chunk.length;
+    if (size > MAX_DOCUMENT_BYTES) throw new Error(`${url}: more than ${MAX_DOCUMENT_BYTES} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
 }
 
 /** The answer's head; throws when there is none in time. Its body may take as long as it needs. */

@@ -69,7 +69,8 @@ export class ImageStore {
   /** Unpacks what is not there yet, and gives the image its names. Throws when the image cannot run here. */
   async add(source: ImageSource): Promise<readonly StoredImage[]> {
     const config = JSON.parse(source.config.toString()) as ImageConfig;
-    const digests = config.rootfs.diff_ids;
+    const digests: unknown = (config as Partial<ImageConfig> | null)?.rootfs?.diff_ids;
+    if (!isListOfTexts(digests)) throw new Error('its configuration names no layers');
     const wrong = digests.find((digest) => !/^sha256:[0-9a-f]{64}$/.test(digest));
     if (wrong !== undefined) throw new Error(`not the digest of a layer: ${wrong}`);
     if (digests.length === 0 || digests.length !== source.layers.length) {
@@ -122,6 +123,10 @@ export class ImageStore {
     if (!existsSync(path)) return null;
     return JSON.parse(await readFile(path, 'utf8')) as StoredImage;
   }
+}
+
+function isListOfTexts(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((item) => typeof item === 'string');
 }
 
 function layerName(digest: string): string {

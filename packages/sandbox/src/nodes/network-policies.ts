@@ -1,4 +1,5 @@
 /** Keeps each node's nftables in step with NetworkPolicies, pods and namespaces. */
+import { isIPv4 } from 'node:net';
 import type { ApiObject, ClusterClient, ResourceKey, WatchEvent } from '@aquifer/kube-api';
 import { HOST_ADDRESS } from './addresses.ts';
 import { applyRules } from './network.ts';
@@ -100,7 +101,7 @@ export class NetworkPolicies {
 /** Pods with the address of their node are not what policies are about. */
 function addressedPod({ metadata, spec, status }: ApiObject): readonly AddressedPod[] {
   const isOver = status?.phase === 'Succeeded' || status?.phase === 'Failed';
-  if (spec.hostNetwork === true || isOver || status?.podIP === undefined) return [];
+  if (spec.hostNetwork === true || isOver || !isIPv4(status?.podIP ?? '')) return [];
   const containers: readonly { ports?: readonly { name?: string; containerPort: number }[] }[] =
     spec.containers;
   const named = containers.flatMap(({ ports = [] }) =>

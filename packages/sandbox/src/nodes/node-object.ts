@@ -1,12 +1,17 @@
 import { arch, release } from 'node:os';
 import type { ApiObject, ClusterClient, ResourceKey } from '@aquifer/kube-api';
-import { timestampOf } from '@aquifer/model/kubernetes';
+import { KUBERNETES_VERSION, microTimestampOf, timestampOf } from '@aquifer/model/kubernetes';
 import type { NodeAddresses } from './addresses.ts';
 import type { NodeCapacity } from './downward-fields.ts';
 
 const NODES: ResourceKey = { group: '', version: 'v1', plural: 'nodes' };
-/** The version of Kubernetes whose behaviour the sandbox follows. */
-const KUBELET_VERSION = 'v1.34.0';
+const LEASES: ResourceKey = {
+  group: 'coordination.k8s.io',
+  version: 'v1',
+  plural: 'leases',
+};
+/** As kubelets ask for it. */
+const LEASE_SECONDS = 40;
 const MAX_PODS = 253;
 
 /** Registers the node, or takes over the object that a former sandbox with the same data left. */
@@ -36,7 +41,7 @@ export async function registerNode(
   await heartbeat(client, node, capacity);
 }
 
-/** Writes the node's status anew. Throws what the API throws. */
+/** Writes the node's status anew, and its lease. Throws what the API throws. */
 export async function heartbeat(
   client: ClusterClient,
   node: NodeAddresses,
@@ -65,8 +70,8 @@ export async function heartbeat(
           bootID: '',
           containerRuntimeVersion: 'aquifer://0.1.0',
           kernelVersion: release(),
-          kubeProxyVersion: KUBELET_VERSION,
-          kubeletVersion: KUBELET_VERSION,
+          kubeProxyVersion: KUBERNETES_VERSION,
+          kubeletVersion: KUBERNETES_VERSION,
           machineID: node.name,
           operatingSystem: 'linux',
           osImage: 'Aquifer sandbox',
@@ -75,6 +80,21 @@ export async function heartbeat(
       },
     },
   );
+  await renewLease(client, node.name);
+}
+
+/** That of the node, by which `kubectl describe node` and controllers know that it lives. */
+async function renewLease(client: ClusterClient, name: string): Promise<void> {
+  const path = { namespace: 'kube-node-lease', name };
+  const spec = {
+    holderIdentity: name,
+    leaseDurationSeconds: LEASE_SECONDS,
+    renewTime: microTimestampOf(new Date()),
+  };
+  if ((await client.get(LEASES, name, path.namespace)) === null) {
+    const kind = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease' };
+    await client.create(LEASES, { ...kind, metadata: path, spec });
+  } else await client.mergePatch(LEASES, path, { spec });
 }
 
 function conditions(stored: ApiObject | null): unknown[] {

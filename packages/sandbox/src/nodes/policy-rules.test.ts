@@ -40,6 +40,18 @@ const EGRESS = 'egress-10.244.1.2';
 test.for([
   { what: 'without rules nothing comes in', chain: INGRESS, spec: {}, lines: ['drop'] },
   {
+    what: 'what is no block, protocol or port lets nothing in, and spoils no table',
+    chain: INGRESS,
+    spec: {
+      ingress: [
+        { from: [{ ipBlock: { cidr: '0.0.0.0/0 accept; flush ruleset' } }] },
+        { from: [{ ipBlock: { cidr: '10.0.0.0/8', except: ['10.1.0.0/16', 'x'] } }] },
+        { ports: [{ protocol: 'x; accept' }, { port: 'constructor' }] },
+      ],
+    },
+    lines: ['ip saddr 10.0.0.0/8 ip saddr != { 10.1.0.0/16 } return', 'drop'],
+  },
+  {
     what: 'an empty rule lets all in',
     chain: INGRESS,
     spec: { ingress: [{}] },

@@ -2,6 +2,7 @@
  * NetworkPolicies as the text of one nftables table per node. A pod's node decides about the pod: what may come to it, and
  * where it may go. Traffic of the node itself (probes) passes, as in every cluster. Pure.
  */
+import { isIPv4 } from 'node:net';
 import type { ApiObject } from '@aquifer/kube-api';
 import { type LabelSelector, selects } from '@aquifer/model/kubernetes';
 
@@ -140,13 +141,20 @@ function needsOwnLine({ ports, translated }: AddressedPod): boolean {
   return translated !== undefined || Object.keys(ports).length > 0;
 }
 
+/** What is no block of IPv4 addresses matches nothing; in the table it would keep all policies from being enforced. */
+function isBlock(cidr: string): boolean {
+  const [, address = '', length] = /^([^/]+)\/(\d{1,2})$/.exec(cidr) ?? [];
+  return isIPv4(address) && Number(length) <= 32;
+}
+
 function blockMatch(
   { cidr, except = [] }: NonNullable<PolicyPeer['ipBlock']>,
   side: string,
 ): string[] {
   // Addresses of the other family are no matter of this table.
-  if (cidr.includes(':')) return [];
-  const without = except.length === 0 ? '' : ` ip ${side} != { ${except.join(', ')} }`;
+  if (!isBlock(cidr)) return [];
+  const others = except.filter(isBlock);
+  const without = others.length === 0 ? '' : ` ip ${side} != { ${others.join(', ')} }`;
   return [`ip ${side} ${cidr}${without}`];
 }
 
@@ -162,14 +170,21 @@ function isPeer(
   return isThere && selects(podSelector ?? {}, pod.labels);
 }
 
+const transports: readonly string[] = ['tcp', 'udp', 'sctp'];
+
+function namedPort(pod: AddressedPod | null, name: string): number | undefined {
+  return pod !== null && Object.hasOwn(pod.ports, name) ? pod.ports[name] : undefined;
+}
+
 /** One match for each port of a rule; a single empty one for all ports. `pod` is the one that is reached, if known. */
 function portMatches(ports: readonly PolicyPort[], pod: AddressedPod | null): readonly string[] {
   if (ports.length === 0) return [''];
   return ports.flatMap(({ protocol = 'TCP', port, endPort }) => {
     const transport = protocol.toLowerCase();
-    if (port === undefined) return [`meta l4proto ${transport}`];
-    const number = typeof port === 'number' ? port : pod?.ports[port];
-    if (number === undefined) return [];
+    if (port === undefined)
+      return transports.includes(transport) ? [`meta l4proto ${transport}`] : [];
+    const number = typeof port === 'number' ? port : namedPort(pod, port);
+    if (number === undefined || !transports.includes(transport)) return [];
     const actual = pod?.translated?.[number] ?? number;
     return [`${transport} dport ${endPort === undefined ? actual : `${number}-${endPort}`}`];
   });

@@ -1,5 +1,6 @@
 /** Keeps each node's nftables in step with Services and EndpointSlices. */
 
+import { isIPv4 } from 'node:net';
 import type { ClusterClient, ResourceKey, WatchEvent } from '@aquifer/kube-api';
 import { isSliceOf } from '@aquifer/model/kubernetes';
 import type { EndpointSlice, Service } from '@aquifer/model/resources';
@@ -82,14 +83,17 @@ export class ServiceProxy {
   }
 }
 
-/** One rule per port of every Service with an address; endpoints are the ready ones of its slices. Pure. */
+/**
+ * One rule per port of every Service with an address; endpoints are the ready ones of its slices. What is no address gets
+ * none: a rule that is wrong would keep all others from the table. Pure.
+ */
 export function servicePortRules(
   services: readonly Service[],
   slices: readonly EndpointSlice[],
 ): readonly ServicePortRule[] {
   return services.flatMap((service) => {
     const { clusterIP, ports = [] } = service.spec ?? {};
-    if (clusterIP === undefined || clusterIP === '' || clusterIP === 'None') return [];
+    if (clusterIP === undefined || !isIPv4(clusterIP)) return [];
     const own = slices.filter((slice) => slice.addressType === 'IPv4' && isSliceOf(slice, service));
     const balancerIps = loadBalancerIps(service);
     const isSticky = service.spec?.sessionAffinity === 'ClientIP';
@@ -113,14 +117,15 @@ export function servicePortRules(
 }
 
 function loadBalancerIps({ status }: Service): readonly string[] {
-  return (status?.loadBalancer?.ingress ?? []).flatMap(({ ip }) => ip ?? []);
+  return (status?.loadBalancer?.ingress ?? []).flatMap(({ ip = '' }) => (isIPv4(ip) ? [ip] : []));
 }
 
 function readyEndpoints(slice: EndpointSlice, portName: string): ServiceEndpoint[] {
   const port = slice.ports?.find(({ name }) => (name ?? '') === portName)?.port;
-  if (port === undefined || port === null) return [];
+  if (!port || port > 65_535) return [];
   return (slice.endpoints ?? [])
     .filter(({ conditions }) => conditions?.ready !== false)
     .flatMap(({ addresses }) => addresses.slice(0, 1))
+    .filter(isIPv4)
     .map((address) => ({ address, port }));
 }

@@ -30,6 +30,38 @@ test('a Service address is translated to one of its endpoints at random, and nod
   expect(rules).toContain('10.244.1.2 . 10.244.1.2');
 });
 
+test('what is no address or port of IPv4 stands in no rule, and an address leads to one Service', () => {
+  const service = (name: string, clusterIP: string) => ({
+    metadata: { name, namespace: 'a' },
+    spec: { clusterIP, ports: [{ port: 80 }] },
+    status: { loadBalancer: { ingress: [{ ip: '10.96.0.8' }, { ip: '1.2.3.4 ; flush ruleset' }] } },
+  });
+  const slice = (name: string, addresses: readonly string[], port: number) => ({
+    metadata: { name, namespace: 'a', labels: { 'kubernetes.io/service-name': name } },
+    addressType: 'IPv4',
+    endpoints: addresses.map((address) => ({ addresses: [address] })),
+    ports: [{ name: '', port }],
+  });
+  const services = [
+    service('one', '10.96.0.7'),
+    service('two', '10.96.0.8'),
+    service('odd', '10.96.0.9 }\nflush ruleset'),
+  ];
+  const slices = [
+    slice('one', ['10.244.1.2', '10.244.1.3\nadd table ip x', '::1'], 8080),
+    slice('two', ['10.244.1.4'], 8080),
+    slice('one', ['10.244.1.5'], 70_000),
+  ];
+  const rules = servicePortRules(services as never, slices as never);
+  expect(rules.map(({ endpoints }) => endpoints)).toEqual([
+    [{ address: '10.244.1.2', port: 8080 }],
+    [{ address: '10.244.1.4', port: 8080 }],
+  ]);
+  const change = tableChange(null, tableContent({ services: rules, podAddresses: [] }));
+  expect(change).not.toContain('flush ruleset');
+  expect(change.match(/10\.96\.0\.8 \. tcp \. 80 :/g)).toHaveLength(1);
+});
+
 test('with session affinity the address of the client chooses', () => {
   const rules = tableChange(null, content({ ...ECHO, isSticky: true }));
   expect(rules).toContain('jhash ip saddr mod 2 seed 0x1 0 dnat to 10.244.1.2:8080');

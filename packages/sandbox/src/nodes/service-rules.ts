@@ -40,18 +40,20 @@ export interface TableContent {
 
 export function tableContent({ services, podAddresses }: NodeRules): TableContent {
   const reachable = services.filter((service) => service.endpoints.length > 0);
-  const vips = reachable.flatMap((service) =>
-    [service.clusterIp, ...service.balancerIps].map(
-      (address) =>
-        `${address} . ${service.protocol} . ${service.port} : goto ${chainName(service)}`,
-    ),
-  );
+  const vips = new Map<string, string>();
+  for (const service of reachable) {
+    for (const address of [service.clusterIp, ...service.balancerIps]) {
+      const key = `${address} . ${service.protocol} . ${service.port}`;
+      // Two for one address would keep all from the table.
+      if (!vips.has(key)) vips.set(key, `${key} : goto ${chainName(service)}`);
+    }
+  }
   const nodePorts = reachable
     .filter((service) => service.nodePort !== null)
     .map((service) => `${service.protocol} . ${service.nodePort} : goto ${chainName(service)}`);
   return {
     elements: new Map([
-      ['service-addresses', new Set(vips)],
+      ['service-addresses', new Set(vips.values())],
       ['node-ports', new Set(nodePorts)],
       ['to-itself', new Set(podAddresses.map((address) => `${address} . ${address}`))],
     ]),
