@@ -3,7 +3,7 @@ import { ENVOY } from '../../fixtures/static-proxy.ts';
 import { compareProxies } from './differential.ts';
 import { describeDifference } from './report.ts';
 
-const REQUESTS = 2000;
+const REQUESTS = 1000;
 const SEED = 1;
 
 /**
