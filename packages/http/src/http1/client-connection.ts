@@ -17,6 +17,7 @@ import { readShared } from '../sockets/shared-reads.ts';
 import { bodyLength, frameRequest, requestText } from './heads.ts';
 import { MessageReader } from './message-reader.ts';
 import { MessageWriter } from './message-writer.ts';
+import { Pace } from './pace.ts';
 import {
   type BodyFraming,
   keepsAlive,
@@ -45,6 +46,7 @@ export class Http1ClientConnection implements ClientConnection {
   readonly #reader: MessageReader<RawResponseHead>;
   readonly #writer: MessageWriter;
   readonly #forExchanges: ClientExchangeDeps;
+  readonly #pace = new Pace(() => this.#goOn());
   #exchange: ClientExchange | null = null;
   #keepAlive = true;
   #completed = 0;
@@ -134,12 +136,12 @@ export class Http1ClientConnection implements ClientConnection {
     if (exchange === null) return true;
     exchange.receiving.batch();
     // What was read already is held; the rest waits on the wire.
-    this.#hasStopped = exchange.isStopped;
+    this.#hasStopped = this.#pace.isOver(this.#reader.pieces) || exchange.isStopped;
     return !this.#hasStopped;
   }
 
   #goOn(): void {
-    if (!this.#hasStopped || this.#exchange?.isStopped) return;
+    if (!this.#hasStopped || this.#pace.isWaiting || this.#exchange?.isStopped) return;
     this.#hasStopped = false;
     this.#stream.resume();
   }

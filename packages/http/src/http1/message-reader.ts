@@ -9,6 +9,12 @@ const TAB = 0x09;
 const SPACE = 0x20;
 const DELETE = 0x7f;
 const MAX_CHUNK_LINE_BYTES = 256;
+const MAX_SIZE_DIGITS = 12;
+/** By byte: what it is worth as a hexadecimal digit; -1 if it is none. */
+const DIGITS = Int8Array.from({ length: 256 }, (_, byte) => {
+  const value = Number.parseInt(String.fromCharCode(byte), 16);
+  return Number.isNaN(value) ? -1 : value;
+});
 const CHUNK_SIZE = /^([0-9a-fA-F]{1,12})(?:[ \t]*;[\t\x20-\x7e\x80-\xff]*)?$/;
 /** CR LF CR LF. */
 const HEAD_END_BYTES = 4;
@@ -60,6 +66,7 @@ export class MessageReader<Head> {
   #left = 0;
   #isReading = false;
   #ended = false;
+  #pieces = 0;
 
   constructor(parseHead: (text: string) => Parsed<Head>, handler: MessageHandler<Head>) {
     this.#parseHead = parseHead;
@@ -74,6 +81,11 @@ export class MessageReader<Head> {
   /** True while bytes of the next message wait for `next`. */
   get isHoldingBack(): boolean {
     return this.#state === 'done' && this.#pending !== null;
+  }
+
+  /** Of bodies, how many have been handed on: of what comes in chunks, one for each, however small. */
+  get pieces(): number {
+    return this.#pieces;
   }
 
   /** True while a message is under way that the end of the stream would cut. */
@@ -214,9 +226,9 @@ export class MessageReader<Head> {
     if (end === 0 || end > MAX_CHUNK_LINE_BYTES || bytes[end - 1] !== CR) {
       return this.#fail(badRequest('malformed chunk size line'));
     }
-    const [, size] = CHUNK_SIZE.exec(bytes.toString('latin1', 0, end - 1)) ?? [];
-    if (size === undefined) return this.#fail(badRequest('malformed chunk size'));
-    this.#left = Number.parseInt(size, 16);
+    const size = plainSize(bytes, end - 1) ?? sizeWithExtension(bytes, end - 1);
+    if (size === null) return this.#fail(badRequest('malformed chunk size'));
+    this.#left = size;
     this.#state = this.#left === 0 ? 'trailers' : 'chunk-data';
     return this.#consume(bytes, end + 1);
   }
@@ -227,6 +239,7 @@ export class MessageReader<Head> {
     this.#consume(bytes, chunk.length);
     this.#left -= chunk.length;
     if (isLast) this.#state = 'chunk-end';
+    this.#pieces += 1;
     this.#handler.onData(chunk);
     return true;
   }
@@ -280,6 +293,23 @@ export class MessageReader<Head> {
     this.#handler.onProblem(problem);
     return false;
   }
+}
+
+/** Of a line that is nothing but digits, as nearly all are. */
+function plainSize(bytes: Buffer, end: number): number | null {
+  if (end === 0 || end > MAX_SIZE_DIGITS) return null;
+  let size = 0;
+  for (let at = 0; at < end; at++) {
+    const digit = DIGITS[bytes[at]!]!;
+    if (digit < 0) return null;
+    size = 16 * size + digit;
+  }
+  return size;
+}
+
+function sizeWithExtension(bytes: Buffer, end: number): number | null {
+  const [, size] = CHUNK_SIZE.exec(bytes.toString('latin1', 0, end)) ?? [];
+  return size === undefined ? null : Number.parseInt(size, 16);
 }
 
 /**

@@ -10,6 +10,7 @@ import { checkConnection } from './connection-options.ts';
 import { answerText, bodyLength, requestHead } from './heads.ts';
 import { MessageReader } from './message-reader.ts';
 import { MessageWriter } from './message-writer.ts';
+import { Pace } from './pace.ts';
 import {
   type BodyFraming,
   checkHost,
@@ -55,6 +56,7 @@ export class Http1ServerConnection implements Swept {
   readonly #reader: MessageReader<RawRequestHead>;
   readonly #forExchanges: ServerExchangeDeps;
   readonly #cell: SweepCell;
+  readonly #pace = new Pace(() => this.#goOn());
   #exchange: Http1ServerExchange | null = null;
   #phase: 'serving' | 'draining' | 'ending' | 'over' = 'serving';
   /** Nothing is read, until what was read is wanted. */
@@ -148,12 +150,16 @@ export class Http1ServerConnection implements Swept {
     const exchange = this.#exchange;
     exchange?.receiving.batch();
     // Requests that a client sends ahead, and what nobody reads, wait on the wire, not in memory.
-    this.#hasStopped = this.#reader.isHoldingBack || (exchange?.isStopped ?? false);
+    this.#hasStopped =
+      this.#pace.isOver(this.#reader.pieces) ||
+      this.#reader.isHoldingBack ||
+      (exchange?.isStopped ?? false);
     return !this.#hasStopped;
   }
 
   #goOn(): void {
-    if (!this.#hasStopped || this.#reader.isHoldingBack || this.#exchange?.isStopped) return;
+    if (!this.#hasStopped || this.#pace.isWaiting) return;
+    if (this.#reader.isHoldingBack || this.#exchange?.isStopped) return;
     this.#hasStopped = false;
     this.#stream.resume();
   }
