@@ -16,7 +16,7 @@ import { explainSkipped } from './skipped-tests.mjs';
 /** With more files than that it is not the machine that is at fault. */
 const MOST_TRIED_AGAIN = 6;
 /** More than there are processors: most tests wait for something else. */
-const MORE_AT_ONCE = 3;
+const MORE_AT_ONCE = 2;
 
 /** What one process has compiled, types stripped, the next one need not. */
 const COMPILED = join(repositoryRoot, 'node_modules', '.cache', 'compiled-for-tests');
