@@ -13,11 +13,11 @@ import { type BodyWire, ReceivingHalf, type ReceivingHost, SendingHalf } from '.
 import type { HeaderList } from '../headers.ts';
 import { connectionLost, HttpError, notUsable } from '../http-error.ts';
 import { badRequest, type HttpProblem } from '../problem.ts';
+import { Pace } from '../sockets/pace.ts';
 import { readShared } from '../sockets/shared-reads.ts';
 import { bodyLength, frameRequest, requestText } from './heads.ts';
-import { MessageReader } from './message-reader.ts';
+import { MessageReader, PIECES_AT_ONCE } from './message-reader.ts';
 import { MessageWriter } from './message-writer.ts';
-import { Pace } from './pace.ts';
 import {
   type BodyFraming,
   keepsAlive,
@@ -46,7 +46,7 @@ export class Http1ClientConnection implements ClientConnection {
   readonly #reader: MessageReader<RawResponseHead>;
   readonly #writer: MessageWriter;
   readonly #forExchanges: ClientExchangeDeps;
-  readonly #pace = new Pace(() => this.#goOn());
+  readonly #pace = new Pace(PIECES_AT_ONCE, () => this.#goOn());
   #exchange: ClientExchange | null = null;
   #keepAlive = true;
   #completed = 0;

@@ -8,6 +8,8 @@ const LF = 0x0a;
 const TAB = 0x09;
 const SPACE = 0x20;
 const DELETE = 0x7f;
+/** Of its bodies a peer may send so many pieces before others come first. */
+export const PIECES_AT_ONCE = 1_000;
 const MAX_CHUNK_LINE_BYTES = 256;
 const MAX_SIZE_DIGITS = 12;
 /** By byte: what it is worth as a hexadecimal digit; -1 if it is none. */

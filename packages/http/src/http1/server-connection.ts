@@ -4,13 +4,13 @@ import { DEFAULT_SERVER_TIMES, type ServerExchange, type ServerTimes } from '../
 import { getHeader, type HeaderList, removeHeader } from '../headers.ts';
 import { connectionLost, type FailureKind, HttpError } from '../http-error.ts';
 import { type HttpProblem, PROBLEM_WORDS, TOO_SLOW } from '../problem.ts';
+import { Pace } from '../sockets/pace.ts';
 import { readShared } from '../sockets/shared-reads.ts';
 import { type SweepCell, type Swept, startSweeping, stopSweeping } from '../sockets/sweeper.ts';
 import { checkConnection } from './connection-options.ts';
 import { answerText, bodyLength, requestHead } from './heads.ts';
-import { MessageReader } from './message-reader.ts';
+import { MessageReader, PIECES_AT_ONCE } from './message-reader.ts';
 import { MessageWriter } from './message-writer.ts';
-import { Pace } from './pace.ts';
 import {
   type BodyFraming,
   checkHost,
@@ -56,7 +56,7 @@ export class Http1ServerConnection implements Swept {
   readonly #reader: MessageReader<RawRequestHead>;
   readonly #forExchanges: ServerExchangeDeps;
   readonly #cell: SweepCell;
-  readonly #pace = new Pace(() => this.#goOn());
+  readonly #pace = new Pace(PIECES_AT_ONCE, () => this.#goOn());
   #exchange: Http1ServerExchange | null = null;
   #phase: 'serving' | 'draining' | 'ending' | 'over' = 'serving';
   /** Nothing is read, until what was read is wanted. */

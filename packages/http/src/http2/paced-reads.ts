@@ -1,7 +1,7 @@
 // hot path: every read of a connection
 import type { Duplex } from 'node:stream';
+import { Pace } from '../sockets/pace.ts';
 import { readShared } from '../sockets/shared-reads.ts';
-import { atTurnEnd, type TurnListener } from '../sockets/turn.ts';
 
 /** A peer may send so many frames before others come first. */
 const FRAMES_AT_ONCE = 5_000;
@@ -18,17 +18,10 @@ type FramesListener = (bytes: Buffer) => number;
 
 /**
  * As `readShared`, but a peer that gives much to do at once is not read on before the other connections of the thread have
- * been. The limit of streams does not bound those that are over as soon as they are begun, nor do windows bound how small the
- * frames are: without a pause libuv reads up to 4 MiB from one socket in a turn, which is seconds of work.
+ * been: the limit of streams does not bound those that are over as soon as they are begun, nor do windows bound how small
+ * the frames are.
  */
 export function readPaced(transport: Duplex, onBytes: FramesListener): void {
-  const pause: TurnListener = { onTurnEnd: () => void transport.resume() };
-  let doneBefore = 0;
-  readShared(transport, (bytes) => {
-    const done = onBytes(bytes);
-    if (done - doneBefore < FRAMES_AT_ONCE) return true;
-    doneBefore = done;
-    atTurnEnd(pause);
-    return false;
-  });
+  const pace = new Pace(FRAMES_AT_ONCE, () => void transport.resume());
+  readShared(transport, (bytes) => !pace.isOver(onBytes(bytes)));
 }
